@@ -1,0 +1,3 @@
+module tripod
+
+go 1.26

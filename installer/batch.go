@@ -1,0 +1,70 @@
+package installer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Batch is the invocations of one request or one hosts file.
+type Batch struct {
+	BatchHead
+	Items []Item
+}
+
+// BatchHead is what is known of a batch without its invocations.
+type BatchHead struct {
+	ID        string    `json:"batch_id"`
+	ProjectID string    `json:"project_id"`
+	Created   time.Time `json:"created"`
+	// Fingerprint is equal for two submissions of the same work (hosts and
+	// spec, not credentials); how the same command finds its unfinished batch.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Source is where it came from, for people: a file name, "stdin", "api".
+	Source string `json:"source,omitempty"`
+	Total  int    `json:"total"`
+	// Open counts the invocations that have not ended.
+	Open int `json:"open"`
+	// ByState counts all invocations.
+	ByState map[State]int `json:"by_state"`
+}
+
+// Item is one invocation with the credentials to be sealed.
+type Item struct {
+	Invocation  Invocation
+	Credentials Credentials
+}
+
+// Fault is one thing wrong with an input. It never holds the value of a secret.
+type Fault struct {
+	// Where is a JSON path ("remote_install_meta[3].port") or a line
+	// ("hosts.csv:12", "hosts.csv:12 port").
+	Where string `json:"where"`
+	What  string `json:"what"`
+}
+
+func (f Fault) String() string { return f.Where + ": " + f.What }
+
+// Faults are all that is wrong with an input, told at once.
+type Faults []Fault
+
+func (fs Faults) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Add appends a fault.
+func (fs *Faults) Add(where, format string, args ...any) {
+	*fs = append(*fs, Fault{where, fmt.Sprintf(format, args...)})
+}
+
+// Err returns fs as an error, or nil if there is none.
+func (fs Faults) Err() error {
+	if len(fs) == 0 {
+		return nil
+	}
+	return fs
+}

@@ -1,0 +1,27 @@
+package installer
+
+import "io"
+
+// BlobRef names a file that is kept by its content: a script or a package.
+type BlobRef struct {
+	SHA256 string `json:"sha256"` // lower-case hex
+	Size   int64  `json:"size"`   // bytes
+	Name   string `json:"name"`   // what the user called it, base name only
+	// Arch is the GOARCH that a package is for ("amd64", "arm64"); empty: any.
+	Arch string `json:"arch,omitempty"`
+	// Version of the agent in a package, where it could be read.
+	Version string `json:"version,omitempty"`
+}
+
+// Blob is the content behind a BlobRef. One value is shared by all hosts that
+// are sent it.
+type Blob interface {
+	io.ReaderAt
+	Ref() BlobRef
+}
+
+// Blobs opens blobs by their SHA-256.
+type Blobs interface {
+	// OpenBlob fails with ErrNotFound where the content is not kept (any more).
+	OpenBlob(ref BlobRef) (Blob, error)
+}

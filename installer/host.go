@@ -1,0 +1,97 @@
+package installer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"strconv"
+)
+
+// DefaultPort is SSH's port.
+const DefaultPort = 22
+
+// DefaultProject is the project of everything that the batch tool does on its
+// local store.
+const DefaultProject = "default"
+
+// Endpoint is where an SSH server listens and as whom to log in.
+type Endpoint struct {
+	// Address is an IP address without a zone, or a host name.
+	Address string `json:"address"`
+	// Port is 1–65535.
+	Port uint16 `json:"port"`
+	User string `json:"user"`
+	// HostKey is a pin given by the user: "ssh-ed25519 AAAA…" or
+	// "SHA256:…" as `ssh-keygen -l` prints it. Empty: none given.
+	HostKey string `json:"host_key,omitempty"`
+}
+
+// HostPort returns "address:port", IPv6 addresses in brackets.
+func (e Endpoint) HostPort() string {
+	return net.JoinHostPort(e.Address, strconv.Itoa(int(e.Port)))
+}
+
+// Sudo says how to become root on a host where the login is another user.
+type Sudo string
+
+const (
+	// SudoAuto (the zero value): root stays root, others use sudo.
+	SudoAuto Sudo = ""
+	// SudoNever: work as the login user. Only for scripts that need no root.
+	SudoNever Sudo = "never"
+)
+
+// InstanceType is the API's instance_type.
+type InstanceType string
+
+const (
+	ECS InstanceType = "ECS" // elastic cloud server, the default
+	BMS InstanceType = "BMS" // bare-metal server
+)
+
+// Host is a machine to work on; the API calls it an instance.
+type Host struct {
+	// ID is the API's instance_id, ^[a-zA-Z0-9-]{1,64}$.
+	ID   string       `json:"instance_id"`
+	Name string       `json:"instance_name"`
+	Type InstanceType `json:"instance_type"`
+	Endpoint
+	// Via are the installers (jump hosts) on the way, first hop first.
+	// Empty: dialled directly.
+	Via         []Endpoint `json:"via,omitempty"`
+	Sudo        Sudo       `json:"sudo,omitempty"`
+	IntranetIPs []string   `json:"intranet_ips,omitempty"`
+	ElasticIPs  []string   `json:"elastic_ips,omitempty"`
+}
+
+// Label is how the host is called where a person reads: its name if it has
+// one of its own, with the address.
+func (h Host) Label() string {
+	at := h.Address
+	if h.Port != DefaultPort {
+		at = h.HostPort()
+	}
+	if h.Name == "" || h.Name == h.Address {
+		return at
+	}
+	return h.Name + " (" + at + ")"
+}
+
+// InstanceID derives the id of a host that was given none: the same project,
+// address and port always give the same id.
+func InstanceID(project, address string, port uint16) string {
+	sum := sha256.Sum256([]byte(project + "\x00" + net.JoinHostPort(address, strconv.Itoa(int(port)))))
+	return "host-" + hex.EncodeToString(sum[:16])
+}
+
+// HostKeyPolicy says what a server's host key must be.
+type HostKeyPolicy string
+
+const (
+	// AcceptNew pins the key at first sight and refuses a change. The default.
+	AcceptNew HostKeyPolicy = "accept-new"
+	// Strict wants a known_hosts entry, an earlier pin or one in the hosts file.
+	Strict HostKeyPolicy = "strict"
+	// Insecure accepts any key. Only by explicit flag.
+	Insecure HostKeyPolicy = "insecure"
+)

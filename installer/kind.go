@@ -1,0 +1,107 @@
+package installer
+
+import "time"
+
+// Kind is why an attempt failed, one stable word: the same in the API's
+// result_msg, on the command line, in JSON, CSV, JUnit and the documentation.
+type Kind string
+
+const (
+	KindResolve           Kind = "resolve"
+	KindRefused           Kind = "refused"
+	KindUnreachable       Kind = "unreachable"
+	KindThrottled         Kind = "throttled"
+	KindHandshakeTimeout  Kind = "handshake-timeout"
+	KindHandshakeFailed   Kind = "handshake-failed"
+	KindHostKeyChanged    Kind = "host-key-changed"
+	KindHostKeyUnknown    Kind = "host-key-unknown"
+	KindAuthRejected      Kind = "auth-rejected"
+	KindAuthTimeout       Kind = "auth-timeout"
+	KindPasswordExpired   Kind = "password-expired"
+	KindChannelDenied     Kind = "channel-denied"
+	KindSudoDenied        Kind = "sudo-denied"
+	KindUnsupportedHost   Kind = "unsupported-host"
+	KindNoSpace           Kind = "no-space"
+	KindUploadFailed      Kind = "upload-failed"
+	KindScriptFailed      Kind = "script-failed"
+	KindScriptTimeout     Kind = "script-timeout"
+	KindVerifyFailed      Kind = "verify-failed"
+	KindLostContact       Kind = "lost-contact"
+	KindStepTimeout       Kind = "step-timeout"
+	KindHostBusy          Kind = "host-busy"
+	KindCanceled          Kind = "canceled"
+	KindPolicyDenied      Kind = "policy-denied"
+	KindCredentialMissing Kind = "credential-missing"
+	KindPackageMissing    Kind = "package-missing"
+	KindInternal          Kind = "internal"
+)
+
+// KindInfo is one row of the table of kinds.
+type KindInfo struct {
+	Kind Kind
+	// Step it usually happens in.
+	Step Step
+	// Tries is how many attempts in all the engine makes by itself. 1: a retry
+	// does not help, or may do harm.
+	Tries int
+	// Pause before the second attempt; doubled for each one after that, with
+	// ±25 % of jitter.
+	Pause time.Duration
+	// Unknown: what happened on the host is not known, so the invocation ends
+	// as TIMEOUT, never as FAILED.
+	Unknown bool
+	// Hint tells the user what to do.
+	Hint string
+}
+
+// kinds is the table, in the order of the documentation.
+var kinds = []KindInfo{
+	{KindResolve, StepConnect, 2, 5 * time.Second, false, "the host name has no address: correct it in the hosts file, or repair DNS on this machine"},
+	{KindRefused, StepConnect, 2, 5 * time.Second, false, "nothing listens on that port: check the port and that sshd runs"},
+	{KindUnreachable, StepConnect, 2, 5 * time.Second, false, "no answer on the network: check the address, that the host is up, the security group or firewall, and whether it needs --via"},
+	{KindThrottled, StepConnect, 8, 2 * time.Second, false, "sshd drops connections (MaxStartups or PerSourcePenalties): raise them there, or lower --parallel"},
+	{KindHandshakeTimeout, StepConnect, 2, 5 * time.Second, false, "the port is open but no SSH server speaks: check that it is sshd's port, and the host's load"},
+	{KindHandshakeFailed, StepConnect, 1, 0, false, "no common language with the SSH server: check that the port is sshd's; servers with only outdated algorithms are refused"},
+	{KindHostKeyChanged, StepConnect, 1, 0, false, "the host key is not the one pinned: if the host was rebuilt, remove its pin with `tripod hosts forget-key HOST`; otherwise somebody may be in between"},
+	{KindHostKeyUnknown, StepConnect, 1, 0, false, "strict host keys, and no key is known for this host: add it to known_hosts or to the hosts file, or use --host-keys accept-new"},
+	{KindAuthRejected, StepConnect, 1, 0, false, "wrong user, password or key, or sshd forbids this way in (PermitRootLogin, PasswordAuthentication): try it once by hand with ssh"},
+	{KindAuthTimeout, StepConnect, 2, 5 * time.Second, false, "the server did not answer the login within its limit: check its PAM, LDAP and reverse DNS"},
+	{KindPasswordExpired, StepConnect, 1, 0, false, "the password has expired: log in once by hand, set a new one, and put that into the hosts file"},
+	{KindChannelDenied, StepConnect, 2, 5 * time.Second, false, "the server logs in but opens no session or forwarding: check MaxSessions, AllowTcpForwarding and ForceCommand in sshd_config"},
+	{KindSudoDenied, StepProbe, 1, 0, false, "sudo refused: give the right --ask-sudo-pass or sudo_password, or allow the user in sudoers"},
+	{KindUnsupportedHost, StepProbe, 1, 0, false, "the host lacks something that is needed; the message says what"},
+	{KindNoSpace, StepProbe, 1, 0, false, "no folder on the host has room for the work and allows programs to run: free some space"},
+	{KindUploadFailed, StepStage, 2, 5 * time.Second, false, "the files did not arrive whole: check the disk and the network of the host"},
+	{KindScriptFailed, StepRun, 1, 0, false, "read what the script said: tripod logs ID"},
+	{KindScriptTimeout, StepRun, 1, 0, false, "the script ran longer than allowed and was killed: see tripod logs ID, and give it more with --timeout"},
+	{KindVerifyFailed, StepVerify, 1, 0, false, "the installer ended, but the agent is not there or not healthy: see tripod logs ID"},
+	{KindLostContact, StepRun, 4, 5 * time.Second, true, "the connection broke and did not come back, so the outcome is not known: `tripod retry` looks at the host before it does anything"},
+	{KindStepTimeout, StepProbe, 2, 5 * time.Second, false, "the host did not finish this step within its limit: check its load and disks"},
+	{KindHostBusy, StepRun, 3, 20 * time.Second, false, "another run for this target holds the lock on the host: wait for it, or look there for a stuck one"},
+	{KindCanceled, StepRun, 1, 0, false, "canceled by the user: `tripod retry` starts it again"},
+	{KindPolicyDenied, StepConnect, 1, 0, false, "the daemon may not connect to this address: allow it with serve --target-allow"},
+	{KindCredentialMissing, StepConnect, 1, 0, false, "no password or key is known for this host any more: submit it again with one"},
+	{KindPackageMissing, StepProbe, 1, 0, false, "no package fits this host's architecture and the wanted version: add one with --package"},
+	{KindInternal, StepConnect, 1, 0, false, "this is a fault of Tripod: please report it with the message"},
+}
+
+// Kinds returns the whole table, in the order of the documentation.
+func Kinds() []KindInfo { return append([]KindInfo(nil), kinds...) }
+
+// Info returns the kind's row; that of KindInternal for an unknown word.
+func (k Kind) Info() KindInfo {
+	for _, row := range kinds {
+		if row.Kind == k {
+			return row
+		}
+	}
+	return kinds[len(kinds)-1]
+}
+
+// Hint tells the user what to do; empty for no kind.
+func (k Kind) Hint() string {
+	if k == "" {
+		return ""
+	}
+	return k.Info().Hint
+}

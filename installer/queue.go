@@ -1,0 +1,99 @@
+package installer
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Queue is what the engine needs of a store. Every change of a claimed
+// invocation is a compare-and-set on its Ref: ErrStale if another claim is
+// the latest. When a method returns nil, the change is on disk (P1).
+type Queue interface {
+	// Claim takes the ready invocation that has waited longest and whose host
+	// has no other one RUNNING, sets it RUNNING, and begins its next attempt or
+	// goes on with the one that was interrupted. With nothing ready it returns
+	// nil and when the next one will be (zero: not before something changes).
+	Claim(ctx context.Context, now time.Time, f ClaimFilter) (*Invocation, time.Time, error)
+	// Credentials opens the sealed credentials. A Failure of
+	// KindCredentialMissing if they are gone.
+	Credentials(ctx context.Context, inv *Invocation) (Credentials, error)
+	// Journal appends a finished step to the attempt.
+	Journal(ctx context.Context, ref Ref, rec StepRecord) error
+	// Finish applies what Next decided.
+	Finish(ctx context.Context, ref Ref, t Transition) error
+	// Orphans returns what is RUNNING though nobody works on it: after Open,
+	// before the first Claim.
+	Orphans(ctx context.Context) ([]Invocation, error)
+	// OpenLog opens the invocation's log for appending. Writes past the log's
+	// cap are dropped and the cut is marked.
+	OpenLog(ctx context.Context, inv *Invocation) (io.WriteCloser, error)
+}
+
+// ClaimFilter narrows Claim.
+type ClaimFilter struct {
+	// BatchID: only this batch. Empty: all.
+	BatchID string
+}
+
+// Ledger is the reading side of a store, and how work gets into it.
+type Ledger interface {
+	// Submit stores the batch in one transaction and returns once it is on disk.
+	Submit(ctx context.Context, b Batch) error
+	// Invocation fails with ErrNotFound, also for another project's.
+	Invocation(ctx context.Context, project, id string) (Invocation, error)
+	// Invocations returns one page, newest first.
+	Invocations(ctx context.Context, f Filter) (Page, error)
+	// Cancel ends a PENDING invocation and asks a RUNNING one to stop. It
+	// reports whether the invocation was still open.
+	Cancel(ctx context.Context, project, id string) (bool, error)
+	// Log opens the invocation's log for reading; empty if it has none.
+	Log(ctx context.Context, project, id string) (io.ReadCloser, error)
+	// Batch returns the batch's head. ErrNotFound.
+	Batch(ctx context.Context, project, id string) (BatchHead, error)
+	// Batches returns the newest n heads, newest first.
+	Batches(ctx context.Context, project string, n int) ([]BatchHead, error)
+	// KnownHost returns a registered host. ErrNotFound.
+	KnownHost(ctx context.Context, project, instanceID string) (Host, error)
+	// HostCredentials opens what is stored for a known host; a Failure of
+	// KindCredentialMissing if nothing is.
+	HostCredentials(ctx context.Context, project, instanceID string) (Credentials, error)
+	// Installers returns the hosts that SET_REMOTE_INSTALLER made installers,
+	// the first one set first.
+	Installers(ctx context.Context, project string) ([]Host, error)
+}
+
+// Filter selects invocations. Zero fields select all.
+type Filter struct {
+	ProjectID    string // required
+	BatchID      string
+	InvocationID string
+	InstanceID   string
+	InstanceType InstanceType
+	Type         Type
+	Target       string
+	State        State
+	Offset       int64 // 0–9999999999999
+	Limit        int   // 1–100 through the API; 0: all
+}
+
+// Page is a part of a list.
+type Page struct {
+	Invocations []Invocation
+	Count       int64 // all that match
+}
+
+// Transition is what Next decided about the attempt that has just ended.
+type Transition struct {
+	State     State // PENDING: again at NotBefore
+	NotBefore time.Time
+	// EndAttempt is false for an interrupted attempt: it is not counted, and
+	// goes on later.
+	EndAttempt bool
+	// Crashed: the process died under it.
+	Crashed bool
+	Kind    Kind
+	Message string
+	Outcome Outcome
+	At      time.Time
+}

@@ -1,0 +1,83 @@
+package installer
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// redacted is what every rendering of a non-empty Secret shows.
+const redacted = "[redacted]"
+
+// Secret holds a password, a private key or a passphrase. Every way of
+// printing, logging or encoding it shows "[redacted]" instead; Reveal is the
+// only way to the value, so `grep Reveal` lists every use.
+//
+// The zero value is the empty secret, "none given".
+type Secret struct{ value string }
+
+// NewSecret wraps value, byte for byte.
+func NewSecret(value string) Secret { return Secret{value} }
+
+// Reveal returns the value. Never pass it to a log, an error, an argument
+// vector or an environment.
+func (s Secret) Reveal() string { return s.value }
+
+// IsZero reports whether no secret was given.
+func (s Secret) IsZero() bool { return s.value == "" }
+
+func (s Secret) String() string {
+	if s.IsZero() {
+		return ""
+	}
+	return redacted
+}
+
+// GoString implements fmt.GoStringer (%#v).
+func (s Secret) GoString() string { return s.String() }
+
+// Format implements fmt.Formatter, so that no verb (%x, %q, %d …) reaches the
+// field behind the type.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue implements slog.LogValuer.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText implements encoding.TextMarshaler, which encoding/json uses too.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Login is what proves an identity to one SSH server.
+type Login struct {
+	Password   Secret // also answers keyboard-interactive password questions
+	PrivateKey Secret // PEM text: PKCS#1, PKCS#8, SEC1 or OpenSSH form
+	Passphrase Secret // of PrivateKey, where it is encrypted
+}
+
+// IsZero reports whether l can prove nothing.
+func (l Login) IsZero() bool { return l.Password.IsZero() && l.PrivateKey.IsZero() }
+
+// Credentials are all that one invocation needs. The target's login and those
+// of the installers on the way are apart, and each is shown only to its own
+// server.
+type Credentials struct {
+	Login
+	// SudoPassword is asked for by sudo; empty means: the login password.
+	SudoPassword Secret
+	// Via has one Login per hop of Host.Via, in the same order.
+	Via []Login
+}
+
+// Secrets lists every non-empty secret value, for scrubbing them from output.
+func (c Credentials) Secrets() []Secret {
+	all := []Secret{c.Password, c.PrivateKey, c.Passphrase, c.SudoPassword}
+	for _, l := range c.Via {
+		all = append(all, l.Password, l.PrivateKey, l.Passphrase)
+	}
+	kept := all[:0]
+	for _, s := range all {
+		if !s.IsZero() {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,75 @@
+package installer
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Installer does the work of one attempt on one host. The recipes implement it.
+type Installer interface {
+	// Work runs the attempt's steps, those that the journal has already left
+	// out. It ends soon after ctx is done; context.Cause says why it was:
+	// ErrShutdown (leave the script running on the host), ErrCanceled or
+	// ErrAttemptTimeout (kill it and confirm).
+	//
+	// The error is, or wraps, a Failure. Called from many goroutines.
+	Work(ctx context.Context, job *Job) (Outcome, error)
+}
+
+// Job is one attempt, as handed to an Installer.
+type Job struct {
+	Invocation  *Invocation // a copy; Attempt() has the journal so far
+	Credentials Credentials
+	// Output is the invocation's log. Whatever is written is scrubbed of the
+	// job's secrets and capped on its way.
+	Output io.Writer
+	// Begin announces a step to watchers. It is not stored.
+	Begin func(Step)
+	// Journal stores a finished step; when it returns nil the step is on disk.
+	Journal func(context.Context, StepRecord) error
+}
+
+// Event is what watchers of an engine see: a step begins, or an invocation
+// changes its state.
+type Event struct {
+	At         time.Time
+	Invocation *Invocation // read only
+	Step       Step        // the step that begins; empty at a change of state
+	State      State       // RUNNING when claimed, then the decided state
+	Transition *Transition // at the end of an attempt
+}
+
+// Command is one command on a host.
+type Command struct {
+	// Line is given to the login shell, whichever that is. No secret in it:
+	// other users of the host can read it.
+	Line string
+	// Stdin may carry secrets. Nil: empty.
+	Stdin io.Reader
+	// Stdout and Stderr get every byte; nil: dropped.
+	Stdout, Stderr io.Writer
+	// PTY asks for a terminal, with echo and output processing off; stderr
+	// then arrives with stdout.
+	PTY bool
+}
+
+// Upload is one file to bring to a host.
+type Upload struct {
+	Blob Blob
+	// Path is absolute; its folder exists. It is written in place: the caller
+	// chooses a temporary name, checks and renames.
+	Path string
+	// Progress, if not nil, is told the bytes acknowledged so far.
+	Progress func(int64)
+}
+
+// HostKeys keeps host keys by place ("address:port" as in Endpoint.HostPort).
+type HostKeys interface {
+	// PinnedKeys returns the pins in authorized_keys form ("ssh-ed25519 AAAA…").
+	PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error)
+	// PinKey adds one; on disk when it returns nil.
+	PinKey(ctx context.Context, project, hostPort, key string) error
+	// ForgetKeys removes the pins and reports how many there were.
+	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
+}
