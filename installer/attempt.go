@@ -1,0 +1,131 @@
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sourcegraph/conc/panics"
+)
+
+// finishRetry is how long the engine waits before it tries again to store a
+// result that the store did not take (disk full, say).
+const finishRetry = 2 * time.Second
+
+// attempt works on one claimed invocation to the end of its attempt, and
+// stores what Next decides.
+func (d *Dispatcher) attempt(ctx context.Context, inv *Invocation) {
+	// The attempt's context is not a child of ctx: shutdown is passed on with
+	// a cause of its own, and the limit is the attempt's.
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(ctx, func() { cancel(ErrShutdown) })()
+	limit := time.AfterFunc(d.attemptLimit(inv), func() { cancel(ErrAttemptTimeout) })
+	defer limit.Stop()
+
+	d.register(inv.ID, cancel)
+	defer d.unregister(inv.ID)
+	if inv.CancelAsked {
+		cancel(ErrCanceled)
+	}
+
+	d.Watch(Event{At: d.Clock(), Invocation: inv, State: Running})
+	outcome, err := d.work(work, inv)
+	end := End{Outcome: outcome, Err: err}
+	if work.Err() != nil {
+		end.Cause = context.Cause(work)
+	}
+	t := Next(inv, end, d.Clock())
+	if t.State.Terminal() && t.State != Succeeded {
+		d.countFailure()
+	}
+	d.finish(ctx, inv, t)
+}
+
+func (d *Dispatcher) attemptLimit(inv *Invocation) time.Duration {
+	limit := d.Limits.Attempt
+	if longer := inv.Spec.RunTimeout - d.Limits.Run; longer > 0 {
+		limit += longer
+	}
+	return limit
+}
+
+// work gives the Installer what it needs. A panic in it ends this invocation,
+// not the process.
+func (d *Dispatcher) work(ctx context.Context, inv *Invocation) (outcome Outcome, err error) {
+	creds, err := d.Queue.Credentials(ctx, inv)
+	if err != nil {
+		return Outcome{}, err
+	}
+	log, err := d.Queue.OpenLog(ctx, inv)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("open the log: %w", err)
+	}
+	output := NewScrubber(log, creds.Secrets())
+	defer func() { err = errors.Join(err, closeLog(output, log)) }()
+
+	job := &Job{
+		Invocation:  inv,
+		Credentials: creds,
+		Output:      output,
+		Begin: func(s Step) {
+			d.Watch(Event{At: d.Clock(), Invocation: inv, Step: s, State: Running})
+		},
+		Journal: func(ctx context.Context, rec StepRecord) error {
+			return d.Queue.Journal(ctx, inv.Ref(), rec)
+		},
+	}
+	panicked := panics.Try(func() { outcome, err = d.Installer.Work(ctx, job) })
+	if panicked != nil {
+		d.Logger.Error("panic while working on a host", "invocation", inv.ID, "host", inv.Host.Label(),
+			"panic", fmt.Sprintf("%T", panicked.Value), "stack", string(panicked.Stack))
+		return Outcome{}, Fail(KindInternal, "a step panicked; the log of tripod has the stack")
+	}
+	return outcome, err
+}
+
+func closeLog(output *Scrubber, log io.Closer) error {
+	return errors.Join(output.Flush(), log.Close())
+}
+
+// finish stores the transition. A result must not be lost because the disk is
+// full or the process is asked to stop, so it insists until the store takes
+// it, and gives up only at shutdown: then the invocation stays RUNNING on
+// disk and is taken up as an orphan, which looks at the host first.
+func (d *Dispatcher) finish(ctx context.Context, inv *Invocation, t Transition) {
+	log := d.Logger.With("invocation", inv.ID, "host", inv.Host.Label())
+	for {
+		err := d.Queue.Finish(context.WithoutCancel(ctx), inv.Ref(), t)
+		switch {
+		case err == nil:
+			log.Info("attempt ended", "state", t.State, "kind", t.Kind, "message", t.Message)
+			d.Watch(Event{At: t.At, Invocation: inv, State: t.State, Transition: &t})
+			return
+		case errors.Is(err, ErrStale):
+			log.Warn("result dropped", "error", err)
+			return
+		case ctx.Err() != nil:
+			log.Error("result not stored before shutdown; the host is looked at again at the next start", "error", err)
+			return
+		}
+		log.Error("result not stored, trying again", "error", err, "in", finishRetry)
+		select {
+		case <-ctx.Done():
+		case <-time.After(finishRetry):
+		}
+	}
+}
+
+func (d *Dispatcher) unregister(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.running, id)
+}
+
+func (d *Dispatcher) countFailure() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failures++
+}

@@ -1,0 +1,109 @@
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+)
+
+// MaxCrashes is how often the process may die under one invocation, with no
+// step finished in between, before the invocation is set aside (P5).
+const MaxCrashes = 3
+
+// maxPause caps the growing pause between attempts.
+const maxPause = 2 * time.Minute
+
+// End is how an attempt ended.
+type End struct {
+	Outcome Outcome
+	// Err is what the Installer returned; nil: it succeeded.
+	Err error
+	// Cause is the attempt's context.Cause, or nil if the context was not done.
+	Cause error
+	// Crashed: nobody returned anything; the process died.
+	Crashed bool
+}
+
+// Next is the only place that decides what becomes of an invocation when an
+// attempt ends. It is pure: the same arguments give the same answer.
+//
+//	how the attempt ended                         becomes
+//	no error                                      SUCCEEDED
+//	the process died, up to MaxCrashes times      PENDING, the attempt goes on
+//	the process died once more                    FAILED, internal
+//	shutdown, and nothing definite is known       PENDING, the attempt goes on
+//	canceled, and the host confirms it            CANCELED
+//	canceled, but the host cannot be reached      TIMEOUT, lost-contact
+//	a kind that a retry may help, tries left      PENDING, again after a pause
+//	a time limit on the host, or fate unknown     TIMEOUT
+//	anything else                                 FAILED
+func Next(inv *Invocation, end End, now time.Time) Transition {
+	t := Transition{EndAttempt: true, At: now, Outcome: end.Outcome}
+	if end.Crashed {
+		return afterCrash(inv, t)
+	}
+	if end.Err == nil {
+		t.State = Succeeded
+		t.Message = end.Outcome.Message
+		return t
+	}
+
+	failure := FailureOf(end.Err)
+	info := failure.Kind.Info()
+	t.Kind, t.Message = failure.Kind, failure.Detail
+	switch {
+	case interrupted(end, info):
+		return Transition{State: Pending, At: now, NotBefore: now}
+	case errors.Is(end.Cause, ErrCanceled) && failure.Kind != KindLostContact:
+		t.State, t.Kind, t.Message = Canceled, KindCanceled, ErrCanceled.Error()
+	case !errors.Is(end.Cause, ErrCanceled) && len(inv.Attempts) < info.Tries:
+		t.State, t.NotBefore = Pending, now.Add(pause(inv, info))
+	default:
+		t.State = info.End()
+	}
+	return t
+}
+
+// interrupted tells a shutdown from a verdict that happened to arrive with it:
+// a rejected password stays rejected, or the restart would offer it again.
+func interrupted(end End, info KindInfo) bool {
+	if errors.Is(end.Err, ErrShutdown) {
+		return true
+	}
+	return errors.Is(end.Cause, ErrShutdown) &&
+		(info.Tries > 1 || errors.Is(end.Err, context.Canceled))
+}
+
+func afterCrash(inv *Invocation, t Transition) Transition {
+	t.Crashed = true
+	if inv.Crashes+1 < MaxCrashes {
+		t.State, t.EndAttempt, t.NotBefore = Pending, false, t.At
+		return t
+	}
+	t.State, t.Kind = Failed, KindInternal
+	t.Message = fmt.Sprintf("tripod died %d times while working on this host; set aside", MaxCrashes)
+	return t
+}
+
+// pause doubles with each attempt, with ±25 % of jitter that is a function of
+// the invocation, so that a fleet does not come back in step.
+func pause(inv *Invocation, info KindInfo) time.Duration {
+	p := info.Pause << max(0, len(inv.Attempts)-1)
+	if p > maxPause || p < info.Pause {
+		p = maxPause
+	}
+	h := fnv.New32a()
+	_, _ = fmt.Fprintf(h, "%s/%d", inv.ID, len(inv.Attempts))
+	spread := float64(h.Sum32())/float64(1<<32) - 0.5 // [-0.5, 0.5)
+	return p + time.Duration(spread*0.5*float64(p))
+}
+
+// End is the terminal state of an invocation that failed with this kind.
+func (i KindInfo) End() State {
+	if i.Unknown || i.Kind == KindScriptTimeout || i.Kind == KindStepTimeout {
+		return Timeout
+	}
+	return Failed
+}

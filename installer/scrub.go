@@ -1,0 +1,162 @@
+package installer
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// minScrubbed is the shortest secret that is looked for in output: blotting
+// out every "a" would make a log unreadable and give the password away.
+const minScrubbed = 4
+
+// Scrubber is a writer that replaces secrets by "[redacted]" before they reach
+// the writer behind it, also where they come in pieces. It looks for each
+// secret as it is, in base64, in hex and URL-encoded, and for each long line
+// of a key's text. Not for concurrent use.
+type Scrubber struct {
+	to      io.Writer
+	byFirst [256][][]byte // secrets by first byte, longest first
+	none    bool
+	held    []byte // tail of what came, which may be the start of a secret
+	out     []byte // reused
+}
+
+// NewScrubber returns a Scrubber in front of to.
+func NewScrubber(to io.Writer, secrets []Secret) *Scrubber {
+	s := &Scrubber{to: to, none: true}
+	for _, pattern := range scrubPatterns(secrets) {
+		s.byFirst[pattern[0]] = append(s.byFirst[pattern[0]], []byte(pattern))
+		s.none = false
+	}
+	for _, group := range s.byFirst {
+		slices.SortFunc(group, func(a, b []byte) int { return len(b) - len(a) })
+	}
+	return s
+}
+
+func scrubPatterns(secrets []Secret) []string {
+	var all []string
+	add := func(s string) {
+		if len(s) >= minScrubbed && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	for _, secret := range secrets {
+		value := secret.Reveal()
+		if strings.Contains(value, "-----BEGIN") {
+			for line := range strings.Lines(value) {
+				line = strings.TrimSpace(line)
+				if len(line) >= 16 && !strings.HasPrefix(line, "-----") {
+					add(line)
+				}
+			}
+			continue
+		}
+		if len(value) < minScrubbed {
+			continue
+		}
+		add(value)
+		add(base64.StdEncoding.EncodeToString([]byte(value)))
+		add(base64.RawStdEncoding.EncodeToString([]byte(value)))
+		add(base64.RawURLEncoding.EncodeToString([]byte(value)))
+		add(hex.EncodeToString([]byte(value)))
+		add(url.QueryEscape(value))
+		add(url.PathEscape(value))
+	}
+	return all
+}
+
+// Write never returns a short count: bytes held back count as written.
+func (s *Scrubber) Write(p []byte) (int, error) {
+	if s.none {
+		return s.to.Write(p)
+	}
+	in := p
+	if len(s.held) > 0 {
+		in = append(s.held, p...)
+	}
+	out, rest := s.scrub(s.out[:0], in)
+	if _, err := s.to.Write(out); err != nil {
+		return 0, err
+	}
+	s.out = out
+	s.held = append(s.held[:0:0], rest...)
+	return len(p), nil
+}
+
+// Flush writes out what was held back. Call it when no more output comes.
+func (s *Scrubber) Flush() error {
+	if len(s.held) == 0 {
+		return nil
+	}
+	// What is held begins like a secret, but its end has not come: a shorter
+	// secret may still be whole in it.
+	out := s.final(nil, s.held)
+	s.held = nil
+	_, err := s.to.Write(out)
+	return err
+}
+
+// scrub appends the clean form of in to out; rest is what may go on as a secret.
+func (s *Scrubber) scrub(out, in []byte) (clean, rest []byte) {
+	start := 0 // of what is not yet in out
+	for i := 0; i < len(in); {
+		group := s.byFirst[in[i]]
+		if group == nil {
+			i++
+			continue
+		}
+		n, more := match(group, in[i:])
+		switch {
+		case more:
+			return append(out, in[start:i]...), in[i:]
+		case n > 0:
+			out = append(append(out, in[start:i]...), redacted...)
+			i += n
+			start = i
+		default:
+			i++
+		}
+	}
+	return append(out, in[start:]...), nil
+}
+
+// match returns the length of the longest secret that in begins with; more
+// says that a longer one may be on its way.
+func match(group [][]byte, in []byte) (n int, more bool) {
+	for _, pattern := range group {
+		if len(pattern) > len(in) {
+			if bytes.HasPrefix(pattern, in) {
+				return 0, true
+			}
+		} else if bytes.HasPrefix(in, pattern) {
+			return len(pattern), false
+		}
+	}
+	return 0, false
+}
+
+func (s *Scrubber) final(out, in []byte) []byte {
+	for i := 0; i < len(in); {
+		n := 0
+		for _, pattern := range s.byFirst[in[i]] {
+			if bytes.HasPrefix(in[i:], pattern) {
+				n = len(pattern)
+				break
+			}
+		}
+		if n == 0 {
+			out = append(out, in[i])
+			i++
+			continue
+		}
+		out = append(out, redacted...)
+		i += n
+	}
+	return out
+}
