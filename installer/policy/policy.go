@@ -1,0 +1,143 @@
+// Package policy decides which addresses the daemon may connect to.
+//
+// Whoever may create tasks names addresses, and the daemon sits where those
+// users may not be: without a policy it would knock, on their behalf, on its
+// own loopback services and on the cloud's metadata service. The HTTP API asks
+// it when a task is created, so that the user is told at once; the SSH dialer
+// asks it again about the address that is really dialled.
+package policy
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	"tripod/installer"
+)
+
+// Policy is a list of prefixes. The most specific one that holds an address
+// decides; of two equally specific ones the operator's deny goes before the
+// operator's allow, and that before what is built in. So `allow 127.0.0.0/8`
+// opens loopback, `allow 0.0.0.0/0` does not, and `deny 0.0.0.0/0` with `allow
+// 10.1.0.0/16` is a closed list. What no prefix holds is allowed.
+//
+// It is immutable, and safe for many goroutines.
+type Policy struct{ rules []rule }
+
+type rule struct {
+	prefix netip.Prefix
+	deny   bool
+	what   string
+}
+
+// builtin is denied unless an equally specific prefix is allowed.
+var builtin = []rule{
+	{netip.MustParsePrefix("0.0.0.0/8"), true, "an unspecified address"},
+	{netip.MustParsePrefix("127.0.0.0/8"), true, "a loopback address"},
+	{netip.MustParsePrefix("169.254.0.0/16"), true, "a link-local address"},
+	{netip.MustParsePrefix("169.254.169.254/32"), true, "the cloud's metadata service"},
+	{netip.MustParsePrefix("100.100.100.200/32"), true, "a cloud's metadata service"},
+	{netip.MustParsePrefix("224.0.0.0/4"), true, "a multicast address"},
+	{netip.MustParsePrefix("240.0.0.0/4"), true, "a reserved address"},
+	{netip.MustParsePrefix("255.255.255.255/32"), true, "the broadcast address"},
+	{netip.MustParsePrefix("::/96"), true, "an IPv4-compatible address"},
+	{netip.MustParsePrefix("::/128"), true, "an unspecified address"},
+	{netip.MustParsePrefix("::1/128"), true, "a loopback address"},
+	{netip.MustParsePrefix("fe80::/10"), true, "a link-local address"},
+	{netip.MustParsePrefix("fd00:ec2::254/128"), true, "a cloud's metadata service"},
+	{netip.MustParsePrefix("ff00::/8"), true, "a multicast address"},
+}
+
+// New makes a policy of the operator's lists, either of which may be nil. The
+// machine's own addresses and its networks' broadcast addresses, as they are
+// now, join what is built in. It fails on a prefix that could never match
+// (invalid, or IPv4 written as IPv6), and where the interfaces cannot be read.
+func New(allow, deny []netip.Prefix) (*Policy, error) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil, fmt.Errorf("target policy: read this machine's addresses: %w", err)
+	}
+	own := make([]netip.Prefix, 0, len(addrs))
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own = append(own, p)
+		}
+	}
+	return build(allow, deny, own)
+}
+
+func build(allow, deny, own []netip.Prefix) (*Policy, error) {
+	p := &Policy{}
+	// The first of equally specific rules decides, so order is precedence.
+	for _, list := range []struct {
+		prefixes []netip.Prefix
+		deny     bool
+	}{{deny, true}, {allow, false}} {
+		for _, prefix := range list.prefixes {
+			if !prefix.IsValid() || prefix.Addr().Is4In6() {
+				return nil, fmt.Errorf("target policy: %s is no usable prefix: write it like 10.0.0.0/8 or fd00::/8", prefix)
+			}
+			p.rules = append(p.rules, rule{prefix.Masked(), list.deny, "denied by the operator (" + prefix.String() + ")"})
+		}
+	}
+	p.rules = append(p.rules, builtin...)
+	for _, prefix := range own {
+		p.rules = append(p.rules, ownRules(prefix)...)
+	}
+	return p, nil
+}
+
+// ownRules denies an interface's address and its network's broadcast address.
+// Loopback has a rule of its own, which `allow 127.0.0.0/8` must lift whole.
+func ownRules(p netip.Prefix) []rule {
+	addr := p.Addr().Unmap().WithZone("")
+	if addr.IsLoopback() {
+		return nil
+	}
+	rules := []rule{{netip.PrefixFrom(addr, addr.BitLen()), true, "this machine's own address"}}
+	if addr.Is4() && p.Bits() < 31 {
+		last := addr.As4()
+		for bit := p.Bits(); bit < 32; bit++ {
+			last[bit/8] |= 0x80 >> (bit % 8)
+		}
+		rules = append(rules, rule{netip.PrefixFrom(netip.AddrFrom4(last), 32), true, "a network's broadcast address"})
+	}
+	return rules
+}
+
+// Check returns nil, or an *installer.Failure of kind policy-denied that says
+// why. IPv4 addresses inside IPv6 ones (mapped, NAT64, 6to4) are looked at
+// too, and a zone changes nothing.
+func (p *Policy) Check(addr netip.Addr) error {
+	if !addr.IsValid() {
+		return installer.Fail(installer.KindPolicyDenied, "not an address")
+	}
+	for _, a := range unwrap(addr) {
+		if r, ok := p.decides(a); ok && r.deny {
+			return installer.Fail(installer.KindPolicyDenied, "%s is %s", addr, r.what)
+		}
+	}
+	return nil
+}
+
+func (p *Policy) decides(addr netip.Addr) (rule, bool) {
+	best, found := rule{}, false
+	for _, r := range p.rules {
+		if r.prefix.Contains(addr) && (!found || r.prefix.Bits() > best.prefix.Bits()) {
+			best, found = r, true
+		}
+	}
+	return best, found
+}
+
+// ParsePrefix reads a prefix, or an address as the prefix of it alone.
+func ParsePrefix(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a prefix such as 10.0.0.0/8", s)
+	}
+	return p, nil
+}
