@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/sourcegraph/conc/panics"
@@ -63,8 +62,12 @@ func (d *Dispatcher) work(ctx context.Context, inv *Invocation) (outcome Outcome
 	if err != nil {
 		return Outcome{}, fmt.Errorf("open the log: %w", err)
 	}
-	output := NewScrubber(log, creds.Secrets())
-	defer func() { err = errors.Join(err, closeLog(output, log)) }()
+	output := &jobOutput{scrubber: NewScrubber(log, creds.Secrets()), log: log}
+	defer func() {
+		if lost := output.close(); lost != nil {
+			d.Logger.Error("output not kept", "invocation", inv.ID, "host", inv.Host.Label(), "error", lost)
+		}
+	}()
 
 	job := &Job{
 		Invocation:  inv,
@@ -84,10 +87,6 @@ func (d *Dispatcher) work(ctx context.Context, inv *Invocation) (outcome Outcome
 		return Outcome{}, Fail(KindInternal, "a step panicked; the log of tripod has the stack")
 	}
 	return outcome, err
-}
-
-func closeLog(output *Scrubber, log io.Closer) error {
-	return errors.Join(output.Flush(), log.Close())
 }
 
 // finish stores the transition. A result must not be lost because the disk is

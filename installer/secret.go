@@ -14,17 +14,31 @@ const redacted = "[redacted]"
 // only way to the value, so `grep Reveal` lists every use.
 //
 // The zero value is the empty secret, "none given".
-type Secret struct{ value string }
+type Secret struct {
+	// A pointer, because fmt's %p does not ask Format: it prints the fields,
+	// and of a pointer only the address. Nil: none given.
+	value *string
+}
 
 // NewSecret wraps value, byte for byte.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret {
+	if value == "" {
+		return Secret{}
+	}
+	return Secret{&value}
+}
 
 // Reveal returns the value. Never pass it to a log, an error, an argument
 // vector or an environment.
-func (s Secret) Reveal() string { return s.value }
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
 
 // IsZero reports whether no secret was given.
-func (s Secret) IsZero() bool { return s.value == "" }
+func (s Secret) IsZero() bool { return s.value == nil }
 
 func (s Secret) String() string {
 	if s.IsZero() {

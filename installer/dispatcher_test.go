@@ -1,0 +1,401 @@
+package installer_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"tripod/installer"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memoryQueue is the Queue's contract in its smallest form, so that the
+// engine's timing can be proved in a synctest bubble. The store's own tests
+// hold the real one to the same contract.
+type memoryQueue struct {
+	mu     sync.Mutex
+	all    []*installer.Invocation
+	logs   map[string]*bytes.Buffer
+	creds  installer.Credentials
+	claims int
+	finish func() error // a fault to inject; nil: none
+}
+
+func newQueue(hosts ...string) *memoryQueue {
+	q := &memoryQueue{logs: map[string]*bytes.Buffer{}}
+	for i, h := range hosts {
+		q.all = append(q.all, &installer.Invocation{
+			ID: fmt.Sprintf("inv-%d", i), BatchID: "b", State: installer.Pending,
+			Host: installer.Host{Endpoint: installer.Endpoint{Address: h, Port: 22}},
+		})
+	}
+	return q
+}
+
+func (q *memoryQueue) Claim(_ context.Context, now time.Time, _ installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.claims++
+	busy := map[string]bool{}
+	for _, inv := range q.all {
+		if inv.State == installer.Running {
+			busy[inv.Host.HostPort()] = true
+		}
+	}
+	var next time.Time
+	for _, inv := range q.all {
+		if inv.State != installer.Pending || busy[inv.Host.HostPort()] {
+			continue
+		}
+		if inv.NotBefore.After(now) {
+			if next.IsZero() || inv.NotBefore.Before(next) {
+				next = inv.NotBefore
+			}
+			continue
+		}
+		inv.State = installer.Running
+		inv.Claim++
+		if inv.Attempt() == nil {
+			inv.Attempts = append(inv.Attempts, installer.Attempt{Number: len(inv.Attempts) + 1, Started: now})
+		}
+		claimed := *inv
+		return &claimed, time.Time{}, nil
+	}
+	return nil, next, nil
+}
+
+func (q *memoryQueue) Credentials(context.Context, *installer.Invocation) (installer.Credentials, error) {
+	return q.creds, nil
+}
+
+func (q *memoryQueue) find(ref installer.Ref) (*installer.Invocation, error) {
+	for _, inv := range q.all {
+		if inv.ID == ref.ID && inv.Claim == ref.Claim && inv.State == installer.Running {
+			return inv, nil
+		}
+	}
+	return nil, installer.ErrStale
+}
+
+func (q *memoryQueue) Journal(_ context.Context, ref installer.Ref, rec installer.StepRecord) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	inv, err := q.find(ref)
+	if err == nil {
+		a := inv.Attempt()
+		a.Steps = append(a.Steps, rec)
+	}
+	return err
+}
+
+func (q *memoryQueue) Finish(_ context.Context, ref installer.Ref, t installer.Transition) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.finish != nil {
+		if err := q.finish(); err != nil {
+			return err
+		}
+	}
+	inv, err := q.find(ref)
+	if err != nil {
+		return err
+	}
+	inv.State, inv.NotBefore, inv.Kind, inv.Message, inv.Outcome = t.State, t.NotBefore, t.Kind, t.Message, t.Outcome
+	if t.EndAttempt {
+		inv.Attempt().Ended = t.At
+	}
+	if t.Crashed {
+		inv.Crashes++
+	}
+	return nil
+}
+
+func (q *memoryQueue) Orphans(context.Context) ([]installer.Invocation, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var orphans []installer.Invocation
+	for _, inv := range q.all {
+		if inv.State == installer.Running {
+			orphans = append(orphans, *inv)
+		}
+	}
+	return orphans, nil
+}
+
+type closer struct{ io.Writer }
+
+func (closer) Close() error { return nil }
+
+func (q *memoryQueue) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.logs[inv.ID] == nil {
+		q.logs[inv.ID] = &bytes.Buffer{}
+	}
+	return closer{q.logs[inv.ID]}, nil
+}
+
+func (q *memoryQueue) states() map[installer.State]int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := map[installer.State]int{}
+	for _, inv := range q.all {
+		n[inv.State]++
+	}
+	return n
+}
+
+type worker func(context.Context, *installer.Job) (installer.Outcome, error)
+
+func (w worker) Work(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
+	return w(ctx, job)
+}
+
+func run(t *testing.T, c installer.DispatcherConfig) *installer.Dispatcher {
+	t.Helper()
+	c.StopWhenIdle = true
+	d := installer.NewDispatcher(c)
+	require.NoError(t, d.Run(t.Context()))
+	return d
+}
+
+// A dead host costs one worker its limit and nobody else anything.
+func TestDeadHostStallsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hosts := []string{"dead"}
+		for i := range 20 {
+			hosts = append(hosts, fmt.Sprint("live-", i))
+		}
+		q := newQueue(hosts...)
+		start := time.Now()
+		var lastLive time.Duration
+		var mu sync.Mutex
+		run(t, installer.DispatcherConfig{Queue: q, Parallel: 2, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+			if job.Invocation.Host.Address == "dead" {
+				time.Sleep(10 * time.Second)
+				return installer.Outcome{}, installer.Fail(installer.KindAuthTimeout, "silence")
+			}
+			time.Sleep(100 * time.Millisecond)
+			mu.Lock()
+			lastLive = time.Since(start)
+			mu.Unlock()
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, 2*time.Second, lastLive, "20 live hosts of 0.1 s on the one other worker")
+		assert.Equal(t, map[installer.State]int{installer.Succeeded: 20, installer.Failed: 1}, q.states())
+	})
+}
+
+// Nothing polls: idle workers wake once per thing to do.
+func TestIdleWorkersSleepUntilDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a")
+		q.all[0].NotBefore = time.Now().Add(time.Hour)
+		start := time.Now()
+		run(t, installer.DispatcherConfig{Queue: q, Parallel: 32, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, time.Hour, time.Since(start))
+		assert.LessOrEqual(t, q.claims, 32+3, "each worker asks once at the end, and the one that sleeps twice more")
+	})
+}
+
+func TestRetryComesFromTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a")
+		tries := 0
+		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+			if tries++; tries == 1 {
+				return installer.Outcome{}, installer.Fail(installer.KindUnreachable, "no route")
+			}
+			return installer.Outcome{TargetVersion: "2"}, nil
+		})})
+		assert.Equal(t, installer.Succeeded, q.all[0].State)
+		assert.Len(t, q.all[0].Attempts, 2)
+		assert.Equal(t, "2", q.all[0].TargetVersion)
+	})
+}
+
+func TestOneInvocationPerHostAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a", "a", "a", "b")
+		var mu sync.Mutex
+		on := map[string]int{}
+		run(t, installer.DispatcherConfig{Queue: q, Parallel: 4, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+			host := job.Invocation.Host.Address
+			mu.Lock()
+			on[host]++
+			assert.Equal(t, 1, on[host])
+			mu.Unlock()
+			time.Sleep(time.Second)
+			mu.Lock()
+			on[host]--
+			mu.Unlock()
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, 4, q.states()[installer.Succeeded])
+	})
+}
+
+// Shutdown is not failure: the attempt is not counted, and goes on later.
+func TestShutdownInterrupts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a", "b", "c")
+		ctx, cancel := context.WithCancel(t.Context())
+		d := installer.NewDispatcher(installer.DispatcherConfig{Queue: q, Parallel: 2, Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+			<-ctx.Done()
+			assert.ErrorIs(t, context.Cause(ctx), installer.ErrShutdown)
+			assert.True(t, installer.Interrupted(ctx))
+			return installer.Outcome{}, fmt.Errorf("stopped: %w", installer.ErrShutdown)
+		})})
+		done := make(chan error)
+		go func() { done <- d.Run(ctx) }()
+		synctest.Wait()
+		cancel()
+		require.NoError(t, <-done)
+		assert.Equal(t, map[installer.State]int{installer.Pending: 3}, q.states())
+		for _, inv := range q.all {
+			assert.Equal(t, 0, inv.TriesDone())
+		}
+	})
+}
+
+// A22: a panic ends that invocation, not the process.
+func TestA22PanicEndsOneInvocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a", "b")
+		run(t, installer.DispatcherConfig{Queue: q, Parallel: 1, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+			if job.Invocation.Host.Address == "a" {
+				panic("boom")
+			}
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, installer.Failed, q.all[0].State)
+		assert.Equal(t, installer.KindInternal, q.all[0].Kind)
+		assert.Equal(t, installer.Succeeded, q.all[1].State)
+	})
+}
+
+func TestCancelRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a")
+		d := installer.NewDispatcher(installer.DispatcherConfig{Queue: q, StopWhenIdle: true, Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+			<-ctx.Done()
+			return installer.Outcome{}, installer.Fail(installer.KindCanceled, "%w", context.Cause(ctx))
+		})})
+		done := make(chan error)
+		go func() { done <- d.Run(t.Context()) }()
+		synctest.Wait()
+		assert.True(t, d.Cancel("inv-0"))
+		assert.False(t, d.Cancel("inv-9"))
+		require.NoError(t, <-done)
+		assert.Equal(t, installer.Canceled, q.all[0].State)
+	})
+}
+
+func TestAttemptLimitHoldsWhateverTheInstallerDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a")
+		start := time.Now()
+		run(t, installer.DispatcherConfig{Queue: q, Limits: installer.Limits{Run: time.Minute, Attempt: 3 * time.Minute},
+			Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+				<-ctx.Done()
+				assert.ErrorIs(t, context.Cause(ctx), installer.ErrAttemptTimeout)
+				return installer.Outcome{}, installer.Fail(installer.KindScriptTimeout, "%w", context.Cause(ctx))
+			})})
+		assert.Equal(t, 3*time.Minute, time.Since(start))
+		assert.Equal(t, installer.Timeout, q.all[0].State)
+	})
+}
+
+// A3: a result that the store does not take at once is kept and stored later.
+func TestA03ResultIsKeptUntilStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a")
+		until := time.Now().Add(time.Minute)
+		q.finish = func() error {
+			if time.Now().Before(until) {
+				return fmt.Errorf("%w: no space left on device", installer.ErrStorage)
+			}
+			return nil
+		}
+		ran := 0
+		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+			ran++
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, installer.Succeeded, q.all[0].State)
+		assert.Equal(t, 1, ran)
+	})
+}
+
+// P5: a crash consumes no attempt; what keeps crashing is set aside.
+func TestOrphansAreTakenUpOrSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a", "b")
+		for i, inv := range q.all {
+			inv.State, inv.Claim = installer.Running, 1
+			inv.Attempts = []installer.Attempt{{Number: 1, Started: time.Now()}}
+			inv.Crashes = i * (installer.MaxCrashes - 1)
+		}
+		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+			assert.Equal(t, 1, job.Invocation.Attempt().Number)
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, installer.Succeeded, q.all[0].State)
+		assert.Len(t, q.all[0].Attempts, 1)
+		assert.Equal(t, installer.Failed, q.all[1].State)
+	})
+}
+
+func TestFailureLimitStopsClaiming(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a", "b", "c", "d", "e")
+		d := run(t, installer.DispatcherConfig{Queue: q, Parallel: 1, MaxFailures: 2, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+			return installer.Outcome{}, installer.Fail(installer.KindScriptFailed, "exit code 1")
+		})})
+		assert.True(t, d.LimitReached())
+		assert.Equal(t, map[installer.State]int{installer.Failed: 2, installer.Pending: 3}, q.states())
+	})
+}
+
+func TestOutputIsScrubbedAndALostLogFailsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a")
+		q.creds.Password = installer.NewSecret("s3cret-pw")
+		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+			fmt.Fprint(job.Output, "login with s3cr")
+			fmt.Fprint(job.Output, "et-pw ok s3c")
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, "login with [redacted] ok s3c", q.logs["inv-0"].String())
+	})
+}
+
+func TestUnreadableQueueEndsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("bad page")
+		d := installer.NewDispatcher(installer.DispatcherConfig{Queue: brokenQueue{newQueue("a"), broken}, Installer: worker(nil)})
+		require.ErrorIs(t, d.Run(t.Context()), broken)
+	})
+}
+
+type brokenQueue struct {
+	*memoryQueue
+	err error
+}
+
+func (q brokenQueue) Claim(context.Context, time.Time, installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+	return nil, time.Time{}, q.err
+}
