@@ -1,0 +1,94 @@
+package installer_test
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// arrows says which packages of Tripod each package may import, outside its
+// tests. A package that is not listed may import none. This is the house of
+// docs/architecture.md, held by a machine.
+var arrows = map[string]string{
+	"installer":            "",
+	"installer/strictjson": "installer",
+	"installer/privkey":    "installer",
+	"installer/policy":     "",
+	"installer/plaintext":  "",
+	"installer/pkgfile":    "",
+	"installer/meta":       "installer installer/strictjson installer/privkey",
+	"installer/hostsfile":  "installer installer/meta installer/strictjson installer/privkey",
+	"installer/sshconn":    "installer installer/privkey",
+	"installer/recipe":     "installer installer/plaintext scripts",
+	"installer/api":        "installer installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
+	"store":                "installer",
+	"scripts":              "",
+	"cmd/tripod": "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/plaintext " +
+		"installer/policy installer/privkey installer/recipe installer/sshconn scripts store",
+}
+
+// testOnly are packages for tests, demonstrations and measurements: they may
+// import anything, and nothing of the product may import them.
+var testOnly = []string{"installer/sshtest", "testdata/"}
+
+func isTestOnly(pkg string) bool {
+	for _, prefix := range testOnly {
+		if strings.HasPrefix(pkg, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+type listedPackage struct {
+	ImportPath string
+	Imports    []string
+}
+
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var all []listedPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p listedPackage
+		require.NoError(t, dec.Decode(&p))
+		all = append(all, p)
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+func TestArrows(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		pkg := strings.TrimPrefix(p.ImportPath, "tripod/")
+		if isTestOnly(pkg) {
+			continue
+		}
+		allowed, listed := arrows[pkg]
+		assert.True(t, listed, "package %s has no row in arrows: decide what it may import", pkg)
+		for _, imported := range p.Imports {
+			if own, ok := strings.CutPrefix(imported, "tripod/"); ok {
+				assert.Contains(t, strings.Fields(allowed), own, "%s must not import %s", pkg, own)
+				continue
+			}
+			assert.NotContains(t, imported, "testify", "%s: testify is for tests", pkg)
+			if pkg == "installer" && strings.Contains(imported, ".") {
+				assert.Contains(t, imported, "github.com/sourcegraph/conc/", "the domain imports the standard library and conc")
+			}
+			if strings.Contains(imported, "bbolt") {
+				assert.Equal(t, "store", pkg, "bbolt stays in the store")
+			}
+			if strings.HasPrefix(imported, "github.com/pkg/sftp") {
+				assert.Equal(t, "installer/sshconn", pkg, "sftp stays in sshconn")
+			}
+		}
+	}
+}
