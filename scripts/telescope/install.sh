@@ -1,0 +1,155 @@
+#!/bin/sh
+# install.sh [SETTINGS] installs the agent from TRIPOD_PACKAGE, or puts back the
+# version kept in TRIPOD_RESTORE, in place of whatever is there.
+#
+# Exit code: 0 healthy and of the wanted version; README.md has the others.
+
+here=$(dirname "$0")
+. "$here/lib.sh"
+. "$here/agent.sh"
+. "$here/service.sh"
+. "$here/package.sh"
+. "$here/keep.sh"
+
+load_settings "$@"
+need_root
+agent_places
+
+for tool in bash tar gzip awk sed grep; do
+	have $tool || die "$E_HOST" "the host lacks $tool, which the agent's installer needs"
+done
+
+# The private folder, beside the settings unless told otherwise.
+make_work() {
+	[ -n "$TRIPOD_WORK" ] || TRIPOD_WORK=$(cd "$(dirname "$settings")" && pwd)
+	work=$TRIPOD_WORK/unpacked.$$
+	mkdir "$work" || die "$E_SPACE" "cannot make a folder in $TRIPOD_WORK"
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+# check_room: the archive unpacked, and the agent installed with some to grow;
+# on one file system, both.
+check_room() {
+	if [ "$(mount_of "$TRIPOD_WORK")" = "$(mount_of "$prefix")" ]; then
+		need_room $((unpacked_kib * 2 + 4096)) "$prefix" "the package and the agent"
+	else
+		need_room $((unpacked_kib + 1024)) "$TRIPOD_WORK" "the package"
+		need_room $((unpacked_kib + 3072)) "$prefix" "the agent"
+	fi
+}
+
+# run_installer runs the package's own install.sh, from its own folder, and
+# passes its output on as it comes. Not through a pipe: the daemon that it
+# leaves keeps its output open.
+run_installer() {
+	mkdir -p "$prefix" 2>/dev/null
+	chmod go+rx "$prefix" 2>/dev/null
+	# It asks the metadata service first. wget would ask twenty times.
+	printf 'tries = 1\ntimeout = 7\n' >"$work/wgetrc"
+	printf 'max-time = 20\n' >"$work/.curlrc"
+	: >"$work/installer.log"
+	(
+		cd "$package_dir" || exit 1
+		WGETRC=$work/wgetrc CURL_HOME=$work
+		export WGETRC CURL_HOME
+		# In the usual place it is given no argument: what one means in the
+		# new layout is not known.
+		if [ "$TRIPOD_PREFIX" = /usr/local ]; then
+			limited "$TRIPOD_RUN_LIMIT" bash ./install.sh
+		else
+			limited "$TRIPOD_RUN_LIMIT" bash ./install.sh "$prefix"
+		fi
+	) >"$work/installer.log" 2>&1 &
+	installer_pid=$!
+	shown=0
+	while alive $installer_pid; do
+		show_output
+		nap
+	done
+	wait $installer_pid
+	installer_exit=$?
+	show_output
+	found installer_exit "$installer_exit"
+}
+
+show_output() {
+	size=$(wc -c <"$work/installer.log")
+	if [ "$size" -gt $shown ]; then
+		tail -c +$((shown + 1)) "$work/installer.log" | head -c $((size - shown))
+		shown=$((size))
+	fi
+}
+
+# check_copied: the agent's installer says "success" also when it could not copy.
+check_copied() {
+	installed_dir=$old_dir
+	if [ $new_layout = new ]; then installed_dir=$new_dir; fi
+	if (cd "$package_dir/bin" && find . -type f) | while IFS= read -r file; do
+		case ${file##*/} in
+		*.json | *.log | nohup.out) [ -f "$installed_dir/bin/$file" ] || exit 1 ;;
+		*) cmp -s "$package_dir/bin/$file" "$installed_dir/bin/$file" || exit 1 ;;
+		esac
+	done && [ -f "$installed_dir/telescoped" ]; then
+		return 0
+	fi
+	if grep -q 'No space left' "$work/installer.log"; then
+		die "$E_SPACE" "the disk is full: the agent's installer did not copy everything"
+	fi
+	die "$E_INSTALLER" "the agent's installer ended with exit code $installer_exit and did not copy everything to $installed_dir"
+}
+
+# set_modes: installed under our umask so that no key is readable even for a
+# moment; now as the vendor has it, but for what holds keys.
+set_modes() {
+	find "$installed_dir" ! -name 'conf*.json' ! -name 'custom_conf.json' -exec chmod go+rX {} +
+	find "$installed_dir" \( -name 'conf*.json' -o -name 'custom_conf.json' \) -type f -exec chmod 0600 {} +
+	init_files telescoped | while IFS= read -r file; do chmod go+rX "$file"; done
+	[ $new_layout = old ] || find "$uni_dir" -type d -exec chmod go+rx {} +
+}
+
+# kick starts the agent if its installer has not, within the first seconds.
+kick() {
+	kick_end=$(($(now) + (TRIPOD_WAIT < 20 ? TRIPOD_WAIT / 2 : 10)))
+	while :; do
+		look
+		[ $((parents + children)) = 0 ] || return 0
+		[ "$(now)" -lt $kick_end ] || break
+		nap
+	done
+	say "the agent's installer has not started it"
+	start_agent
+}
+
+make_work
+if [ -n "$TRIPOD_RESTORE" ]; then
+	[ -n "$(kept_version "$TRIPOD_RESTORE")" ] || die "$E_PACKAGE" "no kept version in $TRIPOD_RESTORE"
+	need_room $(($(du -sk "$TRIPOD_RESTORE" | awk '{ print $1 }') + 1024)) "$prefix" "the kept version"
+	remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
+	restore_kept
+	start_agent
+	judge
+	exit 0
+fi
+
+check_archive
+check_room
+unpack
+package_version=$(version_in "$package_dir" $new_layout)
+found package_version "$package_version" package_layout $new_layout init "$(init_system)"
+look
+if [ "$state" != none ]; then
+	version=$(version_in "$agent_dir" "$layout")
+	report
+	keep_previous "$package_version"
+	keep_configuration "$agent_dir"
+fi
+configure
+remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
+run_installer
+check_copied
+set_modes
+kick
+judge

@@ -1,0 +1,196 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
+# lib.sh: what every script of this folder shares: settings, findings, exit
+# codes, bounded waits. Sourced, never run. Plain POSIX sh: dash, bash, busybox.
+
+# Exit codes. README.md has the table for people.
+E_USAGE=2 E_ROOT=10 E_HOST=11 E_SPACE=12 E_PACKAGE=13 E_IN_THE_WAY=14
+E_INSTALLER=15 E_UNHEALTHY=16 E_VERSION=17
+readonly E_USAGE E_ROOT E_HOST E_SPACE E_PACKAGE E_IN_THE_WAY E_INSTALLER E_UNHEALTHY E_VERSION
+
+# What is found is parsed, so it must not be translated. A sparse PATH (sudo,
+# cron) lacks the folders of chkconfig and update-rc.d; ours go last, so that
+# the caller's own come first.
+LC_ALL=C
+PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+CDPATH=
+export LC_ALL PATH
+unset ENV BASH_ENV
+umask 077
+
+# say MESSAGE... tells people, on stderr.
+say() { printf '%s\n' "${0##*/}: $*" >&2; }
+
+# die CODE MESSAGE... ends the script.
+die() {
+	die_code=$1
+	shift
+	say "$*"
+	exit "$die_code"
+}
+
+# encode VALUE percent-encodes what would break a finding apart.
+encode() {
+	case $1 in
+	*[!A-Za-z0-9._/:,+@-]*)
+		printf '%s' "$1" | tr '\r\t' '  ' |
+			sed -e 's/%/%25/g' -e 's/ /%20/g' -e 's/=/%3D/g' -e '$!s/$/%0A/' | tr -d '\n'
+		;;
+	*) printf '%s' "$1" ;;
+	esac
+}
+
+# found KEY VALUE [KEY VALUE]... prints one finding.
+found() {
+	found_line=tripod:
+	while [ $# -ge 2 ]; do
+		found_line="$found_line $1=$(encode "$2")"
+		shift 2
+	done
+	printf '%s\n' "$found_line"
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# digits NAME VALUE refuses what is not a whole number.
+digits() {
+	case $2 in
+	'' | *[!0-9]*) die "$E_USAGE" "$1 must be a whole number" ;;
+	esac
+}
+
+# plain NAME VALUE refuses control characters: they cannot be meant.
+plain() {
+	case $2 in
+	*[[:cntrl:]]*) die "$E_USAGE" "$1 holds a control character" ;;
+	esac
+}
+
+# load_settings [FILE] reads the settings. Only the file counts, and TRIPOD_ROOT
+# from the environment: the same names mean other things to the tripod command.
+load_settings() {
+	case ${1-} in
+	-h | --help)
+		sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+		exit 0
+		;;
+	-*) die "$E_USAGE" "unknown option: $1 (see --help)" ;;
+	esac
+	[ $# -le 1 ] || die "$E_USAGE" "one argument at most: the settings file"
+	unset TRIPOD_PACKAGE TRIPOD_RESTORE TRIPOD_PREFIX TRIPOD_VERSION TRIPOD_KEEP \
+		TRIPOD_WORK TRIPOD_ARCH TRIPOD_NEED_KIB TRIPOD_WAIT TRIPOD_STABLE TRIPOD_RUN_LIMIT \
+		TRIPOD_INSTANCE_ID TRIPOD_PROJECT_ID TRIPOD_REGION TRIPOD_ACCESS_KEY \
+		TRIPOD_SECRET_KEY TRIPOD_CLIENT_PORT TRIPOD_PORT_NUM TRIPOD_BMS TRIPOD_ENDPOINT
+	settings=${1:-./settings}
+	case $settings in
+	*/*) ;;
+	*) settings=./$settings ;;
+	esac
+	if [ -r "$settings" ] && [ -f "$settings" ]; then
+		# shellcheck disable=SC1090 # named by the caller
+		. "$settings" || die "$E_USAGE" "the settings cannot be read: $settings"
+	elif [ $# -eq 1 ]; then
+		die "$E_USAGE" "no such settings file: $settings"
+	fi
+	: "${TRIPOD_ROOT=}" "${TRIPOD_PACKAGE=}" "${TRIPOD_RESTORE=}" "${TRIPOD_VERSION=}" \
+		"${TRIPOD_KEEP=}" "${TRIPOD_WORK=}" "${TRIPOD_ARCH=}" "${TRIPOD_INSTANCE_ID=}" \
+		"${TRIPOD_PROJECT_ID=}" "${TRIPOD_REGION=}" "${TRIPOD_ACCESS_KEY=}" \
+		"${TRIPOD_SECRET_KEY=}" "${TRIPOD_CLIENT_PORT=}" "${TRIPOD_PORT_NUM=}" \
+		"${TRIPOD_BMS=}" "${TRIPOD_ENDPOINT=}"
+	: "${TRIPOD_PREFIX:=/usr/local}" "${TRIPOD_NEED_KIB:=0}" "${TRIPOD_WAIT:=60}" \
+		"${TRIPOD_STABLE:=5}" "${TRIPOD_RUN_LIMIT:=600}"
+	check_settings
+}
+
+check_settings() {
+	case $TRIPOD_ROOT in
+	'' | /*) TRIPOD_ROOT=${TRIPOD_ROOT%/} ;;
+	*) die "$E_USAGE" "TRIPOD_ROOT must be an absolute path" ;;
+	esac
+	plain TRIPOD_ROOT "$TRIPOD_ROOT"
+	case $TRIPOD_PREFIX in
+	/ | *[!A-Za-z0-9._/-]* | */../* | */..) die "$E_USAGE" "TRIPOD_PREFIX must be an absolute path of plain characters" ;;
+	/*) TRIPOD_PREFIX=${TRIPOD_PREFIX%/} ;;
+	*) die "$E_USAGE" "TRIPOD_PREFIX must be an absolute path of plain characters" ;;
+	esac
+	case $TRIPOD_VERSION in
+	*[!0-9A-Za-z_.-]*) die "$E_USAGE" "TRIPOD_VERSION may hold letters, digits, '_', '.' and '-'" ;;
+	esac
+	digits TRIPOD_NEED_KIB "$TRIPOD_NEED_KIB"
+	digits TRIPOD_WAIT "$TRIPOD_WAIT"
+	digits TRIPOD_STABLE "$TRIPOD_STABLE"
+	digits TRIPOD_RUN_LIMIT "$TRIPOD_RUN_LIMIT"
+	[ -z "$TRIPOD_CLIENT_PORT" ] || digits TRIPOD_CLIENT_PORT "$TRIPOD_CLIENT_PORT"
+	[ -z "$TRIPOD_PORT_NUM" ] || digits TRIPOD_PORT_NUM "$TRIPOD_PORT_NUM"
+	case $TRIPOD_BMS in
+	'' | true | false) ;;
+	*) die "$E_USAGE" "TRIPOD_BMS must be true or false" ;;
+	esac
+	plain TRIPOD_INSTANCE_ID "$TRIPOD_INSTANCE_ID"
+	plain TRIPOD_PROJECT_ID "$TRIPOD_PROJECT_ID"
+	plain TRIPOD_REGION "$TRIPOD_REGION"
+	plain TRIPOD_ACCESS_KEY "$TRIPOD_ACCESS_KEY"
+	plain TRIPOD_SECRET_KEY "$TRIPOD_SECRET_KEY"
+	plain TRIPOD_ENDPOINT "$TRIPOD_ENDPOINT"
+}
+
+is_root() { [ "$(id -u 2>/dev/null)" = 0 ]; }
+
+need_root() { is_root || die "$E_ROOT" "this must run as root (it is user $(id -un 2>/dev/null || id -u))"; }
+
+# now prints seconds since boot: a clock that nobody sets.
+now() {
+	read -r now_up now_rest </proc/uptime
+	: "$now_rest"
+	printf '%s' "${now_up%%.*}"
+}
+
+# nap sleeps a moment; a second where sleep takes whole numbers only.
+nap() { sleep 0.2 2>/dev/null || sleep 1; }
+
+# stat_of PID prints "state ppid", nothing if there is no such process. The
+# name in the middle may hold anything, hence the cut at the last parenthesis.
+stat_of() {
+	{ read -r stat_line <"/proc/$1/stat"; } 2>/dev/null || return 1
+	stat_line=${stat_line##*) }
+	stat_state=${stat_line%% *}
+	stat_line=${stat_line#* }
+	stat_ppid=${stat_line%% *}
+}
+
+# alive PID: it runs, and is not a zombie that nobody has waited for.
+alive() {
+	stat_of "$1" || return 1
+	case $stat_state in
+	Z | X) return 1 ;;
+	esac
+}
+
+# kill_tree PID kills a process and all that descends from it.
+kill_tree() {
+	kill -STOP "$1" 2>/dev/null
+	for kill_dir in /proc/[0-9]*; do
+		if stat_of "${kill_dir#/proc/}" && [ "$stat_ppid" = "$1" ]; then
+			(kill_tree "${kill_dir#/proc/}")
+		fi
+	done
+	kill -KILL "$1" 2>/dev/null
+}
+
+# limited SECONDS COMMAND... runs a command, input from /dev/null; 124 if it
+# had to be killed. (The command `timeout` is not everywhere, and kills a whole
+# group, which a daemon may have joined.)
+limited() {
+	limited_end=$(($(now) + $1))
+	shift
+	"$@" </dev/null &
+	limited_pid=$!
+	while alive $limited_pid; do
+		if [ "$(now)" -ge $limited_end ]; then
+			kill_tree $limited_pid
+			wait $limited_pid 2>/dev/null
+			return 124
+		fi
+		nap
+	done
+	wait $limited_pid
+}

@@ -1,0 +1,193 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
+# package.sh: the agent's archive: checked, unpacked in a private folder, its
+# configuration put in. Sourced after agent.sh.
+
+# check_archive ends the script if TRIPOD_PACKAGE is not a whole .tar.gz, or
+# names places outside its own folder. Sets unpacked_kib.
+check_archive() {
+	[ -n "$TRIPOD_PACKAGE" ] || die "$E_USAGE" "TRIPOD_PACKAGE is not set"
+	[ -f "$TRIPOD_PACKAGE" ] && [ -r "$TRIPOD_PACKAGE" ] ||
+		die "$E_PACKAGE" "no such package: $TRIPOD_PACKAGE"
+	gzip -t <"$TRIPOD_PACKAGE" 2>/dev/null ||
+		die "$E_PACKAGE" "the package is damaged, or is not a .tar.gz: $TRIPOD_PACKAGE"
+	unpacked_kib=$(($(gzip -dc <"$TRIPOD_PACKAGE" | wc -c) / 1024 + 1))
+	# Not `tar -z`: it reports a broken pipe where gzip has said enough.
+	archive_names=$(gzip -dc <"$TRIPOD_PACKAGE" | tar -tf - 2>/dev/null) && [ -n "$archive_names" ] ||
+		die "$E_PACKAGE" "the package is not a tar archive: $TRIPOD_PACKAGE"
+	if printf '%s\n' "$archive_names" | grep -Eq '^/|^\.\.$|^\.\./|/\.\./|/\.\.$'; then
+		die "$E_PACKAGE" "the package names a path outside its own folder"
+	fi
+	if gzip -dc <"$TRIPOD_PACKAGE" | tar -tvf - 2>/dev/null |
+		grep -E '^[^-d]' | grep -Eqv '^l[^>]* -> [^/.][^>]*$'; then
+		die "$E_PACKAGE" "the package holds links out of its folder, or devices"
+	fi
+}
+
+# free_kib PATH prints the room in KiB where PATH is, or is to be; nothing if
+# df does not say.
+free_kib() {
+	free_path=$1
+	while [ ! -e "$free_path" ] && [ -n "${free_path%/*}" ]; do free_path=${free_path%/*}; done
+	[ -e "$free_path" ] || free_path=/
+	df -Pk "$free_path" 2>/dev/null | awk 'NR > 1 { n = $(NF - 2) } END { print n }'
+}
+
+# mount_of PATH prints where the file system of PATH is mounted.
+mount_of() {
+	mount_path=$1
+	while [ ! -e "$mount_path" ] && [ -n "${mount_path%/*}" ]; do mount_path=${mount_path%/*}; done
+	[ -e "$mount_path" ] || mount_path=/
+	df -Pk "$mount_path" 2>/dev/null | awk 'NR > 1 { m = $NF } END { print m }'
+}
+
+# need_room KIB PATH WHAT ends the script if there is less.
+need_room() {
+	room=$(free_kib "$2")
+	case $room in
+	'' | *[!0-9]*) return 0 ;;
+	esac
+	[ "$room" -ge "$1" ] ||
+		die "$E_SPACE" "no room for $3: $1 KiB are needed and $room KiB are free where $2 is"
+}
+
+# host_arch and elf_arch print amd64, arm64, or something else, or nothing.
+host_arch() {
+	case $(uname -m) in
+	x86_64 | amd64) echo amd64 ;;
+	aarch64 | arm64) echo arm64 ;;
+	*) uname -m ;;
+	esac
+}
+
+elf_arch() {
+	have od || return 0
+	set -- "$(od -An -tx1 -N20 "$1" 2>/dev/null | tr -d ' \n')"
+	case $1 in
+	7f454c46????????????????????????????3e00) echo amd64 ;;
+	7f454c46????????????????????????????b700) echo arm64 ;;
+	7f454c46*) echo other ;;
+	esac
+}
+
+# package_arch prints what the unpacked package is for: its program says it, or
+# its names.
+package_arch() {
+	arch=$(elf_arch "$package_dir/bin/telescope")
+	if [ -n "$arch" ]; then
+		echo "$arch"
+		return
+	fi
+	for arch_name in "$TRIPOD_ARCH" "${TRIPOD_PACKAGE##*/}" "${package_dir##*/}"; do
+		case $arch_name in
+		*amd64* | *x86_64*) echo amd64 && return ;;
+		*arm64* | *aarch64*) echo arm64 && return ;;
+		esac
+	done
+}
+
+# unpack unpacks into a folder of our own and sets package_dir and new_layout.
+unpack() {
+	mkdir "$work/package" || die "$E_SPACE" "cannot make a folder in $work"
+	if ! gzip -dc <"$TRIPOD_PACKAGE" | (cd "$work/package" && tar -xf - -o) 2>"$work/tar.log"; then
+		if grep -q 'No space left' "$work/tar.log"; then
+			die "$E_SPACE" "the disk is full where $work is"
+		fi
+		die "$E_PACKAGE" "the package cannot be unpacked: $(sed -n 1p "$work/tar.log")"
+	fi
+	package_dir=
+	for unpack_dir in "$work/package" "$work/package"/*; do
+		if [ -f "$unpack_dir/install.sh" ]; then
+			package_dir=$unpack_dir
+			break
+		fi
+	done
+	[ -n "$package_dir" ] || die "$E_PACKAGE" "this is not a telescope package: it holds no install.sh"
+	for unpack_file in telescoped bin/telescope; do
+		[ -f "$package_dir/$unpack_file" ] ||
+			die "$E_PACKAGE" "this is not a telescope package: it holds no $unpack_file"
+	done
+	# An archive may have been packed under a strict umask.
+	chmod -R u+rwX "$package_dir"
+	chmod u+x "$package_dir/bin/telescope"
+	[ ! -f "$package_dir/bin/agent" ] || chmod u+x "$package_dir/bin/agent"
+	new_layout=old
+	if grep -q uniagent "$package_dir/install.sh"; then new_layout=new; fi
+	unpack_arch=$(package_arch)
+	if [ -n "$unpack_arch" ] && [ "$unpack_arch" != "$(host_arch)" ]; then
+		die "$E_HOST" "the package is for $unpack_arch, and this host is $(host_arch)"
+	fi
+	if [ -n "$TRIPOD_ROOT" ] && ! grep -q TRIPOD_ROOT "$package_dir/install.sh"; then
+		die "$E_HOST" "this package does not know TRIPOD_ROOT: it would install outside it"
+	fi
+}
+
+# keep_configuration DIR puts the configuration of the agent in DIR into the
+# package, so that an update does not make the agent forget who it is.
+keep_configuration() {
+	for conf in bin/conf.json bin/conf_ces.json conf/custom_conf.json; do
+		if [ -s "$1/$conf" ]; then
+			mkdir -p "$package_dir/${conf%/*}" && cp "$1/$conf" "$package_dir/$conf" ||
+				die "$E_SPACE" "cannot copy $1/$conf"
+		fi
+	done
+}
+
+# json VALUE prints it as a JSON string. It has no control characters.
+json() { printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/"/'; }
+
+# wanted KEY VALUE [number] prints "KEY<tab>JSON" for a value that is set.
+wanted() {
+	[ -n "$2" ] || return 0
+	if [ "${3-}" = bare ]; then
+		printf '%s\t%s\n' "$1" "$2"
+	else
+		printf '%s\t"%s"\n' "$1" "$(printf '%s\n' "$2" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')"
+	fi
+}
+
+# configure puts the settings into the package before it is installed, so that
+# the agent starts with them. The values go through a private file: an argument
+# could be read by others.
+configure() {
+	{
+		wanted InstanceId "$TRIPOD_INSTANCE_ID"
+		wanted ProjectId "$TRIPOD_PROJECT_ID"
+		wanted AccessKey "$TRIPOD_ACCESS_KEY"
+		wanted SecretKey "$TRIPOD_SECRET_KEY"
+		wanted RegionId "$TRIPOD_REGION"
+		wanted ClientPort "$TRIPOD_CLIENT_PORT" bare
+		wanted PortNum "$TRIPOD_PORT_NUM" bare
+		wanted BmsFlag "$TRIPOD_BMS" bare
+	} >"$work/conf.wanted"
+	set_json "$package_dir/bin/conf.json"
+	wanted Endpoint "$TRIPOD_ENDPOINT" >"$work/conf.wanted"
+	set_json "$package_dir/bin/conf_ces.json"
+	rm -f "$work/conf.wanted"
+}
+
+# set_json FILE sets the wanted keys in a flat JSON object and keeps the others.
+set_json() {
+	[ -s "$work/conf.wanted" ] || return 0
+	[ -s "$1" ] || printf '{\n}\n' >"$1"
+	awk '
+		NR == FNR { at = index($0, "\t"); key[++n] = substr($0, 1, at - 1); value[n] = substr($0, at + 1); next }
+		{ text = text $0 "\n" }
+		END {
+			for (i = 1; i <= n; i++) {
+				pattern = "\"" key[i] "\"[ \t\r\n]*:[ \t\r\n]*(\"([^\"\\\\]|\\\\.)*\"|[-+.0-9A-Za-z]+)"
+				member = "\"" key[i] "\": " value[i]
+				if (match(text, pattern)) {
+					text = substr(text, 1, RSTART - 1) member substr(text, RSTART + RLENGTH)
+					continue
+				}
+				at = index(text, "{")
+				rest = substr(text, at + 1)
+				comma = (rest ~ /^[ \t\r\n]*}/) ? "" : ","
+				text = substr(text, 1, at) "\n    " member comma rest
+			}
+			printf "%s", text
+		}
+	' "$work/conf.wanted" "$1" >"$work/conf.new" && cat "$work/conf.new" >"$1" ||
+		die "$E_SPACE" "cannot write the agent's configuration"
+	rm -f "$work/conf.new"
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# probe.sh [SETTINGS] looks at the host and the agent on it, and changes nothing.
+#
+# Every finding is printed, whatever the exit code: 0 the host will do, 10 not
+# root, 11 the host lacks something, 12 less than TRIPOD_NEED_KIB of room.
+
+here=$(dirname "$0")
+. "$here/lib.sh"
+. "$here/agent.sh"
+. "$here/service.sh"
+. "$here/package.sh"
+. "$here/keep.sh"
+
+load_settings "$@"
+agent_places
+root=no
+if is_root; then root=yes; fi
+
+# missing_tools prints what the agent's own installer, or ours, cannot do without.
+missing_tools() {
+	for tool in bash tar gzip awk sed grep; do
+		have "$tool" || printf '%s ' "$tool"
+	done
+}
+
+missing=$(missing_tools)
+bash=yes
+have bash || bash=no
+room=$(free_kib "$prefix")
+found os "$(uname -s)" arch "$(host_arch)" kernel "$(uname -r)" init "$(init_system)" root $root bash $bash
+found free_kib "$room" at "$prefix" missing "${missing% }"
+look
+version=$(version_in "$agent_dir" "$layout")
+report
+if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
+	found kept "$(kept_version "$TRIPOD_KEEP")" at "$TRIPOD_KEEP"
+fi
+
+need_root
+[ "$(uname -s)" = Linux ] || die "$E_HOST" "the agent is for Linux, and this is $(uname -s)"
+case $(host_arch) in
+amd64 | arm64) ;;
+*) die "$E_HOST" "there is no agent for the architecture $(host_arch)" ;;
+esac
+[ -z "$missing" ] || die "$E_HOST" "the host lacks: $missing"
+need_room "$TRIPOD_NEED_KIB" "$prefix" "the agent"

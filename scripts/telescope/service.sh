@@ -1,0 +1,180 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
+# service.sh: starting, stopping and removing the agent, with the init system
+# that the host has. Sourced after agent.sh.
+#
+# The agent's own uninstall.sh and `telescoped stop` are not used: they kill
+# every process on the host whose command line ends in "telescope", need pgrep
+# and ps, and say nothing when it did not work.
+
+# init_system prints systemd, openrc, sysv or none. In a throw-away root there
+# is none, whatever the machine around it runs.
+init_system() {
+	if [ -n "$TRIPOD_ROOT" ]; then
+		echo none
+	elif [ -d /run/systemd/system ] && have systemctl; then
+		echo systemd
+	elif have rc-service && have rc-update; then
+		echo openrc
+	elif [ -d /etc/init.d ] && have service; then
+		echo sysv
+	else
+		echo none
+	fi
+}
+
+# quietly SECONDS COMMAND... runs what may fail and must not hang.
+quietly() { limited "$@" >/dev/null 2>&1; }
+
+# service_do ACTION NAME asks the init system.
+service_do() {
+	case $(init_system) in
+	systemd) quietly 60 systemctl "$1" "$2.service" ;;
+	openrc) quietly 60 rc-service "$2" "$1" ;;
+	sysv) quietly 60 service "$2" "$1" ;;
+	*) return 1 ;;
+	esac
+}
+
+# start_agent starts what is installed: by its service, or directly where there
+# is no init system (then nobody starts it after a reboot).
+start_agent() {
+	if [ "$layout" = new ] && service_do start ces-uniagent; then
+		found started service
+	elif [ "$layout" = old ] && service_do start telescoped; then
+		found started service
+	elif [ -f "$agent_dir/telescoped" ] && have setsid; then
+		found started direct
+		quietly 60 setsid bash "$agent_dir/telescoped" start
+	elif [ -f "$agent_dir/telescoped" ]; then
+		found started direct
+		quietly 60 bash "$agent_dir/telescoped" start
+	fi
+}
+
+# stop_from DIR ends every process that runs from DIR: asked first, then killed.
+# It looks again each time, for what a parent has started anew.
+stop_from() {
+	stop_end=$(($(now) + 10))
+	stop_signal=TERM
+	while :; do
+		stop_pids=$(processes "$1" | while read -r pid _; do printf '%s ' "$pid"; done)
+		[ -n "$stop_pids" ] || return 0
+		if [ "$(now)" -ge $stop_end ]; then
+			[ $stop_signal = TERM ] || return 1
+			stop_signal=KILL
+			stop_end=$(($(now) + 10))
+		fi
+		# shellcheck disable=SC2086 # several PIDs
+		kill -$stop_signal $stop_pids 2>/dev/null
+		nap
+	done
+}
+
+# init_files NAME prints the files and links by which init systems know a service.
+init_files() {
+	for init_file in \
+		"$TRIPOD_ROOT/etc/init.d/$1" "$TRIPOD_ROOT/etc/rc.d/init.d/$1" \
+		"$TRIPOD_ROOT"/etc/rc[0-9S].d/[SK][0-9][0-9]"$1" \
+		"$TRIPOD_ROOT"/etc/rc.d/rc[0-9S].d/[SK][0-9][0-9]"$1" \
+		"$TRIPOD_ROOT"/etc/init.d/rc[0-9S].d/[SK][0-9][0-9]"$1" \
+		"$TRIPOD_ROOT/etc/runlevels/default/$1" "$TRIPOD_ROOT/etc/local.d/$1.start" \
+		"$TRIPOD_ROOT/etc/systemd/system/$1.service" \
+		"$TRIPOD_ROOT/usr/lib/systemd/system/$1.service" \
+		"$TRIPOD_ROOT/lib/systemd/system/$1.service" \
+		"$TRIPOD_ROOT/etc/systemd/system/multi-user.target.wants/$1.service"; do
+		if [ -e "$init_file" ] || [ -h "$init_file" ]; then
+			printf '%s\n' "$init_file"
+		fi
+	done
+}
+
+# forget_service NAME takes a service out of the init system.
+forget_service() {
+	[ -n "$(init_files "$1")" ] || return 0
+	if [ -z "$TRIPOD_ROOT" ]; then
+		if [ "$(init_system)" = systemd ]; then
+			# Started by hand and killed by us, it still counts as active,
+			# and a later start would do nothing.
+			quietly 60 systemctl stop "$1.service"
+			quietly 30 systemctl disable "$1.service"
+		fi
+		if have chkconfig; then quietly 30 chkconfig --del "$1"; fi
+		if have rc-update; then quietly 30 rc-update del "$1" default; fi
+	fi
+	init_files "$1" | while IFS= read -r init_file; do rm -f "$init_file"; done
+	if [ -z "$TRIPOD_ROOT" ]; then
+		if have update-rc.d; then quietly 30 update-rc.d -f "$1" remove; fi
+		if [ "$(init_system)" = systemd ]; then
+			quietly 30 systemctl daemon-reload
+			quietly 30 systemctl reset-failed "$1.service"
+		fi
+	fi
+	[ -z "$(init_files "$1")" ]
+}
+
+# know_service NAME puts a service whose script is in init.d into the init system.
+know_service() {
+	[ -z "$TRIPOD_ROOT" ] || return 0
+	if [ "$(init_system)" = systemd ]; then quietly 30 systemctl daemon-reload; fi
+	if [ -e "/etc/systemd/system/$1.service" ]; then
+		quietly 30 systemctl enable "$1.service"
+	elif have chkconfig; then
+		quietly 30 chkconfig --add "$1" && quietly 30 chkconfig "$1" on
+	elif have update-rc.d; then
+		quietly 30 update-rc.d "$1" defaults
+	elif have rc-update; then
+		quietly 30 rc-update add "$1" default
+	fi
+}
+
+# other_extensions: the uniagent has work besides telescope.
+other_extensions() {
+	for extension in "$uni_dir"/extension/install/*; do
+		case $extension in
+		"$new_dir") ;;
+		*) [ ! -d "$extension" ] || return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# remove_tree DIR... deletes and makes sure.
+remove_tree() {
+	rm -rf "$@" 2>/dev/null
+	for tree in "$@"; do
+		if [ -e "$tree" ] || [ -h "$tree" ]; then
+			say "cannot remove $tree"
+			return 1
+		fi
+	done
+}
+
+# remove_agent stops and removes the agent in both layouts, wholly. It returns
+# 1, and has said why, if something is left.
+remove_agent() {
+	if [ -d "$uni_dir" ] || [ -n "$(init_files ces-uniagent)" ] || [ -n "$(processes "$uni_real")" ]; then
+		# First the one that would start telescope again.
+		service_do stop ces-uniagent
+		if other_extensions; then
+			stop_from "$new_real" || { say "telescope does not stop"; return 1; }
+			remove_tree "$new_dir" || return 1
+			service_do start ces-uniagent
+		else
+			stop_from "$uni_real" || { say "the uniagent does not stop"; return 1; }
+			forget_service ces-uniagent || { say "the service ces-uniagent stays"; return 1; }
+			remove_tree "$uni_dir" || return 1
+		fi
+	fi
+	stop_from "$old_real" || { say "telescope does not stop"; return 1; }
+	forget_service telescoped || { say "the service telescoped stays"; return 1; }
+	remove_tree "$old_dir"
+}
+
+# leftovers prints what a removal should not have left.
+leftovers() {
+	init_files telescoped
+	if [ -e "$old_dir" ]; then printf '%s\n' "$old_dir"; fi
+	if [ -e "$new_dir" ]; then printf '%s\n' "$new_dir"; fi
+	processes "$old_real"
+	processes "$new_real"
+}
