@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// listenersPerSSHD: sshd refuses more than 16 ListenAddress lines.
+const listenersPerSSHD = 16
+
+const (
+	fieldImage = "debian:bookworm-slim"
+	fieldPort  = "2222"
+)
+
+// field is what all tools work on: the sshd, the addresses, the key, the script.
+type field struct {
+	config
+	dir       string
+	container string
+	hosts     []string // addresses, all on loopback
+	key       string   // path of the private key
+	sshConfig string   // path of an ssh_config for the tools that start ssh
+	hostsFile string   // an address per line
+	script    string   // path of the script to upload and run
+	runsFile  string   // inside the container: one line per run of the script
+}
+
+func newField(ctx context.Context, c config) (_ *field, err error) {
+	dir, err := os.MkdirTemp("", "tripod-compare-")
+	if err != nil {
+		return nil, err
+	}
+	f := &field{config: c, dir: dir, runsFile: "/root/runs"}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	for i := range c.hosts {
+		f.hosts = append(f.hosts, fmt.Sprintf("127.0.%d.%d", 1+i/250, 1+i%250))
+	}
+	authorized, err := f.writeKey()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.writeFiles(); err != nil {
+		return nil, err
+	}
+	if err := f.startSSHD(ctx, authorized); err != nil {
+		return nil, err
+	}
+	return f, f.waitForSSHD(ctx)
+}
+
+func (f *field) close() {
+	if f.container != "" {
+		_ = exec.Command("docker", "rm", "-f", f.container).Run()
+	}
+	_ = os.RemoveAll(f.dir)
+}
+
+func (f *field) path(name string) string { return filepath.Join(f.dir, name) }
+
+func (f *field) write(name, text string) (string, error) {
+	return f.path(name), os.WriteFile(f.path(name), []byte(text), 0o600)
+}
+
+func (f *field) writeKey() (authorized string, err error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		return "", err
+	}
+	if f.key, err = f.write("key", string(pem.EncodeToMemory(block))); err != nil {
+		return "", err
+	}
+	sshPublic, err := ssh.NewPublicKey(public)
+	if err != nil {
+		return "", err
+	}
+	return string(ssh.MarshalAuthorizedKey(sshPublic)), nil
+}
+
+func (f *field) writeFiles() (err error) {
+	script := "#!/bin/sh\necho run >>" + f.runsFile + "\necho done\nexit 0\n"
+	if pad := f.size - len(script); pad > 0 {
+		script += "#" + strings.Repeat("x", pad-2) + "\n"
+	}
+	if f.script, err = f.write("script.sh", script); err != nil {
+		return err
+	}
+	if f.hostsFile, err = f.write("hosts", strings.Join(f.hosts, "\n")+"\n"); err != nil {
+		return err
+	}
+	f.sshConfig, err = f.write("ssh_config", fmt.Sprintf(`Host *
+  User root
+  Port %s
+  IdentityFile %s
+  IdentitiesOnly yes
+  StrictHostKeyChecking no
+  UserKnownHostsFile /dev/null
+  LogLevel ERROR
+`, fieldPort, f.key))
+	return err
+}
+
+// startSSHD runs as many sshd processes as the addresses need in one container
+// on the host's own network, bound to loopback, so that no proxy of Docker's
+// is in the way.
+func (f *field) startSSHD(ctx context.Context, authorized string) error {
+	const prepare = `FROM ` + fieldImage + `
+RUN apt-get update && apt-get install -y --no-install-recommends openssh-server openssh-sftp-server python3-minimal && mkdir -p /run/sshd
+`
+	build := exec.CommandContext(ctx, "docker", "build", "-q", "-t", "tripod-compare", "-")
+	build.Stdin = strings.NewReader(prepare)
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the sshd image (is there a Docker engine, and did `make images` work?): %w\n%s", err, out)
+	}
+	start := "set -e; mkdir -p /root/.ssh; umask 077; cat >/root/.ssh/authorized_keys; : >" + f.runsFile + "\n"
+	for i := 0; i < len(f.hosts); i += listenersPerSSHD {
+		args := ""
+		for _, h := range f.hosts[i:min(i+listenersPerSSHD, len(f.hosts))] {
+			args += fmt.Sprintf(" -o ListenAddress=%s:%s", h, fieldPort)
+		}
+		start += fmt.Sprintf("/usr/sbin/sshd -o PidFile=none -o MaxStartups=1000 -o PermitRootLogin=prohibit-password -o UseDNS=no -o PrintMotd=no%s\n", args)
+	}
+	start += "exec sleep infinity\n"
+	run := exec.CommandContext(ctx, "docker", "run", "-d", "--rm", "--init", "--network", "host", "--label", "tripod-compare",
+		"-v", f.dir+":/field:ro", "tripod-compare", "sh", "-c", "sh /field/start.sh </field/authorized_keys")
+	if _, err := f.write("start.sh", start); err != nil {
+		return err
+	}
+	if _, err := f.write("authorized_keys", authorized); err != nil {
+		return err
+	}
+	out, err := run.Output()
+	if err != nil {
+		return fmt.Errorf("start the sshd container: %w", err)
+	}
+	f.container = strings.TrimSpace(string(out))
+	return nil
+}
+
+func (f *field) waitForSSHD(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var d net.Dialer
+	for _, h := range f.hosts {
+		for {
+			conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(h, fieldPort))
+			if err == nil {
+				_ = conn.Close()
+				break
+			}
+			if ctx.Err() != nil {
+				return fmt.Errorf("sshd does not listen on %s: %w", h, err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	return nil
+}
+
+// takeRuns returns how often the script has run since the last call.
+func (f *field) takeRuns(ctx context.Context) (int, error) {
+	out, err := exec.CommandContext(ctx, "docker", "exec", f.container, "sh", "-c", "cat "+f.runsFile+"; : >"+f.runsFile).Output()
+	return bytes.Count(out, []byte("run\n")), err
+}

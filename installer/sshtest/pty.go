@@ -1,0 +1,31 @@
+package sshtest
+
+import (
+	"encoding/binary"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// ptyRequest is a terminal as the client wants it.
+type ptyRequest struct {
+	term       string
+	cols, rows uint32
+	modes      map[uint8]uint32
+}
+
+func parsePTY(payload []byte) (*ptyRequest, bool) {
+	var v struct {
+		Term          string
+		Cols, Rows    uint32
+		Width, Height uint32
+		Modes         string
+	}
+	if ssh.Unmarshal(payload, &v) != nil {
+		return nil, false
+	}
+	p := &ptyRequest{v.Term, v.Cols, v.Rows, map[uint8]uint32{}}
+	for m := []byte(v.Modes); len(m) >= 5 && m[0] != 0; m = m[5:] {
+		p.modes[m[0]] = binary.BigEndian.Uint32(m[1:5])
+	}
+	return p, ptySupported
+}

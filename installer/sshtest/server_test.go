@@ -1,0 +1,177 @@
+package sshtest_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pkg/sftp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer/sshtest"
+)
+
+// patience is for what must happen; a run that needs it is a failure.
+const patience = 20 * time.Second
+
+func config(s *sshtest.Server, user string, auth ...ssh.AuthMethod) *ssh.ClientConfig {
+	if len(auth) == 0 {
+		auth = []ssh.AuthMethod{ssh.Password(s.Login(user).Password.Reveal())}
+	}
+	return &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.InsecureIgnoreHostKey()}
+}
+
+func dial(t *testing.T, s *sshtest.Server, user string, auth ...ssh.AuthMethod) *ssh.Client {
+	t.Helper()
+	c, err := ssh.Dial("tcp", s.Addr(), config(s, user, auth...))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// safeBuffer takes both streams.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// run returns output of both streams and the exit code.
+func run(t *testing.T, c *ssh.Client, line, stdin string) (string, int) {
+	t.Helper()
+	ss, err := c.NewSession()
+	require.NoError(t, err)
+	defer ss.Close()
+	ss.Stdin = strings.NewReader(stdin)
+	var out safeBuffer
+	ss.Stdout, ss.Stderr = &out, &out
+	err = ss.Run(line)
+	if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
+		return out.String(), exit.ExitStatus()
+	}
+	require.NoError(t, err)
+	return out.String(), 0
+}
+
+func TestCommandsReallyRunInAThrowAwayRoot(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Config{})
+	c := dial(t, s, "root")
+
+	out, code := run(t, c, `pwd; echo "$HOME $TMPDIR $TRIPOD_ROOT"; id -u; cat; exit 3`, "through stdin\n")
+	assert.Equal(t, 3, code)
+	home := s.Home("root")
+	assert.Equal(t, home+"\n"+home+" "+s.Path("tmp")+" "+s.Root()+"\n0\nthrough stdin\n", out)
+
+	k := s.Counts()
+	assert.Equal(t, 1, k.Connections)
+	assert.Equal(t, []string{sshtest.DefaultPassword}, k.Passwords)
+	assert.Len(t, k.Execs, 1)
+	assert.EqualValues(t, 14, k.ExecInput)
+
+	root := s.Root()
+	s.Close()
+	assert.NoDirExists(t, root)
+	assert.Equal(t, 1, s.Counts().ServerClosed)
+}
+
+func TestSFTP(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Config{})
+	c, err := sftp.NewClient(dial(t, s, "root"), sftp.UseConcurrentWrites(true))
+	require.NoError(t, err)
+	defer c.Close()
+
+	content := bytes.Repeat([]byte("0123456789abcdef"), 100_000)
+	f, err := c.Create(s.Path("tmp", "a"))
+	require.NoError(t, err)
+	_, err = f.ReadFrom(bytes.NewReader(content))
+	require.NoError(t, err)
+	require.NoError(t, f.Chmod(0o600))
+	require.NoError(t, f.Close())
+	require.NoError(t, os.WriteFile(s.Path("tmp", "b"), nil, 0o644))
+	require.Error(t, c.Rename(s.Path("tmp", "a"), s.Path("tmp", "b")), "plain rename must not replace")
+	require.NoError(t, c.PosixRename(s.Path("tmp", "a"), s.Path("tmp", "b")))
+
+	got, err := os.ReadFile(s.Path("tmp", "b"))
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(content, got))
+	info, err := c.Stat(s.Path("tmp", "b"))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode())
+	assert.EqualValues(t, len(content), s.Counts().Uploaded)
+
+	r, err := c.Open(s.Path("tmp", "b"))
+	require.NoError(t, err)
+	got, err = io.ReadAll(r)
+	require.NoError(t, err)
+	assert.True(t, bytes.Equal(content, got))
+
+	_, err = c.Create("/etc/outside")
+	require.ErrorIs(t, err, os.ErrPermission)
+	wd, err := c.Getwd()
+	require.NoError(t, err)
+	assert.Equal(t, s.Home("root"), wd)
+}
+
+func TestForwarding(t *testing.T) {
+	t.Parallel()
+	target := sshtest.Start(t, sshtest.Config{})
+	jump := sshtest.Start(t, sshtest.Config{Forwarding: sshtest.Forwarding{
+		Only:  []string{"10.9.9.9:22", "127.0.0.1:1"},
+		Names: map[string]string{"10.9.9.9:22": target.Addr()},
+	}})
+	c := dial(t, jump, "root")
+
+	raw, err := c.Dial("tcp", "10.9.9.9:22")
+	require.NoError(t, err)
+	sc, chans, reqs, err := ssh.NewClientConn(raw, "10.9.9.9:22", config(target, "root"))
+	require.NoError(t, err)
+	inner := ssh.NewClient(sc, chans, reqs)
+	out, _ := run(t, inner, "echo $TRIPOD_ROOT", "")
+	assert.Equal(t, target.Root()+"\n", out)
+	require.NoError(t, inner.Close())
+
+	var open *ssh.OpenChannelError
+	_, err = c.Dial("tcp", target.Addr())
+	require.ErrorAs(t, err, &open)
+	assert.Equal(t, ssh.Prohibited, open.Reason)
+	_, err = c.Dial("tcp", "127.0.0.1:1")
+	require.ErrorAs(t, err, &open)
+	assert.Equal(t, ssh.ConnectionFailed, open.Reason)
+	assert.Equal(t, []string{"10.9.9.9:22", target.Addr(), "127.0.0.1:1"}, jump.Counts().Forwards)
+}
+
+func TestStoppedServerRefusesAndResumes(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Config{})
+	c := dial(t, s, "root")
+	s.Stop()
+	_, err := net.Dial("tcp", s.Addr())
+	require.ErrorContains(t, err, "refused")
+	run(t, c, "true", "") // open connections go on
+	require.NoError(t, s.Resume())
+	dial(t, s, "root")
+
+	s.DropAll()
+	require.Error(t, c.Wait())
+}

@@ -1,0 +1,29 @@
+package sshtest
+
+import (
+	"strings"
+	"syscall"
+	"time"
+)
+
+// KillProcesses kills everything that commands have started and that still
+// runs, detached daemons too, and returns when it is gone. Close does it; call
+// it for a host that is switched off.
+func (s *Server) KillProcesses() {
+	for range 200 {
+		pids := strays(s.mark, s.root)
+		if len(pids) == 0 {
+			return
+		}
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		time.Sleep(5 * time.Millisecond) // until the kernel has done it
+	}
+}
+
+// Processes returns the process ids of what commands have started and what
+// still runs.
+func (s *Server) Processes() []int { return strays(s.mark, s.root) }
+
+func below(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
