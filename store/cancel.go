@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"tripod/installer"
+)
+
+// Cancel implements installer.Ledger. A PENDING invocation of which something
+// may still be running on its host (an attempt was interrupted, or contact was
+// lost) is not ended but made ready with CancelAsked, so that a worker ends
+// what is there first.
+func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
+	now := s.o.Clock()
+	var open bool
+	var over *epoch
+	err := s.update(ctx, func(t *tx) error {
+		open, over = false, nil
+		r, err := t.loadIn(project, id)
+		if err != nil || r.State.Terminal() {
+			return err
+		}
+		open = true
+		switch {
+		case r.State == installer.Running:
+			r.CancelAsked, r.Updated = true, now
+			t.save(r)
+			return nil
+		case r.Attempt() != nil || r.Kind == installer.KindLostContact:
+			t.dequeue(r)
+			r.CancelAsked, r.Updated, r.NotBefore = true, now, time.Time{}
+			t.enqueue(r)
+			t.save(r)
+			return nil
+		}
+		t.dequeue(r)
+		r.Updated, r.NotBefore = now, time.Time{}
+		r.Kind, r.Message = installer.KindCanceled, "canceled before it started"
+		if len(r.Attempts) > 0 {
+			r.Message = "canceled while it waited for its next attempt"
+		}
+		t.setState(r, installer.Canceled)
+		t.save(r)
+		if err := t.release(project, r.Host.ID); err != nil {
+			return err
+		}
+		over, err = t.endBatch(r.BatchID, now)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	s.eraseIfOver(ctx, over)
+	return open, nil
+}

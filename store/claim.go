@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tripod/installer"
+)
+
+// Claim implements installer.Queue. It costs a few look-ups however many
+// invocations wait.
+func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+	// An idle worker asks often: look before taking the writers' turn.
+	var idle bool
+	var wake time.Time
+	err := s.view(ctx, func(t *tx) error {
+		var id string
+		id, wake = t.due(f.BatchID, now)
+		idle = id == ""
+		return nil
+	})
+	if err != nil || idle {
+		return nil, wake, err
+	}
+
+	var claimed *record
+	err = s.update(ctx, func(t *tx) (err error) {
+		claimed, wake, err = t.claim(f.BatchID, now, s.session)
+		return err
+	})
+	if err != nil || claimed == nil {
+		return nil, wake, err
+	}
+	return &claimed.Invocation, time.Time{}, nil
+}
+
+func (t *tx) claim(scope string, now time.Time, session uint64) (*record, time.Time, error) {
+	for {
+		id, wake := t.due(scope, now)
+		if id == "" {
+			return nil, wake, nil
+		}
+		r, err := t.load(id)
+		if err != nil {
+			return nil, wake, err
+		}
+		if r == nil || r.State != installer.Pending {
+			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", ErrDamaged, id)
+		}
+		t.dropReady(r)
+		if t.get(bBusy, r.hostKey()) != nil {
+			t.put(bWaiting, r.waitKey(), []byte(r.ID))
+			continue
+		}
+		return r, wake, t.start(r, now, session)
+	}
+}
+
+// start makes r RUNNING in the attempt that was interrupted, or in a new one.
+func (t *tx) start(r *record, now time.Time, session uint64) error {
+	if r.Attempt() == nil {
+		r.Attempts = append(r.Attempts, installer.Attempt{Number: len(r.Attempts) + 1, Started: now})
+	}
+	r.Claim++
+	r.Updated = now
+	r.NotBefore = time.Time{}
+	t.setState(r, installer.Running)
+	if err := t.addSteps(&r.Invocation); err != nil {
+		return err
+	}
+	steps := 0
+	for _, a := range r.Attempts {
+		steps += len(a.Steps)
+	}
+	origin, err := t.origin(r)
+	if err != nil {
+		return err
+	}
+	t.put(bBusy, r.hostKey(), []byte(r.ID))
+	t.put(bActive, []byte(r.ID), active{
+		claim:   r.Claim,
+		session: session,
+		attempt: uint32(len(r.Attempts)),
+		steps:   uint32(steps),
+		crashes: uint32(r.Crashes),
+		setUp:   origin.Type == installer.SetRemoteInstaller,
+	}.encode())
+	t.save(r)
+	return nil
+}
+
+// Orphans implements installer.Queue: what an earlier process left RUNNING.
+func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
+	var orphans []installer.Invocation
+	err := s.view(ctx, func(t *tx) error {
+		orphans = nil
+		for id, row := range t.all(bActive, nil) {
+			a, err := decodeActive(row)
+			if err != nil {
+				return err
+			}
+			if a.session == s.session {
+				continue
+			}
+			r, err := t.load(string(id))
+			if err != nil {
+				return err
+			}
+			if r == nil {
+				return fmt.Errorf("%w: invocation %q is active but missing", ErrDamaged, id)
+			}
+			if err := t.addSteps(&r.Invocation); err != nil {
+				return err
+			}
+			orphans = append(orphans, r.Invocation)
+		}
+		return nil
+	})
+	return orphans, err
+}

@@ -1,0 +1,162 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"go.etcd.io/bbolt"
+
+	"tripod/installer"
+)
+
+// committer lets writers that come at the same time share a transaction: the
+// wait for the disk, not the work, is what a commit costs. Whoever finds no
+// leader leads: it runs everything that has queued up in one transaction, and
+// then hands the lead to the first of those that came meanwhile. There is no
+// delay to tune and no goroutine to own.
+type committer struct {
+	db *bbolt.DB
+
+	mu      sync.Mutex
+	led     bool
+	pending []*write
+	broken  error // a commit failed in a way that reopening alone can cure
+}
+
+// write is one caller's change.
+type write struct {
+	fn   func(*tx) error
+	err  error
+	turn chan bool // true: lead; false: done
+}
+
+// do runs fn in a transaction and returns when it is on disk. fn may run more
+// than once, so it sets its results afresh and has no other effects.
+func (c *committer) do(ctx context.Context, fn func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w := &write{fn: fn, turn: make(chan bool, 1)}
+	c.mu.Lock()
+	c.pending = append(c.pending, w)
+	lead := !c.led
+	c.led = true
+	c.mu.Unlock()
+	if !lead && !<-w.turn {
+		return w.err
+	}
+	c.mu.Lock()
+	group, broken := c.pending, c.broken
+	c.pending = nil
+	c.mu.Unlock()
+
+	if broken == nil {
+		broken = c.run(slices.Clone(group))
+	} else {
+		for _, w := range group {
+			w.err = broken
+		}
+	}
+
+	c.mu.Lock()
+	c.broken = broken
+	if len(c.pending) > 0 {
+		c.pending[0].turn <- true
+	} else {
+		c.led = false
+	}
+	c.mu.Unlock()
+	for _, other := range group {
+		if other != w {
+			other.turn <- false
+		}
+	}
+	return w.err
+}
+
+// run commits a group. A write that fails having changed nothing leaves the
+// rest alone; one that fails half-way is taken out and the rest done again.
+// It returns what makes the database unusable for writing, if something does.
+func (c *committer) run(group []*write) error {
+	for len(group) > 0 {
+		failed, err := c.try(group)
+		if failed >= 0 {
+			group = slices.Delete(group, failed, failed+1)
+			continue
+		}
+		if err == nil {
+			return nil
+		}
+		err = storageError("the change is not stored", err)
+		for _, w := range group {
+			if w.err == nil {
+				w.err = err
+			}
+		}
+		if !curable(err) {
+			return fmt.Errorf("an earlier write failed, so nothing is written until the state is opened again: %w", err)
+		}
+		return nil
+	}
+	return nil
+}
+
+// try makes one transaction of the group. failed is the index of a write that
+// spoilt it, or -1; err is then that of the transaction.
+func (c *committer) try(group []*write) (failed int, err error) {
+	btx, err := c.db.Begin(true)
+	if err != nil {
+		return -1, err
+	}
+	// Without effect after a commit.
+	defer func() { _ = btx.Rollback() }()
+	t := &tx{b: btx}
+	for i, w := range group {
+		before := t.changes
+		w.err = guarded(func() error { return w.fn(t) })
+		if w.err == nil {
+			w.err = t.err
+		}
+		if errors.Is(w.err, ErrDamaged) {
+			w.err = storageError("reading the state", w.err)
+		}
+		if w.err != nil && t.changes != before {
+			return i, nil
+		}
+	}
+	if t.changes == 0 {
+		return -1, nil
+	}
+	return -1, guarded(btx.Commit)
+}
+
+// view reads one consistent state, for a short time: a long reader makes the
+// file grow.
+func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var btx *bbolt.Tx
+	err := guarded(func() (err error) {
+		if btx, err = s.db.Begin(false); err != nil {
+			return fmt.Errorf("%w: %w", installer.ErrStorage, err)
+		}
+		defer func() { _ = btx.Rollback() }()
+		return fn(&tx{b: btx})
+	})
+	if errors.Is(err, ErrDamaged) {
+		return storageError("reading the state", err)
+	}
+	return err
+}
+
+// update changes the state; see committer.do.
+func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
+	if s.o.ReadOnly {
+		return errReadOnly
+	}
+	return s.commits.do(ctx, fn)
+}

@@ -1,0 +1,188 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"tripod/installer"
+)
+
+// Credentials implements installer.Queue.
+func (s *Store) Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error) {
+	return s.openSealed(ctx, inv.BatchID, inv.ProjectID, inv.Host.ID, inv.ID)
+}
+
+// HostCredentials implements installer.Ledger: the newest that were submitted
+// for the host; for an installer whose newest are gone, those it was made one
+// with.
+func (s *Store) HostCredentials(ctx context.Context, project, instanceID string) (installer.Credentials, error) {
+	var known knownHost
+	var setUp *setUpHost
+	err := s.view(ctx, func(t *tx) error {
+		k, err := t.knownHost(project, instanceID)
+		if err != nil {
+			return err
+		}
+		if k == nil {
+			return notFound("host", instanceID)
+		}
+		known = *k
+		setUp, err = t.setUpHost(project, instanceID)
+		return err
+	})
+	if err != nil {
+		return installer.Credentials{}, err
+	}
+	var c installer.Credentials
+	err = missing("no credentials were ever given for host %s", instanceID)
+	if known.Epoch != "" {
+		c, err = s.openSealed(ctx, known.Epoch, project, instanceID, known.Invocation)
+	}
+	if gone, ok := errors.AsType[*installer.Failure](err); ok && gone.Kind == installer.KindCredentialMissing &&
+		setUp != nil && setUp.Epoch != "" {
+		return s.openSealed(ctx, setUp.Epoch, project, instanceID, setUpField)
+	}
+	return c, err
+}
+
+// openSealed opens one sealed row. field is the invocation that the
+// credentials came with, or setUpField.
+func (s *Store) openSealed(ctx context.Context, epoch, project, host, field string) (installer.Credentials, error) {
+	var box []byte
+	err := s.view(ctx, func(t *tx) error {
+		box = bytes.Clone(t.get(bSealed, join(epoch, sealedName(host, field))))
+		return nil
+	})
+	if err != nil {
+		return installer.Credentials{}, err
+	}
+	if box == nil {
+		return installer.Credentials{}, missing("no credentials are kept for host %s", host)
+	}
+	key, err := s.keys.key(epoch)
+	if errors.Is(err, fs.ErrNotExist) {
+		return installer.Credentials{}, missing("the credentials of host %s have been erased", host)
+	}
+	if err != nil {
+		return installer.Credentials{}, storageError("opening credentials", err)
+	}
+	defer clear(key)
+	packed, err := unseal(key, box, place(epoch, project, host, field))
+	if err != nil {
+		return installer.Credentials{}, storageError("opening credentials", fmt.Errorf("host %s: %w", host, err))
+	}
+	defer clear(packed)
+	return unpackCredentials(packed)
+}
+
+// sealedName is the second part of a sealed row's key.
+func sealedName(host, field string) string {
+	if field == setUpField {
+		return host
+	}
+	return field
+}
+
+// sealBatch seals the credentials of a new batch under a new epoch. nil: none
+// of its items has any.
+func (s *Store) sealBatch(epoch string, records []*record, items []installer.Item) ([][]byte, error) {
+	var key []byte
+	var sealed [][]byte
+	for i := range items {
+		if isNone(items[i].Credentials) {
+			continue
+		}
+		if key == nil {
+			if s.o.ReadOnly {
+				return nil, errReadOnly
+			}
+			var err error
+			if key, err = s.keys.create(epoch); err != nil {
+				return nil, err
+			}
+			defer clear(key)
+			sealed = make([][]byte, len(items))
+		}
+		sealed[i] = sealCredentials(key, epoch, records[i], items[i].Credentials)
+	}
+	return sealed, nil
+}
+
+func sealCredentials(key []byte, epoch string, r *record, c installer.Credentials) []byte {
+	packed := packCredentials(c)
+	defer clear(packed)
+	return seal(key, packed, place(epoch, r.ProjectID, r.Host.ID, r.ID))
+}
+
+func isNone(c installer.Credentials) bool { return len(c.Via) == 0 && len(c.Secrets()) == 0 }
+
+// RefreshCredentials replaces the credentials of the batch's invocations that
+// have not ended; those that have are left out. ErrNotFound if an invocation
+// is not of this batch.
+func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
+	if s.o.ReadOnly {
+		return errReadOnly
+	}
+	var open []*record
+	err := s.view(ctx, func(t *tx) error {
+		for id, c := range byInvocation {
+			r, err := t.load(id)
+			if err != nil {
+				return err
+			}
+			if r == nil || r.BatchID != batchID {
+				return notFound("invocation", id)
+			}
+			if !r.State.Terminal() && !isNone(c) {
+				open = append(open, r)
+			}
+		}
+		return nil
+	})
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	key, err := s.keys.key(batchID)
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
+		key, err = s.keys.create(batchID)
+	}
+	if err != nil {
+		return storageError("opening an epoch key", err)
+	}
+	defer clear(key)
+	sealed := map[string][]byte{}
+	for _, r := range open {
+		sealed[r.ID] = sealCredentials(key, batchID, r, byInvocation[r.ID])
+	}
+	err = s.update(ctx, func(t *tx) error { return t.refresh(batchID, sealed) })
+	if err != nil && made {
+		s.abandon(batchID, err)
+	}
+	return err
+}
+
+func (t *tx) refresh(batchID string, sealed map[string][]byte) error {
+	if t.tally(batchID).open() == 0 {
+		return fmt.Errorf("batch %s: %w", batchID, installer.ErrStale)
+	}
+	for id, box := range sealed {
+		r, err := t.load(id)
+		if err != nil {
+			return err
+		}
+		if r.State.Terminal() {
+			continue
+		}
+		if err := t.registerHost(r, box); err != nil {
+			return err
+		}
+	}
+	if t.get(bEpochs, []byte(batchID)) == nil {
+		t.putRow(bEpochs, []byte(batchID), 0, epoch{ID: batchID})
+	}
+	return nil
+}

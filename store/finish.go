@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tripod/installer"
+)
+
+// legal is the state machine as far as Finish may move along it.
+func legal(to installer.State) bool {
+	switch to {
+	case installer.Pending, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled:
+		return true
+	}
+	return false
+}
+
+// Finish implements installer.Queue. The invocation's log is on disk before
+// the result is.
+func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Transition) error {
+	if !legal(tr.State) {
+		return fmt.Errorf("invocation %s: RUNNING cannot become %s", ref.ID, tr.State)
+	}
+	if err := s.logs.sync(ref.ID); err != nil {
+		return err
+	}
+	kept, err := s.keepInstaller(ctx, ref, tr)
+	if err != nil {
+		return err
+	}
+	var over *epoch // of the batch, if this ended it
+	err = s.update(ctx, func(t *tx) (err error) {
+		over, err = t.finish(ref, tr, kept)
+		return err
+	})
+	s.settleInstaller(kept, err)
+	if err != nil {
+		return err
+	}
+	s.eraseIfOver(ctx, over)
+	return nil
+}
+
+func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstaller) (*epoch, error) {
+	if _, err := t.held(ref); err != nil {
+		return nil, err
+	}
+	r, err := t.load(ref.ID)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.State != installer.Running {
+		return nil, fmt.Errorf("%w: invocation %q is active but not running", ErrDamaged, ref.ID)
+	}
+	r.apply(tr)
+	t.setState(r, tr.State)
+	t.del(bActive, []byte(r.ID))
+	t.del(bBusy, r.hostKey())
+	if err := t.release(r.ProjectID, r.Host.ID); err != nil {
+		return nil, err
+	}
+	if tr.State == installer.Pending {
+		t.enqueue(r)
+	}
+	t.save(r)
+	if tr.State == installer.Succeeded {
+		if err := t.succeeded(r, tr.At, kept); err != nil {
+			return nil, err
+		}
+	}
+	return t.endBatch(r.BatchID, tr.At)
+}
+
+// apply is what the transition means for the invocation itself.
+func (r *record) apply(tr installer.Transition) {
+	if a := r.Attempt(); a != nil && (tr.EndAttempt || tr.State.Terminal()) {
+		a.Ended, a.Kind, a.Message = tr.At, tr.Kind, tr.Message
+	}
+	if tr.Crashed {
+		r.Crashes++
+	}
+	r.Updated = tr.At
+	r.NotBefore = time.Time{}
+	if tr.State == installer.Pending {
+		r.NotBefore = tr.NotBefore
+	}
+	if tr.EndAttempt || tr.State.Terminal() {
+		r.Kind, r.Message = tr.Kind, tr.Message
+	}
+	if tr.State == installer.Succeeded || tr.Outcome != (installer.Outcome{}) {
+		r.Outcome = tr.Outcome
+	}
+}
+
+// succeeded does what a success means for others.
+func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) error {
+	origin, err := t.origin(r)
+	if err != nil {
+		return err
+	}
+	switch origin.Type {
+	case installer.SetRemoteInstaller:
+		return t.addInstaller(r, kept)
+	case installer.Rollback:
+		undone, err := t.load(origin.Of)
+		if err != nil {
+			return err
+		}
+		if undone == nil || undone.ProjectID != r.ProjectID || undone.State != installer.Succeeded {
+			return nil
+		}
+		undone.Updated = at
+		t.setState(undone, installer.Rollbacked)
+		t.save(undone)
+	}
+	return nil
+}
+
+// origin follows RETRYs back to what is retried: that is what the work does.
+func (t *tx) origin(r *record) (*record, error) {
+	for hops := 0; r.Type == installer.Retry && r.Of != "" && hops < 1000; hops++ {
+		of, err := t.load(r.Of)
+		if err != nil {
+			return nil, err
+		}
+		if of == nil || of.ProjectID != r.ProjectID {
+			return r, nil
+		}
+		r = of
+	}
+	return r, nil
+}

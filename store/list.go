@@ -1,0 +1,117 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"tripod/installer"
+)
+
+// pageChunk is how many invocations one read transaction assembles.
+const pageChunk = 256
+
+// Invocation implements installer.Ledger.
+func (s *Store) Invocation(ctx context.Context, project, id string) (inv installer.Invocation, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		r, err := t.loadIn(project, id)
+		if err != nil {
+			return err
+		}
+		inv = r.Invocation
+		return t.addSteps(&inv)
+	})
+	return inv, err
+}
+
+// Invocations implements installer.Ledger. Which invocations are on the page
+// is decided at one moment; a long page is then read in several short
+// transactions, so its items may have moved on.
+func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.Page, error) {
+	page := installer.Page{Invocations: []installer.Invocation{}}
+	if err := checkProject(f.ProjectID); err != nil {
+		return page, err
+	}
+	var ids []string
+	err := s.view(ctx, func(t *tx) (err error) {
+		ids, page.Count, err = t.pick(f)
+		return err
+	})
+	for len(ids) > 0 && err == nil {
+		chunk := ids[:min(pageChunk, len(ids))]
+		ids = ids[len(chunk):]
+		err = s.view(ctx, func(t *tx) error {
+			for _, id := range chunk {
+				r, err := t.loadIn(f.ProjectID, id)
+				if err != nil {
+					return err
+				}
+				if err := t.addSteps(&r.Invocation); err != nil {
+					return err
+				}
+				page.Invocations = append(page.Invocations, r.Invocation)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return installer.Page{}, err
+	}
+	return page, nil
+}
+
+// pick returns the ids on the page and how many match in all, from index keys.
+func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
+	take := func(facts []byte) {
+		if count >= f.Offset && (f.Limit <= 0 || len(ids) < f.Limit) {
+			id, _, _ := bytes.Cut(facts, []byte{0})
+			ids = append(ids, string(id))
+		}
+		count++
+	}
+	if f.InvocationID != "" {
+		r, err := t.load(f.InvocationID)
+		if err != nil || r == nil || r.ProjectID != f.ProjectID || f.BatchID != "" && r.BatchID != f.BatchID {
+			return nil, 0, err
+		}
+		if facts := r.facts(); factsMatch(facts, f) {
+			take(facts)
+		}
+		return ids, count, nil
+	}
+
+	from, prefix, owns := bList, join(f.ProjectID), true
+	switch {
+	case f.BatchID != "":
+		h, err := t.head(f.BatchID)
+		if err != nil || h == nil || h.ProjectID != f.ProjectID {
+			return nil, 0, err
+		}
+		from, prefix, owns = bBatList, join(f.BatchID), false
+	case f.InstanceID != "":
+		from, prefix, owns = bHostList, join(f.ProjectID, f.InstanceID), false
+	}
+	list := t.bucket(bList)
+	for k, facts := range t.allBackwards(from, prefix) {
+		if !owns {
+			facts = list.Get(append(join(f.ProjectID), stampOf(k)...))
+		}
+		if factsMatch(facts, f) {
+			take(facts)
+		}
+	}
+	return ids, count, nil
+}
+
+func factsMatch(facts []byte, f installer.Filter) bool {
+	if f.State == "" && f.Type == "" && f.InstanceType == "" && f.Target == "" && f.InstanceID == "" {
+		return true
+	}
+	part := strings.Split(string(facts), "\x00")
+	return len(part) >= 6 &&
+		(f.State == "" || part[1] == string(f.State)) &&
+		(f.Type == "" || part[2] == string(f.Type)) &&
+		(f.InstanceType == "" || part[3] == string(f.InstanceType)) &&
+		(f.Target == "" || part[4] == f.Target) &&
+		(f.InstanceID == "" || part[5] == f.InstanceID)
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+)
+
+// The ready index holds every PENDING invocation whose host was free when it
+// was last looked at, once for all batches (the empty scope) and once for its
+// own. Class 0 is ready whatever the clock says, in the order of creation;
+// class 1 waits for its NotBefore.
+//
+// An invocation that is found to be ready while its host is busy is parked on
+// the host's wait list, so that no Claim meets it again. When the host is free
+// again, the first one of each batch comes back: one would do for the host,
+// but it might belong to a batch that nobody is working on.
+const (
+	classNow   = 0
+	classTimed = 1
+)
+
+// order is an invocation's place in the ready index and in wait lists.
+func (r *record) order(prefix []byte) []byte {
+	if r.NotBefore.IsZero() {
+		return stamped(append(prefix, classNow), r.Created, r.seq)
+	}
+	return stamped(append(prefix, classTimed), r.NotBefore, r.seq)
+}
+
+func (r *record) readyKeys() [2][]byte {
+	return [2][]byte{r.order(join("")), r.order(join(r.BatchID))}
+}
+
+func (r *record) waitKey() []byte { return r.order(join(r.ProjectID, r.Host.ID, r.BatchID)) }
+
+// enqueue makes a PENDING invocation claimable.
+func (t *tx) enqueue(r *record) {
+	if t.get(bBusy, r.hostKey()) != nil {
+		t.put(bWaiting, r.waitKey(), []byte(r.ID))
+		return
+	}
+	t.makeReady(r)
+}
+
+func (t *tx) makeReady(r *record) {
+	for _, key := range r.readyKeys() {
+		t.put(bReady, key, []byte(r.ID))
+	}
+}
+
+func (t *tx) dropReady(r *record) {
+	for _, key := range r.readyKeys() {
+		t.del(bReady, key)
+	}
+}
+
+// dequeue takes an invocation out, wherever it waits. Call it before anything
+// that its place depends on is changed.
+func (t *tx) dequeue(r *record) {
+	if t.get(bWaiting, r.waitKey()) != nil {
+		t.del(bWaiting, r.waitKey())
+		return
+	}
+	t.dropReady(r)
+}
+
+// release brings back the first waiting invocation of each batch, if nothing
+// runs on the host.
+func (t *tx) release(project, host string) error {
+	hostKey := join(project, host)
+	if t.get(bBusy, hostKey) != nil {
+		return nil
+	}
+	next := hostKey
+	for {
+		key, id := t.bucket(bWaiting).Cursor().Seek(next)
+		if key == nil || !bytes.HasPrefix(key, hostKey) {
+			return nil
+		}
+		key = bytes.Clone(key)
+		r, err := t.load(string(id))
+		if err != nil {
+			return err
+		}
+		t.del(bWaiting, key)
+		if r != nil {
+			t.makeReady(r)
+		}
+		// Skip the rest of this batch.
+		next = following(key[:len(key)-17])
+	}
+}
+
+// due finds the first invocation of the scope that is ready at now, or else
+// when the first one will be.
+func (t *tx) due(scope string, now time.Time) (id string, at time.Time) {
+	prefix := join(scope)
+	plainKey, plain := t.first(bReady, append(bytes.Clone(prefix), classNow))
+	timedKey, timed := t.first(bReady, append(prefix, classTimed))
+	if timedKey != nil {
+		us := binary.BigEndian.Uint64(stampOf(timedKey))
+		if us > micros(now) {
+			timedKey, at = nil, fromMicros(us)
+		}
+	}
+	switch {
+	case plainKey == nil && timedKey == nil:
+		return "", at
+	case plainKey == nil:
+		return string(timed), time.Time{}
+	case timedKey == nil || bytes.Compare(stampOf(plainKey), stampOf(timedKey)) <= 0:
+		return string(plain), time.Time{}
+	default:
+		return string(timed), time.Time{}
+	}
+}

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"tripod/installer"
+)
+
+// record is an invocation as it is stored: without steps, which have rows of
+// their own so that journaling one is a small write.
+type record struct {
+	seq uint64 // order of submission
+	installer.Invocation
+	// Found is Outcome.Message, which the invocation's own message hides in JSON.
+	Found string `json:"found,omitempty"`
+}
+
+func (r *record) row() ([]byte, error) {
+	stored := *r
+	stored.Found = r.Outcome.Message
+	stored.Attempts = slices.Clone(r.Attempts)
+	for i := range stored.Attempts {
+		stored.Attempts[i].Steps = nil
+	}
+	return newRow(&stored)
+}
+
+// load reads an invocation without its steps; nil if there is none.
+func (t *tx) load(id string) (*record, error) {
+	row := t.get(bInv, []byte(id))
+	if row == nil {
+		return nil, nil
+	}
+	r := &record{}
+	seq, err := readRow(row, r)
+	if err != nil {
+		return nil, err
+	}
+	r.seq, r.Outcome.Message = seq, r.Found
+	return r, nil
+}
+
+// loadIn reads an invocation of one project. Another project's is not found (C4).
+func (t *tx) loadIn(project, id string) (*record, error) {
+	r, err := t.load(id)
+	if err == nil && (r == nil || r.ProjectID != project) {
+		return nil, notFound("invocation", id)
+	}
+	return r, err
+}
+
+func (t *tx) save(r *record) {
+	row, err := r.row()
+	if err != nil {
+		t.err = err
+		return
+	}
+	t.put(bInv, []byte(r.ID), sealRow(row, r.seq))
+}
+
+// addSteps fills in the journal.
+func (t *tx) addSteps(inv *installer.Invocation) error {
+	for i := range inv.Attempts {
+		inv.Attempts[i].Steps = []installer.StepRecord{}
+	}
+	for k, row := range t.all(bSteps, join(inv.ID)) {
+		number := int(binary.BigEndian.Uint32(k[len(k)-8:]))
+		if number < 1 || number > len(inv.Attempts) {
+			continue
+		}
+		var rec installer.StepRecord
+		if _, err := readRow(row, &rec); err != nil {
+			return err
+		}
+		a := &inv.Attempts[number-1]
+		a.Steps = append(a.Steps, rec)
+	}
+	return nil
+}
+
+// stepKey orders steps by attempt and then as they came.
+func stepKey(id string, attempt int, number uint32) []byte {
+	key := binary.BigEndian.AppendUint32(join(id), uint32(attempt))
+	return binary.BigEndian.AppendUint32(key, number)
+}
+
+func (r *record) hostKey() []byte { return join(r.ProjectID, r.Host.ID) }
+
+func (r *record) listKey() []byte { return stamped(join(r.ProjectID), r.Created, r.seq) }
+
+// facts is what lists filter by, so that they need not decode invocations:
+// id, state, type, instance type, target, host, each followed by NUL.
+func (r *record) facts() []byte {
+	return join(r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID)
+}
+
+// setState is the only way from one state to another: it keeps the list and
+// the batch's counts in step.
+func (t *tx) setState(r *record, to installer.State) {
+	if r.State == to {
+		return
+	}
+	t.addTally(r.BatchID, r.State, -1)
+	t.addTally(r.BatchID, to, +1)
+	r.State = to
+	t.put(bList, r.listKey(), r.facts())
+}

@@ -1,0 +1,46 @@
+package store
+
+// A bucket is one of the database's top-level tables.
+type bucket []byte
+
+// Keys are strings joined by NUL and big-endian numbers, so that their order
+// is the order of the lists. A stamp is time and sequence number.
+var (
+	bMeta     = bucket("meta")     // schema, master key check
+	bInv      = bucket("inv")      // invocation → record without steps
+	bSteps    = bucket("steps")    // invocation, attempt, number → step
+	bActive   = bucket("active")   // invocation → its claim; RUNNING ones only
+	bList     = bucket("list")     // project, stamp → what filters look at
+	bHostList = bucket("hostlist") // project, host, stamp → nothing
+	bBatList  = bucket("batlist")  // batch, stamp → nothing
+	bHeads    = bucket("heads")    // batch → head without its counts
+	bTally    = bucket("tally")    // batch → how many are in each state
+	bHeadList = bucket("headlist") // project, stamp → batch
+	bPrints   = bucket("prints")   // project, fingerprint, stamp → batch
+	bReady    = bucket("ready")    // scope, class, stamp → invocation
+	bWaiting  = bucket("waiting")  // project, host, batch, class, stamp → invocation
+	bBusy     = bucket("busy")     // project, host → the invocation that runs there
+	bHosts    = bucket("hosts")    // project, host → registered host
+	bSetUp    = bucket("setup")    // project, host → installer
+	bEpochs   = bucket("epochs")   // epoch → whose it is and since when unneeded
+	bSealed   = bucket("sealed")   // epoch, invocation or host → sealed credentials
+	bPins     = bucket("pins")     // project, place, key → when pinned
+	bTokens   = bucket("tokens")   // first bytes of the hash → token
+	bNames    = bucket("names")    // project, name → key of the token
+)
+
+var buckets = []bucket{
+	bMeta, bInv, bSteps, bActive, bList, bHostList, bBatList, bHeads, bTally, bHeadList, bPrints,
+	bReady, bWaiting, bBusy, bHosts, bSetUp, bEpochs, bSealed, bPins, bTokens, bNames,
+}
+
+// checked are the buckets whose values are rows that carry a checksum.
+var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens}
+
+// schema is the version of all this. A newer one is refused.
+const schema = 1
+
+var (
+	keySchema = []byte("schema")
+	keyMaster = []byte("master-key-check")
+)

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tripod/installer"
+)
+
+// Submit implements installer.Ledger. The caller gives the ids; what is left
+// out of an item (batch, project, state, times, run id) is filled in from the
+// batch. ErrExists if an id is taken; a fault in the batch is an error that is
+// not installer.ErrStorage.
+func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
+	records, err := s.recordsOf(b)
+	if err != nil {
+		return fmt.Errorf("batch %s: %w", b.ID, err)
+	}
+	// Rows and seals are made before the transaction: others wait for it.
+	rows := make([][]byte, len(records))
+	for i, r := range records {
+		if rows[i], err = r.row(); err != nil {
+			return err
+		}
+	}
+	sealed, err := s.sealBatch(b.ID, records, b.Items)
+	if err != nil {
+		return err
+	}
+	err = s.update(ctx, func(t *tx) error { return t.submit(b, records, rows, sealed) })
+	if err != nil && sealed != nil {
+		s.abandon(b.ID, err)
+	}
+	return err
+}
+
+func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
+	if err := errors.Join(checkID("batch", b.ID), checkProject(b.ProjectID)); err != nil {
+		return nil, err
+	}
+	if len(b.Items) == 0 {
+		return nil, errors.New("it has no invocations")
+	}
+	created := b.Created
+	if created.IsZero() {
+		created = s.o.Clock()
+	}
+	records := make([]*record, len(b.Items))
+	for i := range b.Items {
+		records[i] = &record{Invocation: b.Items[i].Invocation}
+		if err := records[i].complete(b.BatchHead, created); err != nil {
+			return nil, fmt.Errorf("item %d: %w", i, err)
+		}
+	}
+	return records, nil
+}
+
+// complete fills in and checks one new invocation.
+func (r *record) complete(b installer.BatchHead, created time.Time) error {
+	for _, p := range []struct {
+		at   *string
+		want string
+	}{{&r.BatchID, b.ID}, {&r.ProjectID, b.ProjectID}} {
+		if *p.at != "" && *p.at != p.want {
+			return fmt.Errorf("it names %q where its batch has %q", *p.at, p.want)
+		}
+		*p.at = p.want
+	}
+	if r.Created.IsZero() {
+		r.Created = created
+	}
+	if r.RunID == "" {
+		r.RunID = r.ID
+	}
+	if r.State != "" && r.State != installer.Pending {
+		return fmt.Errorf("invocation %s: a new one is PENDING, not %s", r.ID, r.State)
+	}
+	r.State, r.Updated, r.Claim, r.Crashes, r.Attempts = installer.Pending, r.Created, 0, 0, nil
+	types := []installer.Type{installer.Install, installer.Update, installer.Rollback, installer.Retry,
+		installer.SetRemoteInstaller, installer.RemoteInstall}
+	if !slices.Contains(types, r.Type) {
+		return fmt.Errorf("invocation %s: unknown type %q", r.ID, r.Type)
+	}
+	err := errors.Join(checkID("invocation", r.ID), checkPart("instance id", r.Host.ID, 128))
+	for _, p := range []string{string(r.Host.Type), r.Spec.Target} {
+		if p != "" {
+			err = errors.Join(err, checkPart("instance type or target", p, 64))
+		}
+	}
+	return err
+}
+
+func (t *tx) submit(b installer.Batch, records []*record, rows, sealed [][]byte) error {
+	if t.get(bHeads, []byte(b.ID)) != nil {
+		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
+	}
+	table := t.bucket(bInv)
+	seq := table.Sequence()
+	if err := table.SetSequence(seq + uint64(len(records))); err != nil {
+		return err
+	}
+	t.changes++
+
+	var count tally
+	for i, r := range records {
+		if t.get(bInv, []byte(r.ID)) != nil {
+			return fmt.Errorf("invocation %s: %w", r.ID, ErrExists)
+		}
+		seq++
+		r.seq = seq
+		count[0]++
+		t.put(bInv, []byte(r.ID), sealRow(rows[i], seq))
+		t.put(bList, r.listKey(), r.facts())
+		t.put(bHostList, stamped(r.hostKey(), r.Created, seq), nil)
+		t.put(bBatList, stamped(join(b.ID), r.Created, seq), nil)
+		t.enqueue(r)
+		var box []byte
+		if sealed != nil {
+			box = sealed[i]
+		}
+		if err := t.registerHost(r, box); err != nil {
+			return err
+		}
+	}
+	t.addHead(b.BatchHead, records[0], count)
+	if sealed != nil {
+		t.putRow(bEpochs, []byte(b.ID), seq, epoch{ID: b.ID})
+	}
+	return nil
+}
