@@ -1,0 +1,216 @@
+package meta
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"encoding/pem"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer"
+	"tripod/installer/strictjson"
+)
+
+const path = "remote_install_meta"
+
+// object is a good host with one field changed; nil takes it away.
+func object(t *testing.T, field string, value any) string {
+	t.Helper()
+	fields := map[string]any{"instance_name": "web-1", "remote_ip": "192.0.2.1", "user_name": "root", "port": "22", "password": "pw-secret", "remote_use_pem": false}
+	if value == nil {
+		delete(fields, field)
+	} else {
+		fields[field] = value
+	}
+	raw, err := json.Marshal(fields)
+	require.NoError(t, err)
+	return string(raw)
+}
+
+func decodeOne(t *testing.T, field string, value any) (Host, installer.Faults) {
+	t.Helper()
+	hosts, faults := Decode([]byte(`[`+object(t, field, value)+`]`), path)
+	if len(faults) > 0 {
+		return Host{}, faults
+	}
+	require.Len(t, hosts, 1)
+	return hosts[0], nil
+}
+
+func keyText(t testing.TB, passphrase string) string {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if passphrase != "" {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
+	}
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(block))
+}
+
+func TestGood(t *testing.T) {
+	t.Parallel()
+	host, faults := decodeOne(t, "port", "65535")
+	require.Empty(t, faults)
+	assert.Equal(t, Host{
+		Where: "remote_install_meta[0]", Name: "web-1", Address: "192.0.2.1", User: "root", Port: 65535,
+		Login: installer.Login{Password: installer.NewSecret("pw-secret")},
+	}, host)
+
+	hosts, faults := Decode([]byte(`[]`), path)
+	assert.Empty(t, faults)
+	assert.Empty(t, hosts)
+}
+
+func TestPasswordsAreByteExact(t *testing.T) {
+	t.Parallel()
+	for _, password := range []string{"x", strings.Repeat("é", MaxPassword), " spaces at the ends ", `"quo'tes\`, "日本語 🔑", "a\nb\tc", "-oX", "<&>\u2028"} {
+		host, faults := decodeOne(t, "password", password)
+		require.Empty(t, faults)
+		assert.Equal(t, password, host.Login.Password.Reveal())
+		assert.True(t, host.Login.PrivateKey.IsZero())
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	const ip = "must be an IPv4 address"
+	for _, tc := range []struct {
+		field string
+		value any
+		want  string
+	}{
+		{"remote_ip", "010.0.0.1", ip}, {"remote_ip", "256.1.1.1", ip}, {"remote_ip", "1.1", ip}, {"remote_ip", "0x7f.1", ip},
+		{"remote_ip", "2130706433", ip}, {"remote_ip", "１.１.１.１", ip}, {"remote_ip", "10.0.0.0/8", ip}, {"remote_ip", "example.com", ip},
+		{"remote_ip", "::1", ip}, {"remote_ip", "::ffff:127.0.0.1", ip}, {"remote_ip", " 192.0.2.1", ip}, {"remote_ip", "192.0.2.1\n", ip},
+		{"remote_ip", "", ip}, {"remote_ip", 1, "must be a string, not a number"}, {"remote_ip", nil, "is missing"},
+		{"port", "0", PortRule}, {"port", "65536", PortRule}, {"port", " 22", PortRule}, {"port", "+22", PortRule}, {"port", "022", PortRule},
+		{"port", "22\n", PortRule}, {"port", "", PortRule}, {"port", "２２", PortRule}, {"port", "1e1", PortRule}, {"port", 0, PortRule},
+		{"port", 65536, PortRule}, {"port", -1, PortRule}, {"port", 22.5, PortRule}, {"port", true, "must be a string of digits, not true or false"}, {"port", nil, "is missing"},
+		{"user_name", "", "is empty"}, {"user_name", "-oX", "begins with '-'"}, {"user_name", "a\nb", "control character"},
+		{"user_name", "a\u0085", "control character"}, {"user_name", strings.Repeat("u", 17), "more than 16"}, {"user_name", nil, "is missing"},
+		{"user_name", "a\x00", "holds a NUL character"},
+		{"instance_name", "", "1 to 128"}, {"instance_name", strings.Repeat("n", 129), "1 to 128 characters, not 129"}, {"instance_name", nil, "is missing"},
+		{"instance_name", "a\x1b[31m", "control character"},
+		{"password", "", "1 to 3000 characters, not 0"}, {"password", strings.Repeat("secret", 501), "1 to 3000 characters, not 3006"},
+		{"password", nil, "is missing"}, {"password", 123456789, "must be a string, not a number"}, {"password", "secret\x00", "holds a NUL character"},
+		{"remote_use_pem", "true", "must be true or false, not a string"},
+	} {
+		_, faults := decodeOne(t, tc.field, tc.value)
+		require.NotEmpty(t, faults, "%s %q", tc.field, tc.value)
+		for _, f := range faults {
+			assert.Equal(t, "remote_install_meta[0]."+tc.field, f.Where)
+			assert.NotContains(t, f.What, "secret")
+			assert.NotContains(t, f.What, "123456789")
+		}
+		assert.Contains(t, faults[0].What, tc.want)
+	}
+}
+
+func TestBareNumberIsAPort(t *testing.T) {
+	t.Parallel()
+	host, faults := decodeOne(t, "port", 22)
+	require.Empty(t, faults)
+	assert.Equal(t, uint16(22), host.Port)
+}
+
+func TestPEM(t *testing.T) {
+	t.Parallel()
+	one := func(password string) ([]Host, installer.Faults) {
+		fields := map[string]any{"instance_name": "n", "remote_ip": "192.0.2.1", "user_name": "u", "port": "22", "password": password, "remote_use_pem": true}
+		raw, err := json.Marshal([]any{fields})
+		require.NoError(t, err)
+		return Decode(raw, path)
+	}
+	good := strings.ReplaceAll(keyText(t, ""), "\n", "\r\n")
+	hosts, faults := one(good)
+	require.Empty(t, faults)
+	assert.True(t, hosts[0].UsePEM)
+	assert.Equal(t, good, hosts[0].Login.PrivateKey.Reveal())
+	assert.True(t, hosts[0].Login.Password.IsZero())
+
+	hosts, faults = one("") // the project's default key
+	require.Empty(t, faults)
+	assert.True(t, hosts[0].UsePEM)
+	assert.True(t, hosts[0].Login.IsZero())
+
+	_, faults = one(keyText(t, "pass"))
+	assert.ErrorContains(t, faults, "remote_install_meta[0].password: the private key is encrypted")
+	_, faults = one("hunter2")
+	assert.ErrorContains(t, faults, "remote_install_meta[0].password: this is not a private key")
+	assert.NotContains(t, faults.Error(), "hunter2")
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, faults := Decode([]byte(`[
+		{"instance_name":"a","remote_ip":"192.0.2.1","user_name":"root","port":"22","password":"x"},
+		{"instance_name":"b","remote_ip":"192.0.2.1","user_name":"admin","port":22,"password":"y"},
+		{"instance_name":"c","remote_ip":"192.0.2.1","user_name":"root","port":"2222","password":"z"},
+		{"instance_name":"d","remote_ip":"1.2","user_name":"","port":"0","password":"","extra":1,"Remote_IP":"192.0.2.9"},
+		"host", null,
+		{}
+	]`), path)
+	assert.Equal(t, strings.Join([]string{
+		"remote_install_meta[3].Remote_IP: the key differs from another one, remote_ip, in case only",
+		"remote_install_meta[1]: is the same address and port as remote_install_meta[0]",
+		"remote_install_meta[3].remote_ip: must be an IPv4 address: four numbers of 0 to 255 without leading zeros, with dots between them",
+		"remote_install_meta[3].user_name: the user name is empty",
+		"remote_install_meta[3].port: " + PortRule,
+		"remote_install_meta[3].password: must have 1 to 3000 characters, not 0",
+		"remote_install_meta[3].extra: is not a known field",
+		"remote_install_meta[3].Remote_IP: is written remote_ip",
+		"remote_install_meta[4]: must be an object, not a string",
+		"remote_install_meta[5]: must be an object, not null",
+		"remote_install_meta[6].instance_name: is missing",
+		"remote_install_meta[6].remote_ip: is missing",
+		"remote_install_meta[6].user_name: is missing",
+		"remote_install_meta[6].port: is missing",
+		"remote_install_meta[6].password: is missing",
+	}, "\n"), faults.Error())
+
+	_, faults = Decode([]byte(`{}`), path)
+	require.EqualError(t, faults, "remote_install_meta: must be an array, not an object")
+	_, faults = Decode([]byte(`[`), path)
+	require.EqualError(t, faults, "remote_install_meta[0]: ends too early, at line 1")
+}
+
+func TestLenient(t *testing.T) {
+	t.Parallel()
+	v, faults := strictjson.Parse([]byte(`[{"instance_name":"a","remote_ip":"192.0.2.1"},{"instance_name":"b","remote_ip":"192.0.2.1"},
+		{"instance_name":"c","remote_ip":"192.0.2.2","port":"x"},{"instance_name":"d","remote_ip":"192.0.2.2"}]`), strictjson.Options{})
+	require.Empty(t, faults)
+	hosts, faults := FromValue(v, "", Options{Lenient: true})
+	assert.Equal(t, "[1]: is the same address and port as [0]\n[2].port: "+PortRule, faults.Error())
+	assert.Equal(t, Host{Where: "[0]", Name: "a", Address: "192.0.2.1"}, hosts[0])
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte(`[{"instance_name":"a","remote_ip":"192.0.2.1","user_name":"root","port":"22","password":"x"}]`))
+	f.Add([]byte(`[{"instance_name":"a","remote_ip":"192.0.2.1","user_name":"root","port":22,"password":"","remote_use_pem":true}]`))
+	f.Add([]byte(`[{},{},null,"x",{"password":"-----BEGIN","remote_use_pem":true}]`))
+	f.Add([]byte(`{"a":1,"A":2}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		hosts, faults := Decode(raw, path)
+		for _, fault := range faults {
+			require.NotEmpty(t, fault.Where)
+			require.NotEmpty(t, fault.What)
+		}
+		if len(faults) > 0 {
+			return
+		}
+		for _, h := range hosts {
+			require.NotEmpty(t, h.Name)
+			require.NotEmpty(t, h.Address)
+			require.NotZero(t, h.Port)
+			require.Empty(t, UserFault(h.User, MaxUser))
+			require.True(t, h.UsePEM || !h.Login.IsZero())
+		}
+	})
+}
