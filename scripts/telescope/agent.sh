@@ -164,26 +164,27 @@ report() {
 # the same processes for TRIPOD_STABLE seconds: one that crashes and is started
 # again has new ones each time.
 wait_healthy() {
-	wait_end=$(($(now) + TRIPOD_WAIT))
-	wait_since=$(now)
+	tick
+	wait_end=$((clock + TRIPOD_WAIT))
+	wait_since=$clock
 	wait_pids=none
 	while :; do
 		look
-		wait_now=$(now)
+		tick
 		if [ $state != healthy ] || [ "$pids" != "$wait_pids" ]; then
 			wait_pids=$pids
-			wait_since=$wait_now
+			wait_since=$clock
 		fi
-		if [ $state = healthy ] && [ $((wait_now - wait_since)) -ge "$TRIPOD_STABLE" ]; then
+		if [ $state = healthy ] && [ $((clock - wait_since)) -ge "$TRIPOD_STABLE" ]; then
 			return 0
 		fi
 		# Where nothing is installed, nothing will start.
 		[ $state != none ] || return 1
 		# A late start is given its time to prove itself, and no more.
-		if [ "$wait_now" -ge $wait_end ]; then
-			[ $state = healthy ] && [ "$wait_now" -lt $((wait_end + TRIPOD_STABLE)) ] || return 1
+		if [ "$clock" -ge $wait_end ]; then
+			[ $state = healthy ] && [ "$clock" -lt $((wait_end + TRIPOD_STABLE)) ] || return 1
 		fi
-		nap
+		nap 0.5
 	done
 }
 

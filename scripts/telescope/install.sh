@@ -112,11 +112,13 @@ set_modes() {
 
 # kick starts the agent if its installer has not, within the first seconds.
 kick() {
-	kick_end=$(($(now) + (TRIPOD_WAIT < 20 ? TRIPOD_WAIT / 2 : 10)))
+	tick
+	kick_end=$((clock + (TRIPOD_WAIT < 20 ? TRIPOD_WAIT / 2 : 10)))
 	while :; do
 		look
 		[ $((parents + children)) = 0 ] || return 0
-		[ "$(now)" -lt $kick_end ] || break
+		tick
+		[ "$clock" -lt $kick_end ] || break
 		nap
 	done
 	say "the agent's installer has not started it"

@@ -137,15 +137,14 @@ is_root() { [ "$(id -u 2>/dev/null)" = 0 ]; }
 
 need_root() { is_root || die "$E_ROOT" "this must run as root (it is user $(id -un 2>/dev/null || id -u))"; }
 
-# now prints seconds since boot: a clock that nobody sets.
-now() {
-	read -r now_up now_rest </proc/uptime
-	: "$now_rest"
-	printf '%s' "${now_up%%.*}"
+# tick sets clock: seconds since boot, by a clock that nobody sets.
+tick() {
+	read -r clock _ </proc/uptime
+	clock=${clock%%.*}
 }
 
-# nap sleeps a moment; a second where sleep takes whole numbers only.
-nap() { sleep 0.2 2>/dev/null || sleep 1; }
+# nap [SECONDS] sleeps a moment; a second where sleep takes whole numbers only.
+nap() { sleep "${1-0.2}" 2>/dev/null || sleep 1; }
 
 # stat_of PID prints "state ppid", nothing if there is no such process. The
 # name in the middle may hold anything, hence the cut at the last parenthesis.
@@ -180,12 +179,14 @@ kill_tree() {
 # had to be killed. (The command `timeout` is not everywhere, and kills a whole
 # group, which a daemon may have joined.)
 limited() {
-	limited_end=$(($(now) + $1))
+	tick
+	limited_end=$((clock + $1))
 	shift
 	"$@" </dev/null &
 	limited_pid=$!
 	while alive $limited_pid; do
-		if [ "$(now)" -ge $limited_end ]; then
+		tick
+		if [ "$clock" -ge $limited_end ]; then
 			kill_tree $limited_pid
 			wait $limited_pid 2>/dev/null
 			return 124

@@ -54,15 +54,17 @@ start_agent() {
 # stop_from DIR ends every process that runs from DIR: asked first, then killed.
 # It looks again each time, for what a parent has started anew.
 stop_from() {
-	stop_end=$(($(now) + 10))
+	tick
+	stop_end=$((clock + 10))
 	stop_signal=TERM
 	while :; do
 		stop_pids=$(processes "$1" | while read -r pid _; do printf '%s ' "$pid"; done)
 		[ -n "$stop_pids" ] || return 0
-		if [ "$(now)" -ge $stop_end ]; then
+		tick
+		if [ "$clock" -ge $stop_end ]; then
 			[ $stop_signal = TERM ] || return 1
 			stop_signal=KILL
-			stop_end=$(($(now) + 10))
+			stop_end=$((clock + 10))
 		fi
 		# shellcheck disable=SC2086 # several PIDs
 		kill -$stop_signal $stop_pids 2>/dev/null

@@ -1,0 +1,32 @@
+# shellcheck shell=sh
+# clean.sh: remove what is no longer needed.
+
+# do_clean: root, id; dir (the folder of enter.sh, if there is one). Call it
+# when the result is stored. Files that were brought stay for the next time, the
+# eight newest at least for a day, none longer than 30 days unused.
+do_clean() {
+	rm -rf "${run:?}" && cleaned=yes || cleaned=no
+	count=0
+	for file in "$root"/files/* "$root"/files/.*.tmp; do
+		[ -f "$file" ] && count=$((count + 1))
+	done
+	if [ "$count" -gt 8 ]; then
+		find "$root/files" -type f -ctime +30 -exec rm -f {} +
+		kept=0
+		# shellcheck disable=SC2012 # our own names: hexadecimal digits
+		ls -tc "$root/files" | while read -r file; do
+			kept=$((kept + 1))
+			[ "$kept" -le 8 ] || find "$root/files/$file" -type f -ctime +0 -exec rm -f {} +
+		done
+		find "$root/files" -name '.*.tmp' -ctime +0 -exec rm -f {} +
+	fi
+	do_leave
+	say end "cleaned=$cleaned"
+}
+
+# do_leave: dir. Removes the folder that enter.sh made.
+do_leave() {
+	case $dir in
+	*/tripod.[0-9a-f]*) rm -rf "$dir" ;;
+	esac
+}

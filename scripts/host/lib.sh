@@ -1,0 +1,153 @@
+# shellcheck shell=sh
+# lib.sh: what the scripts of this folder share. They are what Tripod runs on a
+# host around the script that does the work. Plain POSIX sh: dash, bash, ash.
+#
+# How they get there: Tripod sends one text on standard input to `sh -s VERB
+# NAME=VALUE...`: a few assignments (nonce and what else is named below), this
+# file, one other file or more, and last the line that calls main. A text that
+# was cut short on its way has no such line, so it runs nothing.
+#
+# How they answer: lines "tripod: NONCE WORD NAME=VALUE...", see say. What else
+# is printed is not read, or is the output of the script that is followed.
+umask 077
+PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+export PATH
+unset CDPATH
+
+# say WORD... prints one finding. The nonce is new for each connection and told
+# to nobody else, so that no output of a script can look like a finding. The
+# line break before it ends a line that output has left open; Tripod takes it
+# out again.
+say() { printf '\ntripod: %s %s\n' "${nonce:?}" "$*"; }
+
+# encode TEXT sets $encoded: the first 400 bytes with every byte as %XX.
+encode() {
+	encoded=$(printf '%.400s' "$1" | od -An -v -tx1 | tr -d '\n' | tr ' ' '%')
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# main VERB NAME=VALUE... does one piece of work.
+main() {
+	verb=$1
+	shift
+	id='' key='' root='' target='' need=0 blobs='' want='' known='' check='' user='' \
+		script='' package='' from='' tag='' offset=0 launch='' wipe='' why='' grace=5 dir=''
+	for arg in "$@"; do
+		case ${arg%%=*} in
+		id | key | root | target | need | blobs | want | known | check | user | \
+			script | package | from | tag | offset | launch | wipe | why | grace | dir)
+			eval "${arg%%=*}=\${arg#*=}"
+			;;
+		esac
+	done
+	: "${TRIPOD_ROOT=}"
+	boot=unknown
+	{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
+	[ -z "$root" ] || run=$root/runs/$id
+	"do_$verb" "$@"
+}
+
+# put FILE TEXT writes a file.
+put() { printf '%s' "$2" >"$1"; }
+
+# sum_of FILE sets $sum to its SHA-256, empty if nothing here can tell it.
+sum_of() {
+	if have sha256sum; then
+		sum=$(sha256sum <"$1")
+	elif have shasum; then
+		sum=$(shasum -a 256 <"$1")
+	elif have openssl; then
+		sum=$(openssl dgst -sha256 -r <"$1")
+	elif have busybox; then
+		sum=$(busybox sha256sum <"$1")
+	else
+		sum=
+	fi
+	sum=${sum%% *}
+}
+
+# look_at PID sets $group, $session and $born (clock ticks after the boot). It
+# fails if there is no such process, or only a zombie. The name in the middle of
+# the line may hold anything, hence the cut at the last parenthesis.
+look_at() {
+	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+	# shellcheck disable=SC2086 # to be split into words
+	set -- ${line##*) }
+	[ $# -ge 20 ] || return 1
+	group=$3 session=$4 born=${20}
+	case $1 in
+	Z | X) return 1 ;;
+	esac
+}
+
+# run_state sets $state to how the run $run stands, by what is in its folder:
+#   absent  no folder
+#   staged  a folder, but no script was started
+#   alive   the process $pid keeps the script, for $age seconds now
+#   exited  the script has ended with $code
+#   died    started, but there is neither a process nor an exit code;
+#           $rebooted says whether the host was started anew since
+#   fenced  stopped before it began
+# $by is the attempt that started it; $killed why Tripod killed it, if it did.
+run_state() {
+	state=absent code='' pid='' by='' age=0 rebooted=no killed=''
+	[ -d "$run" ] || return 0
+	state=staged
+	{ read -r pid pid_born pid_boot by <"$run/started"; } 2>/dev/null || return 0
+	{ read -r killed <"$run/killed"; } 2>/dev/null
+	if [ "$pid" = 0 ]; then
+		state=fenced
+	elif exit_code; then
+		state=exited
+	elif [ "$pid_boot" != "$boot" ]; then
+		state=died rebooted=yes
+	elif look_at "$pid" && [ "$born" = "$pid_born" ]; then
+		state=alive
+		{ read -r now rest </proc/uptime; } 2>/dev/null && age=$((${now%%.*} - born / 100))
+		: "$rest"
+	elif exit_code; then # it ended between the two looks
+		state=exited
+	else
+		state=died
+	fi
+}
+
+exit_code() { { read -r code <"$run/exit"; } 2>/dev/null && [ -n "$code" ]; }
+
+# say_state tells all that run_state found.
+say_state() {
+	say "$1 state=$state code=$code pid=$pid by=$by age=$age rebooted=$rebooted killed=$killed"
+}
+
+# family prints the living processes of the session or group $pid.
+family() {
+	for entry in /proc/[0-9]*; do
+		if look_at "${entry#/proc/}"; then
+			if [ "$group" = "$pid" ] || [ "$session" = "$pid" ]; then
+				printf '%s ' "${entry#/proc/}"
+			fi
+		fi
+	done
+}
+
+# end_family kills what is left of the session $pid: TERM, then after $grace
+# seconds KILL. It fails if something outlives that.
+end_family() {
+	# A new process that was given the old number is not ours.
+	if look_at "$pid" && [ "$born" != "$pid_born" ]; then
+		return 0
+	fi
+	tries=0
+	while members=$(family) && [ -n "$members" ]; do
+		if [ "$tries" -eq 0 ]; then
+			kill -TERM "-$pid" 2>/dev/null
+		elif [ "$tries" -ge "$grace" ]; then
+			[ "$tries" -lt $((grace + 10)) ] || return 1
+			# shellcheck disable=SC2086 # numbers
+			kill -KILL "-$pid" $members 2>/dev/null
+		fi
+		tries=$((tries + 1))
+		sleep 0.3 2>/dev/null || sleep 1
+	done
+}

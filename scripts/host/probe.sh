@@ -1,0 +1,235 @@
+# shellcheck shell=sh
+# probe.sh: what is this host, where can we work on it, what is there already.
+
+# do_probe: id, key; root (where an earlier look worked), need (KiB), blobs
+# (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…), known=yes
+# (files were brought before: do not make the folder again), check=yes (change
+# nothing), user=yes (not root, on purpose).
+do_probe() {
+	uid=$(id -u)
+	words=$(uname -sm)
+	kernel=${words%% *}
+	machine=${words##* }
+	case $machine in
+	x86_64 | amd64) arch=amd64 ;;
+	aarch64 | arm64) arch=arm64 ;;
+	i?86) arch=386 ;;
+	armv*) arch=arm ;;
+	ppc64le | s390x | riscv64) arch=$machine ;;
+	loongarch64) arch=loong64 ;;
+	*) arch=unknown ;;
+	esac
+	encode "$machine"
+	say "host uid=$uid kernel=$kernel arch=$arch machine=$encoded boot=$boot"
+	if [ "$uid" != 0 ] && [ "$user" != yes ]; then
+		say end root=no
+		return
+	fi
+	if [ "$kernel" != Linux ]; then
+		say end usable=no
+		return
+	fi
+	tools=yes
+	have setsid || have busybox || tools=setsid
+	have flock || have busybox || tools=flock
+	if [ "$tools" != yes ]; then
+		say end "missing=$tools"
+		return
+	fi
+
+	places
+	if ! choose; then
+		say end place=no
+		return
+	fi
+	run=$root/runs/$id
+	run_state
+	say_state run
+	say "place root=$root free=$free"
+	find_blobs
+	if [ -n "$want" ]; then
+		probe_agent
+	fi
+	if [ "$check" = yes ]; then
+		rm -rf "$trial"
+	elif [ "$agent_fits" = yes ] && [ "$state" = absent ]; then
+		leave_no_trace
+	elif [ "$state" != absent ] || [ "$known" != yes ]; then
+		mkdir -p "$run" "$root/files" "$root/locks" || say failed what=mkdir
+	fi
+	say end "fits=$agent_fits"
+}
+
+# places sets $places to the folders to try, the best first.
+places() {
+	if [ "$user" = yes ]; then
+		places="${HOME:-/nowhere}/.tripod $TRIPOD_ROOT/var/tmp/tripod-$uid $TRIPOD_ROOT/tmp/tripod-$uid"
+	else
+		places=
+		for place in /var/lib/tripod /opt/tripod /usr/local/lib/tripod /root/.tripod /var/tmp/tripod /tmp/tripod; do
+			places="$places $TRIPOD_ROOT$place"
+		done
+	fi
+}
+
+# choose sets $root: where this run is already, else the first place that will
+# do. Why the others will not is said.
+choose() {
+	made='' trial='' agent_fits=no
+	for place in $root $places; do
+		if [ -d "$place/runs/$id" ] && ours "$place"; then
+			root=$place free=0
+			roomy "$place"
+			return 0
+		fi
+	done
+	root=
+	for place in $places; do
+		if usable "$place"; then
+			root=$place
+			return 0
+		fi
+		encode "$fault"
+		say "tried place=$place why=$encoded"
+	done
+	return 1
+}
+
+# ours DIR: a real folder, of this user alone.
+ours() {
+	fault=
+	if [ -L "$1" ]; then
+		fault='a symbolic link'
+	elif [ ! -O "$1" ]; then
+		fault='it belongs to somebody else'
+	else
+		case $(ls -ld "$1") in
+		drwx--[-S]---*) ;;
+		*) fault='others may enter it' ;;
+		esac
+	fi
+	[ -z "$fault" ]
+}
+
+# usable DIR makes it if need be, and tries it. $fault says what is wrong.
+usable() {
+	case $1 in
+	*[!A-Za-z0-9._/-]*) fault='unusual characters in its name' && return 1 ;;
+	esac
+	if [ -d "$1" ] || [ -L "$1" ]; then
+		ours "$1" || return 1
+		trial=
+		if [ "$check" = yes ]; then
+			trial=$1/.check.${nonce:?}
+		fi
+	else
+		trial=
+		if [ "$check" = yes ]; then
+			trial=${1%/*}/.tripod-check.${nonce:?}
+		else
+			fault=$(mkdir "$1" 2>&1) || { fault=${fault##*: } && return 1; }
+			made=$1
+		fi
+	fi
+	if [ -n "$trial" ]; then
+		fault=$(mkdir "$trial" 2>&1) || { fault=${fault##*: } && return 1; }
+	fi
+	if runs_in "${trial:-$1}" && roomy "${trial:-$1}"; then
+		return 0
+	fi
+	[ -z "$trial" ] || rm -rf "$trial"
+	[ -z "$made" ] || rm -rf "$made"
+	made=
+	return 1
+}
+
+# runs_in DIR: programs may run from there. Found out by running one.
+runs_in() {
+	if [ ! -s "$1/.try" ]; then
+		{ printf '#!/bin/sh\nexit 0\n' >"$1/.try"; } 2>/dev/null || { fault='cannot write: full, or read-only' && return 1; }
+		chmod 700 "$1/.try"
+	fi
+	"$1/.try" 2>/dev/null && return 0
+	fault='programs may not run from there (noexec)'
+	return 1
+}
+
+# roomy DIR sets $free (KiB), and fails if that is less than needed.
+roomy() {
+	free=0
+	words=$(LC_ALL=C df -Pk "$1" 2>/dev/null)
+	# shellcheck disable=SC2086 # to be split into words
+	set -- ${words##*'
+'}
+	case ${4-} in
+	'' | *[!0-9]*) ;;
+	*) free=$4 ;;
+	esac
+	fault="$free KiB free, $need needed"
+	[ "$free" -ge "$need" ]
+}
+
+# find_blobs says which files for this architecture are there, and whole.
+find_blobs() {
+	rest=$blobs
+	while [ -n "$rest" ]; do
+		blob=${rest%%,*}
+		case $rest in
+		*,*) rest=${rest#*,} ;;
+		*) rest= ;;
+		esac
+		sha=${blob%%:*}
+		case ${blob#*:} in
+		any | "$arch") ;;
+		*) continue ;;
+		esac
+		[ -f "$root/files/$sha" ] || continue
+		sum_of "$root/files/$sha"
+		[ "$sum" != "$sha" ] || say "have sha=$sha"
+	done
+}
+
+# probe_agent looks for the agent with the target's own probe. $agent_fits says
+# whether it is healthy and of a wanted version.
+probe_agent() {
+	spot=${trial:-$root}/.probe.${nonce:?}
+	mkdir "$spot" || return
+	put_agent "$spot"
+	put "$spot/settings" "${settings:?}"
+	findings=$(cd "$spot" && sh ./probe.sh ./settings 2>&1)
+	agent_code=$?
+	rm -rf "$spot"
+	message=
+	set -f # findings are words, not patterns
+	while read -r word finding; do
+		if [ "$word" != tripod: ]; then
+			message="$word $finding"
+			continue
+		fi
+		say "agent $finding"
+		health='' version=''
+		for pair in $finding; do
+			case $pair in
+			agent=*) health=${pair#*=} ;;
+			version=*) version=${pair#*=} ;;
+			esac
+		done
+		if [ "$health" = healthy ]; then
+			case ",$want," in
+			*",$arch:$version,"* | *",all:$version,"* | *,any,*) agent_fits=yes ;;
+			esac
+		fi
+	done <<END
+$findings
+END
+	set +f
+	encode "$message"
+	say "looked code=$agent_code why=$encoded"
+}
+
+# leave_no_trace: nothing is to be done on this host, so nothing stays there.
+leave_no_trace() {
+	if [ -n "$made" ]; then
+		rm -rf "$made"
+	fi
+}

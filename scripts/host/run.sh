@@ -1,0 +1,174 @@
+# shellcheck shell=sh
+# run.sh: put the files in place, start the script detached, follow its output.
+
+# do_run: root, id, key, target; blobs (SHA,… just brought to $from/.SHA.$tag.tmp),
+# script or package (SHA); launch=yes (start it if it was not), wipe=yes (what an
+# earlier attempt left goes first), offset (bytes of output that Tripod has).
+do_run() {
+	run_state
+	if [ "$wipe" = yes ] && [ "$state" != absent ] && [ "$by" != "$key" ]; then
+		wipe_run || return
+	fi
+	runner=
+	if [ "$launch" = yes ] && [ "$state" = staged ]; then
+		settle && prepare && launch || return
+	fi
+	case $state in
+	absent | fenced) ;;
+	staged) [ -z "$runner" ] || follow ;;
+	*) follow ;;
+	esac
+	say_state end
+}
+
+# wipe_run removes what an earlier attempt left, processes first.
+wipe_run() {
+	if [ "$state" = alive ] || ! run_is_over; then
+		say busy "holder=$by"
+		return 1
+	fi
+	rm -rf "$run"
+	mkdir "$run" || { say failed what=folder; return 1; }
+	state=staged
+}
+
+# run_is_over: no process of the earlier script can go on. After an exit code
+# what is left in its session is the agent, which stays.
+run_is_over() { [ "$state" != died ] || [ "$rebooted" = yes ] || end_family; }
+
+# settle gives the files that were brought their final names, if they are whole.
+# The check is made on the copy that is kept, and that nobody else can write to.
+settle() {
+	rest=$blobs
+	while [ -n "$rest" ]; do
+		sha=${rest%%,*}
+		case $rest in
+		*,*) rest=${rest#*,} ;;
+		*) rest= ;;
+		esac
+		brought=$from/.$sha.$tag.tmp
+		copy=$root/files/.$sha.$tag.tmp
+		[ "$brought" = "$copy" ] || cp "$brought" "$copy" || { say failed what=copy; return 1; }
+		sum_of "$copy"
+		if [ "$sum" != "$sha" ]; then
+			rm -f "$copy"
+			say failed "what=${sum:+sum}${sum:-tool}"
+			return 1
+		fi
+		chmod 700 "$copy" && mv "$copy" "$root/files/$sha" || { say failed what=rename; return 1; }
+	done
+}
+
+# prepare fills the run's folder. The content's name may be removed by another
+# run in its time, so the run has links of its own.
+prepare() {
+	{
+		put "$run/runner.sh" "${runner_text:?}" && : >>"$run/output"
+	} 2>/dev/null || { say failed what=full; return 1; }
+	if [ -n "$script" ]; then
+		own "$script" script
+	else
+		mkdir -p "$run/agent" &&
+			put_agent "$run/agent" &&
+			put "$run/settings" "${settings:?}
+TRIPOD_PACKAGE='$run/package.tar.gz'
+TRIPOD_KEEP='$root/kept/$target'
+TRIPOD_WORK='$run'
+" &&
+			put "$run/script" "#!/bin/sh
+exec sh ./agent/install.sh ./settings
+" && chmod 700 "$run/script" && mkdir -p "$root/kept" && own "$package" package.tar.gz
+	fi || { say failed what=files; return 1; }
+}
+
+own() { [ -e "$run/$2" ] || ln "$root/files/$1" "$run/$2" 2>/dev/null || cp "$root/files/$1" "$run/$2"; }
+
+# launch starts the runner in a session of its own, under the target's lock. It
+# sets $runner to its number.
+launch() {
+	exec 9>>"$root/locks/$target"
+	if ! lock; then
+		run_state # a launch of ours, whose answer got lost, may hold it
+		if [ "$state" = staged ]; then
+			{ read -r holder <"$root/locks/$target"; } 2>/dev/null
+			encode "${holder-}"
+			say busy "holder=$encoded"
+			return 1
+		fi
+		exec 9>&-
+		return 0
+	fi
+	echo "$id since $(date -u '+%Y-%m-%d %H:%M:%S') UTC" >"$root/locks/$target"
+	watch_for_end
+	detached sh "$run/runner.sh" "$run" "$key" </dev/null >/dev/null 2>&1 &
+	runner=$!
+	exec 9>&-
+}
+
+lock() { if have flock; then flock -n 9; else busybox flock -n 9; fi; }
+
+detached() { if have setsid; then exec setsid "$@"; else exec busybox setsid "$@"; fi; }
+
+# watch_for_end lets the runner wake us.
+watch_for_end() {
+	woken=
+	trap 'woken=yes' USR1
+	look_at $$ && echo "$$ $born" >"$run/follower"
+}
+
+# follow copies the output from $offset until the script has ended. Descriptor 5
+# keeps the place: each dd goes on where the last one stopped.
+follow() {
+	[ -n "$runner" ] || watch_for_end
+	exec 5<"$run/output" 2>/dev/null || return
+	if [ "$offset" != 0 ]; then
+		dd bs=1 skip="$offset" count=0 <&5 2>/dev/null
+	fi
+	say begin
+	rounds=0
+	while :; do
+		run_state
+		copy_output
+		case $state in
+		alive) ;;
+		staged) # not yet begun; or it could not
+			kill -0 "$runner" 2>/dev/null || { run_state && [ "$state" != staged ]; } || break
+			;;
+		*) break ;;
+		esac
+		rounds=$((rounds + 1))
+		# A sign of life, and how this process learns that nobody listens.
+		[ $((rounds % 15)) -ne 0 ] || say beat
+		sleep 1 &
+		nap=$!
+		[ -n "$woken" ] || [ -s "$run/exit" ] || wait "$nap"
+		kill "$nap" 2>/dev/null
+		woken=
+	done
+}
+
+# copy_output copies what is new. A process that the script left behind may
+# write on for ever: after the end it goes to where the output ended then.
+copy_output() {
+	[ -s "$run/output" ] || return 0
+	stop=
+	place
+	while :; do
+		before=$at
+		dd bs=65536 count=256 <&5 2>/dev/null
+		place
+		[ $((at - before)) -ge 16777216 ] || break # all, for now
+		if [ "$state" = exited ]; then
+			[ -n "$stop" ] || stop=$(wc -c <"$run/output")
+			[ "$at" -lt "$stop" ] || break
+		fi
+	done
+}
+
+# place sets $at to where descriptor 5 stands.
+place() {
+	at=0
+	while read -r name value; do
+		[ "$name" != pos: ] || at=$value
+	done <"/proc/$$/fdinfo/5"
+}
