@@ -30,6 +30,8 @@ type DispatcherConfig struct {
 	Logger *slog.Logger
 	// BatchID: only this batch's invocations. Empty: all.
 	BatchID string
+	// InvocationID: only this invocation. Empty: all.
+	InvocationID string
 	// MaxFailures: once so many invocations have ended without success, no new
 	// one is claimed. 0: no limit.
 	MaxFailures int
@@ -149,7 +151,7 @@ func (d *Dispatcher) worker(ctx, stop context.Context, turn chan struct{}) error
 // next waits for the next invocation; nil when there is no more to do.
 func (d *Dispatcher) next(stop context.Context) (*Invocation, error) {
 	for stop.Err() == nil && !d.LimitReached() {
-		inv, due, err := d.Queue.Claim(stop, d.Clock(), ClaimFilter{BatchID: d.BatchID})
+		inv, due, err := d.Queue.Claim(stop, d.Clock(), ClaimFilter{BatchID: d.BatchID, InvocationID: d.InvocationID})
 		if err != nil {
 			if stop.Err() != nil {
 				return nil, nil

@@ -34,6 +34,8 @@ type Queue interface {
 type ClaimFilter struct {
 	// BatchID: only this batch. Empty: all.
 	BatchID string
+	// InvocationID: only this invocation. Empty: all.
+	InvocationID string
 }
 
 // Ledger is the reading side of a store, and how work gets into it.

@@ -16,7 +16,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	var wake time.Time
 	err := s.view(ctx, func(t *tx) error {
 		var id string
-		id, wake = t.due(f.BatchID, now)
+		id, wake = t.dueFor(f, now)
 		idle = id == ""
 		return nil
 	})
@@ -26,7 +26,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 
 	var claimed *record
 	err = s.update(ctx, func(t *tx) (err error) {
-		claimed, wake, err = t.claim(f.BatchID, now, s.session)
+		claimed, wake, err = t.claim(f, now, s.session)
 		return err
 	})
 	if err != nil || claimed == nil {
@@ -35,9 +35,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	return &claimed.Invocation, time.Time{}, nil
 }
 
-func (t *tx) claim(scope string, now time.Time, session uint64) (*record, time.Time, error) {
+func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*record, time.Time, error) {
 	for {
-		id, wake := t.due(scope, now)
+		id, wake := t.dueFor(f, now)
 		if id == "" {
 			return nil, wake, nil
 		}
@@ -49,12 +49,31 @@ func (t *tx) claim(scope string, now time.Time, session uint64) (*record, time.T
 			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", ErrDamaged, id)
 		}
 		t.dropReady(r)
+		if f.InvocationID != "" {
+			t.del(bWaiting, r.waitKey()) // it may be named out of its turn
+		}
 		if t.get(bBusy, r.hostKey()) != nil {
 			t.put(bWaiting, r.waitKey(), []byte(r.ID))
 			continue
 		}
 		return r, wake, t.start(r, now, session)
 	}
+}
+
+// dueFor is due, or the one invocation that the filter names if it is due and
+// its host is free.
+func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (string, time.Time) {
+	if f.InvocationID == "" {
+		return t.due(f.BatchID, now)
+	}
+	r, err := t.load(f.InvocationID)
+	if err != nil || r == nil || r.State != installer.Pending || t.get(bBusy, r.hostKey()) != nil {
+		return "", time.Time{}
+	}
+	if r.NotBefore.After(now) {
+		return "", r.NotBefore
+	}
+	return r.ID, time.Time{}
 }
 
 // start makes r RUNNING in the attempt that was interrupted, or in a new one.
