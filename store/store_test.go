@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -41,6 +42,17 @@ func openTest(tb testing.TB, dir string, o Options) *Store {
 func newTest(tb testing.TB, o Options) *Store {
 	tb.Helper()
 	return openTest(tb, filepath.Join(tb.TempDir(), "state"), o)
+}
+
+// fastDir is a folder in memory where there is one, for tests that commit very
+// often and do not care about the disk.
+func fastDir(tb testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "tripod-store-test")
+	if err != nil {
+		return tb.TempDir()
+	}
+	tb.Cleanup(func() { assert.NoError(tb, os.RemoveAll(dir)) })
+	return dir
 }
 
 // item is one invocation on a host, with a password of its own.
