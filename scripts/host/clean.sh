@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # clean.sh: remove what is no longer needed.
 
 # do_clean: root, id; dir (the folder of enter.sh, if there is one). Call it

@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # enter.sh: the first contact as a user who is not root.
 #
 # sudo reads a password from standard input, and after a wrong one it takes the

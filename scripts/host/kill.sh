@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # kill.sh: stop the run, and make sure that it is stopped.
 
 # do_kill: root, id, key, why (canceled, timeout), grace (seconds between TERM

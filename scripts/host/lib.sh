@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2034 # what is set here is used by the other files
 # lib.sh: what the scripts of this folder share. They are what Tripod runs on a
 # host around the script that does the work. Plain POSIX sh: dash, bash, ash.
 #

@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # probe.sh: what is this host, where can we work on it, what is there already.
 
 # do_probe: id, key; root (where an earlier look worked), need (KiB), blobs

@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # run.sh: put the files in place, start the script detached, follow its output.
 
 # do_run: root, id, key, target; blobs (SHA,… just brought to $from/.SHA.$tag.tmp),
@@ -55,7 +56,10 @@ settle() {
 			say failed "what=${sum:+sum}${sum:-tool}"
 			return 1
 		fi
-		chmod 700 "$copy" && mv "$copy" "$root/files/$sha" || { say failed what=rename; return 1; }
+		if ! chmod 700 "$copy" || ! mv "$copy" "$root/files/$sha"; then
+			say failed what=rename
+			return 1
+		fi
 	done
 }
 

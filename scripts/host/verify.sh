@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # verify.sh: is the agent there, and well? Asked by the target's own verify.sh.
 
 # do_verify: root, id.

@@ -188,20 +188,21 @@ wait_healthy() {
 	done
 }
 
-# judge ends the script by what is on the host: 0, E_UNHEALTHY or E_VERSION.
+# judge ends the script by what is on the host: returns, or dies of E_VERSION,
+# E_UNHEALTHY, or what unhealthy_code says instead.
 judge() {
-	if wait_healthy; then
-		version=$(version_in "$agent_dir" "$layout")
-		report
-	else
-		version=$(version_in "$agent_dir" "$layout")
-		report
+	healthy=yes
+	wait_healthy || healthy=no
+	version=$(version_in "$agent_dir" "$layout")
+	report
+	if [ $healthy = no ]; then
 		case $state in
-		none) die "$E_UNHEALTHY" "no agent is installed" ;;
-		stopped) die "$E_UNHEALTHY" "the agent is installed but does not run" ;;
-		healthy) die "$E_UNHEALTHY" "the agent's processes keep changing: it crashes and is started again" ;;
-		*) die "$E_UNHEALTHY" "the agent is not healthy: $parents parent and $children child processes instead of one and one" ;;
+		none) why="no agent is installed" ;;
+		stopped) why="the agent is installed but does not run" ;;
+		healthy) why="the agent's processes keep changing: it crashes and is started again" ;;
+		*) why="the agent is not healthy: $parents parent and $children child processes instead of one and one" ;;
 		esac
+		die "${unhealthy_code-$E_UNHEALTHY}" "$why"
 	fi
 	if [ -n "$TRIPOD_VERSION" ] && [ "$version" != "$TRIPOD_VERSION" ]; then
 		die "$E_VERSION" "the agent's version is ${version:-not known}, not $TRIPOD_VERSION"

@@ -24,10 +24,16 @@ make_work() {
 	[ -n "$TRIPOD_WORK" ] || TRIPOD_WORK=$(cd "$(dirname "$settings")" && pwd)
 	work=$TRIPOD_WORK/unpacked.$$
 	mkdir "$work" || die "$E_SPACE" "cannot make a folder in $TRIPOD_WORK"
-	trap 'rm -rf "$work"' EXIT
+	installer_pid=
+	trap 'clean_up' EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+}
+
+clean_up() {
+	[ -z "$installer_pid" ] || kill_tree "$installer_pid"
+	rm -rf "$work"
 }
 
 # check_room: the archive unpacked, and the agent installed with some to grow;
@@ -45,8 +51,7 @@ check_room() {
 # passes its output on as it comes. Not through a pipe: the daemon that it
 # leaves keeps its output open.
 run_installer() {
-	mkdir -p "$prefix" 2>/dev/null
-	chmod go+rx "$prefix" 2>/dev/null
+	[ -d "$prefix" ] || (umask 022 && mkdir -p "$prefix")
 	# It asks the metadata service first. wget would ask twenty times.
 	printf 'tries = 1\ntimeout = 7\n' >"$work/wgetrc"
 	printf 'max-time = 20\n' >"$work/.curlrc"
@@ -71,8 +76,12 @@ run_installer() {
 	done
 	wait $installer_pid
 	installer_exit=$?
+	installer_pid=
 	show_output
 	found installer_exit "$installer_exit"
+	ended="ended with exit code $installer_exit"
+	if [ $installer_exit = 124 ]; then ended="was killed after $TRIPOD_RUN_LIMIT seconds"; fi
+	[ $installer_exit = 0 ] || unhealthy_code=$E_INSTALLER
 }
 
 show_output() {
@@ -98,7 +107,7 @@ check_copied() {
 	if grep -q 'No space left' "$work/installer.log"; then
 		die "$E_SPACE" "the disk is full: the agent's installer did not copy everything"
 	fi
-	die "$E_INSTALLER" "the agent's installer ended with exit code $installer_exit and did not copy everything to $installed_dir"
+	die "$E_INSTALLER" "the agent's installer $ended and did not copy everything to $installed_dir"
 }
 
 # set_modes: installed under our umask so that no key is readable even for a
@@ -106,8 +115,9 @@ check_copied() {
 set_modes() {
 	find "$installed_dir" ! -name 'conf*.json' ! -name 'custom_conf.json' -exec chmod go+rX {} +
 	find "$installed_dir" \( -name 'conf*.json' -o -name 'custom_conf.json' \) -type f -exec chmod 0600 {} +
-	init_files telescoped | while IFS= read -r file; do chmod go+rX "$file"; done
-	[ $new_layout = old ] || find "$uni_dir" -type d -exec chmod go+rx {} +
+	{ init_files telescoped; init_files ces-uniagent; } |
+		while IFS= read -r file; do chmod go+rX "$file"; done
+	[ $new_layout = old ] || chmod go+rx "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
 }
 
 # kick starts the agent if its installer has not, within the first seconds.

@@ -132,9 +132,6 @@ keep_configuration() {
 	done
 }
 
-# json VALUE prints it as a JSON string. It has no control characters.
-json() { printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$/"/'; }
-
 # wanted KEY VALUE [number] prints "KEY<tab>JSON" for a value that is set.
 wanted() {
 	[ -n "$2" ] || return 0

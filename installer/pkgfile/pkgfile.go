@@ -1,0 +1,132 @@
+// Package pkgfile looks into an agent's package before it is sent to a fleet.
+// It exists so that a wrong, damaged or harmful archive is refused once, on the
+// machine of the user, and not two thousand times on hosts.
+package pkgfile
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strings"
+)
+
+// Limits on what is read. The real packages have 10–60 MiB unpacked.
+const (
+	maxUnpacked = 1 << 30 // bytes of all files together
+	maxEntries  = 20_000
+	maxText     = 1 << 20 // bytes looked at of one text file
+	maxPadding  = 1 << 24 // bytes after the last file
+)
+
+// Layouts of the telescope agent.
+const (
+	LayoutOld = "old" // /usr/local/telescope
+	LayoutNew = "new" // /usr/local/uniagent/extension/install/telescope
+)
+
+// ErrNotPackage is wrapped by every error about the content, as opposed to
+// errors in reading it. Its text says for people what is wrong.
+var ErrNotPackage = errors.New("not a usable agent package")
+
+// Info is what a package says about itself.
+type Info struct {
+	// Arch is the GOARCH that it is for, from the program's ELF header, else
+	// from the names of the archive and its folder; empty if neither tells.
+	Arch string
+	// Version from the release note inside, else from the archive's name;
+	// empty if neither tells. It is a hint: the agent itself may tell another.
+	Version string
+	Layout  string // LayoutOld or LayoutNew
+	Folder  string // what it unpacks to; empty: into the current folder
+	// Unpacked is the size of all files together, in bytes.
+	Unpacked int64
+}
+
+// Inspect reads the whole .tar.gz from r and checks it. name is the archive's
+// file name, of which only the last part is looked at. An error is about
+// reading r, or wraps ErrNotPackage; no error quotes more than a path.
+func Inspect(r io.Reader, name string) (Info, error) {
+	s := scan{files: map[string]bool{}, elf: map[string]string{}, newer: map[string]bool{}}
+	source := &sticky{r: r}
+	zipped, err := gzip.NewReader(bufio.NewReader(source))
+	if err != nil {
+		return Info{}, source.blame("it is not a gzip file (a .tar.gz is needed)", err)
+	}
+	archive := tar.NewReader(zipped)
+	for {
+		header, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return Info{}, source.blame("it is damaged, or is not a tar archive", err)
+		}
+		if err := s.entry(header, archive); err != nil {
+			if bad, ok := errors.AsType[*refused](err); ok {
+				return Info{}, bad
+			}
+			return Info{}, source.blame("it is damaged", err)
+		}
+	}
+	// What is after the archive counts for gzip's checksum.
+	if n, err := io.Copy(io.Discard, io.LimitReader(zipped, maxPadding)); err != nil {
+		return Info{}, source.blame("it is damaged", err)
+	} else if n == maxPadding {
+		return Info{}, refuse("it goes on for more than %d MiB after its last file", maxPadding>>20)
+	}
+	return s.done(path.Base(strings.ReplaceAll(name, `\`, "/")))
+}
+
+// refused says what is wrong with the content.
+type refused struct{ what string }
+
+func (e *refused) Error() string { return ErrNotPackage.Error() + ": " + e.what }
+func (e *refused) Unwrap() error { return ErrNotPackage }
+
+func refuse(format string, args ...any) error {
+	return &refused{fmt.Sprintf(format, args...)}
+}
+
+// sticky remembers the error of the reader below, to tell a package that is
+// damaged from one that could not be read.
+type sticky struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sticky) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *sticky) blame(what string, err error) error {
+	if s.err != nil {
+		return fmt.Errorf("read the package: %w", s.err)
+	}
+	return refuse("%s (%v)", what, err)
+}
+
+var (
+	releaseVersion = regexp.MustCompile(`"release_version"\s*:\s*"([0-9A-Za-z_.-]{1,64})"`)
+	nameVersion    = regexp.MustCompile(`[_-]v?([0-9]+(?:\.[0-9A-Za-z]+){1,5})(?:\.tar\.gz|\.tgz)$`)
+)
+
+// archOf finds an architecture in a file name.
+func archOf(name string) string {
+	name = strings.ToLower(name)
+	switch {
+	case strings.Contains(name, "amd64"), strings.Contains(name, "x86_64"):
+		return "amd64"
+	case strings.Contains(name, "arm64"), strings.Contains(name, "aarch64"):
+		return "arm64"
+	}
+	return ""
+}

@@ -1,0 +1,217 @@
+package pkgfile_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer/pkgfile"
+	"tripod/testdata/agent"
+)
+
+// entry is one entry of a test archive; a plain file unless header says more.
+type entry struct {
+	name, text string
+	header     tar.Header
+}
+
+func archive(tb testing.TB, entries ...entry) []byte {
+	tb.Helper()
+	var out bytes.Buffer
+	zipped := gzip.NewWriter(&out)
+	w := tar.NewWriter(zipped)
+	for _, e := range entries {
+		h := e.header
+		h.Name, h.Mode, h.Size = e.name, 0o755, int64(len(e.text))
+		if h.Typeflag == 0 {
+			h.Typeflag = tar.TypeReg
+		}
+		require.NoError(tb, w.WriteHeader(&h))
+		_, err := io.WriteString(w, e.text)
+		require.NoError(tb, err)
+	}
+	require.NoError(tb, w.Close())
+	require.NoError(tb, zipped.Close())
+	return out.Bytes()
+}
+
+// program is the beginning of an ELF program for a machine.
+func program(machine byte) string {
+	return "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + "\x02\x00" + string([]byte{machine, 0}) + "\x01\x00\x00\x00 and the rest of it"
+}
+
+// genuine is what the real package looks like, with more entries after it.
+func genuine(folder, binary string, more ...entry) []entry {
+	return append([]entry{
+		{name: folder + "install.sh", text: "#!/bin/bash\ncp -R bin /usr/local/telescope\n"},
+		{name: folder + "uninstall.sh", text: "#!/bin/bash\n"},
+		{name: folder + "telescoped", text: "#!/bin/bash\n"},
+		{name: folder + "bin/telescope", text: binary},
+		{name: folder + "bin/agent", text: binary},
+		{name: folder + "bin/conf.json", text: "{}"},
+	}, more...)
+}
+
+func TestInspectGenuineShapes(t *testing.T) {
+	t.Parallel()
+	release := entry{name: "t/telescope-1.1.0-release.json", text: `{"team_name": "telescope", "release_version": "1.1.0"}`}
+	newer := genuine("t/", program(183))
+	newer[0].text = "INSTALL_DIR=/usr/local/uniagent/extension/install/telescope\n"
+	for name, tt := range map[string]struct {
+		file    string
+		entries []entry
+		want    pkgfile.Info
+	}{
+		"amd64 by its program": {"a.tar.gz", genuine("t/", program(62)), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
+		"the program goes before the names": {"telescope_linux_amd64.tar.gz", genuine("telescope_linux_amd64/", program(183)),
+			pkgfile.Info{Arch: "arm64", Layout: "old", Folder: "telescope_linux_amd64"}},
+		"by the file's name":                       {"/x/telescope_linux_arm64.tar.gz", genuine("t/", "#!/bin/sh\n"), pkgfile.Info{Arch: "arm64", Layout: "old", Folder: "t"}},
+		"by the folder's name":                     {"p.tgz", genuine("telescope-x86_64/", "#!/bin/sh\n"), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "telescope-x86_64"}},
+		"no hint":                                  {"p.tgz", genuine("", "#!/bin/sh\n"), pkgfile.Info{Layout: "old"}},
+		"with ./ before all":                       {"p.tgz", genuine("./t/", program(62)), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
+		"new layout":                               {"p.tgz", newer, pkgfile.Info{Arch: "arm64", Layout: "new", Folder: "t"}},
+		"version by the release note":              {"telescope_linux_amd64_9.9.tar.gz", genuine("t/", program(62), release), pkgfile.Info{Arch: "amd64", Version: "1.1.0", Layout: "old", Folder: "t"}},
+		"version by the file's name":               {`C:\telescope_linux_amd64_1.0.14.1.tar.gz`, genuine("t/", program(62)), pkgfile.Info{Arch: "amd64", Version: "1.0.14.1", Layout: "old", Folder: "t"}},
+		"no version in an architecture":            {"telescope_linux_amd64.tar.gz", genuine("t/", program(62)), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
+		"a link that stays inside, and a folder":   {"p.tgz", genuine("t/", program(62), entry{name: "t/l", header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "bin/agent"}}, entry{name: "t/log/", header: tar.Header{Typeflag: tar.TypeDir}}), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
+		"install.sh of something deeper is not it": {"p.tgz", genuine("t/", program(62), entry{name: "t/bin/install.sh"}), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := pkgfile.Inspect(bytes.NewReader(archive(t, tt.entries...)), tt.file)
+			require.NoError(t, err)
+			assert.Positive(t, got.Unpacked)
+			got.Unpacked = 0
+			assert.Equal(t, tt.want, got)
+		})
+	}
+}
+
+func TestInspectRefuses(t *testing.T) {
+	t.Parallel()
+	good := archive(t, genuine("t/", program(62))...)
+	with := func(more ...entry) []byte { return archive(t, genuine("t/", program(62), more...)...) }
+	link := func(flag byte, target string) []byte {
+		return with(entry{name: "t/bin/l", header: tar.Header{Typeflag: flag, Linkname: target}})
+	}
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)-6] ^= 0xff // gzip's checksum
+	for name, tt := range map[string]struct {
+		raw  []byte
+		want string
+	}{
+		"empty":                {nil, "not a gzip file"},
+		"a zip":                {[]byte("PK\x03\x04 and so on"), "not a gzip file"},
+		"cut off":              {good[:len(good)/2], "damaged"},
+		"wrong checksum":       {flipped, "damaged"},
+		"gzip of something":    {gzipped(t, strings.Repeat("hello, world ", 100)), "not a tar archive"},
+		"an empty tar":         {archive(t), "holds no install.sh"},
+		"another package":      {archive(t, entry{name: "x/setup.py"}), "holds no install.sh"},
+		"too deep":             {archive(t, genuine("a/b/", program(62))...), "holds no install.sh"},
+		"no telescoped":        {archive(t, entry{name: "t/install.sh"}, entry{name: "t/bin/telescope"}), "no telescoped"},
+		"no program":           {archive(t, entry{name: "t/install.sh"}, entry{name: "t/telescoped"}), "no bin/telescope"},
+		"two packages":         {archive(t, append(genuine("a/", program(62)), genuine("b/", program(62))...)...), "more than one install.sh"},
+		"another architecture": {archive(t, genuine("t/", program(8))...), "neither amd64 nor arm64"},
+		"a way out":            {with(entry{name: "t/../../etc/passwd"}), "outside"},
+		"a way out at once":    {with(entry{name: "../etc/passwd"}), "outside"},
+		"an absolute path":     {with(entry{name: "/etc/passwd"}), "outside"},
+		"a link out":           {link(tar.TypeSymlink, "../../etc/passwd"), "link out"},
+		"a link to the top":    {link(tar.TypeSymlink, ".."), "link out"},
+		"an absolute link":     {link(tar.TypeSymlink, "/etc/passwd"), "link out"},
+		"a hard link out":      {link(tar.TypeLink, "../x"), "link out"},
+		"a device":             {link(tar.TypeChar, ""), "neither file"},
+		"a pipe":               {link(tar.TypeFifo, ""), "neither file"},
+		"a line break":         {with(entry{name: "t/a\nb"}), "line break"},
+		"too big":              {oversized(t), "more than 1024 MiB"},
+		"too many entries":     {archive(t, make([]entry, 20_001)...), "more than 20000 entries"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := pkgfile.Inspect(bytes.NewReader(tt.raw), "telescope_linux_amd64.tar.gz")
+			require.ErrorIs(t, err, pkgfile.ErrNotPackage)
+			assert.ErrorContains(t, err, tt.want)
+			assert.NotContains(t, err.Error(), "\n")
+		})
+	}
+}
+
+// A disk that fails is not a package that is wrong.
+func TestInspectTellsReadErrorsApart(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("input/output error")
+	good := archive(t, genuine("t/", program(62))...)
+	for _, at := range []int{0, 5, len(good) / 2, len(good) - 1} {
+		r := io.MultiReader(bytes.NewReader(good[:at]), iotest.ErrReader(broken))
+		_, err := pkgfile.Inspect(r, "p.tar.gz")
+		require.ErrorIs(t, err, broken)
+		assert.NotErrorIs(t, err, pkgfile.ErrNotPackage)
+	}
+}
+
+func TestInspectStandIn(t *testing.T) {
+	t.Parallel()
+	for _, want := range []pkgfile.Info{
+		{Arch: "amd64", Version: "1.2.3", Layout: pkgfile.LayoutOld, Folder: "telescope_linux_amd64"},
+		{Arch: "arm64", Version: "2.7.2.1", Layout: pkgfile.LayoutNew, Folder: "telescope_linux_arm64"},
+	} {
+		file := agent.Build(t, agent.Options{Version: want.Version, Layout: want.Layout, Arch: want.Arch})
+		r, err := os.Open(file)
+		require.NoError(t, err)
+		defer r.Close()
+		got, err := pkgfile.Inspect(r, file)
+		require.NoError(t, err)
+		want.Unpacked = got.Unpacked
+		assert.Equal(t, want, got)
+	}
+}
+
+func FuzzInspect(f *testing.F) {
+	f.Add(archive(f, genuine("t/", program(62))...), "telescope_linux_amd64_1.2.3.tar.gz")
+	f.Add(archive(f, entry{name: "../x", header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "/"}}), "x")
+	f.Add([]byte("PK\x03\x04"), "")
+	f.Fuzz(func(t *testing.T, raw []byte, name string) {
+		// Both as they are and as what a gzip holds, or the fuzzer never gets
+		// past the checksum.
+		for _, file := range [][]byte{raw, gzipped(t, string(raw))} {
+			info, err := pkgfile.Inspect(bytes.NewReader(file), name)
+			if err != nil {
+				require.ErrorIs(t, err, pkgfile.ErrNotPackage)
+				require.Less(t, len(err.Error()), 1000)
+				continue
+			}
+			require.Contains(t, []string{"", "amd64", "arm64"}, info.Arch)
+			require.Contains(t, []string{pkgfile.LayoutOld, pkgfile.LayoutNew}, info.Layout)
+			require.Regexp(t, `^[0-9A-Za-z_.-]{0,64}$`, info.Version)
+			require.NotContains(t, info.Folder, "/")
+			require.GreaterOrEqual(t, info.Unpacked, int64(0))
+		}
+	})
+}
+
+func gzipped(tb testing.TB, text string) []byte {
+	tb.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, err := io.WriteString(w, text)
+	require.NoError(tb, err)
+	require.NoError(tb, w.Close())
+	return out.Bytes()
+}
+
+// oversized announces more than is allowed; the refusal comes before the data.
+func oversized(tb testing.TB) []byte {
+	tb.Helper()
+	var raw bytes.Buffer
+	w := tar.NewWriter(&raw)
+	require.NoError(tb, w.WriteHeader(&tar.Header{Name: "t/big", Typeflag: tar.TypeReg, Size: 1<<30 + 1}))
+	return gzipped(tb, raw.String())
+}
