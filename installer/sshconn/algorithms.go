@@ -1,0 +1,89 @@
+package sshconn
+
+import (
+	"slices"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// clientVersion is how we introduce ourselves. The version of Tripod is
+// nobody's business before the host key is checked.
+const clientVersion = "SSH-2.0-Tripod"
+
+// The algorithms offered, best first. AES-GCM costs least CPU where there is
+// AES hardware; nothing with SHA-1 is offered. The finite-field groups stand
+// last: they cost the client up to 60 times as much.
+var (
+	keyExchanges = []string{
+		ssh.KeyExchangeMLKEM768X25519,
+		ssh.KeyExchangeCurve25519,
+		ssh.KeyExchangeECDHP256,
+		ssh.KeyExchangeECDHP384,
+		ssh.KeyExchangeECDHP521,
+		ssh.KeyExchangeDH14SHA256,
+		ssh.KeyExchangeDHGEXSHA256,
+		ssh.KeyExchangeDH16SHA512,
+	}
+	ciphers = []string{
+		ssh.CipherAES128GCM,
+		ssh.CipherAES256GCM,
+		ssh.CipherChaCha20Poly1305,
+		ssh.CipherAES256CTR,
+		ssh.CipherAES192CTR,
+		ssh.CipherAES128CTR,
+	}
+	macs = []string{
+		ssh.HMACSHA256ETM,
+		ssh.HMACSHA512ETM,
+		ssh.HMACSHA256,
+		ssh.HMACSHA512,
+	}
+	hostKeyAlgorithms = []string{
+		ssh.KeyAlgoED25519,
+		ssh.KeyAlgoECDSA256,
+		ssh.KeyAlgoECDSA384,
+		ssh.KeyAlgoECDSA521,
+		ssh.KeyAlgoRSASHA256,
+		ssh.KeyAlgoRSASHA512,
+	}
+	certAlgorithms = []string{
+		ssh.CertAlgoED25519v01,
+		ssh.CertAlgoECDSA256v01,
+		ssh.CertAlgoECDSA384v01,
+		ssh.CertAlgoECDSA521v01,
+		ssh.CertAlgoRSASHA256v01,
+		ssh.CertAlgoRSASHA512v01,
+	}
+	rsaSignatures = []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512}
+)
+
+// algorithmsFor returns the algorithms that a key of this type signs with.
+func algorithmsFor(keyType string) []string {
+	if keyType == ssh.KeyAlgoRSA {
+		return rsaSignatures
+	}
+	return []string{keyType}
+}
+
+// preferTypes puts the algorithms of known keys first. The server then proves
+// the key that is pinned if it still has it. The other types stay behind them,
+// so that a changed key of another type is seen, and named, as what it is.
+func preferTypes(keys []ssh.PublicKey) []string {
+	if len(keys) == 0 {
+		return hostKeyAlgorithms
+	}
+	list := make([]string, 0, len(hostKeyAlgorithms))
+	for _, k := range keys {
+		for _, a := range algorithmsFor(k.Type()) {
+			if !slices.Contains(list, a) {
+				list = append(list, a)
+			}
+		}
+	}
+	for _, a := range hostKeyAlgorithms {
+		if !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}

@@ -1,0 +1,211 @@
+package sshconn
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/pem"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+)
+
+// newPEM makes a private key in OpenSSH form and its authorized_keys line.
+func newPEM(tb testing.TB, typ, passphrase string) (text, authorized string) {
+	tb.Helper()
+	var key any
+	var err error
+	switch typ {
+	case "rsa":
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	case "ecdsa":
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	default:
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	}
+	require.NoError(tb, err)
+	signer, err := ssh.NewSignerFromKey(key)
+	require.NoError(tb, err)
+	var block *pem.Block
+	if passphrase == "" {
+		block, err = ssh.MarshalPrivateKey(key, "")
+	} else {
+		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
+	}
+	require.NoError(tb, err)
+	return string(pem.EncodeToMemory(block)), strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+}
+
+func TestWaysIn(t *testing.T) {
+	for _, typ := range []string{"rsa", "ecdsa", "ed25519"} {
+		for _, pass := range []string{"", "open sesame"} {
+			t.Run(typ+"/"+pass, func(t *testing.T) {
+				t.Parallel()
+				text, line := newPEM(t, typ, pass)
+				s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", AuthorizedKeys: []string{line}}}})
+				login := installer.Login{PrivateKey: installer.NewSecret(text), Passphrase: installer.NewSecret(pass)}
+				c, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")}, installer.Credentials{Login: login}, installer.AcceptNew)
+				require.NoError(t, err)
+				defer c.Close()
+				assert.Equal(t, 1, s.Counts().Accepted["publickey"])
+			})
+		}
+	}
+	t.Run("keyboard-interactive only", func(t *testing.T) {
+		s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", KeyboardInteractive: "s3cret"}}})
+		c, err := dialWith(t, s, "s3cret")
+		require.NoError(t, err)
+		defer c.Close()
+		assert.Equal(t, 1, s.Counts().Accepted["keyboard-interactive"])
+	})
+	t.Run("password of odd bytes", func(t *testing.T) {
+		odd := " pässwörd'\"\\$`!\t "
+		s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", Password: odd}}})
+		c, err := dialWith(t, s, odd)
+		require.NoError(t, err)
+		defer c.Close()
+		assert.Equal(t, []string{odd}, s.Counts().Passwords)
+	})
+	t.Run("wrong key, right password", func(t *testing.T) {
+		text, _ := newPEM(t, "ed25519", "")
+		_, other := newPEM(t, "ed25519", "")
+		s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", Password: "right", AuthorizedKeys: []string{other}}}})
+		login := installer.Login{PrivateKey: installer.NewSecret(text), Password: installer.NewSecret("right")}
+		c, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")}, installer.Credentials{Login: login}, installer.AcceptNew)
+		require.NoError(t, err)
+		defer c.Close()
+	})
+}
+
+func dialWith(t *testing.T, s *sshtest.Server, password string) (*Conn, error) {
+	return newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")},
+		installer.Credentials{Login: installer.Login{Password: installer.NewSecret(password)}}, installer.AcceptNew)
+}
+
+// TestRejectedPasswordIsSentOnce: accounts lock.
+func TestRejectedPasswordIsSentOnce(t *testing.T) {
+	for name, u := range map[string]sshtest.User{
+		"both ways":                 {Name: "root", Password: "right", KeyboardInteractive: "right"},
+		"password only":             {Name: "root", Password: "right"},
+		"keyboard-interactive only": {Name: "root", KeyboardInteractive: "right"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{u}})
+			_, err := dialWith(t, s, "wrong-horse")
+			f := kind(t, installer.KindAuthRejected, err)
+			assert.Equal(t, []string{"wrong-horse"}, s.Counts().Passwords)
+			assert.Contains(t, f.Detail, "root@")
+			assert.Contains(t, f.Detail, "PermitRootLogin")
+			assert.NotContains(t, f.Detail, "wrong-horse")
+			t.Log(f.Detail)
+		})
+	}
+}
+
+func TestRejectionSaysWhatIsAllowed(t *testing.T) {
+	_, line := newPEM(t, "ed25519", "")
+	s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "alice", AuthorizedKeys: []string{line}}}})
+	_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("alice")},
+		installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}, installer.AcceptNew)
+	f := kind(t, installer.KindAuthRejected, err)
+	assert.Contains(t, f.Detail, `allows only "publickey", and only a password was given`)
+	assert.NotContains(t, f.Detail, "PermitRootLogin")
+}
+
+func TestExpiredPassword(t *testing.T) {
+	t.Run("asks for a new one", func(t *testing.T) {
+		s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", KeyboardInteractive: "old", Expired: sshtest.ExpiredPrompt}}})
+		_, err := dialWith(t, s, "old")
+		kind(t, installer.KindPasswordExpired, err)
+		assert.Equal(t, []string{"old"}, s.Counts().Passwords)
+	})
+	t.Run("runs no command", func(t *testing.T) {
+		s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", Password: "old", Expired: sshtest.ExpiredNoTTY}}})
+		c, err := dialWith(t, s, "old")
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = c.Exec(t.Context(), installer.Command{Line: "true"})
+		kind(t, installer.KindPasswordExpired, err)
+	})
+}
+
+func TestQuestions(t *testing.T) {
+	for _, tc := range []struct {
+		instruction, question string
+		echo                  bool
+		want                  error
+	}{
+		{"", "Password: ", false, nil},
+		{"", "root@10.0.0.5's password: ", false, nil},
+		{"", "密码：", false, nil},
+		{"Your password will expire in 3 days", "Password: ", false, nil},
+		{"", "New password: ", false, errExpired},
+		{"", "(current) UNIX password: ", false, errExpired},
+		{"", "Current password: ", false, errExpired},
+		{"Password expired. Change your password now.", "Password: ", false, errExpired},
+		{"You are required to change your password immediately", "", false, errExpired},
+		{"", "Verification code: ", false, errQuestion},
+		{"", "One-time password (OATH): ", false, errQuestion},
+		{"", "Your name: ", true, errQuestion},
+	} {
+		a := &attempt{login: installer.Login{Password: installer.NewSecret("pw")}}
+		answers, err := a.answer("", tc.instruction, []string{tc.question}, []bool{tc.echo})
+		require.ErrorIs(t, err, tc.want, "%s %s", tc.instruction, tc.question)
+		if tc.want == nil {
+			assert.Equal(t, []string{"pw"}, answers)
+			_, err = a.answer("", "", []string{tc.question}, []bool{tc.echo})
+			require.ErrorIs(t, err, errQuestion, "the same question again means a wrong answer")
+		}
+	}
+}
+
+func TestUnusableKeyIsToldBeforeDialling(t *testing.T) {
+	s := sshtest.Start(t, sshtest.Config{})
+	text, _ := newPEM(t, "ed25519", "secret")
+	_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")},
+		installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret(text)}}, installer.AcceptNew)
+	kind(t, installer.KindCredentialMissing, err)
+	assert.Zero(t, s.Counts().Connections)
+}
+
+func TestSignersAreParsedOnce(t *testing.T) {
+	text, _ := newPEM(t, "ed25519", "pass")
+	c := newSignerCache()
+	var wg sync.WaitGroup
+	got := make([]ssh.Signer, 8)
+	for i := range got {
+		wg.Go(func() {
+			s, err := c.get(installer.NewSecret(text), installer.NewSecret("pass"))
+			assert.NoError(t, err)
+			got[i] = s
+		})
+	}
+	wg.Wait()
+	for _, s := range got {
+		assert.Same(t, got[0], s)
+	}
+	_, err := c.get(installer.NewSecret(text), installer.NewSecret("other"))
+	require.Error(t, err, "another passphrase is another key")
+	for i := range 3 * maxSigners {
+		_, _ = c.get(installer.NewSecret("junk"+strings.Repeat("x", i)), installer.Secret{})
+	}
+	assert.LessOrEqual(t, len(c.entries), maxSigners)
+}
+
+func TestQuoteIsSafe(t *testing.T) {
+	got := quote("a\x1b[31m\u202eb\nhunter2"+strings.Repeat("x", 1000), installer.NewSecret("hunter2"))
+	assert.NotContains(t, got, "hunter2")
+	assert.NotContains(t, got, "\x1b")
+	assert.NotContains(t, got, "\u202e")
+	assert.NotContains(t, got, "\n")
+	assert.Less(t, len(got), 300)
+}

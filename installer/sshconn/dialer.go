@@ -1,0 +1,181 @@
+package sshconn
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"tripod/installer"
+)
+
+// DefaultHandshakesPerInstaller is how many targets behind one installer may
+// be in their handshake at the same time.
+const DefaultHandshakesPerInstaller = 8
+
+// Config says how a Dialer works. Only HostKeys is required, and not even that
+// if every Dial is Insecure or has a pin of its own.
+type Config struct {
+	// Limits bound every wait; zero fields have their defaults.
+	Limits installer.Limits
+	// HostKeys keeps the pins.
+	HostKeys installer.HostKeys
+	// KnownHosts are known_hosts files for Strict; those that do not exist are
+	// passed over.
+	KnownHosts []string
+	// Policy decides on the address really dialled, unmapped. Nil allows all.
+	// Behind an installer it is asked about targets given as IP addresses;
+	// names are resolved by the installer, out of its sight.
+	Policy func(netip.AddrPort) error
+	// Logger gets debug lines without secrets. Nil: none.
+	Logger *slog.Logger
+	// HandshakesPerInstaller bounds the handshakes through one installer
+	// connection. Zero: DefaultHandshakesPerInstaller.
+	HandshakesPerInstaller int
+}
+
+// Dialer opens connections. It keeps what hosts share: parsed private keys
+// and the connections to installers. Safe for use by many goroutines.
+type Dialer struct {
+	cfg     Config
+	limits  installer.Limits
+	log     *slog.Logger
+	signers *signerCache
+	known   knownHosts
+	pinning [64]sync.Mutex // by place, so that two first contacts do not pin two keys
+	dialTCP func(ctx context.Context, addr string) (net.Conn, error)
+
+	ctx    context.Context // of dials to installers; ended by Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // dials to installers
+
+	mu         sync.Mutex
+	closed     bool
+	installers map[string]*shared
+}
+
+// New makes a Dialer. Close it to end its connections to installers.
+func New(cfg Config) *Dialer {
+	cfg.Limits = cfg.Limits.WithDefaults()
+	if cfg.HandshakesPerInstaller <= 0 {
+		cfg.HandshakesPerInstaller = DefaultHandshakesPerInstaller
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Dialer{
+		cfg:        cfg,
+		limits:     cfg.Limits,
+		log:        cfg.Logger,
+		signers:    newSignerCache(),
+		known:      knownHosts{paths: cfg.KnownHosts},
+		installers: make(map[string]*shared),
+	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.dialTCP = d.dialDirect
+	return d
+}
+
+// Close ends the connections to installers, and with them those of targets
+// behind them. It does not wait for any server.
+func (d *Dialer) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	all := make([]*shared, 0, len(d.installers))
+	for _, s := range d.installers {
+		s.take() // so that nobody else closes it meanwhile
+		all = append(all, s)
+	}
+	d.mu.Unlock()
+
+	d.cancel()
+	d.wg.Wait()
+	for _, s := range all {
+		if s.conn != nil {
+			_ = s.conn.Close()
+		}
+		s.release()
+	}
+	d.signers.clear()
+	return nil
+}
+
+// Dial connects to host, checks its host key and logs in, each within its own
+// limit (Limits.Connect, Handshake, Auth). Its error is an *installer.Failure;
+// one that happened on an installer names it in its Detail. The connection
+// outlives ctx.
+func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, error) {
+	started := time.Now()
+	c, fail := d.dial(ctx, project, host, creds, policy)
+	if fail != nil {
+		d.log.Debug("dial failed", "project", project, "address", host.HostPort(), "kind", fail.Kind, "duration", time.Since(started))
+		return nil, fail
+	}
+	d.log.Debug("dialled", "project", project, "address", host.HostPort(), "duration", time.Since(started))
+	return c, nil
+}
+
+func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, *installer.Failure) {
+	if ctx.Err() != nil {
+		return nil, ctxFailure(ctx, "before connecting")
+	}
+	if len(creds.Via) < len(host.Via) {
+		return nil, installer.Fail(installer.KindCredentialMissing, "no login for installer %s", host.Via[len(creds.Via)].HostPort())
+	}
+	at := &attempt{
+		d:       d,
+		user:    host.User,
+		address: host.HostPort(),
+		project: project,
+		place:   place(host),
+		pin:     host.HostKey,
+		policy:  policy,
+		login:   creds.Login,
+	}
+	if fail := at.prepare(ctx); fail != nil {
+		return nil, fail
+	}
+	if len(host.Via) == 0 {
+		return d.dialLoop(ctx, at, func() (net.Conn, *installer.Failure) {
+			nc, err := d.dialTCP(ctx, at.address)
+			if err != nil {
+				return nil, dialFailure(ctx, at.address, err)
+			}
+			return nc, nil
+		})
+	}
+	via, fail := d.acquire(ctx, project, host.Via, creds.Via[:len(host.Via)], policy)
+	if fail != nil {
+		return nil, fail
+	}
+	c, fail := d.dialLoop(ctx, at, func() (net.Conn, *installer.Failure) {
+		return d.dialThrough(ctx, via, host.Endpoint)
+	})
+	if fail != nil {
+		via.release()
+		return nil, fail
+	}
+	c.release = via.release
+	return c, nil
+}
+
+// dialLoop connects and shakes hands. A server may have keys of several types
+// and a fingerprint does not tell which one it is of: then, and only then, it
+// comes again and asks for another type. Nothing secret has been sent before.
+func (d *Dialer) dialLoop(ctx context.Context, at *attempt, connect func() (net.Conn, *installer.Failure)) (*Conn, *installer.Failure) {
+	for {
+		nc, fail := connect()
+		if fail != nil {
+			return nil, fail
+		}
+		c, fail := at.handshake(ctx, nc)
+		if fail == nil {
+			return c, nil
+		}
+		if !at.tryOtherType(fail) {
+			return nil, fail
+		}
+	}
+}

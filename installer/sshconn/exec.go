@@ -1,0 +1,236 @@
+package sshconn
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer"
+)
+
+// Exec runs one command and returns its exit code, 128+n for signal n. It
+// returns when the exit status has come and the output has ended, or has been
+// drained for Limits.ExitGrace, even if a child on the host holds it open.
+//
+// Failures: channel-denied if the server opens no session or starts no
+// command; lost-contact if the connection ends, or the start is not confirmed
+// within Limits.Channel (it may have happened), or there is no exit status;
+// password-expired. When ctx is done only this command's session is closed, as
+// long as the server cooperates.
+//
+// A Stdout or Stderr whose Write fails is not written to again; after Exec has
+// returned neither is. Nothing reads Stdin any more once its Read has returned
+// after the end of the command.
+func (c *Conn) Exec(ctx context.Context, cmd installer.Command) (int, error) {
+	code, fail := c.exec(ctx, cmd)
+	if fail != nil {
+		return -1, fail
+	}
+	return code, nil
+}
+
+func (c *Conn) exec(ctx context.Context, cmd installer.Command) (int, *installer.Failure) {
+	if ctx.Err() != nil {
+		return 0, ctxFailure(ctx, "before a command")
+	}
+	if !c.alive() {
+		return 0, c.lost("before a command")
+	}
+	c.watch()
+	defer c.unwatch()
+	s, fail := c.start(ctx, cmd)
+	if fail != nil {
+		return 0, fail
+	}
+	return s.wait(ctx)
+}
+
+// session is one running command.
+type session struct {
+	c       *Conn
+	ch      ssh.Channel
+	reqs    <-chan *ssh.Request
+	out     *output
+	drained <-chan struct{}
+}
+
+// start opens a session and starts the command on it.
+func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *installer.Failure) {
+	g := c.guard(ctx, c.limits.Channel, fmt.Sprintf("no session within %s", c.limits.Channel))
+	defer g.done()
+	ch, reqs, fail := c.openSession(ctx, g)
+	if fail != nil {
+		return nil, fail
+	}
+	ask := func(what string, payload []byte) *installer.Failure {
+		ok, err := ch.SendRequest(what, true, payload)
+		switch {
+		case err == nil && ok:
+			return nil
+		case ctx.Err() != nil:
+			fail = ctxFailure(ctx, "while starting a command")
+		case err == nil:
+			fail = failf(installer.KindChannelDenied, nil, "the server refused the request %q on a session", what)
+		case g.fired.Load():
+			fail = failf(installer.KindLostContact, err, "the server did not confirm the start of a command within %s", c.limits.Channel)
+		default:
+			fail = c.lost("while starting a command")
+		}
+		c.abandon(ch, reqs)
+		return fail
+	}
+	if cmd.PTY {
+		if fail := ask("pty-req", ptyRequest); fail != nil {
+			return nil, fail
+		}
+	}
+	if fail := ask("exec", ssh.Marshal(struct{ Command string }{cmd.Line})); fail != nil {
+		return nil, fail
+	}
+	s := &session{c: c, ch: ch, reqs: reqs, out: newOutput(cmd)}
+	s.drained = s.out.copyFrom(ch)
+	if cmd.Stdin == nil {
+		endInput(ch, cmd.PTY)
+	} else {
+		go feed(ch, cmd.Stdin, cmd.PTY)
+	}
+	return s, nil
+}
+
+// openSession opens a session channel under g.
+func (c *Conn) openSession(ctx context.Context, g *guard) (ssh.Channel, <-chan *ssh.Request, *installer.Failure) {
+	ch, reqs, err := c.ssh.OpenChannel("session", nil)
+	if err == nil {
+		return ch, reqs, nil
+	}
+	if oe, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
+		return nil, nil, failf(installer.KindChannelDenied, err, "the server opens no session: %s (%s)", oe.Reason, quote(oe.Message))
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, ctxFailure(ctx, "while opening a session")
+	case g.fired.Load() && !g.silent():
+		return nil, nil, failf(installer.KindChannelDenied, err, "the server is there but opened no session within %s", c.limits.Channel)
+	}
+	return nil, nil, c.lost("while opening a session")
+}
+
+// abandon leaves a channel whose end is of no interest.
+func (c *Conn) abandon(ch ssh.Channel, reqs <-chan *ssh.Request) {
+	c.closeChannel(ch)
+	for {
+		select {
+		case r, ok := <-reqs:
+			if !ok {
+				return // closed already, which is the usual case
+			}
+			if r.WantReply {
+				_ = r.Reply(false, nil)
+			}
+		default:
+			// Until the server closes it too, or the connection ends.
+			go ssh.DiscardRequests(reqs)
+			return
+		}
+	}
+}
+
+// wait waits for the exit status and the rest of the output.
+func (s *session) wait(ctx context.Context) (int, *installer.Failure) {
+	code, fail := s.status(ctx)
+	if fail == nil || fail.Kind == installer.KindLostContact {
+		s.drain(ctx)
+	}
+	s.out.close()
+	s.c.abandon(s.ch, s.reqs)
+	ended := fail == nil && code != 0 || fail != nil && fail.Kind == installer.KindLostContact
+	if ended && s.out.expired() {
+		return 0, expiredFailure()
+	}
+	return code, fail
+}
+
+func expiredFailure() *installer.Failure {
+	return failf(installer.KindPasswordExpired, nil, "the server runs no command before the password is changed")
+}
+
+func (s *session) status(ctx context.Context) (int, *installer.Failure) {
+	for {
+		select {
+		case req, ok := <-s.reqs:
+			if !ok {
+				if s.c.wire.err() != nil || s.c.why.Load() != nil {
+					return 0, s.c.lost("before the command's exit status came")
+				}
+				return 0, failf(installer.KindLostContact, nil, "the server closed the session without an exit status")
+			}
+			if code, ok := exitCode(req); ok {
+				return code, nil
+			}
+			if req.WantReply {
+				_ = req.Reply(false, nil)
+			}
+		case <-s.out.stuck:
+			return 0, expiredFailure()
+		case <-ctx.Done():
+			return 0, ctxFailure(ctx, "while a command ran")
+		}
+	}
+}
+
+// exitCode reads exit-status and exit-signal (RFC 4254, 6.10).
+func exitCode(req *ssh.Request) (int, bool) {
+	switch req.Type {
+	case "exit-status":
+		if len(req.Payload) >= 4 {
+			return int(binary.BigEndian.Uint32(req.Payload)), true
+		}
+	case "exit-signal":
+		var m struct {
+			Name string
+			Rest []byte `ssh:"rest"`
+		}
+		if ssh.Unmarshal(req.Payload, &m) == nil {
+			return 128 + signalNumber(m.Name), true
+		}
+	}
+	return 0, false
+}
+
+// signalNumber is the usual number of a signal of RFC 4254; 0 if it has none.
+func signalNumber(name string) int {
+	return map[string]int{
+		"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9,
+		"USR1": 10, "SEGV": 11, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15,
+	}[name]
+}
+
+func (s *session) drain(ctx context.Context) {
+	select {
+	case <-s.drained:
+		return
+	default:
+	}
+	t := time.NewTimer(s.c.limits.ExitGrace)
+	defer t.Stop()
+	select {
+	case <-s.drained:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// feed sends stdin to the command.
+func feed(ch ssh.Channel, stdin io.Reader, pty bool) {
+	if wt, ok := stdin.(io.WriterTo); ok {
+		_, _ = wt.WriteTo(ch)
+	} else {
+		_, _ = io.CopyBuffer(struct{ io.Writer }{ch}, struct{ io.Reader }{stdin}, make([]byte, 16<<10))
+	}
+	endInput(ch, pty)
+}

@@ -1,0 +1,183 @@
+package sshconn
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+)
+
+func TestAcceptNewPinsBeforeAnyCredential(t *testing.T) {
+	s := sshtest.Start(t, sshtest.Config{})
+	keys := newKeys()
+	keys.onPin = func() { assert.Empty(t, s.Counts().Passwords, "a password was sent before the pin") }
+	d := newDialer(t, Config{HostKeys: keys})
+	connect(t, d, s)
+	host, _ := root(s)
+	assert.Equal(t, map[string][]string{"p/" + host.HostPort(): {s.HostKey()}}, keys.all())
+
+	connect(t, d, s) // known now
+	assert.Len(t, keys.all()["p/"+host.HostPort()], 1)
+}
+
+func TestNoCredentialWhenThePinIsNotStored(t *testing.T) {
+	s := sshtest.Start(t, sshtest.Config{})
+	keys := newKeys()
+	keys.fails = errors.Join(installer.ErrStorage, errors.New("disk full"))
+	host, creds := root(s)
+	_, err := newDialer(t, Config{HostKeys: keys}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	_ = err // Endpoint pins its own key: no store is needed
+	host.HostKey = ""
+	before := len(s.Counts().Passwords)
+	_, err = newDialer(t, Config{HostKeys: keys}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	kind(t, installer.KindInternal, err)
+	require.ErrorIs(t, err, installer.ErrStorage)
+	assert.Len(t, s.Counts().Passwords, before)
+}
+
+// TestC6ChangedKeyGetsNoCredential: the server with the changed key has
+// received neither password nor key, whichever way its key was known.
+func TestC6ChangedKeyGetsNoCredential(t *testing.T) {
+	for _, to := range []string{"ed25519", "ecdsa", "rsa"} {
+		for _, how := range []string{"stored pin", "strict stored pin", "given key", "given fingerprint", "known_hosts", "insecure with a given key"} {
+			t.Run(how+" to "+to, func(t *testing.T) {
+				t.Parallel()
+				s := sshtest.Start(t, sshtest.Config{})
+				host, creds := root(s)
+				old := s.HostKey()
+				pub, _, _, _, err := ssh.ParseAuthorizedKey([]byte(old))
+				require.NoError(t, err)
+				keys, cfg, policy := newKeys(), Config{}, installer.AcceptNew
+				host.HostKey = ""
+				switch how {
+				case "stored pin", "strict stored pin":
+					require.NoError(t, keys.PinKey(t.Context(), "p", host.HostPort(), old))
+					if how != "stored pin" {
+						policy = installer.Strict
+					}
+				case "given key":
+					host.HostKey = old
+				case "insecure with a given key":
+					host.HostKey, policy = old, installer.Insecure
+				case "given fingerprint":
+					host.HostKey = ssh.FingerprintSHA256(pub)
+				case "known_hosts":
+					cfg.KnownHosts, policy = []string{writeKnownHosts(t, host.HostPort(), pub)}, installer.Strict
+				}
+				cfg.HostKeys = keys
+				d := newDialer(t, cfg)
+				c, err := d.Dial(t.Context(), "p", host, creds, policy)
+				require.NoError(t, err, "the right key must be taken")
+				_ = c.Close()
+				sent := len(s.Counts().Passwords)
+
+				require.NoError(t, s.ReplaceHostKeys(to))
+				_, err = d.Dial(t.Context(), "p", host, creds, policy)
+				f := kind(t, installer.KindHostKeyChanged, err)
+				assert.Contains(t, f.Detail, ssh.FingerprintSHA256(pub), "the expected key is named")
+				now, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.HostKey()))
+				require.NoError(t, err)
+				assert.Contains(t, f.Detail, now.Type()+" "+ssh.FingerprintSHA256(now), "the key seen is named")
+				assert.Len(t, s.Counts().Passwords, sent, "a password was sent to a server with a changed key")
+				assert.Zero(t, s.Counts().Attempts["publickey"])
+			})
+		}
+	}
+}
+
+// TestPinnedTypeIsAskedFor: a server that got further keys still proves the
+// pinned one.
+func TestPinnedTypeIsAskedFor(t *testing.T) {
+	for _, pinned := range []int{0, 1, 2} {
+		s := sshtest.Start(t, sshtest.Config{HostKeyTypes: []string{"ed25519", "ecdsa", "rsa"}})
+		host, creds := root(s)
+		pub, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.HostKeys()[pinned]))
+		require.NoError(t, err)
+		for _, pin := range []string{s.HostKeys()[pinned], ssh.FingerprintSHA256(pub)} {
+			host.HostKey = pin
+			c, err := newDialer(t, Config{}).Dial(t.Context(), "p", host, creds, installer.Strict)
+			require.NoError(t, err, pin)
+			require.NoError(t, c.Close())
+		}
+	}
+}
+
+func TestStrictWantsToKnow(t *testing.T) {
+	s := sshtest.Start(t, sshtest.Config{})
+	host, creds := root(s)
+	host.HostKey = ""
+	other, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.HostKey()))
+	require.NoError(t, err)
+	for name, cfg := range map[string]Config{
+		"nothing":        {},
+		"no such file":   {KnownHosts: []string{filepath.Join(t.TempDir(), "none")}},
+		"other hosts":    {KnownHosts: []string{writeKnownHosts(t, "other:22", other)}},
+		"not readable":   {KnownHosts: []string{t.TempDir()}},
+		"nothing parsed": {KnownHosts: []string{writeFile(t, "what is this\n")}},
+	} {
+		_, err := newDialer(t, cfg).Dial(t.Context(), "p", host, creds, installer.Strict)
+		kind(t, installer.KindHostKeyUnknown, err)
+		assert.Empty(t, s.Counts().Passwords, name)
+	}
+	host.HostKey = "ssh-ed25519 nonsense"
+	_, err = newDialer(t, Config{}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	kind(t, installer.KindHostKeyUnknown, err)
+}
+
+func TestInsecureTakesAnyKeyAndPinsNothing(t *testing.T) {
+	s := sshtest.Start(t, sshtest.Config{})
+	host, creds := root(s)
+	host.HostKey = ""
+	keys := newKeys()
+	d := New(Config{HostKeys: nil})
+	defer d.Close()
+	for range 2 {
+		c, err := d.Dial(t.Context(), "p", host, creds, installer.Insecure)
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
+		require.NoError(t, s.ReplaceHostKeys("ecdsa"))
+	}
+	assert.Empty(t, keys.all())
+}
+
+func TestPlaceHasTheWayInIt(t *testing.T) {
+	e := func(a string, p uint16) installer.Endpoint { return installer.Endpoint{Address: a, Port: p, User: "u"} }
+	for want, host := range map[string]installer.Host{
+		"10.0.0.5:22":                            {Endpoint: e("10.0.0.5", 22)},
+		"10.0.0.5:22 via jump:22":                {Endpoint: e("10.0.0.5", 22), Via: []installer.Endpoint{e("jump", 22)}},
+		"[fe80::1]:22 via jump:22,10.1.1.1:2222": {Endpoint: e("fe80::1", 22), Via: []installer.Endpoint{e("jump", 22), e("10.1.1.1", 2222)}},
+	} {
+		assert.Equal(t, want, place(host))
+	}
+}
+
+func FuzzParsePin(f *testing.F) {
+	f.Add("SHA256:uJ1dDmrVzyMcP7uKhFIbnRHnhSCsWfJJjM8vBDwHQ9c")
+	f.Add("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHo1h2c0a3tUj2pvn5v3m6u1gFfQJ3v0zqV3V8lJ7mB0 comment")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, pin string) {
+		p, err := parsePin(pin)
+		if err == nil && p.fingerprint == "" && len(p.keys) == 0 {
+			t.Fatal("a pin that holds nothing would accept any key")
+		}
+	})
+}
+
+func writeKnownHosts(t *testing.T, address string, key ssh.PublicKey) string {
+	return writeFile(t, knownhosts.Line([]string{knownhosts.Normalize(address)}, key)+"\n")
+}
+
+func writeFile(t *testing.T, text string) string {
+	path := filepath.Join(t.TempDir(), strings.ReplaceAll(t.Name(), "/", "_"))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}

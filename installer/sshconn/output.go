@@ -1,0 +1,101 @@
+package sshconn
+
+import (
+	"bytes"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer"
+)
+
+const (
+	copyBuffer = 4 << 10
+	headSize   = 1 << 10 // of what is looked at for the words of sshd itself
+)
+
+// output brings a command's two streams to their writers, one write at a time,
+// and none after close: what still comes then is read and dropped.
+type output struct {
+	pty   bool
+	stuck chan struct{} // closed when a terminal shows the dialogue for a new password
+
+	mu             sync.Mutex
+	closed         bool
+	stdout, stderr io.Writer // nil: dropped
+	head           []byte    // the beginning of the stream that sshd speaks on
+}
+
+func newOutput(cmd installer.Command) *output {
+	return &output{pty: cmd.PTY, stuck: make(chan struct{}), stdout: cmd.Stdout, stderr: cmd.Stderr}
+}
+
+// copyFrom copies both streams until they end. The returned channel is closed
+// when both have.
+func (o *output) copyFrom(ch ssh.Channel) <-chan struct{} {
+	drained := make(chan struct{})
+	var left atomic.Int32
+	left.Store(2)
+	pump := func(r io.Reader, write func([]byte)) {
+		buf := make([]byte, copyBuffer)
+		for {
+			n, err := r.Read(buf)
+			if n > 0 {
+				write(buf[:n])
+			}
+			if err != nil {
+				break
+			}
+		}
+		if left.Add(-1) == 0 {
+			close(drained)
+		}
+	}
+	go pump(ch, func(p []byte) { o.write(&o.stdout, p, o.pty) })
+	go pump(ch.Stderr(), func(p []byte) { o.write(&o.stderr, p, !o.pty) })
+	return drained
+}
+
+// write passes p on. On the stream that sshd itself would use it looks for
+// sshd's words for an expired password.
+func (o *output) write(to *io.Writer, p []byte, sshdSpeaks bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	if sshdSpeaks && len(o.head) < headSize {
+		before := sshdExpired(o.head)
+		o.head = append(o.head, p[:min(len(p), headSize-len(o.head))]...)
+		if o.pty && !before && sshdExpired(o.head) {
+			close(o.stuck)
+		}
+	}
+	if *to != nil {
+		if _, err := (*to).Write(p); err != nil {
+			*to = nil
+		}
+	}
+}
+
+// close waits for a write that goes on; there is none afterwards.
+func (o *output) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+}
+
+// expired: sshd ran no command because the password must be changed first.
+func (o *output) expired() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return sshdExpired(o.head)
+}
+
+// sshdExpired recognises what sshd writes in place of a command's output.
+func sshdExpired(head []byte) bool {
+	return bytes.Contains(head, []byte("Your password has expired")) ||
+		bytes.Contains(head, []byte("Password change required but no TTY available"))
+}

@@ -1,0 +1,168 @@
+package sshconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer"
+)
+
+// Up to smallUpload a file goes out in small packets, all in flight at once;
+// that is as fast and saves memory, because x/crypto keeps buffers of packet
+// size for as long as a connection lives. Larger files take the largest
+// packets that every server must accept.
+const (
+	smallUpload = 256 << 10
+	smallPacket = 8 << 10
+	largePacket = 32 << 10
+	maxInFlight = 64
+)
+
+// sftpState is a Conn's SFTP client, opened by the first upload.
+type sftpState struct {
+	mu     sync.Mutex // held during an upload
+	off    bool       // the server has no SFTP; do not ask again
+	client *sftp.Client
+	ch     ssh.Channel
+	pipe   *sftpPipe
+	packet int
+	by     atomic.Value // string
+}
+
+// uploadSFTP reports off if the server has no SFTP that works.
+func (c *Conn) uploadSFTP(ctx context.Context, up installer.Upload) (off bool, fail *installer.Failure) {
+	size := up.Blob.Ref().Size
+	packet := smallPacket
+	if size > smallUpload {
+		packet = largePacket
+	}
+	if off, fail := c.openSFTP(ctx, packet); off || fail != nil {
+		return off, fail
+	}
+	st := &c.sftp
+	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
+	defer g.done()
+	st.pipe.expect(g.touch, up.Progress, size, int64(st.packet))
+	defer st.pipe.expect(nil, nil, 0, 0)
+	if err := c.writeFile(ctx, g, up, size); err != nil {
+		if c.alive() && ctx.Err() == nil && st.full(up.Path, err) {
+			return false, failf(installer.KindNoSpace, err, "%s: no space left on the file system", up.Path)
+		}
+		return false, c.uploadFailure(ctx, g, up, err)
+	}
+	return false, nil
+}
+
+func (c *Conn) writeFile(ctx context.Context, g *guard, up installer.Upload, size int64) (err error) {
+	st := &c.sftp
+	f, err := st.client.OpenFile(up.Path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil && cerr != nil {
+			err = fmt.Errorf("close: %w", cerr)
+		}
+	}()
+	src := &ctxReader{ctx, io.NewSectionReader(up.Blob, 0, size)}
+	inFlight := int(min(maxInFlight, size/int64(st.packet)+1))
+	if _, err := f.ReadFromWithConcurrency(src, inFlight); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	g.touch()
+	fi, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("stat: %w", err)
+	}
+	if fi.Size() != size {
+		return fmt.Errorf("%d bytes arrived of %d", fi.Size(), size)
+	}
+	return nil
+}
+
+// full tells whether a failed write was for want of space. OpenSSH says no
+// more than "Failure", so the file system is asked.
+func (st *sftpState) full(file string, err error) bool {
+	if noSpace(err.Error()) {
+		return true
+	}
+	se, ok := errors.AsType[*sftp.StatusError](err)
+	if !ok || se.FxCode() != sftp.ErrSSHFxFailure {
+		return false
+	}
+	if _, ok := st.client.HasExtension("statvfs@openssh.com"); !ok {
+		return false
+	}
+	vfs, err := st.client.StatVFS(path.Dir(file))
+	return err == nil && vfs.Bavail*vfs.Frsize < largePacket
+}
+
+// openSFTP has the SFTP client ready, with at least this packet size.
+func (c *Conn) openSFTP(ctx context.Context, packet int) (off bool, fail *installer.Failure) {
+	st := &c.sftp
+	if st.client != nil && st.packet >= packet {
+		return false, nil
+	}
+	if st.client != nil {
+		c.closeChannel(st.ch)
+		st.client = nil
+	}
+	g := c.guard(ctx, c.limits.Channel, fmt.Sprintf("no SFTP within %s", c.limits.Channel))
+	defer g.done()
+	ch, reqs, fail := c.openSession(ctx, g)
+	if fail != nil {
+		return false, fail
+	}
+	ok, err := ch.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
+	if err != nil || !ok {
+		c.abandon(ch, reqs)
+		if err != nil {
+			return false, c.sftpStartFailure(ctx, g, err)
+		}
+		return true, nil
+	}
+	go ssh.DiscardRequests(reqs) // until the channel closes
+	pipe := &sftpPipe{ch: ch}
+	client, err := sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketChecked(packet), sftp.MaxConcurrentRequestsPerFile(maxInFlight), sftp.UseConcurrentWrites(true))
+	if err != nil {
+		c.closeChannel(ch)
+		if ctx.Err() != nil || g.fired.Load() || !c.alive() || c.wire.err() != nil {
+			return false, c.sftpStartFailure(ctx, g, err)
+		}
+		return true, nil // what came was not SFTP: a login shell that prints, or no server behind it
+	}
+	st.client, st.ch, st.pipe, st.packet = client, ch, pipe, packet
+	return false, nil
+}
+
+func (c *Conn) sftpStartFailure(ctx context.Context, g *guard, err error) *installer.Failure {
+	switch {
+	case ctx.Err() != nil:
+		return ctxFailure(ctx, "while starting SFTP")
+	case g.fired.Load():
+		return failf(installer.KindUploadFailed, err, "the server did not start SFTP within %s", c.limits.Channel)
+	}
+	return failf(installer.KindUploadFailed, err, "%s while starting SFTP", c.reason())
+}
+
+// ctxReader ends an upload between two packets when ctx is done.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r *ctxReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package sshconn
+
+import (
+	"syscall"
+	"time"
+)
+
+// setUserTimeout does nothing where there is no TCP_USER_TIMEOUT.
+func setUserTimeout(syscall.RawConn, time.Duration) {}
