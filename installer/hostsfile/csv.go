@@ -1,0 +1,222 @@
+package hostsfile
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"io"
+	"strings"
+
+	"tripod/installer"
+	"tripod/installer/meta"
+)
+
+// csv reads a header and one host a record.
+func (c *collector) csv(text []byte) {
+	in := csv.NewReader(bytes.NewReader(text))
+	in.FieldsPerRecord = -1 // checked here, to go on after a fault
+	in.Comment = '#'
+	in.ReuseRecord = true
+	var header []column
+	for {
+		fields, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if perr, ok := errors.AsType[*csv.ParseError](err); ok {
+			c.fault(perr.StartLine, "", "%s", quoteFault(perr))
+			continue
+		}
+		if err != nil { // a bytes.Reader has no other errors
+			c.fileFault("cannot be read: %s", err)
+			return
+		}
+		line, _ := in.FieldPos(0)
+		if header == nil {
+			if header = c.header(line, fields); header == nil {
+				return
+			}
+			continue
+		}
+		c.record(line, header, fields)
+	}
+}
+
+func quoteFault(err *csv.ParseError) string {
+	if errors.Is(err.Err, csv.ErrBareQuote) {
+		return `there is a quote inside a field: put the field in quotes and double the ones in it, as in "say ""hi"""`
+	}
+	return "a field in quotes is not closed, or goes on after its closing quote: quotes inside of it are doubled"
+}
+
+// header maps the fields of the first record to columns; nil after a fault,
+// since the records would then be read wrongly.
+func (c *collector) header(line int, fields []string) []column {
+	header := make([]column, len(fields))
+	var seen [columnCount]bool
+	before := len(c.faults)
+	for i, name := range fields {
+		col, known := columnNamed(name)
+		switch {
+		case !known:
+			// Not quoted: without a header this may be somebody's password.
+			c.fault(line, "", "column %d of the header has no known name: use %s", i+1, knownColumns())
+		case seen[col]:
+			c.fault(line, columns[col][0], "is there twice in the header")
+		}
+		header[i] = col
+		seen[col] = seen[col] || known
+	}
+	if !seen[colAddress] && len(c.faults) == before {
+		c.fault(line, columns[colAddress][0], "is missing in the header")
+	}
+	if len(c.faults) > before {
+		return nil
+	}
+	return header
+}
+
+// record is one CSV record, its fields by column.
+type record struct {
+	*collector
+	line   int
+	fields [columnCount]string
+	bad    bool
+}
+
+func (c *collector) record(line int, header []column, fields []string) {
+	if strings.Join(fields, "") == "" { // spreadsheets write empty rows
+		return
+	}
+	if len(fields) < len(header) || strings.Join(fields[len(header):], "") != "" {
+		c.fault(line, "", "has %d fields, the header has %d: is a comma in a field that is not in quotes?", len(fields), len(header))
+		return
+	}
+	r := record{collector: c, line: line}
+	for i, col := range header {
+		r.fields[col] = fields[i]
+	}
+	for col := range r.fields {
+		if col := column(col); col != colPassword && col != colSudoPassword && col != colPassphrase {
+			r.fields[col] = strings.TrimSpace(r.fields[col])
+		}
+	}
+	s := r.address()
+	e := Entry{Where: c.where(line), Host: r.host(s)}
+	e.Credentials, e.HasSecret = r.credentials()
+	wish := r.via()
+	if !r.bad {
+		c.expand(line, columns[colAddress][0], s, e, wish)
+	}
+}
+
+func (r *record) wrong(col column, format string, args ...any) {
+	r.bad = true
+	r.fault(r.line, columns[col][0], format, args...)
+}
+
+// address reads the host, which may have ranges, and the user and port in the
+// same column as in a list.
+func (r *record) address() spec {
+	text := r.fields[colAddress]
+	if text == "" {
+		r.wrong(colAddress, "is empty")
+		return spec{}
+	}
+	if strings.Count(text, ":") > 1 && !strings.Contains(text, "[") {
+		return spec{host: text, literal: true} // IPv6 needs no brackets here
+	}
+	if strings.ContainsAny(text, " \t\r\n") {
+		r.wrong(colAddress, "holds a space")
+		return spec{}
+	}
+	s, what := splitSpec(text)
+	if what != "" {
+		r.wrong(colAddress, "%s", what)
+	}
+	if s.user != "" && r.fields[colUser] != "" || s.port != 0 && r.fields[colPort] != "" {
+		r.wrong(colAddress, "has a user or port, and so has a column of its own")
+	}
+	return s
+}
+
+func (r *record) host(s spec) installer.Host {
+	h := installer.Host{Endpoint: r.endpoint(s), Name: r.fields[colName], ID: r.fields[colInstanceID]}
+	if what := nameFault(h.Name); what != "" {
+		r.wrong(colName, "%s", what)
+	}
+	if h.ID != "" && !instanceID.MatchString(h.ID) {
+		r.wrong(colInstanceID, "must have 1 to 64 letters, digits and '-'")
+	}
+	if port := r.fields[colPort]; port != "" {
+		var ok bool
+		if h.Port, ok = meta.ParsePort(port); !ok {
+			r.wrong(colPort, "%s", meta.PortRule)
+		}
+	}
+	if user := r.fields[colUser]; user != "" {
+		h.User = user
+		if what := meta.UserFault(user, maxUser); what != "" {
+			r.wrong(colUser, "%s", what)
+		}
+	}
+	if kind := r.fields[colType]; kind != "" {
+		var ok bool
+		if h.Type, ok = instanceType(kind); !ok {
+			r.wrong(colType, "must be ECS or BMS")
+		}
+	}
+	if pin := r.fields[colHostKey]; pin != "" {
+		var err error
+		if h.HostKey, err = hostKey(pin); err != nil {
+			r.wrong(colHostKey, "%s", err)
+		}
+	}
+	return h
+}
+
+// credentials reads the record's own, and whether the file holds any of them.
+func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
+	for _, col := range []column{colPassword, colSudoPassword, colPassphrase} {
+		if what := passwordFault(r.fields[col]); what != "" {
+			r.wrong(col, "%s", what)
+		}
+		hasSecret = hasSecret || r.fields[col] != ""
+	}
+	cr.Password = installer.NewSecret(r.fields[colPassword])
+	cr.SudoPassword = installer.NewSecret(r.fields[colSudoPassword])
+	passphrase := installer.NewSecret(r.fields[colPassphrase])
+	key := r.fields[colKey]
+	switch {
+	case key != "":
+		if passphrase.IsZero() {
+			passphrase = r.d.Login.Passphrase
+		}
+		text, inline, err := r.keys.load(key, passphrase)
+		if err != nil {
+			r.wrong(colKey, "%s", err)
+		}
+		cr.PrivateKey, cr.Passphrase = text, passphrase
+		hasSecret = hasSecret || inline
+	case !passphrase.IsZero():
+		r.wrong(colPassphrase, "has a passphrase, but the key column has no key that it could open")
+	}
+	return cr, hasSecret
+}
+
+// via reads the record's own way: nil for that of the defaults, and "-" for
+// none at all.
+func (r *record) via() []installer.Endpoint {
+	switch text := r.fields[colVia]; text {
+	case "":
+		return nil
+	case "-":
+		return []installer.Endpoint{}
+	default:
+		via, err := ParseVia(text, r.d.User, installer.DefaultPort)
+		if err != nil {
+			r.wrong(colVia, "%s", err)
+		}
+		return via
+	}
+}

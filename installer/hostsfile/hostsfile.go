@@ -1,0 +1,166 @@
+// Package hostsfile reads the files that name the hosts of a batch.
+//
+// The files come from people and from other programs, and many hold the
+// passwords of a whole fleet. So every fault is told at once, by its line,
+// before anything is dialled; a line that cannot be understood is never
+// quoted, since what cannot be understood may be a password; and nothing is
+// guessed where a guess could send a password to the wrong place.
+//
+// Formats, one host each line or record (see testdata/hosts for samples):
+//
+//   - list: [user@]host[:port]. Ranges in brackets, [1-50] and [01-12,20], keep
+//     their zeros; several are combined. IPv6 addresses stand in brackets.
+//     "#" at the start of a line or after a space begins a comment.
+//   - ip-password: IP,password as the agent's own batch script reads them: the
+//     user is root, all after the first comma is the password, byte for byte.
+//   - csv: RFC 4180 with a header; the columns are in the table columns.
+//   - json: remote_install_meta, the array or an object that has it.
+package hostsfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"unicode/utf8"
+
+	"tripod/installer"
+)
+
+// Bounds of one file.
+const (
+	MaxSize  = 64 << 20 // bytes
+	MaxHosts = 100_000  // after expanding ranges
+)
+
+// Format of a hosts file.
+type Format string
+
+// The formats. FormatAuto recognises the other ones.
+const (
+	FormatAuto       Format = "auto"
+	FormatList       Format = "list"
+	FormatIPPassword Format = "ip-password"
+	FormatCSV        Format = "csv"
+	FormatJSON       Format = "json"
+)
+
+// Formats lists what can be named.
+var Formats = []Format{FormatAuto, FormatList, FormatIPPassword, FormatCSV, FormatJSON}
+
+// ParseFormat finds a format by its name; "" is FormatAuto.
+func ParseFormat(name string) (Format, error) {
+	if name == "" {
+		return FormatAuto, nil
+	}
+	if !slices.Contains(Formats, Format(name)) {
+		return "", fmt.Errorf("unknown hosts file format: use one of %v", Formats)
+	}
+	return Format(name), nil
+}
+
+// Defaults fill in what the file leaves out.
+type Defaults struct {
+	Project string // default installer.DefaultProject; host ids are derived from it
+	User    string // default "root"
+	Port    uint16 // default 22
+	// Login of the hosts that have neither password nor key in the file.
+	Login        installer.Login
+	SudoPassword installer.Secret
+	// Via are the installers of the hosts that have none in the file, first
+	// hop first, and ViaLogins their logins in the same order.
+	Via       []installer.Endpoint
+	ViaLogins []installer.Login
+	// ReadFile reads the key files that a CSV names. Default: os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
+}
+
+// Entry is one host of the file.
+type Entry struct {
+	// Where is its place: "hosts.csv:12", "hosts.json remote_install_meta[3]".
+	Where string
+	// Host is complete: Type, ID and Name are derived where they are not given.
+	Host installer.Host
+	// Credentials has a zero Login where neither file nor Defaults have one.
+	Credentials installer.Credentials
+	// HasSecret: the file itself holds a secret of this host.
+	HasSecret bool
+}
+
+// HasSecrets reports whether the file itself holds secrets, so that others
+// should not be able to read it.
+func HasSecrets(entries []Entry) bool {
+	return slices.ContainsFunc(entries, func(e Entry) bool { return e.HasSecret })
+}
+
+// Parse reads a hosts file. name is how messages call it; the key files that a
+// CSV names are relative to its folder. The error is an installer.Faults with
+// every fault, or what r failed with; there are no entries then.
+func Parse(name string, r io.Reader, format Format, d Defaults) ([]Entry, error) {
+	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	c := newCollector(name, d)
+	if len(text) > MaxSize {
+		c.fileFault("is larger than %d MiB", MaxSize>>20)
+		return nil, c.err()
+	}
+	text, readable := c.readable(text)
+	if !readable {
+		return nil, c.err()
+	}
+	if format == FormatAuto || format == "" {
+		if format, err = c.recognise(text); err != nil {
+			return nil, c.err()
+		}
+	}
+	switch format {
+	case FormatList:
+		c.list(text)
+	case FormatIPPassword:
+		c.ipPassword(text)
+	case FormatCSV:
+		c.csv(text)
+	case FormatJSON:
+		c.json(text)
+	default:
+		return nil, fmt.Errorf("read %s: unknown format", name)
+	}
+	c.resolveVias()
+	if len(c.entries) == 0 && len(c.faults) == 0 {
+		c.fileFault("names no hosts")
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	return c.entries, nil
+}
+
+// readable takes a byte order mark off, which spreadsheets write, and refuses
+// what is no UTF-8 text: in another encoding passwords would be wrong.
+func (c *collector) readable(text []byte) ([]byte, bool) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		c.fileFault("is in UTF-16: save it as UTF-8")
+		return nil, false
+	}
+	if bytes.IndexByte(text, 0) >= 0 {
+		c.fileFault("holds NUL bytes: it is not a text file")
+		return nil, false
+	}
+	if !utf8.Valid(text) {
+		n := 0
+		for line := range bytes.Lines(text) {
+			if n++; !utf8.Valid(line) {
+				c.fault(n, "", "holds bytes that are not UTF-8: save the file as UTF-8")
+			}
+		}
+		return nil, false
+	}
+	return text, true
+}
+
+// errUnrecognised: told as a fault.
+var errUnrecognised = errors.New("unrecognised")

@@ -1,0 +1,94 @@
+package hostsfile
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tripod/installer"
+	"tripod/installer/privkey"
+)
+
+// keyFiles reads private keys once, however many hosts share one.
+type keyFiles struct {
+	dir    string
+	read   func(string) ([]byte, error)
+	texts  map[string]keyText
+	checks map[keyCheck]error
+}
+
+type keyText struct {
+	text installer.Secret
+	err  error
+}
+
+type keyCheck struct{ text, passphrase installer.Secret }
+
+func newKeyFiles(name string, read func(string) ([]byte, error)) keyFiles {
+	if read == nil {
+		read = readKeyFile
+	}
+	return keyFiles{filepath.Dir(name), read, make(map[string]keyText), make(map[keyCheck]error)}
+}
+
+// load reads the key at path, relative to the hosts file's folder, or takes a
+// PEM text as it stands. Errors do not quote the path: it may be a password in
+// the wrong column.
+func (k *keyFiles) load(path string, passphrase installer.Secret) (key installer.Secret, inline bool, err error) {
+	inline = strings.Contains(path, "-----BEGIN")
+	got := keyText{text: installer.NewSecret(path)}
+	if !inline {
+		var known bool
+		if got, known = k.texts[path]; !known {
+			got = k.file(path)
+			k.texts[path] = got
+		}
+	}
+	if got.err != nil {
+		return key, inline, got.err
+	}
+	check := keyCheck{got.text, passphrase}
+	err, known := k.checks[check]
+	if !known {
+		_, err = privkey.Parse(got.text, passphrase)
+		k.checks[check] = err
+	}
+	return got.text, inline, err
+}
+
+func (k *keyFiles) file(path string) keyText {
+	if home, found := strings.CutPrefix(path, "~/"); found {
+		dir, err := os.UserHomeDir()
+		if err != nil {
+			return keyText{err: errors.New("the key file cannot be read: there is no home folder")}
+		}
+		path = filepath.Join(dir, home)
+	} else if !filepath.IsAbs(path) {
+		path = filepath.Join(k.dir, path)
+	}
+	text, err := k.read(path)
+	if err == nil {
+		return keyText{text: installer.NewSecret(string(text))}
+	}
+	if perr, ok := errors.AsType[*fs.PathError](err); ok {
+		err = perr.Err
+	}
+	return keyText{err: errors.New("the key file cannot be read: " + err.Error())}
+}
+
+// readKeyFile reads no more than a key can have, and no devices.
+func readKeyFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	if info.Size() > privkey.MaxText {
+		return nil, errors.New("too large for a private key")
+	}
+	return os.ReadFile(path)
+}

@@ -1,0 +1,107 @@
+package hostsfile
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+)
+
+const (
+	instead      = "not supported yet: use a list, IP,password lines, CSV with a header, or remote_install_meta JSON"
+	ansibleFault = "this looks like an ansible inventory, " + instead
+	yamlFault    = "this looks like YAML, " + instead
+)
+
+var (
+	section  = regexp.MustCompile(`^\[([A-Za-z_][\w.-]*)(:\w+)?\]$`)
+	yamlLine = regexp.MustCompile(`^(---|%YAML|- |[\w."'-]+:( |$))`)
+	// ipLike is what somebody meant to be an address, right or wrong.
+	ipLike = regexp.MustCompile(`^([0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(%\w*)?$`)
+)
+
+// isSection recognises a heading of an INI file: "[web]", "[web:vars]".
+func isSection(line string) bool { return section.MatchString(line) }
+
+// recognise finds the format by the first lines. Where it cannot, it says so
+// as a fault and fails.
+func (c *collector) recognise(text []byte) (Format, error) {
+	n := 0
+	for line := range strings.Lines(string(text[:min(len(text), 1<<20)])) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
+			continue
+		}
+		if line[0] == '{' || line[0] == '[' && startsJSONArray(text) {
+			return FormatJSON, nil
+		}
+		format, what := recogniseLine(line)
+		if what != "" {
+			c.fault(n, "", "%s", what)
+			return "", errUnrecognised
+		}
+		return format, nil
+	}
+	c.fileFault("names no hosts")
+	return "", errUnrecognised
+}
+
+// startsJSONArray tells an array from an IPv6 address in brackets, a range
+// and an INI section.
+func startsJSONArray(text []byte) bool {
+	_, after, _ := strings.Cut(string(text[:min(len(text), 4096)]), "[")
+	after = strings.TrimSpace(after)
+	return after == "" || strings.ContainsRune(`{]"`, rune(after[0]))
+}
+
+// recogniseLine judges by the first line that is neither empty nor a comment.
+func recogniseLine(line string) (Format, string) {
+	if isSection(line) || strings.Contains(line, " ansible_") {
+		return "", ansibleFault
+	}
+	if yamlLine.MatchString(line) {
+		return "", yamlFault
+	}
+	if !commaOutside(line) {
+		if col, known := columnNamed(strings.Trim(line, `"`)); known && col == colAddress {
+			return FormatCSV, "" // a header of one column
+		}
+		if strings.ContainsAny(line, ";\t") {
+			for field := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ';' || r == '\t' }) {
+				if _, known := columnNamed(strings.Trim(field, `"`)); known {
+					return "", "the columns are parted by semicolons or tabs: save the file with commas"
+				}
+			}
+		}
+		return FormatList, ""
+	}
+	first, _, _ := strings.Cut(line, ",")
+	first = strings.TrimSpace(first)
+	if _, err := netip.ParseAddr(first); err == nil || ipLike.MatchString(first) {
+		return FormatIPPassword, ""
+	}
+	for field := range strings.SplitSeq(line, ",") {
+		if _, known := columnNamed(strings.Trim(strings.TrimSpace(field), `"`)); known {
+			return FormatCSV, ""
+		}
+	}
+	return "", "the format is not recognised: the line has a comma, but begins with no IP address and has none of the column names " + knownColumns()
+}
+
+// commaOutside looks for a comma outside of the brackets of a range.
+func commaOutside(line string) bool {
+	depth := 0
+	for i := range len(line) {
+		switch line[i] {
+		case '[':
+			depth++
+		case ']':
+			depth--
+		case ',':
+			if depth <= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,103 @@
+package hostsfile
+
+import (
+	"errors"
+	"strings"
+
+	"tripod/installer"
+)
+
+// maxHops on the way to a host.
+const maxHops = 8
+
+// ParseEndpoint reads [user@]host[:port], without ranges. user and port are
+// what it has where the text has none. Errors do not quote the text.
+func ParseEndpoint(text, user string, port uint16) (installer.Endpoint, error) {
+	spec, what := splitSpec(text)
+	if what != "" {
+		return installer.Endpoint{}, errors.New(what)
+	}
+	if !spec.literal && strings.Contains(spec.host, "[") {
+		return installer.Endpoint{}, errors.New("a range cannot stand here: name one host")
+	}
+	address, what := checkHost(spec.host)
+	if what != "" {
+		return installer.Endpoint{}, errors.New(what)
+	}
+	e := installer.Endpoint{Address: address, Port: port, User: user}
+	if spec.port != 0 {
+		e.Port = spec.port
+	}
+	if spec.user != "" {
+		e.User = spec.user
+	}
+	return e, nil
+}
+
+// ParseVia reads the installers on the way to a host: endpoints with commas
+// between them, first hop first, at most eight.
+func ParseVia(text, user string, port uint16) ([]installer.Endpoint, error) {
+	var via []installer.Endpoint
+	for part := range strings.SplitSeq(text, ",") {
+		hop, err := ParseEndpoint(strings.TrimSpace(part), user, port)
+		if err != nil {
+			return nil, err
+		}
+		for _, before := range via {
+			if samePlace(before, hop) {
+				return nil, errors.New("an installer is on the way twice")
+			}
+		}
+		if via = append(via, hop); len(via) > maxHops {
+			return nil, errors.New("more than eight installers on the way")
+		}
+	}
+	return via, nil
+}
+
+// viaWish is an entry with a way of its own, whose logins are looked for when
+// the whole file has been read.
+type viaWish struct {
+	entry int
+	line  int
+}
+
+// resolveVias finds the logins of installers that the file names. A hop's
+// password is only ever one that was given for that very hop: by --via or by
+// its own line in the file. Otherwise the default key serves, which proves an
+// identity without giving it away.
+func (c *collector) resolveVias() {
+	if len(c.vias) == 0 {
+		return
+	}
+	own := make(map[installer.Endpoint]installer.Login)
+	for i := range c.entries {
+		e := &c.entries[i]
+		own[loginAt(e.Host.Endpoint)] = e.Credentials.Login
+	}
+	for i, hop := range c.d.Via {
+		own[loginAt(hop)] = c.d.ViaLogins[i]
+	}
+	key := c.d.Login
+	key.Password = installer.Secret{}
+	for _, wish := range c.vias {
+		e := &c.entries[wish.entry]
+		e.Credentials.Via = make([]installer.Login, len(e.Host.Via))
+		for i, hop := range e.Host.Via {
+			login := own[loginAt(hop)]
+			if login.IsZero() {
+				login = key
+			}
+			if login.IsZero() {
+				c.fault(wish.line, "via", "nothing is known to log in with at the installer %s: give it a line of its own with its password or key, or give a default key", hop.HostPort())
+			}
+			e.Credentials.Via[i] = login
+		}
+	}
+}
+
+// loginAt is an endpoint without what does not matter for its login.
+func loginAt(e installer.Endpoint) installer.Endpoint {
+	e.HostKey = ""
+	return e
+}
