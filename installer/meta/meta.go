@@ -39,10 +39,10 @@ type Host struct {
 	Login  installer.Login
 }
 
-// Options change what is needed. The zero value is the API's rule.
+// Options change what is needed. With the zero value, all but remote_use_pem.
 type Options struct {
-	// Lenient lets user_name, port and password be left out: they are then
-	// "", 0 and the zero Login. For hosts files, where flags fill them in.
+	// Lenient lets all but remote_ip be left out, as in the API's own SDKs:
+	// they are then "", 0 and the zero Login, for the caller to fill in.
 	Lenient bool
 }
 
@@ -107,7 +107,7 @@ func (r reader) host(where string) Host {
 	return h
 }
 
-// need is Need for the fields that may be left out of a hosts file.
+// need is Need for the fields that Lenient lets be left out.
 func (r reader) need(name string) bool {
 	if r.o.Lenient && !r.Has(name) {
 		return false
@@ -116,7 +116,7 @@ func (r reader) need(name string) bool {
 }
 
 func (r reader) name() string {
-	if !r.Need("instance_name") {
+	if !r.need("instance_name") {
 		return ""
 	}
 	name, ok := r.String("instance_name")

@@ -1,0 +1,154 @@
+package api_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+)
+
+// TestC1EveryRouteNeedsAToken walks the table that is really served, so that
+// a route added later is covered without anybody thinking of it.
+func TestC1EveryRouteNeedsAToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	var open []string
+	for _, rt := range api.Routes(r.handler) {
+		if rt.Open {
+			open = append(open, rt.Method+" "+rt.Pattern)
+			continue
+		}
+		path := strings.ReplaceAll(rt.Pattern, "{project_id}", project)
+		for _, token := range []string{"", "wrong", r.token + "x", strings.ToUpper(r.token)} {
+			r.send(rt.Method, path, "{}", "X-Auth-Token", token).refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+		}
+		assert.NotEqual(t, http.StatusUnauthorized, r.send(rt.Method, path, "{}").status)
+	}
+	assert.Equal(t, []string{"GET /healthz"}, open, "the only route without a token")
+	for _, unknown := range []string{"/", "/v3", "/v3/" + project + "/agent-status/batch-query", "/healthz/", "/metrics", "/v3/../healthz"} {
+		r.send(http.MethodGet, unknown, "", "X-Auth-Token", "").refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+	}
+}
+
+func TestHealthz(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a := r.send(http.MethodGet, "/healthz", "", "X-Auth-Token", "")
+	require.Equal(t, http.StatusOK, a.status)
+	require.JSONEq(t, `{"status":"ok"}`, a.body)
+	head := r.send(http.MethodHead, "/healthz", "", "X-Auth-Token", "")
+	require.Equal(t, http.StatusOK, head.status)
+	require.Empty(t, head.body)
+	r.send(http.MethodPost, "/healthz", "{}").refused(t, http.StatusMethodNotAllowed, api.CodeInvalidRequest)
+	require.NoError(t, r.client.Health(t.Context()))
+}
+
+func TestTokenIsCheckedBeforeTheBodyIsRead(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	req := httptest.NewRequest(http.MethodPost, create, io.NopCloser(readerFunc(func([]byte) (int, error) {
+		t.Error("the body of a stranger was read")
+		return 0, io.EOF
+	})))
+	req.Header.Set("Content-Encoding", "gzip")
+	r.serve(req).refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+}
+
+func TestTokenForms(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for name, tokens := range map[string][]string{
+		"none": nil, "empty": {""}, "two": {r.token, r.token}, "with a space": {r.token + " "},
+		"too long": {strings.Repeat("a", 16385)}, "longest": {strings.Repeat("a", 16384)}, "binary": {"\xff\xfe"},
+	} {
+		req := httptest.NewRequest(http.MethodGet, listing, nil)
+		req.Header["X-Auth-Token"] = tokens
+		a := r.serve(req)
+		a.refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+		assert.NotContains(t, a.body, r.token, name)
+	}
+}
+
+// TestC4ProjectsAreApart: what is another project's does not exist.
+func TestC4ProjectsAreApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	other := r.clientFor("p-two", r.addToken("p-two", "other"))
+	mine := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0]
+
+	r.send(http.MethodGet, "/v3/p-two/agent-invocations", "").refused(t, http.StatusForbidden, api.CodeForbidden)
+	r.send(http.MethodPost, "/v3/p-two/agent-invocations/batch-create", remoteInstall(host(nil))).refused(t, http.StatusForbidden, api.CodeForbidden)
+
+	for _, f := range []installer.Filter{{}, {InvocationID: mine.InvocationID}, {InstanceID: mine.InstanceID}} {
+		theirs, err := other.List(t.Context(), f)
+		require.NoError(t, err)
+		require.Empty(t, theirs.Invocations)
+		require.Zero(t, theirs.Count)
+	}
+	// Known in p-one, unknown in p-two: answered as an id that never was.
+	for _, kind := range []string{"SET_REMOTE_INSTALLER", "REMOTE_INSTALL"} {
+		var msgs []string
+		for _, id := range []string{mine.InstanceID, "never-was"} {
+			made, err := other.Create(t.Context(), request(kind, id))
+			require.NoError(t, err)
+			require.Equal(t, api.RetError, made.Invocations[0].RetStatus)
+			msgs = append(msgs, fmt.Sprint(made.Invocations[0].ErrorCode, made.Invocations[0].ErrorMsg))
+		}
+		require.Equal(t, msgs[0], msgs[1], "the answer must not tell that it exists elsewhere")
+	}
+}
+
+func request(kind string, instanceIDs ...string) api.CreateRequest {
+	req := api.CreateRequest{InvocationType: kind, InstanceIDs: instanceIDs}
+	if kind == "REMOTE_INSTALL" {
+		req.Hosts = []api.RemoteHost{{RemoteIP: "10.0.0.7", UserName: "root", Port: "22", Password: installer.NewSecret("pw")}}
+	}
+	return req
+}
+
+func TestA3StorageErrorIs503(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	require.NoError(t, r.store.Close())
+	// The token cannot be looked up any more: that is no 401, and no 500.
+	r.send(http.MethodGet, listing, "").refused(t, http.StatusServiceUnavailable, api.CodeStorage)
+	r.send(http.MethodPost, create, remoteInstall(host(nil))).refused(t, http.StatusServiceUnavailable, api.CodeStorage)
+	r.send(http.MethodGet, "/healthz", "").refused(t, http.StatusServiceUnavailable, api.CodeStorage)
+	require.Zero(t, r.wakes.Load())
+}
+
+func TestWrappedErrorsAreMapped(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		err    error
+		status int
+		code   api.Code
+	}{
+		{fmt.Errorf("x: %w", installer.ErrNotFound), 404, api.CodeNotFound},
+		{fmt.Errorf("x: %w", installer.ErrStorage), 503, api.CodeStorage},
+		{fmt.Errorf("x: %w", installer.Faults{{Where: "a", What: "b"}}), 400, api.CodeBodyInvalid},
+		{errors.New("a detail of the machine"), 500, api.CodeInternal},
+	} {
+		ledger := failingLedger{err: tc.err}
+		r := newRig(t, func(c *api.Config) { ledger.Ledger = c.Ledger; c.Ledger = ledger })
+		a := r.send(http.MethodGet, listing, "")
+		a.refused(t, tc.status, tc.code)
+		require.NotContains(t, a.body, "machine", "what is unexpected is for the log")
+		require.Contains(t, r.logs.String(), a.header.Get("X-Request-Id"))
+	}
+}
+
+// failingLedger is a real ledger whose list fails in a chosen way.
+type failingLedger struct {
+	installer.Ledger
+	err error
+}

@@ -1,0 +1,232 @@
+package api_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/policy"
+)
+
+func denyLoopback(c *api.Config) {
+	p, err := policy.New(nil, nil)
+	if err != nil {
+		panic(err)
+	}
+	c.Policy = p.Check
+}
+
+// TestBJSON: whatever two readers could understand differently is refused,
+// with the path.
+func TestBJSON(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const head = `{"invocation_type":"REMOTE_INSTALL",`
+	entry := func(fields string) string {
+		return head + `"remote_install_meta":[{"remote_ip":"10.0.0.1","user_name":"root","port":"22",` + fields + `}]}`
+	}
+	for _, tc := range []struct{ name, body, where string }{
+		{"duplicate key", `{"invocation_type":"REMOTE_INSTALL","invocation_type":"RETRY"}`, "invocation_type"},
+		{"duplicate key in a host", entry(`"password":"a","password":"b"`), "remote_install_meta[0].password"},
+		{"other case", `{"Invocation_Type":"REMOTE_INSTALL"}`, "Invocation_Type"},
+		{"other case in a host", entry(`"password":"a","PASSWORD":"b"`), "remote_install_meta[0].PASSWORD"},
+		{"data after the document", entry(`"password":"a"`) + `{}`, "document"},
+		{"byte order mark", "\xef\xbb\xbf" + entry(`"password":"a"`), "document"},
+		{"NUL byte", entry("\"password\":\"a\x00\""), "remote_install_meta[0].password"},
+		{"NUL escape", entry(`"password":"a\u0000"`), "remote_install_meta[0].password"},
+		{"bad UTF-8", entry("\"password\":\"a\xff\""), "remote_install_meta[0].password"},
+		{"lone surrogate", entry(`"password":"\ud800"`), "remote_install_meta[0].password"},
+		{"deep nesting", head + `"x":` + strings.Repeat("[", 10000) + strings.Repeat("]", 10000) + `}`, "x[0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]"},
+		{"1e400", head + `"x":1e400}`, "x"},
+		{"null type", `{"invocation_type":null}`, "invocation_type"},
+		{"null list", head + `"remote_install_meta":null}`, "remote_install_meta"},
+		{"null host", head + `"remote_install_meta":[null]}`, "remote_install_meta[0]"},
+		{"null password", entry(`"password":null`), "remote_install_meta[0].password"},
+		{"null id", head + `"instance_ids":[null]}`, "instance_ids[0]"},
+		{"number for a string", entry(`"password":1`), "remote_install_meta[0].password"},
+		{"string for a bool", entry(`"password":"a","remote_use_pem":"true"`), "remote_install_meta[0].remote_use_pem"},
+		{"object for a list", head + `"remote_install_meta":{}}`, "remote_install_meta"},
+		{"array at the top", `[]`, "document"},
+		{"no JSON", `hello`, "document"},
+		{"half a document", head, "document"},
+		{"no type", `{}`, "invocation_type"},
+		{"unknown type", `{"invocation_type":"DESTROY"}`, "invocation_type"},
+		{"unknown target", head + `"invocation_target":"other"}`, "invocation_target"},
+		{"unknown version_type", head + `"version_type":"X"}`, "version_type"},
+		{"unknown origin", head + `"origin":"X"}`, "origin"},
+		{"version", head + `"version":"a b"}`, "version"},
+		{"long version", head + `"version":"` + strings.Repeat("1", 65) + `"}`, "version"},
+		{"no hosts", head + `"x":1}`, "remote_install_meta"},
+		{"no ids", `{"invocation_type":"SET_REMOTE_INSTALLER"}`, "instance_ids"},
+		{"hosts for an installer", `{"invocation_type":"SET_REMOTE_INSTALLER","instance_ids":["a"],"remote_install_meta":[{"remote_ip":"10.0.0.1","user_name":"root"}]}`, "remote_install_meta"},
+		{"id", head + `"instance_ids":["a_b"]}`, "instance_ids[0]"},
+		{"long id", head + `"instance_ids":["ok","` + strings.Repeat("a", 65) + `"]}`, "instance_ids[1]"},
+		{"invocation id", head + `"invocation_ids":["../x"]}`, "invocation_ids[0]"},
+		{"unknown field in a host", entry(`"password":"a","sudo":"x"`), "remote_install_meta[0].sudo"},
+		{"no user", head + `"remote_install_meta":[{"remote_ip":"10.0.0.1","password":"x"}]}`, "remote_install_meta[0].user_name"},
+		{"no address", head + `"remote_install_meta":[{"user_name":"root","password":"x"}]}`, "remote_install_meta[0].remote_ip"},
+		{"the same host twice", remoteInstall(host(nil), host(nil)), "remote_install_meta[1]"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r.send(http.MethodPost, create, tc.body).refused(t, http.StatusBadRequest, api.CodeBodyInvalid, tc.where+": ")
+		})
+	}
+	r.nothingStored()
+}
+
+func TestBHostFields(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for field, values := range map[string][]any{
+		"remote_ip":     {"010.0.0.1", "256.1.1.1", "1.1", "0x7f.1", "2130706433", "１２７.0.0.1", "10.0.0.0/8", "example.com", "", "::1", "::ffff:10.0.0.1", "10.0.0.1\n", 10},
+		"port":          {"0", "65536", " 22", "+22", "022", "22\n", "", "1e3", 0, 65536, 22.5, -1, true},
+		"user_name":     {"", "-oX", "a\nb", "a\x00b", strings.Repeat("u", 17), 0},
+		"instance_name": {"", strings.Repeat("n", 129), "a\x1b[2J", "a\nb"},
+	} {
+		for _, v := range values {
+			r.send(http.MethodPost, create, remoteInstall(host(map[string]any{field: v}))).
+				refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "remote_install_meta[0]."+field+": ")
+		}
+	}
+	r.nothingStored()
+	for field, values := range map[string][]any{
+		"port":          {"1", "65535", 22},
+		"user_name":     {"u", strings.Repeat("u", 16)},
+		"instance_name": {"é", strings.Repeat("é", 128)},
+	} {
+		for _, v := range values {
+			r.send(http.MethodPost, create, remoteInstall(host(map[string]any{field: v}))).created(t)
+		}
+	}
+}
+
+// TestBEveryPathAtOnce: one answer names all that is wrong, and no value.
+func TestBEveryPathAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	list := entries(100)
+	for i := range list {
+		list[i]["port"] = "S3CR3T"
+		list[i]["user_name"] = ""
+	}
+	a := r.send(http.MethodPost, create, asJSON(map[string]any{
+		"invocation_type": "S3CR3T", "version": "S3CR3T!", "instance_ids": []string{"S3CR3T!"}, "remote_install_meta": list,
+	}))
+	a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "invocation_type: ", "version: ", "instance_ids[0]: ")
+	for i := range list {
+		require.Contains(t, a.err.Msg, fmt.Sprintf("remote_install_meta[%d].port: ", i))
+		require.Contains(t, a.err.Msg, fmt.Sprintf("remote_install_meta[%d].user_name: ", i))
+	}
+	require.NotContains(t, a.body, "S3CR3T")
+	r.nothingStored()
+}
+
+func TestErrorMessageIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	list := entries(100)
+	for _, h := range list {
+		for i := range 200 {
+			h[fmt.Sprintf("unknown_field_number_%d", i)] = 1
+		}
+	}
+	a := r.send(http.MethodPost, create, remoteInstall(list...))
+	a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, " more")
+	require.Less(t, len(a.body), 80<<10)
+}
+
+// TestBTargetPolicy: well-formed addresses that the daemon may not dial.
+func TestBTargetPolicy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, denyLoopback)
+	for _, ip := range []string{"0.0.0.0", "127.0.0.1", "127.1.2.3", "169.254.169.254", "224.0.0.1", "255.255.255.255"} {
+		res := r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"remote_ip": ip}))).created(t).Invocations[0]
+		require.Equal(t, api.RetError, res.RetStatus, ip)
+		require.Equal(t, api.ItemPolicyDenied, res.ErrorCode)
+		require.Contains(t, res.ErrorMsg, "policy-denied: "+ip)
+	}
+	r.nothingStored()
+	allowed, err := policy.New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil)
+	require.NoError(t, err)
+	r = newRig(t, func(c *api.Config) { c.Policy = allowed.Check })
+	require.Equal(t, api.RetSuccessful, r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"remote_ip": "127.0.0.1"}))).created(t).Invocations[0].RetStatus)
+}
+
+func TestBPEM(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(ed)
+	require.NoError(t, err)
+	good := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	pub, err := x509.MarshalPKIXPublicKey(ed.Public())
+	require.NoError(t, err)
+	locked, err := os.ReadFile("../privkey/testdata/pkcs1-aes128.pem")
+	require.NoError(t, err)
+
+	send := func(text string) answer {
+		return r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"password": text, "remote_use_pem": true})))
+	}
+	for name, text := range map[string]string{
+		"garbage": "hunter2", "public key": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pub})),
+		"two blocks": good + good, "encrypted": string(locked), "small RSA": rsaKey(t, 768), "large RSA": rsaKey(t, 8200),
+		"DSA": "-----BEGIN DSA PRIVATE KEY-----\nMAA=\n-----END DSA PRIVATE KEY-----\n",
+	} {
+		a := send(text)
+		a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "remote_install_meta[0].password: ")
+		require.NotContains(t, a.body, "hunter2", name)
+	}
+	r.nothingStored()
+	for _, text := range []string{good, strings.ReplaceAll(good, "\n", "\r\n")} {
+		res := send(text).created(t).Invocations[0]
+		creds, err := r.store.HostCredentials(t.Context(), project, res.InstanceID)
+		require.NoError(t, err)
+		require.Equal(t, text, creds.PrivateKey.Reveal())
+		require.Equal(t, installer.Secret{}, creds.Password)
+	}
+}
+
+// rsaKey has the form of a PKCS#1 key with a modulus of so many bits.
+func rsaKey(t *testing.T, bits uint) string {
+	t.Helper()
+	n := new(big.Int).SetBit(big.NewInt(1), int(bits-1), 1)
+	one := big.NewInt(3)
+	der, err := asn1.Marshal(struct {
+		Version                     int
+		N, E, D, P, Q, DP, DQ, QInv *big.Int
+	}{0, n, big.NewInt(65537), one, one, one, one, one, one})
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: der}))
+}
+
+func FuzzDecodeCreate(f *testing.F) {
+	for _, s := range []string{
+		"", "{}", "null", "[]", remoteInstall(host(nil)), remoteInstall(host(nil), host(nil)),
+		`{"invocation_type":"SET_REMOTE_INSTALL_HOST","instance_ids":["a"]}`,
+		`{"invocation_type":"RETRY","invocation_ids":["a",1,null]}`,
+		`{"invocation_type":"REMOTE_INSTALL","remote_install_meta":[{"port":1e400}]}`,
+		`{"a":"\ud800","A":1}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if err := api.DecodeCreate(body); err != nil {
+			require.IsType(t, installer.Faults{}, err)
+			require.NotEmpty(t, err.Error())
+		}
+	})
+}

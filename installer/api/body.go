@@ -1,0 +1,62 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// maxBody bounds a request's body, in bytes: 100 hosts with PEM keys of 3000
+// characters are a sixth of it.
+const maxBody = 2 << 20
+
+// readBody reads a whole JSON body, or says why it will not.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if len(r.Header.Values("Content-Encoding")) > 0 {
+		return nil, refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
+	}
+	if !isJSON(r.Header.Values("Content-Type")) {
+		return nil, refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
+	}
+	if r.ContentLength > maxBody {
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge()
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		w.Header().Set("Connection", "close")
+	}
+	if _, big := errors.AsType[*http.MaxBytesError](err); big {
+		return nil, tooLarge()
+	}
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, refuse(http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time")
+	case err != nil:
+		return nil, refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
+	case len(body) == 0:
+		return nil, refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
+	}
+	return body, nil
+}
+
+// isJSON accepts no header at all (the API's default), or exactly one that
+// says JSON in UTF-8.
+func isJSON(contentTypes []string) bool {
+	if len(contentTypes) == 0 {
+		return true
+	}
+	kind, params, err := mime.ParseMediaType(contentTypes[0])
+	if err != nil || len(contentTypes) > 1 || kind != "application/json" {
+		return false
+	}
+	charset, given := params["charset"]
+	return !given || strings.EqualFold(charset, "utf-8")
+}
+
+func tooLarge() *Error {
+	return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, "request entity too large: at most 2 MiB")
+}

@@ -1,0 +1,150 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"tripod/installer"
+)
+
+// Client speaks the API. It is safe for many goroutines.
+type Client struct {
+	// BaseURL is the daemon's root: "https://jump.example:8440".
+	BaseURL string
+	Project string
+	Token   installer.Secret
+	// HTTP does the requests. Nil: a client with the usual transport. Redirects
+	// are never followed: a token is for one server only.
+	HTTP *http.Client
+}
+
+// CreateRequest is the body of batch-create. Fields left empty are not sent.
+type CreateRequest struct {
+	InvocationType   string
+	InvocationTarget string
+	InstanceIDs      []string
+	InvocationIDs    []string
+	VersionType      string
+	Version          string
+	Origin           string
+	Hosts            []RemoteHost
+}
+
+// RemoteHost is one entry of remote_install_meta.
+type RemoteHost struct {
+	InstanceName string
+	RemoteIP     string
+	UserName     string
+	Port         string
+	// Password, or with UsePEM the text of a private key.
+	Password installer.Secret
+	UsePEM   bool
+}
+
+// maxAnswer bounds what the client reads, in bytes: a full page is a tenth.
+const maxAnswer = 8 << 20
+
+// Create submits a batch. The error is an *Error where the daemon answered.
+func (c *Client) Create(ctx context.Context, req CreateRequest) (Created, error) {
+	body, err := json.Marshal(req.wire())
+	if err != nil {
+		return Created{}, fmt.Errorf("encode the request: %w", err)
+	}
+	var answer Created
+	err = c.do(ctx, http.MethodPost, c.path("/agent-invocations/batch-create"), body, &answer)
+	return answer, err
+}
+
+// List returns one page. f.ProjectID and f.BatchID are not sent; a Limit of 0
+// is the API's default.
+func (c *Client) List(ctx context.Context, f installer.Filter) (List, error) {
+	q := url.Values{}
+	for name, v := range map[string]string{
+		"instance_id":       f.InstanceID,
+		"instance_type":     string(f.InstanceType),
+		"invocation_id":     f.InvocationID,
+		"invocation_type":   string(f.Type),
+		"invocation_target": f.Target,
+		"status":            string(f.State),
+	} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	if f.Offset != 0 {
+		q.Set("offset", strconv.FormatInt(f.Offset, 10))
+	}
+	if f.Limit != 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
+	}
+	path := c.path("/agent-invocations")
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	var answer List
+	err := c.do(ctx, http.MethodGet, path, nil, &answer)
+	return answer, err
+}
+
+// Health asks /healthz; nil means that the daemon is well.
+func (c *Client) Health(ctx context.Context) error {
+	var answer Health
+	return c.do(ctx, http.MethodGet, "/healthz", nil, &answer)
+}
+
+func (c *Client) path(rest string) string { return "/v3/" + url.PathEscape(c.Project) + rest }
+
+func (c *Client) do(ctx context.Context, method, path string, body []byte, answer any) error {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.BaseURL, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("the daemon's address: %w", err)
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json; charset=UTF-8")
+	}
+	if !c.Token.IsZero() {
+		req.Header.Set(headerToken, c.Token.Reveal())
+	}
+	resp, err := c.http().Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the daemon: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return answeredError(resp, raw)
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return fmt.Errorf("the daemon's answer is not what the API defines: %w", err)
+	}
+	return nil
+}
+
+func (c *Client) http() *http.Client {
+	hc := http.Client{}
+	if c.HTTP != nil {
+		hc = *c.HTTP
+	}
+	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &hc
+}
+
+// answeredError makes the error of an answer, also of one from a proxy on the
+// way that does not speak the API.
+func answeredError(resp *http.Response, raw []byte) error {
+	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get(headerRequestID)}
+	if json.Unmarshal(raw, e) != nil || e.Code == "" {
+		e.Code, e.Msg = "none", "the answer is not one of Tripod's: "+resp.Status
+	}
+	return e
+}

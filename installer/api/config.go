@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"tripod/installer"
+)
+
+// Tokens tells whose token it is.
+type Tokens interface {
+	// CheckToken returns the project that the token is for and the name it was
+	// given, or ok = false for a token that is not known. It compares in
+	// constant time. An error means that nothing can be said.
+	CheckToken(ctx context.Context, token string) (project, name string, ok bool, err error)
+}
+
+// Config is what New needs. Ledger and Tokens are required.
+type Config struct {
+	// Ledger stores what is asked for, and is what is listed.
+	Ledger installer.Ledger
+	// Tokens decides who may come in.
+	Tokens Tokens
+	// Spec is what a task starts from: scripts, packages, host-key policy,
+	// time-out of the run. Target defaults to telescope, HostKeys to
+	// accept-new. What the request says (version, origin …) is put over it.
+	Spec installer.Spec
+	// Wake is called after new work was stored. Nil: nobody is waiting.
+	Wake func()
+	// Policy refuses target addresses when a task is created; the dialer
+	// checks again. Nil: every address is allowed.
+	Policy func(netip.Addr) error
+	// DefaultLogin returns the project's default key, for hosts that come
+	// without a credential of their own. Nil: no project has one.
+	DefaultLogin func(project string) (installer.Login, bool)
+	// Clock tells the time. Nil: time.Now.
+	Clock func() time.Time
+	// NewID makes ids for batches and invocations, ^[a-zA-Z0-9-]{1,64}$, later
+	// ones sorting after earlier ones. Nil: ULIDs.
+	NewID func() string
+	// Logger gets a line per request. Nil: slog.Default().
+	Logger *slog.Logger
+}
+
+// New returns the API as a handler, to be mounted at the root of a server.
+func New(c Config) (http.Handler, error) {
+	switch {
+	case c.Ledger == nil:
+		return nil, errors.New("api: Config.Ledger is required")
+	case c.Tokens == nil:
+		return nil, errors.New("api: Config.Tokens is required")
+	}
+	if c.Spec.Target == "" {
+		c.Spec.Target = installer.TargetTelescope
+	}
+	if c.Spec.HostKeys == "" {
+		c.Spec.HostKeys = installer.AcceptNew
+	}
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
+	if c.Policy == nil {
+		c.Policy = func(netip.Addr) error { return nil }
+	}
+	if c.DefaultLogin == nil {
+		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.NewID == nil {
+		c.NewID = func() string { return ulid.Make().String() }
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return newHandler(service{c}), nil
+}
+
+// service is the API without HTTP's part of it: what the handlers work on.
+type service struct{ Config }

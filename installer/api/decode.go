@@ -1,0 +1,147 @@
+package api
+
+import (
+	"regexp"
+
+	"tripod/installer"
+	"tripod/installer/meta"
+	"tripod/installer/strictjson"
+)
+
+// Names of fields that more than one place speaks of.
+const (
+	fieldType        = "invocation_type"
+	fieldInstanceIDs = "instance_ids"
+	fieldHosts       = "remote_install_meta"
+)
+
+// maxItems is the API's limit for every list of a request.
+const maxItems = 100
+
+var (
+	version      = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
+	invocationID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
+)
+
+// createRequest is a batch-create body that has been found good.
+type createRequest struct {
+	kind                         installer.Type
+	instanceIDs                  []string
+	versionType, origin, version string
+	hosts                        []meta.Host
+}
+
+// decodeCreate reads a body, or says everything that is wrong with it. Unknown
+// fields are tolerated here, at the top: newer clients may send more.
+func decodeCreate(body []byte) (*createRequest, error) {
+	document, faults := strictjson.Parse(body, strictjson.Options{})
+	if document.Kind() == strictjson.Invalid {
+		return nil, faults
+	}
+	f, ok := document.Fields("", &faults)
+	if !ok {
+		return nil, faults
+	}
+	req := &createRequest{}
+	if s, ok := f.String(fieldType); ok {
+		if req.kind, ok = invocationType(s); !ok {
+			f.Fault(fieldType, "must be one of %s", typeNames)
+		}
+	}
+	f.Need(fieldType)
+	enum(f, "invocation_target", installer.TargetTelescope)
+	req.instanceIDs = ids(f, fieldInstanceIDs, instanceID, &faults)
+	ids(f, "invocation_ids", invocationID, &faults)
+	req.versionType = enum(f, "version_type", "BASIC_VERSION", "ADVANCE_VERSION")
+	req.origin = enum(f, "origin", "CES", "APICOM_BMS", "ADMIN_SERVER")
+	if s, ok := f.String("version"); ok {
+		if req.version = s; !version.MatchString(s) {
+			f.Fault("version", "must be 0–64 letters, digits, '_', '.' and '-'")
+		}
+	}
+	req.hosts = hosts(f, req.kind, &faults)
+	if t, offered := tasks[req.kind]; offered {
+		f.Need(t.needs)
+	}
+	f.End(false)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	return req, nil
+}
+
+// enum reads a field that may be one of a few words.
+func enum(f *strictjson.Fields, name string, words ...string) string {
+	s, ok := f.String(name)
+	if !ok {
+		return ""
+	}
+	if !oneOf(words...)(s) {
+		f.Fault(name, "must be one of %q", words)
+	}
+	return s
+}
+
+// ids reads a list of 1–100 ids.
+func ids(f *strictjson.Fields, name string, form *regexp.Regexp, faults *installer.Faults) []string {
+	values, ok := f.List(name)
+	if !ok {
+		return nil
+	}
+	if len(values) == 0 || len(values) > maxItems {
+		f.Fault(name, "must hold 1–%d ids, not %d", maxItems, len(values))
+		return nil
+	}
+	list := make([]string, 0, len(values))
+	for i, v := range values {
+		switch path := strictjson.Index(f.Path(name), i); {
+		case v.Kind() != strictjson.String:
+			faults.Add(path, "must be a string, not %s", v.Kind())
+		case !form.MatchString(v.Text()):
+			faults.Add(path, "must be 1–64 letters, digits and '-'")
+		default:
+			list = append(list, v.Text())
+		}
+	}
+	return list
+}
+
+// hosts reads remote_install_meta: 0–100 hosts, and at least one where they
+// are what the request is about. Of an entry, remote_ip and user_name are
+// needed; the port is 22 where none is given, and the name is the address.
+func hosts(f *strictjson.Fields, kind installer.Type, faults *installer.Faults) []meta.Host {
+	v, given := f.Get(fieldHosts)
+	if !given {
+		return nil
+	}
+	list, ok := v.List(f.Path(fieldHosts), faults)
+	if !ok {
+		return nil
+	}
+	switch n := len(list); {
+	case n > maxItems:
+		f.Fault(fieldHosts, "must hold at most %d hosts, not %d", maxItems, n)
+		return nil
+	case n == 0 && kind == installer.RemoteInstall:
+		f.Fault(fieldHosts, "must hold 1–%d hosts", maxItems)
+	case n > 0 && kind != installer.RemoteInstall && kind != "":
+		f.Fault(fieldHosts, "is for %s only: nothing would be done with it", installer.RemoteInstall)
+	}
+	hosts, more := meta.FromValue(v, f.Path(fieldHosts), meta.Options{Lenient: true})
+	*faults = append(*faults, more...)
+	for i := range hosts {
+		if hosts[i].Port == 0 {
+			hosts[i].Port = installer.DefaultPort
+		}
+		if hosts[i].Name == "" {
+			hosts[i].Name = hosts[i].Address
+		}
+	}
+	// Whom to log in as cannot be guessed; an empty name has been refused.
+	for i, entry := range list {
+		if _, given := entry.Field("user_name"); !given && entry.Kind() == strictjson.Object {
+			faults.Add(strictjson.Join(strictjson.Index(f.Path(fieldHosts), i), "user_name"), "is missing")
+		}
+	}
+	return hosts
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"cmp"
+	"strings"
+
+	"tripod/installer"
+	"tripod/installer/plaintext"
+)
+
+// Item is one invocation in a list, as the API defines it.
+type Item struct {
+	InvocationID     string                 `json:"invocation_id"`
+	InstanceID       string                 `json:"instance_id"`
+	InstanceName     string                 `json:"instance_name"`
+	InstanceType     installer.InstanceType `json:"instance_type"`
+	IntranetIPs      []string               `json:"intranet_ips"`
+	ElasticIPs       []string               `json:"elastic_ips"`
+	InvocationType   installer.Type         `json:"invocation_type"`
+	InvocationStatus installer.State        `json:"invocation_status"`
+	InvocationTarget string                 `json:"invocation_target"`
+	CreateTime       int64                  `json:"create_time"` // epoch milliseconds
+	UpdateTime       int64                  `json:"update_time"` // epoch milliseconds
+	// CurrentVersion of the agent before the task; left out until it is known.
+	CurrentVersion string `json:"current_version,omitempty"`
+	// TargetVersion is what the task brought, else what it is to bring, else
+	// "unknown": clients (the Terraform provider) want it never empty.
+	TargetVersion string `json:"target_version"`
+	ResultMsg     string `json:"result_msg"` // 1–5000 characters
+}
+
+// Limits of the API, in characters.
+const (
+	maxResultMsg = 5000
+	maxName      = 128
+	maxVersion   = 64
+)
+
+// unknownVersion is shown where no version is known yet.
+const unknownVersion = "unknown"
+
+// ItemOf renders a stored invocation. No field that the API promises is empty.
+func ItemOf(inv *installer.Invocation) Item {
+	updated := inv.Updated
+	if updated.IsZero() {
+		updated = inv.Created
+	}
+	return Item{
+		InvocationID:     inv.ID,
+		InstanceID:       inv.Host.ID,
+		InstanceName:     clip(plaintext.Line(cmp.Or(inv.Host.Name, inv.Host.Address)), maxName),
+		InstanceType:     cmp.Or(inv.Host.Type, installer.ECS),
+		IntranetIPs:      list(inv.Host.IntranetIPs),
+		ElasticIPs:       list(inv.Host.ElasticIPs),
+		InvocationType:   inv.Type,
+		InvocationStatus: inv.State,
+		InvocationTarget: cmp.Or(inv.Spec.Target, installer.TargetTelescope),
+		CreateTime:       inv.Created.UnixMilli(),
+		UpdateTime:       updated.UnixMilli(),
+		CurrentVersion:   clip(plaintext.Line(inv.Outcome.CurrentVersion), maxVersion),
+		TargetVersion:    clip(plaintext.Line(targetVersion(inv)), maxVersion),
+		ResultMsg:        clip(plaintext.Line(ResultMsg(inv)), maxResultMsg),
+	}
+}
+
+func targetVersion(inv *installer.Invocation) string {
+	version := cmp.Or(inv.Outcome.TargetVersion, inv.Spec.Version)
+	for _, p := range inv.Spec.Packages {
+		if version != "" {
+			break
+		}
+		version = p.Version
+	}
+	return cmp.Or(version, unknownVersion)
+}
+
+// ResultMsg says in one line how an invocation stands: "kind: detail — hint"
+// for one that failed, what it waits for while it is open.
+func ResultMsg(inv *installer.Invocation) string {
+	said := inv.Message
+	if said == "" {
+		said = inv.Outcome.Message
+	}
+	if inv.Kind != "" && inv.State != installer.Succeeded && inv.State != installer.Rollbacked {
+		said = string(inv.Kind) + ": " + cmp.Or(said, "no detail")
+	}
+	switch inv.State {
+	case installer.Pending:
+		if inv.Kind == "" {
+			return "waiting"
+		}
+		return "to be tried again after " + said
+	case installer.Running:
+		if a := inv.Attempt(); a != nil && len(a.Steps) > 0 {
+			return "running; last step done: " + string(a.Steps[len(a.Steps)-1].Step)
+		}
+		return "running"
+	case installer.Succeeded:
+		return cmp.Or(said, "succeeded")
+	case installer.Rollbacked:
+		return cmp.Or(said, "undone by a later ROLLBACK")
+	}
+	if said == "" {
+		return strings.ToLower(string(inv.State))
+	}
+	if hint := inv.Kind.Hint(); hint != "" {
+		return said + " — " + hint
+	}
+	return said
+}
+
+// list makes null an empty list.
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
