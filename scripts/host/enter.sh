@@ -24,7 +24,7 @@ do_enter() {
 		return
 	fi
 	# No question is asked, so none can hang.
-	{ refusal=$(LC_ALL=C sudo -n sh "$dir/host.sh" probe "$@" 2>&1 >&7 </dev/null); } 7>&1
+	{ refusal=$(LC_ALL=C sudo -n sh "$dir/host.sh" probe "$@" "dir=$dir" 2>&1 >&7 </dev/null); } 7>&1
 	encode "$refusal"
 	say "refused why=$encoded"
 }

@@ -14,11 +14,11 @@ do_kill() {
 		fi
 		if [ "$state" = alive ] || [ "$state" = died ]; then
 			[ "$state" = died ] || echo "$why" >"$run/killed"
-			[ "$rebooted" = yes ] || end_family || { say_state alive; return; }
+			[ "$rebooted" = yes ] || end_family || { say failed what=survives; return; }
 			run_state
 		fi
 	else
 		run_state
 	fi
-	say_state gone
+	say_state end
 }

@@ -5,7 +5,7 @@
 # do_probe: id, key; root (where an earlier look worked), need (KiB), blobs
 # (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…), known=yes
 # (files were brought before: do not make the folder again), check=yes (change
-# nothing), user=yes (not root, on purpose).
+# nothing), user=yes (not root, on purpose), dir (of enter.sh).
 do_probe() {
 	uid=$(id -u)
 	words=$(uname -sm)
@@ -51,9 +51,7 @@ do_probe() {
 	if [ -n "$want" ]; then
 		probe_agent
 	fi
-	if [ "$check" = yes ]; then
-		rm -rf "$trial"
-	elif [ "$agent_fits" = yes ] && [ "$state" = absent ]; then
+	if [ "$check" = yes ] || { [ "$agent_fits" = yes ] && [ "$state" = absent ]; }; then
 		leave_no_trace
 	elif [ "$state" != absent ] || [ "$known" != yes ]; then
 		mkdir -p "$run" "$root/files" "$root/locks" || say failed what=mkdir
@@ -230,7 +228,11 @@ END
 
 # leave_no_trace: nothing is to be done on this host, so nothing stays there.
 leave_no_trace() {
-	if [ -n "$made" ]; then
-		rm -rf "$made"
-	fi
+	for trace in "$trial" "$made"; do
+		[ -z "$trace" ] || rm -rf "$trace"
+	done
+	case $dir in # of enter.sh
+	*/tripod.[0-9a-f]*) rm -rf "$dir" ;;
+	esac
+	say traceless
 }

@@ -53,7 +53,8 @@ settle() {
 		sum_of "$copy"
 		if [ "$sum" != "$sha" ]; then
 			rm -f "$copy"
-			say failed "what=${sum:+sum}${sum:-tool}"
+			[ -n "$sum" ] || say failed what=tool
+			say failed what=sum
 			return 1
 		fi
 		if ! chmod 700 "$copy" || ! mv "$copy" "$root/files/$sha"; then

@@ -1,0 +1,47 @@
+package recipe
+
+import (
+	"context"
+
+	"tripod/installer"
+)
+
+// clean removes the run folder. The result is in the journal by now, and no
+// trouble here changes it: a note tells of it.
+func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
+	if installer.Interrupted(ctx) {
+		rec.Note = "not removed: tripod is shutting down"
+		return nil
+	}
+	args := []string{"root=" + w.found.root, "id=" + w.runID()}
+	if w.host.spot != "" {
+		args = append(args, "dir="+w.host.spot)
+	}
+	var r reply
+	err := limited(ctx, w.Limits.Clean, "removing the run folder", func(ctx context.Context) (err error) {
+		r, err = w.host.do(ctx, nil, cleanFiles, "clean", args...)
+		return err
+	})
+	switch {
+	case err != nil:
+		rec.Note = "run folder not removed: " + w.shown(installer.FailureOf(err).Detail, maxShown)
+	case r.end == nil || r.end.get("cleaned") != "yes":
+		rec.Note = "run folder not removed" + w.quoted(r.stderr)
+	default:
+		rec.Note = "run folder removed"
+	}
+	return nil
+}
+
+// leave removes what the probe of a user who needs sudo left behind. The probe
+// has failed, and this is a courtesy.
+func (w *work) leave(ctx context.Context) {
+	if w.host.spot == "" {
+		return
+	}
+	inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Clean)
+	defer cancel()
+	if err := w.host.leave(inner); err != nil {
+		w.Logger.Info("folder not removed", "invocation", w.inv.ID, "folder", w.host.spot, "error", err)
+	}
+}

@@ -1,0 +1,105 @@
+package recipe
+
+import (
+	"strings"
+
+	"tripod/installer"
+)
+
+// action is what to do about the run folder.
+type action int
+
+const (
+	begin  action = iota // start the script
+	anew                 // remove what an earlier attempt left, then start
+	attach               // follow what runs, or collect what has ended
+)
+
+// situation is all that decides about it.
+type situation struct {
+	run runState
+	// key of this attempt, invocation it belongs to.
+	key, invocation string
+	// mayRun: a launch by this attempt may have reached the host.
+	mayRun bool
+	// lostBefore: the attempt before this one ended without knowing.
+	lostBefore bool
+}
+
+// decide is a pure function: the same situation gives the same answer. It is
+// where P3 (no script runs twice for one attempt) and P4 (not known is not
+// failed; look first) are kept.
+//
+//	on the host   whose                         what to do
+//	absent        launched by this attempt      unknown: lost-contact
+//	absent        no                            begin
+//	staged                                      begin (the host starts it once)
+//	alive         anybody's                     attach
+//	exited        this attempt's                collect
+//	exited        earlier attempt, lost contact collect
+//	exited        RETRY's predecessor, code 0   collect
+//	exited        otherwise                     begin anew
+//	died          this attempt's                failed: rebooted, or killed from outside
+//	died, fenced  earlier attempt's             begin anew
+//	fenced        this attempt's                stopped before it began
+func decide(s situation) (action, error) {
+	mine := s.run.by == s.key
+	switch s.run.state {
+	case "absent":
+		if s.mayRun {
+			return 0, installer.Fail(installer.KindLostContact,
+				"the run folder has gone from the host: whether the script ran is not known")
+		}
+		return begin, nil
+	case "staged":
+		return begin, nil
+	case "alive":
+		return attach, nil
+	case "exited":
+		sameInvocation := strings.HasPrefix(s.run.by, s.invocation+".")
+		switch {
+		case mine, sameInvocation && s.lostBefore:
+			return attach, nil
+		case !sameInvocation && s.run.code == 0 && s.run.killed == "":
+			return attach, nil
+		}
+		return anew, nil
+	case "died":
+		if mine {
+			return 0, died(s.run)
+		}
+		return anew, nil
+	case "fenced":
+		if mine {
+			return 0, installer.Fail(installer.KindScriptTimeout, "stopped before the script began")
+		}
+		return anew, nil
+	}
+	return 0, installer.Fail(installer.KindLostContact, "the host did not say how the run stands")
+}
+
+func died(r runState) error {
+	switch {
+	case r.killed != "":
+		return killedBy(r.killed)
+	case r.rebooted:
+		return installer.Fail(installer.KindScriptFailed, "the host was restarted while the script ran")
+	}
+	return installer.Fail(installer.KindScriptFailed, "the script was killed from outside (out of memory, or by somebody), with no exit code")
+}
+
+// killedBy is the failure of a script that Tripod itself killed.
+func killedBy(why string) error {
+	if why == "canceled" {
+		return installer.Fail(installer.KindCanceled, "canceled; the script was killed on the host")
+	}
+	return installer.Fail(installer.KindScriptTimeout, "the script ran longer than its limit and was killed")
+}
+
+func (w *work) decide() (action, error) {
+	s := situation{run: w.found.run, key: w.key, invocation: w.inv.ID, mayRun: w.mayRun}
+	if n := w.attempt.Number; n > 1 && n-2 < len(w.inv.Attempts) {
+		s.lostBefore = w.inv.Attempts[n-2].Kind == installer.KindLostContact
+	}
+	return decide(s)
+}

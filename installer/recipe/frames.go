@@ -1,0 +1,141 @@
+package recipe
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"sync"
+)
+
+const (
+	maxFrame = 4096 // bytes of one finding's line; longer ones are dropped
+	maxNoise = 2048 // bytes kept of what is neither finding nor output
+)
+
+// frames takes the standard output of a host script apart: findings, which are
+// lines "\ntripod: NONCE …\n", and everything between them. Between the
+// findings "begin" and "end" that is the output of the script that is followed,
+// byte for byte; elsewhere it is noise of a login shell, of which a little is
+// kept for an explanation. All of it may be hostile: only who knows the nonce
+// can make a finding.
+type frames struct {
+	marker []byte
+	out    io.Writer // gets the followed output; nil: dropped
+	each   func(finding)
+
+	mu      sync.Mutex
+	closed  bool
+	inside  bool   // between begin and end
+	line    []byte // the finding that is coming in, after its marker; nil: none
+	skip    bool   // it is too long
+	held    []byte // may be the beginning of a marker
+	noise   []byte
+	written int64 // bytes of output passed on
+}
+
+func newFrames(nonce string, out io.Writer, each func(finding)) *frames {
+	// The line break belongs to the marker. Before the first byte of the
+	// stream there is none, as said always prints one.
+	return &frames{marker: []byte("\ntripod: " + nonce + " "), out: out, each: each}
+}
+
+// Write never fails: what a host prints must not end the conversation.
+func (f *frames) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return len(p), nil
+	}
+	n := len(p)
+	if len(f.held) > 0 {
+		p = append(f.held, p...)
+		f.held = nil
+	}
+	for len(p) > 0 {
+		if f.line != nil {
+			p = f.takeLine(p)
+			continue
+		}
+		at := bytes.Index(p, f.marker)
+		if at >= 0 {
+			f.raw(p[:at])
+			f.line = make([]byte, 0, 128)
+			p = p[at+len(f.marker):]
+			continue
+		}
+		keep := f.beginning(p)
+		f.raw(p[:len(p)-keep])
+		f.held = append([]byte(nil), p[len(p)-keep:]...)
+		break
+	}
+	return n, nil
+}
+
+// takeLine takes the finding's line from p and returns what follows it.
+func (f *frames) takeLine(p []byte) []byte {
+	end := bytes.IndexByte(p, '\n')
+	part := p
+	if end >= 0 {
+		part = p[:end]
+	}
+	if len(f.line)+len(part) > maxFrame {
+		f.skip = true
+	} else {
+		f.line = append(f.line, part...)
+	}
+	if end < 0 {
+		return nil
+	}
+	if !f.skip {
+		f.finding(parseFinding(strings.TrimSuffix(string(f.line), "\r")))
+	}
+	f.line, f.skip = nil, false
+	return p[end+1:]
+}
+
+func (f *frames) finding(found finding) {
+	switch found.word {
+	case "begin":
+		f.inside = true
+	case "end", "failed", "busy":
+		f.inside = false
+	}
+	if f.each != nil {
+		f.each(found)
+	}
+}
+
+// beginning counts the bytes at p's end that a marker may begin with.
+func (f *frames) beginning(p []byte) int {
+	for n := min(len(f.marker)-1, len(p)); n > 0; n-- {
+		if bytes.HasPrefix(f.marker, p[len(p)-n:]) {
+			return n
+		}
+	}
+	return 0
+}
+
+func (f *frames) raw(p []byte) {
+	switch {
+	case len(p) == 0:
+	case f.inside:
+		f.written += int64(len(p))
+		if f.out != nil {
+			_, _ = f.out.Write(p)
+		}
+	case len(f.noise) < maxNoise:
+		f.noise = append(f.noise, p[:min(len(p), maxNoise-len(f.noise))]...)
+	}
+}
+
+// close ends the stream: what comes later is dropped. It returns the noise and
+// how many bytes of output were passed on. What was held back is output too.
+func (f *frames) close() (noise string, written int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.closed {
+		f.raw(f.held)
+		f.held, f.closed = nil, true
+	}
+	return string(f.noise), f.written
+}

@@ -1,0 +1,116 @@
+package recipe
+
+import (
+	"strings"
+
+	"tripod/installer"
+)
+
+const (
+	smallestRoom = 1 << 10 // KiB; whatever is to be done
+	packageGrows = 4       // an unpacked archive and the copies of it
+)
+
+// needKiB is the room that the work takes.
+func (w *work) needKiB() int64 {
+	var largest int64
+	for _, p := range w.inv.Spec.Packages {
+		largest = max(largest, p.Size)
+	}
+	need := smallestRoom + largest>>10*packageGrows
+	if s := w.inv.Spec.Script; s != nil {
+		need += s.Size>>10 + 1
+	}
+	return need
+}
+
+// blobArgs names what may have to be brought: SHA-256:ARCH, by comma.
+func (w *work) blobArgs() string {
+	var all []string
+	switch w.kind {
+	case script:
+		all = append(all, w.inv.Spec.Script.SHA256+":any")
+	case agent:
+		for _, p := range w.inv.Spec.Packages {
+			arch := p.Arch
+			if arch == "" {
+				arch = "any"
+			}
+			all = append(all, p.SHA256+":"+arch)
+		}
+	}
+	return strings.Join(all, ",")
+}
+
+// wanted says with which versions of the agent a healthy host needs no work, as
+// ARCH:VERSION by comma. Empty: the agent is not asked for at all.
+func (w *work) wanted() string {
+	spec := w.inv.Spec
+	switch {
+	case w.kind == script || w.kind == jumpHost:
+		return ""
+	case spec.Script != nil: // a check for somebody who will run a script
+		return ""
+	case spec.Version != "":
+		return "all:" + spec.Version
+	case len(spec.Packages) == 0:
+		return "any"
+	}
+	var all []string
+	for _, p := range spec.Packages {
+		if p.Version == "" {
+			continue
+		}
+		arch := p.Arch
+		if arch == "" {
+			arch = "all"
+		}
+		all = append(all, arch+":"+p.Version)
+	}
+	if len(all) == 0 {
+		return "none"
+	}
+	return strings.Join(all, ",")
+}
+
+// choosePackage takes the one for this architecture and version.
+func (w *work) choosePackage() error {
+	for i := range w.inv.Spec.Packages {
+		p := &w.inv.Spec.Packages[i]
+		if p.Arch != "" && p.Arch != w.found.arch {
+			continue
+		}
+		if want := w.inv.Spec.Version; want != "" && p.Version != "" && p.Version != want {
+			continue
+		}
+		w.pkg = p
+		return nil
+	}
+	what := "for " + w.shown(w.found.arch, 20)
+	if v := w.inv.Spec.Version; v != "" {
+		what += " of version " + v
+	}
+	return installer.Fail(installer.KindPackageMissing, "no package %s was given", what)
+}
+
+// settings is the agent's settings file, without what only the host knows.
+func (w *work) settings() string {
+	if w.kind == script {
+		return "TRIPOD_VERSION=''\n"
+	}
+	return "TRIPOD_VERSION=" + quote(w.inv.Spec.Version) + "\n" + w.agentSettings
+}
+
+// files leaves out the target's scripts where they are not needed.
+func (w *work) files(all []string) []string {
+	if w.wanted() != "" {
+		return all
+	}
+	var kept []string
+	for _, name := range all {
+		if name != "put_agent" {
+			kept = append(kept, name)
+		}
+	}
+	return kept
+}

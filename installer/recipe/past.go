@@ -1,0 +1,101 @@
+package recipe
+
+import (
+	"strconv"
+
+	"tripod/installer"
+)
+
+// Names of facts in the journal.
+const (
+	factRoot    = "root"    // run root on the host
+	factBoot    = "boot"    // its boot id
+	factCurrent = "current" // agent's version before
+	factTarget  = "target"  // agent's version after
+	factExit    = "exit"    // script's exit code
+	factSkipped = "skipped" // "yes": nothing was to be done
+	factMessage = "message" // the outcome's line
+	factOutput  = "output"  // bytes of output
+)
+
+// past is what an attempt's journal says was done before this process took it
+// up.
+type past struct {
+	root    string // where the host's run folder is
+	staged  bool   // a launch may have reached the host
+	ran     bool   // the script has ended well
+	proved  bool   // verify is done
+	over    bool   // nothing is left to do on the host
+	failed  *installer.Failure
+	outcome installer.Outcome
+}
+
+func readPast(a installer.Attempt) past {
+	var p past
+	for _, rec := range a.Steps {
+		p.read(rec)
+	}
+	return p
+}
+
+func (p *past) read(rec installer.StepRecord) {
+	if root := rec.Facts[factRoot]; root != "" {
+		p.root = root
+	}
+	if v := rec.Facts[factCurrent]; v != "" {
+		p.outcome.CurrentVersion = v
+	}
+	if v := rec.Facts[factTarget]; v != "" {
+		p.outcome.TargetVersion = v
+	}
+	if v := rec.Facts[factMessage]; v != "" {
+		p.outcome.Message = v
+	}
+	if code, err := strconv.Atoi(rec.Facts[factExit]); err == nil {
+		p.outcome.ExitCode = &code
+	}
+	if rec.Facts[factSkipped] == "yes" {
+		p.outcome.Skipped, p.over = true, true
+	}
+	well := rec.Kind == ""
+	switch rec.Step {
+	case installer.StepStage:
+		p.staged = p.staged || well
+	case installer.StepRun:
+		p.ran = well
+	case installer.StepVerify:
+		p.proved = well
+	case installer.StepClean:
+		// Whether it went well or not: it is tried once.
+		p.over = p.proved || p.failed != nil
+	}
+	if rec.Step != installer.StepRun && rec.Step != installer.StepVerify {
+		return
+	}
+	p.failed = nil
+	// A run whose fate is not known, or that could not begin, is looked at again.
+	if !well && !rec.Kind.Info().Unknown && rec.Kind != installer.KindHostBusy {
+		p.failed = &installer.Failure{Kind: rec.Kind, Step: rec.Step, Detail: rec.Note}
+	}
+}
+
+// skips reports whether the step is behind us. Connect and probe never are,
+// unless everything is.
+func (p *past) skips(s installer.Step) bool {
+	decided := p.proved || p.failed != nil
+	switch s {
+	case installer.StepStage, installer.StepRun:
+		return decided || p.ran
+	case installer.StepVerify:
+		return decided
+	}
+	return false
+}
+
+// verdict is how the attempt ended, as far as the journal knew before.
+func (p *past) verdict() error {
+	if p.failed == nil {
+		return nil
+	}
+	return p.failed
+}

@@ -1,0 +1,161 @@
+package recipe
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"tripod/installer"
+)
+
+// probe finds out what the host is and what is on it.
+func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
+	err := limited(ctx, w.Limits.Probe, "probing the host", w.look)
+	if err != nil {
+		return err
+	}
+	if err := w.usable(); err != nil {
+		return err
+	}
+	if w.kind == jumpHost {
+		if err := limited(ctx, w.Limits.Channel, "asking for a forwarding", w.conn.CanForward); err != nil {
+			return err
+		}
+	}
+	return w.report(rec)
+}
+
+// look asks the host, with the rights that the work will have.
+func (w *work) look(ctx context.Context) error {
+	args := w.probeArgs()
+	if w.inv.Host.User == "root" || w.inv.Host.Sudo == installer.SudoNever {
+		r, err := w.host.do(ctx, nil, w.files(probeFiles), "probe", args...)
+		if err != nil {
+			return err
+		}
+		w.found = r.findings
+		if r.uid == "" {
+			return w.noAnswer(r)
+		}
+		if r.end != nil && r.end.get("root") == "no" && w.inv.Host.Sudo != installer.SudoNever {
+			return w.becomeRoot(ctx, args)
+		}
+		return nil
+	}
+	return w.becomeRoot(ctx, args)
+}
+
+func (w *work) probeArgs() []string {
+	args := []string{
+		"id=" + w.runID(), "key=" + w.key, fmt.Sprintf("need=%d", w.needKiB()),
+	}
+	add := func(name, value string) {
+		if value != "" {
+			args = append(args, name+"="+value)
+		}
+	}
+	add("root", w.before.root)
+	add("blobs", w.blobArgs())
+	add("want", w.wanted())
+	if w.mayRun {
+		add("known", "yes")
+	}
+	if w.kind == checkOnly || w.kind == jumpHost {
+		add("check", "yes")
+	}
+	if w.inv.Host.Sudo == installer.SudoNever {
+		add("user", "yes")
+	}
+	return args
+}
+
+// noAnswer explains a login whose shell did not run our script.
+func (w *work) noAnswer(r reply) error {
+	return installer.Fail(installer.KindUnsupportedHost,
+		"the login shell ran no command (exit code %d)%s", r.code, w.quoted(r.noise+"\n"+r.stderr))
+}
+
+// usable judges what was found.
+func (w *work) usable() error {
+	f := &w.found
+	switch {
+	case f.kernel != "" && f.kernel != "Linux":
+		return installer.Fail(installer.KindUnsupportedHost, "the host runs %s, not Linux", w.shown(f.kernel, 40))
+	case f.end != nil && f.end.get("missing") != "":
+		return installer.Fail(installer.KindUnsupportedHost, "the host lacks the program %s", w.shown(f.end.get("missing"), 40))
+	case f.root == "" && len(f.tried) > 0:
+		return w.noPlace()
+	case f.end == nil || f.root == "":
+		return installer.Fail(installer.KindStepTimeout, "the host stopped answering while it was looked at")
+	}
+	if f.looked != nil && w.kind != script {
+		if code := int(*f.looked); code != 0 {
+			return installer.Fail(exitKind(code, installer.StepProbe), "the host is not fit for the agent%s", w.quoted(f.lookedWhy))
+		}
+	}
+	return nil
+}
+
+// noPlace: a disk without room is one thing, no folder that would do another.
+func (w *work) noPlace() error {
+	kind := installer.KindUnsupportedHost
+	for _, why := range w.found.tried {
+		if strings.Contains(why, "KiB free") || strings.Contains(why, "full") || strings.Contains(why, "No space") {
+			kind = installer.KindNoSpace
+		}
+	}
+	return installer.Fail(kind, "no folder to work in: %s", w.shown(strings.Join(w.found.tried, "; "), 480))
+}
+
+// report fills in the record and the outcome, and decides whether there is
+// anything to do.
+func (w *work) report(rec *installer.StepRecord) error {
+	f := &w.found
+	rec.Facts[factRoot], rec.Facts[factBoot] = f.root, f.boot
+	version := f.agent["version"]
+	if version != "" && w.outcome.CurrentVersion == "" {
+		w.outcome.CurrentVersion = w.shown(version, 64)
+		rec.Facts[factCurrent] = w.outcome.CurrentVersion
+	}
+	note := fmt.Sprintf("Linux %s, works in %s", w.shown(f.arch, 20), f.root)
+	if f.freeKiB > 0 {
+		note += fmt.Sprintf(" (%s free)", size(f.freeKiB<<10))
+	}
+	if health := f.agent["agent"]; health != "" {
+		note += ", agent " + w.shown(strings.TrimSpace(health+" "+version), 80)
+	}
+	switch f.run.state {
+	case "alive", "exited", "died":
+		note += ", a run is there: " + f.run.state
+	}
+	rec.Note = note
+	switch {
+	case w.kind == checkOnly:
+		w.outcome.Message = note
+	case w.kind == jumpHost:
+		w.outcome.Message = "can be an installer: forwards TCP; " + note
+	case w.kind == agent && f.fits && f.run.state == "absent" && !w.mayRun:
+		w.outcome.Skipped, w.outcome.TargetVersion = true, w.outcome.CurrentVersion
+		w.outcome.Message = "already there: " + w.shown("healthy, version "+version, 100)
+		rec.Facts[factSkipped], rec.Facts[factTarget] = "yes", w.outcome.TargetVersion
+	case w.kind == agent:
+		return w.choosePackage()
+	}
+	if w.outcome.Message != "" {
+		rec.Facts[factMessage] = w.outcome.Message
+	}
+	return nil
+}
+
+// size is a number of bytes for people.
+func size(n int64) string {
+	switch {
+	case n >= 10<<30:
+		return fmt.Sprintf("%d GB", n>>30)
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MB", n>>20)
+	case n >= 10<<10:
+		return fmt.Sprintf("%d KB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

@@ -1,0 +1,78 @@
+package recipe
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"tripod/installer"
+)
+
+const (
+	firstPause = time.Second
+	mostPause  = 15 * time.Second
+)
+
+// final are failures to connect that another try only makes worse.
+var final = []installer.Kind{
+	installer.KindAuthRejected, installer.KindPasswordExpired, installer.KindHostKeyChanged,
+	installer.KindHostKeyUnknown, installer.KindPolicyDenied, installer.KindCredentialMissing,
+	installer.KindSudoDenied, installer.KindUnsupportedHost,
+}
+
+// reconnect finds the host again after a lost connection, and looks how the run
+// stands. It tries for Limits.Reconnect, with growing pauses.
+func (w *work) reconnect(ctx context.Context, lost error) error {
+	w.Logger.Info("connection lost, looking for the host", "invocation", w.inv.ID, "host", w.inv.Host.Label(), "error", lost)
+	began := time.Now()
+	inner, cancel := context.WithTimeout(ctx, w.Limits.Reconnect)
+	defer cancel()
+	if w.conn != nil {
+		_ = w.conn.Close()
+	}
+	for pause := w.firstPause; ; pause = min(pause*2, mostPause) {
+		select {
+		case <-inner.Done():
+		case <-time.After(pause):
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ended(ctx)
+		case inner.Err() != nil:
+			return w.lost(lost, time.Since(began))
+		}
+		if lost = w.again(inner); lost == nil {
+			return nil
+		}
+		if ctx.Err() == nil && slices.Contains(final, installer.FailureOf(lost).Kind) {
+			return w.lost(lost, time.Since(began))
+		}
+	}
+}
+
+func (w *work) lost(last error, after time.Duration) error {
+	f := installer.Fail(installer.KindLostContact, "the connection broke and could not be made again")
+	if last != nil {
+		why := installer.FailureOf(last)
+		f = installer.Fail(installer.KindLostContact, "the connection broke and could not be made again in %s: %s: %s",
+			after.Round(time.Second), why.Kind, why.Detail)
+	}
+	return f
+}
+
+// again dials and looks.
+func (w *work) again(ctx context.Context) error {
+	conn, err := w.Dialer.Dial(ctx, w.inv.ProjectID, w.inv.Host, w.job.Credentials, w.inv.Spec.HostKeys)
+	if err != nil {
+		return err
+	}
+	w.use(conn)
+	root := w.found.root
+	if w.before.root == "" {
+		w.before.root = root
+	}
+	if err := limited(ctx, w.Limits.Probe, "probing the host", w.look); err != nil {
+		return err
+	}
+	return w.usable()
+}

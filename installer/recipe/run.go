@@ -1,0 +1,168 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"tripod/installer"
+)
+
+// errRunLimit is why the run's context ends when the script takes too long.
+var errRunLimit = errors.New("the script ran longer than its limit")
+
+// maxBarren is how many conversations in a row may end without an answer.
+const maxBarren = 5
+
+// run starts the script, or finds it again, and follows it to its end.
+func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
+	limit := w.inv.Spec.RunTimeout
+	if limit <= 0 {
+		limit = w.Limits.Run
+	}
+	// A run that was taken up again has used up a part of it: so says the
+	// host's monotonic clock, which nobody sets.
+	left := max(limit-time.Duration(w.found.run.age)*time.Second, time.Second)
+	inner, cancel := context.WithTimeoutCause(ctx, left, errRunLimit)
+	defer cancel()
+	end, err := w.follow(inner)
+	if inner.Err() != nil && !installer.Interrupted(ctx) && (err != nil || end.state == "") {
+		end, err = w.stop(ctx, context.Cause(inner), limit)
+	}
+	rec.Facts[factRoot] = w.found.root
+	rec.Facts[factOutput] = strconv.FormatInt(w.offset, 10)
+	if err == nil {
+		err = w.judge(end, rec)
+	}
+	if err != nil {
+		return err
+	}
+	rec.Note = fmt.Sprintf("exit code 0, %s of output", size(w.offset))
+	return nil
+}
+
+// judge turns the end of the script into a result.
+func (w *work) judge(end runState, rec *installer.StepRecord) error {
+	if end.state == "died" {
+		return died(end)
+	}
+	if end.killed != "" {
+		return killedBy(end.killed)
+	}
+	code := end.code
+	w.outcome.ExitCode = &code
+	rec.Facts[factExit] = strconv.Itoa(code)
+	if code == 0 {
+		return nil
+	}
+	what := "the script exited with code " + strconv.Itoa(code)
+	if code > 128 && code < 128+65 {
+		what = fmt.Sprintf("the script was killed by signal %d", code-128)
+	}
+	kind := installer.KindScriptFailed
+	if w.kind == agent {
+		kind = exitKind(code, installer.StepRun)
+		what = strings.Replace(what, "the script", "install.sh", 1)
+	}
+	return installer.Fail(kind, "%s%s", what, w.quoted(w.tail.String()))
+}
+
+// follow stays with the script until it has ended, over as many connections as
+// it takes.
+func (w *work) follow(ctx context.Context) (runState, error) {
+	barren := 0
+	for {
+		act, err := w.decide()
+		if err != nil {
+			return runState{}, err
+		}
+		r, err := w.converse(ctx, act)
+		switch {
+		case ctx.Err() != nil:
+			return runState{}, ended(ctx)
+		case err == nil && r.busy != nil:
+			return runState{}, installer.Fail(installer.KindHostBusy, "another run works on %s here: %s", w.target(), w.shown(*r.busy, 100))
+		case err == nil && r.failed != "":
+			return runState{}, w.notStarted(r)
+		case err == nil && r.end != nil:
+			w.found.run = r.run
+			switch r.run.state {
+			case "exited", "died":
+				return r.run, nil
+			case "staged":
+				return runState{}, installer.Fail(installer.KindNoSpace, "the script could not be started in %s%s", w.found.root, w.quoted(r.stderr))
+			}
+		}
+		if r.written > 0 {
+			barren = 0
+		}
+		if barren++; barren > maxBarren {
+			return runState{}, installer.Fail(installer.KindLostContact, "the host does not answer what it is asked%s", w.quoted(r.stderr))
+		}
+		if err := w.reconnect(ctx, err); err != nil {
+			return runState{}, err
+		}
+	}
+}
+
+// converse is one conversation about the run.
+func (w *work) converse(ctx context.Context, act action) (reply, error) {
+	args := []string{
+		"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target(),
+		"offset=" + strconv.FormatInt(w.offset, 10),
+	}
+	files := attachFiles
+	if act == attach {
+		if w.offset == 0 && (w.before.staged || w.found.run.by != w.key) {
+			w.note("attached to a run that is there; its output from the beginning")
+		}
+	} else {
+		files = w.files(runFiles)
+		args = append(args, w.launchArgs(act)...)
+		w.mayRun = true
+	}
+	r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), files, "run", args...)
+	w.offset += r.written
+	return r, err
+}
+
+func (w *work) launchArgs(act action) []string {
+	args := []string{"launch=yes"}
+	if act == anew {
+		args = append(args, "wipe=yes")
+	}
+	if len(w.sent) > 0 {
+		args = append(args, "blobs="+strings.Join(w.sent, ","), "from="+w.from(), "tag="+w.tag())
+	}
+	if w.kind == script {
+		return append(args, "script="+w.inv.Spec.Script.SHA256)
+	}
+	return append(args, "package="+w.pkg.SHA256)
+}
+
+// notStarted explains why the host did not start the script.
+func (w *work) notStarted(r reply) error {
+	f := installer.Fail(installer.KindNoSpace, "%s cannot be written to (%s)%s", w.found.root, w.shown(r.failed, 40), w.quoted(r.stderr))
+	switch r.failed {
+	case "sum":
+		f = installer.Fail(installer.KindUploadFailed, "the file arrived damaged: its SHA-256 is another one")
+	case "tool":
+		f = installer.Fail(installer.KindUnsupportedHost, "the host has no program that tells a SHA-256")
+	}
+	f.Step = installer.StepStage
+	return f
+}
+
+func (w *work) output() io.Writer {
+	if w.job.Output == nil {
+		return io.Discard
+	}
+	return w.job.Output
+}
+
+// note puts a line of ours into the log.
+func (w *work) note(text string) { _, _ = fmt.Fprintf(w.output(), "[tripod: %s]\n", text) }

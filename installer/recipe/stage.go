@@ -1,0 +1,77 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tripod/installer"
+)
+
+// stage brings what the host does not have yet, under temporary names. The
+// host checks it and gives it its name before it starts anything.
+func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
+	act, err := w.decide()
+	if err != nil {
+		return err
+	}
+	if act == attach {
+		rec.Note = "nothing to bring: the run is there already"
+		return nil
+	}
+	ref := w.main()
+	if w.found.have[ref.SHA256] {
+		rec.Note = "1 file already there, nothing sent"
+		return nil
+	}
+	if err := w.bring(ctx, ref); err != nil {
+		return err
+	}
+	rec.Note = fmt.Sprintf("1 sent, %s", size(ref.Size))
+	return nil
+}
+
+// main is the file that the work is about: the script or the package.
+func (w *work) main() installer.BlobRef {
+	if w.kind == script {
+		return *w.inv.Spec.Script
+	}
+	return *w.pkg
+}
+
+// bring uploads one blob to where the host's settle looks for it.
+func (w *work) bring(ctx context.Context, ref installer.BlobRef) error {
+	blob, err := w.Blobs.OpenBlob(ref)
+	if errors.Is(err, installer.ErrNotFound) {
+		return installer.Fail(installer.KindPackageMissing, "the file %s is no longer kept here", w.shown(ref.Name, 100))
+	}
+	if err != nil {
+		return fmt.Errorf("open the file to send: %w", err)
+	}
+	path := fmt.Sprintf("%s/.%s.%s.tmp", w.from(), ref.SHA256, w.tag())
+	if err := w.conn.Upload(ctx, installer.Upload{Blob: blob, Path: path}); err != nil {
+		if ctx.Err() != nil {
+			return ended(ctx)
+		}
+		f := *installer.FailureOf(err)
+		if f.Kind == installer.KindLostContact {
+			// Known well enough: nothing was started.
+			f.Kind, f.Detail = installer.KindUploadFailed, "the connection broke during the upload: "+f.Detail
+		}
+		return &f
+	}
+	w.sent = []string{ref.SHA256}
+	return nil
+}
+
+// from is the folder for uploads: the final one, or that of a user who needs
+// sudo, from which root copies.
+func (w *work) from() string {
+	if w.host.spot != "" {
+		return w.host.spot
+	}
+	return w.found.root + "/files"
+}
+
+// tag keeps apart the temporary names of attempts.
+func (w *work) tag() string { return w.host.nonce[:12] }

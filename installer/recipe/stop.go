@@ -1,0 +1,103 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"tripod/installer"
+)
+
+// killGrace is how many seconds a script has between TERM and KILL.
+const killGrace = 5
+
+// stop kills the run on the host, and makes sure that it is gone. It returns
+// how the run ended; an error means that this is not known.
+func (w *work) stop(ctx context.Context, cause error, limit time.Duration) (runState, error) {
+	why := "timeout"
+	if errors.Is(cause, installer.ErrCanceled) {
+		why = "canceled"
+	}
+	// ctx may be what is over.
+	inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Reconnect+w.Limits.Clean+killGrace*time.Second)
+	defer cancel()
+	r, err := w.kill(inner, why)
+	if err != nil {
+		return runState{}, installer.Fail(installer.KindLostContact, "the script was to be killed (%s), and the host cannot be reached: %s",
+			why, installer.FailureOf(err).Detail)
+	}
+	if r.failed != "" {
+		return runState{}, installer.Fail(installer.KindLostContact, "the script was to be killed (%s), and something of it is still alive", why)
+	}
+	w.lastWords(inner)
+	switch {
+	case r.run.state == "exited" && r.run.killed == "" && why == "timeout":
+		return r.run, nil // it ended by itself just before
+	case why == "canceled":
+		return runState{}, killedBy(why)
+	case errors.Is(cause, installer.ErrAttemptTimeout):
+		return runState{}, installer.Fail(installer.KindScriptTimeout, "%s; the script was killed", cause)
+	}
+	return runState{}, installer.Fail(installer.KindScriptTimeout, "the script ran longer than %s and was killed%s",
+		limit, w.quoted(w.tail.String()))
+}
+
+// kill asks the host, over a new connection if the present one is dead.
+func (w *work) kill(ctx context.Context, why string) (reply, error) {
+	for first := true; ; first = false {
+		r, err := w.host.do(ctx, nil, killFiles, "kill",
+			"root="+w.found.root, "id="+w.runID(), "key="+w.key, "why="+why, "grace="+strconv.Itoa(killGrace))
+		if err == nil && r.answered() {
+			return r, nil
+		}
+		if err == nil {
+			err = fmt.Errorf("no answer%s", w.quoted(r.stderr))
+		}
+		if !first {
+			return reply{}, err
+		}
+		if err := w.reconnect(ctx, err); err != nil {
+			return reply{}, err
+		}
+	}
+}
+
+// lastWords fetches the output that came before the end, as far as it can.
+func (w *work) lastWords(ctx context.Context) {
+	inner, cancel := context.WithTimeout(ctx, w.Limits.Clean)
+	defer cancel()
+	r, _ := w.host.do(inner, io.MultiWriter(&w.tail, w.output()), attachFiles, "run",
+		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "target="+w.target(), "offset="+strconv.FormatInt(w.offset, 10))
+	w.offset += r.written
+}
+
+// stopUnseen stops a run that this process has not seen yet: the invocation was
+// canceled while nobody worked on it.
+func (w *work) stopUnseen(ctx context.Context) error {
+	if w.before.proved || w.before.failed != nil {
+		return w.before.verdict()
+	}
+	if w.before.ran {
+		return ended(ctx)
+	}
+	stopping := func(w *work, ctx context.Context, rec *installer.StepRecord) error {
+		inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Reconnect)
+		defer cancel()
+		if err := w.again(inner); err != nil {
+			return w.lost(err, 0)
+		}
+		rec.Facts[factRoot] = w.found.root
+		end, err := w.stop(ctx, context.Cause(ctx), w.Limits.Run)
+		if err == nil {
+			err = w.judge(end, rec)
+		}
+		return err
+	}
+	if err := w.step(ctx, installer.StepRun, stopping); err != nil {
+		return w.failed(ctx, installer.StepRun, err)
+	}
+	return ended(ctx)
+}

@@ -1,0 +1,99 @@
+package recipe
+
+import (
+	"context"
+	"strings"
+
+	"tripod/installer"
+)
+
+// becomeRoot finds out how sudo lets this user be root, and probes as root. The
+// probe's limit bounds all of it, so no question can hang.
+func (w *work) becomeRoot(ctx context.Context, args []string) error {
+	h := w.host
+	r, err := h.enter(ctx, args...)
+	if err != nil {
+		return err
+	}
+	w.found, h.spot = r.findings, r.spot
+	if r.traceless {
+		h.rights = sudoFreely
+		return nil
+	}
+	switch {
+	case r.noSpot:
+		return installer.Fail(installer.KindNoSpace, "no folder in which %s can write: tried TMPDIR, /tmp, /var/tmp, HOME, /dev/shm", w.inv.Host.User)
+	case !r.entered:
+		return w.noAnswer(r)
+	case r.uid == "0" && r.spot == "": // root under another name
+		return nil
+	case r.spot == "":
+		return w.noAnswer(r)
+	case r.uid == "0":
+		h.rights = sudoFreely
+		return nil
+	}
+	h.rights = sudoPassword
+	if needsTerminal(r.refused) {
+		h.rights = sudoTerminal
+	} else if fault := hopeless(r.refused); fault != "" {
+		return w.sudoDenied(fault, r.refused)
+	}
+	if h.password.IsZero() && h.rights == sudoPassword {
+		return w.sudoDenied("sudo asks for a password, and none was given", r.refused)
+	}
+	return w.askSudo(ctx, args)
+}
+
+// askSudo probes as root with the password. sudo is asked once: a second try
+// with the same password would only help to lock the account.
+func (w *work) askSudo(ctx context.Context, args []string) error {
+	h := w.host
+	r, err := h.do(ctx, nil, nil, "probe", append(args, "dir="+h.spot)...)
+	if err != nil {
+		return err
+	}
+	said := r.stderr + "\n" + r.noise
+	switch {
+	case r.uid == "0":
+		if r.traceless {
+			h.spot = ""
+		}
+		w.found = r.findings
+		return nil
+	case h.rights == sudoPassword && needsTerminal(said):
+		h.rights = sudoTerminal
+		return w.askSudo(ctx, args)
+	}
+	fault := hopeless(said)
+	if fault == "" {
+		fault = "sudo did not take the password"
+		if h.password.IsZero() {
+			fault = "sudo asks for a password, and none was given"
+		}
+	}
+	return w.sudoDenied(fault, said)
+}
+
+func (w *work) sudoDenied(fault, said string) error {
+	return installer.Fail(installer.KindSudoDenied, "%s (user %s)%s", fault, w.shown(w.inv.Host.User, 40), w.quoted(said))
+}
+
+func needsTerminal(said string) bool {
+	return strings.Contains(said, "must have a tty") || strings.Contains(said, "no tty present and no askpass")
+}
+
+// hopeless tells refusals that a password does not change. sudo runs under
+// LC_ALL=C where we ask without a password; these texts have not changed since
+// 1.8.
+func hopeless(said string) string {
+	switch {
+	case said == "none", strings.Contains(said, "sudo: not found"), strings.Contains(said, "sudo: command not found"):
+		return "there is no sudo on the host, and the login is not root"
+	case strings.Contains(said, "not in the sudoers file"), strings.Contains(said, "may not run sudo"):
+		return "the user is not in sudoers"
+	case strings.Contains(said, "is not allowed to execute"), strings.Contains(said, "is not allowed to run sudo"):
+		return "sudoers does not allow the user to run sh as root"
+	}
+	return ""
+}

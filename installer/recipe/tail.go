@@ -1,0 +1,88 @@
+package recipe
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"tripod/installer"
+	"tripod/installer/plaintext"
+)
+
+// maxTail is how much of a stream's end is kept for an explanation.
+const maxTail = 4096
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex
+	last []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(p) >= maxTail {
+		t.last = append(t.last[:0], p[len(p)-maxTail:]...)
+		return len(p), nil
+	}
+	t.last = append(t.last, p...)
+	if over := len(t.last) - maxTail; over > 0 {
+		t.last = append(t.last[:0], t.last[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.last)
+}
+
+// lastLines returns the last line that is not blank, and the one before it if
+// both together are short.
+func lastLines(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	switch n := len(lines); {
+	case n == 0:
+		return ""
+	case n > 1 && len(lines[n-2])+len(lines[n-1]) < 100:
+		return lines[n-2] + " | " + lines[n-1]
+	default:
+		return lines[n-1]
+	}
+}
+
+// maxShown is how long text of a host may be in a message, in bytes.
+const maxShown = 200
+
+// shown makes hostile text fit for a message: no secret of this job, one line,
+// nothing that a terminal obeys, at most so many bytes.
+func (w *work) shown(text string, most int) string {
+	line := plaintext.Line(strings.TrimSpace(w.scrubbed(text)))
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most-3], "") + "..."
+	}
+	return line
+}
+
+// quoted is the end of a host's text, in a message: "" or ": what it said".
+func (w *work) quoted(text string) string {
+	// Scrubbed before it is cut, so that no half of a secret is left.
+	if text = w.shown(lastLines(w.scrubbed(text)), maxShown); text == "" {
+		return ""
+	}
+	return ": " + text
+}
+
+func (w *work) scrubbed(text string) string {
+	var clean bytes.Buffer
+	scrub := installer.NewScrubber(&clean, w.job.Credentials.Secrets())
+	_, _ = scrub.Write([]byte(text))
+	_ = scrub.Flush()
+	return clean.String()
+}

@@ -1,0 +1,58 @@
+package recipe
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"tripod/installer"
+)
+
+// verify looks at what is on the host now. The exit code of an installer is
+// never taken for success; a user's script has nothing but its exit code.
+func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
+	if w.kind == script {
+		w.outcome.Message = "the script ran and exited with code 0"
+		rec.Note, rec.Facts[factMessage] = "exit code 0", w.outcome.Message
+		return nil
+	}
+	var r reply
+	err := limited(ctx, w.Limits.Verify, "verifying", func(ctx context.Context) (err error) {
+		r, err = w.askVerify(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	health, version := w.shown(r.agent["agent"], 40), w.shown(r.agent["version"], 64)
+	rec.Facts[factTarget] = version
+	w.outcome.TargetVersion = version
+	if code := int(r.end.number("code", 255)); code != 0 || health != "healthy" {
+		if health == "" {
+			health = "not found"
+		}
+		return installer.Fail(exitKind(code, installer.StepVerify), "the agent is %s, version %q (verify.sh: code %d)%s",
+			health, version, code, w.quoted(w.tail.String()))
+	}
+	rec.Note = fmt.Sprintf("agent healthy, version %s", version)
+	w.outcome.Message = "installed: " + rec.Note
+	rec.Facts[factMessage] = w.outcome.Message
+	return nil
+}
+
+// askVerify asks again where the connection broke: looking does no harm.
+func (w *work) askVerify(ctx context.Context) (reply, error) {
+	for tries := 1; ; tries++ {
+		w.tail = tail{}
+		r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), verifyFiles, "verify", "root="+w.found.root, "id="+w.runID())
+		if err == nil && r.end != nil {
+			return r, nil
+		}
+		if ctx.Err() != nil || tries > maxBarren {
+			return reply{}, installer.Fail(installer.KindLostContact, "the host stopped answering while the agent was looked at")
+		}
+		if err := w.reconnect(ctx, err); err != nil {
+			return reply{}, err
+		}
+	}
+}

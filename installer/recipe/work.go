@@ -1,0 +1,193 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	"tripod/installer"
+)
+
+// work is one attempt, while it goes on.
+type work struct {
+	*Recipe
+	job     *installer.Job
+	inv     *installer.Invocation
+	attempt installer.Attempt // the journal so far
+	kind    kind
+	key     string // names this attempt on the host
+	before  past
+
+	conn    Conn
+	host    *hostShell
+	found   findings // of the last probe
+	pkg     *installer.BlobRef
+	sent    []string // SHA-256 of what stage brought
+	offset  int64    // bytes of the script's output that have come
+	tail    tail     // the last of them
+	mayRun  bool     // a launch may have reached the host in this attempt
+	outcome installer.Outcome
+}
+
+var plainID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+func (r *Recipe) newWork(job *installer.Job) (*work, error) {
+	inv := job.Invocation
+	k, err := kindOf(inv)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{Recipe: r, job: job, inv: inv, kind: k}
+	if a := inv.Attempt(); a != nil {
+		w.attempt = *a
+	} else {
+		w.attempt.Number = len(inv.Attempts) + 1
+	}
+	if !plainID.MatchString(inv.ID) || !plainID.MatchString(w.runID()) || !plainID.MatchString(w.target()) {
+		return nil, installer.Fail(installer.KindInternal, "an id of this invocation has characters that no id has")
+	}
+	w.key = inv.ID + "." + strconv.Itoa(w.attempt.Number)
+	w.before = readPast(w.attempt)
+	w.outcome = w.before.outcome
+	w.mayRun = w.before.staged
+	return w, nil
+}
+
+// runID names the folder on the host.
+func (w *work) runID() string {
+	if w.inv.RunID != "" {
+		return w.inv.RunID
+	}
+	return w.inv.ID
+}
+
+func (w *work) target() string {
+	if w.inv.Spec.Target == "" {
+		return installer.TargetTelescope
+	}
+	return w.inv.Spec.Target
+}
+
+func (w *work) close() {
+	if w.conn != nil {
+		_ = w.conn.Close()
+	}
+}
+
+// do goes through the runbook.
+func (w *work) do(ctx context.Context) error {
+	switch {
+	case w.before.over:
+		return w.before.verdict()
+	case ctx.Err() != nil && !w.mayRun:
+		return ended(ctx)
+	case ctx.Err() != nil && !installer.Interrupted(ctx):
+		return w.stopUnseen(ctx)
+	}
+	for _, s := range runbook {
+		if w.before.skips(s.name) {
+			continue
+		}
+		if err := w.step(ctx, s.name, s.do); err != nil {
+			return w.failed(ctx, s.name, err)
+		}
+		if s.name == w.kind.last() || w.outcome.Skipped {
+			break
+		}
+	}
+	return w.before.verdict()
+}
+
+// step does one step and writes it into the journal.
+func (w *work) step(ctx context.Context, name installer.Step, do func(*work, context.Context, *installer.StepRecord) error) error {
+	if w.job.Begin != nil {
+		w.job.Begin(name)
+	}
+	rec := installer.StepRecord{Step: name, Started: w.Clock(), Facts: map[string]string{}}
+	began := time.Now()
+	err := do(w, ctx, &rec)
+	rec.Duration = time.Since(began)
+	if errors.Is(err, installer.ErrShutdown) {
+		return err // not over: it goes on at the next start
+	}
+	if err != nil {
+		f := w.failure(name, err)
+		rec.Kind, rec.Note, err = f.Kind, f.Detail, f
+	}
+	if len(rec.Facts) == 0 {
+		rec.Facts = nil
+	}
+	if lost := w.journal(ctx, rec); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// journalRetry is how long to wait before a full disk is tried again.
+const journalRetry = 2 * time.Second
+
+// journal stores rec, also when ctx is done: a shutdown must not lose what was
+// found. It insists until the store takes it, since what is on the host may
+// neither be forgotten nor be done twice because of a full disk here.
+func (w *work) journal(ctx context.Context, rec installer.StepRecord) error {
+	for {
+		err := w.job.Journal(context.WithoutCancel(ctx), rec)
+		if err == nil || errors.Is(err, installer.ErrStale) {
+			return err
+		}
+		w.Logger.Error("step not stored, trying again", "invocation", w.inv.ID, "step", rec.Step, "error", err)
+		select {
+		case <-ctx.Done():
+			return errors.Join(ended(ctx), fmt.Errorf("journal %s: %w", rec.Step, err))
+		case <-time.After(journalRetry):
+		}
+	}
+}
+
+// failure is err as a Failure of this step, fit to be shown.
+func (w *work) failure(name installer.Step, err error) *installer.Failure {
+	f := *installer.FailureOf(err)
+	if f.Step == "" {
+		f.Step = name
+	}
+	f.Detail = w.shown(f.Detail, 500)
+	return &f
+}
+
+// failed decides what is left to do on the host when a step has failed.
+func (w *work) failed(ctx context.Context, name installer.Step, err error) error {
+	f, ok := errors.AsType[*installer.Failure](err)
+	switch {
+	case errors.Is(err, installer.ErrStale):
+	case w.before.proved || w.before.failed != nil: // only clean was left; its trouble changes nothing
+		return w.before.verdict()
+	case errors.Is(err, installer.ErrShutdown), !ok:
+	case f.Kind == installer.KindLostContact || w.host == nil:
+	case name == installer.StepConnect || name == installer.StepClean:
+	case name == installer.StepProbe:
+		w.leave(ctx)
+	default:
+		// The result is in the journal, so the folder may go.
+		if lost := w.step(context.WithoutCancel(ctx), installer.StepClean, (*work).clean); lost != nil {
+			w.Logger.Warn("run folder not removed", "invocation", w.inv.ID, "error", lost)
+		}
+	}
+	return err
+}
+
+// ended is the failure of an attempt whose context is done.
+func ended(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, installer.ErrShutdown):
+		return fmt.Errorf("interrupted: %w", installer.ErrShutdown)
+	case errors.Is(cause, installer.ErrAttemptTimeout):
+		return &installer.Failure{Kind: installer.KindStepTimeout, Detail: cause.Error(), Err: cause}
+	case errors.Is(cause, installer.ErrCanceled):
+		return &installer.Failure{Kind: installer.KindCanceled, Detail: cause.Error(), Err: cause}
+	}
+	return fmt.Errorf("interrupted: %w: %w", installer.ErrShutdown, cause)
+}
