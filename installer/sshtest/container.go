@@ -1,0 +1,321 @@
+package sshtest
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer"
+)
+
+// Container is a host with a real SSH server.
+type Container struct {
+	Kind     ContainerKind
+	ID       string
+	Password string // of root and op
+	// PrivateKey in OpenSSH form lets root and op in, where the kind takes keys.
+	PrivateKey string
+
+	port uint16 // on 127.0.0.1; 0: not published
+	net  *Network
+}
+
+// ContainerOption changes how a container is run.
+type ContainerOption func(*containerSetup)
+
+type containerSetup struct {
+	args, config []string
+	password     string
+	net          *Network
+	allowFrom    string
+	publish      bool
+}
+
+// WithPassword sets root's and op's; default: a random one.
+func WithPassword(p string) ContainerOption { return func(s *containerSetup) { s.password = p } }
+
+// WithConfig adds lines to sshd_config.
+func WithConfig(lines ...string) ContainerOption {
+	return func(s *containerSetup) { s.config = append(s.config, lines...) }
+}
+
+// WithRunArgs adds arguments to docker run ("--tmpfs", "/opt:noexec").
+func WithRunArgs(args ...string) ContainerOption {
+	return func(s *containerSetup) { s.args = append(s.args, args...) }
+}
+
+// StartContainer runs a host for the length of a test, once its SSH server
+// greets. Without a Docker engine it skips the test, see NeedDocker.
+func StartContainer(tb testing.TB, kind ContainerKind, opts ...ContainerOption) *Container {
+	tb.Helper()
+	NeedDocker(tb)
+	c, err := NewContainer(context.Background(), kind, opts...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if tb.Failed() {
+			tb.Logf("log of the %s container:\n%s", kind, c.Logs(context.Background()))
+		}
+		if err := c.Remove(context.Background()); err != nil {
+			tb.Error(err)
+		}
+	})
+	return c
+}
+
+// StartContainers runs several hosts at once.
+func StartContainers(tb testing.TB, kinds []ContainerKind, opts ...ContainerOption) []*Container {
+	tb.Helper()
+	NeedDocker(tb)
+	all, err := parallel(kinds, func(k ContainerKind) (*Container, error) {
+		return NewContainer(context.Background(), k, opts...)
+	})
+	tb.Cleanup(func() {
+		if err := removeAll(all); err != nil {
+			tb.Error(err)
+		}
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return all
+}
+
+// NewContainer runs a host, once its SSH server greets; Remove it.
+func NewContainer(ctx context.Context, kind ContainerKind, opts ...ContainerOption) (*Container, error) {
+	setup := containerSetup{publish: true, password: rand.Text()}
+	for _, o := range opts {
+		o(&setup)
+	}
+	image, err := Image(ctx)
+	if err != nil {
+		return nil, err
+	}
+	private, public, err := keyPair()
+	if err != nil {
+		return nil, err
+	}
+	c := &Container{Kind: kind, Password: setup.password, PrivateKey: private, net: setup.net}
+	env := []string{"PASSWORD=" + c.Password, "SSHD_CONFIG=" + strings.Join(setup.config, "\n"), "ALLOW_FROM=" + setup.allowFrom}
+	switch kind {
+	case PasswordKind, KeyboardInteractiveKind, ExpiredKind, ExpiredPromptKind:
+	default:
+		env = append(env, "AUTHORIZED_KEY="+public)
+	}
+	// --init: a real host has a process that reaps orphans.
+	args := []string{"run", "--detach", "--init", "--label", label, "--hostname", string(kind)}
+	for _, e := range env {
+		name, _, _ := strings.Cut(e, "=")
+		args = append(args, "--env", name) // the value from docker's own: no password in an argv
+	}
+	if setup.net != nil && !setup.publish {
+		args = append(args, "--network", setup.net.Name)
+	}
+	args = append(append(args, kind.runArgs()...), setup.args...)
+	if err := c.run(ctx, env, args, image, setup.publish); err != nil {
+		return nil, err
+	}
+	if err := c.wait(ctx); err != nil {
+		return nil, errors.Join(err, c.Remove(context.WithoutCancel(ctx)))
+	}
+	return c, nil
+}
+
+// run starts it on a port that was free a moment ago: chosen here and not by
+// Docker, so that it stays the same after a restart.
+func (c *Container) run(ctx context.Context, env, args []string, image string, publish bool) error {
+	for try := 0; ; try++ {
+		full := args
+		if publish {
+			var err error
+			if c.port, err = freePort(); err != nil {
+				return err
+			}
+			full = append(full[:len(full):len(full)], "--publish", fmt.Sprintf("127.0.0.1:%d:22", c.port))
+		}
+		cidfile := filepath.Join(os.TempDir(), "sshtest-cid-"+rand.Text())
+		full = append(full[:len(full):len(full)], "--cidfile", cidfile, image, string(c.Kind))
+		var err error
+		c.ID, err = dockerEnv(ctx, env, full...)
+		if err == nil {
+			return os.Remove(cidfile)
+		}
+		// A failed start has left the container behind.
+		if id, readErr := os.ReadFile(cidfile); readErr == nil {
+			_ = os.Remove(cidfile)
+			_, _ = docker(context.WithoutCancel(ctx), "rm", "--force", "--volumes", string(id))
+		}
+		if try == 5 || ctx.Err() != nil || !strings.Contains(err.Error(), "already") {
+			return err
+		}
+	}
+}
+
+func freePort() (uint16, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("sshtest: %w", err)
+	}
+	defer l.Close()
+	return uint16(l.Addr().(*net.TCPAddr).Port), nil
+}
+
+// wait returns when the server greets: the port itself is open long before.
+func (c *Container) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		greeting := c.greeting(ctx)
+		if strings.HasPrefix(greeting, "SSH-") {
+			return nil
+		}
+		if state, err := docker(ctx, "inspect", "--format", "{{.State.Running}}", c.ID); err != nil || state != "true" {
+			return fmt.Errorf("sshtest: the %s container has stopped: %w\n%s", c.Kind, err, c.Logs(ctx))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("sshtest: the %s container does not greet: %w", c.Kind, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (c *Container) greeting(ctx context.Context) string {
+	if c.port == 0 {
+		out, _ := c.net.Jump.Exec(ctx, "bash", "-c",
+			`for i in 1 2 3 4 5 6 7 8 9 10; do exec 3<>"/dev/tcp/$0/22" && IFS= read -r -t 2 l <&3 && echo "$l" && exit; sleep 0.1; done 2>/dev/null`, c.InsideAddress())
+		return out
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(c.port))))
+	if err != nil {
+		return ""
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return line
+}
+
+// Endpoint is where the host is reached: on a loopback port, or, in a closed
+// network, at its address there.
+func (c *Container) Endpoint() installer.Endpoint {
+	if c.port == 0 {
+		return installer.Endpoint{Address: c.InsideAddress(), Port: installer.DefaultPort, User: c.Kind.User()}
+	}
+	return installer.Endpoint{Address: "127.0.0.1", Port: c.port, User: c.Kind.User()}
+}
+
+// Login has the password, except for hosts that take only keys.
+func (c *Container) Login() installer.Login {
+	if c.Kind == KeyKind {
+		return installer.Login{PrivateKey: installer.NewSecret(c.PrivateKey)}
+	}
+	return installer.Login{Password: installer.NewSecret(c.Password)}
+}
+
+// Exec runs a command in the container as root, without SSH.
+func (c *Container) Exec(ctx context.Context, args ...string) (string, error) {
+	return docker(ctx, append([]string{"exec", c.ID}, args...)...)
+}
+
+// ExecInput runs a command as Exec does, with standard input.
+func (c *Container) ExecInput(ctx context.Context, stdin string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "docker", append([]string{"exec", "-i", c.ID}, args...)...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("sshtest: docker exec: %w: %s", err, out)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// HostKey returns the SSH server's key in authorized_keys form.
+func (c *Container) HostKey(ctx context.Context) (string, error) {
+	args := []string{"sh", "-c", "cat /etc/ssh/ssh_host_*_key.pub"}
+	if c.Kind == DropbearKind {
+		args = []string{"sh", "-c", "dropbearkey -y -f /etc/dropbear/ed25519 | grep ^ssh-"}
+	}
+	out, err := c.Exec(ctx, args...)
+	if err != nil {
+		return "", err
+	}
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(out))
+	if err != nil {
+		return "", fmt.Errorf("sshtest: host key: %w", err)
+	}
+	return authorized(key), nil
+}
+
+// Kill switches the host off without a warning. Its disk stays.
+func (c *Container) Kill(ctx context.Context) error {
+	_, err := docker(ctx, "kill", c.ID)
+	return err
+}
+
+// Restart switches the host on, or off and on, and waits for its greeting. It
+// comes back under the same port.
+func (c *Container) Restart(ctx context.Context) error {
+	if _, err := docker(ctx, "restart", "--time", "0", c.ID); err != nil {
+		return err
+	}
+	return c.wait(ctx)
+}
+
+// Pause freezes the host: its connections stay open and nothing answers.
+func (c *Container) Pause(ctx context.Context) error {
+	_, err := docker(ctx, "pause", c.ID)
+	return err
+}
+
+// Unpause lets it go on.
+func (c *Container) Unpause(ctx context.Context) error {
+	_, err := docker(ctx, "unpause", c.ID)
+	return err
+}
+
+// Logs are what the SSH server said, for a failed test.
+func (c *Container) Logs(ctx context.Context) string {
+	out, err := exec.CommandContext(context.WithoutCancel(ctx), "docker", "logs", "--tail", "50", c.ID).CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	return string(out)
+}
+
+// Remove ends the host and deletes it.
+func (c *Container) Remove(ctx context.Context) error {
+	_, err := docker(ctx, "rm", "--force", "--volumes", c.ID)
+	return err
+}
+
+// keyPair makes a private key in OpenSSH form and its authorized_keys line.
+func keyPair() (private, public string, err error) {
+	key, err := newKey("ed25519")
+	if err != nil {
+		return "", "", err
+	}
+	block, err := ssh.MarshalPrivateKey(key, "")
+	if err != nil {
+		return "", "", fmt.Errorf("sshtest: %w", err)
+	}
+	pub, err := ssh.NewPublicKey(key.Public())
+	if err != nil {
+		return "", "", fmt.Errorf("sshtest: %w", err)
+	}
+	return string(pem.EncodeToMemory(block)), authorized(pub), nil
+}

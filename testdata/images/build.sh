@@ -1,0 +1,56 @@
+#!/bin/sh
+# Builds the image of the test hosts and prints its name. Does nothing but that
+# when it is there already: the name has a hash of what it is made of.
+set -eu
+cd "$(dirname "$0")"
+
+base=debian:bookworm-slim
+say() { echo "build.sh: $*" >&2; }
+
+command -v docker >/dev/null || { say "no docker here"; exit 1; }
+hash=$(cat Dockerfile testhost | sha256sum | cut -c1-12)
+image=tripod-testhost:$hash
+
+have() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# mirror prints the Debian mirror that this machine itself is set up with.
+mirror() {
+	# shellcheck disable=SC2016 # apt-get fills in REPO_URI, not the shell
+	if command -v apt-get >/dev/null; then
+		apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/*$' | sort -u | head -n 1
+	fi
+}
+
+bootstrap() {
+	[ "$(id -u)" = 0 ] || { say "cannot pull $base, and to make it I must be root"; exit 1; }
+	if ! command -v debootstrap >/dev/null; then
+		say "installing debootstrap"
+		apt-get update >&2 && apt-get install -y --no-install-recommends debootstrap >&2
+	fi
+	from=$(mirror)
+	[ -n "$from" ] || { say "cannot pull $base, and no Debian mirror is configured here"; exit 1; }
+	dir=$(mktemp -d)
+	trap 'rm -rf "$dir"' EXIT
+	say "making $base from this machine's Debian mirror (about a minute)"
+	debootstrap --variant=minbase bookworm "$dir/root" "$from" >"$dir/log" 2>&1 || { tail "$dir/log" >&2; exit 1; }
+	tar -C "$dir/root" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt/archives/*.deb -c . |
+		docker import - "$base" >/dev/null
+}
+
+build() {
+	have "$image" && return
+	have "$base" || docker pull -q "$base" >/dev/null 2>&1 || bootstrap
+	say "building $image"
+	docker build -q -t "$image" . >/dev/null
+}
+
+# One at a time: several test packages call this at once.
+if have "$image"; then
+	:
+elif command -v flock >/dev/null; then
+	(flock 9; build) 9>"${TMPDIR:-/tmp}/tripod-testhost.$(id -u).lock"
+else
+	build
+fi
+docker container prune -f --filter label=tripod.testhost --filter until=2h >/dev/null 2>&1 || true
+echo "$image"
