@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"tripod/installer"
+)
+
+type cancelCmd struct {
+	ID string `arg:"" help:"A batch, an invocation, or a host of the newest batches."`
+	outputFlag
+}
+
+// Help is shown by `tripod cancel --help`.
+func (cancelCmd) Help() string {
+	return `What was interrupted may still run on its host: there the processes are ended
+first, and only then it counts as canceled.`
+}
+
+// Run cancels what is open.
+func (c *cancelCmd) Run(ctx context.Context, a *app) error {
+	workers, err := a.parallel(defaultParallel)
+	if err != nil {
+		return err
+	}
+	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: defaultKnownHosts(), keep: keepForRetry})
+	if err != nil {
+		return err
+	}
+	return e.closing(func() error { return c.cancel(ctx, e) })
+}
+
+func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
+	batchID, only := c.ID, ""
+	if _, err := e.store.Batch(ctx, installer.DefaultProject, c.ID); errors.Is(err, installer.ErrNotFound) {
+		inv, err := findInvocation(ctx, e.store, c.ID)
+		if err != nil {
+			return err
+		}
+		batchID, only = inv.BatchID, inv.ID
+	} else if err != nil {
+		return err
+	}
+	asked, err := e.cancelOpen(ctx, batchID, only)
+	if err != nil {
+		return err
+	}
+	if len(asked) == 0 {
+		e.app.notef("nothing to cancel: all has ended")
+		return nil
+	}
+	how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: batchID, InvocationID: only}, 0)
+	if err != nil {
+		return err
+	}
+	var invs []installer.Invocation
+	for _, id := range asked {
+		inv, err := e.store.Invocation(context.WithoutCancel(ctx), installer.DefaultProject, id)
+		if err != nil {
+			return err
+		}
+		invs = append(invs, inv)
+	}
+	return e.showCanceled(ctx, c.Output, how, batchID, invs)
+}
+
+// cancelOpen cancels the open invocations of a batch, or only one of them, and
+// returns the ids of those that were open.
+func (e *engine) cancelOpen(ctx context.Context, batchID, only string) ([]string, error) {
+	invs, err := batchInvocations(ctx, e.store, batchID)
+	if err != nil {
+		return nil, err
+	}
+	var asked []string
+	for i := range invs {
+		inv := &invs[i]
+		if inv.State.Terminal() || only != "" && inv.ID != only {
+			continue
+		}
+		open, err := e.store.Cancel(ctx, installer.DefaultProject, inv.ID)
+		if err != nil {
+			return asked, err
+		}
+		if open {
+			asked = append(asked, inv.ID)
+		}
+	}
+	return asked, nil
+}
+
+// showCanceled prints the invocations; the exit code is 0 if all of them are
+// canceled, or ended well before the cancel reached them.
+func (e *engine) showCanceled(ctx context.Context, format string, how ran, batchID string, invs []installer.Invocation) error {
+	r := newReport(context.WithoutCancel(ctx), e.store, batchID, invs)
+	text, err := r.render(format)
+	if err != nil {
+		return err
+	}
+	if err := e.app.print(text); err != nil {
+		return err
+	}
+	s := r.summary()
+	switch {
+	case how.interrupted && s.Unfinished > 0:
+		e.app.notef("interrupted: %d are not canceled yet; to go on: %s", s.Unfinished, e.app.again("cancel", batchID))
+		return exitWith(exitInterrupted)
+	case s.Canceled+s.Succeeded < s.Total:
+		return exitWith(exitHosts)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tripod/installer"
+)
+
+type checkCmd struct {
+	targetFlags
+	policyFlags
+	runFlags
+	outputFlag
+}
+
+// Help is shown by `tripod check --help`.
+func (checkCmd) Help() string {
+	return `Logs in, looks at the host and at what is installed on it, and changes nothing.
+Exit code 0: every host can be reached and is fit.
+
+Example:
+  tripod check -f hosts.txt --ask-pass`
+}
+
+// Run looks at the hosts.
+func (c *checkCmd) Run(ctx context.Context, a *app) error {
+	p := plan{spec: installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}}
+	var faults installer.Faults
+	c.apply(&p.spec, &faults)
+	var err error
+	p.targets, err = c.read(ctx, a)
+	if found, ok := errors.AsType[installer.Faults](err); ok {
+		faults = append(faults, found...)
+	} else if err != nil {
+		return err
+	}
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	maxFailures, err := c.failureLimit(len(p.entries))
+	if err != nil {
+		return err
+	}
+	workers, err := a.parallel(c.Parallel)
+	if err != nil {
+		return err
+	}
+	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: c.knownHosts(), keep: keepForRetry})
+	if err != nil {
+		return err
+	}
+	return e.closing(func() error {
+		b := p.batch(time.Now(), "") // a look is always a new one
+		if err := e.store.Submit(ctx, b); err != nil {
+			return err
+		}
+		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: b.ID}, maxFailures)
+		if err != nil {
+			return err
+		}
+		if how.interrupted || how.limitReached { // nobody goes on with a look
+			if _, err := e.cancelOpen(context.WithoutCancel(ctx), b.ID, ""); err != nil {
+				return err
+			}
+		}
+		return e.showBatch(ctx, c.Output, how, b.ID)
+	})
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"tripod/installer"
+	"tripod/installer/pkgfile"
+	"tripod/store"
+)
+
+// contentFlags name the files that are brought to the hosts.
+type contentFlags struct {
+	Package []string `type:"path" sep:"none" placeholder:"FILE" help:"The agent's package; once per architecture."`
+	Script  string   `type:"path" placeholder:"FILE" help:"A script of your own, run in place of the target's recipe."`
+}
+
+// content is what contentFlags came to: inspected, not yet stored.
+type content struct {
+	packages []contentFile
+	script   *contentFile
+}
+
+type contentFile struct {
+	path string
+	ref  installer.BlobRef
+}
+
+// inspect looks into the files. The error has all that is wrong with them.
+func (f *contentFlags) inspect() (content, error) {
+	var c content
+	var faults installer.Faults
+	arch := map[string]string{}
+	for _, path := range f.Package {
+		ref, err := inspectPackage(path)
+		if err != nil {
+			faults.Add("--package "+path, "%v", err)
+			continue
+		}
+		if other, twice := arch[ref.Arch]; twice {
+			faults.Add("--package "+path, "is for the same architecture (%s) as %s", ref.Arch, other)
+		}
+		arch[ref.Arch] = path
+		c.packages = append(c.packages, contentFile{path, ref})
+	}
+	if f.Script != "" {
+		ref, err := inspectScript(f.Script)
+		if err != nil {
+			faults.Add("--script "+f.Script, "%v", err)
+		}
+		c.script = &contentFile{f.Script, ref}
+	}
+	return c, faults.Err()
+}
+
+// store puts the files into the store and makes spec point to them.
+func (c content) store(ctx context.Context, s *store.Store, spec *installer.Spec) error {
+	put := func(f contentFile) (installer.BlobRef, error) {
+		file, err := os.Open(f.path)
+		if err != nil {
+			return f.ref, usageError(err, "")
+		}
+		defer file.Close()
+		ref, err := s.PutBlob(ctx, file, filepath.Base(f.path))
+		if err != nil {
+			return ref, err
+		}
+		if ref.SHA256 != f.ref.SHA256 {
+			return ref, usagef("%s was changed while it was read", f.path)
+		}
+		ref.Arch, ref.Version = f.ref.Arch, f.ref.Version
+		return ref, nil
+	}
+	spec.Packages = nil
+	for _, p := range c.packages {
+		ref, err := put(p)
+		if err != nil {
+			return err
+		}
+		spec.Packages = append(spec.Packages, ref)
+	}
+	if c.script != nil {
+		ref, err := put(*c.script)
+		if err != nil {
+			return err
+		}
+		spec.Script = &ref
+	}
+	return nil
+}
+
+// largestScript bounds --script; more than that is a package.
+const largestScript = 8 << 20
+
+// inspectScript finds what is wrong with a script, and its hash.
+func inspectScript(path string) (installer.BlobRef, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return installer.BlobRef{}, err
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, largestScript+1))
+	switch {
+	case err != nil:
+		return installer.BlobRef{}, err
+	case len(raw) == 0:
+		return installer.BlobRef{}, errors.New("it is empty")
+	case len(raw) > largestScript:
+		return installer.BlobRef{}, fmt.Errorf("it is longer than %d MiB", largestScript>>20)
+	}
+	sum := sha256.Sum256(raw)
+	return installer.BlobRef{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(raw)), Name: filepath.Base(path)}, nil
+}
+
+// inspectPackage finds what is wrong with a package, for which architecture
+// it is, and its hash.
+func inspectPackage(path string) (installer.BlobRef, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return installer.BlobRef{}, err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	read := io.TeeReader(file, hash)
+	info, err := pkgfile.Inspect(read, path)
+	if err != nil {
+		return installer.BlobRef{}, err
+	}
+	if _, err := io.Copy(io.Discard, read); err != nil { // what the inspection left
+		return installer.BlobRef{}, err
+	}
+	size, err := file.Seek(0, io.SeekCurrent)
+	return installer.BlobRef{
+		SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size, Name: filepath.Base(path),
+		Arch: info.Arch, Version: info.Version,
+	}, err
+}

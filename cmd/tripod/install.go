@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tripod/installer"
+)
+
+type installCmd struct {
+	targetFlags
+	specFlags
+	runFlags
+	outputFlag
+	DryRun bool `help:"Read and check everything, print what would be done, dial nothing."`
+}
+
+// Help is shown by `tripod install --help`.
+func (installCmd) Help() string {
+	return `Examples:
+  tripod install -f hosts.txt --package telescope_linux_amd64.tar.gz --ask-pass
+  tripod install -f iplist.txt --package telescope_linux_amd64.tar.gz   # IP,password lines
+  tripod install --via ops@bastion --via-identity ~/.ssh/bastion -i ~/.ssh/fleet \
+      --script setup.sh 10.0.0.[1-50]
+
+Ctrl-C stops cleanly; the same command goes on with what is unfinished.`
+}
+
+// Run installs. Everything that can be wrong with the input is told before
+// anything is dialled or stored.
+func (c *installCmd) Run(ctx context.Context, a *app) error {
+	p, files, err := c.plan(ctx, a)
+	if err != nil {
+		return err
+	}
+	maxFailures, err := c.failureLimit(len(p.entries))
+	if err != nil {
+		return err
+	}
+	workers, err := a.parallel(c.Parallel)
+	if err != nil {
+		return err
+	}
+	if c.DryRun {
+		return a.showPlan(p, c.Output, workers)
+	}
+	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: c.knownHosts(), keep: keepForRetry})
+	if err != nil {
+		return err
+	}
+	return e.closing(func() error {
+		if err := files.store(ctx, e.store, &p.spec); err != nil {
+			return err
+		}
+		batchID, err := e.submitOrResume(ctx, p)
+		if err != nil {
+			return err
+		}
+		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: batchID}, maxFailures)
+		if err != nil {
+			return err
+		}
+		return e.showBatch(ctx, c.Output, how, batchID)
+	})
+}
+
+// plan reads the hosts and the files, and tells all faults at once.
+func (c *installCmd) plan(ctx context.Context, a *app) (plan, content, error) {
+	files, filesErr := c.inspect()
+	spec, specErr := c.spec(files)
+	var faults installer.Faults
+	for _, err := range []error{filesErr, specErr} {
+		if found, ok := errors.AsType[installer.Faults](err); ok {
+			faults = append(faults, found...)
+		}
+	}
+	hosts, err := c.read(ctx, a)
+	if found, ok := errors.AsType[installer.Faults](err); ok {
+		faults = append(faults, found...)
+	} else if err != nil {
+		return plan{}, files, err
+	}
+	return plan{hosts, spec}, files, faults.Err()
+}
+
+// submitOrResume stores the plan as a batch, or goes on with the unfinished
+// batch of the same work, with the credentials of now.
+func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
+	fingerprint, err := p.fingerprint()
+	if err != nil {
+		return "", err
+	}
+	head, found, err := e.store.OpenBatch(ctx, installer.DefaultProject, fingerprint)
+	if err != nil {
+		return "", err
+	}
+	if !found {
+		b := p.batch(time.Now(), fingerprint)
+		return b.ID, e.store.Submit(ctx, b)
+	}
+	invs, err := batchInvocations(ctx, e.store, head.ID)
+	if err != nil {
+		return "", err
+	}
+	if err := e.store.RefreshCredentials(ctx, head.ID, p.credentialsFor(invs)); err != nil {
+		return "", err
+	}
+	e.app.notef("going on with batch %s of %s: %d of %d are done and are not touched again",
+		head.ID, head.Created.Local().Format(time.DateTime), head.Total-head.Open, head.Total)
+	return head.ID, nil
+}
+
+// credentialsFor maps the plan's credentials to the unfinished invocations.
+func (t targets) credentialsFor(invs []installer.Invocation) map[string]installer.Credentials {
+	byHost := make(map[string]installer.Credentials, len(t.entries))
+	for _, e := range t.entries {
+		byHost[e.Host.ID] = e.Credentials
+	}
+	creds := map[string]installer.Credentials{}
+	for i := range invs {
+		if c, ok := byHost[invs[i].Host.ID]; ok && !invs[i].State.Terminal() {
+			creds[invs[i].ID] = c
+		}
+	}
+	return creds
+}
+
+// showPlan is --dry-run: what would be done, as a table or as JSON.
+func (a *app) showPlan(p plan, format string, workers int) error {
+	text, err := p.render(format)
+	if err != nil {
+		return err
+	}
+	a.notef("dry run: nothing was dialled; %d hosts, %d at once", len(p.entries), min(workers, len(p.entries)))
+	return a.print(text)
+}
+
+// what describes the work in a line.
+func (p plan) what() string {
+	if p.spec.Script != nil {
+		return fmt.Sprintf("run %s (sha256 %.12s) for target %s", p.spec.Script.Name, p.spec.Script.SHA256, p.spec.Target)
+	}
+	s := "install " + p.spec.Target
+	if p.spec.Version != "" {
+		s += " " + p.spec.Version
+	}
+	for _, pkg := range p.spec.Packages {
+		s += fmt.Sprintf(", %s (%s %s, sha256 %.12s)", pkg.Name, pkg.Arch, pkg.Version, pkg.SHA256)
+	}
+	return s
+}

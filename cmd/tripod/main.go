@@ -1,0 +1,70 @@
+// Command tripod sets up the telescope agent, or any other one, on fleets of
+// hosts over SSH: as a batch tool that works from a hosts file, and as a
+// daemon that serves the Cloud Eye agent-task API. Both faces are thin: they
+// turn flags, files and requests into batches for the one engine in package
+// installer, and show what it stored.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() { os.Exit(run(context.Background(), os.Args[1:])) }
+
+// run is main without the process around it: it returns the exit code.
+func run(ctx context.Context, args []string) int {
+	ctx, stop := untilSignal(ctx)
+	defer stop()
+	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+
+	var c cli
+	left := -1 // kong's --help asks to exit in the middle of parsing
+	parser, err := kong.New(&c,
+		kong.Name("tripod"),
+		kong.Description(description),
+		kong.DefaultEnvars("TRIPOD"),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Writers(a.stdout, a.stderr),
+		kong.Exit(func(code int) { left = code }),
+		kong.Vars{"state_dir": defaultStateDir(), "parallel": fmt.Sprint(defaultParallel), "formats": formatNames()},
+	)
+	if err != nil {
+		return report(a.stderr, err)
+	}
+	parsed, err := parser.Parse(args)
+	if left >= 0 {
+		return left
+	}
+	if err != nil {
+		return report(a.stderr, usageError(err, "see `tripod --help`"))
+	}
+	a.setUp(c.common)
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return report(a.stderr, parsed.Run(a))
+}
+
+// report tells err on w and returns the exit code that it stands for.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	code, known := classify(err)
+	if known.err != nil {
+		tell(w, known)
+	}
+	return code
+}
+
+// classify is the one mapping from errors to exit codes.
+func classify(err error) (int, *exitError) {
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code, e
+	}
+	return codeOf(err), &exitError{err: err}
+}

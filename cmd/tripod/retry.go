@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+
+	"tripod/installer"
+)
+
+type retryCmd struct {
+	Batch string `arg:"" help:"The batch."`
+	fileFlags
+	knownHostsFlag
+	runFlags
+	outputFlag
+}
+
+// Help is shown by `tripod retry --help`.
+func (retryCmd) Help() string {
+	return `Goes on with what is unfinished, and starts what failed, timed out or was
+canceled again in a new batch. Hosts that are done are not touched. Credentials
+are those of the batch while they are kept (24 hours); new ones are given as for
+install, with -f, --ask-pass or --identity.`
+}
+
+// Run goes on.
+func (c *retryCmd) Run(ctx context.Context, a *app) error {
+	given, err := c.given(ctx, a)
+	if err != nil {
+		return err
+	}
+	workers, err := a.parallel(c.Parallel)
+	if err != nil {
+		return err
+	}
+	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: c.knownHosts(), keep: keepForRetry})
+	if err != nil {
+		return err
+	}
+	return e.closing(func() error { return c.retry(ctx, e, given) })
+}
+
+func (c *retryCmd) retry(ctx context.Context, e *engine, given givenCredentials) error {
+	if _, err := e.store.Batch(ctx, installer.DefaultProject, c.Batch); err != nil {
+		return notFoundHint(err, "see `tripod status`")
+	}
+	todo, err := e.whatToRetry(ctx, c.Batch)
+	if err != nil {
+		return err
+	}
+	maxFailures, err := c.failureLimit(len(todo.goOn) + len(todo.redo))
+	if err != nil {
+		return err
+	}
+	if len(todo.goOn)+len(todo.redo) == 0 {
+		e.app.notef("nothing to do: all %d have succeeded", todo.done)
+		return e.showBatch(ctx, c.Output, ran{}, c.Batch)
+	}
+	fresh, err := e.prepareRetry(ctx, c.Batch, todo, given)
+	if err != nil {
+		return err
+	}
+	var how ran
+	for _, id := range append(todo.batches(), fresh...) {
+		if how, err = e.runBatch(ctx, installer.ClaimFilter{BatchID: id}, maxFailures); err != nil {
+			return err
+		}
+		if how.interrupted || how.limitReached {
+			break
+		}
+	}
+	invs, err := e.retried(context.WithoutCancel(ctx), todo, fresh)
+	if err != nil {
+		return err
+	}
+	return e.show(ctx, c.Output, how, c.Batch, invs)
+}
+
+// retried returns what a retry was about, as it is now.
+func (e *engine) retried(ctx context.Context, todo retryWork, fresh []string) ([]installer.Invocation, error) {
+	var invs []installer.Invocation
+	for _, old := range todo.goOn {
+		inv, err := e.store.Invocation(ctx, installer.DefaultProject, old.ID)
+		if err != nil {
+			return nil, err
+		}
+		invs = append(invs, inv)
+	}
+	for _, id := range fresh {
+		more, err := batchInvocations(ctx, e.store, id)
+		if err != nil {
+			return nil, err
+		}
+		invs = append(invs, more...)
+	}
+	return invs, nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"tripod/installer"
+)
+
+// runFlags say how a batch is worked through.
+type runFlags struct {
+	Parallel    int    `default:"${parallel}" help:"Hosts worked on at once."`
+	MaxFailures string `placeholder:"N|P%" help:"Take no new host once so many have failed, as a number or a percentage."`
+}
+
+// failureLimit reads --max-failures for a batch of total hosts; 0: no limit.
+// A percentage is rounded up, so that it is never none.
+func (f *runFlags) failureLimit(total int) (int, error) {
+	if f.MaxFailures == "" {
+		return 0, nil
+	}
+	number, percent := strings.CutSuffix(f.MaxFailures, "%")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || percent && n > 100 {
+		return 0, usagef("--max-failures %q: want a number from 1, or a percentage from 1%% to 100%%", f.MaxFailures)
+	}
+	if percent {
+		n = (total*n + 99) / 100
+	}
+	return n, nil
+}
+
+// ran is how a run over one batch ended.
+type ran struct {
+	interrupted  bool
+	limitReached bool
+}
+
+// runBatch works through one batch, or one invocation of it, until nothing is
+// left, the user interrupts it or too many hosts fail, and shows how it goes.
+func (e *engine) runBatch(ctx context.Context, what installer.ClaimFilter, maxFailures int) (ran, error) {
+	head, err := e.store.Batch(context.WithoutCancel(ctx), installer.DefaultProject, what.BatchID)
+	if err != nil {
+		return ran{}, err
+	}
+	p := newProgress(e.app, head)
+	d := e.dispatcher(installer.DispatcherConfig{
+		BatchID: what.BatchID, InvocationID: what.InvocationID, StopWhenIdle: true, MaxFailures: maxFailures, Watch: p.watch,
+	})
+	shown, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var printer sync.WaitGroup
+	printer.Go(func() { p.run(shown) })
+	err = d.Run(ctx)
+	stop()
+	printer.Wait()
+	return ran{interrupted: ctx.Err() != nil, limitReached: d.LimitReached()}, err
+}
+
+// show prints what became of the invocations, and returns the error that
+// stands for the exit code. batchID is what `tripod retry` is to be given.
+func (e *engine) show(ctx context.Context, format string, how ran, batchID string, invs []installer.Invocation) error {
+	ctx = context.WithoutCancel(ctx) // an interrupted run is reported too
+	r := newReport(ctx, e.store, batchID, invs)
+	text, err := r.render(format)
+	if err != nil {
+		return err
+	}
+	if err := e.app.print(text); err != nil {
+		return err
+	}
+	return e.app.verdict(r, how)
+}
+
+// showBatch is show for all of a batch.
+func (e *engine) showBatch(ctx context.Context, format string, how ran, batchID string) error {
+	invs, err := batchInvocations(context.WithoutCancel(ctx), e.store, batchID)
+	if err != nil {
+		return err
+	}
+	return e.show(ctx, format, how, batchID, invs)
+}
+
+// verdict says on stderr how to go on, and finds the exit code.
+func (a *app) verdict(r reportOf, how ran) error {
+	s := r.summary()
+	switch {
+	case how.interrupted && s.Unfinished > 0:
+		a.notef("interrupted: %d of %d done, %d unfinished; scripts that run on hosts go on there", s.Total-s.Unfinished, s.Total, s.Unfinished)
+		a.notef("to go on: the same command again, or: %s", a.again("retry", r.batchID))
+		a.notef("to give up: %s", a.again("cancel", r.batchID))
+		return exitWith(exitInterrupted)
+	case how.limitReached:
+		a.notef("stopped by --max-failures: %d failed, %d not tried", s.Failed+s.Timeout, s.Unfinished)
+		a.notef("to go on with all of them: %s", a.again("retry", r.batchID))
+		return exitWith(exitLimit)
+	case s.Succeeded < s.Total:
+		a.notef("details: %s; to try what failed again: %s", a.again("logs", "INVOCATION|HOST"), a.again("retry", r.batchID))
+		return exitWith(exitHosts)
+	}
+	return nil
+}
+
+// again is a tripod command on the same state folder, ready to be copied.
+func (a *app) again(command, args string) string {
+	dir := ""
+	if a.stateDir != defaultStateDir() {
+		dir = " --state-dir " + shellQuote(a.stateDir)
+	}
+	return fmt.Sprintf("tripod %s%s %s", command, dir, args)
+}
+
+// shellQuote quotes s for sh where it needs it.
+func shellQuote(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// batchInvocations returns a batch's invocations in the order of the hosts file.
+func batchInvocations(ctx context.Context, l installer.Ledger, batchID string) ([]installer.Invocation, error) {
+	page, err := l.Invocations(ctx, installer.Filter{ProjectID: installer.DefaultProject, BatchID: batchID})
+	if err != nil {
+		return nil, err
+	}
+	invs := page.Invocations
+	slices.Reverse(invs) // they come newest first
+	return invs, nil
+}
+
+// closing runs fn, then closes the engine. A store that does not close well
+// matters more than what fn says.
+func (e *engine) closing(fn func() error) error {
+	err := fn()
+	if closeErr := e.close(); closeErr != nil {
+		return errors.Join(&exitError{code: exitInternal, err: closeErr}, err)
+	}
+	return err
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary a tripod too: scripts run `exec tripod …` as
+// a process of its own, with real signals and exit codes.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"tripod": main})
+}
+
+// TestScript runs testdata/script: one file per behaviour of the command line.
+// The hosts are real SSH servers within this process; see harness_test.go.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup:               setUpScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sshhost":   cmdSSHHost,
+			"sshfault":  cmdSSHFault,
+			"sshcount":  cmdSSHCount,
+			"waitcount": cmdWaitCount,
+			"deadport":  cmdDeadPort,
+			"keygen":    cmdKeygen,
+			"certgen":   cmdCertgen,
+			"waitfor":   cmdWaitFor,
+			"start":     cmdStart,
+			"signal":    cmdSignal,
+			"finish":    cmdFinish,
+			"exitcode":  cmdExitCode,
+			"setenv":    cmdSetenv,
+			"request":   cmdRequest,
+			"normalize": cmdNormalize,
+			"noleak":    cmdNoLeak,
+			"validxml":  cmdValidXML,
+		},
+	})
+}
+
+// setUpScript gives each script a state folder of its own, and nothing of the
+// developer's machine.
+func setUpScript(env *testscript.Env) error {
+	for name, value := range map[string]string{
+		"HOME":             filepath.Join(env.WorkDir, "home"),
+		"XDG_STATE_HOME":   "",
+		"TRIPOD_STATE_DIR": filepath.Join(env.WorkDir, "state"),
+		"TZ":               "UTC",
+	} {
+		env.Setenv(name, value)
+	}
+	if err := os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700); err != nil {
+		return err
+	}
+	env.Values[hostsKey{}] = hosts{}
+	env.Values[programsKey{}] = &programs{env: env, running: map[string]*program{}}
+	env.Defer(env.Values[programsKey{}].(*programs).killAll)
+	return nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/policy"
+)
+
+type serveCmd struct {
+	Listen      string        `default:"127.0.0.1:8440" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes any free one."`
+	TLSCert     string        `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain, PEM."`
+	TLSKey      string        `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key, PEM."`
+	TargetAllow []string      `placeholder:"CIDR" help:"Target addresses to allow that are denied by default (loopback, link-local …)."`
+	TargetDeny  []string      `placeholder:"CIDR" help:"Target addresses to deny."`
+	Parallel    int           `default:"${parallel}" help:"Hosts worked on at once."`
+	Keep        time.Duration `default:"24h" help:"How long credentials stay after their task has ended; 0: not at all."`
+	DefaultKey  string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
+	DefaultPass string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
+	contentFlags
+	policyFlags
+}
+
+// Help is shown by `tripod serve --help`.
+func (serveCmd) Help() string {
+	return `Serves the agent-task API. Make a token first:
+  tripod tokens add --project P NAME
+
+Without TLS only a loopback address is served. SIGTERM ends it cleanly: what
+runs on hosts goes on there, and is taken up again at the next start.`
+}
+
+// purgeEvery is how often credentials whose time has run out are erased.
+const purgeEvery = time.Hour
+
+// Run serves until it is told to stop.
+func (c *serveCmd) Run(ctx context.Context, a *app) error {
+	a.logAt(slog.LevelInfo)
+	files, err := c.inspect()
+	if err != nil {
+		return err
+	}
+	spec := installer.Spec{Target: installer.TargetTelescope}
+	var faults installer.Faults
+	c.apply(&spec, &faults)
+	allowed := c.policy(&faults)
+	if c.Keep < 0 {
+		faults.Add("--keep", "must not be negative")
+	}
+	if err := faults.Err(); err != nil {
+		return err
+	}
+	defaultLogin, err := c.defaultLogin(ctx)
+	if err != nil {
+		return err
+	}
+	workers, err := a.parallel(c.Parallel)
+	if err != nil {
+		return err
+	}
+	e, err := a.openEngine(engineConfig{
+		parallel: workers, knownHosts: c.knownHosts(), keep: keepTimes{c.Keep, c.Keep},
+		policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
+	})
+	if err != nil {
+		return err
+	}
+	return e.closing(func() error {
+		if err := files.store(ctx, e.store, &spec); err != nil {
+			return err
+		}
+		d := e.dispatcher(installer.DispatcherConfig{})
+		handler, err := api.New(api.Config{
+			Ledger: e.store, Tokens: e.store, Spec: spec, Wake: d.Wake, Policy: allowed.Check,
+			DefaultLogin: defaultLogin, Logger: a.log,
+		})
+		if err != nil {
+			return err
+		}
+		return c.serve(ctx, e, d, handler)
+	})
+}
+
+// serve runs the listener, the engine and the hourly purge until ctx ends or
+// one of them fails. Nothing is worked on before the address is taken.
+func (c *serveCmd) serve(ctx context.Context, e *engine, d *installer.Dispatcher, handler http.Handler) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var parts sync.WaitGroup
+	err := api.Serve(ctx, api.ServerConfig{
+		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Handler: handler, Logger: e.app.log,
+		Ready: func(at net.Addr) {
+			scheme := "http"
+			if c.TLSCert != "" {
+				scheme = "https"
+			}
+			e.app.notef("listening on %s://%s", scheme, at)
+			parts.Go(func() {
+				if err := d.Run(ctx); err != nil {
+					stop(fmt.Errorf("the engine stopped: %w", err))
+				}
+			})
+			parts.Go(func() { e.purge(ctx, purgeEvery) })
+		},
+	})
+	stop(nil)
+	parts.Wait()
+	if errors.Is(err, api.ErrPlainHTTP) {
+		return usageError(err, "")
+	}
+	if err != nil {
+		return err
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, installer.ErrShutdown) && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	e.app.notef("stopped")
+	return nil
+}
+
+// purge erases credentials whose time has run out, from time to time.
+func (e *engine) purge(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			if err := e.store.Purge(ctx, time.Now()); err != nil {
+				e.app.log.Error("credentials not erased yet", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// policy reads the lists of addresses.
+func (c *serveCmd) policy(faults *installer.Faults) *policy.Policy {
+	read := func(flag string, texts []string) []netip.Prefix {
+		var list []netip.Prefix
+		for _, text := range texts {
+			prefix, err := policy.ParsePrefix(text)
+			if err != nil {
+				faults.Add(flag, "%v", err)
+				continue
+			}
+			list = append(list, prefix)
+		}
+		return list
+	}
+	p, err := policy.New(read("--target-allow", c.TargetAllow), read("--target-deny", c.TargetDeny))
+	if err != nil {
+		faults.Add("--target-allow", "%v", err)
+	}
+	return p
+}
+
+// defaultLogin is the login of hosts that come without one: the same for
+// every project.
+func (c *serveCmd) defaultLogin(ctx context.Context) (func(string) (installer.Login, bool), error) {
+	if c.DefaultKey == "" {
+		return nil, nil
+	}
+	key, passphrase, err := readIdentity(ctx, "--default-key", c.DefaultKey, c.DefaultPass)
+	if err != nil {
+		return nil, err
+	}
+	login := installer.Login{PrivateKey: key, Passphrase: passphrase}
+	return func(string) (installer.Login, bool) { return login, true }, nil
+}

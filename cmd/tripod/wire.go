@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/recipe"
+	"tripod/installer/sshconn"
+	"tripod/store"
+)
+
+// This file puts the parts together, the same way for every command.
+
+// engineConfig is what differs between the commands.
+type engineConfig struct {
+	parallel   int
+	knownHosts []string
+	policy     func(netip.AddrPort) error // nil: every address
+	keep       keepTimes
+}
+
+// keepTimes say how long credentials stay after their batch has ended.
+type keepTimes struct{ succeeded, other time.Duration }
+
+var (
+	// keepForRetry forgets at once what is no longer needed.
+	keepForRetry = keepTimes{other: 24 * time.Hour}
+	// keepAll is of commands that do not know how long others keep.
+	keepAll = keepTimes{100 * 365 * 24 * time.Hour, 100 * 365 * 24 * time.Hour}
+)
+
+// engine is the store, and what works on its invocations.
+type engine struct {
+	app    *app
+	cfg    engineConfig
+	store  *store.Store
+	dialer *sshconn.Dialer
+	work   installer.Installer
+}
+
+// openEngine opens the state folder and makes the rest. Close it.
+func (a *app) openEngine(cfg engineConfig) (*engine, error) {
+	s, err := a.openStore(cfg.keep)
+	if err != nil {
+		return nil, err
+	}
+	dialer := sshconn.New(sshconn.Config{
+		HostKeys:   s,
+		KnownHosts: cfg.knownHosts,
+		Policy:     cfg.policy,
+		Logger:     a.log,
+	})
+	e := &engine{app: a, cfg: cfg, store: s, dialer: dialer}
+	e.work = recipe.New(recipe.Config{
+		Dialer: recipe.DialerFunc(func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (recipe.Conn, error) {
+			return dialer.Dial(ctx, project, host, creds, policy)
+		}),
+		Blobs:  s,
+		Logger: a.log,
+	})
+	return e, nil
+}
+
+// close ends connections, then the store.
+func (e *engine) close() error {
+	return errors.Join(e.dialer.Close(), e.store.Close())
+}
+
+// dispatcher makes one for a batch, or for all if batchID is empty.
+func (e *engine) dispatcher(c installer.DispatcherConfig) *installer.Dispatcher {
+	c.Queue, c.Installer = e.store, e.work
+	c.Parallel, c.Logger = e.cfg.parallel, e.app.log
+	return installer.NewDispatcher(c)
+}
+
+// openToRead opens the state folder for looking only.
+func (a *app) openToRead() (*store.Store, error) {
+	s, err := store.Open(a.stateDir, store.Options{ReadOnly: true, Logger: a.log})
+	return s, stateError(err)
+}
+
+// openStore opens the state folder, without an engine.
+func (a *app) openStore(keep keepTimes) (*store.Store, error) {
+	s, err := store.Open(a.stateDir, store.Options{
+		KeepSucceeded: keep.succeeded, KeepOther: keep.other, Logger: a.log,
+	})
+	return s, stateError(err)
+}
+
+// stateError adds what to do about a state folder that cannot be opened.
+func stateError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNoState):
+		return usageError(err, "nothing has been installed yet from this state folder; see --state-dir")
+	case errors.Is(err, store.ErrLocked):
+		return &exitError{code: exitInternal, err: err, hint: "wait for it to end, stop it, or use another --state-dir"}
+	}
+	return &exitError{code: exitInternal, err: err}
+}
+
+// boundParallel limits the number of workers by the descriptors that the
+// process may open.
+func boundParallel(wanted, descriptors int) (int, error) {
+	const (
+		reserved  = 64 // database, logs, listeners, standard streams
+		perWorker = 3  // connection, log, and room for one to an installer
+	)
+	most := max(1, (descriptors-reserved)/perWorker)
+	switch {
+	case wanted < 1:
+		return 0, usagef("--parallel must be at least 1")
+	case wanted > most:
+		return most, nil
+	}
+	return wanted, nil
+}
+
+// parallel checks --parallel and says so if it has to be less.
+func (a *app) parallel(wanted int) (int, error) {
+	n, err := boundParallel(wanted, descriptorLimit())
+	if err == nil && n < wanted {
+		a.notef("note: --parallel %d needs more open files than this process may have (ulimit -n): using %d", wanted, n)
+	}
+	return n, err
+}
+
+// defaultKnownHosts are the files that ssh reads.
+func defaultKnownHosts() []string {
+	files := []string{"/etc/ssh/ssh_known_hosts"}
+	if home, err := os.UserHomeDir(); err == nil {
+		files = append([]string{filepath.Join(home, ".ssh", "known_hosts")}, files...)
+	}
+	return files
+}
