@@ -72,7 +72,7 @@ run_installer() {
 	shown=0
 	while alive $installer_pid; do
 		show_output
-		nap
+		nap 0.2
 	done
 	wait $installer_pid
 	installer_exit=$?
@@ -129,7 +129,7 @@ kick() {
 		[ $((parents + children)) = 0 ] || return 0
 		tick
 		[ "$clock" -lt $kick_end ] || break
-		nap
+		nap 0.2
 	done
 	say "the agent's installer has not started it"
 	start_agent

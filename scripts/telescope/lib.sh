@@ -143,8 +143,8 @@ tick() {
 	clock=${clock%%.*}
 }
 
-# nap [SECONDS] sleeps a moment; a second where sleep takes whole numbers only.
-nap() { sleep "${1-0.2}" 2>/dev/null || sleep 1; }
+# nap SECONDS sleeps a moment; a second where sleep takes whole numbers only.
+nap() { sleep "$1" 2>/dev/null || sleep 1; }
 
 # stat_of PID prints "state ppid", nothing if there is no such process. The
 # name in the middle may hold anything, hence the cut at the last parenthesis.
@@ -191,7 +191,7 @@ limited() {
 			wait $limited_pid 2>/dev/null
 			return 124
 		fi
-		nap
+		nap 0.2
 	done
 	wait $limited_pid
 }

@@ -68,7 +68,7 @@ stop_from() {
 		fi
 		# shellcheck disable=SC2086 # several PIDs
 		kill -$stop_signal $stop_pids 2>/dev/null
-		nap
+		nap 0.2
 	done
 }
 

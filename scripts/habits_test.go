@@ -1,0 +1,76 @@
+package scripts_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"tripod/testdata/agent"
+)
+
+// Each bad habit of the agent's own installer is seen through, and none leaves
+// something that cannot be removed.
+func TestBadHabits(t *testing.T) {
+	t.Parallel()
+	for habit, want := range map[string]struct {
+		code  int
+		agent string
+		says  string
+	}{
+		"none":          {0, "healthy", ""},
+		"chatty":        {0, "healthy", ""},
+		"slow-start":    {0, "healthy", ""},
+		"no-init":       {0, "healthy", ""},
+		"no-start":      {exitUnhealthy, "stopped", "does not run"},
+		"one-process":   {exitUnhealthy, "unhealthy", "1 parent and 0 child"},
+		"two-parents":   {exitUnhealthy, "unhealthy", "2 parent and 2 child"},
+		"crash-later":   {exitUnhealthy, "stopped", "does not run"},
+		"crash-loop":    {exitUnhealthy, "", ""},
+		"copy-fails":    {exitInstaller, "", "did not copy everything"},
+		"disk-full":     {exitSpace, "", "disk is full"},
+		"fails":         {exitInstaller, "", "exit code 3"},
+		"hang":          {exitInstaller, "", "killed after"},
+		"wrong-version": {exitOtherVers, "healthy", "version is 0.0.1, not 1.2.3"},
+	} {
+		t.Run(habit, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			s := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Habit: habit}), "TRIPOD_VERSION": "1.2.3", "TRIPOD_STABLE": "3"}
+			if want.code != 0 {
+				s["TRIPOD_WAIT"] = "5"
+			}
+			if habit == "hang" {
+				s["TRIPOD_RUN_LIMIT"] = "2"
+			}
+			r := h.want(want.code, "install.sh", s)
+			if want.agent != "" {
+				assert.Equal(t, want.agent, r.found["agent"], r.stdout)
+			}
+			assert.Contains(t, r.stderr, want.says)
+			assert.Empty(t, h.work())
+			// Verify by itself comes to the same, where something was installed.
+			if want.code == exitUnhealthy || want.code == exitOtherVers {
+				h.want(want.code, "verify.sh", settings{"TRIPOD_VERSION": "1.2.3", "TRIPOD_WAIT": "1", "TRIPOD_STABLE": "3"})
+			}
+			h.want(0, "uninstall.sh", nil)
+			h.uninstalled()
+		})
+	}
+}
+
+// A broken version in the way does not keep a good one out, nor replaces what
+// was kept.
+func TestBrokenUpdateKeepsTheWayBack(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	keep := h.dir + "/kept"
+	good := agent.Build(t, agent.Options{Version: "1.0"})
+	bad := agent.Build(t, agent.Options{Version: "2.0", Habit: "one-process"})
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": good})
+	for range 2 {
+		h.want(exitUnhealthy, "install.sh", settings{"TRIPOD_PACKAGE": bad, "TRIPOD_KEEP": keep, "TRIPOD_WAIT": "2"})
+	}
+	healthy(t, h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep}), "1.0", "old")
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
+}

@@ -1,0 +1,228 @@
+package scripts_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/scripts"
+)
+
+// Exit codes of the scripts; README.md has the table.
+const (
+	exitUsage      = 2
+	exitNotRoot    = 10
+	exitHost       = 11
+	exitSpace      = 12
+	exitPackage    = 13
+	exitInstaller  = 15
+	exitUnhealthy  = 16
+	exitOtherVers  = 17
+	exitTerminated = 143
+)
+
+// host is a throw-away root on this machine, with the scripts as they would be
+// shipped to it.
+type host struct {
+	t     *testing.T
+	shell []string
+	root  string // TRIPOD_ROOT
+	dir   string // the scripts, settings and work
+	path  string // PATH of the scripts: sparse, without sbin
+	as    []string
+}
+
+// newHost makes a host whose scripts run under shell. Whatever is left running
+// from its root at the end fails the test.
+func newHost(t *testing.T, shell ...string) *host {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the scripts are for Linux")
+	}
+	if len(shell) == 0 {
+		shell = []string{"sh"}
+	}
+	// The path of root has a space: nothing may trip over it.
+	base := t.TempDir()
+	h := &host{t: t, shell: shell, root: filepath.Join(base, "throw away"), dir: filepath.Join(base, "run"), path: "/usr/bin:/bin"}
+	require.NoError(t, os.Mkdir(h.root, 0o755))
+	require.NoError(t, os.CopyFS(h.dir, subFS(t, "telescope")))
+	if os.Getuid() != 0 {
+		h.shim("id", "#!/bin/sh\nif [ \"$1\" = -u ]; then echo 0; else exec /usr/bin/id \"$@\"; fi\n")
+	}
+	t.Cleanup(func() {
+		left := h.processes()
+		for _, pid := range left {
+			_ = exec.Command("kill", "-KILL", pid).Run()
+		}
+		assert.Empty(t, left, "processes left running")
+	})
+	return h
+}
+
+func subFS(t *testing.T, dir string) fs.FS {
+	t.Helper()
+	sub, err := fs.Sub(scripts.Files, dir)
+	require.NoError(t, err)
+	return sub
+}
+
+// shim puts a program before all others on the host.
+func (h *host) shim(name, text string) {
+	dir := filepath.Join(filepath.Dir(h.dir), "shims")
+	require.NoError(h.t, os.MkdirAll(dir, 0o755))
+	require.NoError(h.t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755))
+	if !strings.HasPrefix(h.path, dir) {
+		h.path = dir + ":" + h.path
+	}
+}
+
+type settings map[string]string
+
+// result is what one script said.
+type result struct {
+	code           int
+	stdout, stderr string
+	found          map[string]string // all findings; the last one counts
+}
+
+// run runs a script, as a login without anything in its environment would.
+func (h *host) run(script string, s settings) result {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd, stdout, stderr := h.command(ctx, script, s)
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok {
+		require.NoError(h.t, err, "%s: %s", script, stderr)
+	} else if !exit.Exited() {
+		require.NoError(h.t, err, "%s: %s", script, stderr)
+	}
+	r := result{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), found: map[string]string{}}
+	for line := range strings.Lines(r.stdout) {
+		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "tripod: ")
+		for pair := range strings.FieldsSeq(rest) {
+			if key, value, isPair := strings.Cut(pair, "="); ok && isPair {
+				r.found[key] = value
+			}
+		}
+	}
+	return r
+}
+
+func (h *host) command(ctx context.Context, script string, s settings) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	all := settings{"TRIPOD_WAIT": "20", "TRIPOD_STABLE": "1"}
+	for key, value := range s {
+		all[key] = value
+	}
+	var text strings.Builder
+	for key, value := range all {
+		fmt.Fprintf(&text, "%s='%s'\n", key, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	require.NoError(h.t, os.WriteFile(filepath.Join(h.dir, "settings"), []byte(text.String()), 0o600))
+	args := slices.Concat(h.as, h.shell, []string{script})
+	cmd = exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Dir = h.dir
+	cmd.Env = []string{"PATH=" + h.path, "TRIPOD_ROOT=" + h.root}
+	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	// A daemon that the script leaves must not hold our pipes: if it did, this
+	// test would take so long, and fail.
+	cmd.WaitDelay = 20 * time.Second
+	return cmd, stdout, stderr
+}
+
+// want runs a script and checks its exit code.
+func (h *host) want(code int, script string, s settings) result {
+	h.t.Helper()
+	r := h.run(script, s)
+	require.Equal(h.t, code, r.code, "%s\nstdout:\n%s\nstderr:\n%s", script, r.stdout, r.stderr)
+	if code != 0 {
+		require.NotEmpty(h.t, r.stderr, "%s failed and said nothing", script)
+	}
+	return r
+}
+
+// files lists what is in the root, without folders.
+func (h *host) files() []string {
+	h.t.Helper()
+	var all []string
+	require.NoError(h.t, filepath.WalkDir(h.root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			all = append(all, strings.TrimPrefix(path, h.root))
+		}
+		return err
+	}))
+	return all
+}
+
+// processes are those that run from this root, by their working folder: the
+// stand-in's all have it there.
+func (h *host) processes() []string {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(h.t, err)
+	var all []string
+	for _, dir := range dirs {
+		cwd, err := os.Readlink(dir + "/cwd")
+		if err == nil && strings.HasPrefix(cwd, h.root+"/usr/") {
+			comm, _ := os.ReadFile(dir + "/comm")
+			if strings.TrimSpace(string(comm)) != "sleep" { // ends by itself
+				all = append(all, filepath.Base(dir))
+			}
+		}
+	}
+	return all
+}
+
+// telescopes counts the processes named telescope.
+func (h *host) telescopes() int {
+	count := 0
+	for _, pid := range h.processes() {
+		if comm, _ := os.ReadFile("/proc/" + pid + "/comm"); strings.TrimSpace(string(comm)) == "telescope" {
+			count++
+		}
+	}
+	return count
+}
+
+// work lists what the scripts have left in their own folder.
+func (h *host) work() []string {
+	left, err := filepath.Glob(filepath.Join(h.dir, "unpacked.*"))
+	require.NoError(h.t, err)
+	return left
+}
+
+// uninstalled checks that nothing is left anywhere.
+func (h *host) uninstalled() {
+	h.t.Helper()
+	assert.Empty(h.t, h.files(), "files left")
+	assert.Empty(h.t, h.processes(), "processes left")
+	assert.Empty(h.t, h.work(), "the unpacked package is left")
+	dirs, err := filepath.Glob(filepath.Join(h.root, "usr/local/*"))
+	require.NoError(h.t, err)
+	assert.Empty(h.t, dirs, "folders left")
+}
+
+// need skips loudly where a program is missing, and fails in CI.
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%s is not installed, and CI must not skip this", program)
+		}
+		t.Skipf("SKIPPED: %s is not installed", program)
+	}
+}

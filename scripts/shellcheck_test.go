@@ -1,0 +1,49 @@
+package scripts_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestShellcheck checks every shell script of the repository: by its name, or
+// by its first line.
+func TestShellcheck(t *testing.T) {
+	t.Parallel()
+	need(t, "shellcheck")
+	count := 0
+	for _, top := range []string{".", "../testdata", "../installer", "../cmd", "../.ci"} {
+		require.NoError(t, filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if os.IsNotExist(err) {
+				return nil
+			}
+			if err != nil || d.IsDir() || !isShell(t, path, d) {
+				return err
+			}
+			count++
+			text, err := exec.Command("shellcheck", path).CombinedOutput()
+			assert.NoError(t, err, "%s", text)
+			return nil
+		}))
+	}
+	assert.Greater(t, count, 10, "the scripts were not found")
+}
+
+func isShell(t *testing.T, path string, d fs.DirEntry) bool {
+	if strings.HasSuffix(path, ".sh") {
+		return true
+	}
+	if !d.Type().IsRegular() || filepath.Ext(path) != "" {
+		return false
+	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	first, _, _ := strings.Cut(string(text), "\n")
+	return strings.HasPrefix(first, "#!") && strings.HasSuffix(first, "sh")
+}
