@@ -54,11 +54,14 @@ func (d *Dispatcher) attemptLimit(inv *Invocation) time.Duration {
 // work gives the Installer what it needs. A panic in it ends this invocation,
 // not the process.
 func (d *Dispatcher) work(ctx context.Context, inv *Invocation) (outcome Outcome, err error) {
-	creds, err := d.Queue.Credentials(ctx, inv)
+	// A cancel that came before the claim must reach the Installer, which has
+	// to look at the host: it must not end here, as an error of the queue.
+	reading := context.WithoutCancel(ctx)
+	creds, err := d.Queue.Credentials(reading, inv)
 	if err != nil {
 		return Outcome{}, err
 	}
-	log, err := d.Queue.OpenLog(ctx, inv)
+	log, err := d.Queue.OpenLog(reading, inv)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("open the log: %w", err)
 	}

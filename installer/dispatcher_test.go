@@ -75,8 +75,8 @@ func (q *memoryQueue) Claim(_ context.Context, now time.Time, _ installer.ClaimF
 	return nil, next, nil
 }
 
-func (q *memoryQueue) Credentials(context.Context, *installer.Invocation) (installer.Credentials, error) {
-	return q.creds, nil
+func (q *memoryQueue) Credentials(ctx context.Context, _ *installer.Invocation) (installer.Credentials, error) {
+	return q.creds, ctx.Err()
 }
 
 func (q *memoryQueue) find(ref installer.Ref) (*installer.Invocation, error) {
@@ -302,6 +302,21 @@ func TestCancelRunning(t *testing.T) {
 		require.NoError(t, <-done)
 		assert.Equal(t, installer.Canceled, q.all[0].State)
 	})
+}
+
+// Only the Installer can find out whether something still runs on the host.
+func TestCancelBeforeTheClaimReachesTheInstaller(t *testing.T) {
+	t.Parallel()
+	q := newQueue("a")
+	q.all[0].CancelAsked = true
+	called := false
+	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+		called = true
+		assert.ErrorIs(t, context.Cause(ctx), installer.ErrCanceled)
+		return installer.Outcome{}, installer.Fail(installer.KindCanceled, "%w", context.Cause(ctx))
+	})})
+	assert.True(t, called)
+	assert.Equal(t, installer.Canceled, q.all[0].State)
 }
 
 func TestAttemptLimitHoldsWhateverTheInstallerDoes(t *testing.T) {

@@ -52,8 +52,8 @@ func (c *retryCmd) retry(ctx context.Context, e *engine, given givenCredentials)
 		return err
 	}
 	if len(todo.goOn)+len(todo.redo) == 0 {
-		e.app.notef("nothing to do: all %d have succeeded", todo.done)
-		return e.showBatch(ctx, c.Output, ran{}, c.Batch)
+		e.app.notef("nothing to do: all %d have succeeded", len(todo.done))
+		return e.show(ctx, c.Output, ran{}, c.Batch, todo.done)
 	}
 	fresh, err := e.prepareRetry(ctx, c.Batch, todo, given)
 	if err != nil {

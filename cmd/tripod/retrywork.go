@@ -14,7 +14,7 @@ import (
 type retryWork struct {
 	goOn []installer.Invocation // unfinished, of the batch or of an earlier retry
 	redo []installer.Invocation // ended without success; the latest of each chain
-	done int                    // succeeded, there or in an earlier retry
+	done []installer.Invocation // succeeded, there or in an earlier retry
 }
 
 // batches are those of goOn, each once.
@@ -49,7 +49,7 @@ func (e *engine) whatToRetry(ctx context.Context, batchID string) (retryWork, er
 		case bad(&inv):
 			w.redo = append(w.redo, inv)
 		default:
-			w.done++
+			w.done = append(w.done, inv)
 		}
 	}
 	return w, nil
