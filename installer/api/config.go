@@ -34,7 +34,8 @@ type Config struct {
 	// Wake is called after new work was stored. Nil: nobody is waiting.
 	Wake func()
 	// Policy refuses target addresses when a task is created; the dialer
-	// checks again. Nil: every address is allowed.
+	// checks again. The error's text says why, to the user. Nil: every address
+	// is allowed.
 	Policy func(netip.Addr) error
 	// DefaultLogin returns the project's default key, for hosts that come
 	// without a credential of their own. Nil: no project has one.

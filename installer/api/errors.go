@@ -69,7 +69,7 @@ func errorOf(err error) *Error {
 		e = refuse(http.StatusNotFound, CodeNotFound, "the resource does not exist")
 	case errors.Is(err, installer.ErrStorage):
 		e = refuse(http.StatusServiceUnavailable, CodeStorage, "the state could not be read or written: nothing was changed; try again later")
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e = refuse(http.StatusServiceUnavailable, CodeInternal, "the request was given up before it was answered")
 	default:
 		e = refuse(http.StatusInternalServerError, CodeInternal, "internal service error: the daemon's log has more under this X-Request-Id")

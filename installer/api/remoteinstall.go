@@ -47,10 +47,10 @@ func remoteHost(project string, h meta.Host) installer.Host {
 		Type:     installer.ECS,
 		Endpoint: installer.Endpoint{Address: h.Address, Port: h.Port, User: h.User},
 	}
-	if addr, err := netip.ParseAddr(h.Address); err == nil && addr.IsPrivate() {
-		host.IntranetIPs = []string{h.Address}
-	} else {
+	if addr, err := netip.ParseAddr(h.Address); err == nil && addr.IsGlobalUnicast() && !addr.IsPrivate() {
 		host.ElasticIPs = []string{h.Address}
+	} else {
+		host.IntranetIPs = []string{h.Address}
 	}
 	return host
 }

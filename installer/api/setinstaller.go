@@ -56,7 +56,7 @@ func (s service) denied(address string) *itemError {
 		return nil
 	}
 	if err := s.Policy(addr); err != nil {
-		return itemFault(ItemPolicyDenied, string(installer.KindPolicyDenied)+": "+installer.FailureOf(err).Detail)
+		return itemFault(ItemPolicyDenied, string(installer.KindPolicyDenied)+": "+err.Error())
 	}
 	return nil
 }

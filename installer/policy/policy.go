@@ -11,8 +11,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-
-	"tripod/installer"
 )
 
 // Policy is a list of prefixes. The most specific one that holds an address
@@ -105,16 +103,23 @@ func ownRules(p netip.Prefix) []rule {
 	return rules
 }
 
-// Check returns nil, or an *installer.Failure of kind policy-denied that says
-// why. IPv4 addresses inside IPv6 ones (mapped, NAT64, 6to4) are looked at
-// too, and a zone changes nothing.
+// Denied is why an address may not be dialled.
+type Denied struct {
+	Addr   netip.Addr
+	Reason string // "a loopback address"
+}
+
+func (d *Denied) Error() string { return fmt.Sprintf("%s is %s", d.Addr, d.Reason) }
+
+// Check returns nil or a *Denied. IPv4 addresses inside IPv6 ones (mapped,
+// NAT64, 6to4) are looked at too, and a zone changes nothing.
 func (p *Policy) Check(addr netip.Addr) error {
 	if !addr.IsValid() {
-		return installer.Fail(installer.KindPolicyDenied, "not an address")
+		return &Denied{addr, "not an address"}
 	}
 	for _, a := range unwrap(addr) {
 		if r, ok := p.decides(a); ok && r.deny {
-			return installer.Fail(installer.KindPolicyDenied, "%s is %s", addr, r.what)
+			return &Denied{addr, r.what}
 		}
 	}
 	return nil

@@ -8,8 +8,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"tripod/installer"
 )
 
 func prefixes(t testing.TB, list ...string) (out []netip.Prefix) {
@@ -40,7 +38,7 @@ func TestBTargetsDeniedByDefault(t *testing.T) {
 		if !assert.Error(t, err, denied) {
 			continue
 		}
-		assert.Equal(t, installer.KindPolicyDenied, installer.FailureOf(err).Kind)
+		assert.IsType(t, &Denied{}, err)
 		assert.Contains(t, err.Error(), netip.MustParseAddr(denied).String())
 	}
 	for _, allowed := range []string{"10.0.0.1", "10.9.8.8", "192.168.1.1", "8.8.8.8", "172.17.0.2", "2001:db8::8", "64:ff9b::8.8.8.8", "2002:808:808::1", "::ffff:10.0.0.1"} {
@@ -127,10 +125,10 @@ func ExamplePolicy_Check() {
 	fmt.Println(p.Check(netip.MustParseAddr("127.0.0.1")))
 	err := p.Check(netip.MustParseAddr("::ffff:169.254.169.254"))
 	fmt.Println(err)
-	_, ok := errors.AsType[*installer.Failure](err)
+	_, ok := errors.AsType[*Denied](err)
 	fmt.Println(ok)
 	// Output:
 	// <nil>
-	// policy-denied: ::ffff:169.254.169.254 is the cloud's metadata service
+	// ::ffff:169.254.169.254 is the cloud's metadata service
 	// true
 }
