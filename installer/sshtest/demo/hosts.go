@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+)
+
+const label = "tripod-demo"
+
+// host is one of the demo's hosts.
+type host struct {
+	at       installer.Endpoint
+	password string
+}
+
+// field is the demo's hosts, of either sort.
+type field struct {
+	hosts      []host
+	containers bool
+	servers    []*sshtest.Server
+}
+
+// start brings the hosts up: containers where they can be had.
+func start(ctx context.Context) (field, error) {
+	err := sshtest.DockerAvailable(ctx)
+	if err == nil {
+		say("Three containers with a real sshd (the first time, their image is built: a minute or two) …")
+		var up field
+		if up, err = startContainers(ctx); err == nil {
+			return up, nil
+		}
+		_ = removeContainers(ctx)
+	}
+	if ctx.Err() != nil {
+		return field{}, ctx.Err()
+	}
+	say("No containers: %v\nIn-process SSH hosts instead; they really execute, each in a throw-away root.", err)
+	return startServers()
+}
+
+func startContainers(ctx context.Context) (field, error) {
+	up := field{containers: true}
+	for range hosts {
+		c, err := sshtest.NewContainer(ctx, sshtest.PasswordKind, sshtest.WithRunArgs("--label", label))
+		if err != nil {
+			return up, err
+		}
+		up.hosts = append(up.hosts, host{c.Endpoint(), c.Password})
+	}
+	return up, nil
+}
+
+func startServers() (field, error) {
+	var up field
+	for range hosts {
+		s, err := sshtest.New(sshtest.Config{})
+		if err != nil {
+			up.close()
+			return up, err
+		}
+		up.servers = append(up.servers, s)
+		up.hosts = append(up.hosts, host{s.Endpoint("root"), sshtest.DefaultPassword})
+	}
+	return up, nil
+}
+
+// close ends in-process hosts. Containers stay for whoever wants to go on.
+func (f field) close() {
+	for _, s := range f.servers {
+		s.Close()
+	}
+}
+
+func (f field) hostsFile() string {
+	text := "name,host,port,user,password\n"
+	for i, h := range f.hosts {
+		text += fmt.Sprintf("demo-%d,%s,%d,%s,%s\n", i+1, h.at.Address, h.at.Port, h.at.User, h.password)
+	}
+	return text
+}
+
+func (f field) first() string { return f.hosts[0].at.HostPort() }
+
+func (f field) farewell() {
+	if f.containers {
+		say("The three hosts stay up for that; `make demo-down` removes them.")
+		return
+	}
+	waitForEnter("The three hosts stay up for that until you press Enter here.")
+}
+
+func removeContainers(ctx context.Context) error {
+	if sshtest.DockerAvailable(ctx) != nil {
+		return nil
+	}
+	ids, err := exec.CommandContext(ctx, "docker", "ps", "-aq", "--filter", "label="+label).Output()
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	args := append([]string{"rm", "-f"}, strings.Fields(string(ids))...)
+	return exec.CommandContext(ctx, "docker", args...).Run()
+}
