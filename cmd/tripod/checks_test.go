@@ -39,15 +39,22 @@ func cmdRequest(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 4 {
 		ts.Fatalf("usage: request METHOD URL [TOKEN [BODYFILE]]")
 	}
-	var body io.Reader
-	if len(args) == 4 {
-		body = strings.NewReader(os.Expand(ts.ReadFile(args[3]), ts.Getenv))
+	var token, body string
+	if len(args) > 2 {
+		token = args[2]
 	}
-	req, err := http.NewRequest(args[0], args[1], body)
+	if len(args) == 4 {
+		body = os.Expand(ts.ReadFile(args[3]), ts.Getenv)
+	}
+	sendRequest(ts, args[0], args[1], token, body)
+}
+
+func sendRequest(ts *testscript.TestScript, method, at, token, body string) string {
+	req, err := http.NewRequest(method, at, strings.NewReader(body))
 	ts.Check(err)
 	req.Header.Set("Content-Type", "application/json; charset=UTF-8")
-	if len(args) > 2 {
-		req.Header.Set("X-Auth-Token", args[2])
+	if token != "" {
+		req.Header.Set("X-Auth-Token", token)
 	}
 	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
@@ -57,6 +64,21 @@ func cmdRequest(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs("response.status"), fmt.Appendln(nil, res.StatusCode), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs("response.body"), raw, 0o600))
+	return string(raw)
+}
+
+// cmdWaitResponse asks until the answer holds a text: waitresponse URL TOKEN TEXT.
+func cmdWaitResponse(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: waitresponse URL TOKEN TEXT")
+	}
+	answer := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if answer = sendRequest(ts, http.MethodGet, args[0], args[1], ""); strings.Contains(answer, args[2]) {
+			return
+		}
+	}
+	ts.Fatalf("waited in vain for %q; the last answer was\n%s", args[2], answer)
 }
 
 // normalizations make outputs of two runs equal: ids, times, durations, ports.
@@ -67,7 +89,9 @@ var normalizations = []struct{ pattern, with string }{
 	{`"(create_time|update_time)": \d+`, `"$1": 0`},
 	{`"duration_ms": \d+`, `"duration_ms": 0`},
 	{`"port": \d+`, `"port": 0`},
-	{`127\.0\.0\.1([,:])\d+`, "127.0.0.1${1}PORT"},
+	{`127\.0\.0\.1([,:])\d{4,5}\b`, "127.0.0.1${1}PORT"},
+	{`in \d+ ms`, "in 0 ms"},
+	{`Linux \w+, works in \S+ \(.* free\)`, "Linux ARCH, works in ROOT (SPACE free)"},
 	{`\d+\.\d{3}\b`, "SECONDS"},
 	{`\b\d+\.\d+s\b`, "0.0s"},
 }

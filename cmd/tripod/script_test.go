@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +12,9 @@ import (
 // TestMain makes the test binary a tripod too: scripts run `exec tripod …` as
 // a process of its own, with real signals and exit codes.
 func TestMain(m *testing.M) {
+	testing.Init()
+	// Scripts wait more than they compute. -parallel still goes before this.
+	_ = flag.Set("test.parallel", "8")
 	testscript.Main(m, map[string]func(){"tripod": main})
 }
 
@@ -25,23 +29,24 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup:               setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sshhost":   cmdSSHHost,
-			"sshfault":  cmdSSHFault,
-			"sshcount":  cmdSSHCount,
-			"waitcount": cmdWaitCount,
-			"deadport":  cmdDeadPort,
-			"keygen":    cmdKeygen,
-			"certgen":   cmdCertgen,
-			"waitfor":   cmdWaitFor,
-			"start":     cmdStart,
-			"signal":    cmdSignal,
-			"finish":    cmdFinish,
-			"exitcode":  cmdExitCode,
-			"setenv":    cmdSetenv,
-			"request":   cmdRequest,
-			"normalize": cmdNormalize,
-			"noleak":    cmdNoLeak,
-			"validxml":  cmdValidXML,
+			"sshhost":      cmdSSHHost,
+			"sshfault":     cmdSSHFault,
+			"sshcount":     cmdSSHCount,
+			"waitcount":    cmdWaitCount,
+			"deadport":     cmdDeadPort,
+			"keygen":       cmdKeygen,
+			"certgen":      cmdCertgen,
+			"waitfor":      cmdWaitFor,
+			"start":        cmdStart,
+			"signal":       cmdSignal,
+			"finish":       cmdFinish,
+			"exitcode":     cmdExitCode,
+			"setenv":       cmdSetenv,
+			"request":      cmdRequest,
+			"waitresponse": cmdWaitResponse,
+			"normalize":    cmdNormalize,
+			"noleak":       cmdNoLeak,
+			"validxml":     cmdValidXML,
 		},
 	})
 }
@@ -60,6 +65,11 @@ func setUpScript(env *testscript.Env) error {
 	if err := os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o700); err != nil {
 		return err
 	}
+	repo, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		return err
+	}
+	env.Setenv("REPO", repo)
 	env.Values[hostsKey{}] = hosts{}
 	env.Values[programsKey{}] = &programs{env: env, running: map[string]*program{}}
 	env.Defer(env.Values[programsKey{}].(*programs).killAll)

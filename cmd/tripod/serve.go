@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,6 +58,9 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		faults.Add("--keep", "must not be negative")
 	}
 	if err := faults.Err(); err != nil {
+		return err
+	}
+	if err := c.checkTLS(); err != nil {
 		return err
 	}
 	defaultLogin, err := c.defaultLogin(ctx)
@@ -124,6 +128,20 @@ func (c *serveCmd) serve(ctx context.Context, e *engine, d *installer.Dispatcher
 		return cause
 	}
 	e.app.notef("stopped")
+	return nil
+}
+
+// checkTLS finds out early whether the certificate can be used.
+func (c *serveCmd) checkTLS() error {
+	switch {
+	case c.TLSCert == "" && c.TLSKey == "":
+		return nil
+	case c.TLSCert == "" || c.TLSKey == "":
+		return usagef("--tls-cert and --tls-key are given together")
+	}
+	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+		return usageError(fmt.Errorf("--tls-cert: %w", err), "")
+	}
 	return nil
 }
 
