@@ -71,6 +71,9 @@ func (w *work) probeArgs() []string {
 
 // noAnswer explains a login whose shell did not run our script.
 func (w *work) noAnswer(r reply) error {
+	if r.code > 128 {
+		return installer.Fail(installer.KindLostContact, "what looked at the host was killed there (exit code %d)", r.code)
+	}
 	return installer.Fail(installer.KindUnsupportedHost,
 		"the login shell ran no command (exit code %d)%s", r.code, w.quoted(r.noise+"\n"+r.stderr))
 }

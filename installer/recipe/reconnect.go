@@ -17,7 +17,7 @@ const (
 var final = []installer.Kind{
 	installer.KindAuthRejected, installer.KindPasswordExpired, installer.KindHostKeyChanged,
 	installer.KindHostKeyUnknown, installer.KindPolicyDenied, installer.KindCredentialMissing,
-	installer.KindSudoDenied, installer.KindUnsupportedHost,
+	installer.KindSudoDenied,
 }
 
 // reconnect finds the host again after a lost connection, and looks how the run

@@ -88,10 +88,7 @@ func (h *hostShell) do(ctx context.Context, out io.Writer, files []string, verb 
 	default:
 		beginning, words = byPassword, append([]string{h.spot + "/host.sh"}, words...)
 		input := h.password.Reveal() + "\n"
-		if h.rights == sudoTerminal {
-			cmd.PTY = true
-			input += "\x04" // the end of input, for a sudo that asks again
-		}
+		cmd.PTY = h.rights == sudoTerminal
 		if h.password.IsZero() {
 			beginning, input = bySudo, "" // only the terminal was missing, it is hoped
 		}

@@ -27,7 +27,10 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 	if err := w.bring(ctx, ref); err != nil {
 		return err
 	}
-	rec.Note = fmt.Sprintf("1 sent, %s", size(ref.Size))
+	rec.Note = "1 file sent, " + size(ref.Size)
+	if c, ok := w.conn.(interface{ UploadedBy() string }); ok {
+		rec.Note += " by " + c.UploadedBy()
+	}
 	return nil
 }
 

@@ -1,0 +1,104 @@
+package recipe
+
+import (
+	"context"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+)
+
+func TestCancelKillsTheGroup(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(counted + "sleep 300 & (trap '' TERM; sleep 301) & echo begun; wait\n")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := b.start(ctx)
+	b.out.awaits(t, "begun\n")
+	cancel(installer.ErrCanceled)
+	requireKind(t, installer.KindCanceled, <-done)
+	assert.Empty(t, b.srv.Processes(), "the script's children are gone")
+	assert.Empty(t, b.runFolders())
+	rec, _ := b.attempt().Step(installer.StepRun)
+	assert.Equal(t, installer.KindCanceled, rec.Kind)
+}
+
+func TestRunLimit(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(counted + "echo begun; exec sleep 300\n")
+	b.inv.Spec.RunTimeout = time.Second
+	_, err := b.work(t.Context())
+	f := requireKind(t, installer.KindScriptTimeout, err)
+	assert.Equal(t, "the script ran longer than 1s and was killed: begun", f.Detail)
+	assert.Empty(t, b.srv.Processes())
+	assert.Empty(t, b.runFolders())
+}
+
+func TestCancelWithoutContactIsNotKnown(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	b.limits.Reconnect, b.limits.Clean = 200*time.Millisecond, 200*time.Millisecond
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := b.start(ctx)
+	b.out.awaits(t, "begun\n")
+	b.srv.Stop()
+	cancel(installer.ErrCanceled)
+	b.srv.DropAll()
+	requireKind(t, installer.KindLostContact, <-done)
+}
+
+func TestCanceledWhileNobodyWorkedOnIt(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := b.start(ctx)
+	b.out.awaits(t, "begun\n")
+	cancel(installer.ErrShutdown)
+	require.ErrorIs(t, <-done, installer.ErrShutdown)
+
+	canceled, cancel := context.WithCancelCause(t.Context())
+	cancel(installer.ErrCanceled)
+	_, err := b.work(canceled)
+	requireKind(t, installer.KindCanceled, err)
+	assert.Empty(t, b.srv.Processes())
+	assert.Empty(t, b.runFolders())
+}
+
+func TestCanceledBeforeItBegan(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(counted)
+	canceled, cancel := context.WithCancelCause(t.Context())
+	cancel(installer.ErrCanceled)
+	_, err := b.work(canceled)
+	requireKind(t, installer.KindCanceled, err)
+	assert.Zero(t, b.srv.Counts().Connections)
+}
+
+func TestHostBusy(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	done := b.start(t.Context())
+	b.out.awaits(t, "begun\n")
+
+	other := *b
+	inv := *b.inv
+	inv.ID, inv.RunID = "inv-2", "inv-2"
+	inv.Attempts = []installer.Attempt{{Number: 1, Started: time.Now()}}
+	other.inv, other.out = &inv, &syncBuffer{}
+	_, err := other.work(t.Context())
+	f := requireKind(t, installer.KindHostBusy, err)
+	assert.Contains(t, f.Detail, "inv-1 since ")
+	assert.Equal(t, 1, b.runs())
+
+	// A holder that is killed holds nothing.
+	b.srv.KillProcesses()
+	requireKind(t, installer.KindScriptFailed, <-done)
+	other.attempt().Steps = nil
+	require.NoError(t, os.WriteFile(b.srv.Path("go"), nil, 0o600))
+	_, err = other.work(t.Context())
+	require.NoError(t, err)
+}

@@ -1,0 +1,249 @@
+package recipe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+)
+
+var errKilled = errors.New("kill -9")
+
+// crashing is b.work in a process that is killed: where onJournal panics with
+// errKilled, nothing more is done.
+func (b *bed) crashing(ctx context.Context) (outcome installer.Outcome, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if r != any(errKilled) {
+				panic(r)
+			}
+			err = errKilled
+		}
+	}()
+	return b.work(ctx)
+}
+
+// TestA01KilledAtEveryStep kills the process before and after each journal
+// write, with a fresh one going on each time.
+func TestA01KilledAtEveryStep(t *testing.T) {
+	t.Parallel()
+	steps := []installer.Step{"connect", "probe", "stage", "run", "verify", "clean"}
+	for i, step := range steps {
+		for _, kept := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/kept=%t", step, kept), func(t *testing.T) {
+				t.Parallel()
+				b := newBed(t, sshtest.Config{}, "root").script(counted + "echo done\n")
+				b.onJournal = func(rec installer.StepRecord) error {
+					if rec.Step != step {
+						return nil
+					}
+					if kept {
+						b.attempt().Steps = append(b.attempt().Steps, rec)
+					}
+					panic(errKilled)
+				}
+				_, err := b.crashing(t.Context())
+				require.ErrorIs(t, err, errKilled)
+				if i > 2 || i == 2 && false {
+					assert.Equal(t, 1, b.runs())
+				}
+				b.onJournal = nil
+				outcome, err := b.crashing(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, 1, b.runs())
+				require.NotNil(t, outcome.ExitCode)
+				assert.Zero(t, *outcome.ExitCode)
+				assert.Equal(t, "the script ran and exited with code 0", outcome.Message)
+				if !kept || step != "clean" {
+					assert.Empty(t, b.runFolders())
+				}
+			})
+		}
+	}
+}
+
+// TestA01KilledAtEachStepInTurn does it to one invocation, step after step.
+func TestA01KilledAtEachStepInTurn(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(counted + "exit 3\n")
+	killed := map[installer.Step]bool{}
+	b.onJournal = func(rec installer.StepRecord) error {
+		if !killed[rec.Step] {
+			killed[rec.Step] = true
+			panic(errKilled)
+		}
+		return nil
+	}
+	var err error
+	for err = errKilled; errors.Is(err, errKilled); {
+		_, err = b.crashing(t.Context())
+	}
+	requireKind(t, installer.KindScriptFailed, err)
+	assert.Equal(t, 1, b.runs())
+	assert.Empty(t, b.runFolders())
+}
+
+// slowScript waits for the file go.
+const slowScript = counted + `echo begun
+i=0
+while [ ! -e "$TRIPOD_ROOT/go" ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done
+echo ended
+`
+
+func (b *bed) letGo() {
+	require.NoError(b.t, os.WriteFile(b.srv.Path("go"), nil, 0o600))
+}
+
+func (b *bed) start(ctx context.Context) <-chan error {
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.work(ctx)
+		done <- err
+	}()
+	return done
+}
+
+func TestConnectionLostWhileRunning(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	done := b.start(t.Context())
+	b.out.awaits(t, "begun\n")
+	b.srv.DropAll()
+	require.NoError(t, b.srv.Wait(t.Context(), func(c sshtest.Counts) bool { return len(c.Execs) >= 4 }))
+	b.srv.DropAll()
+	b.letGo()
+	require.NoError(t, <-done)
+	assert.Equal(t, "begun\nended\n", b.out.String(), "each byte once")
+	assert.Equal(t, 1, b.runs())
+}
+
+func TestHostGoneWhileRunning(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	b.limits.Reconnect = 300 * time.Millisecond
+	done := b.start(t.Context())
+	b.out.awaits(t, "begun\n")
+	b.srv.Stop()
+	b.srv.DropAll()
+	requireKind(t, installer.KindLostContact, <-done)
+	assert.Len(t, b.runFolders(), 1, "kept: the next attempt reads it")
+
+	// It comes back, and the script has ended meanwhile.
+	require.NoError(t, b.srv.Resume())
+	b.letGo()
+	require.Eventually(t, func() bool {
+		_, err := os.Stat(b.runFolders()[0] + "/exit")
+		return err == nil
+	}, 20*time.Second, 10*time.Millisecond)
+	b.nextAttempt(installer.KindLostContact)
+	outcome, err := b.work(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, *outcome.ExitCode)
+	assert.Equal(t, 1, b.runs())
+	assert.Empty(t, b.runFolders())
+	assert.Contains(t, b.out.String(), "ended\n")
+}
+
+func TestShutdownLeavesTheScriptRunning(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := b.start(ctx)
+	b.out.awaits(t, "begun\n")
+	cancel(installer.ErrShutdown)
+	require.ErrorIs(t, <-done, installer.ErrShutdown)
+	assert.Equal(t, []installer.Step{"connect", "probe", "stage"}, b.steps(), "nothing is journaled as failed")
+
+	done = b.start(t.Context())
+	require.NoError(t, b.srv.Wait(t.Context(), func(c sshtest.Counts) bool { return c.Connections == 2 && len(c.Execs) == 4 }))
+	b.letGo()
+	require.NoError(t, <-done)
+	assert.Equal(t, 1, b.runs())
+	assert.True(t, strings.HasSuffix(b.out.String(), "begun\nended\n"))
+}
+
+func TestDiedOnTheHost(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	done := b.start(t.Context())
+	b.out.awaits(t, "begun\n")
+	b.srv.DropAll()
+	b.srv.KillProcesses() // as a reboot does; the boot id stays, though
+	f := requireKind(t, installer.KindScriptFailed, <-done)
+	assert.Contains(t, f.Detail, "killed from outside")
+	assert.Equal(t, 1, b.runs())
+}
+
+func TestRebooted(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := b.start(ctx)
+	b.out.awaits(t, "begun\n")
+	cancel(installer.ErrShutdown)
+	require.ErrorIs(t, <-done, installer.ErrShutdown)
+	b.srv.KillProcesses()
+	started := b.runFolders()[0] + "/started"
+	text, err := os.ReadFile(started)
+	require.NoError(t, err)
+	words := strings.Fields(string(text))
+	words[2] = "another-boot"
+	require.NoError(t, os.WriteFile(started, []byte(strings.Join(words, " ")+"\n"), 0o600))
+
+	_, err = b.work(t.Context())
+	f := requireKind(t, installer.KindScriptFailed, err)
+	assert.Contains(t, f.Detail, "restarted while the script ran")
+	assert.Equal(t, 1, b.runs(), "not run again in this attempt")
+
+	b.nextAttempt(installer.KindScriptFailed)
+	b.letGo()
+	_, err = b.work(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 2, b.runs(), "a new attempt may")
+}
+
+func TestRunFolderGone(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := b.start(ctx)
+	b.out.awaits(t, "begun\n")
+	cancel(installer.ErrShutdown)
+	require.ErrorIs(t, <-done, installer.ErrShutdown)
+	b.srv.KillProcesses()
+	require.NoError(t, os.RemoveAll(b.srv.Path("var/lib/tripod")))
+	for range 2 { // also if the first answer was not stored
+		_, err := b.work(t.Context())
+		requireKind(t, installer.KindLostContact, err)
+		b.attempt().Steps = b.attempt().Steps[:3]
+		assert.Equal(t, 1, b.runs())
+	}
+}
+
+func TestRetryFindsWhatRuns(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
+	b.limits.Reconnect = 200 * time.Millisecond
+	done := b.start(t.Context())
+	b.out.awaits(t, "begun\n")
+	b.srv.Stop()
+	b.srv.DropAll()
+	requireKind(t, installer.KindLostContact, <-done)
+	require.NoError(t, b.srv.Resume())
+
+	b.inv.Of, b.inv.ID, b.inv.Type = b.inv.ID, "inv-2", installer.Retry
+	b.inv.Attempts = []installer.Attempt{{Number: 1, Started: time.Now()}}
+	done = b.start(t.Context())
+	b.letGo()
+	require.NoError(t, <-done)
+	assert.Equal(t, 1, b.runs())
+}
