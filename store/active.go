@@ -13,19 +13,17 @@ type active struct {
 	claim   uint64
 	session uint64 // of the process that claimed it
 	attempt uint32 // its number
-	steps   uint32 // of all attempts so far
 	crashes uint32
 	setUp   bool // success makes its host an installer
 }
 
-const activeSize = 29
+const activeSize = 25
 
 func (a active) encode() []byte {
 	b := make([]byte, 0, activeSize)
 	b = binary.BigEndian.AppendUint64(b, a.claim)
 	b = binary.BigEndian.AppendUint64(b, a.session)
 	b = binary.BigEndian.AppendUint32(b, a.attempt)
-	b = binary.BigEndian.AppendUint32(b, a.steps)
 	b = binary.BigEndian.AppendUint32(b, a.crashes)
 	if a.setUp {
 		return append(b, 1)
@@ -41,9 +39,8 @@ func decodeActive(b []byte) (active, error) {
 		claim:   binary.BigEndian.Uint64(b),
 		session: binary.BigEndian.Uint64(b[8:]),
 		attempt: binary.BigEndian.Uint32(b[16:]),
-		steps:   binary.BigEndian.Uint32(b[20:]),
-		crashes: binary.BigEndian.Uint32(b[24:]),
-		setUp:   b[28] == 1,
+		crashes: binary.BigEndian.Uint32(b[20:]),
+		setUp:   b[24] == 1,
 	}, nil
 }
 

@@ -32,6 +32,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	if err != nil || claimed == nil {
 		return nil, wake, err
 	}
+	s.commits.workers.Add(1)
 	return &claimed.Invocation, time.Time{}, nil
 }
 
@@ -88,10 +89,6 @@ func (t *tx) start(r *record, now time.Time, session uint64) error {
 	if err := t.addSteps(&r.Invocation); err != nil {
 		return err
 	}
-	steps := 0
-	for _, a := range r.Attempts {
-		steps += len(a.Steps)
-	}
 	origin, err := t.origin(r)
 	if err != nil {
 		return err
@@ -101,7 +98,6 @@ func (t *tx) start(r *record, now time.Time, session uint64) error {
 		claim:   r.Claim,
 		session: session,
 		attempt: uint32(len(r.Attempts)),
-		steps:   uint32(steps),
 		crashes: uint32(r.Crashes),
 		setUp:   origin.Type == installer.SetRemoteInstaller,
 	}.encode())

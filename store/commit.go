@@ -6,24 +6,36 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"go.etcd.io/bbolt"
 
 	"tripod/installer"
 )
 
-// committer lets writers that come at the same time share a transaction: the
-// wait for the disk, not the work, is what a commit costs. Whoever finds no
-// leader leads: it runs everything that has queued up in one transaction, and
-// then hands the lead to the first of those that came meanwhile. There is no
-// delay to tune and no goroutine to own.
+// defaultLinger is how long a leader waits for company while hosts are being worked
+// on: a commit costs some 0.1 ms of CPU and 1 ms of disk, whoever shares it, and
+// a host does not notice the wait.
+const defaultLinger = 3 * time.Millisecond
+
+// committer lets writers that come at about the same time share a transaction:
+// the commit, not the work in it, is what costs. Whoever finds no leader
+// leads: it runs everything that has queued up in one transaction, and then
+// hands the lead to the first of those that came meanwhile. There is no
+// goroutine to own.
 type committer struct {
 	db *bbolt.DB
+	// workers is how many claims are held: those who may come any moment.
+	workers atomic.Int64
+	linger  time.Duration
 
 	mu      sync.Mutex
 	led     bool
 	pending []*write
-	broken  error // a commit failed in a way that reopening alone can cure
+	enough  int           // so many pending end the leader's wait; 0: it does not wait
+	come    chan struct{} // closed when there are enough
+	broken  error         // a commit failed in a way that reopening alone can cure
 }
 
 // write is one caller's change.
@@ -44,15 +56,15 @@ func (c *committer) do(ctx context.Context, fn func(*tx) error) error {
 	c.pending = append(c.pending, w)
 	lead := !c.led
 	c.led = true
+	if c.enough > 0 && len(c.pending) >= c.enough {
+		c.enough = 0
+		close(c.come)
+	}
 	c.mu.Unlock()
 	if !lead && !<-w.turn {
 		return w.err
 	}
-	c.mu.Lock()
-	group, broken := c.pending, c.broken
-	c.pending = nil
-	c.mu.Unlock()
-
+	group, broken := c.gather()
 	if broken == nil {
 		broken = c.run(slices.Clone(group))
 	} else {
@@ -75,6 +87,27 @@ func (c *committer) do(ctx context.Context, fn func(*tx) error) error {
 		}
 	}
 	return w.err
+}
+
+// gather takes what is pending, after a short wait for those who may join.
+func (c *committer) gather() (group []*write, broken error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if workers := int(c.workers.Load()); c.linger > 0 && workers > 1 && len(c.pending) < workers {
+		c.enough, c.come = workers, make(chan struct{})
+		come := c.come
+		c.mu.Unlock()
+		timer := time.NewTimer(c.linger)
+		select {
+		case <-come:
+		case <-timer.C:
+		}
+		timer.Stop()
+		c.mu.Lock()
+		c.enough = 0
+	}
+	group, c.pending = c.pending, nil
+	return group, c.broken
 }
 
 // run commits a group. A write that fails having changed nothing leaves the

@@ -31,7 +31,13 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 		return err
 	}
 	var over *epoch // of the batch, if this ended it
-	err = s.update(ctx, func(t *tx) (err error) {
+	var mine bool   // claimed by this process
+	err = s.update(ctx, func(t *tx) error {
+		a, err := t.held(ref)
+		if err != nil {
+			return err
+		}
+		mine = a.session == s.session
 		over, err = t.finish(ref, tr, kept)
 		return err
 	})
@@ -39,14 +45,14 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if err != nil {
 		return err
 	}
+	if mine {
+		s.commits.workers.Add(-1)
+	}
 	s.eraseIfOver(ctx, over)
 	return nil
 }
 
 func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstaller) (*epoch, error) {
-	if _, err := t.held(ref); err != nil {
-		return nil, err
-	}
 	r, err := t.load(ref.ID)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 
 	"tripod/installer"
 )
@@ -18,18 +19,26 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, rec installer.St
 		if err != nil {
 			return err
 		}
-		a.steps++
-		t.put(bSteps, stepKey(ref.ID, int(a.attempt), a.steps), sealRow(row, uint64(a.steps)))
-		if a.crashes > 0 {
-			a.crashes = 0
-			r, err := t.load(ref.ID)
-			if err != nil {
-				return err
-			}
-			r.Crashes = 0
-			t.save(r)
+		number := t.lastStep(ref.ID) + 1
+		t.put(bSteps, stepKey(ref.ID, int(a.attempt), number), sealRow(row, uint64(number)))
+		if a.crashes == 0 {
+			return nil
 		}
+		r, err := t.load(ref.ID)
+		if err != nil {
+			return err
+		}
+		a.crashes, r.Crashes = 0, 0
+		t.save(r)
 		t.put(bActive, []byte(ref.ID), a.encode())
 		return nil
 	})
+}
+
+// lastStep is the number of the newest step; 0: there is none.
+func (t *tx) lastStep(id string) uint32 {
+	for k := range t.allBackwards(bSteps, join(id)) {
+		return binary.BigEndian.Uint32(k[len(k)-4:])
+	}
+	return 0
 }

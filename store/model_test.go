@@ -44,6 +44,11 @@ type model struct {
 	batch int
 }
 
+func (m *model) open() {
+	m.s = openTest(m.t, m.dir, Options{KeepOther: time.Hour, KeepSucceeded: time.Hour})
+	m.s.commits.linger = 0 // there is no company to wait for
+}
+
 func (m *model) pick(keep func(*modelInv) bool) string {
 	var ids []string
 	for _, id := range m.order {
@@ -196,7 +201,7 @@ func (m *model) cancel() {
 // reopen is a restart: what was RUNNING is an orphan, all else as it was.
 func (m *model) reopen() {
 	require.NoError(m.t, m.s.Close())
-	m.s = openTest(m.t, m.dir, Options{KeepOther: time.Hour, KeepSucceeded: time.Hour})
+	m.open()
 	var want []string
 	for id, i := range m.invs {
 		i.fresh = false
@@ -332,7 +337,7 @@ func runModel(t *testing.T, seed uint64, steps int) {
 		t: t, dir: filepath.Join(fastDir(t), "state"), now: t0,
 		rng: rand.New(rand.NewPCG(seed, 1)), invs: map[string]*modelInv{},
 	}
-	m.s = openTest(t, m.dir, Options{KeepOther: time.Hour, KeepSucceeded: time.Hour})
+	m.open()
 	for range steps {
 		switch n := m.rng.IntN(100); {
 		case n < 15:

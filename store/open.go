@@ -155,7 +155,7 @@ func (s *Store) openDB(path string) error {
 		return err
 	}
 	s.db = db
-	s.commits = &committer{db: db}
+	s.commits = &committer{db: db, linger: defaultLinger}
 	return s.view(context.Background(), func(t *tx) error {
 		if err := t.checkSchema(); err != nil {
 			return err
