@@ -44,6 +44,7 @@ func newConn(s *Server, raw net.Conn, n int) *conn {
 func (c *conn) fault(stage Stage, detail string, bytes int64) *fault {
 	f := c.srv.faults.at(stage, c.n, detail, bytes)
 	if f != nil {
+		c.srv.counts.add(func(k *Counts) { k.Faults[stage]++ })
 		c.srv.cfg.Logf("connection %d: %s at %s %s", c.n, f.Action, stage, detail)
 	}
 	return f

@@ -29,6 +29,7 @@ type Counts struct {
 	Forwards  []string // "host:port", also those refused
 	Env       []string // "NAME=value" that clients asked to set
 	PTYs      int
+	Faults    map[Stage]int // how often one struck
 }
 
 // counter guards Counts and wakes who waits for a change.
@@ -40,7 +41,7 @@ type counter struct {
 
 func newCounter() *counter {
 	return &counter{
-		c:       Counts{Attempts: map[string]int{}, Accepted: map[string]int{}},
+		c:       Counts{Attempts: map[string]int{}, Accepted: map[string]int{}, Faults: map[Stage]int{}},
 		changed: make(chan struct{}),
 	}
 }
@@ -59,6 +60,7 @@ func (k *counter) get() (Counts, <-chan struct{}) {
 	c := k.c
 	c.Attempts = maps.Clone(c.Attempts)
 	c.Accepted = maps.Clone(c.Accepted)
+	c.Faults = maps.Clone(c.Faults)
 	c.Passwords = slices.Clone(c.Passwords)
 	c.Execs = slices.Clone(c.Execs)
 	c.Forwards = slices.Clone(c.Forwards)

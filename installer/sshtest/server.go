@@ -197,6 +197,9 @@ func (s *Server) ServeConn(raw net.Conn) {
 		return
 	}
 	s.accepted++
+	if s.cfg.Latency > 0 {
+		raw = delayed(raw, s.cfg.Latency, &s.wg)
+	}
 	c := newConn(s, raw, s.accepted)
 	s.conns[c] = true
 	drop := s.overloaded()

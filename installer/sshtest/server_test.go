@@ -175,3 +175,21 @@ func TestStoppedServerRefusesAndResumes(t *testing.T) {
 	s.DropAll()
 	require.Error(t, c.Wait())
 }
+
+// connect opens a bare TCP connection.
+func connect(t *testing.T, s *sshtest.Server) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", s.Addr())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+	return c
+}
+
+// readAll reads to the end, whichever it is.
+func readAll(t *testing.T, c net.Conn) string {
+	t.Helper()
+	b, err := io.ReadAll(c)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+	return string(b)
+}

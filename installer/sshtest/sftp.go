@@ -26,15 +26,10 @@ func (ss *session) serveSFTP() {
 	fs := &files{ss}
 	server := sftp.NewRequestServer(ss.ch, sftp.Handlers{FileGet: fs, FilePut: fs, FileCmd: fs, FileList: fs},
 		sftp.WithStartDirectory(s.Home(ss.user.Name)))
-	done := make(chan struct{})
-	close(done)
-	err := server.Serve()
+	_ = server.Serve()
 	_ = server.Close()
-	code := 0
-	if err != nil && err != io.EOF {
-		code = 1
-	}
-	ss.exit(code, "", done)
+	_, _ = ss.ch.SendRequest("exit-status", false, make([]byte, 4))
+	_ = ss.ch.Close()
 }
 
 // files does SFTP's requests on the real file system. Their paths are real

@@ -52,5 +52,8 @@ elif command -v flock >/dev/null; then
 else
 	build
 fi
-docker container prune -f --filter label=tripod.testhost --filter until=2h >/dev/null 2>&1 || true
+# What killed tests have left behind.
+for what in container network; do
+	docker "$what" prune -f --filter label=tripod.testhost --filter until=2h >/dev/null 2>&1 || true
+done
 echo "$image"

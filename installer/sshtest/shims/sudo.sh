@@ -1,6 +1,7 @@
 # sudo of an sshtest.Server. It says and reads what the real one does, and runs
 # the command as whoever runs the server. The first lines, which set mode, hash,
 # requiretty and lecture, are put before this text.
+# shellcheck disable=SC2154 shell=sh
 me=${SSHTEST_USER:-root}
 
 say() { printf '%s\n' "$*" >&2; }
@@ -157,20 +158,13 @@ if [ -n "$validate$list" ]; then
 	exit 0
 fi
 
+# A shell with a command is that command, so quoted that nothing changes.
+if [ -n "$login" ] && [ $# -eq 0 ]; then set -- /bin/sh; fi
+
 # env_reset, except for what makes the throw-away root one.
 set -- "PATH=$PATH" "TRIPOD_ROOT=$TRIPOD_ROOT" "TMPDIR=$TMPDIR" "TERM=${TERM:-unknown}" "LANG=${LANG:-C}" \
 	"SSHTEST_MARK=$SSHTEST_MARK" "SSHTEST_UID=$uid" "SSHTEST_USER=$target" \
 	"HOME=$([ "$target" = root ] && echo "$TRIPOD_ROOT/root" || echo "$HOME")" \
 	"USER=$target" "LOGNAME=$target" "SHELL=/bin/sh" \
 	"SUDO_USER=$me" "SUDO_UID=${SSHTEST_UID:-0}" "SUDO_GID=${SSHTEST_UID:-0}" "SUDO_COMMAND=$*" "$@"
-if [ -n "$login" ]; then
-	n=$#
-	while [ "$n" -gt 0 ]; do
-		case $1 in
-		[A-Z]*=*) set -- "$@" "$1"; shift ;;
-		*) break ;;
-		esac
-		n=$((n - 1))
-	done
-fi
 exec env -i "$@"
