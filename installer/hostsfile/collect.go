@@ -80,6 +80,18 @@ func (c *collector) faultAt(where, format string, args ...any) {
 
 func (c *collector) where(line int) string { return c.name + ":" + strconv.Itoa(line) }
 
+// expect makes room for n hosts at once: growing step by step costs more than
+// reading them.
+func (c *collector) expect(n int) {
+	if n = min(n, MaxHosts); n <= len(c.entries) {
+		return
+	}
+	c.entries = slices.Grow(c.entries, n-len(c.entries))
+	if len(c.places) == 0 {
+		c.places, c.ids = make(map[place]int32, n), make(map[string]int32, n)
+	}
+}
+
 // room reports whether n more hosts fit, and says so once if not.
 func (c *collector) room(where string, n int) bool {
 	if len(c.entries)+n <= MaxHosts {

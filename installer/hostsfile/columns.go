@@ -72,7 +72,7 @@ func knownColumns() string {
 
 var instanceID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
 
-// checkInstanceName returns what is wrong, or "".
+// nameFault says what is wrong with a host's own name, or "".
 func nameFault(name string) string {
 	if utf8.RuneCountInString(name) > meta.MaxName {
 		return "must have at most 128 characters"

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"tripod/installer"
@@ -85,10 +86,10 @@ type record struct {
 }
 
 func (c *collector) record(line int, header []column, fields []string) {
-	if strings.Join(fields, "") == "" { // spreadsheets write empty rows
+	if allEmpty(fields) { // spreadsheets write such rows
 		return
 	}
-	if len(fields) < len(header) || strings.Join(fields[len(header):], "") != "" {
+	if len(fields) < len(header) || !allEmpty(fields[len(header):]) {
 		c.fault(line, "", "has %d fields, the header has %d: is a comma in a field that is not in quotes?", len(fields), len(header))
 		return
 	}
@@ -108,6 +109,10 @@ func (c *collector) record(line int, header []column, fields []string) {
 	if !r.bad {
 		c.expand(line, columns[colAddress][0], s, e, wish)
 	}
+}
+
+func allEmpty(fields []string) bool {
+	return !slices.ContainsFunc(fields, func(f string) bool { return f != "" })
 }
 
 func (r *record) wrong(col column, format string, args ...any) {

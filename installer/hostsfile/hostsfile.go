@@ -116,6 +116,9 @@ func Parse(name string, r io.Reader, format Format, d Defaults) ([]Entry, error)
 			return nil, c.err()
 		}
 	}
+	if format != FormatJSON {
+		c.expect(1 + bytes.Count(text, []byte{'\n'}))
+	}
 	switch format {
 	case FormatList:
 		c.list(text)

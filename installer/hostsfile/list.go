@@ -93,6 +93,7 @@ func (c *collector) expand(line int, column string, s spec, e Entry, wish []inst
 	if !c.room(e.Where, p.total) {
 		return
 	}
+	c.expect(len(c.entries) + p.total)
 	before := len(c.faults)
 	for host := range p.all {
 		if e.Host.Address, what = checkHost(host); what != "" {
