@@ -13,7 +13,7 @@ const (
 )
 
 // frames takes the standard output of a host script apart: findings, which are
-// lines "\ntripod: NONCE …\n", and everything between them. Between the
+// "tripod: NONCE …\n", and everything between them. Between the
 // findings "begin" and "end" that is the output of the script that is followed,
 // byte for byte; elsewhere it is noise of a login shell, of which a little is
 // kept for an explanation. All of it may be hostile: only who knows the nonce
@@ -34,9 +34,8 @@ type frames struct {
 }
 
 func newFrames(nonce string, out io.Writer, each func(finding)) *frames {
-	// The line break belongs to the marker. Before the first byte of the
-	// stream there is none, as said always prints one.
-	return &frames{marker: []byte("\ntripod: " + nonce + " "), out: out, each: each}
+	// Not only at the beginning of a line: output may have left one open.
+	return &frames{marker: []byte("tripod: " + nonce + " "), out: out, each: each}
 }
 
 // Write never fails: what a host prints must not end the conversation.

@@ -16,10 +16,9 @@ export PATH
 unset CDPATH
 
 # say WORD... prints one finding. The nonce is new for each connection and told
-# to nobody else, so that no output of a script can look like a finding. The
-# line break before it ends a line that output has left open; Tripod takes it
-# out again.
-say() { printf '\ntripod: %s %s\n' "${nonce:?}" "$*"; }
+# to nobody else, so that no output of a script can look like a finding, and a
+# finding is known as one also behind output that ends without a line break.
+say() { printf 'tripod: %s %s\n' "${nonce:?}" "$*"; }
 
 # encode TEXT sets $encoded: the first 400 bytes with every byte as %XX.
 encode() {
