@@ -105,12 +105,13 @@ launch() {
 	fi
 	echo "$id since $(date -u '+%Y-%m-%d %H:%M:%S') UTC" >"$root/locks/$target"
 	watch_for_end
-	detached sh "$run/runner.sh" "$run" "$key" </dev/null >/dev/null 2>&1 &
+	detached sh "$run/runner.sh" "$run" "$key" </dev/null >/dev/null 2>&1 9>&9 &
 	runner=$!
 	exec 9>&-
 }
 
-lock() { if have flock; then flock -n 9; else busybox flock -n 9; fi; }
+# Some shells keep descriptors to themselves, hence 9>&9.
+lock() { if have flock; then flock -n 9 9>&9; else busybox flock -n 9 9>&9; fi; }
 
 detached() { if have setsid; then exec setsid "$@"; else exec busybox setsid "$@"; fi; }
 
