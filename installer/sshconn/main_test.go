@@ -3,6 +3,7 @@ package sshconn
 import (
 	"bytes"
 	"context"
+	"flag"
 	"slices"
 	"sync"
 	"testing"
@@ -15,7 +16,11 @@ import (
 	"tripod/installer/sshtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "12") // they wait more than they compute
+	goleak.VerifyTestMain(m)
+}
 
 // memKeys is a HostKeys in memory.
 type memKeys struct {
@@ -92,7 +97,6 @@ func root(s *sshtest.Server) (installer.Host, installer.Credentials) {
 func connect(tb testing.TB, d *Dialer, s *sshtest.Server) *Conn {
 	tb.Helper()
 	host, creds := root(s)
-	host.HostKey = ""
 	c, err := d.Dial(tb.Context(), "p", host, creds, installer.AcceptNew)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = c.Close() })
@@ -118,3 +122,8 @@ type blob struct {
 func newBlob(data []byte) blob { return blob{bytes.NewReader(data), "b"} }
 
 func (b blob) Ref() installer.BlobRef { return installer.BlobRef{Size: b.Size(), Name: b.name} }
+
+const (
+	waitLong = 20 * time.Second
+	waitTick = 5 * time.Millisecond
+)
