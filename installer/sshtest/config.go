@@ -11,12 +11,17 @@ import (
 // DefaultPassword is root's on a Server whose Config names no users.
 const DefaultPassword = "correct horse"
 
+// NoPort as Config.Listen opens no port. Without one, and without commands, a
+// Server works in a testing/synctest bubble.
+const NoPort = "none"
+
 // Config says what kind of host a Server is. The zero value is a friendly one:
 // root logs in with DefaultPassword, SFTP and forwarding work.
 type Config struct {
 	// Users who can log in; empty: root with DefaultPassword.
 	Users []User
-	// Listen is the TCP address; default "127.0.0.1:0".
+	// Listen is the TCP address; default "127.0.0.1:0". NoPort: none, only
+	// ServeConn.
 	Listen string
 	// Root is the folder that stands for the host's root; it is made where it
 	// is missing, and kept. Empty: a temporary one, removed by Close.
