@@ -66,6 +66,9 @@ func codeOf(err error) int {
 // tell writes the error for a person, every fault on a line of its own.
 func tell(w io.Writer, e *exitError) {
 	text := strings.TrimRight(plaintext.Text(e.Error()), "\n")
+	if e.code == exitInterrupted {
+		text = "interrupted"
+	}
 	if faults, ok := errors.AsType[installer.Faults](e.err); ok && len(faults) > 1 {
 		text = fmt.Sprintf("%d faults in the input; nothing was done:\n%s", len(faults), text)
 	}

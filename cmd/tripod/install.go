@@ -97,6 +97,9 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 		return "", err
 	}
 	if !found {
+		if err := e.mentionUnfinished(ctx); err != nil {
+			return "", err
+		}
 		b := p.batch(time.Now(), fingerprint)
 		return b.ID, e.store.Submit(ctx, b)
 	}
@@ -110,6 +113,23 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 	e.app.notef("going on with batch %s of %s: %d of %d are done and are not touched again",
 		head.ID, head.Created.Local().Format(time.DateTime), head.Total-head.Open, head.Total)
 	return head.ID, nil
+}
+
+// mentionUnfinished reminds of other work that was interrupted: a command that
+// differs in a flag does not go on with it.
+func (e *engine) mentionUnfinished(ctx context.Context) error {
+	const newest = 20
+	heads, err := e.store.Batches(ctx, installer.DefaultProject, newest)
+	if err != nil {
+		return err
+	}
+	for _, h := range heads {
+		if h.Open > 0 {
+			e.app.notef("note: batch %s (%s) has %d unfinished hosts: %s, or: %s",
+				h.ID, h.Source, h.Open, e.app.again("retry", h.ID), e.app.again("cancel", h.ID))
+		}
+	}
+	return nil
 }
 
 // credentialsFor maps the plan's credentials to the unfinished invocations.

@@ -66,5 +66,6 @@ func classify(err error) (int, *exitError) {
 	if e, ok := errors.AsType[*exitError](err); ok {
 		return e.code, e
 	}
-	return codeOf(err), &exitError{err: err}
+	code := codeOf(err)
+	return code, &exitError{code: code, err: err}
 }

@@ -218,13 +218,19 @@ func (p *progress) block() []string {
 	return lines
 }
 
-// clip cuts s to n characters, so that a line of the block stays one line.
+// clip cuts s to n columns, so that a line of the block stays one line. It
+// errs on the safe side: what may be wide counts as wide.
 func clip(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= max(n, 1) {
-		return s
+	used := 0
+	for i, r := range s {
+		if used++; r >= 0x1100 {
+			used++
+		}
+		if used > n {
+			return s[:i]
+		}
 	}
-	return string(r[:max(n, 1)-1]) + "…"
+	return s
 }
 
 // shortDuration is d to one digit below its unit: 0.4s, 12.3s, 4m10s.
