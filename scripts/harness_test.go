@@ -102,9 +102,16 @@ type result struct {
 // run runs a script, as a login without anything in its environment would.
 func (h *host) run(script string, s settings) result {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
+	return h.runAnd(func() {}, script, s)
+}
+
+// runAnd does ready when the settings are written, before the script runs.
+func (h *host) runAnd(ready func(), script string, s settings) result {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), 10*time.Minute)
 	defer cancel()
 	cmd, stdout, stderr := h.command(ctx, script, s)
+	ready()
 	err := cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok {
 		require.NoError(h.t, err, "%s: %s", script, stderr)
@@ -124,7 +131,7 @@ func (h *host) run(script string, s settings) result {
 }
 
 func (h *host) command(ctx context.Context, script string, s settings) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
-	all := settings{"TRIPOD_WAIT": "20", "TRIPOD_STABLE": "1"}
+	all := settings{"TRIPOD_WAIT": "180", "TRIPOD_STABLE": "1"}
 	for key, value := range s {
 		all[key] = value
 	}
@@ -133,7 +140,7 @@ func (h *host) command(ctx context.Context, script string, s settings) (cmd *exe
 		fmt.Fprintf(&text, "%s='%s'\n", key, strings.ReplaceAll(value, "'", `'\''`))
 	}
 	require.NoError(h.t, os.WriteFile(filepath.Join(h.dir, "settings"), []byte(text.String()), 0o600))
-	args := slices.Concat(h.as, h.shell, []string{script})
+	args := slices.Concat(h.as, h.shell, strings.Fields(script))
 	cmd = exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = h.dir
 	cmd.Env = []string{"PATH=" + h.path, "TRIPOD_ROOT=" + h.root}

@@ -54,6 +54,12 @@ func TestLifecycle(t *testing.T) {
 			assert.Equal(t, 2, h.telescopes())
 			assert.Equal(t, "1.0.14.1", h.want(0, "probe.sh", settings{"TRIPOD_KEEP": keep}).found["kept"])
 
+			if name != "sh" { // the rest is no different elsewhere
+				h.want(0, "uninstall.sh", nil)
+				h.uninstalled()
+				return
+			}
+
 			// The same again: what is kept stays.
 			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": two, "TRIPOD_KEEP": keep})
 			assert.Equal(t, "1.0.14.1", h.want(0, "probe.sh", settings{"TRIPOD_KEEP": keep}).found["kept"])

@@ -27,92 +27,44 @@ real() {
 	fi
 }
 
-# runs_from PID DIR: its program, or the script that it interprets, is in DIR.
-# Sets argv0.
-runs_from() {
-	runs_exe=$(readlink "/proc/$1/exe" 2>/dev/null)
-	argv0=
-	argv1=
-	{
-		read -r argv0
-		read -r argv1
-	} <<-END
-		$(tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null)
-	END
-	case $runs_exe in
-	"$2"/*) return 0 ;;
-	esac
-	for runs_arg in "$argv0" "$argv1"; do
-		case $runs_arg in
-		"$2"/*) return 0 ;;
-		./*)
-			case $(readlink "/proc/$1/cwd" 2>/dev/null)/ in
-			"$2"/*) return 0 ;;
-			esac
-			;;
-		esac
-	done
-	return 1
-}
-
-# processes DIR prints "PID PPID NAME" for each process that runs from DIR; NAME
+# processes DIR... prints "PID PPID NAME DIR" for each process that runs from a
+# DIR: its program is there, or it is the script of an agent at work there. NAME
 # is telescope or other. A process is called telescope by its comm or its
 # argv[0]: in the old layout the child is bin/agent under its parent's argv.
 processes() {
-	# One ls for all: a fork for each process of a busy host takes seconds.
-	# shellcheck disable=SC2012 # the names in /proc are numbers
-	processes_seen=" $(ls -l /proc/[0-9]*/exe 2>/dev/null | while IFS= read -r line; do
-		case $line in
-		*" -> $1/"*)
-			line=${line%%/exe -> *}
-			printf '%s ' "${line##*/proc/}"
-			;;
-		esac
-	done)"
-	for processes_dir in /proc/[0-9]*; do
-		pid=${processes_dir#/proc/}
-		comm=
-		{ read -r comm <"$processes_dir/comm"; } 2>/dev/null
-		case $processes_seen in
-		*" $pid "*) ;;
-		*)
-			case $comm in
-			telescope | agent | uniagent*) ;;
-			*) continue ;;
-			esac
-			;;
-		esac
-		alive "$pid" || continue
-		# The agent of a container on this host is not this host's agent.
-		space=$(readlink "$processes_dir/ns/pid" 2>/dev/null)
-		[ -z "$space" ] || [ "$space" = "$pid_space" ] || continue
-		runs_from "$pid" "$1" || continue
-		name=other
-		if [ "$comm" = telescope ] || [ "${argv0##*/}" = telescope ]; then
-			name=telescope
-		fi
-		printf '%s %s %s\n' "$pid" "$stat_ppid" "$name"
+	for processes_dir; do
+		# One ls and one grep for all: forks for each process of a busy host
+		# would take seconds.
+		# shellcheck disable=SC2010,SC2012 # the names in /proc are numbers
+		ls -l /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null | grep -F -e " -> $processes_dir/" |
+			while IFS= read -r line; do
+				link=${line%% -> *}
+				link=${link##*/proc/}
+				pid=${link%/*}
+				comm=
+				{ read -r comm <"/proc/$pid/comm"; } 2>/dev/null
+				case ${link##*/}:$comm in
+				exe:*)
+					# It has been seen, or will be, by its folder.
+					case $comm:$(readlink "/proc/$pid/cwd" 2>/dev/null)/ in
+					telescope:"$processes_dir"/* | agent:"$processes_dir"/* | uniagent*:"$processes_dir"/*) continue ;;
+					esac
+					;;
+				cwd:telescope | cwd:agent | cwd:uniagent*) ;;
+				*) continue ;;
+				esac
+				alive "$pid" || continue
+				# The agent of a container on this host is not this host's.
+				space=$(readlink "/proc/$pid/ns/pid" 2>/dev/null)
+				[ -z "$space" ] || [ "$space" = "$pid_space" ] || continue
+				name=other
+				if [ "$comm" != telescope ]; then
+					comm=$(tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | sed -n 1p)
+				fi
+				[ "${comm##*/}" != telescope ] || name=telescope
+				printf '%s %s %s %s\n' "$pid" "$stat_ppid" $name "$processes_dir"
+			done
 	done
-}
-
-# count DIR adds the telescope processes of DIR to parents, children and pids.
-count() {
-	count_all=$(processes "$1")
-	count_pids=" $(printf '%s\n' "$count_all" | while read -r pid _ name; do
-		[ "$name" != telescope ] || printf '%s ' "$pid"
-	done)"
-	count_any=0
-	while read -r pid ppid name; do
-		[ "$name" = telescope ] || continue
-		count_any=1
-		pids="$pids $pid"
-		case $count_pids in
-		*" $ppid "*) children=$((children + 1)) ;;
-		*) parents=$((parents + 1)) ;;
-		esac
-	done <<-END
-		$count_all
-	END
 }
 
 # look sets state (none, healthy, stopped, unhealthy), layout, agent_dir,
@@ -122,14 +74,21 @@ look() {
 	layout=none agent_dir=
 	if [ -d "$old_dir" ]; then layout=old agent_dir=$old_dir; fi
 	if [ -d "$new_dir" ]; then layout=new agent_dir=$new_dir; fi
-	count "$new_real"
-	look_new=$count_any
-	count "$old_real"
-	if [ "$look_new" = 1 ]; then
-		layout=new agent_dir=$new_dir
-	elif [ "$count_any" = 1 ]; then
+	look_all=$(processes "$old_real" "$new_real" | grep ' telescope /')
+	look_pids=" $(printf '%s\n' "$look_all" | cut -d ' ' -f 1 | tr '\n' ' ')"
+	while read -r pid ppid _ dir; do
+		[ -n "$pid" ] || continue
+		pids="$pids $pid"
+		case $look_pids in
+		*" $ppid "*) children=$((children + 1)) ;;
+		*) parents=$((parents + 1)) ;;
+		esac
+		# Where processes run goes before where files lie.
 		layout=old agent_dir=$old_dir
-	fi
+		if [ "$dir" = "$new_real" ]; then layout=new agent_dir=$new_dir; fi
+	done <<-END
+		$look_all
+	END
 	if [ $layout = none ]; then
 		state=none
 	elif [ $parents = 0 ] && [ $children = 0 ] && [ -f "$agent_dir/bin/telescope" ]; then

@@ -72,7 +72,7 @@ run_installer() {
 	shown=0
 	while alive $installer_pid; do
 		show_output
-		nap 0.2
+		nap 0.4
 	done
 	wait $installer_pid
 	installer_exit=$?

@@ -14,7 +14,7 @@ LC_ALL=C
 PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 CDPATH=
 export LC_ALL PATH
-unset ENV BASH_ENV
+unset ENV BASH_ENV QUOTING_STYLE
 umask 077
 
 # say MESSAGE... tells people, on stderr.

@@ -58,7 +58,7 @@ stop_from() {
 	stop_end=$((clock + 10))
 	stop_signal=TERM
 	while :; do
-		stop_pids=$(processes "$1" | while read -r pid _; do printf '%s ' "$pid"; done)
+		stop_pids=$(processes "$1" | cut -d ' ' -f 1 | tr '\n' ' ')
 		[ -n "$stop_pids" ] || return 0
 		tick
 		if [ "$clock" -ge $stop_end ]; then
@@ -68,7 +68,7 @@ stop_from() {
 		fi
 		# shellcheck disable=SC2086 # several PIDs
 		kill -$stop_signal $stop_pids 2>/dev/null
-		nap 0.2
+		nap 0.3
 	done
 }
 
@@ -177,6 +177,5 @@ leftovers() {
 	init_files telescoped
 	if [ -e "$old_dir" ]; then printf '%s\n' "$old_dir"; fi
 	if [ -e "$new_dir" ]; then printf '%s\n' "$new_dir"; fi
-	processes "$old_real"
-	processes "$new_real"
+	processes "$old_real" "$new_real"
 }

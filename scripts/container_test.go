@@ -1,0 +1,74 @@
+package scripts_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/testdata/agent"
+)
+
+// As real root in a real root folder: a bare Debian without init, ps or pgrep,
+// with update-rc.d and service.
+func TestContainer(t *testing.T) {
+	t.Parallel()
+	if err := exec.Command("docker", "image", "inspect", "debian:bookworm-slim").Run(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("a Docker engine with debian:bookworm-slim is needed in CI: %v", err)
+		}
+		t.Skip("SKIPPED: no Docker engine with the image debian:bookworm-slim")
+	}
+	docker := func(args ...string) (string, error) {
+		text, err := exec.Command("docker", args...).CombinedOutput()
+		return strings.TrimSpace(string(text)), err
+	}
+	id, err := docker("run", "-d", "--rm", "--network", "none", "--label", "tripod-test=scripts", "debian:bookworm-slim", "sleep", "3600")
+	require.NoError(t, err, id)
+	t.Cleanup(func() { _, _ = docker("rm", "-f", id) })
+
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "run"), subFS(t, "telescope")))
+	// docker cp keeps the modes, and root in there may be nobody here.
+	openUp(t, dir)
+	for name, o := range map[string]agent.Options{"old.tar.gz": {Version: "1.1.0"}, "new.tar.gz": {Version: "2.7.2", Layout: "new"}} {
+		o.Name = name
+		_, err := agent.BuildIn(filepath.Join(dir, "run"), o)
+		require.NoError(t, err)
+	}
+	text, err := docker("cp", filepath.Join(dir, "run"), id+":/run/tripod")
+	require.NoError(t, err, text)
+	sh := func(want int, line string) string {
+		t.Helper()
+		cmd := exec.Command("docker", "exec", id, "env", "-i", "PATH=/usr/bin:/bin", "sh", "-c", "cd /run/tripod; umask 077; "+line)
+		text, err := cmd.CombinedOutput()
+		require.Equal(t, want, cmd.ProcessState.ExitCode(), "%s\n%s\n%v", line, text, err)
+		return string(text)
+	}
+
+	sh(0, `printf '%s\n' TRIPOD_WAIT=180 TRIPOD_STABLE=1 TRIPOD_PACKAGE=/run/tripod/old.tar.gz TRIPOD_KEEP=/root/kept >settings`)
+	clean := sh(0, "find /etc /usr /root -type f -o -type l | sort")
+	assert.Contains(t, sh(0, "sh probe.sh"), "init=sysv root=yes bash=yes")
+	assert.Contains(t, sh(0, "sh install.sh"), "agent=healthy version=1.1.0 layout=old parents=1 children=1")
+	assert.Contains(t, sh(0, "ls /etc/rc2.d"), "telescoped", "it is not started at boot")
+	sh(0, "test -x /usr/local/telescope/bin/agent && test -r /usr/local")
+	assert.Contains(t, sh(0, "sh verify.sh"), "agent=healthy")
+
+	sh(0, "echo TRIPOD_PACKAGE=/run/tripod/new.tar.gz >>settings")
+	assert.Contains(t, sh(0, "sh install.sh"), "agent=healthy version=2.7.2 layout=new parents=1 children=1")
+	sh(0, "echo TRIPOD_RESTORE=/root/kept >>settings")
+	assert.Contains(t, sh(0, "sh install.sh"), "agent=healthy version=1.1.0 layout=old parents=1 children=1")
+	assert.Contains(t, sh(0, "ls /etc/rc2.d"), "telescoped", "it is not started at boot")
+
+	sh(0, "sh uninstall.sh && rm -rf /root/kept")
+	assert.Equal(t, clean, sh(0, "find /etc /usr /root -type f -o -type l | sort"))
+	assert.NotContains(t, sh(0, "cat /proc/[0-9]*/comm"), "telescope")
+
+	sh(0, "mv /bin/bash /bin/away")
+	assert.Contains(t, sh(exitHost, "sh install.sh"), "lacks bash")
+	assert.Contains(t, sh(exitHost, "sh probe.sh"), "bash=no")
+}
