@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +82,19 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+func (s *syncBuffer) Position() (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return int64(s.b.Len()), nil
+}
+
+func (s *syncBuffer) Rewind(position int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.b.Truncate(int(position))
+	return nil
+}
+
 // awaits returns once text is in the log.
 func (s *syncBuffer) awaits(t *testing.T, text string) {
 	t.Helper()
@@ -101,6 +115,7 @@ type bed struct {
 	// onJournal, if not nil, is asked before a step is kept.
 	onJournal func(installer.StepRecord) error
 	settings  string
+	sink      io.Writer // in place of out
 }
 
 func newBed(t *testing.T, cfg sshtest.Config, user string) *bed {
@@ -151,10 +166,14 @@ func (b *bed) work(ctx context.Context) (installer.Outcome, error) {
 	})
 	r.firstPause = 20 * time.Millisecond
 	r.agentSettings = b.settings
+	var out io.Writer = b.out
+	if b.sink != nil {
+		out = b.sink
+	}
 	inv := *b.inv
 	inv.Attempts = append([]installer.Attempt(nil), b.inv.Attempts...)
 	return r.Work(ctx, &installer.Job{
-		Invocation: &inv, Credentials: b.creds, Output: b.out, Begin: func(installer.Step) {},
+		Invocation: &inv, Credentials: b.creds, Output: out, Begin: func(installer.Step) {},
 		Journal: func(_ context.Context, rec installer.StepRecord) error {
 			if b.onJournal != nil {
 				if err := b.onJournal(rec); err != nil {

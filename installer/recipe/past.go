@@ -16,6 +16,7 @@ const (
 	factSkipped = "skipped" // "yes": nothing was to be done
 	factMessage = "message" // the outcome's line
 	factOutput  = "output"  // bytes of output
+	factLog     = "log"     // where the log stood before the script began
 )
 
 // past is what an attempt's journal says was done before this process took it

@@ -118,7 +118,7 @@ func (w *work) converse(ctx context.Context, act action) (reply, error) {
 	files := attachFiles
 	if act == attach {
 		if w.offset == 0 && (w.before.staged || w.found.run.by != w.key) {
-			w.note("attached to a run that is there; its output from the beginning")
+			w.rewindLog()
 		}
 	} else {
 		files = w.files(runFiles)

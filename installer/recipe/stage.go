@@ -19,6 +19,7 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "nothing to bring: the run is there already"
 		return nil
 	}
+	w.markLog(rec)
 	ref := w.main()
 	if w.found.have[ref.SHA256] {
 		rec.Note = "1 file already there, nothing sent"

@@ -1,0 +1,171 @@
+package recipe
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+	standin "tripod/testdata/agent"
+)
+
+// agent makes the invocation an installation of the stand-in agent.
+func (b *bed) agent(o standin.Options) *bed {
+	path := standin.Build(b.t, o)
+	content, err := os.ReadFile(path)
+	require.NoError(b.t, err)
+	ref := b.blobs.put("telescope_linux.tar.gz", content)
+	ref.Arch, ref.Version = runtime.GOARCH, o.Version
+	b.inv.Spec.Packages = []installer.BlobRef{
+		{SHA256: strings.Repeat("0", 64), Size: 1000, Arch: "s390x", Version: o.Version}, ref,
+	}
+	b.settings = "TRIPOD_WAIT=10\nTRIPOD_STABLE=1\n"
+	return b
+}
+
+func (b *bed) again(id string) {
+	b.inv.ID, b.inv.RunID = id, id
+	b.inv.Attempts = []installer.Attempt{{Number: 1}}
+	b.out = &syncBuffer{}
+}
+
+func TestAgent(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
+	outcome, err := b.work(t.Context())
+	require.NoError(t, err, b.out.String())
+	assert.Equal(t, "1.2.3", outcome.TargetVersion)
+	assert.Equal(t, "installed: agent healthy, version 1.2.3", outcome.Message)
+	assert.Equal(t, []installer.Step{"connect", "probe", "stage", "run", "verify", "clean"}, b.steps())
+	assert.Len(t, b.srv.Counts().Execs, 4)
+	assert.Empty(t, b.runFolders())
+	for _, rec := range b.attempt().Steps {
+		t.Logf("%-8s %6.1f ms  %s", rec.Step, float64(rec.Duration.Microseconds())/1000, rec.Note)
+	}
+
+	// Again: healthy, so nothing is done.
+	b.again("inv-2")
+	before := b.srv.Counts()
+	outcome, err = b.work(t.Context())
+	require.NoError(t, err)
+	assert.True(t, outcome.Skipped)
+	assert.Equal(t, "1.2.3", outcome.CurrentVersion)
+	assert.Equal(t, "1.2.3", outcome.TargetVersion)
+	assert.Equal(t, []installer.Step{"connect", "probe"}, b.steps())
+	after := b.srv.Counts()
+	assert.Equal(t, before.SFTPs, after.SFTPs)
+	assert.Len(t, after.Execs, len(before.Execs)+1)
+	assert.Empty(t, b.runFolders())
+	outcome, err = b.work(t.Context()) // the same journal, after a crash
+	require.NoError(t, err)
+	assert.True(t, outcome.Skipped)
+	assert.Equal(t, after.Connections, b.srv.Counts().Connections, "nothing left to look at")
+
+	// An update: another version, and the one before is kept.
+	b.again("inv-3")
+	b.agent(standin.Options{Version: "1.3.0"})
+	b.inv.Type = installer.Update
+	outcome, err = b.work(t.Context())
+	require.NoError(t, err, b.out.String())
+	assert.False(t, outcome.Skipped)
+	assert.Equal(t, "1.2.3", outcome.CurrentVersion)
+	assert.Equal(t, "1.3.0", outcome.TargetVersion)
+	assert.DirExists(t, b.srv.Path("var/lib/tripod/kept/telescope"))
+}
+
+func TestAgentBadHabits(t *testing.T) {
+	t.Parallel()
+	for habit, want := range map[string]installer.Kind{
+		"chatty": "", "no-start": installer.KindVerifyFailed, "copy-fails": installer.KindScriptFailed, "fails": installer.KindScriptFailed, "wrong-version": installer.KindVerifyFailed,
+	} {
+		t.Run(habit, func(t *testing.T) {
+			t.Parallel()
+			b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3", Habit: habit})
+			b.inv.Spec.Version = "1.2.3"
+			_, err := b.work(t.Context())
+			if want == "" {
+				require.NoError(t, err, b.out.String())
+				return
+			}
+			f := requireKind(t, want, err)
+			t.Log(f)
+		})
+	}
+}
+
+func TestAgentPackageMissing(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
+	b.inv.Spec.Packages = b.inv.Spec.Packages[:1]
+	_, err := b.work(t.Context())
+	f := requireKind(t, installer.KindPackageMissing, err)
+	assert.Equal(t, "no package for "+runtime.GOARCH+" was given", f.Detail)
+}
+
+func TestCheckChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"root", "ops"} {
+		cfg := sudoHost(sshtest.Sudo{Mode: sshtest.SudoPassword})
+		cfg.Users = append(cfg.Users, sshtest.User{Name: "root", Password: "r"})
+		b := newBed(t, cfg, user).agent(standin.Options{Version: "1.2.3"})
+		b.inv.Spec.CheckOnly = true
+		before := listing(t, b.srv.Root())
+		outcome, err := b.work(t.Context())
+		require.NoError(t, err)
+		assert.Contains(t, outcome.Message, "Linux "+runtime.GOARCH+", works in ")
+		assert.Contains(t, outcome.Message, "agent none")
+		assert.Equal(t, []installer.Step{"connect", "probe"}, b.steps())
+		assert.Equal(t, before, listing(t, b.srv.Root()))
+	}
+}
+
+func listing(t *testing.T, dir string) []string {
+	t.Helper()
+	var all []string
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		all = append(all, dir+"/"+e.Name())
+		if e.IsDir() {
+			all = append(all, listing(t, dir+"/"+e.Name())...)
+		}
+	}
+	return all
+}
+
+func TestRemoteInstaller(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root")
+	b.inv.Type = installer.SetRemoteInstaller
+	outcome, err := b.work(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, outcome.Message, "can be an installer")
+
+	denied := newBed(t, sshtest.Config{Forwarding: sshtest.Forwarding{Denied: true}}, "root")
+	denied.inv.Type = installer.SetRemoteInstaller
+	_, err = denied.work(t.Context())
+	requireKind(t, installer.KindChannelDenied, err)
+}
+
+// TestVerifyDecides: the installation went well, and then the agent dies.
+func TestVerifyDecides(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
+	b.settings = "TRIPOD_WAIT=2\nTRIPOD_STABLE=1\n"
+	b.onJournal = func(rec installer.StepRecord) error {
+		if rec.Step == installer.StepRun {
+			b.srv.KillProcesses()
+		}
+		return nil
+	}
+	outcome, err := b.work(t.Context())
+	f := requireKind(t, installer.KindVerifyFailed, err)
+	assert.Equal(t, installer.StepVerify, f.Step)
+	assert.Zero(t, *outcome.ExitCode, "the exit code alone is no success")
+	assert.Empty(t, b.runFolders())
+}

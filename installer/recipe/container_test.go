@@ -1,0 +1,149 @@
+package recipe
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+)
+
+// containerBed is a bed on a real sshd.
+func containerBed(t *testing.T, kind sshtest.ContainerKind, opts ...sshtest.ContainerOption) (*bed, *sshtest.Container) {
+	t.Helper()
+	c := sshtest.StartContainer(t, kind, opts...)
+	return &bed{
+		t: t, blobs: &memBlobs{}, out: &syncBuffer{},
+		inv: &installer.Invocation{
+			ID: "inv-1", ProjectID: "p", Type: installer.Install, RunID: "inv-1",
+			Host:     installer.Host{ID: "host-1", Endpoint: c.Endpoint()},
+			Spec:     installer.Spec{Target: "telescope", HostKeys: installer.Insecure},
+			Attempts: []installer.Attempt{{Number: 1, Started: time.Now()}},
+		},
+		creds: installer.Credentials{Login: c.Login()},
+	}, c
+}
+
+const containerScript = "#!/bin/bash\nprintf x >>/ran\nid -u; pwd\n"
+
+func TestRealHosts(t *testing.T) {
+	t.Parallel()
+	sshtest.NeedDocker(t)
+	for kind, want := range map[sshtest.ContainerKind]struct {
+		kind  installer.Kind
+		says  string
+		place string
+	}{
+		sshtest.PasswordKind:            {},
+		sshtest.KeyKind:                 {},
+		sshtest.KeyboardInteractiveKind: {},
+		sshtest.SFTPOffKind:             {},
+		sshtest.SudoNoPasswordKind:      {},
+		sshtest.SudoPasswordKind:        {},
+		sshtest.SudoRequireTTYKind:      {},
+		sshtest.NoexecKind:              {},
+		sshtest.ChattyKind:              {},
+		sshtest.DropbearKind:            {},
+		sshtest.CshKind:                 {},
+		sshtest.FishKind:                {},
+		sshtest.MaxSessionsKind:         {},
+		sshtest.SudoDeniedKind:          {kind: installer.KindSudoDenied, says: "not in sudoers"},
+		sshtest.RootRefusedKind:         {kind: installer.KindSudoDenied, says: "not in sudoers"},
+		sshtest.NologinKind:             {kind: installer.KindUnsupportedHost, says: "ran no command"},
+		sshtest.ExpiredKind:             {kind: installer.KindPasswordExpired},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			b, c := containerBed(t, kind)
+			b.script(containerScript)
+			_, err := b.work(t.Context())
+			if want.kind != "" {
+				f := requireKind(t, want.kind, err)
+				assert.Contains(t, f.Detail, want.says)
+				t.Log(f)
+			} else {
+				require.NoError(t, err)
+				assert.Equal(t, "0\n/var/lib/tripod/runs/inv-1\n", b.out.String())
+				ran, err := c.Exec(t.Context(), "cat", "/ran")
+				require.NoError(t, err)
+				assert.Equal(t, "x", ran)
+			}
+			left, err := c.Exec(t.Context(), "sh", "-c", "ls -A /var/lib/tripod/runs /var/lib/tripod/files; ls -d /tmp/tripod* /home/*/tripod* /var/tmp/tripod*; ls -A /tmp")
+			t.Log(left, err)
+			assert.NotContains(t, left, "tripod.")
+			assert.NotContains(t, left, "inv-1")
+		})
+	}
+}
+
+func TestWrongSudoPasswordOnce(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []sshtest.ContainerKind{sshtest.SudoPasswordKind, sshtest.SudoRequireTTYKind} {
+		b, _ := containerBed(t, kind)
+		b.creds.SudoPassword = installer.NewSecret("wrong-canary")
+		_, err := b.script(containerScript).work(t.Context())
+		f := requireKind(t, installer.KindSudoDenied, err)
+		assert.Contains(t, f.Detail, "did not take the password")
+		assert.Contains(t, f.Detail, "1 incorrect password attempt")
+	}
+}
+
+func TestNoexecPlaces(t *testing.T) {
+	t.Parallel()
+	b, c := containerBed(t, sshtest.PasswordKind,
+		sshtest.WithRunArgs("--tmpfs", "/var/lib/tripod:rw,noexec,mode=700", "--tmpfs", "/opt/tripod:rw,exec,mode=700,size=64k"))
+	_, err := b.script(containerScript).work(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "0\n/usr/local/lib/tripod/runs/inv-1\n", b.out.String())
+
+	// Nothing left that would do.
+	b.again("inv-2")
+	_, err = c.Exec(t.Context(), "sh", "-c", "rm -rf /usr/local/lib/tripod; for d in /usr/local/lib/tripod /root/.tripod /var/tmp/tripod /tmp/tripod; do ln -s / $d; done")
+	require.NoError(t, err)
+	_, err = b.work(t.Context())
+	f := requireKind(t, installer.KindNoSpace, err)
+	assert.Contains(t, f.Detail, "/var/lib/tripod: programs may not run from there (noexec)")
+	assert.Contains(t, f.Detail, "/opt/tripod: ")
+	assert.Contains(t, f.Detail, "KiB free, 1025 needed")
+	assert.Contains(t, f.Detail, "/tmp/tripod: a symbolic link")
+	assert.True(t, strings.Count(f.Detail, ";") >= 5)
+}
+
+func TestRealConnectionLost(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.SudoRequireTTYKind, sshtest.DropbearKind} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			b, c := containerBed(t, kind)
+			b.script("#!/bin/sh\nprintf x >>/ran\necho begun\nwhile [ ! -e /go ]; do sleep 0.1; done\necho ended\n")
+			done := b.start(t.Context())
+			b.out.awaits(t, "begun\n")
+			// Every sshd of a session, which is what a broken path does to it.
+			_, err := c.Exec(t.Context(), "sh", "-c", "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline) in 'sshd: '*@*|'sshd: root'*|'sshd: op'*|*dropbear*-2*) kill -9 ${p#/proc/};; esac; done; touch /go")
+			t.Log(err)
+			require.NoError(t, <-done)
+			assert.Equal(t, "begun\nended\n", b.out.String())
+			ran, err := c.Exec(t.Context(), "cat", "/ran")
+			require.NoError(t, err)
+			assert.Equal(t, "x", ran)
+		})
+	}
+}
+
+func TestA09Reboot(t *testing.T) {
+	t.Parallel()
+	b, c := containerBed(t, sshtest.PasswordKind)
+	b.script("#!/bin/sh\nprintf x >>/ran\necho begun\nsleep 300\n")
+	done := b.start(t.Context())
+	b.out.awaits(t, "begun\n")
+	require.NoError(t, c.Restart(t.Context()))
+	f := requireKind(t, installer.KindScriptFailed, <-done)
+	t.Log(f)
+	ran, err := c.Exec(t.Context(), "cat", "/ran")
+	require.NoError(t, err)
+	assert.Equal(t, "x", ran)
+}

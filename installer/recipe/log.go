@@ -1,0 +1,44 @@
+package recipe
+
+import (
+	"strconv"
+
+	"tripod/installer"
+)
+
+// markLog journals where the log stands: the script's output will begin there.
+func (w *work) markLog(rec *installer.StepRecord) {
+	if log, ok := w.output().(installer.Rewinder); ok {
+		if at, err := log.Position(); err == nil {
+			rec.Facts[factLog] = strconv.FormatInt(at, 10)
+		}
+	}
+}
+
+// rewindLog prepares the log for output that is read from its beginning. Where
+// it holds a part of that already, read by a process that died or by an earlier
+// attempt, the new takes its place.
+func (w *work) rewindLog() {
+	if log, ok := w.output().(installer.Rewinder); ok {
+		if at, known := w.logBegan(w.found.run.by); known && log.Rewind(at) == nil {
+			return
+		}
+	}
+	w.note("attached to a run that is there; its output from the beginning")
+}
+
+// logBegan is where the log stood when the attempt named by key staged its
+// script for the first time.
+func (w *work) logBegan(key string) (int64, bool) {
+	for _, a := range w.inv.Attempts {
+		if key != w.inv.ID+"."+strconv.Itoa(a.Number) {
+			continue
+		}
+		for _, rec := range a.Steps {
+			if at, err := strconv.ParseInt(rec.Facts[factLog], 10, 64); err == nil && rec.Step == installer.StepStage {
+				return at, true
+			}
+		}
+	}
+	return 0, false
+}
