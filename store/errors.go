@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 
 	"tripod/installer"
@@ -46,9 +47,10 @@ func storageError(doing string, err error) error {
 	return fmt.Errorf("%w: %s: %w", installer.ErrStorage, doing, err)
 }
 
-// curable reports whether freeing space, quota or limits may help.
+// curable reports whether freeing space, quota or limits may help. bbolt hides
+// the cause when it cannot make its file longer; nothing was written then.
 func curable(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+	return strings.Contains(err.Error(), "file resize error") || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 func notFound(what, id string) error {

@@ -21,8 +21,9 @@ type keyring struct {
 	dir    string // of the epoch files
 	master []byte
 
-	mu   sync.Mutex
-	open map[string][]byte
+	mu     sync.Mutex
+	open   map[string][]byte
+	closed bool
 }
 
 var (
@@ -57,10 +58,11 @@ func wrapPlace(epoch string) []byte { return join("tripod/1 epoch", epoch) }
 func (k *keyring) create(epoch string) ([]byte, error) {
 	key := make([]byte, keySize)
 	_, _ = rand.Read(key) // never fails
-	if err := k.reserve(epoch, key); err != nil {
+	wrapped, err := k.reserve(epoch, key)
+	if err != nil {
 		return nil, err
 	}
-	if err := writeFile(k.path(epoch), seal(k.master, key, wrapPlace(epoch))); err != nil {
+	if err := writeFile(k.path(epoch), wrapped); err != nil {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		delete(k.open, epoch)
@@ -69,18 +71,22 @@ func (k *keyring) create(epoch string) ([]byte, error) {
 	return bytes.Clone(key), nil
 }
 
-// reserve takes the epoch's name, so that no key is ever overwritten.
-func (k *keyring) reserve(epoch string, key []byte) error {
+// reserve takes the epoch's name, so that no key is ever overwritten, and
+// wraps its key.
+func (k *keyring) reserve(epoch string, key []byte) (wrapped []byte, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.closed {
+		return nil, storageError("writing an epoch key", os.ErrClosed)
+	}
 	_, taken := k.open[epoch]
 	if there, err := exists(k.path(epoch)); err != nil {
-		return storageError("writing an epoch key", err)
+		return nil, storageError("writing an epoch key", err)
 	} else if taken || there {
-		return fmt.Errorf("epoch %s: %w", epoch, ErrExists)
+		return nil, fmt.Errorf("epoch %s: %w", epoch, ErrExists)
 	}
 	k.open[epoch] = key
-	return nil
+	return seal(k.master, key, wrapPlace(epoch)), nil
 }
 
 // key returns a copy of an epoch's key, or fs.ErrNotExist if it was erased.
@@ -89,6 +95,9 @@ func (k *keyring) key(epoch string) ([]byte, error) {
 	defer k.mu.Unlock()
 	if key, ok := k.open[epoch]; ok {
 		return bytes.Clone(key), nil
+	}
+	if k.closed {
+		return nil, os.ErrClosed
 	}
 	path := k.path(epoch)
 	if err := checkPrivate(path, false); err != nil {
@@ -144,7 +153,7 @@ func (k *keyring) files() (epochs, leftovers []string, err error) {
 	for _, e := range entries {
 		if epoch, ok := strings.CutSuffix(e.Name(), ".key"); ok {
 			epochs = append(epochs, epoch)
-		} else {
+		} else if strings.HasSuffix(e.Name(), ".key.tmp") {
 			leftovers = append(leftovers, filepath.Join(k.dir, e.Name()))
 		}
 	}
@@ -154,6 +163,7 @@ func (k *keyring) files() (epochs, leftovers []string, err error) {
 func (k *keyring) forgetAll() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.closed = true
 	clear(k.master)
 	for _, key := range k.open {
 		clear(key)

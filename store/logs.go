@@ -121,6 +121,43 @@ func (w *logWriter) ensure() error {
 	return nil
 }
 
+// Position implements installer.Rewinder.
+func (w *logWriter) Position() (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file != nil {
+		return w.size, nil
+	}
+	info, err := os.Lstat(w.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, storageError("looking at a log", err)
+	}
+	return info.Size(), nil
+}
+
+// Rewind implements installer.Rewinder.
+func (w *logWriter) Rewind(position int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return storageError("cutting a log", os.ErrClosed)
+	}
+	if err := w.ensure(); err != nil {
+		return storageError("opening a log", err)
+	}
+	if position < 0 || position >= w.size {
+		return nil
+	}
+	if err := w.file.Truncate(position); err != nil {
+		return storageError("cutting a log", err)
+	}
+	w.size, w.dirty = position, true
+	return nil
+}
+
 func (w *logWriter) sync() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

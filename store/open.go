@@ -149,7 +149,9 @@ func (s *Store) openDB(path string) error {
 	db, file, err := openBolt(path, s.o.ReadOnly)
 	if err != nil {
 		if file != nil {
-			// A panic in bbolt leaks the file, and with it bbolt's lock.
+			// A panic in bbolt leaks the file and its memory map, which keeps
+			// bbolt's lock even when the file is closed.
+			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
 			_ = file.Close()
 		}
 		return err

@@ -15,6 +15,9 @@ import (
 // batch. ErrExists if an id is taken; a fault in the batch is an error that is
 // not installer.ErrStorage.
 func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	records, err := s.recordsOf(b)
 	if err != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, err)

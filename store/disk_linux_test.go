@@ -1,0 +1,69 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"tripod/installer"
+)
+
+// TestA04BrokenDisk: after a failed commit that space cannot cure, nothing is
+// acknowledged any more, even if the disk seems well again; reading goes on.
+func TestA04BrokenDisk(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(fastDir(t), "state")
+	s, err := Open(dir, Options{})
+	require.NoError(t, err)
+	submit(t, s, batch("B1", "h1"))
+	inv := claim(t, s, t0, "")
+
+	// The database's descriptor becomes one that cannot be written.
+	path := s.path(dbName)
+	readOnly, err := os.Open(path)
+	require.NoError(t, err)
+	fd := descriptorOf(t, path, int(readOnly.Fd()))
+	saved, err := unix.Dup(fd)
+	require.NoError(t, err)
+	require.NoError(t, unix.Dup3(int(readOnly.Fd()), fd, unix.O_CLOEXEC))
+	require.NoError(t, readOnly.Close())
+
+	b2 := batch("B2", "h1")
+	b2.Items[0].Credentials = installer.Credentials{}
+	require.ErrorIs(t, s.Submit(t.Context(), b2), installer.ErrStorage)
+	require.NoError(t, unix.Dup3(saved, fd, unix.O_CLOEXEC))
+	require.NoError(t, unix.Close(saved))
+	err = s.Submit(t.Context(), b2)
+	require.ErrorIs(t, err, installer.ErrStorage)
+	require.ErrorContains(t, err, "opened again")
+	require.ErrorIs(t, s.Finish(t.Context(), inv.Ref(), installer.Transition{State: installer.Succeeded}), installer.ErrStorage)
+	_, err = s.Batch(t.Context(), project, "B1")
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	s = openTest(t, dir, Options{})
+	submit(t, s, b2)
+	orphans, err := s.Orphans(t.Context())
+	require.NoError(t, err)
+	assert.Len(t, orphans, 1)
+}
+
+func descriptorOf(t *testing.T, path string, not int) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, e := range entries {
+		if target, _ := os.Readlink("/proc/self/fd/" + e.Name()); target == path {
+			if fd, err := strconv.Atoi(e.Name()); err == nil && fd != not {
+				return fd
+			}
+		}
+	}
+	require.Fail(t, "the database is not open")
+	return -1
+}
