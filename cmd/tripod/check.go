@@ -60,11 +60,20 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		if how.interrupted || how.limitReached { // nobody goes on with a look
-			if _, err := e.cancelOpen(context.WithoutCancel(ctx), b.ID, ""); err != nil {
+		if how.interrupted || how.limitReached {
+			if err := e.dropBatch(context.WithoutCancel(ctx), b.ID); err != nil {
 				return err
 			}
 		}
 		return e.showBatch(ctx, c.Output, how, b.ID)
 	})
+}
+
+// dropBatch cancels what is open of a batch that nobody will go on with. It
+// dials nothing, since nothing that only looks can have left anything behind.
+func (e *engine) dropBatch(ctx context.Context, batchID string) error {
+	if _, err := e.cancelOpen(ctx, batchID, ""); err != nil {
+		return err
+	}
+	return e.dispatcher(installer.DispatcherConfig{BatchID: batchID, StopWhenIdle: true}).Run(ctx)
 }

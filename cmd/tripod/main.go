@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -22,6 +23,9 @@ func run(ctx context.Context, args []string) int {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)
+	if err := dropEmptyVariables(); err != nil {
+		return report(a.stderr, err)
+	}
 
 	var c cli
 	left := -1 // kong's --help asks to exit in the middle of parsing
@@ -47,6 +51,19 @@ func run(ctx context.Context, args []string) int {
 	a.setUp(c.common)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return report(a.stderr, parsed.Run(a))
+}
+
+// dropEmptyVariables makes `TRIPOD_X= tripod …` mean what it means to people:
+// not given. Kong would take an empty state folder to be the current one.
+func dropEmptyVariables() error {
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); value == "" && strings.HasPrefix(name, "TRIPOD_") {
+			if err := os.Unsetenv(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // report tells err on w and returns the exit code that it stands for.

@@ -88,18 +88,28 @@ func (e *engine) showBatch(ctx context.Context, format string, how ran, batchID 
 // verdict says on stderr how to go on, and finds the exit code.
 func (a *app) verdict(r reportOf, how ran) error {
 	s := r.summary()
+	undone := s.Unfinished
+	if r.check {
+		undone += s.Canceled // what was left was dropped
+	}
 	switch {
-	case how.interrupted && s.Unfinished > 0:
-		a.notef("interrupted: %d of %d done, %d unfinished; scripts that run on hosts go on there", s.Total-s.Unfinished, s.Total, s.Unfinished)
-		a.notef("to go on: the same command again, or: %s", a.again("retry", r.batchID))
-		a.notef("to give up: %s", a.again("cancel", r.batchID))
+	case how.interrupted && undone > 0:
+		a.notef("interrupted: %d of %d done, %d unfinished", s.Total-undone, s.Total, undone)
+		if !r.check {
+			a.notef("what runs on hosts goes on there; to go on: the same command again, or: %s", a.again("retry", r.batchID))
+			a.notef("to give up: %s", a.again("cancel", r.batchID))
+		}
 		return exitWith(exitInterrupted)
 	case how.limitReached:
-		a.notef("stopped by --max-failures: %d failed, %d not tried", s.Failed+s.Timeout, s.Unfinished)
-		a.notef("to go on with all of them: %s", a.again("retry", r.batchID))
+		a.notef("stopped by --max-failures: %d failed, %d not tried", s.Failed+s.Timeout, undone)
+		if !r.check {
+			a.notef("to go on with all of them: %s", a.again("retry", r.batchID))
+		}
 		return exitWith(exitLimit)
 	case s.Succeeded < s.Total:
-		a.notef("details: %s; to try what failed again: %s", a.again("logs", "INVOCATION|HOST"), a.again("retry", r.batchID))
+		if !r.check {
+			a.notef("details: %s; to try what failed again: %s", a.again("logs", "INVOCATION|HOST"), a.again("retry", r.batchID))
+		}
 		return exitWith(exitHosts)
 	}
 	return nil
