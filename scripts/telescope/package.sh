@@ -88,11 +88,11 @@ package_arch() {
 # unpack unpacks into a folder of our own and sets package_dir and new_layout.
 unpack() {
 	mkdir "$work/package" || die "$E_SPACE" "cannot make a folder in $work"
-	if ! gzip -dc <"$TRIPOD_PACKAGE" | (cd "$work/package" && tar -xf - -o) 2>"$work/tar.log"; then
-		if grep -q 'No space left' "$work/tar.log"; then
-			die "$E_SPACE" "the disk is full where $work is"
-		fi
-		die "$E_PACKAGE" "the package cannot be unpacked: $(sed -n 1p "$work/tar.log")"
+	if ! tar_says=$(gzip -dc <"$TRIPOD_PACKAGE" | (cd "$work/package" && tar -xf - -o) 2>&1); then
+		case $tar_says in
+		*'No space left'*) die "$E_SPACE" "the disk is full where $work is" ;;
+		esac
+		die "$E_PACKAGE" "the package cannot be unpacked: $(printf '%s\n' "$tar_says" | sed -n 1p)"
 	fi
 	package_dir=
 	for unpack_dir in "$work/package" "$work/package"/*; do
