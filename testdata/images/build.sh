@@ -31,7 +31,7 @@ bootstrap() {
 	[ -n "$from" ] || { say "cannot pull $base, and no Debian mirror is configured here"; exit 1; }
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
-	say "making $base from this machine's Debian mirror (about a minute)"
+	say "making $base from this machine's Debian mirror (some minutes)"
 	debootstrap --variant=minbase bookworm "$dir/root" "$from" >"$dir/log" 2>&1 || { tail "$dir/log" >&2; exit 1; }
 	tar -C "$dir/root" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt/archives/*.deb -c . |
 		docker import - "$base" >/dev/null
