@@ -13,8 +13,15 @@
 //     "#" at the start of a line or after a space begins a comment.
 //   - ip-password: IP,password as the agent's own batch script reads them: the
 //     user is root, all after the first comma is the password, byte for byte.
-//   - csv: RFC 4180 with a header; the columns are in the table columns.
-//   - json: remote_install_meta, the array or an object that has it.
+//   - csv: RFC 4180 with a header. Columns, all but the first optional: address
+//     (or host, ip; with ranges and user and port as in a list, if they have no
+//     columns of their own), name, port, user, password, key (or identity: a
+//     file relative to the hosts file, "~/…", or the PEM text itself),
+//     passphrase, sudo_password, host_key ("ssh-ed25519 AAAA…" or "SHA256:…"),
+//     via (installers, first hop first, with commas between; "-": none),
+//     instance_id, type (ECS or BMS). Lines that begin with "#" are comments.
+//   - json: remote_install_meta, the array or an object that has it. user_name,
+//     port and password may be left out.
 package hostsfile
 
 import (

@@ -49,17 +49,15 @@ var testKeys = sync.OnceValue(func() map[string]crypto.Signer {
 	return keys
 })
 
-// forms are the ways a key can be written, those with "+" encrypted.
+// forms are the ways a key can be written, those with "+" encrypted. OpenSSH's
+// encrypted form is in testdata, with fewer rounds than Go writes: sixteen of
+// them take seconds under the race detector.
 func forms(tb testing.TB, key crypto.Signer) map[string][]byte {
 	tb.Helper()
 	all := map[string][]byte{}
 	block, err := ssh.MarshalPrivateKey(key, "a comment")
 	require.NoError(tb, err)
 	all["openssh"] = pem.EncodeToMemory(block)
-	block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
-	require.NoError(tb, err)
-	all["openssh+"] = pem.EncodeToMemory(block)
-
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	require.NoError(tb, err)
 	all["pkcs8"] = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
@@ -117,8 +115,11 @@ func TestEveryKindInEveryForm(t *testing.T) {
 				signer, err := parse(string(text), pass)
 				requireSigner(t, key.Public(), signer, err)
 
+				if encrypted {
+					return // opening it once more takes long and shows nothing new
+				}
 				crlf := bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n"))
-				signer, err = parse(" \r\n"+string(crlf)+"\r\n", pass)
+				signer, err = parse(" \r\n"+string(crlf)+"\r\n", "")
 				requireSigner(t, key.Public(), signer, err)
 			})
 		}
@@ -138,7 +139,7 @@ func TestRSASignsWithSHA2(t *testing.T) {
 }
 
 // The files were written by `openssl pkcs8 -topk8`, `openssl rsa -traditional`
-// and ssh-keygen with the passphrase of this test.
+// and `ssh-keygen -a 1` with the passphrase of this test.
 func TestFilesOfOtherPrograms(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.pem")

@@ -3,7 +3,6 @@ package strictjson
 import (
 	"bytes"
 	"errors"
-	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -35,9 +34,6 @@ func (p *parser) document() (Value, error) {
 	if bytes.HasPrefix(p.in, []byte("\xef\xbb\xbf")) {
 		return Value{}, p.syntax("begins with a byte order mark: save it as plain UTF-8")
 	}
-	if len(p.in) > math.MaxInt32 {
-		return Value{}, p.syntax("is too large")
-	}
 	p.space()
 	if p.pos == len(p.in) {
 		return Value{}, p.syntax("is empty")
@@ -59,14 +55,7 @@ func (p *parser) value() (Value, error) {
 	if p.pos == len(p.in) {
 		return Value{}, p.cut()
 	}
-	start := p.pos
-	v, err := p.valueAt(p.in[p.pos])
-	v.start, v.end = int32(start), int32(p.pos)
-	return v, err
-}
-
-func (p *parser) valueAt(c byte) (Value, error) {
-	switch {
+	switch c := p.in[p.pos]; {
 	case c == '{':
 		return p.object()
 	case c == '[':

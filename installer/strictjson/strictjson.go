@@ -23,9 +23,6 @@ type Options struct {
 	// MaxValues is how many values, all levels together, the document may
 	// hold. Default 100,000.
 	MaxValues int
-	// RefuseUnknown makes Unmarshal refuse object keys that the Go type does
-	// not name. Keys that differ from a named one in case only are always refused.
-	RefuseUnknown bool
 }
 
 // maxFaults is where reading stops: nobody reads more, and a body full of
@@ -42,18 +39,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Check tells everything that is wrong with a document without knowing what it
-// should hold: syntax, UTF-8, byte order mark, NUL, duplicate keys and keys
-// that differ in case only, lone surrogates, numbers out of range, depth, size,
-// data after the document.
-func Check(raw []byte, o Options) installer.Faults {
-	_, faults := Parse(raw, o)
-	return faults
-}
-
-// Parse reads a document into a tree. After a fault in the syntax the tree is
-// the zero Value; after any other one it is whole, so that the caller can look
-// for more faults.
+// Parse reads a document into a tree, and tells everything that is wrong with
+// it whatever it should hold: syntax, bad UTF-8, a byte order mark, NUL, keys
+// that are there twice or differ in case only, halves of surrogate pairs,
+// numbers out of range, depth, size, data after the document. What it should
+// hold is for Fields to check.
+//
+// After a fault in the syntax the tree is the zero Value; after any other one
+// it is whole, so that the caller can look for more faults.
 func Parse(raw []byte, o Options) (Value, installer.Faults) {
 	p := parser{in: raw, o: o.withDefaults()}
 	v, err := p.document()

@@ -23,10 +23,9 @@ func (k Kind) String() string {
 
 // Value is one value of a document that Parse has read.
 type Value struct {
-	kind       Kind
-	start, end int32  // its place in the document
-	text       string // String: decoded; Number, Bool, Null: as written
-	kids       []member
+	kind Kind
+	text string // String: decoded; Number, Bool, Null: as written
+	kids []member
 }
 
 // member is an item of an array or, with a name, a field of an object.
@@ -40,12 +39,6 @@ func (v Value) Kind() Kind { return v.kind }
 
 // Text returns a string's content, or a number as it is written.
 func (v Value) Text() string { return v.text }
-
-// Raw returns the part of the document that v was read from.
-func (v Value) Raw(document []byte) []byte { return document[v.start:v.end] }
-
-// Offset returns the index of v's first byte in the document.
-func (v Value) Offset() int { return int(v.start) }
 
 // Field returns an object's field of exactly that name; of duplicates, which
 // Parse has reported, the first.
