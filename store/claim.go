@@ -14,11 +14,11 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	// An idle worker asks often: look before taking the writers' turn.
 	var idle bool
 	var wake time.Time
-	err := s.view(ctx, func(t *tx) error {
+	err := s.view(ctx, func(t *tx) (err error) {
 		var id string
-		id, wake = t.dueFor(f, now)
+		id, wake, err = t.dueFor(f, now)
 		idle = id == ""
-		return nil
+		return err
 	})
 	if err != nil || idle {
 		return nil, wake, err
@@ -38,9 +38,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 
 func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*record, time.Time, error) {
 	for {
-		id, wake := t.dueFor(f, now)
-		if id == "" {
-			return nil, wake, nil
+		id, wake, err := t.dueFor(f, now)
+		if err != nil || id == "" {
+			return nil, wake, err
 		}
 		r, err := t.load(id)
 		if err != nil {
@@ -49,10 +49,7 @@ func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*rec
 		if r == nil || r.State != installer.Pending {
 			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", ErrDamaged, id)
 		}
-		t.dropReady(r)
-		if f.InvocationID != "" {
-			t.del(bWaiting, r.waitKey()) // it may be named out of its turn
-		}
+		t.dequeue(r) // one that is named may be on a wait list
 		if t.get(bBusy, r.hostKey()) != nil {
 			t.put(bWaiting, r.waitKey(), []byte(r.ID))
 			continue
@@ -63,18 +60,20 @@ func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*rec
 
 // dueFor is due, or the one invocation that the filter names if it is due and
 // its host is free.
-func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (string, time.Time) {
+func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time, err error) {
 	if f.InvocationID == "" {
-		return t.due(f.BatchID, now)
+		id, wake = t.due(f.BatchID, now)
+		return id, wake, nil
 	}
 	r, err := t.load(f.InvocationID)
-	if err != nil || r == nil || r.State != installer.Pending || t.get(bBusy, r.hostKey()) != nil {
-		return "", time.Time{}
+	switch {
+	case err != nil || r == nil || r.State != installer.Pending || t.get(bBusy, r.hostKey()) != nil,
+		f.BatchID != "" && f.BatchID != r.BatchID:
+		return "", time.Time{}, err
+	case r.NotBefore.After(now):
+		return "", r.NotBefore, nil
 	}
-	if r.NotBefore.After(now) {
-		return "", r.NotBefore
-	}
-	return r.ID, time.Time{}
+	return r.ID, time.Time{}, nil
 }
 
 // start makes r RUNNING in the attempt that was interrupted, or in a new one.

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"strings"
 
 	"tripod/installer"
 )
@@ -107,11 +106,12 @@ func factsMatch(facts []byte, f installer.Filter) bool {
 	if f.State == "" && f.Type == "" && f.InstanceType == "" && f.Target == "" && f.InstanceID == "" {
 		return true
 	}
-	part := strings.Split(string(facts), "\x00")
-	return len(part) >= 6 &&
-		(f.State == "" || part[1] == string(f.State)) &&
-		(f.Type == "" || part[2] == string(f.Type)) &&
-		(f.InstanceType == "" || part[3] == string(f.InstanceType)) &&
-		(f.Target == "" || part[4] == f.Target) &&
-		(f.InstanceID == "" || part[5] == f.InstanceID)
+	for _, want := range []string{"", string(f.State), string(f.Type), string(f.InstanceType), f.Target, f.InstanceID} {
+		part, rest, ok := bytes.Cut(facts, []byte{0})
+		if !ok || want != "" && string(part) != want {
+			return false
+		}
+		facts = rest
+	}
+	return true
 }
