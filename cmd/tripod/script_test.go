@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,7 +17,20 @@ func TestMain(m *testing.M) {
 	testing.Init()
 	// Scripts wait more than they compute. -parallel still goes before this.
 	_ = flag.Set("test.parallel", "8")
-	testscript.Main(m, map[string]func(){"tripod": main})
+	testscript.Main(m, map[string]func(){
+		"tripod": main,
+		"hangs":  hangs,
+	})
+}
+
+// hangs is a program that waits for signals as tripod does and then never ends.
+func hangs() {
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	fmt.Println("ready")
+	<-ctx.Done()
+	fmt.Println(context.Cause(ctx))
+	select {}
 }
 
 // TestScript runs testdata/script: one file per behaviour of the command line.
