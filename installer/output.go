@@ -12,7 +12,7 @@ import (
 type jobOutput struct {
 	mu       sync.Mutex
 	scrubber *Scrubber
-	log      io.Closer
+	log      io.WriteCloser
 	lost     error // the first error of the log
 }
 
@@ -23,6 +23,39 @@ func (o *jobOutput) Write(p []byte) (int, error) {
 		_, o.lost = o.scrubber.Write(p)
 	}
 	return len(p), nil
+}
+
+// Position implements Rewinder, as far as the log behind it does.
+func (o *jobOutput) Position() (int64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	log, ok := o.log.(Rewinder)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	if o.lost == nil {
+		o.lost = o.scrubber.Flush()
+	}
+	if o.lost != nil {
+		return 0, o.lost
+	}
+	return log.Position()
+}
+
+// Rewind implements Rewinder.
+func (o *jobOutput) Rewind(position int64) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	log, ok := o.log.(Rewinder)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	if err := log.Rewind(position); err != nil {
+		return err
+	}
+	o.scrubber.Drop()
+	o.lost = nil
+	return nil
 }
 
 func (o *jobOutput) close() error {

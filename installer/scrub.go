@@ -102,6 +102,9 @@ func (s *Scrubber) Flush() error {
 	return err
 }
 
+// Drop forgets what was held back.
+func (s *Scrubber) Drop() { s.held = nil }
+
 // scrub appends the clean form of in to out; rest is what may go on as a secret.
 func (s *Scrubber) scrub(out, in []byte) (clean, rest []byte) {
 	start := 0 // of what is not yet in out

@@ -22,12 +22,21 @@ type Job struct {
 	Invocation  *Invocation // a copy; Attempt() has the journal so far
 	Credentials Credentials
 	// Output is the invocation's log. Whatever is written is scrubbed of the
-	// job's secrets and capped on its way.
+	// job's secrets and capped on its way. It may be a Rewinder.
 	Output io.Writer
 	// Begin announces a step to watchers. It is not stored.
 	Begin func(Step)
 	// Journal stores a finished step; when it returns nil the step is on disk.
 	Journal func(context.Context, StepRecord) error
+}
+
+// Rewinder is a log that can go back: output that is read again from its
+// beginning takes the place of what a process that died had read of it.
+type Rewinder interface {
+	// Position is where the next byte goes.
+	Position() (int64, error)
+	// Rewind drops what comes after an earlier Position.
+	Rewind(position int64) error
 }
 
 // Event is what watchers of an engine see: a step begins, or an invocation

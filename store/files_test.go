@@ -66,6 +66,39 @@ func TestLogIsCutAndMarkedOnce(t *testing.T) {
 	}
 }
 
+func TestLogGoesBack(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	inv := &installer.Invocation{ID: "I1", BatchID: "B1", ProjectID: "p"}
+	read := func() string {
+		raw, err := os.ReadFile(s.logPath("B1", "I1"))
+		require.NoError(t, err)
+		return string(raw)
+	}
+	reopen := func() *logWriter {
+		log, err := s.OpenLog(t.Context(), inv)
+		require.NoError(t, err)
+		return log.(*logWriter)
+	}
+	log := reopen()
+	at, err := log.Position()
+	require.NoError(t, err)
+	assert.Zero(t, at)
+	_, _ = log.Write([]byte("one\n"))
+	at, err = log.Position()
+	require.NoError(t, err)
+	_, _ = log.Write([]byte("two"))
+	require.NoError(t, log.Close())
+
+	log = reopen()
+	require.NoError(t, log.Rewind(at))
+	_, _ = log.Write([]byte("two\nthree\n"))
+	require.NoError(t, log.Rewind(1<<40), "there is nothing after that")
+	require.NoError(t, log.Close())
+	assert.Equal(t, "one\ntwo\nthree\n", read())
+	require.ErrorIs(t, log.Rewind(0), installer.ErrStorage)
+}
+
 func TestLogCostsNothingWhenEmpty(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})

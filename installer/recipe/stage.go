@@ -29,8 +29,8 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		return err
 	}
 	rec.Note = "1 file sent, " + size(ref.Size)
-	if c, ok := w.conn.(interface{ UploadedBy() string }); ok {
-		rec.Note += " by " + c.UploadedBy()
+	if by := w.conn.uploadedBy(); by != "" {
+		rec.Note += " by " + by
 	}
 	return nil
 }

@@ -63,6 +63,7 @@ func TestA01KilledAtEveryStep(t *testing.T) {
 				require.NotNil(t, outcome.ExitCode)
 				assert.Zero(t, *outcome.ExitCode)
 				assert.Equal(t, "the script ran and exited with code 0", outcome.Message)
+				assert.Equal(t, "done\n", b.out.String(), "output that is read again is not doubled")
 				if !kept || step != "clean" {
 					assert.Empty(t, b.runFolders())
 				}
