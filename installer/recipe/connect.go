@@ -26,12 +26,12 @@ func (w *work) connect(ctx context.Context, rec *installer.StepRecord) error {
 // use takes conn in the place of the connection so far.
 func (w *work) use(conn Conn) {
 	w.close()
-	w.conn = conn
+	w.conn = patient{conn}
 	password := w.job.Credentials.SudoPassword
 	if password.IsZero() {
 		password = w.job.Credentials.Password
 	}
-	w.host = &hostShell{conn: conn, nonce: newNonce(), password: password, settings: w.settings()}
+	w.host = &hostShell{conn: w.conn, nonce: newNonce(), password: password, settings: w.settings()}
 }
 
 func (w *work) way() string {

@@ -27,9 +27,7 @@ func (w *work) reconnect(ctx context.Context, lost error) error {
 	began := time.Now()
 	inner, cancel := context.WithTimeout(ctx, w.Limits.Reconnect)
 	defer cancel()
-	if w.conn != nil {
-		_ = w.conn.Close()
-	}
+	w.close()
 	for pause := w.firstPause; ; pause = min(pause*2, mostPause) {
 		select {
 		case <-inner.Done():

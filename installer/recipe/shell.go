@@ -28,7 +28,7 @@ const (
 
 // hostShell runs the scripts of scripts/host on one connection.
 type hostShell struct {
-	conn     Conn
+	conn     patient
 	nonce    string
 	rights   rights
 	spot     string           // folder of a user who needs sudo: host.sh, uploads
@@ -51,6 +51,7 @@ const (
 	plainly    = "exec sh -s"
 	bySudo     = "exec sudo -n sh"
 	byPassword = "exec sudo -k -S -p '' sh"
+	onTerminal = "exec sudo -k -S -p " + sudoPrompt + " sh"
 )
 
 // commandLine joins words for a login shell of any make.
@@ -85,14 +86,15 @@ func (h *hostShell) do(ctx context.Context, out io.Writer, files []string, verb 
 		cmd.Stdin = strings.NewReader(h.assignments() + hostText(files...))
 	case sudoFreely:
 		beginning, words = bySudo, append([]string{h.spot + "/host.sh"}, words...)
-	default:
+	case sudoPassword:
 		beginning, words = byPassword, append([]string{h.spot + "/host.sh"}, words...)
-		input := h.password.Reveal() + "\n"
-		cmd.PTY = h.rights == sudoTerminal
+		cmd.Stdin = strings.NewReader(h.password.Reveal() + "\n")
+	case sudoTerminal:
+		cmd.PTY = true
+		beginning, words = onTerminal, append([]string{h.spot + "/host.sh"}, words...)
 		if h.password.IsZero() {
-			beginning, input = bySudo, "" // only the terminal was missing, it is hoped
+			beginning = bySudo // only the terminal was missing, it is hoped
 		}
-		cmd.Stdin = strings.NewReader(input)
 	}
 	line, err := commandLine(beginning, words...)
 	if err != nil {
@@ -129,6 +131,11 @@ func (h *hostShell) exec(ctx context.Context, cmd installer.Command, out io.Writ
 	stdout := newFrames(h.nonce, out, r.add)
 	stderr := &tail{}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
+	if cmd.PTY && !h.password.IsZero() {
+		p := newPrompter(stdout, h.password)
+		defer p.close()
+		cmd.Stdin, cmd.Stdout = p, p
+	}
 	code, err := h.conn.Exec(ctx, cmd)
 	noise, written := stdout.close()
 	r.code, r.noise, r.stderr, r.written = code, noise, stderr.String(), written

@@ -24,6 +24,10 @@ type spyConn struct {
 func (c *spyConn) Exec(_ context.Context, cmd installer.Command) (int, error) {
 	var in []byte
 	if cmd.Stdin != nil {
+		if cmd.PTY { // sudo asks twice
+			_, _ = cmd.Stdout.Write([]byte(sudoPrompt[:3]))
+			_, _ = cmd.Stdout.Write([]byte(sudoPrompt[3:] + "\nSorry, try again.\n" + sudoPrompt))
+		}
 		in, _ = io.ReadAll(cmd.Stdin)
 	}
 	c.commands, c.stdin = append(c.commands, cmd), append(c.stdin, string(in))
@@ -45,11 +49,11 @@ func TestCommandLines(t *testing.T) {
 		"root":                        {direct, secret, "exec sh -s kill root=/r id=i", "", false},
 		"sudo, free":                  {sudoFreely, secret, "exec sudo -n sh /tmp/tripod.0a/host.sh kill root=/r id=i", "", false},
 		"sudo, password":              {sudoPassword, secret, "exec sudo -k -S -p '' sh /tmp/tripod.0a/host.sh kill root=/r id=i", "s3cret 'word'\n", false},
-		"sudo, terminal":              {sudoTerminal, secret, "exec sudo -k -S -p '' sh /tmp/tripod.0a/host.sh kill root=/r id=i", "s3cret 'word'\n", true},
+		"sudo, terminal":              {sudoTerminal, secret, "exec sudo -k -S -p tripod-asks: sh /tmp/tripod.0a/host.sh kill root=/r id=i", "s3cret 'word'\n", true},
 		"sudo, terminal, no password": {sudoTerminal, installer.Secret{}, "exec sudo -n sh /tmp/tripod.0a/host.sh kill root=/r id=i", "", true},
 	} {
 		conn := &spyConn{}
-		h := &hostShell{conn: conn, nonce: testNonce, rights: c.rights, spot: spot, password: c.password}
+		h := &hostShell{conn: patient{conn}, nonce: testNonce, rights: c.rights, spot: spot, password: c.password}
 		_, err := h.do(t.Context(), nil, killFiles, "kill", "root=/r", "id=i")
 		require.NoError(t, err)
 		assert.Equal(t, c.line, conn.commands[0].Line, name)
@@ -64,7 +68,7 @@ func TestCommandLines(t *testing.T) {
 	}
 
 	conn := &spyConn{}
-	h := &hostShell{conn: conn, nonce: testNonce, spot: spot, password: secret, settings: "A='it''s'\n"}
+	h := &hostShell{conn: patient{conn}, nonce: testNonce, spot: spot, password: secret, settings: "A='it''s'\n"}
 	_, err := h.enter(t.Context(), "id=i")
 	require.NoError(t, err)
 	require.NoError(t, h.leave(t.Context()))
@@ -85,7 +89,7 @@ func TestCommandLineRefusesWhatShellsRead(t *testing.T) {
 func TestTextsAreShell(t *testing.T) {
 	t.Parallel()
 	conn := &spyConn{}
-	h := &hostShell{conn: conn, nonce: testNonce, spot: "/tmp/tripod.0a", settings: "A='x'\n"}
+	h := &hostShell{conn: patient{conn}, nonce: testNonce, spot: "/tmp/tripod.0a", settings: "A='x'\n"}
 	_, err := h.enter(t.Context(), "id=i")
 	require.NoError(t, err)
 	for _, files := range [][]string{probeFiles, runFiles, attachFiles, killFiles, verifyFiles, cleanFiles, allFiles} {

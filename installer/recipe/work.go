@@ -21,7 +21,7 @@ type work struct {
 	key     string // names this attempt on the host
 	before  past
 
-	conn    Conn
+	conn    patient // its Conn is nil before connect
 	host    *hostShell
 	found   findings // of the last probe
 	pkg     *installer.BlobRef
@@ -72,7 +72,7 @@ func (w *work) target() string {
 }
 
 func (w *work) close() {
-	if w.conn != nil {
+	if w.conn.Conn != nil {
 		_ = w.conn.Close()
 	}
 }
