@@ -20,8 +20,8 @@
 //     passphrase, sudo_password, host_key ("ssh-ed25519 AAAA…" or "SHA256:…"),
 //     via (installers, first hop first, with commas between; "-": none),
 //     instance_id, type (ECS or BMS). Lines that begin with "#" are comments.
-//   - json: remote_install_meta, the array or an object that has it. user_name,
-//     port and password may be left out.
+//   - json: remote_install_meta, the array or an object that has it. All but remote_ip
+//     may be left out.
 package hostsfile
 
 import (
@@ -55,17 +55,6 @@ const (
 
 // Formats lists what can be named.
 var Formats = []Format{FormatAuto, FormatList, FormatIPPassword, FormatCSV, FormatJSON}
-
-// ParseFormat finds a format by its name; "" is FormatAuto.
-func ParseFormat(name string) (Format, error) {
-	if name == "" {
-		return FormatAuto, nil
-	}
-	if !slices.Contains(Formats, Format(name)) {
-		return "", fmt.Errorf("unknown hosts file format: use one of %v", Formats)
-	}
-	return Format(name), nil
-}
 
 // Defaults fill in what the file leaves out.
 type Defaults struct {
@@ -136,7 +125,7 @@ func Parse(name string, r io.Reader, format Format, d Defaults) ([]Entry, error)
 	case FormatJSON:
 		c.json(text)
 	default:
-		return nil, fmt.Errorf("read %s: unknown format", name)
+		return nil, fmt.Errorf("read %s: unknown format: use one of %v", name, Formats)
 	}
 	c.resolveVias()
 	if len(c.entries) == 0 && len(c.faults) == 0 {

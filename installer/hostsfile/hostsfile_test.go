@@ -70,18 +70,10 @@ func TestRecognise(t *testing.T) {
 	}
 }
 
-func TestParseFormat(t *testing.T) {
+func TestUnknownFormat(t *testing.T) {
 	t.Parallel()
-	f, err := ParseFormat("")
-	require.NoError(t, err)
-	assert.Equal(t, FormatAuto, f)
-	f, err = ParseFormat("ip-password")
-	require.NoError(t, err)
-	assert.Equal(t, FormatIPPassword, f)
-	_, err = ParseFormat("yaml")
-	require.Error(t, err)
-	_, err = parse("a", "yaml", Defaults{})
-	require.Error(t, err)
+	_, err := parse("a", "yaml", Defaults{})
+	require.EqualError(t, err, "read hosts: unknown format: use one of [auto list ip-password csv json]")
 }
 
 func TestDefaults(t *testing.T) {
@@ -379,23 +371,25 @@ func TestVia(t *testing.T) {
 		"10.0.0.1,,a,jump@192.0.2.1,inner-1\n" +
 		"10.0.0.1,,b,\"jump@192.0.2.1,other@192.0.2.2:2222\",inner-2\n" +
 		"10.0.0.2,,c,,\n"
-	key := installer.Login{PrivateKey: secret("key"), Password: secret("target password")}
+	login := installer.Login{PrivateKey: secret("target key"), Password: secret("target password")}
 	flag := installer.Endpoint{Address: "192.0.2.9", Port: 22, User: "flag"}
-	entries, err := parse(file, FormatAuto, Defaults{Login: key, Via: []installer.Endpoint{flag}, ViaLogins: []installer.Login{{Password: secret("flag-pw")}}})
+	other := installer.Endpoint{Address: "192.0.2.2", Port: 2222, User: "other"}
+	entries, err := parse(file, FormatAuto, Defaults{
+		Login: login, Via: []installer.Endpoint{flag, other}, ViaLogins: []installer.Login{{Password: secret("flag-pw")}, {PrivateKey: secret("other-key")}},
+	})
 	require.NoError(t, err)
 	assert.Empty(t, entries[0].Host.Via)
 	assert.Equal(t, []installer.Login{{Password: secret("hop-pw")}}, entries[1].Credentials.Via)
-	// The hop that the file does not know gets the default key, and never the
-	// password that is meant for the targets.
-	assert.Equal(t, []installer.Login{{Password: secret("hop-pw")}, {PrivateKey: secret("key")}}, entries[2].Credentials.Via)
-	assert.Equal(t, installer.Endpoint{Address: "192.0.2.2", Port: 2222, User: "other"}, entries[2].Host.Via[1])
-	assert.Equal(t, []installer.Endpoint{flag}, entries[3].Host.Via)
-	assert.Equal(t, []installer.Login{{Password: secret("flag-pw")}}, entries[3].Credentials.Via)
+	assert.Equal(t, []installer.Login{{Password: secret("hop-pw")}, {PrivateKey: secret("other-key")}}, entries[2].Credentials.Via)
+	assert.Equal(t, other, entries[2].Host.Via[1])
+	assert.Equal(t, []installer.Endpoint{flag, other}, entries[3].Host.Via)
+	assert.Equal(t, []installer.Login{{Password: secret("flag-pw")}, {PrivateKey: secret("other-key")}}, entries[3].Credentials.Via)
 
-	_, err = parse(file, FormatAuto, Defaults{Login: installer.Login{Password: secret("s3cret")}})
-	told(t, err, "hosts:4 via: nothing is known to log in with at the installer 192.0.2.2:2222")
+	// What is meant for the targets does not go to a hop that nothing is known of.
+	_, err = parse(file, FormatAuto, Defaults{Login: login})
+	told(t, err, "hosts:4 via: no login is known for other at the installer 192.0.2.2:2222")
 
-	_, err = parse("ip,via\n10.0.0.1,192.0.2.1\n10.0.0.1,192.0.2.2\n10.0.0.1,192.0.2.1\n", FormatAuto, Defaults{Login: key})
+	_, err = parse("ip,via\n10.0.0.1,192.0.2.1\n10.0.0.1,192.0.2.2\n10.0.0.1,192.0.2.1\n192.0.2.1,-\n", FormatAuto, Defaults{Login: login})
 	told(t, err, "hosts:3: 10.0.0.1:22 is there already, through other installers: hosts:2; give each an instance_id",
 		"hosts:4: 10.0.0.1:22 is there already: hosts:2")
 

@@ -62,10 +62,9 @@ type viaWish struct {
 	line  int
 }
 
-// resolveVias finds the logins of installers that the file names. A hop's
-// password is only ever one that was given for that very hop: by --via or by
-// its own line in the file. Otherwise the default key serves, which proves an
-// identity without giving it away.
+// resolveVias finds the logins of installers that the file names. A hop's login
+// is only ever one that was given for that very hop, by the defaults or by its
+// own line in the file: what is meant for the targets is not shown to it.
 func (c *collector) resolveVias() {
 	if len(c.vias) == 0 {
 		return
@@ -78,18 +77,13 @@ func (c *collector) resolveVias() {
 	for i, hop := range c.d.Via {
 		own[loginAt(hop)] = c.d.ViaLogins[i]
 	}
-	key := c.d.Login
-	key.Password = installer.Secret{}
 	for _, wish := range c.vias {
 		e := &c.entries[wish.entry]
 		e.Credentials.Via = make([]installer.Login, len(e.Host.Via))
 		for i, hop := range e.Host.Via {
 			login := own[loginAt(hop)]
 			if login.IsZero() {
-				login = key
-			}
-			if login.IsZero() {
-				c.fault(wish.line, "via", "nothing is known to log in with at the installer %s: give it a line of its own with its password or key, or give a default key", hop.HostPort())
+				c.fault(wish.line, "via", "no login is known for %s at the installer %s: give it a line of its own, or name it by --via", hop.User, hop.HostPort())
 			}
 			e.Credentials.Via[i] = login
 		}
