@@ -26,6 +26,9 @@ func (w *work) connect(ctx context.Context, rec *installer.StepRecord) error {
 // use takes conn in the place of the connection so far.
 func (w *work) use(conn Conn) {
 	w.close()
+	if w.host != nil && w.host.spot != "" {
+		w.oldSpot = w.host.spot
+	}
 	w.conn = patient{conn}
 	password := w.job.Credentials.SudoPassword
 	if password.IsZero() {

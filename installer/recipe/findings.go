@@ -29,6 +29,7 @@ type findings struct {
 	lookedWhy string
 	fits      bool // the agent needs no work
 	run       runState
+	began     int64   // where in the output of the script the reply begins
 	failed    string  // what failed
 	busy      *string // who holds the lock
 	end       *finding
@@ -97,6 +98,8 @@ func (fs *findings) add(f finding) {
 		fs.looked, fs.lookedWhy = &code, f.get("why")
 	case "run":
 		fs.run = readRunState(f)
+	case "begin":
+		fs.began = f.number("at", 1<<62)
 	case "failed":
 		if fs.failed == "" {
 			fs.failed = f.get("what")

@@ -126,9 +126,12 @@ func (w *work) converse(ctx context.Context, act action) (reply, error) {
 		w.mayRun = true
 	}
 	r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), files, "run", args...)
-	w.offset += r.written
+	w.advance(r)
 	return r, err
 }
+
+// advance counts the output. The host may have skipped what it does not keep.
+func (w *work) advance(r reply) { w.offset = max(w.offset, r.began) + r.written }
 
 func (w *work) launchArgs(act action) []string {
 	args := []string{"launch=yes"}

@@ -111,7 +111,7 @@ func (h *hostShell) enter(ctx context.Context, args ...string) (reply, error) {
 		return reply{}, err
 	}
 	text := "nonce=" + h.nonce + "\ntext=" + quote(h.assignments()+hostText(allFiles...)) + "\n" +
-		hostText("lib.sh", "enter.sh")
+		hostText("lib.sh", "enter.sh", "clean.sh")
 	return h.exec(ctx, installer.Command{Line: line, Stdin: strings.NewReader(text)}, nil)
 }
 

@@ -71,7 +71,7 @@ func (w *work) lastWords(ctx context.Context) {
 	defer cancel()
 	r, _ := w.host.do(inner, io.MultiWriter(&w.tail, w.output()), attachFiles, "run",
 		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "target="+w.target(), "offset="+strconv.FormatInt(w.offset, 10))
-	w.offset += r.written
+	w.advance(r)
 }
 
 // stopUnseen stops a run that this process has not seen yet: the invocation was

@@ -11,7 +11,11 @@ import (
 // probe's limit bounds all of it, so no question can hang.
 func (w *work) becomeRoot(ctx context.Context, args []string) error {
 	h := w.host
-	r, err := h.enter(ctx, args...)
+	first := args
+	if w.oldSpot != "" {
+		first = append(args[:len(args):len(args)], "dir="+w.oldSpot)
+	}
+	r, err := h.enter(ctx, first...)
 	if err != nil {
 		return err
 	}
@@ -49,7 +53,7 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 // with the same password would only help to lock the account.
 func (w *work) askSudo(ctx context.Context, args []string) error {
 	h := w.host
-	r, err := h.do(ctx, nil, nil, "probe", append(args, "dir="+h.spot)...)
+	r, err := h.do(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.spot)...)
 	if err != nil {
 		return err
 	}

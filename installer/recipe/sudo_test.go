@@ -81,6 +81,9 @@ func TestSudoSurvivesReconnect(t *testing.T) {
 	require.NoError(t, <-done)
 	assert.Equal(t, 1, b.runs())
 	assert.Equal(t, "begun\nended\n", b.out.String())
+	left, err := filepath.Glob(b.srv.Path("tmp", "tripod.*"))
+	require.NoError(t, err)
+	assert.Empty(t, left, "the folder of the first connection neither")
 }
 
 func TestSudoNever(t *testing.T) {

@@ -23,6 +23,7 @@ type work struct {
 
 	conn    patient // its Conn is nil before connect
 	host    *hostShell
+	oldSpot string   // hostShell.spot of the connection before
 	found   findings // of the last probe
 	pkg     *installer.BlobRef
 	sent    []string // SHA-256 of what stage brought

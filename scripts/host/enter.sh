@@ -7,11 +7,13 @@
 # written to a folder of this user's own, and standard input has the password
 # alone. Files are brought to the same folder; root checks its own copies.
 
-# do_enter: what do_probe takes; text is what root is to run. That it answered
+# do_enter: what do_probe takes; dir (of an earlier connection: removed); text is
+# what root is to run. That it answered
 # is what shows that sudo let it; "refused" is read only where it did not.
 do_enter() {
 	uid=$(id -u)
 	say "enter uid=$uid"
+	do_leave
 	spot || return
 	if [ "$uid" = 0 ]; then # root by another name
 		sh "$dir/host.sh" probe "$@" </dev/null
@@ -37,9 +39,21 @@ spot() {
 		esac
 		dir=$base/tripod.${nonce:?}
 		mkdir "$dir" 2>/dev/null || continue
-		put "$dir/host.sh" "${text:?}" 2>/dev/null && return 0
+		if put "$dir/host.sh" "${text:?}" 2>/dev/null; then
+			forget_old
+			return 0
+		fi
 		rm -rf "$dir"
 	done
 	say nospot
 	return 1
+}
+
+# forget_old removes what connections that broke have left here, a day ago.
+forget_old() {
+	for old in "$base"/tripod.*; do
+		if [ "$old" != "$dir" ] && [ -d "$old" ] && [ -O "$old" ]; then
+			find "$old" -prune -mtime +0 -exec rm -rf {} +
+		fi
+	done
 }

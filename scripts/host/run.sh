@@ -4,7 +4,8 @@
 
 # do_run: root, id, key, target; blobs (SHA,… just brought to $from/.SHA.$tag.tmp),
 # script or package (SHA); launch=yes (start it if it was not), wipe=yes (what an
-# earlier attempt left goes first), offset (bytes of output that Tripod has).
+# earlier attempt left goes first), offset (bytes of output that Tripod has; it
+# begins later where that part is no longer kept).
 do_run() {
 	run_state
 	if [ "$wipe" = yes ] && [ "$state" != absent ] && [ "$by" != "$key" ]; then
@@ -127,10 +128,11 @@ watch_for_end() {
 follow() {
 	[ -n "$runner" ] || watch_for_end
 	exec 5<"$run/output" 2>/dev/null || return
+	{ read -r cut <"$run/cut"; } 2>/dev/null && [ "$offset" -lt "$cut" ] && offset=$cut
 	if [ "$offset" != 0 ]; then
 		dd bs=1 skip="$offset" count=0 <&5 2>/dev/null
 	fi
-	say begin
+	say begin "at=$offset"
 	rounds=0
 	while :; do
 		run_state
@@ -164,11 +166,18 @@ copy_output() {
 		dd bs=65536 count=256 <&5 2>/dev/null
 		place
 		[ $((at - before)) -ge 16777216 ] || break # all, for now
+		free_disk
 		if [ "$state" = exited ]; then
 			[ -n "$stop" ] || stop=$(wc -c <"$run/output")
 			[ "$at" -lt "$stop" ] || break
 		fi
 	done
+}
+
+# free_disk gives back the room of output that has been copied, so that a script
+# that never stops talking does not fill the disk while it is listened to.
+free_disk() {
+	have fallocate && echo "$at" >"$run/cut" && fallocate -p -o 0 -l "$at" "$run/output" 2>/dev/null
 }
 
 # place sets $at to where descriptor 5 stands.
