@@ -60,6 +60,10 @@ type Ledger interface {
 	// HostCredentials opens what is stored for a known host; a Failure of
 	// KindCredentialMissing if nothing is.
 	HostCredentials(ctx context.Context, project, instanceID string) (Credentials, error)
+	// InstallerCredentials opens what a host was made an installer with, which
+	// a later request to the host itself cannot change; those of HostCredentials
+	// where it is no installer.
+	InstallerCredentials(ctx context.Context, project, instanceID string) (Credentials, error)
 	// Installers returns the hosts that SET_REMOTE_INSTALLER made installers,
 	// the first one set first.
 	Installers(ctx context.Context, project string) ([]Host, error)

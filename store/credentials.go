@@ -48,6 +48,22 @@ func (s *Store) HostCredentials(ctx context.Context, project, instanceID string)
 	return c, err
 }
 
+// InstallerCredentials implements installer.Ledger.
+func (s *Store) InstallerCredentials(ctx context.Context, project, instanceID string) (installer.Credentials, error) {
+	var setUp *setUpHost
+	err := s.view(ctx, func(t *tx) (err error) {
+		setUp, err = t.setUpHost(project, instanceID)
+		return err
+	})
+	switch {
+	case err != nil:
+		return installer.Credentials{}, err
+	case setUp == nil || setUp.Epoch == "":
+		return s.HostCredentials(ctx, project, instanceID)
+	}
+	return s.openSealed(ctx, setUp.Epoch, project, instanceID, setUpField)
+}
+
 // openSealed opens one sealed row. field is the invocation that the
 // credentials came with, or setUpField.
 func (s *Store) openSealed(ctx context.Context, epoch, project, host, field string) (installer.Credentials, error) {

@@ -367,6 +367,15 @@ func TestInstallers(t *testing.T) {
 		require.NoError(t, err, "an installer's credentials outlive its batch")
 		assert.Equal(t, want, c.Password.Reveal())
 	}
+	// A later request to the host itself, with a wrong password, say, does not
+	// change the way through it.
+	set("B6", "jump2", "wrong", installer.Failed, installer.RemoteInstall, "")
+	c, err := s.InstallerCredentials(ctx, project, "jump2")
+	require.NoError(t, err)
+	assert.Equal(t, "changed", c.Password.Reveal())
+	_, err = s.InstallerCredentials(ctx, project, "plain")
+	require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
+
 	_, err = s.HostCredentials(ctx, project, "plain")
 	require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
 	_, err = s.HostCredentials(ctx, project, "unknown")

@@ -94,7 +94,7 @@ func (s service) way(ctx context.Context, project string, named []string) (way, 
 		return way{}, err
 	}
 	for _, host := range candidates {
-		creds, err := s.Ledger.HostCredentials(ctx, project, host.ID)
+		creds, err := s.Ledger.InstallerCredentials(ctx, project, host.ID)
 		switch {
 		case err == nil && len(creds.Via) == len(host.Via):
 			return way{
@@ -111,12 +111,17 @@ func (s service) way(ctx context.Context, project string, named []string) (way, 
 
 // candidates are the hosts that may be the installer, in order of preference.
 func (s service) candidates(ctx context.Context, project string, named []string) ([]installer.Host, *itemError, error) {
-	if len(named) == 0 {
-		hosts, err := s.Ledger.Installers(ctx, project)
-		return hosts, nil, err
+	installers, err := s.Ledger.Installers(ctx, project)
+	if err != nil || len(named) == 0 {
+		return installers, nil, err
 	}
 	var hosts []installer.Host
 	for _, id := range named {
+		// An installer is reached as it was when it was made one.
+		if i := slices.IndexFunc(installers, func(h installer.Host) bool { return h.ID == id }); i >= 0 {
+			hosts = append(hosts, installers[i])
+			continue
+		}
 		host, err := s.Ledger.KnownHost(ctx, project, id)
 		switch {
 		case err == nil:
