@@ -1,0 +1,321 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/sshtest"
+)
+
+// The tests in e2e_*_test.go drive the real program, in a process of its own,
+// against containers with a real sshd.
+
+// e2ePatience bounds what they wait for; only a failing test takes so long.
+const e2ePatience = 4 * time.Minute
+
+// e2eTurns bounds how many of them run at a time: each has several containers.
+var e2eTurns = make(chan struct{}, 2)
+
+// rig is a state folder, and the program that works on it.
+type rig struct {
+	t          *testing.T
+	dir, state string
+	started    int
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no containers")
+	}
+	sshtest.NeedDocker(t)
+	t.Parallel()
+	e2eTurns <- struct{}{}
+	t.Cleanup(func() { <-e2eTurns })
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "home"), 0o700))
+	return &rig{t: t, dir: dir, state: filepath.Join(dir, "state")}
+}
+
+// file writes a file that only we can read and returns its path.
+func (r *rig) file(name, text string) string {
+	r.t.Helper()
+	path := filepath.Join(r.dir, name)
+	require.NoError(r.t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// process is the program while it runs.
+type process struct {
+	t              *testing.T
+	cmd            *exec.Cmd
+	stdout, stderr string // files
+	done           chan struct{}
+}
+
+// start runs tripod in the background. It does not outlive the test.
+func (r *rig) start(args ...string) *process {
+	r.t.Helper()
+	r.started++
+	base := filepath.Join(r.dir, fmt.Sprintf("tripod-%d", r.started))
+	p := &process{t: r.t, stdout: base + ".out", stderr: base + ".err", done: make(chan struct{})}
+	p.cmd = exec.Command("tripod", args...)
+	p.cmd.Dir = r.dir
+	p.cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(r.dir, "home"), "TZ=UTC", "TRIPOD_STATE_DIR=" + r.state,
+	}
+	stdout, err := os.Create(p.stdout)
+	require.NoError(r.t, err)
+	defer stdout.Close()
+	stderr, err := os.Create(p.stderr)
+	require.NoError(r.t, err)
+	defer stderr.Close()
+	p.cmd.Stdout, p.cmd.Stderr = stdout, stderr
+	require.NoError(r.t, p.cmd.Start())
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
+	r.t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		if r.t.Failed() {
+			r.t.Logf("tripod %s\n%s%s", strings.Join(args, " "), clipped(p.out()), clipped(p.err()))
+		}
+	})
+	return p
+}
+
+func clipped(text string) string {
+	const most = 8000
+	if len(text) > most {
+		return "…" + text[len(text)-most:]
+	}
+	return text
+}
+
+func (p *process) out() string { return readText(p.stdout) }
+func (p *process) err() string { return readText(p.stderr) }
+
+func readText(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return string(raw)
+}
+
+// kill ends it as kill -9 does.
+func (p *process) kill() {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Kill())
+	<-p.done
+}
+
+// wait returns the exit code.
+func (p *process) wait() int {
+	p.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(e2ePatience):
+		p.t.Fatalf("%s does not end:\n%s", strings.Join(p.cmd.Args, " "), clipped(p.err()))
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// tripod runs the program to its end.
+func (r *rig) tripod(args ...string) (p *process, code int) {
+	r.t.Helper()
+	p = r.start(args...)
+	return p, p.wait()
+}
+
+// must is tripod for what has to succeed; it returns stdout.
+func (r *rig) must(args ...string) string {
+	r.t.Helper()
+	p, code := r.tripod(args...)
+	require.Zero(r.t, code, "tripod %s\n%s%s", strings.Join(args, " "), p.out(), p.err())
+	return p.out()
+}
+
+// report reads the document of --output json.
+func (r *rig) report(text string) jsonReport {
+	r.t.Helper()
+	var doc jsonReport
+	require.NoError(r.t, json.Unmarshal([]byte(text), &doc), "%s", text)
+	return doc
+}
+
+// stored is an invocation as the store has it, from a process of its own.
+func (r *rig) stored(id string) jsonInvocation {
+	r.t.Helper()
+	doc := r.report(r.must("status", "--output", "json", id))
+	require.Len(r.t, doc.Invocations, 1)
+	return doc.Invocations[0]
+}
+
+// eventually asks until what holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(e2ePatience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("waited in vain: %s", what)
+}
+
+// daemon is `tripod serve` with a client that knows its token.
+type daemon struct {
+	*process
+	*api.Client
+}
+
+// token makes one for the project that `tripod status` looks at. Not while a
+// daemon runs.
+func (r *rig) token() installer.Secret {
+	r.t.Helper()
+	return installer.NewSecret(strings.TrimSpace(r.must("tokens", "add", "e2e-"+fmt.Sprint(r.started))))
+}
+
+var listeningOn = regexp.MustCompile(`listening on (\S+)`)
+
+// serve starts the daemon; it listens when serve returns.
+func (r *rig) serve(token installer.Secret, args ...string) *daemon {
+	r.t.Helper()
+	p := r.start(append([]string{"serve", "--listen", "127.0.0.1:0", "--target-allow", "127.0.0.0/8"}, args...)...)
+	d := &daemon{process: p, Client: &api.Client{Project: installer.DefaultProject, Token: token}}
+	eventually(r.t, "the daemon listens", func() bool {
+		select {
+		case <-p.done:
+			r.t.Fatalf("the daemon ended:\n%s", p.err())
+		default:
+		}
+		if found := listeningOn.FindStringSubmatch(p.err()); found != nil {
+			d.BaseURL = found[1]
+		}
+		return d.BaseURL != ""
+	})
+	return d
+}
+
+// stop ends the daemon cleanly.
+func (d *daemon) stop() {
+	d.t.Helper()
+	require.NoError(d.t, d.cmd.Process.Signal(syscall.SIGTERM))
+	require.Zero(d.t, d.wait(), "%s", d.err())
+}
+
+// create submits and returns the ids of the invocations.
+func (d *daemon) create(req api.CreateRequest) []string {
+	d.t.Helper()
+	created, err := d.Create(d.t.Context(), req)
+	require.NoError(d.t, err)
+	return idsOf(d.t, created)
+}
+
+// item is one invocation as the API shows it.
+func (d *daemon) item(id string) api.Item {
+	d.t.Helper()
+	list, err := d.List(d.t.Context(), installer.Filter{InvocationID: id})
+	require.NoError(d.t, err)
+	require.Len(d.t, list.Invocations, 1, "invocation %s", id)
+	return list.Invocations[0]
+}
+
+// ended waits until each of ids has ended, and returns the items.
+func (d *daemon) ended(ids ...string) []api.Item {
+	d.t.Helper()
+	items := make([]api.Item, len(ids))
+	for i, id := range ids {
+		eventually(d.t, id+" ends", func() bool {
+			items[i] = d.item(id)
+			return items[i].InvocationStatus.Terminal()
+		})
+	}
+	return items
+}
+
+// remoteHost is a container as a request names it.
+func remoteHost(c *sshtest.Container) api.RemoteHost {
+	at := c.Endpoint()
+	return api.RemoteHost{
+		InstanceName: string(c.Kind), RemoteIP: at.Address, UserName: at.User, Port: fmt.Sprint(at.Port), Password: installer.NewSecret(c.Password),
+	}
+}
+
+func remoteHosts(cs []*sshtest.Container) []api.RemoteHost {
+	var hosts []api.RemoteHost
+	for _, c := range cs {
+		hosts = append(hosts, remoteHost(c))
+	}
+	return hosts
+}
+
+// remoteInstall is the request for hosts.
+func remoteInstall(hosts ...api.RemoteHost) api.CreateRequest {
+	return api.CreateRequest{InvocationType: string(installer.RemoteInstall), Hosts: hosts}
+}
+
+// in runs a line of sh in a container as root, without SSH.
+func in(t *testing.T, c *sshtest.Container, line string) string {
+	t.Helper()
+	out, err := c.Exec(t.Context(), "sh", "-c", line)
+	require.NoError(t, err)
+	return out
+}
+
+// attemptsThatCount leaves out what ended at a time limit before anything was
+// started on the host: on a machine with far too much to do, sshd is too slow
+// for the limits, and that is tried again.
+func attemptsThatCount(t *testing.T, inv jsonInvocation) []jsonAttempt {
+	t.Helper()
+	var count []jsonAttempt
+	for _, a := range inv.Attempts {
+		early := true
+		for _, s := range a.Steps {
+			early = early && (s.Step == installer.StepConnect || s.Step == installer.StepProbe)
+		}
+		if early && a.Kind.Info().Tries > 1 && a.Kind != "" {
+			t.Logf("%s: this machine is too slow: %s: %s", inv.InvocationID, a.Kind, a.Message)
+			continue
+		}
+		count = append(count, a)
+	}
+	return count
+}
+
+// csvFile is a hosts file of containers: CSV with passwords.
+func csvFile(cs ...*sshtest.Container) string {
+	var b bytes.Buffer
+	b.WriteString("address,port,user,password\n")
+	for _, c := range cs {
+		at := c.Endpoint()
+		fmt.Fprintf(&b, "%s,%d,%s,%s\n", at.Address, at.Port, at.User, c.Password)
+	}
+	return b.String()
+}
+
+// dockerLogs is all that a container's SSH server said.
+func dockerLogs(ctx context.Context, c *sshtest.Container) (string, error) {
+	out, err := exec.CommandContext(ctx, "docker", "logs", c.ID).CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return "", fmt.Errorf("docker logs: %w: %s", exit, out)
+	}
+	return string(out), err
+}
