@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+	"tripod/testdata/agent"
+)
+
+// member is one host of the fleet: how it is reached, and what must become of it.
+type member struct {
+	name string
+	kind sshtest.ContainerKind // empty: no container of its own
+	host string                // of another member, by a second port
+	user string                // default: the kind's
+	pass string                // default: the container's
+	key  *keyForm
+	want installer.Kind // empty: it succeeds
+	said string         // in the message
+}
+
+// fleet has every kind of host that there is, in one hosts file.
+func fleet(forms map[string]keyForm) []member {
+	form := func(name string) *keyForm {
+		f, ok := forms[name]
+		if !ok {
+			return nil
+		}
+		return &f
+	}
+	return []member{
+		{name: "password", kind: sshtest.PasswordKind},
+		{name: "keyboard-interactive", kind: sshtest.KeyboardInteractiveKind},
+		{name: "rsa", kind: sshtest.KeyKind, key: form("rsa PKCS#1")},
+		{name: "ecdsa", kind: sshtest.KeyKind, key: form("ecdsa PKCS#8")},
+		{name: "ed25519", kind: sshtest.KeyKind, key: form("ed25519 OpenSSH, passphrase")},
+		{name: "sftp-off", kind: sshtest.SFTPOffKind},
+		{name: "sudo-nopasswd", kind: sshtest.SudoNoPasswordKind},
+		{name: "sudo-password", kind: sshtest.SudoPasswordKind},
+		{name: "sudo-requiretty", kind: sshtest.SudoRequireTTYKind},
+		{name: "noexec", kind: sshtest.NoexecKind},
+		{name: "chatty", kind: sshtest.ChattyKind},
+		{name: "csh", kind: sshtest.CshKind},
+		{name: "fish", kind: sshtest.FishKind},
+		{name: "dropbear", kind: sshtest.DropbearKind},
+		{name: "max-sessions", kind: sshtest.MaxSessionsKind},
+
+		{name: "wrong-password", host: "password", pass: "not-it", want: installer.KindAuthRejected},
+		{name: "expired", kind: sshtest.ExpiredKind, want: installer.KindPasswordExpired},
+		{name: "expired-prompt", kind: sshtest.ExpiredPromptKind, want: installer.KindPasswordExpired},
+		{name: "sudo-denied", kind: sshtest.SudoDeniedKind, want: installer.KindSudoDenied, said: "not in sudoers"},
+		{name: "root-refused", host: "sudo-denied", user: "root", want: installer.KindAuthRejected},
+		{name: "nologin", kind: sshtest.NologinKind, want: installer.KindUnsupportedHost},
+		{name: "legacy", kind: sshtest.LegacyKind, want: installer.KindHandshakeFailed},
+		{name: "changed-key", kind: sshtest.PasswordKind, want: installer.KindHostKeyChanged},
+		{name: "silent", kind: sshtest.PasswordKind, want: installer.KindHandshakeTimeout},
+		{name: "closed-port", want: installer.KindRefused},
+		{name: "dead-address", want: installer.KindUnreachable},
+	}
+}
+
+// TestWaysIn (point 3): one fleet, one hosts file, one command. Each host that
+// cannot be used ends with its own kind and a hint, within its own limit.
+func TestWaysIn(t *testing.T) {
+	r := newRig(t)
+	forms := map[string]keyForm{}
+	for _, f := range keyForms(t) {
+		forms[f.name] = f
+	}
+	members := fleet(forms)
+	cs, rows := startFleet(t, members)
+
+	changed := cs["changed-key"]
+	notePasswords(t, changed)
+	r.must("check", "-f", r.file("first.csv", csvFile(changed))) // pins its key
+	in(t, changed, "rm /etc/ssh/ssh_host_*")
+	require.NoError(t, changed.Restart(t.Context())) // makes a new one
+	heard := len(passwordsAt(t, changed))
+	require.NoError(t, cs["silent"].Pause(t.Context()))
+
+	began := time.Now()
+	p, code := r.tripod("install", "-f", r.file("hosts.csv", csvRows(t, rows)), "--script", r.file("hello.sh", helloScript), "--output", "json")
+	took := time.Since(began)
+	require.NoError(t, cs["silent"].Unpause(t.Context()))
+	require.Equal(t, exitHosts, code, "%s", p.err())
+	doc := r.report(p.out())
+	require.Len(t, doc.Invocations, len(members))
+
+	var sum time.Duration
+	for i, inv := range doc.Invocations {
+		m := members[i]
+		sum += time.Duration(inv.DurationMS) * time.Millisecond
+		t.Logf("%-22s %-9s %-18s %6d ms, %d attempts: %s", m.name, inv.InvocationStatus, inv.Kind, inv.DurationMS, len(inv.Attempts), inv.Message)
+		assert.Equal(t, m.name, inv.InstanceName)
+		assert.Equal(t, m.want, inv.Kind, "%s: %s", m.name, inv.Message)
+		if m.want == "" {
+			assert.Equal(t, installer.Succeeded, inv.InvocationStatus, m.name)
+			assert.Equal(t, "ran", noted(t, cs[m.name]), m.name)
+			continue
+		}
+		assert.Equal(t, installer.Failed, inv.InvocationStatus, m.name)
+		assert.Equal(t, m.want.Hint(), inv.Hint, m.name)
+		assert.NotEmpty(t, inv.Message, m.name)
+		assert.Contains(t, inv.Message, m.said, m.name)
+		if m.want.Info().Tries == 1 {
+			assert.Len(t, inv.Attempts, 1, "%s is not tried again", m.name)
+		}
+	}
+	t.Logf("%d hosts in %s; one after the other: %s", len(members), took, sum)
+	assert.Less(t, took, sum, "hosts wait for each other")
+	requireOwnLimit(t, doc.Invocations[len(members)-3], 15*time.Second) // silent: the handshake's
+	requireOwnLimit(t, doc.Invocations[len(members)-1], 10*time.Second) // dead: the connect's
+	assert.Len(t, passwordsAt(t, changed), heard, "no credential is sent to a host whose key has changed")
+
+	installAgent(t, r, rows, members, "password", "sudo-password", "csh", "dropbear")
+}
+
+// startFleet runs the containers, each published by a second port too, and
+// makes the rows of the hosts file.
+func startFleet(t *testing.T, members []member) (map[string]*sshtest.Container, [][]string) {
+	t.Helper()
+	free := freePorts(t, len(members))
+	all, second := make([]*sshtest.Container, len(members)), map[string]string{}
+	var starting errgroup.Group
+	starting.SetLimit(4)
+	for i, m := range members {
+		if m.kind == "" {
+			continue
+		}
+		second[m.name] = free[i]
+		starting.Go(func() (err error) {
+			all[i], err = sshtest.NewContainer(t.Context(), m.kind, sshtest.WithRunArgs("--publish", "127.0.0.1:"+free[i]+":22"))
+			return err
+		})
+	}
+	err := starting.Wait()
+	cs := map[string]*sshtest.Container{}
+	for i, c := range all {
+		if c == nil {
+			continue
+		}
+		cs[members[i].name] = c
+		t.Cleanup(func() { assert.NoError(t, c.Remove(context.Background())) })
+	}
+	require.NoError(t, err)
+	for _, m := range members {
+		if m.key != nil {
+			authorize(t, cs[m.name], *m.key)
+		}
+	}
+	rows := [][]string{{"name", "address", "port", "user", "password", "key", "passphrase"}}
+	for i, m := range members {
+		row := []string{m.name, "127.0.0.1", free[i], m.user, m.pass, "", ""}
+		c := cs[m.name]
+		if m.host != "" {
+			c, row[2] = cs[m.host], second[m.host]
+		} else if c != nil {
+			row[2] = fmt.Sprint(c.Endpoint().Port)
+		}
+		if m.name == "dead-address" {
+			row[2] = deadPort(t)
+		}
+		if c != nil && m.user == "" {
+			row[3] = c.Kind.User()
+		}
+		switch {
+		case m.key != nil:
+			row[5], row[6] = m.key.text, m.key.passphrase
+		case m.pass == "" && c != nil:
+			row[4] = c.Password
+		case m.pass == "":
+			row[4] = "any"
+		}
+		rows = append(rows, row)
+	}
+	return cs, rows
+}
+
+// requireOwnLimit: each attempt took its limit, and not much more than that.
+func requireOwnLimit(t *testing.T, inv jsonInvocation, limit time.Duration) {
+	t.Helper()
+	const slow = time.Minute // for machines with too much to do
+	require.NotEmpty(t, inv.Attempts)
+	for _, a := range inv.Attempts {
+		if a.Kind != inv.Kind {
+			continue
+		}
+		took := time.Duration(a.DurationMS) * time.Millisecond
+		assert.Greater(t, took, limit-time.Second, inv.InstanceName)
+		assert.Less(t, took, limit+slow, inv.InstanceName)
+	}
+}
+
+// installAgent puts the stand-in agent on some of the hosts, twice: the second
+// time there is nothing to do.
+func installAgent(t *testing.T, r *rig, rows [][]string, members []member, names ...string) {
+	t.Helper()
+	some := rows[:1:1]
+	for i, m := range members {
+		for _, name := range names {
+			if m.name == name {
+				some = append(some, rows[i+1])
+			}
+		}
+	}
+	archive := agent.Build(t, agent.Options{Version: "2.5.1"})
+	args := []string{"install", "-f", r.file("agent.csv", csvRows(t, some)), "--package", archive, "--output", "json"}
+	for _, skipped := range []bool{false, true} {
+		p, code := r.tripod(args...)
+		require.Zero(t, code, "%s%s", p.out(), p.err())
+		doc := r.report(p.out())
+		require.Len(t, doc.Invocations, len(names))
+		for _, inv := range doc.Invocations {
+			assert.Equal(t, "2.5.1", inv.TargetVersion, inv.InstanceName)
+			assert.Equal(t, skipped, inv.Skipped, inv.InstanceName)
+		}
+	}
+}
+
+// deadPort is a port on loopback that answers no SYN: its listener has no more
+// room and never accepts.
+func deadPort(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(t, syscall.Listen(fd, 0))
+	at, err := syscall.Getsockname(fd)
+	require.NoError(t, err)
+	port := fmt.Sprint(at.(*syscall.SockaddrInet4).Port)
+	for range 20 {
+		conn, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", port), time.Second)
+		if err != nil {
+			require.True(t, strings.Contains(err.Error(), "timeout"), "%v", err)
+			return port
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	t.Fatal("the listener takes everybody")
+	return ""
+}
