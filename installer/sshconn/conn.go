@@ -28,8 +28,10 @@ type Conn struct {
 	release func()                 // the installer it goes through
 	closing sync.Once
 
-	watching watcher
-	sftp     sftpState
+	leaving    atomic.Pointer[departure] // the last one, if any
+	hadSession atomic.Bool
+	watching   watcher
+	sftp       sftpState
 }
 
 func newConn(d *Dialer, sc ssh.Conn, w *wire, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) *Conn {
@@ -91,6 +93,10 @@ func (c *Conn) alive() bool {
 		return c.why.Load() == nil
 	}
 }
+
+// broken reports whether the connection has ended below SSH, which is known a
+// little earlier than that it is not alive.
+func (c *Conn) broken() bool { return c.wire.err() != nil || !c.alive() }
 
 // lost is the Failure of an operation whose connection ended.
 func (c *Conn) lost(when string) *installer.Failure {
@@ -164,10 +170,3 @@ func (g *guard) done() {
 // silent: nothing at all was heard from the server since the guard began, not
 // even an answer to a keepalive.
 func (g *guard) silent() bool { return g.c.wire.reads.Load() == g.reads }
-
-// closeChannel says goodbye on a channel, which is a write and may block.
-func (c *Conn) closeChannel(ch ssh.Channel) {
-	t := time.AfterFunc(cancelGrace, func() { c.kill("the connection stood still") })
-	_ = ch.Close()
-	t.Stop()
-}

@@ -154,6 +154,10 @@ func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, 
 		return d.dialThrough(ctx, via, host.Endpoint)
 	})
 	if fail != nil {
+		if via.conn.broken() && ctx.Err() == nil {
+			// Whatever it looked like from here, it was not the target's doing.
+			fail = atInstaller(via.name, via.conn.lost("while connecting to "+at.address))
+		}
 		via.release()
 		return nil, fail
 	}

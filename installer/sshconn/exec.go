@@ -3,7 +3,6 @@ package sshconn
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -19,8 +18,8 @@ import (
 //
 // Failures: channel-denied if the server opens no session or starts no
 // command; lost-contact if the connection ends, or the start is not confirmed
-// within Limits.Channel (it may have happened), or there is no exit status;
-// password-expired. When ctx is done only this command's session is closed, as
+// within Limits.Channel (it may have happened), or there is no exit status, or
+// the connection broke before the end of the output; password-expired. When ctx is done only this command's session is closed, as
 // long as the server cooperates.
 //
 // A Stdout or Stderr whose Write fails is not written to again; after Exec has
@@ -102,49 +101,16 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 	return s, nil
 }
 
-// openSession opens a session channel under g.
-func (c *Conn) openSession(ctx context.Context, g *guard) (ssh.Channel, <-chan *ssh.Request, *installer.Failure) {
-	ch, reqs, err := c.ssh.OpenChannel("session", nil)
-	if err == nil {
-		return ch, reqs, nil
-	}
-	if oe, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
-		return nil, nil, failf(installer.KindChannelDenied, err, "the server opens no session: %s (%s)", oe.Reason, quote(oe.Message))
-	}
-	switch {
-	case ctx.Err() != nil:
-		return nil, nil, ctxFailure(ctx, "while opening a session")
-	case g.fired.Load() && !g.silent():
-		return nil, nil, failf(installer.KindChannelDenied, err, "the server is there but opened no session within %s", c.limits.Channel)
-	}
-	return nil, nil, c.lost("while opening a session")
-}
-
-// abandon leaves a channel whose end is of no interest.
-func (c *Conn) abandon(ch ssh.Channel, reqs <-chan *ssh.Request) {
-	c.closeChannel(ch)
-	for {
-		select {
-		case r, ok := <-reqs:
-			if !ok {
-				return // closed already, which is the usual case
-			}
-			if r.WantReply {
-				_ = r.Reply(false, nil)
-			}
-		default:
-			// Until the server closes it too, or the connection ends.
-			go ssh.DiscardRequests(reqs)
-			return
-		}
-	}
-}
-
 // wait waits for the exit status and the rest of the output.
 func (s *session) wait(ctx context.Context) (int, *installer.Failure) {
 	code, fail := s.status(ctx)
 	if fail == nil || fail.Kind == installer.KindLostContact {
 		s.drain(ctx)
+	}
+	if fail == nil && s.c.broken() {
+		// The code is known, but the output may have been cut, and nobody
+		// could tell.
+		fail = s.c.lost("before the end of a command's output came")
 	}
 	s.out.close()
 	s.c.abandon(s.ch, s.reqs)
@@ -164,7 +130,7 @@ func (s *session) status(ctx context.Context) (int, *installer.Failure) {
 		select {
 		case req, ok := <-s.reqs:
 			if !ok {
-				if s.c.wire.err() != nil || s.c.why.Load() != nil {
+				if s.c.broken() {
 					return 0, s.c.lost("before the command's exit status came")
 				}
 				return 0, failf(installer.KindLostContact, nil, "the server closed the session without an exit status")

@@ -117,8 +117,8 @@ func TestSilentServerIsNoticed(t *testing.T) {
 		q := &quietServer{takes: 100 * time.Hour}
 		limits := installer.Limits{}.WithDefaults()
 		c := bubbleConn(t, q, limits)
-		var fell time.Time
-		time.AfterFunc(time.Hour+7*time.Second, func() { fell = time.Now(); q.silent.Store(true) })
+		fell := time.Now().Add(time.Hour + 7*time.Second)
+		time.AfterFunc(time.Until(fell), func() { q.silent.Store(true) })
 		_, err := c.Exec(t.Context(), installer.Command{Line: "x"})
 		kind(t, installer.KindLostContact, err)
 		assert.LessOrEqual(t, time.Since(fell), limits.Keepalive)

@@ -67,9 +67,9 @@ func (o *output) write(to *io.Writer, p []byte, sshdSpeaks bool) {
 		return
 	}
 	if sshdSpeaks && len(o.head) < headSize {
-		before := sshdExpired(o.head)
+		before := asksOnTerminal(o.head)
 		o.head = append(o.head, p[:min(len(p), headSize-len(o.head))]...)
-		if o.pty && !before && sshdExpired(o.head) {
+		if o.pty && !before && asksOnTerminal(o.head) {
 			close(o.stuck)
 		}
 	}
@@ -91,11 +91,18 @@ func (o *output) close() {
 func (o *output) expired() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return sshdExpired(o.head)
+	return sshdExpired(o.head) || o.pty && asksOnTerminal(o.head)
 }
 
 // sshdExpired recognises what sshd writes in place of a command's output.
 func sshdExpired(head []byte) bool {
 	return bytes.Contains(head, []byte("Your password has expired")) ||
 		bytes.Contains(head, []byte("Password change required but no TTY available"))
+}
+
+// asksOnTerminal recognises the dialogue that sshd begins on a terminal.
+func asksOnTerminal(head []byte) bool {
+	return sshdExpired(head) ||
+		bytes.Contains(head, []byte("You are required to change your password")) ||
+		bytes.Contains(head, []byte("You must change your password now"))
 }

@@ -35,7 +35,8 @@ type sftpState struct {
 	ch     ssh.Channel
 	pipe   *sftpPipe
 	packet int
-	by     atomic.Value // string
+	ended  <-chan struct{} // closed when the server has closed the channel
+	by     atomic.Value    // string
 }
 
 // uploadSFTP reports off if the server has no SFTP that works.
@@ -112,12 +113,9 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (off bool, fail *instal
 	if st.client != nil && st.packet >= packet {
 		return false, nil
 	}
-	if st.client != nil {
-		c.closeChannel(st.ch)
-		st.client = nil
-	}
 	g := c.guard(ctx, c.limits.Channel, fmt.Sprintf("no SFTP within %s", c.limits.Channel))
 	defer g.done()
+	st.end() // the larger packets need another one
 	ch, reqs, fail := c.openSession(ctx, g)
 	if fail != nil {
 		return false, fail
@@ -130,18 +128,45 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (off bool, fail *instal
 		}
 		return true, nil
 	}
-	go ssh.DiscardRequests(reqs) // until the channel closes
+	ended := make(chan struct{})
+	go func() {
+		ssh.DiscardRequests(reqs) // until the channel closes
+		close(ended)
+	}()
 	pipe := &sftpPipe{ch: ch}
 	client, err := sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketChecked(packet), sftp.MaxConcurrentRequestsPerFile(maxInFlight), sftp.UseConcurrentWrites(true))
 	if err != nil {
 		c.closeChannel(ch)
-		if ctx.Err() != nil || g.fired.Load() || !c.alive() || c.wire.err() != nil {
+		if ctx.Err() != nil || g.fired.Load() || c.broken() {
 			return false, c.sftpStartFailure(ctx, g, err)
 		}
 		return true, nil // what came was not SFTP: a login shell that prints, or no server behind it
 	}
-	st.client, st.ch, st.pipe, st.packet = client, ch, pipe, packet
+	st.client, st.ch, st.pipe, st.packet, st.ended = client, ch, pipe, packet, ended
 	return false, nil
+}
+
+// endSFTP gives the SFTP session back to a server that allows only so many at
+// once (MaxSessions 1). The server counts it until its process has ended,
+// which it says by closing the channel.
+func (c *Conn) endSFTP() {
+	st := &c.sftp
+	if !st.mu.TryLock() {
+		return // in use
+	}
+	defer st.mu.Unlock()
+	st.end()
+}
+
+// end ends the client, if there is one. A guard of the caller's closes the
+// connection where the server takes too long.
+func (st *sftpState) end() {
+	if st.client == nil {
+		return
+	}
+	_ = st.ch.CloseWrite()
+	<-st.ended
+	st.client = nil
 }
 
 func (c *Conn) sftpStartFailure(ctx context.Context, g *guard, err error) *installer.Failure {

@@ -71,7 +71,7 @@ func (c *Conn) uploadFailure(ctx context.Context, g *guard, up installer.Upload,
 		return ctxFailure(ctx, "while uploading "+name)
 	case g.fired.Load():
 		return failf(installer.KindUploadFailed, err, "%s: no byte acknowledged within %s", name, g.limit)
-	case !c.alive():
+	case c.broken():
 		return failf(installer.KindUploadFailed, err, "%s: %s during the upload", name, c.reason())
 	case noSpace(err.Error()):
 		return failf(installer.KindNoSpace, err, "%s: %s", up.Path, quote(err.Error()))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -76,7 +77,7 @@ func TestA11UploadStages(t *testing.T) {
 	t.Parallel()
 	stall, start := long(), long()
 	stall.UploadStall = short
-	start.Channel = short
+	start.Channel = 2 * time.Second // opening the session before is under it too
 	for _, tc := range []struct {
 		name   string
 		cfg    sshtest.Config
@@ -138,5 +139,22 @@ func TestUploadWhereItCannotBe(t *testing.T) {
 			}
 			require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: b, Path: s.Path("tmp", "after")}), "the connection goes on")
 		})
+	}
+}
+
+// TestOneSessionAtATime: a server that allows one session serves commands and
+// uploads in turn.
+func TestOneSessionAtATime(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Config{MaxSessions: 1})
+	c := connect(t, newDialer(t, Config{Limits: long()}), s)
+	for range 2 {
+		for _, size := range []int{1 << 10, 1 << 20} {
+			require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(randomBytes(size)), Path: s.Path("tmp", "f")}))
+			code, err := c.Exec(t.Context(), installer.Command{Line: "exit 3"})
+			require.NoError(t, err)
+			assert.Equal(t, 3, code)
+			assert.Equal(t, BySFTP, c.UploadedBy())
+		}
 	}
 }

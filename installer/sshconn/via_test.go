@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -129,13 +130,29 @@ func TestSilentInstallerLosesItsTargets(t *testing.T) {
 	target := sshtest.Start(t, sshtest.Config{})
 	host, creds := behind(target, hop)
 	l := long()
-	l.Keepalive = short
+	l.Keepalive = 3 * time.Second
 	c, err := newDialer(t, Config{Limits: l}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
 	require.NoError(t, err)
 	defer c.Close()
 	hop.Inject(sshtest.Fault{Stage: sshtest.Inbound, Action: sshtest.Stall})
 	_, err = c.Exec(t.Context(), installer.Command{Line: "true"})
 	kind(t, installer.KindLostContact, err)
+}
+
+// TestInstallerLostWhileConnecting is not taken for the target's refusal, which
+// would never be tried again.
+func TestInstallerLostWhileConnecting(t *testing.T) {
+	t.Parallel()
+	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
+	target := sshtest.Start(t, sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.Auth, Action: sshtest.Stall, Match: "password"}}})
+	host, creds := behind(target, hop)
+	go func() {
+		_ = target.Wait(t.Context(), func(c sshtest.Counts) bool { return len(c.Passwords) > 0 })
+		hop.DropAll()
+	}()
+	_, err := newDialer(t, Config{Limits: long()}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	f := kind(t, installer.KindLostContact, err)
+	assert.Contains(t, f.Detail, "installer hop@")
 }
 
 // TestInstallerFaults: the kind is that of what happened, and the text says
