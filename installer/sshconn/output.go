@@ -100,9 +100,11 @@ func sshdExpired(head []byte) bool {
 		bytes.Contains(head, []byte("Password change required but no TTY available"))
 }
 
-// asksOnTerminal recognises the dialogue that sshd begins on a terminal.
+// asksOnTerminal recognises the dialogue that sshd begins on a terminal. Only
+// the first session of a connection is told why.
 func asksOnTerminal(head []byte) bool {
 	return sshdExpired(head) ||
 		bytes.Contains(head, []byte("You are required to change your password")) ||
-		bytes.Contains(head, []byte("You must change your password now"))
+		bytes.Contains(head, []byte("You must change your password now")) ||
+		bytes.Contains(head, []byte("Changing password for")) && bytes.Contains(head, []byte("urrent password"))
 }
