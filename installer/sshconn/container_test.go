@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"testing"
 
@@ -104,7 +105,9 @@ func TestRealRefusals(t *testing.T) {
 	defer c.Close()
 	_, err = c.Exec(t.Context(), installer.Command{Line: "true"})
 	kind(t, installer.KindPasswordExpired, err)
-	_, err = c.Exec(t.Context(), installer.Command{Line: "true", PTY: true})
+	ctx, cancel := context.WithTimeout(t.Context(), waitLong) // a dialogue that waits for us must not hold the test
+	defer cancel()
+	_, err = c.Exec(ctx, installer.Command{Line: "true", PTY: true})
 	kind(t, installer.KindPasswordExpired, err)
 	kind(t, installer.KindPasswordExpired, c.Upload(t.Context(), installer.Upload{Blob: newBlob([]byte("x")), Path: "/tmp/x"}))
 
