@@ -134,11 +134,21 @@ RUN apt-get update && apt-get install -y --no-install-recommends openssh-server 
 	}
 	start := "set -e; mkdir -p /root/.ssh; umask 077; cat >/root/.ssh/authorized_keys; : >" + f.runsFile + "\n"
 	for i := 0; i < len(f.hosts); i += listenersPerSSHD {
-		args := ""
+		sshd := "PidFile none\nMaxStartups 1000\nPermitRootLogin prohibit-password\nUseDNS no\nPrintMotd no\nSubsystem sftp internal-sftp\n"
+		match := ""
 		for _, h := range f.hosts[i:min(i+listenersPerSSHD, len(f.hosts))] {
-			args += fmt.Sprintf(" -o ListenAddress=%s:%s", h, fieldPort)
+			// Each address is a host of its own for Tripod, which lets one
+			// run at a time work on a host.
+			root := "/hosts/" + h
+			start += "mkdir -p " + root + "/var/lib\n"
+			sshd += "ListenAddress " + h + ":" + fieldPort + "\n"
+			match += fmt.Sprintf("Match LocalAddress %s\n  SetEnv TRIPOD_ROOT=%s\n", h, root)
 		}
-		start += fmt.Sprintf("/usr/sbin/sshd -o PidFile=none -o MaxStartups=1000 -o PermitRootLogin=prohibit-password -o UseDNS=no -o PrintMotd=no%s\n", args)
+		name := fmt.Sprintf("sshd_config-%d", i)
+		if _, err := f.write(name, sshd+match); err != nil {
+			return err
+		}
+		start += "/usr/sbin/sshd -f /field/" + name + "\n"
 	}
 	start += "exec sleep infinity\n"
 	run := exec.CommandContext(ctx, "docker", "run", "-d", "--rm", "--init", "--network", "host", "--label", "tripod-compare",

@@ -91,6 +91,6 @@ func compare(ctx context.Context, c config) error {
 	}
 	printTable(os.Stdout, c, present, results)
 	fmt.Printf("\nMemory per concurrent host of tripod (peak at %d at once less peak at %d, by the difference): %.0f KB\n",
-		c.hosts, fewHosts, perHost/1000)
+		manyHosts, fewHosts, perHost/1000)
 	return nil
 }
