@@ -17,13 +17,15 @@ var errDamaged = errors.New("the private key is damaged")
 // parsePlain reads PKCS#1, SEC1 and PKCS#8, and the first two in OpenSSL's old
 // encrypted form ("Proc-Type: 4,ENCRYPTED").
 func parsePlain(block *pem.Block, passphrase []byte) (any, error) {
-	if !x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // weak, but files of users are like that
+	//lint:ignore SA1019 weak, but files of users are like that
+	if !x509.IsEncryptedPEMBlock(block) {
 		return parseDER(block.Type, block.Bytes)
 	}
 	if len(passphrase) == 0 {
 		return nil, ErrPassphraseNeeded
 	}
-	der, err := x509.DecryptPEMBlock(block, passphrase) //nolint:staticcheck // see above
+	//lint:ignore SA1019 see above
+	der, err := x509.DecryptPEMBlock(block, passphrase)
 	if errors.Is(err, x509.IncorrectPasswordError) {
 		return nil, ErrPassphraseWrong
 	}

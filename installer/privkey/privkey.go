@@ -7,7 +7,8 @@ package privkey
 
 import (
 	"bytes"
-	"crypto/dsa" //nolint:staticcheck // only to recognise and refuse it
+	//lint:ignore SA1019 only to recognise and refuse it
+	"crypto/dsa"
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"

@@ -3,7 +3,8 @@ package privkey
 import (
 	"bytes"
 	"crypto"
-	"crypto/dsa" //nolint:staticcheck // a key to refuse
+	//lint:ignore SA1019 a key to refuse
+	"crypto/dsa"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -74,7 +75,8 @@ func forms(tb testing.TB, key crypto.Signer) map[string][]byte {
 		return all
 	}
 	all["old"] = pem.EncodeToMemory(old)
-	old, err = x509.EncryptPEMBlock(rand.Reader, old.Type, old.Bytes, []byte(passphrase), x509.PEMCipherAES256) //nolint:staticcheck // what openssl used to write
+	//lint:ignore SA1019 what openssl used to write
+	old, err = x509.EncryptPEMBlock(rand.Reader, old.Type, old.Bytes, []byte(passphrase), x509.PEMCipherAES256)
 	require.NoError(tb, err)
 	all["old+"] = pem.EncodeToMemory(old)
 	return all

@@ -3,7 +3,6 @@ package sshtest
 import (
 	"errors"
 	"slices"
-	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -50,8 +49,6 @@ type auth struct {
 	c   *conn
 	s   *Server
 	pre ssh.ServerPreAuthConn
-	// bannered: x/crypto asks for the banner once.
-	bannered atomic.Bool
 }
 
 func (a *auth) banner(ssh.ConnMetadata) string {
