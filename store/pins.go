@@ -37,13 +37,19 @@ func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error
 	})
 }
 
-// ForgetKeys implements installer.HostKeys.
+// ForgetKeys implements installer.HostKeys. It forgets the host at that place
+// reached directly and through any installers.
 func (s *Store) ForgetKeys(ctx context.Context, project, hostPort string) (int, error) {
 	var n int
 	err := s.update(ctx, func(t *tx) error {
 		var keys [][]byte
-		for k := range t.all(bPins, join(project, hostPort)) {
-			keys = append(keys, bytes.Clone(k))
+		place := join(project, hostPort)
+		// sshconn's place for a host behind installers: "HOST:PORT via …".
+		behind := append(bytes.TrimSuffix(bytes.Clone(place), []byte{0}), " via "...)
+		for _, prefix := range [][]byte{place, behind} {
+			for k := range t.all(bPins, prefix) {
+				keys = append(keys, bytes.Clone(k))
+			}
 		}
 		for _, k := range keys {
 			t.del(bPins, k)

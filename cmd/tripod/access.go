@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tripod/installer"
+	"tripod/installer/hostsfile"
 )
 
 // accessFlags say how to get into the hosts, where the hosts file does not.
@@ -92,9 +93,9 @@ func (f *accessFlags) check() error {
 // resolveVia makes one endpoint and one login per hop.
 func (f *accessFlags) resolveVia(ctx context.Context, a *access) error {
 	for _, hop := range f.Via {
-		e, err := parseEndpoint(hop)
-		if err != nil {
-			return usageError(fmt.Errorf("--via %q: %w", hop, err), "")
+		e, err := hostsfile.ParseEndpoint(hop, "root", installer.DefaultPort)
+		if err != nil { // the text is not quoted: somebody may have put a password into it
+			return usageError(fmt.Errorf("--via, hop %d: %w", len(a.via)+1, err), "want [user@]host[:port]")
 		}
 		a.via = append(a.via, e)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tripod/installer"
+	"tripod/installer/hostsfile"
 	"tripod/store"
 )
 
@@ -19,11 +20,11 @@ type forgetKeyCmd struct {
 
 // Run forgets the pins of one place.
 func (c *forgetKeyCmd) Run(ctx context.Context, a *app) error {
-	address, port, err := splitPort(c.Host)
-	if err != nil || address == "" {
-		return usageError(fmt.Errorf("%q: want HOST or HOST:PORT", c.Host), "")
+	host, err := hostsfile.ParseEndpoint(c.Host, "", installer.DefaultPort)
+	if err != nil {
+		return usageError(fmt.Errorf("host: %w", err), "want HOST or HOST:PORT")
 	}
-	at := installer.Endpoint{Address: address, Port: port}.HostPort()
+	at := host.HostPort()
 	return a.withStore(func(s *store.Store) error {
 		n, err := s.ForgetKeys(ctx, c.Project, at)
 		if err != nil {

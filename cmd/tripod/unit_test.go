@@ -43,41 +43,6 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-func TestParseEndpoint(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]installer.Endpoint{
-		"bastion":            {User: "root", Address: "bastion", Port: 22},
-		"ops@bastion":        {User: "ops", Address: "bastion", Port: 22},
-		"ops@10.0.0.1:2222":  {User: "ops", Address: "10.0.0.1", Port: 2222},
-		"[fd00::1]:2222":     {User: "root", Address: "fd00::1", Port: 2222},
-		"ops@fd00::1":        {User: "ops", Address: "fd00::1", Port: 22},
-		"ops@[fd00::1]":      {User: "ops", Address: "fd00::1", Port: 22},
-		"":                   {},
-		"@bastion":           {},
-		"-oProxy@bastion":    {},
-		"ops@":               {},
-		"bastion:0":          {},
-		"bastion:":           {},
-		"bastion:022":        {},
-		"bastion:+22":        {},
-		"bastion:65536":      {},
-		"[fd00::1":           {},
-		"[fd00::1]2222":      {},
-		"[fd00::1]:":         {},
-		"a b":                {},
-		"ops@x@bastion":      {},
-		"ssh://ops@bastion/": {},
-	} {
-		got, err := parseEndpoint(text)
-		if want == (installer.Endpoint{}) {
-			assert.Error(t, err, text)
-			continue
-		}
-		require.NoError(t, err, text)
-		assert.Equal(t, want, got, text)
-	}
-}
-
 func TestFailureLimit(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
