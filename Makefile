@@ -4,8 +4,7 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS   = -s -w -X main.version=$(VERSION)
 GO       ?= go
 FUZZTIME ?= 30s
-# Programs beside the code that tests it; `./...` does not reach into testdata.
-PACKAGES  = ./...
+PACKAGES = ./...
 
 .PHONY: all build demo demo-down test test-short lint bench compare fuzz images cross clean help
 
