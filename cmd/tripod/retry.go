@@ -28,11 +28,7 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	workers, err := a.parallel(c.Parallel)
-	if err != nil {
-		return err
-	}
-	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: c.knownHosts(), keep: keepForRetry})
+	e, err := c.openEngine(a, c.knownHosts())
 	if err != nil {
 		return err
 	}

@@ -154,3 +154,13 @@ func (e *engine) closing(fn func() error) error {
 	}
 	return err
 }
+
+// openEngine opens the batch tool's engine: as many workers as asked for, and
+// credentials kept for a retry.
+func (f *runFlags) openEngine(a *app, knownHosts []string) (*engine, error) {
+	workers, err := a.parallel(f.Parallel)
+	if err != nil {
+		return nil, err
+	}
+	return a.openEngine(engineConfig{parallel: workers, knownHosts: knownHosts, keep: keepForRetry})
+}
