@@ -159,6 +159,7 @@ func (ss *session) exit(code int, signal string, drained <-chan struct{}) {
 	select {
 	case <-drained:
 	case <-ss.closed:
+		return // its output may still be writing, which CloseWrite must not meet
 	}
 	if f := ss.fault(Close, ss.detail, 0); f != nil {
 		if f.Action == Omit {

@@ -59,6 +59,27 @@ func TestKillChildren(t *testing.T) {
 	assert.NoFileExists(t, s.Path("tmp", "done"))
 }
 
+// A command has ended, its child still prints, the client closes: what the
+// child's output does then must not meet the end of the channel. (The race
+// detector is what tells.)
+func TestClosedWhileAChildStillPrints(t *testing.T) {
+	t.Parallel()
+	s := Start(t, Config{KillChildren: true})
+	for range 20 {
+		c := dial(t, s, "root")
+		ch, reqs, err := c.OpenChannel("session", nil)
+		require.NoError(t, err)
+		line := `(i=0; while [ $i -lt 3000 ]; do echo x; i=$((i+1)); done) & exit 0`
+		_, err = ch.SendRequest("exec", true, ssh.Marshal(struct{ Line string }{line}))
+		require.NoError(t, err)
+		require.Equal(t, "exit-status", (<-reqs).Type)
+		require.NoError(t, ch.Close())
+		for range reqs {
+		}
+		require.NoError(t, c.Close())
+	}
+}
+
 // A daemon keeps stdout open: the exit status comes all the same, the channel
 // stays. And Close finds the daemon, even one without our environment.
 func TestDaemonsHoldTheOutputAndDieWithTheServer(t *testing.T) {
