@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sourcegraph/conc/panics"
@@ -31,12 +32,14 @@ func (d *Dispatcher) attempt(ctx context.Context, inv *Invocation) {
 	}
 
 	d.Watch(Event{At: d.Clock(), Invocation: inv, State: Running})
-	outcome, err := d.work(work, inv)
+	var noted []StepRecord
+	outcome, err := d.work(work, inv, &noted)
 	end := End{Outcome: outcome, Err: err}
 	if work.Err() != nil {
 		end.Cause = context.Cause(work)
 	}
 	t := Next(inv, end, d.Clock())
+	t.Steps = noted
 	if t.State.Terminal() && t.State != Succeeded {
 		d.countFailure()
 	}
@@ -51,9 +54,9 @@ func (d *Dispatcher) attemptLimit(inv *Invocation) time.Duration {
 	return limit
 }
 
-// work gives the Installer what it needs. A panic in it ends this invocation,
-// not the process.
-func (d *Dispatcher) work(ctx context.Context, inv *Invocation) (outcome Outcome, err error) {
+// work gives the Installer what it needs, and leaves in noted the steps that
+// are still to be stored. A panic in it ends this invocation, not the process.
+func (d *Dispatcher) work(ctx context.Context, inv *Invocation, noted *[]StepRecord) (outcome Outcome, err error) {
 	// A cancel that came before the claim must reach the Installer, which has
 	// to look at the host: it must not end here, as an error of the queue.
 	reading := context.WithoutCancel(ctx)
@@ -79,8 +82,13 @@ func (d *Dispatcher) work(ctx context.Context, inv *Invocation) (outcome Outcome
 		Begin: func(s Step) {
 			d.Watch(Event{At: d.Clock(), Invocation: inv, Step: s, State: Running})
 		},
+		Note: func(rec StepRecord) { *noted = append(*noted, rec) },
 		Journal: func(ctx context.Context, rec StepRecord) error {
-			return d.Queue.Journal(ctx, inv.Ref(), rec)
+			err := d.Queue.Journal(ctx, inv.Ref(), append(slices.Clone(*noted), rec)...)
+			if err == nil {
+				*noted = nil
+			}
+			return err
 		},
 	}
 	panicked := panics.Try(func() { outcome, err = d.Installer.Work(ctx, job) })

@@ -24,12 +24,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // engine's timing can be proved in a synctest bubble. The store's own tests
 // hold the real one to the same contract.
 type memoryQueue struct {
-	mu     sync.Mutex
-	all    []*installer.Invocation
-	logs   map[string]*bytes.Buffer
-	creds  installer.Credentials
-	claims int
-	finish func() error // a fault to inject; nil: none
+	mu      sync.Mutex
+	all     []*installer.Invocation
+	logs    map[string]*bytes.Buffer
+	creds   installer.Credentials
+	claims  int
+	finish  func() error // a fault to inject; nil: none
+	journal error        // likewise
 }
 
 func newQueue(hosts ...string) *memoryQueue {
@@ -88,13 +89,16 @@ func (q *memoryQueue) find(ref installer.Ref) (*installer.Invocation, error) {
 	return nil, installer.ErrStale
 }
 
-func (q *memoryQueue) Journal(_ context.Context, ref installer.Ref, rec installer.StepRecord) error {
+func (q *memoryQueue) Journal(_ context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	inv, err := q.find(ref)
 	if err == nil {
+		err = q.journal
+	}
+	if err == nil {
 		a := inv.Attempt()
-		a.Steps = append(a.Steps, rec)
+		a.Steps = append(a.Steps, steps...)
 	}
 	return err
 }
@@ -111,9 +115,11 @@ func (q *memoryQueue) Finish(_ context.Context, ref installer.Ref, t installer.T
 	if err != nil {
 		return err
 	}
+	a := inv.Attempt()
+	a.Steps = append(a.Steps, t.Steps...)
 	inv.State, inv.NotBefore, inv.Kind, inv.Message, inv.Outcome = t.State, t.NotBefore, t.Kind, t.Message, t.Outcome
 	if t.EndAttempt {
-		inv.Attempt().Ended = t.At
+		a.Ended = t.At
 	}
 	if t.Crashed {
 		inv.Crashes++
@@ -144,6 +150,16 @@ func (q *memoryQueue) OpenLog(_ context.Context, inv *installer.Invocation) (io.
 		q.logs[inv.ID] = &bytes.Buffer{}
 	}
 	return closer{q.logs[inv.ID]}, nil
+}
+
+// steps are those of the first invocation.
+func (q *memoryQueue) steps() (steps []installer.Step) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, rec := range q.all[0].Attempts[0].Steps {
+		steps = append(steps, rec.Step)
+	}
+	return steps
 }
 
 func (q *memoryQueue) states() map[installer.State]int {
@@ -195,6 +211,40 @@ func TestDeadHostStallsNobody(t *testing.T) {
 		assert.Equal(t, 2*time.Second, lastLive, "20 live hosts of 0.1 s on the one other worker")
 		assert.Equal(t, map[installer.State]int{installer.Succeeded: 20, installer.Failed: 1}, q.states())
 	})
+}
+
+// Steps that were noted go with the next that is journaled, or with the result,
+// in their order; also when the journal does not take them at once.
+func TestNotedStepsAreStored(t *testing.T) {
+	full := errors.New("disk full")
+	for name, end := range map[string]func() (installer.Outcome, error){
+		"succeeded": func() (installer.Outcome, error) { return installer.Outcome{}, nil },
+		"shutdown":  func() (installer.Outcome, error) { return installer.Outcome{}, installer.ErrShutdown },
+		"panic":     func() (installer.Outcome, error) { panic("a step") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := newQueue("a")
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				d := installer.NewDispatcher(installer.DispatcherConfig{Queue: q, StopWhenIdle: true, Installer: worker(func(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
+					defer stop()
+					job.Note(installer.StepRecord{Step: "connect"})
+					job.Note(installer.StepRecord{Step: "probe"})
+					assert.Empty(t, q.steps())
+					q.journal = full
+					require.ErrorIs(t, job.Journal(ctx, installer.StepRecord{Step: "stage"}), full)
+					q.journal = nil
+					require.NoError(t, job.Journal(ctx, installer.StepRecord{Step: "stage"}))
+					assert.Equal(t, []installer.Step{"connect", "probe", "stage"}, q.steps())
+					job.Note(installer.StepRecord{Step: "clean"})
+					return end()
+				})})
+				require.NoError(t, d.Run(ctx))
+				assert.Equal(t, []installer.Step{"connect", "probe", "stage", "clean"}, q.steps())
+			})
+		})
+	}
 }
 
 // Nothing polls: idle workers wake once per thing to do.

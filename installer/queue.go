@@ -18,9 +18,9 @@ type Queue interface {
 	// Credentials opens the sealed credentials. A Failure of
 	// KindCredentialMissing if they are gone.
 	Credentials(ctx context.Context, inv *Invocation) (Credentials, error)
-	// Journal appends a finished step to the attempt.
-	Journal(ctx context.Context, ref Ref, rec StepRecord) error
-	// Finish applies what Next decided.
+	// Journal appends finished steps to the attempt.
+	Journal(ctx context.Context, ref Ref, steps ...StepRecord) error
+	// Finish appends the transition's steps, and applies what Next decided.
 	Finish(ctx context.Context, ref Ref, t Transition) error
 	// Orphans returns what is RUNNING though nobody works on it: after Open,
 	// before the first Claim.
@@ -102,4 +102,6 @@ type Transition struct {
 	Message string
 	Outcome Outcome
 	At      time.Time
+	// Steps are those that were finished since the last Journal.
+	Steps []StepRecord
 }

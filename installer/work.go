@@ -26,7 +26,11 @@ type Job struct {
 	Output io.Writer
 	// Begin announces a step to watchers. It is not stored.
 	Begin func(Step)
-	// Journal stores a finished step; when it returns nil the step is on disk.
+	// Note keeps a finished step that the host can be asked about again: it is
+	// stored with the next Journal, or with the result.
+	Note func(StepRecord)
+	// Journal stores a finished step and what was noted before it; when it
+	// returns nil they are on disk.
 	Journal func(context.Context, StepRecord) error
 }
 

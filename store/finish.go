@@ -26,6 +26,10 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if err := s.logs.sync(ref.ID); err != nil {
 		return err
 	}
+	rows, err := stepRows(tr.Steps)
+	if err != nil {
+		return err
+	}
 	kept, err := s.keepInstaller(ctx, ref, tr)
 	if err != nil {
 		return err
@@ -38,6 +42,7 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 			return err
 		}
 		mine = a.session == s.session
+		t.appendSteps(ref.ID, a, rows)
 		over, err = t.finish(ref, tr, kept)
 		return err
 	})

@@ -9,8 +9,8 @@ import (
 
 // Journal implements installer.Queue. A finished step is progress, so it sets
 // the count of crashes back.
-func (s *Store) Journal(ctx context.Context, ref installer.Ref, rec installer.StepRecord) error {
-	row, err := newRow(rec)
+func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
+	rows, err := stepRows(steps)
 	if err != nil {
 		return err
 	}
@@ -19,8 +19,7 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, rec installer.St
 		if err != nil {
 			return err
 		}
-		number := t.lastStep(ref.ID) + 1
-		t.put(bSteps, stepKey(ref.ID, int(a.attempt), number), sealRow(row, uint64(number)))
+		t.appendSteps(ref.ID, a, rows)
 		if a.crashes == 0 {
 			return nil
 		}
@@ -33,6 +32,29 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, rec installer.St
 		t.put(bActive, []byte(ref.ID), a.encode())
 		return nil
 	})
+}
+
+func stepRows(steps []installer.StepRecord) (rows [][]byte, err error) {
+	for _, rec := range steps {
+		row, err := newRow(rec)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// appendSteps seals the rows at the end of the present attempt's journal.
+func (t *tx) appendSteps(id string, a active, rows [][]byte) {
+	if len(rows) == 0 {
+		return
+	}
+	number := t.lastStep(id)
+	for _, row := range rows {
+		number++
+		t.put(bSteps, stepKey(id, int(a.attempt), number), sealRow(row, uint64(number)))
+	}
 }
 
 // lastStep is the number of the newest step; 0: there is none.

@@ -128,11 +128,14 @@ func TestOneInvocationFromSubmitToResult(t *testing.T) {
 	assert.Equal(t, "pw-h1", creds.Password.Reveal())
 
 	rec := installer.StepRecord{Step: installer.StepConnect, Started: t0, Duration: time.Second, Facts: map[string]string{"a": "b"}}
-	require.NoError(t, s.Journal(ctx, inv.Ref(), rec))
+	second, last := rec, rec
+	second.Step, last.Step = installer.StepProbe, installer.StepClean
+	require.NoError(t, s.Journal(ctx, inv.Ref(), rec, second))
 	zero := 0
 	outcome := installer.Outcome{TargetVersion: "2.0", ExitCode: &zero, Message: "found"}
 	require.NoError(t, s.Finish(ctx, inv.Ref(), installer.Transition{
 		State: installer.Succeeded, EndAttempt: true, Message: "done", Outcome: outcome, At: t0.Add(time.Minute),
+		Steps: []installer.StepRecord{last},
 	}))
 
 	got, err := s.Invocation(ctx, project, inv.ID)
@@ -143,8 +146,7 @@ func TestOneInvocationFromSubmitToResult(t *testing.T) {
 	assert.Equal(t, t0.Add(time.Minute), got.Updated)
 	require.Len(t, got.Attempts, 1)
 	assert.Equal(t, t0.Add(time.Minute), got.Attempts[0].Ended)
-	require.Len(t, got.Attempts[0].Steps, 1)
-	assert.Equal(t, rec, got.Attempts[0].Steps[0])
+	assert.Equal(t, []installer.StepRecord{rec, second, last}, got.Attempts[0].Steps)
 
 	head, err = s.Batch(ctx, project, "B1")
 	require.NoError(t, err)

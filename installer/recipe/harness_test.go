@@ -112,8 +112,9 @@ type bed struct {
 	inv    *installer.Invocation
 	creds  installer.Credentials
 	out    *syncBuffer
-	// onJournal, if not nil, is asked before a step is kept.
+	// onJournal, if not nil, is asked before a step is noted or journaled.
 	onJournal func(installer.StepRecord) error
+	noted     []installer.StepRecord // in memory only
 	settings  string
 	sink      io.Writer // in place of out
 }
@@ -166,19 +167,34 @@ func (b *bed) work(ctx context.Context) (installer.Outcome, error) {
 	}
 	inv := *b.inv
 	inv.Attempts = append([]installer.Attempt(nil), b.inv.Attempts...)
-	return r.Work(ctx, &installer.Job{
+	b.noted = nil
+	outcome, err := r.Work(ctx, &installer.Job{
 		Invocation: &inv, Credentials: b.creds, Output: out, Begin: func(installer.Step) {},
+		Note: func(rec installer.StepRecord) {
+			if b.onJournal != nil {
+				_ = b.onJournal(rec)
+			}
+			b.noted = append(b.noted, rec)
+		},
 		Journal: func(_ context.Context, rec installer.StepRecord) error {
 			if b.onJournal != nil {
 				if err := b.onJournal(rec); err != nil {
 					return err
 				}
 			}
-			a := b.attempt()
-			a.Steps = append(a.Steps, rec)
+			b.keep(rec)
 			return nil
 		},
 	})
+	b.keep()
+	return outcome, err
+}
+
+// keep journals what was noted, and then recs.
+func (b *bed) keep(recs ...installer.StepRecord) {
+	a := b.attempt()
+	a.Steps = append(append(a.Steps, b.noted...), recs...)
+	b.noted = nil
 }
 
 func (b *bed) steps() []installer.Step {
@@ -224,5 +240,7 @@ func dialerOf(d *sshconn.Dialer) Dialer {
 		return conn, nil
 	})
 }
+
+func discardNote(installer.StepRecord) {}
 
 func discardJournal(context.Context, installer.StepRecord) error { return nil }

@@ -121,10 +121,28 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 	if len(rec.Facts) == 0 {
 		rec.Facts = nil
 	}
+	if !decides(name, err) {
+		w.job.Note(rec)
+		return err
+	}
 	if lost := w.journal(ctx, rec); lost != nil {
 		return lost
 	}
 	return err
+}
+
+// decides tells the records that must be on disk before the next step changes
+// the host: stage, because the launch comes after it, and what the run came to,
+// because clean removes it from the host. What the others found the host can be
+// asked again.
+func decides(name installer.Step, err error) bool {
+	switch name {
+	case installer.StepStage, installer.StepVerify:
+		return true
+	case installer.StepRun:
+		return err != nil
+	}
+	return false
 }
 
 // journalRetry is how long to wait before a full disk is tried again.
