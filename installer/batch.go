@@ -22,7 +22,9 @@ type BatchHead struct {
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Source is where it came from, for people: a file name, "stdin", "api".
 	Source string `json:"source,omitempty"`
-	Total  int    `json:"total"`
+	// By is who asked: "token NAME", "key NAME", or "user NAME" of the command line.
+	By    string `json:"by,omitempty"`
+	Total int    `json:"total"`
 	// Open counts the invocations that have not ended.
 	Open int `json:"open"`
 	// ByState counts all invocations.

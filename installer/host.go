@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net"
 	"strconv"
+	"time"
 )
 
 // DefaultPort is SSH's port.
@@ -49,6 +50,30 @@ const (
 	BMS InstanceType = "BMS" // bare-metal server
 )
 
+// AgentState is the API's extension_status.
+type AgentState string
+
+const (
+	AgentNone    AgentState = "none"    // not installed
+	AgentRunning AgentState = "running" // healthy
+	AgentStopped AgentState = "stopped" // installed, and meant not to run
+	AgentFault   AgentState = "fault"   // should run, and does not
+	AgentUnknown AgentState = "unknown" // no news, or too old
+)
+
+// KnownHost is a registered host with what is known of its agent.
+type KnownHost struct {
+	Host
+	// Agent and Version are as last found on the host, at Verified.
+	Agent    AgentState `json:"agent"`
+	Version  string     `json:"version,omitempty"`
+	Verified time.Time  `json:"verified,omitzero"`
+	// Login: a password or key is kept for it.
+	Login bool `json:"login"`
+	// Installer: others are reached through it.
+	Installer bool `json:"installer"`
+}
+
 // Host is a machine to work on; the API calls it an instance.
 type Host struct {
 	// ID is the API's instance_id, ^[a-zA-Z0-9-]{1,64}$.
@@ -62,6 +87,9 @@ type Host struct {
 	Sudo        Sudo       `json:"sudo,omitempty"`
 	IntranetIPs []string   `json:"intranet_ips,omitempty"`
 	ElasticIPs  []string   `json:"elastic_ips,omitempty"`
+	// Labels are the user's own: names ^[a-z0-9][a-z0-9._/-]{0,62}$, values of up
+	// to 128 characters.
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // Label is how the host is called where a person reads: its name if it has

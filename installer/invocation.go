@@ -62,6 +62,12 @@ type Spec struct {
 	RunTimeout time.Duration `json:"run_timeout,omitempty"`
 	// CheckOnly probes and reports, and changes nothing.
 	CheckOnly bool `json:"check_only,omitempty"`
+	// Task is what is done on the host: the invocation's type, or for a RETRY
+	// that of what is retried. Empty: the invocation's type.
+	Task Type `json:"task,omitempty"`
+	// Restore is the version that a ROLLBACK goes back to, from what is kept on
+	// the host. Empty: the agent is uninstalled. For a ROLLBACK only.
+	Restore string `json:"restore,omitempty"`
 }
 
 // Outcome is what a successful attempt found.
@@ -71,6 +77,8 @@ type Outcome struct {
 	// CurrentVersion of the agent before, TargetVersion after the attempt.
 	CurrentVersion string `json:"current_version,omitempty"`
 	TargetVersion  string `json:"target_version,omitempty"`
+	// Agent is what was found of the agent on the host last, if it was looked for.
+	Agent AgentState `json:"agent,omitempty"`
 	// ExitCode of the script, where it ran. 128+n: killed by signal n.
 	ExitCode *int `json:"exit_code,omitempty"`
 	// Message is one line for people.
@@ -109,6 +117,15 @@ type Invocation struct {
 	Kind    Kind   `json:"kind,omitempty"`    // why it failed, or failed last
 	Message string `json:"message,omitempty"` // one line for people, no secret
 	Outcome
+}
+
+// Task is what the invocation does on the host: its type, or for a RETRY that of
+// what is retried.
+func (inv *Invocation) Task() Type {
+	if inv.Spec.Task != "" {
+		return inv.Spec.Task
+	}
+	return inv.Type
 }
 
 // Ref names one claim of one invocation, for compare-and-set.

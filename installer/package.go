@@ -1,0 +1,91 @@
+package installer
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Edition is the API's version_type.
+type Edition string
+
+const (
+	Basic   Edition = "BASIC_VERSION"
+	Advance Edition = "ADVANCE_VERSION"
+)
+
+// Package is one agent's archive in the catalogue. BlobRef has its content,
+// architecture and version.
+type Package struct {
+	BlobRef
+	Target  string    `json:"target"`
+	Edition Edition   `json:"edition"`
+	Added   time.Time `json:"added"`
+}
+
+// ChoosePackages returns what of the catalogue can serve a task: the packages of
+// that target and edition (empty: any) in the wanted version (empty: the newest
+// that there is), one for each architecture. Nothing: package-missing.
+func ChoosePackages(catalogue []Package, target string, edition Edition, version string) []BlobRef {
+	best := map[string]Package{}
+	for _, p := range catalogue {
+		switch {
+		case p.Target != target, edition != "" && p.Edition != edition, version != "" && p.Version != version:
+			continue
+		}
+		if old, ok := best[p.Arch]; !ok || newer(p, old) {
+			best[p.Arch] = p
+		}
+	}
+	var refs []BlobRef
+	for _, p := range best {
+		refs = append(refs, p.BlobRef)
+	}
+	slices.SortFunc(refs, func(a, b BlobRef) int { return cmp.Compare(a.Arch, b.Arch) })
+	return refs
+}
+
+func newer(p, old Package) bool {
+	if c := CompareVersions(p.Version, old.Version); c != 0 {
+		return c > 0
+	}
+	return p.Added.After(old.Added)
+}
+
+// CompareVersions orders versions as people read them: numbers by their value,
+// the rest by its letters.
+func CompareVersions(a, b string) int {
+	for a != "" && b != "" {
+		var x, y string
+		x, a = versionPart(a)
+		y, b = versionPart(b)
+		if isDigit(x[0]) && isDigit(y[0]) {
+			x, y = trimZeros(x), trimZeros(y)
+			if c := cmp.Compare(len(x), len(y)); c != 0 {
+				return c
+			}
+		}
+		if c := cmp.Compare(x, y); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// versionPart cuts off a run of digits, or of anything else.
+func versionPart(s string) (part, rest string) {
+	n := 1
+	for n < len(s) && isDigit(s[n]) == isDigit(s[0]) {
+		n++
+	}
+	return s[:n], s[n:]
+}
+
+func trimZeros(s string) string {
+	for len(s) > 1 && s[0] == '0' {
+		s = s[1:]
+	}
+	return s
+}

@@ -1,0 +1,57 @@
+package installer_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"tripod/installer"
+)
+
+func TestCompareVersions(t *testing.T) {
+	t.Parallel()
+	ordered := []string{"", "1", "1.2.3", "1.2.03.1", "1.10", "2.4.6", "2.4.6-rc1", "2.5", "10"}
+	for i, a := range ordered {
+		for j, b := range ordered {
+			assert.Equal(t, i > j, installer.CompareVersions(a, b) > 0, "%q and %q", a, b)
+			assert.Equal(t, i == j, installer.CompareVersions(a, b) == 0, "%q and %q", a, b)
+		}
+	}
+}
+
+func TestChoosePackages(t *testing.T) {
+	t.Parallel()
+	pkg := func(sha, arch, version string, edition installer.Edition) installer.Package {
+		return installer.Package{
+			BlobRef: installer.BlobRef{SHA256: sha, Arch: arch, Version: version},
+			Target:  "telescope", Edition: edition, Added: time.Unix(0, 0),
+		}
+	}
+	again := pkg("a10-again", "amd64", "2.10.1", installer.Basic)
+	again.Added = time.Unix(1, 0)
+	catalogue := []installer.Package{
+		pkg("a9", "amd64", "2.9.1", installer.Basic), pkg("a10", "amd64", "2.10.1", installer.Basic), again,
+		pkg("r9", "arm64", "2.9.1", installer.Basic), pkg("x", "amd64", "3.0", installer.Advance),
+	}
+	for _, row := range []struct {
+		target  string
+		edition installer.Edition
+		version string
+		want    []string
+	}{
+		{"telescope", installer.Basic, "", []string{"a10-again", "r9"}},
+		{"telescope", "", "", []string{"x", "r9"}},
+		{"telescope", installer.Advance, "", []string{"x"}},
+		{"telescope", "", "2.9.1", []string{"a9", "r9"}},
+		{"telescope", installer.Advance, "2.9.1", nil},
+		{"other", "", "", nil},
+	} {
+		var got []string
+		for _, ref := range installer.ChoosePackages(catalogue, row.target, row.edition, row.version) {
+			got = append(got, ref.SHA256)
+		}
+		assert.True(t, slices.Equal(row.want, got), "%v: %v", row, got)
+	}
+}
