@@ -23,12 +23,24 @@ type BatchHead struct {
 	// Source is where it came from, for people: a file name, "stdin", "api".
 	Source string `json:"source,omitempty"`
 	// By is who asked: "token NAME", "key NAME", or "user NAME" of the command line.
-	By    string `json:"by,omitempty"`
-	Total int    `json:"total"`
+	By string `json:"by,omitempty"`
+	// Replay answers the same request once more (Idempotency-Key). Nil: it had no
+	// key. It is stored beside the head, not in it.
+	Replay *Replay `json:"-"`
+
+	Total int `json:"total"`
 	// Open counts the invocations that have not ended.
 	Open int `json:"open"`
 	// ByState counts all invocations.
 	ByState map[State]int `json:"by_state"`
+}
+
+// Replay is what was answered to a request that had an Idempotency-Key.
+type Replay struct {
+	Key    string    `json:"key"`    // 1–255 printable ASCII characters
+	Body   string    `json:"body"`   // SHA-256 of the request's body, hex
+	Answer []byte    `json:"answer"` // the body of the answer
+	At     time.Time `json:"at"`
 }
 
 // Item is one invocation with the credentials to be sealed.

@@ -62,6 +62,8 @@ var (
 var (
 	// ErrNotFound: no such thing in this project.
 	ErrNotFound = errors.New("not found")
+	// ErrKeyTaken: the Idempotency-Key was used before.
+	ErrKeyTaken = errors.New("this Idempotency-Key was used before")
 	// ErrStale: the claim is not the latest, or the invocation has ended.
 	ErrStale = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
 	// ErrStorage: the state could not be read or written. Nothing new may be

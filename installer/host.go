@@ -74,6 +74,26 @@ type KnownHost struct {
 	Installer bool `json:"installer"`
 }
 
+// HostFilter selects known hosts. Zero fields select all.
+type HostFilter struct {
+	IDs    []string          // those that are known of these
+	Labels map[string]string // hosts that have all of them; an empty value: any
+	Offset int64
+	Limit  int // 0: all
+}
+
+// HostPage is a part of a list of known hosts, in the order of their ids.
+type HostPage struct {
+	Hosts []KnownHost
+	Count int64 // all that match
+}
+
+// HostEntry is a host to be known, with the credentials to be sealed.
+type HostEntry struct {
+	Host        Host
+	Credentials Credentials
+}
+
 // Host is a machine to work on; the API calls it an instance.
 type Host struct {
 	// ID is the API's instance_id, ^[a-zA-Z0-9-]{1,64}$.
