@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -13,24 +14,25 @@ import (
 // characters are a sixth of it.
 const maxBody = 2 << 20
 
-// readBody reads a whole JSON body, or says why it will not.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// readBody reads a whole body, or says why it will not.
+func readBody(w http.ResponseWriter, r *http.Request, rt route) ([]byte, error) {
+	limit := cmp.Or(rt.limit, maxBody)
 	if len(r.Header.Values("Content-Encoding")) > 0 {
 		return nil, refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
 	}
-	if !isJSON(r.Header.Values("Content-Type")) {
+	if !rt.binary && !isJSON(r.Header.Values("Content-Type")) {
 		return nil, refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
 	}
-	if r.ContentLength > maxBody {
+	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
-		return nil, tooLarge()
+		return nil, tooLarge(limit)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		w.Header().Set("Connection", "close")
 	}
 	if _, big := errors.AsType[*http.MaxBytesError](err); big {
-		return nil, tooLarge()
+		return nil, tooLarge(limit)
 	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -57,6 +59,6 @@ func isJSON(contentTypes []string) bool {
 	return !given || strings.EqualFold(charset, "utf-8")
 }
 
-func tooLarge() *Error {
-	return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, "request entity too large: at most 2 MiB")
+func tooLarge(limit int64) *Error {
+	return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, "request entity too large: at most %d MiB", limit>>20)
 }

@@ -40,6 +40,8 @@ type Config struct {
 	// DefaultLogin returns the project's default key, for hosts that come
 	// without a credential of their own. Nil: no project has one.
 	DefaultLogin func(project string) (installer.Login, bool)
+	// Routes are added to the API's own.
+	Routes []Route
 	// Clock tells the time. Nil: time.Now.
 	Clock func() time.Time
 	// NewID makes ids for batches and invocations, ^[a-zA-Z0-9-]{1,64}$, later

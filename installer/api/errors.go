@@ -38,6 +38,10 @@ type Error struct {
 	// RequestID is the answer's X-Request-Id; it is in the daemon's log too.
 	RequestID string `json:"-"`
 
+	// Faults are all that is wrong with the input, one by one. The public API
+	// has them in Msg only.
+	Faults installer.Faults `json:"-"`
+
 	allow string // header of a 405
 	cause error  // for the log only
 }
@@ -61,7 +65,9 @@ func errorOf(err error) *Error {
 		return e
 	}
 	if faults, ok := errors.AsType[installer.Faults](err); ok {
-		return refuse(http.StatusBadRequest, CodeBodyInvalid, "%s", join(faults))
+		e := refuse(http.StatusBadRequest, CodeBodyInvalid, "%s", join(faults))
+		e.Faults = faults
+		return e
 	}
 	var e *Error
 	switch {

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
+
+	"tripod/installer"
 )
 
 const headerRequestID = "X-Request-Id"
@@ -29,6 +31,11 @@ type handler struct {
 	table []route
 }
 
+// principal is who asks.
+func (c *call) principal() installer.Principal {
+	return installer.Principal{Project: c.project, Kind: "token", Name: c.caller, Rights: installer.FullRights}
+}
+
 func newHandler(s service) http.Handler { return &handler{s, s.routes()} }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,11 +48,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		e := errorOf(err)
 		status, answer, err = e.Status, e, e
+		if rt.faults && len(e.Faults) > 0 {
+			answer = faultyAnswer{e, e.Faults}
+		}
 		if e.allow != "" {
 			w.Header().Set("Allow", e.allow)
 		}
 	}
-	size := h.write(w, r, status, answer)
+	var size int64
+	if s, ok := answer.(Stream); ok {
+		size = h.stream(w, r, status, s)
+	} else {
+		size = int64(h.write(w, r, status, answer))
+	}
 	h.log(c, rt, status, size, started, err)
 }
 
@@ -69,11 +84,17 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 	if noRoute != nil {
 		return rt, nil, noRoute
 	}
+	if rt.anyProject {
+		pathProject = c.project
+	}
 	if err := checkProject(pathProject, c.project); err != nil {
 		return rt, nil, err
 	}
-	if c.Method == http.MethodPost {
-		if c.body, err = readBody(w, c.Request); err != nil {
+	if rt.wait > 0 {
+		giveTime(w, rt.wait)
+	}
+	if c.Method == http.MethodPost || c.Method == http.MethodPut {
+		if c.body, err = readBody(w, c.Request, rt); err != nil {
 			return rt, nil, err
 		}
 	}
@@ -119,14 +140,14 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, status int, answ
 
 // log writes one line per request. It names the route, not the path and the
 // query, which are the client's text; no header and no body is ever in it.
-func (h *handler) log(c *call, rt route, status, size int, started time.Time, err error) {
+func (h *handler) log(c *call, rt route, status int, size int64, started time.Time, err error) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("request_id", c.id),
 		slog.String("method", clip(c.Method, 16)),
 		slog.String("route", rt.pattern),
 		slog.Int("status", status),
-		slog.Int("bytes", size),
+		slog.Int64("bytes", size),
 		slog.Duration("duration", h.Clock().Sub(started)),
 		slog.String("project", c.project),
 		slog.String("token", c.caller),

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // route is one row of the table of routes.
@@ -15,6 +16,16 @@ type route struct {
 	open    bool
 	success int // HTTP status of a good answer
 	handle  func(*call) (any, error)
+
+	limit  int64 // of the body, in bytes; 0: maxBody
+	binary bool  // the body is no JSON
+	// anyProject routes have no project in their path: it is the caller's own.
+	anyProject bool
+	// faults are told one by one too, beside error_msg.
+	faults bool
+	// wait is for requests that take longer than others: to arrive, and to be
+	// answered. 0: as for all.
+	wait time.Duration
 }
 
 const projectSegment = "{project_id}"
@@ -23,35 +34,41 @@ const projectSegment = "{project_id}"
 var projectID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (s service) routes() []route {
-	return []route{
+	own := []route{
 		{method: http.MethodGet, pattern: "/healthz", open: true, success: http.StatusOK, handle: s.health},
 		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-invocations/batch-create", success: http.StatusCreated, handle: s.createInvocations},
 		{method: http.MethodGet, pattern: "/v3/{project_id}/agent-invocations", success: http.StatusOK, handle: s.listInvocations},
 	}
+	for _, r := range s.Routes {
+		own = append(own, r.route())
+	}
+	return own
 }
 
 // match compares an escaped path with the pattern, segment by segment, and
-// returns the project. Unlike http.ServeMux it never cleans a path: "..",
-// "%2e%2e%2f" and doubled slashes stay what they are, and fit nothing.
-func (r route) match(escapedPath string) (project string, ok bool) {
+// returns what stands in the places of the "{name}" segments. Unlike
+// http.ServeMux it never cleans a path: "..", "%2e%2e%2f" and doubled slashes
+// stay what they are, and fit nothing else.
+func (r route) match(escapedPath string) (values map[string]string, ok bool) {
 	want, got := strings.Split(r.pattern, "/"), strings.Split(escapedPath, "/")
 	if len(want) != len(got) {
-		return "", false
+		return nil, false
 	}
+	values = map[string]string{}
 	for i := range want {
-		if want[i] == projectSegment {
-			project, _ = url.PathUnescape(got[i])
+		if strings.HasPrefix(want[i], "{") {
+			values[want[i]], _ = url.PathUnescape(got[i])
 			continue
 		}
 		if want[i] != got[i] {
-			return "", false
+			return nil, false
 		}
 	}
-	return project, true
+	return values, true
 }
 
 // find returns the route for the request and its project, or the error for a
-// request that has none.
+// request that has none. Other values of the path are then PathValues of r.
 func find(routes []route, r *http.Request) (route, string, *Error) {
 	method := r.Method
 	if method == http.MethodHead {
@@ -59,12 +76,15 @@ func find(routes []route, r *http.Request) (route, string, *Error) {
 	}
 	var allowed []string
 	for _, rt := range routes {
-		project, ok := rt.match(r.URL.EscapedPath())
+		values, ok := rt.match(r.URL.EscapedPath())
 		if !ok {
 			continue
 		}
 		if rt.method == method {
-			return rt, project, nil
+			for name, value := range values {
+				r.SetPathValue(strings.Trim(name, "{}"), value)
+			}
+			return rt, values[projectSegment], nil
 		}
 		allowed = append(allowed, rt.method)
 	}
