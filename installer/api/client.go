@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"tripod/installer"
 )
@@ -102,11 +104,52 @@ func (c *Client) Health(ctx context.Context) error {
 func (c *Client) path(rest string) string { return "/v3/" + url.PathEscape(c.Project) + rest }
 
 func (c *Client) do(ctx context.Context, method, path string, body []byte, answer any) error {
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.BaseURL, "/")+path, bytes.NewReader(body))
+	return c.Do(ctx, Ask{Method: method, Path: path, Body: body}, answer)
+}
+
+// Ask is a request to a route of the API, or to one that another package added.
+type Ask struct {
+	Method string
+	Path   string // escaped, with the query
+	Body   []byte // of a POST or PUT
+	Binary bool   // Body is no JSON
+	// Most bounds the answer, in bytes. 0: 8 MiB.
+	Most int64
+}
+
+// Do asks and decodes the answer. The error is an *Error where the daemon
+// answered.
+func (c *Client) Do(ctx context.Context, a Ask, answer any) error {
+	stream, err := c.Open(ctx, a)
 	if err != nil {
-		return fmt.Errorf("the daemon's address: %w", err)
+		return err
 	}
-	if method == http.MethodPost {
+	defer func() { _ = stream.Close() }()
+	most := cmp.Or(a.Most, maxAnswer)
+	raw, err := io.ReadAll(io.LimitReader(stream, most+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the daemon's answer: %w", err)
+	case int64(len(raw)) > most:
+		return fmt.Errorf("the daemon's answer is longer than %d MiB", most>>20)
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return fmt.Errorf("the daemon's answer is not what the API defines: %w", err)
+	}
+	return nil
+}
+
+// Open asks and returns the answer as it comes. Close it.
+func (c *Client) Open(ctx context.Context, a Ask) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, a.Method, strings.TrimSuffix(c.BaseURL, "/")+a.Path, bytes.NewReader(a.Body))
+	if err != nil {
+		return nil, fmt.Errorf("the daemon's address: %w", err)
+	}
+	switch {
+	case a.Method != http.MethodPost && a.Method != http.MethodPut:
+	case a.Binary:
+		req.Header.Set("Content-Type", "application/octet-stream")
+	default:
 		req.Header.Set("Content-Type", "application/json; charset=UTF-8")
 	}
 	if !c.Token.IsZero() {
@@ -114,20 +157,17 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte, answe
 	}
 	resp, err := c.http().Do(req)
 	if err != nil {
-		return fmt.Errorf("ask the daemon: %w", err)
+		return nil, fmt.Errorf("ask the daemon: %w", err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp.Body, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the daemon's answer: %w", err)
+		return nil, fmt.Errorf("read the daemon's answer: %w", err)
 	}
-	if resp.StatusCode/100 != 2 {
-		return answeredError(resp, raw)
-	}
-	if err := json.Unmarshal(raw, answer); err != nil {
-		return fmt.Errorf("the daemon's answer is not what the API defines: %w", err)
-	}
-	return nil
+	return nil, answeredError(resp, raw)
 }
 
 func (c *Client) http() *http.Client {
@@ -145,6 +185,13 @@ func answeredError(resp *http.Response, raw []byte) error {
 	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get(headerRequestID)}
 	if json.Unmarshal(raw, e) != nil || e.Code == "" {
 		e.Code, e.Msg = "none", "the answer is not one of Tripod's: "+resp.Status
+	}
+	var more struct{ Faults installer.Faults }
+	if json.Unmarshal(raw, &more) == nil {
+		e.Faults = more.Faults
+	}
+	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
+		e.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"tripod/installer"
 )
@@ -37,6 +38,8 @@ type Error struct {
 	Msg    string `json:"error_msg"`
 	// RequestID is the answer's X-Request-Id; it is in the daemon's log too.
 	RequestID string `json:"-"`
+	// RetryAfter is when to ask again, as far as the answer says.
+	RetryAfter time.Duration `json:"-"`
 
 	// Faults are all that is wrong with the input, one by one. The public API
 	// has them in Msg only.
