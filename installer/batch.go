@@ -28,6 +28,10 @@ type BatchHead struct {
 	// key. It is stored beside the head, not in it.
 	Replay *Replay `json:"-"`
 
+	// MaxFailures: once so many of its invocations have ended without success, a
+	// daemon starts no new one of them. 0: no limit.
+	MaxFailures int `json:"max_failures,omitempty"`
+
 	Total int `json:"total"`
 	// Open counts the invocations that have not ended.
 	Open int `json:"open"`

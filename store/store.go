@@ -24,6 +24,10 @@ type Store struct {
 	keys    *keyring
 	logs    openLogs
 	blobs   openBlobs
+	uploads sync.Mutex // one part is added at a time
+	// catalogue keeps adding and removing of packages apart, roster that of
+	// known hosts: both change files beside the database.
+	catalogue, roster sync.Mutex
 	// session tells this process's claims from those of an earlier one.
 	session uint64
 	close   func() error
