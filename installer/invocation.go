@@ -56,7 +56,10 @@ type Spec struct {
 	// Script replaces the target's own recipe scripts by the user's script.
 	Script *BlobRef `json:"script,omitempty"`
 	// Packages are the agent's archives; probe chooses by architecture.
-	Packages []BlobRef     `json:"packages,omitempty"`
+	Packages []BlobRef `json:"packages,omitempty"`
+	// Online is where a host gets the agent from where no package is given. Nil:
+	// it does not.
+	Online   *Online       `json:"online,omitempty"`
 	HostKeys HostKeyPolicy `json:"host_keys"`
 	// RunTimeout bounds the script on the host. Zero: Limits.Run.
 	RunTimeout time.Duration `json:"run_timeout,omitempty"`
@@ -74,7 +77,8 @@ type Spec struct {
 type Outcome struct {
 	// Skipped: the host already ran the wanted version healthily.
 	Skipped bool `json:"skipped,omitempty"`
-	// CurrentVersion of the agent before, TargetVersion after the attempt.
+	// CurrentVersion of the agent before the work, TargetVersion after the
+	// attempt. A version that a failed attempt left is not the one before.
 	CurrentVersion string `json:"current_version,omitempty"`
 	TargetVersion  string `json:"target_version,omitempty"`
 	// Agent is what was found of the agent on the host last, if it was looked for.

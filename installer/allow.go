@@ -1,0 +1,122 @@
+package installer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Rule is one row of the table of what may be asked for of an invocation that is
+// there.
+type Rule struct {
+	// Task that is asked for: RETRY or ROLLBACK.
+	Task Type
+	// Of is what the invocation does, see Invocation.Task: a RETRY counts as what
+	// it retries.
+	Of []Type
+	// States it may be in.
+	States []State
+	// Except are those that cannot be helped in spite of that.
+	Except []Exception
+}
+
+// Exception is a property of an invocation that forbids a task.
+type Exception struct {
+	// What is wrong with it, a part of a sentence: "it only looked".
+	What string
+	is   func(*Invocation) bool
+}
+
+var (
+	onlyLooked     = Exception{"it only looked", func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
+	changedNothing = Exception{"it changed nothing", func(inv *Invocation) bool { return inv.Skipped }}
+	ownScript      = Exception{"a script of your own ran, and nothing undoes that", func(inv *Invocation) bool { return inv.Spec.Script != nil }}
+	unknownBefore  = Exception{"the version before the update is not known", func(inv *Invocation) bool {
+		return inv.Task() == Update && inv.CurrentVersion == ""
+	}}
+)
+
+// rules is the table. docs/tasks.md is made from it.
+var rules = []Rule{
+	{
+		Task:   Retry,
+		Of:     []Type{Install, RemoteInstall, Update, Rollback, SetRemoteInstaller},
+		States: []State{Failed, Timeout, Canceled},
+	},
+	{
+		Task:   Rollback,
+		Of:     []Type{Install, RemoteInstall, Update},
+		States: []State{Succeeded},
+		Except: []Exception{onlyLooked, changedNothing, ownScript, unknownBefore},
+	},
+}
+
+// Rules returns the whole table, in the order of the documentation.
+func Rules() []Rule { return slices.Clone(rules) }
+
+// Allow reports whether the task RETRY or ROLLBACK may be asked for of an
+// invocation: nil, or why not, in a line of at most 128 characters for people.
+func Allow(task Type, of *Invocation) error {
+	n := slices.IndexFunc(rules, func(r Rule) bool { return r.Task == task })
+	if n < 0 {
+		return fmt.Errorf("%s is not about another invocation", task)
+	}
+	rule := rules[n]
+	switch {
+	case !slices.Contains(rule.Of, of.Task()):
+		return fmt.Errorf("there is no %s of a %s", task, of.Task())
+	case of.State == Rollbacked:
+		return fmt.Errorf("no %s: it has been rolled back already", task)
+	case !slices.Contains(rule.States, of.State):
+		return fmt.Errorf("no %s: it is %s, not %s", task, of.State, orList(rule.States))
+	}
+	for _, e := range rule.Except {
+		if e.is(of) {
+			return fmt.Errorf("no %s: %s", task, e.What)
+		}
+	}
+	return nil
+}
+
+// orList is "A", "A or B", "A, B or C".
+func orList[T ~string](all []T) string {
+	words := make([]string, len(all))
+	for i, w := range all {
+		words[i] = string(w)
+	}
+	if n := len(words) - 1; n > 0 {
+		return strings.Join(words[:n], ", ") + " or " + words[n]
+	}
+	return strings.Join(words, "")
+}
+
+// RetryOf is a new invocation that does once more what old did. It has the run
+// folder of old, so that it finds what runs there. Who submits it gives it an id;
+// Allow is to be asked before.
+func RetryOf(old *Invocation) Invocation {
+	inv := about(Retry, old)
+	inv.Spec.Task = old.Task()
+	if inv.RunID = old.RunID; inv.RunID == "" {
+		inv.RunID = old.ID
+	}
+	// What a failed attempt left on the host is not the version before.
+	inv.CurrentVersion = old.CurrentVersion
+	return inv
+}
+
+// RollbackOf is a new invocation that undoes old: it puts back the version that
+// old found on the host, from what is kept there, or uninstalls where old found
+// none. It has a run folder of its own. Who submits it gives it an id; Allow is
+// to be asked before.
+func RollbackOf(old *Invocation) Invocation {
+	inv := about(Rollback, old)
+	inv.Spec.Task = Rollback
+	inv.Spec.Restore, inv.Spec.Version = old.CurrentVersion, old.CurrentVersion
+	// It works with what is on the host.
+	inv.Spec.VersionType, inv.Spec.Script, inv.Spec.Packages, inv.Spec.Online = "", nil, nil, nil
+	return inv
+}
+
+func about(kind Type, old *Invocation) Invocation {
+	return Invocation{ProjectID: old.ProjectID, Type: kind, Host: old.Host, Spec: old.Spec, Of: old.ID, State: Pending}
+}

@@ -1,0 +1,55 @@
+package installer
+
+import (
+	"errors"
+	"net/netip"
+	"net/url"
+	"regexp"
+)
+
+// Online is where hosts get the agent from by themselves where no package is
+// given: the official installer, URL/agent_install.sh, is downloaded on the host
+// and run with the version and the region.
+type Online struct {
+	// URL of the folder of agent_install.sh, without user, query and fragment, at
+	// most 1000 characters; https, or http on loopback.
+	URL string `json:"url"`
+	// Region is given to it, ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$.
+	Region string `json:"region"`
+	// Insecure: plain http, and certificates that nobody checks, are fine.
+	Insecure bool `json:"insecure,omitempty"`
+}
+
+var (
+	regionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	// No quote, no blank, nothing that a shell or an argument vector could take
+	// for something else.
+	plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9._~:/@%+,=\[\]-]{1,990}$`)
+)
+
+// CheckURL tells what is wrong with the URL, or nil.
+func (o Online) CheckURL() error {
+	at, err := url.Parse(o.URL)
+	switch {
+	case err != nil || !plainURL.MatchString(o.URL) || at.Hostname() == "":
+		return errors.New("want https://HOST[:PORT][/FOLDER], at most 1000 plain characters")
+	case at.User != nil:
+		return errors.New("must not hold a user or a password")
+	case at.Scheme == "http" && !o.Insecure && !isLoopback(at.Hostname()):
+		return errors.New("http can be changed on its way to the hosts: want https")
+	}
+	return nil
+}
+
+// CheckRegion tells what is wrong with the region, or nil.
+func (o Online) CheckRegion() error {
+	if !regionName.MatchString(o.Region) {
+		return errors.New("want 1 to 64 of A-Z a-z 0-9 _ -, a letter or digit first")
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
