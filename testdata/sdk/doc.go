@@ -1,0 +1,11 @@
+// Package sdk holds Tripod against programs that were written for Cloud Eye:
+// the official Go SDK, and the life of the Terraform provider's resource.
+//
+// It is a module of its own, so that the SDK is no dependency of Tripod. The
+// tests build the real tripod, run `tripod serve` over a fresh state folder and
+// give it real work: the hosts are in-process SSH servers (installer/sshtest)
+// on which the stand-in agent (testdata/agent) is really installed.
+//
+// Nothing here imports Tripod's own idea of the API: what is sent and read is
+// what the SDK sends and reads, or is written down here a second time.
+package sdk
