@@ -1,0 +1,187 @@
+// Package signing makes and checks the request signatures of the official SDKs
+// (SDK-HMAC-SHA256), so that programs written for Cloud Eye prove who they are
+// without a secret ever crossing the network.
+//
+// A signature covers the method, the path, the query, the headers that it
+// names and the SHA-256 of the body. This package only computes: which keys
+// there are, and whether a signature was seen before, is for its caller to know.
+package signing
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"tripod/installer"
+)
+
+const (
+	// Algorithm is the first word of the Authorization header.
+	Algorithm = "SDK-HMAC-SHA256"
+	// Skew is how far a request's date may be from the clock, either way.
+	Skew = 15 * time.Minute
+
+	headerAuthorization = "Authorization"
+	headerDate          = "X-Sdk-Date"
+	headerContent       = "X-Sdk-Content-Sha256"
+
+	dateForm = "20060102T150405Z"
+	// maxNames bounds the headers that one signature names.
+	maxNames = 64
+)
+
+// Claim is what a request says of its signature. Nothing of it is believed
+// before Verify.
+type Claim struct {
+	AccessKey string
+	Date      time.Time
+	Signature [sha256.Size]byte
+	// Content is the SHA-256 of the body, in lower-case hex, where the request
+	// tells it in a header; then the signature can be verified before the body
+	// is read, and the body must be compared with it. Empty: it does not.
+	Content string
+
+	names []string // of the headers that are signed, as they were given
+}
+
+var (
+	accessKeyForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+	nameForm      = regexp.MustCompile(`^[a-z0-9!#$%&'*+.^_|~-]{1,256}$`)
+	hashForm      = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// Signs reports whether r carries a signature, or tries to.
+func Signs(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header.Values(headerAuthorization), func(v string) bool {
+		scheme, _, _ := strings.Cut(strings.TrimSpace(v), " ")
+		return strings.HasPrefix(scheme, "SDK-") || strings.HasPrefix(scheme, "V11-")
+	})
+}
+
+// Parse reads the claim of a request. Its errors are for a log: they hold
+// nothing of the request's text.
+func Parse(r *http.Request) (Claim, error) {
+	var c Claim
+	values := r.Header.Values(headerAuthorization)
+	if len(values) != 1 {
+		return c, errors.New("want one Authorization header")
+	}
+	text, ok := strings.CutPrefix(values[0], Algorithm+" ")
+	if !ok {
+		return c, errors.New("Authorization: the algorithm is not " + Algorithm)
+	}
+	if err := c.parseAuthorization(text); err != nil {
+		return c, fmt.Errorf("Authorization: %w", err)
+	}
+	dates := r.Header.Values(headerDate)
+	if len(dates) != 1 || len(dates[0]) != len(dateForm) {
+		return c, errors.New("want one X-Sdk-Date, as " + dateForm)
+	}
+	var err error
+	if c.Date, err = time.Parse(dateForm, dates[0]); err != nil {
+		return c, errors.New("X-Sdk-Date is not of the form " + dateForm)
+	}
+	if !slices.Contains(c.names, "x-sdk-date") {
+		return c, errors.New("X-Sdk-Date is not among the signed headers")
+	}
+	if hashes, given := r.Header[headerContent]; given {
+		// "UNSIGNED-PAYLOAD" too is refused: the body is covered, always.
+		if len(hashes) != 1 || !hashForm.MatchString(hashes[0]) {
+			return c, errors.New("X-Sdk-Content-Sha256 is not one SHA-256 in lower-case hex")
+		}
+		c.Content = hashes[0]
+	}
+	return c, nil
+}
+
+func (c *Claim) parseAuthorization(text string) error {
+	given := map[string]string{}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, ok := strings.Cut(strings.Trim(part, " "), "=")
+		if _, twice := given[name]; !ok || twice || len(given) == 3 {
+			return errors.New("want Access, SignedHeaders and Signature, each once")
+		}
+		given[name] = value
+	}
+	c.AccessKey = given["Access"]
+	if !accessKeyForm.MatchString(c.AccessKey) {
+		return errors.New("Access is missing or malformed")
+	}
+	c.names = strings.Split(given["SignedHeaders"], ";")
+	if len(c.names) > maxNames {
+		return fmt.Errorf("more than %d signed headers", maxNames)
+	}
+	seen := map[string]bool{}
+	for _, name := range c.names {
+		if !nameForm.MatchString(name) || seen[name] {
+			return errors.New("SignedHeaders is missing, malformed, or names one twice")
+		}
+		seen[name] = true
+	}
+	signature, err := hex.DecodeString(given["Signature"])
+	if err != nil || len(signature) != sha256.Size {
+		return errors.New("Signature is missing, or is not 64 hex digits")
+	}
+	c.Signature = [sha256.Size]byte(signature)
+	return nil
+}
+
+// Fresh reports whether the date is within Skew of now.
+func (c *Claim) Fresh(now time.Time) bool {
+	return c.Date.After(now.Add(-Skew)) && c.Date.Before(now.Add(Skew))
+}
+
+// Expires is when the signature is too old for any clock that Fresh accepts.
+func (c *Claim) Expires() time.Time { return c.Date.Add(Skew) }
+
+// Verify reports, in constant time, whether secret made the signature over r
+// with a body of this SHA-256 (lower-case hex).
+func (c *Claim) Verify(r *http.Request, secret installer.Secret, body string) bool {
+	canonical, err := canonicalRequest(r, c.names, body)
+	if err != nil {
+		return false
+	}
+	want := mac(secret, c.Date, canonical)
+	return hmac.Equal(want[:], c.Signature[:])
+}
+
+// Sign signs r with a body of this SHA-256 (lower-case hex; see Hash), which
+// it tells in a header, so that a server can verify before it reads. It covers
+// the host and every header that r has by now.
+func Sign(r *http.Request, accessKey string, secret installer.Secret, body string, now time.Time) error {
+	now = now.UTC().Truncate(time.Second)
+	r.Header.Set(headerDate, now.Format(dateForm))
+	r.Header.Set(headerContent, body)
+	r.Header.Del(headerAuthorization)
+	names := []string{"host"}
+	for name := range r.Header {
+		names = append(names, strings.ToLower(name))
+	}
+	slices.Sort(names)
+	canonical, err := canonicalRequest(r, names, body)
+	if err != nil {
+		return fmt.Errorf("sign the request: %w", err)
+	}
+	r.Header.Set(headerAuthorization, fmt.Sprintf("%s Access=%s, SignedHeaders=%s, Signature=%x",
+		Algorithm, accessKey, strings.Join(names, ";"), mac(secret, now, canonical)))
+	return nil
+}
+
+// Hash is the SHA-256 of a body in lower-case hex.
+func Hash(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+func mac(secret installer.Secret, date time.Time, canonical string) [sha256.Size]byte {
+	h := hmac.New(sha256.New, []byte(secret.Reveal()))
+	_, _ = fmt.Fprintf(h, "%s\n%s\n%s", Algorithm, date.UTC().Format(dateForm), Hash([]byte(canonical)))
+	return [sha256.Size]byte(h.Sum(nil))
+}
