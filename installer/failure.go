@@ -64,6 +64,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrKeyTaken: the Idempotency-Key was used before.
 	ErrKeyTaken = errors.New("this Idempotency-Key was used before")
+	// ErrInUse: work that has not ended needs it.
+	ErrInUse = errors.New("in use")
 	// ErrStale: the claim is not the latest, or the invocation has ended.
 	ErrStale = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
 	// ErrStorage: the state could not be read or written. Nothing new may be

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 )
@@ -88,8 +89,11 @@ type HostPage struct {
 	Count int64 // all that match
 }
 
-// HostEntry is a host to be known, with the credentials to be sealed.
+// HostEntry is a host to be known, with the credentials to be sealed. Without
+// any, those that are kept stay while the host is reached in the same way.
 type HostEntry struct {
+	// Where is its place in the input, for messages; empty: none.
+	Where       string
 	Host        Host
 	Credentials Credentials
 }
@@ -110,6 +114,19 @@ type Host struct {
 	// Labels are the user's own: names ^[a-z0-9][a-z0-9._/-]{0,62}$, values of up
 	// to 128 characters.
 	Labels map[string]string `json:"labels,omitempty"`
+}
+
+// DeriveIPs fills in the lists of addresses from the host's own, where there is
+// neither: a public one is elastic, any other intranet, and a name tells nothing.
+func (h *Host) DeriveIPs() {
+	addr, err := netip.ParseAddr(h.Address)
+	switch {
+	case err != nil || len(h.IntranetIPs)+len(h.ElasticIPs) > 0:
+	case addr.IsGlobalUnicast() && !addr.IsPrivate():
+		h.ElasticIPs = []string{h.Address}
+	default:
+		h.IntranetIPs = []string{h.Address}
+	}
 }
 
 // Label is how the host is called where a person reads: its name if it has

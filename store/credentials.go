@@ -15,12 +15,33 @@ func (s *Store) Credentials(ctx context.Context, inv *installer.Invocation) (ins
 	return s.openSealed(ctx, inv.BatchID, inv.ProjectID, inv.Host.ID, inv.ID)
 }
 
-// HostCredentials implements installer.Ledger: the newest that were submitted
-// for the host; for an installer whose newest are gone, those it was made one
-// with.
+// box names a sealed row of a host: its epoch, and what it is bound to.
+type box struct{ epoch, field string }
+
+// hostField binds the credentials that a host was imported with.
+const hostField = "/host"
+
+// boxes are where a host's credentials may be, in the order in which they count.
+// setUp is nil for one that is no installer.
+func (k *knownHost) boxes(setUp *setUpHost) []box {
+	var all []box
+	if k.Kept != "" {
+		all = append(all, box{k.Kept, hostField})
+	}
+	if k.Epoch != "" {
+		all = append(all, box{k.Epoch, k.Invocation})
+	}
+	if setUp != nil && setUp.Epoch != "" {
+		all = append(all, box{setUp.Epoch, setUpField})
+	}
+	return all
+}
+
+// HostCredentials implements installer.Ledger: those that the host was imported
+// with, else the newest that came with a task for it; for an installer of which
+// these are gone, those it was made one with.
 func (s *Store) HostCredentials(ctx context.Context, project, instanceID string) (installer.Credentials, error) {
-	var known knownHost
-	var setUp *setUpHost
+	var boxes []box
 	err := s.view(ctx, func(t *tx) error {
 		k, err := t.knownHost(project, instanceID)
 		if err != nil {
@@ -29,23 +50,21 @@ func (s *Store) HostCredentials(ctx context.Context, project, instanceID string)
 		if k == nil {
 			return notFound("host", instanceID)
 		}
-		known = *k
-		setUp, err = t.setUpHost(project, instanceID)
+		setUp, err := t.setUpHost(project, instanceID)
+		boxes = k.boxes(setUp)
 		return err
 	})
 	if err != nil {
 		return installer.Credentials{}, err
 	}
-	var c installer.Credentials
 	err = missing("no credentials were ever given for host %s", instanceID)
-	if known.Epoch != "" {
-		c, err = s.openSealed(ctx, known.Epoch, project, instanceID, known.Invocation)
+	for _, b := range boxes {
+		var c installer.Credentials
+		if c, err = s.openSealed(ctx, b.epoch, project, instanceID, b.field); err == nil || !isMissing(err) {
+			return c, err
+		}
 	}
-	if gone, ok := errors.AsType[*installer.Failure](err); ok && gone.Kind == installer.KindCredentialMissing &&
-		setUp != nil && setUp.Epoch != "" {
-		return s.openSealed(ctx, setUp.Epoch, project, instanceID, setUpField)
-	}
-	return c, err
+	return installer.Credentials{}, err
 }
 
 // InstallerCredentials implements installer.Ledger.
@@ -65,7 +84,7 @@ func (s *Store) InstallerCredentials(ctx context.Context, project, instanceID st
 }
 
 // openSealed opens one sealed row. field is the invocation that the
-// credentials came with, or setUpField.
+// credentials came with, hostField or setUpField.
 func (s *Store) openSealed(ctx context.Context, epoch, project, host, field string) (installer.Credentials, error) {
 	var box []byte
 	err := s.view(ctx, func(t *tx) error {
@@ -96,7 +115,7 @@ func (s *Store) openSealed(ctx context.Context, epoch, project, host, field stri
 
 // sealedName is the second part of a sealed row's key.
 func sealedName(host, field string) string {
-	if field == setUpField {
+	if field == setUpField || field == hostField {
 		return host
 	}
 	return field

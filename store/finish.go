@@ -76,6 +76,9 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstal
 		t.enqueue(r)
 	}
 	t.save(r)
+	if err := t.noteAgent(r, tr); err != nil {
+		return nil, err
+	}
 	if tr.State == installer.Succeeded {
 		if err := t.succeeded(r, tr.At, kept); err != nil {
 			return nil, err

@@ -1,17 +1,31 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"slices"
+	"time"
 
 	"tripod/installer"
 )
 
-// knownHost is a registered host, and where its newest credentials are.
+// knownHost is a registered host: where its credentials are, and what was last
+// seen of its agent.
 type knownHost struct {
 	Host installer.Host `json:"host"`
-	// Epoch and Invocation name the sealed row; empty: none were ever given.
+	// Imported: by RegisterHosts. Tasks do not change what it says of the host.
+	Imported bool `json:"imported,omitempty"`
+	// Kept is the epoch of the credentials that it was imported with; empty: none.
+	Kept string `json:"kept,omitempty"`
+	// Epoch and Invocation name the newest credentials that came with a task;
+	// empty: none did since it was imported.
 	Epoch      string `json:"epoch,omitempty"`
 	Invocation string `json:"invocation,omitempty"`
+
+	Agent    installer.AgentState `json:"agent,omitempty"`
+	Version  string               `json:"version,omitempty"`
+	Verified time.Time            `json:"verified,omitzero"`
 }
 
 func (t *tx) knownHost(project, id string) (*knownHost, error) {
@@ -24,22 +38,66 @@ func (t *tx) knownHost(project, id string) (*knownHost, error) {
 	return k, err
 }
 
+// putHost stores k in the place of old, which may be nil.
+func (t *tx) putHost(project string, old, k *knownHost) {
+	at := placeKey(project, k.Host)
+	if old == nil || !bytes.Equal(placeKey(project, old.Host), at) {
+		if old != nil {
+			t.del(bPlaces, placeKey(project, old.Host))
+		}
+		t.put(bPlaces, at, nil)
+	}
+	t.putRow(bHosts, join(project, k.Host.ID), 0, k)
+}
+
+func (t *tx) dropHost(project string, k *knownHost) {
+	t.del(bPlaces, placeKey(project, k.Host))
+	t.del(bHosts, join(project, k.Host.ID))
+}
+
 // registerHost remembers the host of a new invocation, and its credentials if
-// it came with some.
+// it came with some. What a user said of the host stays.
 func (t *tx) registerHost(r *record, sealed []byte) error {
-	k, err := t.knownHost(r.ProjectID, r.Host.ID)
+	old, err := t.knownHost(r.ProjectID, r.Host.ID)
 	if err != nil {
 		return err
 	}
-	if k == nil {
-		k = &knownHost{}
+	k := knownHost{Host: r.Host}
+	if old != nil {
+		k = *old
 	}
-	k.Host = r.Host
+	if old != nil && !old.Imported {
+		k.Host = r.Host
+		if len(r.Host.Labels) == 0 {
+			k.Host.Labels = old.Host.Labels
+		}
+	}
 	if sealed != nil {
 		k.Epoch, k.Invocation = r.BatchID, r.ID
 		t.put(bSealed, join(k.Epoch, k.Invocation), sealed)
 	}
-	t.putRow(bHosts, r.hostKey(), r.seq, k)
+	t.putHost(r.ProjectID, old, &k)
+	return nil
+}
+
+// noteAgent remembers what an attempt has found of the agent on its host.
+func (t *tx) noteAgent(r *record, tr installer.Transition) error {
+	found := tr.Outcome.Agent
+	if tr.State == installer.Succeeded && r.Task() == installer.Rollback && r.Spec.Restore == "" {
+		found = installer.AgentNone // it was uninstalled
+	}
+	if found == "" || r.Spec.Target != installer.TargetTelescope {
+		return nil
+	}
+	k, err := t.knownHost(r.ProjectID, r.Host.ID)
+	if err != nil || k == nil {
+		return err
+	}
+	k.Agent, k.Verified, k.Version = found, tr.At, ""
+	if found != installer.AgentNone {
+		k.Version = cmp.Or(tr.Outcome.TargetVersion, tr.Outcome.CurrentVersion)
+	}
+	t.putHost(r.ProjectID, k, k)
 	return nil
 }
 
@@ -59,18 +117,61 @@ func (s *Store) KnownHost(ctx context.Context, project, instanceID string) (host
 	return host, err
 }
 
-// Hosts returns a project's registered hosts in the order of their ids.
-func (s *Store) Hosts(ctx context.Context, project string) ([]installer.Host, error) {
-	var hosts []installer.Host
+// Hosts returns one page of a project's known hosts.
+func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
+	var page installer.HostPage
+	if err := checkProject(project); err != nil {
+		return page, err
+	}
 	err := s.view(ctx, func(t *tx) error {
-		for _, row := range t.all(bHosts, join(project)) {
-			var k knownHost
-			if _, err := readRow(row, &k); err != nil {
+		page = installer.HostPage{Hosts: []installer.KnownHost{}}
+		take := func(row []byte) error {
+			onPage := page.Count >= f.Offset && (f.Limit <= 0 || len(page.Hosts) < f.Limit)
+			if !onPage && len(f.Labels) == 0 {
+				page.Count++
+				return nil
+			}
+			k := knownHost{}
+			if _, err := readRow(row, &k); err != nil || !k.Host.HasLabels(f.Labels) {
 				return err
 			}
-			hosts = append(hosts, k.Host)
+			page.Count++
+			if !onPage {
+				return nil
+			}
+			known, err := t.describe(project, k)
+			page.Hosts = append(page.Hosts, known)
+			return err
+		}
+		if f.IDs == nil {
+			for _, row := range t.all(bHosts, join(project)) {
+				if err := take(row); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(f.IDs))) {
+			if row := t.get(bHosts, join(project, id)); row != nil {
+				if err := take(row); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
-	return hosts, err
+	return page, err
+}
+
+func (t *tx) describe(project string, k knownHost) (installer.KnownHost, error) {
+	id := k.Host.ID
+	setUp, err := t.setUpHost(project, id)
+	known := installer.KnownHost{
+		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Verified: k.Verified,
+		Installer: setUp != nil,
+	}
+	for _, b := range k.boxes(setUp) {
+		known.Login = known.Login || t.get(bSealed, join(b.epoch, sealedName(id, b.field))) != nil
+	}
+	return known, err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"slices"
 
 	"tripod/installer"
@@ -61,7 +60,7 @@ func (s *Store) keepInstaller(ctx context.Context, ref installer.Ref, tr install
 		return nil, err
 	}
 	creds, err := s.Credentials(ctx, &r.Invocation)
-	if gone, ok := errors.AsType[*installer.Failure](err); ok && gone.Kind == installer.KindCredentialMissing {
+	if isMissing(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -175,3 +175,8 @@ func (k *keyring) forgetAll() {
 func missing(format string, args ...any) error {
 	return installer.Fail(installer.KindCredentialMissing, format, args...)
 }
+
+func isMissing(err error) bool {
+	f, ok := errors.AsType[*installer.Failure](err)
+	return ok && f.Kind == installer.KindCredentialMissing
+}

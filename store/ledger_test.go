@@ -443,10 +443,10 @@ func TestHosts(t *testing.T) {
 	c, err := s.HostCredentials(t.Context(), project, "h1")
 	require.NoError(t, err)
 	assert.Equal(t, "pw-h1", c.Password.Reveal(), "a submission without credentials leaves the stored ones")
-	hosts, err := s.Hosts(t.Context(), project)
+	page, err := s.Hosts(t.Context(), project, installer.HostFilter{})
 	require.NoError(t, err)
-	require.Len(t, hosts, 2)
-	assert.Equal(t, "h1", hosts[0].ID)
+	require.Len(t, page.Hosts, 2)
+	assert.Equal(t, "h1", page.Hosts[0].ID)
 	_, err = s.KnownHost(t.Context(), project, "h")
 	require.ErrorIs(t, err, installer.ErrNotFound)
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"iter"
 
 	"tripod/installer"
 )
@@ -114,4 +116,22 @@ func factsMatch(facts []byte, f installer.Filter) bool {
 		facts = rest
 	}
 	return true
+}
+
+// invocationsOn walks a host's invocations without their steps, oldest first.
+// The body must not change them.
+func (t *tx) invocationsOn(project, host string) iter.Seq2[*record, error] {
+	return func(yield func(*record, error) bool) {
+		list := t.bucket(bList)
+		for k := range t.all(bHostList, join(project, host)) {
+			id, _, _ := bytes.Cut(list.Get(append(join(project), stampOf(k)...)), []byte{0})
+			r, err := t.load(string(id))
+			if err == nil && r == nil {
+				err = fmt.Errorf("%w: host %s lists %q, which is missing", ErrDamaged, host, id)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }

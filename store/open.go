@@ -158,10 +158,10 @@ func (s *Store) openDB(path string) error {
 	}
 	s.db = db
 	s.commits = &committer{db: db, linger: defaultLinger}
+	if err := s.upgrade(); err != nil {
+		return err
+	}
 	return s.view(context.Background(), func(t *tx) error {
-		if err := t.checkSchema(); err != nil {
-			return err
-		}
 		if !s.o.ReadOnly {
 			if err := t.checkContent(); err != nil {
 				return err
@@ -191,17 +191,44 @@ func openBolt(path string, readOnly bool) (db *bbolt.DB, file *os.File, err erro
 	return db, file, err
 }
 
-func (t *tx) checkSchema() error {
+// upgrade brings a database that an older tripod has written up to this
+// schema, in one transaction.
+func (s *Store) upgrade() error {
+	var have uint32
+	err := s.view(context.Background(), func(t *tx) (err error) {
+		have, err = t.schema()
+		return err
+	})
+	if err != nil || have == schema || s.o.ReadOnly {
+		return err
+	}
+	return s.update(context.Background(), func(t *tx) error {
+		for _, b := range newer {
+			if _, err := t.b.CreateBucketIfNotExists(b); err != nil {
+				return err
+			}
+		}
+		if err := t.indexPlaces(); err != nil {
+			return err
+		}
+		t.put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
+		return nil
+	})
+}
+
+// schema reads the database's version.
+func (t *tx) schema() (uint32, error) {
 	meta := t.b.Bucket(bMeta)
 	if meta == nil {
-		return fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
+		return 0, fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
 	}
 	v := meta.Get(keySchema)
 	if len(v) != 4 {
-		return fmt.Errorf("%w: it has no schema version", ErrDamaged)
+		return 0, fmt.Errorf("%w: it has no schema version", ErrDamaged)
 	}
-	if have := binary.BigEndian.Uint32(v); have != schema {
-		return fmt.Errorf("%s has schema version %d, this tripod knows %d: use the newer tripod", t.b.DB().Path(), have, schema)
+	have := binary.BigEndian.Uint32(v)
+	if have > schema {
+		return have, fmt.Errorf("%s has schema version %d, this tripod knows %d: use the newer tripod", t.b.DB().Path(), have, schema)
 	}
-	return nil
+	return have, nil
 }

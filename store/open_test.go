@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -192,7 +193,40 @@ func TestSchemaOfTheFuture(t *testing.T) {
 	}))
 	require.NoError(t, db.Close())
 	_, err = Open(dir, Options{})
-	require.ErrorContains(t, err, "schema version 2")
+	require.ErrorContains(t, err, fmt.Sprint("schema version ", schema+1))
+}
+
+// TestSchemaOfThePast: what the first tripod has written is read as it is, and
+// brought up to date by whoever may write.
+func TestSchemaOfThePast(t *testing.T) {
+	t.Parallel()
+	dir := used(t)
+	db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
+	require.NoError(t, err)
+	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
+		for _, table := range newer {
+			if err := b.DeleteBucket(table); err != nil {
+				return err
+			}
+		}
+		return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, 1))
+	}))
+	require.NoError(t, db.Close())
+
+	reader, err := Open(dir, Options{ReadOnly: true})
+	require.NoError(t, err)
+	_, err = reader.Replay(t.Context(), project, "key")
+	require.ErrorIs(t, err, installer.ErrNotFound)
+	require.NoError(t, reader.Close())
+
+	for range 2 {
+		s, err := Open(dir, Options{KeepOther: time.Hour})
+		require.NoError(t, err)
+		page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
+		require.NoError(t, err)
+		require.EqualValues(t, 200, page.Count)
+		require.NoError(t, s.Close())
+	}
 }
 
 func TestReadOnly(t *testing.T) {

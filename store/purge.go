@@ -15,6 +15,8 @@ type epoch struct {
 	ID string `json:"id"`
 	// Installer: lives as long as its host is an installer.
 	Installer bool `json:"installer,omitempty"`
+	// Hosts: lives as long as one of its hosts is known with it.
+	Hosts bool `json:"hosts,omitempty"`
 	// Ended is when the batch's last invocation ended; zero: it has open ones.
 	Ended time.Time `json:"ended,omitzero"`
 	// Succeeded: all of them did.
@@ -61,8 +63,8 @@ func (s *Store) eraseIfOver(ctx context.Context, e *epoch) {
 	}
 }
 
-// Purge erases the credentials whose time has run out at now. Call it from
-// time to time; Open does it too.
+// Purge erases the credentials whose time has run out at now, and forgets old
+// Idempotency-Keys. Call it from time to time; Open does it too.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	var over []string
 	err := s.view(ctx, func(t *tx) error {
@@ -72,7 +74,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 			if _, err := readRow(row, &e); err != nil {
 				return err
 			}
-			if !e.Installer && !e.Ended.IsZero() && !e.Ended.Add(s.keep(e)).After(now) {
+			if !e.Installer && !e.Hosts && !e.Ended.IsZero() && !e.Ended.Add(s.keep(e)).After(now) {
 				over = append(over, e.ID)
 			}
 		}
@@ -81,7 +83,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	for _, id := range over {
 		err = errors.Join(err, s.eraseEpoch(ctx, id))
 	}
-	return err
+	return errors.Join(err, s.forgetReplays(ctx, now))
 }
 
 // eraseEpoch destroys the key first: the rows are only tidied away after it,

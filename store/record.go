@@ -2,6 +2,8 @@ package store
 
 import (
 	"encoding/binary"
+	"fmt"
+	"iter"
 	"slices"
 
 	"tripod/installer"
@@ -105,4 +107,33 @@ func (t *tx) setState(r *record, to installer.State) {
 	t.addTally(r.BatchID, to, +1)
 	r.State = to
 	t.put(bList, r.listKey(), r.facts())
+}
+
+// open walks the invocations that have not ended: RUNNING, ready or waiting for
+// their host. The body must not change their state.
+func (t *tx) open() iter.Seq2[*record, error] {
+	return func(yield func(*record, error) bool) {
+		one := func(id []byte) bool {
+			r, err := t.load(string(id))
+			if err == nil && r == nil {
+				err = fmt.Errorf("%w: an index names %q, which is missing", ErrDamaged, id)
+			}
+			return yield(r, err)
+		}
+		for id := range t.all(bActive, nil) {
+			if !one(id) {
+				return
+			}
+		}
+		for _, from := range []struct {
+			bucket
+			prefix []byte
+		}{{bReady, join("")}, {bWaiting, nil}} {
+			for _, id := range t.all(from.bucket, from.prefix) {
+				if !one(id) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -21,24 +21,35 @@ var (
 	bWaiting  = bucket("waiting")  // project, host, batch, class, stamp → invocation
 	bBusy     = bucket("busy")     // project, host → the invocation that runs there
 	bHosts    = bucket("hosts")    // project, host → registered host
+	bPlaces   = bucket("places")   // project, address and port, host → nothing
 	bSetUp    = bucket("setup")    // project, host → installer
 	bEpochs   = bucket("epochs")   // epoch → whose it is and since when unneeded
 	bSealed   = bucket("sealed")   // epoch, invocation or host → sealed credentials
 	bPins     = bucket("pins")     // project, place, key → when pinned
 	bTokens   = bucket("tokens")   // first bytes of the hash → token
 	bNames    = bucket("names")    // project, name → key of the token
+
+	bReplays   = bucket("replays")   // project, Idempotency-Key → what was answered
+	bReplayAge = bucket("replayage") // stamp → key of the replay
+
+	bPackages = bucket("packages") // SHA-256 → package
 )
 
 var buckets = []bucket{
 	bMeta, bInv, bSteps, bActive, bList, bHostList, bBatList, bHeads, bTally, bHeadList, bPrints,
-	bReady, bWaiting, bBusy, bHosts, bSetUp, bEpochs, bSealed, bPins, bTokens, bNames,
+	bReady, bWaiting, bBusy, bHosts, bPlaces, bSetUp, bEpochs, bSealed, bPins, bTokens, bNames, bPackages,
+	bReplays, bReplayAge,
 }
 
-// checked are the buckets whose values are rows that carry a checksum.
-var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens}
+// newer are the tables that version 1 of the schema did not have.
+var newer = []bucket{bPlaces, bPackages, bReplays, bReplayAge}
 
-// schema is the version of all this. A newer one is refused.
-const schema = 1
+// checked are the buckets whose values are rows that carry a checksum.
+var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens, bReplays, bPackages}
+
+// schema is the version of all this. A newer one is refused; an older one is
+// brought up to it when it is opened for writing, and read as it is otherwise.
+const schema = 2
 
 var (
 	keySchema = []byte("schema")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -25,7 +26,25 @@ func (t *tx) bucket(b bucket) *bbolt.Bucket {
 	panic(fmt.Sprintf("table %q is missing", b))
 }
 
-func (t *tx) get(b bucket, key []byte) []byte { return t.bucket(b).Get(key) }
+// reading is bucket for those who only read: nil for a table that an older
+// tripod has not made, which is empty to them.
+func (t *tx) reading(b bucket) *bbolt.Bucket {
+	if found := t.b.Bucket(b); found != nil {
+		return found
+	}
+	if !t.b.Writable() && slices.ContainsFunc(newer, func(n bucket) bool { return bytes.Equal(n, b) }) {
+		return nil
+	}
+	return t.bucket(b)
+}
+
+func (t *tx) get(b bucket, key []byte) []byte {
+	table := t.reading(b)
+	if table == nil {
+		return nil
+	}
+	return table.Get(key)
+}
 
 // put stores val, which must not be changed afterwards.
 func (t *tx) put(b bucket, key, val []byte) {
@@ -56,7 +75,11 @@ func (t *tx) putRow(b bucket, key []byte, seq uint64, v any) {
 
 // first returns the first key with the prefix, and its value.
 func (t *tx) first(b bucket, prefix []byte) (key, val []byte) {
-	k, v := t.bucket(b).Cursor().Seek(prefix)
+	table := t.reading(b)
+	if table == nil {
+		return nil, nil
+	}
+	k, v := table.Cursor().Seek(prefix)
 	if k == nil || !bytes.HasPrefix(k, prefix) {
 		return nil, nil
 	}
@@ -66,7 +89,11 @@ func (t *tx) first(b bucket, prefix []byte) (key, val []byte) {
 // all walks the keys with the prefix. The body must not change the bucket.
 func (t *tx) all(b bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		c := t.bucket(b).Cursor()
+		table := t.reading(b)
+		if table == nil {
+			return
+		}
+		c := table.Cursor()
 		for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			if !yield(k, v) {
 				return
@@ -78,7 +105,11 @@ func (t *tx) all(b bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
 // allBackwards walks the keys with the prefix, the last first.
 func (t *tx) allBackwards(b bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		c := t.bucket(b).Cursor()
+		table := t.reading(b)
+		if table == nil {
+			return
+		}
+		c := table.Cursor()
 		var k, v []byte
 		if after := following(prefix); after == nil {
 			k, v = c.Last()

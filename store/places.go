@@ -1,0 +1,83 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"tripod/installer"
+)
+
+// The same address and port are the same host, whichever id it was given: that
+// is what the index of places is for. Only where a user gave several hosts with
+// one address ids of their own do the installers on the way tell them apart.
+
+func placeKey(project string, h installer.Host) []byte { return join(project, h.HostPort(), h.ID) }
+
+// HostAt returns the known host that has this address and port, whatever its
+// id. ErrNotFound if there is none, or if several have them and none is reached
+// through the same installers.
+func (s *Store) HostAt(ctx context.Context, project string, at installer.Host) (host installer.Host, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		k, err := t.hostAt(project, at)
+		if err != nil {
+			return err
+		}
+		if k == nil {
+			return notFound("host", at.HostPort())
+		}
+		host = k.Host
+		return nil
+	})
+	return host, err
+}
+
+func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
+	prefix := join(project, at.HostPort())
+	var found []*knownHost
+	for key := range t.all(bPlaces, prefix) {
+		k, err := t.knownHost(project, string(bytes.TrimSuffix(key[len(prefix):], []byte{0})))
+		if err != nil {
+			return nil, err
+		}
+		if k == nil {
+			continue
+		}
+		if sameHops(k.Host.Via, at.Via) {
+			return k, nil
+		}
+		found = append(found, k)
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	return nil, nil
+}
+
+// sameHops reports whether two ways lead through the same installers.
+func sameHops(a, b []installer.Endpoint) bool {
+	return slices.EqualFunc(a, b, func(a, b installer.Endpoint) bool { return a.Address == b.Address && a.Port == b.Port })
+}
+
+// sameWay reports whether what gets into one gets into the other.
+func sameWay(a, b installer.Host) bool {
+	same := func(a, b installer.Endpoint) bool { return a.HostPort() == b.HostPort() && a.User == b.User }
+	return same(a.Endpoint, b.Endpoint) && slices.EqualFunc(a.Via, b.Via, same)
+}
+
+// indexPlaces makes the index from the hosts that are known.
+func (t *tx) indexPlaces() error {
+	var keys [][]byte
+	for key, row := range t.all(bHosts, nil) {
+		var k knownHost
+		if _, err := readRow(row, &k); err != nil {
+			return err
+		}
+		project, _, _ := bytes.Cut(key, []byte{0})
+		keys = append(keys, placeKey(string(project), k.Host))
+	}
+	for _, key := range keys {
+		t.put(bPlaces, key, nil)
+	}
+	return nil
+}
