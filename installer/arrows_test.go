@@ -26,9 +26,10 @@ var arrows = map[string]string{
 	"installer/sshconn":    "installer installer/privkey",
 	"installer/recipe":     "installer installer/plaintext scripts",
 	"installer/api":        "installer installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
+	"installer/control":    "installer installer/api installer/hostsfile",
 	"store":                "installer",
 	"scripts":              "",
-	"cmd/tripod": "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/plaintext " +
+	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/meta installer/pkgfile installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshconn scripts store",
 }
 

@@ -1,0 +1,244 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/api"
+)
+
+// Event is an installer.Event as it travels.
+type Event struct {
+	At           time.Time      `json:"at"`
+	InvocationID string         `json:"invocation_id"`
+	Host         installer.Host `json:"host"` // name, address and port
+	Step         installer.Step `json:"step,omitempty"`
+	End          *eventEnd      `json:"end,omitempty"`
+}
+
+// eventEnd is what is told of the end of an attempt.
+type eventEnd struct {
+	State      installer.State `json:"state"`
+	EndAttempt bool            `json:"end_attempt"`
+	NotBefore  time.Time       `json:"not_before,omitzero"`
+	Kind       installer.Kind  `json:"kind,omitempty"`
+	Message    string          `json:"message,omitempty"`
+	Skipped    bool            `json:"skipped,omitempty"`
+}
+
+func eventOf(e installer.Event) Event {
+	h := e.Invocation.Host
+	w := Event{
+		At: e.At, InvocationID: e.Invocation.ID, Step: e.Step,
+		Host: installer.Host{ID: h.ID, Name: h.Name, Endpoint: installer.Endpoint{Address: h.Address, Port: h.Port}},
+	}
+	if t := e.Transition; t != nil {
+		w.End = &eventEnd{t.State, t.EndAttempt, t.NotBefore, t.Kind, t.Message, t.Outcome.Skipped}
+	}
+	return w
+}
+
+// event is the way back.
+func (w Event) event() installer.Event {
+	e := installer.Event{At: w.At, Invocation: &installer.Invocation{ID: w.InvocationID, Host: w.Host}, Step: w.Step, State: installer.Running}
+	if w.End != nil {
+		e.State = w.End.State
+		e.Transition = &installer.Transition{
+			State: w.End.State, EndAttempt: w.End.EndAttempt, NotBefore: w.End.NotBefore, Kind: w.End.Kind,
+			Message: w.End.Message, Outcome: installer.Outcome{Skipped: w.End.Skipped}, At: w.At,
+		}
+	}
+	return e
+}
+
+// Hub keeps the newest events of the engine for those who follow it. It is
+// told by the engine's workers and never holds them up. What it has forgotten,
+// and what a process before this one knew, a follower reads from the store.
+type Hub struct {
+	session string
+
+	mu     sync.Mutex
+	ring   []kept
+	next   uint64 // number of the next event; those from next-len(ring) are kept
+	wake   chan struct{}
+	closed bool
+}
+
+type kept struct {
+	project, batch string
+	Event
+}
+
+// keptEvents is how many a Hub has; some hundred bytes each.
+const keptEvents = 16 << 10
+
+// NewHub returns a Hub for one engine.
+func NewHub() *Hub {
+	return &Hub{session: strings.ToLower(rand.Text()[:10]), wake: make(chan struct{})}
+}
+
+// Watch takes an event; it is an engine's Watch.
+func (h *Hub) Watch(e installer.Event) {
+	k := kept{e.Invocation.ProjectID, e.Invocation.BatchID, eventOf(e)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ring) < keptEvents {
+		h.ring = append(h.ring, k)
+	} else {
+		h.ring[h.next%keptEvents] = k
+	}
+	h.next++
+	if !h.closed {
+		close(h.wake)
+		h.wake = make(chan struct{})
+	}
+}
+
+// Nudge makes those who wait look at the store again: something has changed
+// there that was no event.
+func (h *Hub) Nudge() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		close(h.wake)
+		h.wake = make(chan struct{})
+	}
+}
+
+// Close lets go of everybody who waits, at the end of the process.
+func (h *Hub) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.closed = true
+		close(h.wake)
+	}
+}
+
+// Progress is the answer of GET events.
+type Progress struct {
+	// Cursor is what `after` is to be next.
+	Cursor string `json:"cursor"`
+	// Missed: there were events after the cursor asked for that are no longer
+	// kept. The store has what came of them.
+	Missed bool `json:"missed"`
+	// Open counts the batch's invocations that have not ended.
+	Open   int     `json:"open"`
+	Events []Event `json:"events"`
+}
+
+// since returns the batch's events after a cursor, and what is closed at the
+// next one. An empty cursor is the oldest that is kept, "now" the newest.
+func (h *Hub) since(project, batch, after string) (p Progress, more <-chan struct{}, closed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	oldest := h.next - uint64(len(h.ring))
+	from := oldest
+	session, number, _ := strings.Cut(after, ".")
+	switch n, err := strconv.ParseUint(number, 10, 64); {
+	case after == "":
+		p.Missed = oldest > 0
+	case after == "now":
+		from = h.next
+	case session != h.session || err != nil || n > h.next || n < oldest:
+		p.Missed = true
+	default:
+		from = n
+	}
+	for i := from; i < h.next; i++ {
+		if k := &h.ring[i%keptEvents]; k.batch == batch && k.project == project {
+			p.Events = append(p.Events, k.Event)
+		}
+	}
+	p.Cursor = fmt.Sprintf("%s.%d", h.session, h.next)
+	return p, h.wake, h.closed
+}
+
+// longestWait bounds how long GET events waits for one.
+const longestWait = 25 * time.Second
+
+// settle is how long it waits for more once there is one, so that a busy
+// engine is not asked for every event.
+const settle = 50 * time.Millisecond
+
+// events answers with what has happened after a cursor, and waits for it if
+// there is nothing yet: GET events?after=CURSOR&wait=SECONDS.
+func (s service) events(r *api.Request) (any, error) {
+	batch, err := pathID(r, "batch_id")
+	if err != nil {
+		return nil, err
+	}
+	seconds, err := numberOf(r, "wait", 0, 0, int64(longestWait/time.Second))
+	if err != nil {
+		return nil, err
+	}
+	after := r.URL.Query().Get("after")
+	ctx, cancel := context.WithTimeout(r.Context(), time.Duration(seconds)*time.Second)
+	defer cancel()
+	for {
+		head, err := s.Store.Batch(r.Context(), r.Principal.Project, batch)
+		if err != nil {
+			return nil, err
+		}
+		p, more, closed := s.Hub.since(r.Principal.Project, batch, after)
+		p.Open = head.Open
+		if p.Events == nil {
+			p.Events = []Event{}
+		}
+		if len(p.Events) > 0 || p.Missed || p.Open == 0 || closed || ctx.Err() != nil || after == "now" {
+			return p, nil
+		}
+		select {
+		case <-more:
+			time.Sleep(settle)
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Limiter returns a Watch that keeps to the batches' MaxFailures: once so many
+// have ended without success, those that wait are canceled. It asks the store
+// alone, and so holds after a restart too.
+func Limiter(store installer.Ledger, log *slog.Logger) func(installer.Event) {
+	return func(e installer.Event) {
+		t := e.Transition
+		if t == nil || !t.State.Terminal() || t.State == installer.Succeeded || t.State == installer.Canceled {
+			return
+		}
+		inv := e.Invocation
+		if err := keepToLimit(context.Background(), store, inv.ProjectID, inv.BatchID); err != nil {
+			log.Error("batch not stopped at its limit of failures", "batch", inv.BatchID, "error", err)
+		}
+	}
+}
+
+func keepToLimit(ctx context.Context, store installer.Ledger, project, batch string) error {
+	head, err := store.Batch(ctx, project, batch)
+	if err != nil || !LimitReached(head) || head.Open == 0 {
+		return err
+	}
+	page, err := store.Invocations(ctx, installer.Filter{ProjectID: project, BatchID: batch, State: installer.Pending})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for i := range page.Invocations {
+		if _, err := store.Cancel(ctx, project, page.Invocations[i].ID); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// LimitReached reports whether a batch has had as many failures as it may.
+func LimitReached(head installer.BatchHead) bool {
+	return head.MaxFailures > 0 && head.ByState[installer.Failed]+head.ByState[installer.Timeout] >= head.MaxFailures
+}

@@ -1,0 +1,176 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/api"
+)
+
+// Store is what the routes work on. The state folder is one.
+type Store interface {
+	installer.Ledger
+	keeper
+	// OpenBatch finds the newest batch with this fingerprint that has open
+	// invocations.
+	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
+	// RefreshCredentials replaces those of the batch's open invocations.
+	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
+	// BlobSize tells how much of a file is there, and whether that is all of it.
+	BlobSize(sha256 string) (have int64, complete bool, err error)
+	// AddToBlob appends to a file, and completes it.
+	AddToBlob(ctx context.Context, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error)
+	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
+}
+
+// Config is what Routes needs. Store and Hub are required.
+type Config struct {
+	Store Store
+	// Hub is told what the engine does.
+	Hub *Hub
+	// Wake is called after new work was stored, Cancel after an invocation was
+	// canceled in the store. Nil: nobody is waiting.
+	Wake   func()
+	Cancel func(id string) bool
+	// Policy refuses addresses that would be dialled; the dialer checks again.
+	// Nil: every address is allowed.
+	Policy func(netip.Addr) error
+	// HostKeys is the daemon's own policy: a client may ask for a stricter one,
+	// never for a weaker. Empty: accept-new.
+	HostKeys installer.HostKeyPolicy
+	// Tokens manages the project's tokens. Nil: they cannot be managed from afar.
+	Tokens Tokens
+	// Version is the daemon's, for people.
+	Version string
+	// Clock tells the time. Nil: time.Now.
+	Clock func() time.Time
+}
+
+// service is what the handlers work on.
+type service struct{ Config }
+
+// Routes are to be added to the API's.
+func Routes(c Config) []api.Route {
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
+	if c.Cancel == nil {
+		c.Cancel = func(string) bool { return false }
+	}
+	if c.Policy == nil {
+		c.Policy = func(netip.Addr) error { return nil }
+	}
+	if c.HostKeys == "" {
+		c.HostKeys = installer.AcceptNew
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return service{c}.routes()
+}
+
+// root is the part of the path that all routes of a project have in common.
+const root = "/tripod/v1/{project_id}"
+
+// Limits of requests.
+const (
+	// maxSubmission is for 10,000 hosts with a key of its own each.
+	maxSubmission = 64 << 20
+	// maxItems of one batch.
+	maxItems = 20_000
+	// partSize is how much of a file the client sends at a time, in bytes.
+	partSize = 1 << 20
+	// pageSize is how many invocations an answer has at most.
+	pageSize = 500
+	// longest is how long a large request may take to arrive.
+	longest = 5 * time.Minute
+)
+
+func (s service) routes() []api.Route {
+	get := func(path string, handle func(*api.Request) (any, error)) api.Route {
+		return api.Route{Method: http.MethodGet, Pattern: root + path, Handle: handle}
+	}
+	post := func(path string, handle func(*api.Request) (any, error)) api.Route {
+		return api.Route{Method: http.MethodPost, Pattern: root + path, Handle: handle}
+	}
+	large := func(r api.Route) api.Route {
+		r.MaxBody, r.Wait = maxSubmission, longest
+		return r
+	}
+	routes := []api.Route{
+		{Method: http.MethodGet, Pattern: "/tripod/v1/principal", Handle: s.principal},
+		get("/batches", s.batches),
+		large(post("/batches", s.submit)),
+		get("/batches/{batch_id}", s.batch),
+		large(post("/batches/{batch_id}/credentials", s.refresh)),
+		post("/batches/{batch_id}/cancel", s.cancel),
+		get("/batches/{batch_id}/events", s.events),
+		get("/open-batches/{fingerprint}", s.openBatch),
+		get("/invocations", s.invocations),
+		get("/invocations/{invocation_id}", s.invocation),
+		get("/invocations/{invocation_id}/log", s.log),
+		get("/blobs/{sha256}", s.blob),
+		{Method: http.MethodPut, Pattern: root + "/blobs/{sha256}", MaxBody: partSize, Binary: true, Wait: longest, Handle: s.addToBlob},
+		{Method: http.MethodDelete, Pattern: root + "/host-keys/{host_port}", Handle: s.forgetKeys},
+	}
+	return append(routes, s.tokenRoutes()...)
+}
+
+// Principal is who the daemon takes the client for.
+type Principal struct {
+	Project string           `json:"project_id"`
+	Kind    string           `json:"kind"` // token or key
+	Name    string           `json:"name"`
+	Rights  installer.Rights `json:"rights"`
+	Version string           `json:"version"` // of the daemon
+}
+
+func (s service) principal(r *api.Request) (any, error) {
+	p := r.Principal
+	return Principal{p.Project, p.Kind, p.Name, p.Rights, s.Version}, nil
+}
+
+// idForm is what an id may be; nothing else gets near the store.
+var idForm = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
+
+// pathID returns an id from the path. One that cannot exist does not.
+func pathID(r *api.Request, name string) (string, error) {
+	id := r.PathValue(name)
+	if !idForm.MatchString(id) {
+		return "", installer.ErrNotFound
+	}
+	return id, nil
+}
+
+// decode reads a body. The error names no value: it may be a secret.
+func decode(body []byte, into any) error {
+	err := json.Unmarshal(body, into)
+	if err == nil {
+		return nil
+	}
+	where := "body"
+	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typed.Field != "" {
+		where = typed.Field
+	}
+	return installer.Faults{{Where: where, What: "is not the JSON that is defined here: is the client of another version?"}}
+}
+
+// numberOf reads a number of the query; missing: fallback.
+func numberOf(r *api.Request, name string, fallback, least, most int64) (int64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return fallback, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < least || n > most {
+		return 0, installer.Faults{{Where: name, What: "must be a number, " + strconv.FormatInt(least, 10) + "–" + strconv.FormatInt(most, 10)}}
+	}
+	return n, nil
+}
