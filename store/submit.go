@@ -12,8 +12,9 @@ import (
 
 // Submit implements installer.Ledger. The caller gives the ids; what is left
 // out of an item (batch, project, state, times, run id) is filled in from the
-// batch. ErrExists if an id is taken; a fault in the batch is an error that is
-// not installer.ErrStorage.
+// batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
+// Idempotency-Key is; a fault in the batch is an error that is not
+// installer.ErrStorage.
 func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -33,7 +34,8 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if err != nil {
 		return err
 	}
-	err = s.update(ctx, func(t *tx) error { return t.submit(b, records, rows, sealed) })
+	now := s.o.Clock()
+	err = s.update(ctx, func(t *tx) error { return t.submit(b, records, rows, sealed, now) })
 	if err != nil && sealed != nil {
 		s.abandon(b.ID, err)
 	}
@@ -41,7 +43,7 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 }
 
 func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
-	if err := errors.Join(checkID("batch", b.ID), checkProject(b.ProjectID)); err != nil {
+	if err := errors.Join(checkID("batch", b.ID), checkProject(b.ProjectID), checkReplay(b.Replay)); err != nil {
 		return nil, err
 	}
 	if len(b.Items) == 0 {
@@ -96,12 +98,17 @@ func (r *record) complete(b installer.BatchHead, created time.Time) error {
 	return err
 }
 
-func (t *tx) submit(b installer.Batch, records []*record, rows, sealed [][]byte) error {
+func (t *tx) submit(b installer.Batch, records []*record, rows, sealed [][]byte, now time.Time) error {
 	if t.get(bHeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
 	table := t.bucket(bInv)
 	seq := table.Sequence()
+	if b.Replay != nil {
+		if err := t.addReplay(b.ProjectID, *b.Replay, now, seq+1); err != nil {
+			return err
+		}
+	}
 	if err := table.SetSequence(seq + uint64(len(records))); err != nil {
 		return err
 	}
