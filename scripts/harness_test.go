@@ -233,3 +233,27 @@ func need(t *testing.T, program string) {
 		t.Skipf("SKIPPED: %s is not installed", program)
 	}
 }
+
+// lookPath is where a program of this machine is.
+func lookPath(t *testing.T, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	require.NoError(t, err)
+	return path
+}
+
+// hide makes the scripts of the folder blind for a program: they look for it in
+// more places than PATH has.
+func (h *host) hide(program string) {
+	h.t.Helper()
+	files, err := filepath.Glob(filepath.Join(h.dir, "*.sh"))
+	require.NoError(h.t, err)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(h.t, err)
+		found += strings.Count(string(text), "have "+program)
+		require.NoError(h.t, os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "have "+program, "false")), 0o600))
+	}
+	require.NotZero(h.t, found, "no script looks for %s", program)
+}

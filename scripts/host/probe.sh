@@ -5,7 +5,8 @@
 # do_probe: id, key; root (where an earlier look worked), need (KiB), blobs
 # (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…), known=yes
 # (files were brought before: do not make the folder again), check=yes (change
-# nothing), user=yes (not root, on purpose), dir (of enter.sh).
+# nothing), kept=TARGET (tell what versions of it are kept), user=yes (not root,
+# on purpose), dir (of enter.sh).
 do_probe() {
 	uid=$(id -u)
 	words=$(uname -sm)
@@ -48,6 +49,7 @@ do_probe() {
 	say_state run
 	say "place root=$root free=$free"
 	find_blobs
+	[ -z "$kept" ] || find_kept
 	if [ -n "$want" ]; then
 		probe_agent
 	fi
@@ -185,6 +187,18 @@ find_blobs() {
 		[ -f "$root/files/$sha" ] || continue
 		sum_of "$root/files/$sha"
 		[ "$sum" != "$sha" ] || say "have sha=$sha"
+	done
+}
+
+# find_kept says which versions are kept, in any of the places: another one may
+# have been chosen then.
+find_kept() {
+	for place in $places; do
+		if [ -f "$place/kept/$kept/info" ] && [ -d "$place/kept/$kept/tree" ] && ours "$place"; then
+			{ read -r word version <"$place/kept/$kept/info"; } 2>/dev/null
+			encode "$version"
+			say "kept dir=$place/kept/$kept version=$encoded"
+		fi
 	done
 }
 

@@ -3,7 +3,9 @@
 # run.sh: put the files in place, start the script detached, follow its output.
 
 # do_run: root, id, key, target; blobs (SHA,… just brought to $from/.SHA.$tag.tmp),
-# script or package (SHA); launch=yes (start it if it was not), wipe=yes (what an
+# what to run: script (SHA), package (SHA), kept (folder of a kept version to put
+# back), remove=yes (uninstall), none of them (the agent gets itself from the
+# network, as the settings say); launch=yes (start it if it was not), wipe=yes (what an
 # earlier attempt left goes first), offset (bytes of output that Tripod has; it
 # begins later where that part is no longer kept).
 do_run() {
@@ -74,16 +76,19 @@ prepare() {
 	if [ -n "$script" ]; then
 		own "$script" script
 	else
-		mkdir -p "$run/agent" &&
+		doing=install
+		[ "$remove" != yes ] || doing=uninstall
+		mkdir -p "$run/agent" "$root/kept" &&
 			put_agent "$run/agent" &&
 			put "$run/settings" "${settings:?}
-TRIPOD_PACKAGE='$run/package.tar.gz'
+TRIPOD_PACKAGE='${package:+$run/package.tar.gz}'
+TRIPOD_RESTORE='$kept'
 TRIPOD_KEEP='$root/kept/$target'
 TRIPOD_WORK='$run'
 " &&
 			put "$run/script" "#!/bin/sh
-exec sh ./agent/install.sh ./settings
-" && chmod 700 "$run/script" && mkdir -p "$root/kept" && own "$package" package.tar.gz
+exec sh ./agent/$doing.sh ./settings
+" && chmod 700 "$run/script" && { [ -z "$package" ] || own "$package" package.tar.gz; }
 	fi || { say failed what=files; return 1; }
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# install.sh [SETTINGS] installs the agent from TRIPOD_PACKAGE, or puts back the
-# version kept in TRIPOD_RESTORE, in place of whatever is there.
+# install.sh [SETTINGS] installs the agent from TRIPOD_PACKAGE or, downloaded,
+# from TRIPOD_ONLINE_URL, or puts back the version kept in TRIPOD_RESTORE, in
+# place of whatever is there.
 #
 # Exit code: 0 healthy and of the wanted version; README.md has the others.
 
@@ -10,6 +11,7 @@ here=$(dirname "$0")
 . "$here/service.sh"
 . "$here/package.sh"
 . "$here/keep.sh"
+. "$here/online.sh"
 
 load_settings "$@"
 need_root
@@ -47,26 +49,28 @@ check_room() {
 	fi
 }
 
-# run_installer runs the package's own install.sh, from its own folder, and
-# passes its output on as it comes. Not through a pipe: the daemon that it
-# leaves keeps its output open.
-run_installer() {
+# run_packaged runs the package's own install.sh, from its own folder.
+run_packaged() {
 	[ -d "$prefix" ] || (umask 022 && mkdir -p "$prefix")
 	# It asks the metadata service first. wget would ask twenty times.
 	printf 'tries = 1\ntimeout = 7\n' >"$work/wgetrc"
 	printf 'max-time = 20\n' >"$work/.curlrc"
+	set -- env "WGETRC=$work/wgetrc" "CURL_HOME=$work" bash ./install.sh
+	# In the usual place it is given no argument: what one means in the new
+	# layout is not known.
+	[ "$TRIPOD_PREFIX" = /usr/local ] || set -- "$@" "$prefix"
+	run_installer "$package_dir" "$@"
+}
+
+# run_installer DIR COMMAND... runs an installer in DIR, and passes its output on
+# as it comes. Not through a pipe: the daemon that it leaves keeps its output
+# open.
+run_installer() {
 	: >"$work/installer.log"
 	(
-		cd "$package_dir" || exit 1
-		WGETRC=$work/wgetrc CURL_HOME=$work
-		export WGETRC CURL_HOME
-		# In the usual place it is given no argument: what one means in the
-		# new layout is not known.
-		if [ "$TRIPOD_PREFIX" = /usr/local ]; then
-			limited "$TRIPOD_RUN_LIMIT" bash ./install.sh
-		else
-			limited "$TRIPOD_RUN_LIMIT" bash ./install.sh "$prefix"
-		fi
+		cd "$1" || exit 1
+		shift
+		limited "$TRIPOD_RUN_LIMIT" "$@"
 	) >"$work/installer.log" 2>&1 &
 	installer_pid=$!
 	shown=0
@@ -137,12 +141,19 @@ kick() {
 
 make_work
 if [ -n "$TRIPOD_RESTORE" ]; then
-	[ -n "$(kept_version "$TRIPOD_RESTORE")" ] || die "$E_PACKAGE" "no kept version in $TRIPOD_RESTORE"
+	kept=$(kept_version "$TRIPOD_RESTORE")
+	[ -n "$kept" ] || die "$E_PACKAGE" "no kept version in $TRIPOD_RESTORE"
+	[ -z "$TRIPOD_VERSION" ] || [ "$kept" = "$TRIPOD_VERSION" ] ||
+		die "$E_PACKAGE" "version $kept is kept in $TRIPOD_RESTORE, not $TRIPOD_VERSION"
 	need_room $(($(du -sk "$TRIPOD_RESTORE" | awk '{ print $1 }') + 1024)) "$prefix" "the kept version"
 	remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
 	restore_kept
 	start_agent
 	judge
+	exit 0
+fi
+if [ -z "$TRIPOD_PACKAGE" ] && [ -n "$TRIPOD_ONLINE_URL" ]; then
+	install_online
 	exit 0
 fi
 
@@ -160,7 +171,7 @@ if [ "$state" != none ]; then
 fi
 configure
 remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
-run_installer
+run_packaged
 check_copied
 set_modes
 kick

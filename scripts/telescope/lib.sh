@@ -58,6 +58,14 @@ digits() {
 	esac
 }
 
+# yes_or_no NAME VALUE refuses what is neither, and not empty.
+yes_or_no() {
+	case $2 in
+	'' | yes | no) ;;
+	*) die "$E_USAGE" "$1 must be yes or no" ;;
+	esac
+}
+
 # plain NAME VALUE refuses control characters: they cannot be meant.
 plain() {
 	case $2 in
@@ -79,7 +87,8 @@ load_settings() {
 	unset TRIPOD_PACKAGE TRIPOD_RESTORE TRIPOD_PREFIX TRIPOD_VERSION TRIPOD_KEEP \
 		TRIPOD_WORK TRIPOD_ARCH TRIPOD_NEED_KIB TRIPOD_WAIT TRIPOD_STABLE TRIPOD_RUN_LIMIT \
 		TRIPOD_INSTANCE_ID TRIPOD_PROJECT_ID TRIPOD_REGION TRIPOD_ACCESS_KEY \
-		TRIPOD_SECRET_KEY TRIPOD_CLIENT_PORT TRIPOD_PORT_NUM TRIPOD_BMS TRIPOD_ENDPOINT
+		TRIPOD_SECRET_KEY TRIPOD_CLIENT_PORT TRIPOD_PORT_NUM TRIPOD_BMS TRIPOD_ENDPOINT \
+		TRIPOD_ONLINE_URL TRIPOD_ONLINE_INSECURE TRIPOD_ABSENT
 	settings=${1:-./settings}
 	case $settings in
 	*/*) ;;
@@ -95,7 +104,8 @@ load_settings() {
 		"${TRIPOD_KEEP=}" "${TRIPOD_WORK=}" "${TRIPOD_ARCH=}" "${TRIPOD_INSTANCE_ID=}" \
 		"${TRIPOD_PROJECT_ID=}" "${TRIPOD_REGION=}" "${TRIPOD_ACCESS_KEY=}" \
 		"${TRIPOD_SECRET_KEY=}" "${TRIPOD_CLIENT_PORT=}" "${TRIPOD_PORT_NUM=}" \
-		"${TRIPOD_BMS=}" "${TRIPOD_ENDPOINT=}"
+		"${TRIPOD_BMS=}" "${TRIPOD_ENDPOINT=}" "${TRIPOD_ONLINE_URL=}" \
+		"${TRIPOD_ONLINE_INSECURE=}" "${TRIPOD_ABSENT=}"
 	: "${TRIPOD_PREFIX:=/usr/local}" "${TRIPOD_NEED_KIB:=0}" "${TRIPOD_WAIT:=60}" \
 		"${TRIPOD_STABLE:=5}" "${TRIPOD_RUN_LIMIT:=600}"
 	check_settings
@@ -125,6 +135,8 @@ check_settings() {
 	'' | true | false) ;;
 	*) die "$E_USAGE" "TRIPOD_BMS must be true or false" ;;
 	esac
+	yes_or_no TRIPOD_ONLINE_INSECURE "$TRIPOD_ONLINE_INSECURE"
+	yes_or_no TRIPOD_ABSENT "$TRIPOD_ABSENT"
 	plain TRIPOD_INSTANCE_ID "$TRIPOD_INSTANCE_ID"
 	plain TRIPOD_PROJECT_ID "$TRIPOD_PROJECT_ID"
 	plain TRIPOD_REGION "$TRIPOD_REGION"

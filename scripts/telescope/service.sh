@@ -51,6 +51,19 @@ start_agent() {
 	fi
 }
 
+# stop_agent stops what look found, and what would start it again.
+stop_agent() {
+	if [ "$layout" = new ]; then
+		service_do stop ces-uniagent
+		other_extensions || stop_from "$uni_real" || return 1
+	fi
+	stop_from "$(real "$agent_dir")" || return 1
+	# Else systemd takes it for active, and a start would do nothing.
+	if [ "$layout" = old ] && [ "$(init_system)" = systemd ]; then
+		quietly 60 systemctl stop telescoped.service
+	fi
+}
+
 # stop_from DIR ends every process that runs from DIR: asked first, then killed.
 # It looks again each time, for what a parent has started anew.
 stop_from() {

@@ -1,0 +1,135 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
+# online.sh: the agent from the network: the official installer is downloaded
+# and run, as its documentation says. Sourced after keep.sh.
+
+# check_online ends the script if the settings do not allow the download.
+check_online() {
+	case $TRIPOD_ONLINE_URL in
+	*[!A-Za-z0-9._~:/@%+,=[\]-]*) die "$E_USAGE" "TRIPOD_ONLINE_URL holds characters that no plain URL has" ;;
+	https://?*) ;;
+	http://localhost[:/]* | http://127.[0-9]* | "http://[::1]"*) ;;
+	http://?*)
+		[ "$TRIPOD_ONLINE_INSECURE" = yes ] ||
+			die "$E_USAGE" "TRIPOD_ONLINE_URL must be https, unless TRIPOD_ONLINE_INSECURE is yes"
+		;;
+	*) die "$E_USAGE" "TRIPOD_ONLINE_URL must be an https URL" ;;
+	esac
+	case $TRIPOD_REGION in
+	'' | -* | *[!A-Za-z0-9_-]*) die "$E_USAGE" "TRIPOD_REGION may hold letters, digits, '_' and '-', and is needed with TRIPOD_ONLINE_URL" ;;
+	esac
+	[ "$TRIPOD_PREFIX" = /usr/local ] ||
+		die "$E_USAGE" "the official installer chooses its own place: TRIPOD_PREFIX must be /usr/local"
+}
+
+# fetch_with prints how to download: curl or wget, nothing if neither will do.
+# busybox has a wget that checks no certificate.
+fetch_with() {
+	if have curl; then
+		echo curl
+	elif have wget; then
+		case $TRIPOD_ONLINE_URL:$TRIPOD_ONLINE_INSECURE in
+		http:* | *:yes) echo wget ;;
+		*) if wget --version 2>/dev/null | grep -q 'GNU Wget'; then echo wget; fi ;;
+		esac
+	fi
+}
+
+# fetch URL FILE downloads. Redirections are not followed: one could leave https.
+fetch() {
+	fetch_how=$(fetch_with)
+	fetch_unchecked=
+	case $fetch_how in
+	curl)
+		[ "$TRIPOD_ONLINE_INSECURE" != yes ] || fetch_unchecked=-k
+		# shellcheck disable=SC2086 # none, or one option
+		limited 120 curl -sSf $fetch_unchecked --connect-timeout 20 -o "$2" "$1" 2>"$work/fetch.log"
+		;;
+	wget)
+		if wget --version 2>/dev/null | grep -q 'GNU Wget'; then
+			fetch_unchecked='--max-redirect=0 --tries=2'
+			[ "$TRIPOD_ONLINE_INSECURE" != yes ] || fetch_unchecked="$fetch_unchecked --no-check-certificate"
+		fi
+		# shellcheck disable=SC2086 # several options
+		limited 120 wget $fetch_unchecked -T 20 -O "$2" "$1" >"$work/fetch.log" 2>&1
+		;;
+	*) die "$E_HOST" "the host lacks curl and GNU wget: nothing can be downloaded" ;;
+	esac
+}
+
+# fetch_says prints the line that tells what went wrong.
+fetch_says() { grep '^curl: (' "$work/fetch.log" || grep . "$work/fetch.log" | tail -n 1; }
+
+# fetch_installer downloads the official installer to $work.
+fetch_installer() {
+	fetch_from=${TRIPOD_ONLINE_URL%/}/agent_install.sh
+	if ! fetch "$fetch_from" "$work/agent_install.sh"; then
+		die "$E_PACKAGE" "cannot download $fetch_from: $(fetch_says)"
+	fi
+	# A proxy or a portal may answer with a page.
+	case $(head -c 2 "$work/agent_install.sh") in
+	'#!') ;;
+	*) die "$E_PACKAGE" "what is at $fetch_from is not a script" ;;
+	esac
+	if [ -n "$TRIPOD_ROOT" ] && ! grep -q TRIPOD_ROOT "$work/agent_install.sh"; then
+		die "$E_HOST" "this installer does not know TRIPOD_ROOT: it would install outside it"
+	fi
+}
+
+# install_online takes the present agent's place with what the official
+# installer brings. If that leaves no agent, the present one comes back.
+install_online() {
+	check_online
+	fetch_installer
+	package_dir=$work/before
+	mkdir "$package_dir" "$package_dir/bin" || die "$E_SPACE" "cannot make a folder in $work"
+	look
+	was=$state
+	if [ "$was" != none ]; then
+		version=$(version_in "$agent_dir" "$layout")
+		report
+		keep_previous "$TRIPOD_VERSION"
+		keep_configuration "$agent_dir"
+	fi
+	remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
+	set -- bash ./agent_install.sh
+	[ -z "$TRIPOD_VERSION" ] || set -- "$@" -t "$TRIPOD_VERSION"
+	run_installer "$work" "$@" -r "$TRIPOD_REGION"
+	look
+	if [ "$layout" = none ]; then
+		online_failed
+	fi
+	installed_dir=$agent_dir new_layout=$layout
+	reconfigure
+	set_modes
+	kick
+	judge
+}
+
+# online_failed: there is no agent.
+online_failed() {
+	if [ "$was" = healthy ] && [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
+		TRIPOD_RESTORE=$TRIPOD_KEEP
+		restore_kept
+		start_agent
+		wait_healthy
+		version=$(version_in "$agent_dir" "$layout")
+		report
+		die "$E_INSTALLER" "agent_install.sh $ended and left no agent; version $version is back, $state"
+	fi
+	report
+	die "$E_INSTALLER" "agent_install.sh $ended and left no agent"
+}
+
+# reconfigure gives the new agent the configuration of the one before, and the
+# settings over it. It reads them when it starts, so it is started again.
+reconfigure() {
+	online_conf=$package_dir
+	package_dir=$agent_dir
+	if [ -z "$(find "$online_conf" -type f)" ] && [ -z "$TRIPOD_INSTANCE_ID$TRIPOD_ACCESS_KEY$TRIPOD_ENDPOINT" ]; then
+		return 0
+	fi
+	stop_agent || die "$E_INSTALLER" "the new agent cannot be stopped to be given its configuration"
+	keep_configuration "$online_conf"
+	configure
+	start_agent
+}
