@@ -116,6 +116,18 @@ type Host struct {
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
+// KnownAs takes over what is known of the host: its id, whichever that is, its
+// type, and the addresses and labels that h has none of.
+func (h *Host) KnownAs(known Host) {
+	h.ID, h.Type = known.ID, known.Type
+	if len(known.IntranetIPs)+len(known.ElasticIPs) > 0 {
+		h.IntranetIPs, h.ElasticIPs = known.IntranetIPs, known.ElasticIPs
+	}
+	if len(h.Labels) == 0 {
+		h.Labels = known.Labels
+	}
+}
+
 // DeriveIPs fills in the lists of addresses from the host's own, where there is
 // neither: a public one is elastic, any other intranet, and a name tells nothing.
 func (h *Host) DeriveIPs() {

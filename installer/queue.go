@@ -57,6 +57,10 @@ type Ledger interface {
 	Batches(ctx context.Context, project string, n int) ([]BatchHead, error)
 	// KnownHost returns a registered host. ErrNotFound.
 	KnownHost(ctx context.Context, project, instanceID string) (Host, error)
+	// HostAt returns the known host with this address and port, whatever its id.
+	// ErrNotFound, also where several have them and none is reached by the same
+	// installers.
+	HostAt(ctx context.Context, project string, at Host) (Host, error)
 	// HostCredentials opens what is stored for a known host; a Failure of
 	// KindCredentialMissing if nothing is.
 	HostCredentials(ctx context.Context, project, instanceID string) (Credentials, error)
