@@ -5,8 +5,10 @@ LDFLAGS   = -s -w -X main.version=$(VERSION)
 GO       ?= go
 FUZZTIME ?= 30s
 PACKAGES = ./...
+# A module of its own: the official SDK is no dependency of Tripod.
+SDK      = testdata/sdk
 
-.PHONY: all build demo demo-down test test-short lint bench compare fuzz images cross clean help
+.PHONY: all build demo demo-down test test-short test-sdk lint bench compare load fuzz images cross clean help
 
 all: build
 
@@ -31,6 +33,11 @@ test: ## everything: unit, in-process SSH, testscript, race detector, real sshd 
 	 else echo '*** make test: no Docker engine answers: THE TESTS ON REAL SSHD ARE SKIPPED ***' >&2; fi
 	$(GO) vet $(PACKAGES)
 	$(GO) test -race -timeout 20m $(PACKAGES)
+	$(MAKE) test-sdk
+
+test-sdk: ## the official Go SDK and the Terraform provider's life against the real daemon
+	$(GO) -C $(SDK) vet ./...
+	$(GO) -C $(SDK) test -race -timeout 10m ./...
 
 test-short: ## the quick half, without containers
 	$(GO) test -short $(PACKAGES)
@@ -39,6 +46,8 @@ lint: ## gofmt, vet, staticcheck, shellcheck (the arrows between packages are he
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt'ed:" $$out >&2; exit 1; fi
 	$(GO) vet $(PACKAGES)
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
+	$(GO) -C $(SDK) vet ./...
+	$(GO) -C $(SDK) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck; \
 	 else echo '*** lint: shellcheck is not installed: shell scripts not checked ***' >&2; fi
 
@@ -47,6 +56,9 @@ bench: ## Go benchmarks of the hot paths
 
 compare: build ## Tripod beside a bare x/crypto loop and its peers, 200 hosts behind a real sshd
 	$(GO) run ./installer/sshtest/compare
+
+load: build ## one daemon under many clients, and long lists; the tables of docs/performance.md
+	$(GO) run ./installer/sshtest/load
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list $(PACKAGES)); do \
