@@ -21,6 +21,29 @@ type Tokens interface {
 	CheckToken(ctx context.Context, token string) (project, name string, ok bool, err error)
 }
 
+// Replays remembers what was answered to a request that had an Idempotency-Key.
+// It is stored by Ledger.Submit.
+type Replays interface {
+	// Replay fails with ErrNotFound for a key that was not used in the last 24
+	// hours at least.
+	Replay(ctx context.Context, project, key string) (installer.Replay, error)
+}
+
+// Hosts tells what is known of hosts.
+type Hosts interface {
+	// Hosts returns those that the filter selects; another project's are not known.
+	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
+}
+
+// Packages is the catalogue of packages.
+type Packages interface {
+	// Packages returns those of a target.
+	Packages(ctx context.Context, target string) ([]installer.Package, error)
+}
+
+// DefaultStatusMaxAge is Config.StatusMaxAge if nothing is said.
+const DefaultStatusMaxAge = 24 * time.Hour
+
 // Config is what New needs. Ledger and Tokens are required.
 type Config struct {
 	// Ledger stores what is asked for, and is what is listed.
@@ -31,6 +54,17 @@ type Config struct {
 	// time-out of the run. Target defaults to telescope, HostKeys to
 	// accept-new. What the request says (version, origin …) is put over it.
 	Spec installer.Spec
+	// Replays answers a request that comes again. Nil: a request with an
+	// Idempotency-Key is refused.
+	Replays Replays
+	// Hosts answers agent-status. Nil: no host is known.
+	Hosts Hosts
+	// StatusMaxAge is how old what was found on a host may be; agent-status says
+	// unknown when it is older. 0: DefaultStatusMaxAge.
+	StatusMaxAge time.Duration
+	// Packages is where a task's packages come from; Spec.Packages serve where
+	// none of them fits. Nil: there is no catalogue.
+	Packages Packages
 	// Wake is called after new work was stored. Nil: nobody is waiting.
 	Wake func()
 	// Policy refuses target addresses when a task is created; the dialer
@@ -73,6 +107,9 @@ func New(c Config) (http.Handler, error) {
 	}
 	if c.DefaultLogin == nil {
 		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
+	}
+	if c.StatusMaxAge == 0 {
+		c.StatusMaxAge = DefaultStatusMaxAge
 	}
 	if c.Clock == nil {
 		c.Clock = time.Now

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/http"
 
 	"tripod/installer"
 )
@@ -15,11 +14,12 @@ type Created struct {
 	Invocations []Result `json:"invocations"`
 }
 
-// Result is what became of one item. Of a refused one there is no
-// invocation_id, of an accepted one no error: both have a form of their own in
-// the API, which the empty string does not have.
+// Result is what became of one item. Of an accepted one there is no error: its
+// fields have a form of their own in the API, which the empty string does not
+// have. A refused one has the id that the request named: of the instance, or for
+// RETRY and ROLLBACK of the invocation.
 type Result struct {
-	InstanceID   string   `json:"instance_id"`
+	InstanceID   string   `json:"instance_id,omitempty"`
 	InvocationID string   `json:"invocation_id,omitempty"`
 	RetStatus    string   `json:"ret_status"`
 	ErrorCode    ItemCode `json:"error_code,omitempty"`
@@ -38,16 +38,21 @@ type task struct {
 	plan  func(context.Context, service, string, *createRequest) ([]planned, error)
 }
 
-// tasks are the types that are offered.
+// tasks are all types.
 var tasks = map[installer.Type]task{
 	installer.RemoteInstall:      {needs: fieldHosts, plan: planRemoteInstall},
 	installer.SetRemoteInstaller: {needs: fieldInstanceIDs, plan: planSetRemoteInstaller},
+	installer.Install:            {needs: fieldInstanceIDs, plan: planKnown},
+	installer.Update:             {needs: fieldInstanceIDs, plan: planKnown},
+	installer.Retry:              {needs: fieldInvocationIDs, plan: planRetry},
+	installer.Rollback:           {needs: fieldInvocationIDs, plan: planRollback},
 }
 
 // planned is one item of a request: work, or why it cannot be done.
 type planned struct {
-	host        installer.Host
-	spec        installer.Spec
+	// inv is what the item says of the new invocation; of a refused RETRY or
+	// ROLLBACK, its ID is the one asked for.
+	inv         installer.Invocation
 	credentials installer.Credentials
 	refused     *itemError
 }
@@ -59,21 +64,32 @@ func (s service) createInvocations(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, offered := tasks[req.kind]
-	if !offered {
-		return nil, refuse(http.StatusBadRequest, CodeInvalidRequest, "%s: %s is not offered by this version", fieldType, req.kind)
+	again, err := s.idempotent(c)
+	if err != nil {
+		return nil, err
 	}
-	plan, err := t.plan(c.Context(), s, c.project, req)
+	if answer, err := again.answer(c.Context()); answer != nil || err != nil {
+		return answer, err
+	}
+	plan, err := tasks[req.kind].plan(c.Context(), s, c.project, req)
 	if err != nil {
 		return nil, err
 	}
 	batch, answer := s.batch(c.project, req.kind, plan)
-	if len(batch.Items) > 0 {
-		if err := s.Ledger.Submit(c.Context(), batch); err != nil {
-			return nil, err
-		}
-		s.Wake()
+	if len(batch.Items) == 0 {
+		return answer, nil
 	}
+	batch.By = c.principal().String()
+	if batch.Replay, err = again.replay(answer); err != nil {
+		return nil, err
+	}
+	switch err := s.Ledger.Submit(c.Context(), batch); {
+	case errors.Is(err, installer.ErrKeyTaken): // by the same request, a moment ago
+		return again.answer(c.Context())
+	case err != nil:
+		return nil, err
+	}
+	s.Wake()
 	return answer, nil
 }
 
@@ -82,20 +98,16 @@ func (s service) batch(project string, kind installer.Type, plan []planned) (ins
 	batch := installer.Batch{BatchHead: installer.BatchHead{ID: s.NewID(), ProjectID: project, Created: now, Source: "api"}}
 	answer := Created{Invocations: make([]Result, len(plan))}
 	for i, p := range plan {
+		inv := p.inv
 		if p.refused != nil {
-			answer.Invocations[i] = Result{InstanceID: p.host.ID, RetStatus: RetError, ErrorCode: p.refused.code, ErrorMsg: p.refused.msg}
+			answer.Invocations[i] = Result{InstanceID: inv.Host.ID, InvocationID: inv.ID, RetStatus: RetError, ErrorCode: p.refused.code, ErrorMsg: p.refused.msg}
 			continue
 		}
-		id := s.NewID()
-		batch.Items = append(batch.Items, installer.Item{
-			Invocation: installer.Invocation{
-				ID: id, BatchID: batch.ID, ProjectID: project, RunID: id,
-				Type: kind, Host: p.host, Spec: p.spec,
-				State: installer.Pending, Created: now, Updated: now,
-			},
-			Credentials: p.credentials,
-		})
-		answer.Invocations[i] = Result{InstanceID: p.host.ID, InvocationID: id, RetStatus: RetSuccessful}
+		inv.ID, inv.BatchID, inv.ProjectID, inv.Type = s.NewID(), batch.ID, project, kind
+		inv.RunID = cmp.Or(inv.RunID, inv.ID)
+		inv.State, inv.Created, inv.Updated = installer.Pending, now, now
+		batch.Items = append(batch.Items, installer.Item{Invocation: inv, Credentials: p.credentials})
+		answer.Invocations[i] = Result{InstanceID: inv.Host.ID, InvocationID: inv.ID, RetStatus: RetSuccessful}
 	}
 	batch.Total, batch.Open = len(batch.Items), len(batch.Items)
 	return batch, answer

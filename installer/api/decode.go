@@ -10,9 +10,10 @@ import (
 
 // Names of fields that more than one place speaks of.
 const (
-	fieldType        = "invocation_type"
-	fieldInstanceIDs = "instance_ids"
-	fieldHosts       = "remote_install_meta"
+	fieldType          = "invocation_type"
+	fieldInstanceIDs   = "instance_ids"
+	fieldInvocationIDs = "invocation_ids"
+	fieldHosts         = "remote_install_meta"
 )
 
 // maxItems is the API's limit for every list of a request.
@@ -26,7 +27,7 @@ var (
 // createRequest is a batch-create body that has been found good.
 type createRequest struct {
 	kind                         installer.Type
-	instanceIDs                  []string
+	instanceIDs, invocationIDs   []string
 	versionType, origin, version string
 	hosts                        []meta.Host
 }
@@ -45,22 +46,22 @@ func decodeCreate(body []byte) (*createRequest, error) {
 	req := &createRequest{}
 	if s, ok := f.String(fieldType); ok {
 		if req.kind, ok = invocationType(s); !ok {
-			f.Fault(fieldType, "must be one of %s", typeNames)
+			f.Fault(fieldType, "must be one of %s", words(types))
 		}
 	}
 	f.Need(fieldType)
-	enum(f, "invocation_target", installer.TargetTelescope)
-	req.instanceIDs = ids(f, fieldInstanceIDs, instanceID, &faults)
-	ids(f, "invocation_ids", invocationID, &faults)
-	req.versionType = enum(f, "version_type", "BASIC_VERSION", "ADVANCE_VERSION")
-	req.origin = enum(f, "origin", "CES", "APICOM_BMS", "ADMIN_SERVER")
+	enum(f, "invocation_target", targets...)
+	req.instanceIDs = distinctIDs(f, fieldInstanceIDs, instanceID, &faults)
+	req.invocationIDs = distinctIDs(f, fieldInvocationIDs, invocationID, &faults)
+	req.versionType = enum(f, "version_type", editions...)
+	req.origin = enum(f, "origin", origins...)
 	if s, ok := f.String("version"); ok {
 		if req.version = s; !version.MatchString(s) {
 			f.Fault("version", "must be 0–64 letters, digits, '_', '.' and '-'")
 		}
 	}
 	req.hosts = hosts(f, req.kind, &faults)
-	if t, offered := tasks[req.kind]; offered {
+	if t, ok := tasks[req.kind]; ok {
 		f.Need(t.needs)
 	}
 	f.End(false)
@@ -71,25 +72,25 @@ func decodeCreate(body []byte) (*createRequest, error) {
 }
 
 // enum reads a field that may be one of a few words.
-func enum(f *strictjson.Fields, name string, words ...string) string {
+func enum[T ~string](f *strictjson.Fields, name string, allowed ...T) string {
 	s, ok := f.String(name)
 	if !ok {
 		return ""
 	}
-	if !oneOf(words...)(s) {
-		f.Fault(name, "must be one of %q", words)
+	if !oneOf(allowed...)(s) {
+		f.Fault(name, "must be one of %s", words(allowed))
 	}
 	return s
 }
 
-// ids reads a list of 1–100 ids.
-func ids(f *strictjson.Fields, name string, form *regexp.Regexp, faults *installer.Faults) []string {
+// ids reads a list of 1 to most ids.
+func ids(f *strictjson.Fields, name string, most int, form *regexp.Regexp, faults *installer.Faults) []string {
 	values, ok := f.List(name)
 	if !ok {
 		return nil
 	}
-	if len(values) == 0 || len(values) > maxItems {
-		f.Fault(name, "must hold 1–%d ids, not %d", maxItems, len(values))
+	if len(values) == 0 || len(values) > most {
+		f.Fault(name, "must hold 1–%d ids, not %d", most, len(values))
 		return nil
 	}
 	list := make([]string, 0, len(values))
@@ -102,6 +103,25 @@ func ids(f *strictjson.Fields, name string, form *regexp.Regexp, faults *install
 		default:
 			list = append(list, v.Text())
 		}
+	}
+	return list
+}
+
+// distinctIDs reads a list of 1–100 ids, none of them twice: nothing is to be
+// done twice.
+func distinctIDs(f *strictjson.Fields, name string, form *regexp.Regexp, faults *installer.Faults) []string {
+	before := len(*faults)
+	list := ids(f, name, maxItems, form, faults)
+	if len(*faults) > before {
+		return list
+	}
+	first := make(map[string]int, len(list))
+	for i, id := range list {
+		if n, twice := first[id]; twice {
+			faults.Add(strictjson.Index(f.Path(name), i), "is the same as %s", strictjson.Index(f.Path(name), n))
+			continue
+		}
+		first[id] = i
 	}
 	return list
 }

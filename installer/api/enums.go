@@ -2,23 +2,46 @@ package api
 
 import (
 	"regexp"
+	"slices"
+	"strings"
 
 	"tripod/installer"
 )
 
 var instanceID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
 
-// typeNames are the task types as the API spells them.
-const typeNames = "INSTALL, UPDATE, ROLLBACK, RETRY, SET_REMOTE_INSTALLER, REMOTE_INSTALL"
+// The words of the API's enums, in the order of its documentation.
+var (
+	types          = []installer.Type{installer.Install, installer.Update, installer.Rollback, installer.Retry, installer.SetRemoteInstaller, installer.RemoteInstall}
+	targets        = []string{installer.TargetTelescope}
+	editions       = []installer.Edition{installer.Basic, installer.Advance}
+	origins        = []string{"CES", "APICOM_BMS", "ADMIN_SERVER"}
+	instanceTypes  = []installer.InstanceType{installer.ECS, installer.BMS}
+	states         = []installer.State{installer.Pending, installer.Running, installer.Timeout, installer.Failed, installer.Succeeded, installer.Canceled, installer.Rollbacked}
+	uniagentStates = []UniagentState{UniagentNone, UniagentRunning, UniagentSilent, UniagentUnknown}
+	agentStates    = []installer.AgentState{installer.AgentNone, installer.AgentRunning, installer.AgentStopped, installer.AgentFault, installer.AgentUnknown}
+)
 
-// invocationType reads a task type. Some published pages of the API spell
-// SET_REMOTE_INSTALLER as SET_REMOTE_INSTALL_HOST.
+// aliasInstaller is how some published pages of the API spell
+// SET_REMOTE_INSTALLER.
+const aliasInstaller = "SET_REMOTE_INSTALL_HOST"
+
+// invocationType reads a task type.
 func invocationType(s string) (installer.Type, bool) {
-	switch t := installer.Type(s); t {
-	case installer.Install, installer.Update, installer.Rollback, installer.Retry, installer.SetRemoteInstaller, installer.RemoteInstall:
-		return t, true
-	case "SET_REMOTE_INSTALL_HOST":
+	if s == aliasInstaller {
 		return installer.SetRemoteInstaller, true
 	}
-	return "", false
+	return installer.Type(s), slices.Contains(types, installer.Type(s))
+}
+
+// words writes an enum for people: "A, B, C".
+func words[T ~string](all []T) string {
+	var b strings.Builder
+	for i, w := range all {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(w))
+	}
+	return b.String()
 }

@@ -24,7 +24,7 @@ type Item struct {
 	// CurrentVersion of the agent before the task; left out until it is known.
 	CurrentVersion string `json:"current_version,omitempty"`
 	// TargetVersion is what the task brought, else what it is to bring, else
-	// "unknown": clients (the Terraform provider) want it never empty.
+	// "unknown"; "none" where it uninstalls. Clients (the Terraform provider) want it never empty.
 	TargetVersion string `json:"target_version"`
 	ResultMsg     string `json:"result_msg"` // 1–5000 characters
 }
@@ -36,8 +36,11 @@ const (
 	maxVersion   = 64
 )
 
-// unknownVersion is shown where no version is known yet.
-const unknownVersion = "unknown"
+// What is shown in place of a version.
+const (
+	unknownVersion = "unknown" // not known yet
+	noVersion      = "none"    // nothing is to be installed afterwards
+)
 
 // ItemOf renders a stored invocation. No field that the API promises is empty.
 func ItemOf(inv *installer.Invocation) Item {
@@ -57,14 +60,20 @@ func ItemOf(inv *installer.Invocation) Item {
 		InvocationTarget: cmp.Or(inv.Spec.Target, installer.TargetTelescope),
 		CreateTime:       inv.Created.UnixMilli(),
 		UpdateTime:       updated.UnixMilli(),
-		CurrentVersion:   clip(plaintext.Line(inv.Outcome.CurrentVersion), maxVersion),
-		TargetVersion:    clip(plaintext.Line(targetVersion(inv)), maxVersion),
+		CurrentVersion:   showVersion(inv.Outcome.CurrentVersion),
+		TargetVersion:    showVersion(targetVersion(inv)),
 		ResultMsg:        clip(plaintext.Line(ResultMsg(inv)), maxResultMsg),
 	}
 }
 
+// showVersion makes what a host said safe to show, and as short as the API wants.
+func showVersion(version string) string { return clip(plaintext.Line(version), maxVersion) }
+
 func targetVersion(inv *installer.Invocation) string {
 	version := cmp.Or(inv.Outcome.TargetVersion, inv.Spec.Version)
+	if version == "" && inv.Task() == installer.Rollback {
+		return noVersion // it is uninstalled
+	}
 	for _, p := range inv.Spec.Packages {
 		if version != "" {
 			break

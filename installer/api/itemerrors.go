@@ -1,6 +1,9 @@
 package api
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // ItemCode is the error_code of one item of a well-formed request that cannot
 // be done, ^invocationmgr\.[0-9]{4}$. Only the form of these codes is public;
@@ -8,18 +11,40 @@ import "unicode/utf8"
 type ItemCode string
 
 const (
-	// ItemUnknownInstance: no such instance in this project.
-	ItemUnknownInstance ItemCode = "invocationmgr.0001"
-	// ItemPolicyDenied: the daemon may not connect to this address.
-	ItemPolicyDenied ItemCode = "invocationmgr.0002"
-	// ItemCredentialMissing: no password or key is known for this host.
-	ItemCredentialMissing ItemCode = "invocationmgr.0003"
-	// ItemUnknownInstaller: the installer named by instance_ids is not known.
-	ItemUnknownInstaller ItemCode = "invocationmgr.0004"
-	// ItemInstallerCredentialMissing: no password or key is known any more for
-	// the installer on the way.
+	ItemUnknownInstance            ItemCode = "invocationmgr.0001"
+	ItemPolicyDenied               ItemCode = "invocationmgr.0002"
+	ItemCredentialMissing          ItemCode = "invocationmgr.0003"
+	ItemUnknownInstaller           ItemCode = "invocationmgr.0004"
 	ItemInstallerCredentialMissing ItemCode = "invocationmgr.0005"
+	ItemPackageMissing             ItemCode = "invocationmgr.0006"
+	ItemUnknownInvocation          ItemCode = "invocationmgr.0007"
+	ItemNotAllowed                 ItemCode = "invocationmgr.0008"
+	ItemUnderWay                   ItemCode = "invocationmgr.0009"
 )
+
+// ItemCodeInfo is one row of the table of item codes.
+type ItemCodeInfo struct {
+	Code    ItemCode
+	Meaning string
+	// Hint tells the user what to do.
+	Hint string
+}
+
+// itemCodes is the table, in the order of the documentation.
+var itemCodes = []ItemCodeInfo{
+	{ItemUnknownInstance, "no such instance in this project", "make the host known: `tripod hosts import`, or a REMOTE_INSTALL"},
+	{ItemPolicyDenied, "the daemon may not connect to this address", "allow it with `serve --target-allow`"},
+	{ItemCredentialMissing, "no password or key is known for this host (any more)", "send a REMOTE_INSTALL with one, import the host with one, or give the daemon a `--default-key`"},
+	{ItemUnknownInstaller, "none of the installers named by `instance_ids` is a known instance of this project", "make the host known first"},
+	{ItemInstallerCredentialMissing, "no password or key is known for the installer on the way (any more)", "send a REMOTE_INSTALL for it, then SET_REMOTE_INSTALLER again"},
+	{ItemPackageMissing, "no package fits the wanted `version` or `version_type`", "add one with `tripod packages add`, or ask for another"},
+	{ItemUnknownInvocation, "no such invocation in this project", "see the list of invocations"},
+	{ItemNotAllowed, "the named invocation is in no state that allows this task", "see [what may be done when](tasks.md)"},
+	{ItemUnderWay, "the same task of the named invocation is under way already", "wait for that one; the message has its id"},
+}
+
+// ItemCodes returns the whole table, in the order of the documentation.
+func ItemCodes() []ItemCodeInfo { return slices.Clone(itemCodes) }
 
 // itemError is why one item of a request cannot be done.
 type itemError struct {

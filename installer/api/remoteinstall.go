@@ -1,9 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"net/netip"
 	"slices"
 
 	"tripod/installer"
@@ -11,28 +11,34 @@ import (
 )
 
 // planRemoteInstall makes one invocation per entry of remote_install_meta.
-//
-// Whether a package is at hand is not asked here: a host that already runs the
-// wanted version needs none, and only probe knows.
 func planRemoteInstall(ctx context.Context, s service, project string, req *createRequest) ([]planned, error) {
 	way, err := s.way(ctx, project, req.instanceIDs)
 	if err != nil {
 		return nil, err
 	}
 	spec := s.spec(req)
+	noPackage, err := s.choosePackages(ctx, &spec)
+	if err != nil {
+		return nil, err
+	}
 	plan := make([]planned, len(req.hosts))
 	for i := range req.hosts {
-		p := planned{host: remoteHost(project, req.hosts[i]), spec: spec}
-		if p.credentials.Login, p.refused, err = s.login(ctx, project, p.host.ID, req.hosts[i]); err != nil {
+		host := remoteHost(project, req.hosts[i])
+		var hops []installer.Login
+		host.Via, hops = way.to(host)
+		switch known, err := s.Ledger.HostAt(ctx, project, host); {
+		case err == nil: // its id may be one that the user gave it
+			host.KnownAs(known)
+		case !errors.Is(err, installer.ErrNotFound):
 			return nil, err
 		}
-		if way.refused != nil {
-			p.refused = way.refused
+		login, noLogin, err := s.login(ctx, project, host.ID, req.hosts[i])
+		if err != nil {
+			return nil, err
 		}
-		if denied := s.denied(p.host.Address); denied != nil {
-			p.refused = denied
-		}
-		p.host.Via, p.credentials.Via = way.to(p.host)
+		p := planned{credentials: installer.Credentials{Login: login, Via: hops}}
+		p.refused = cmp.Or(s.denied(host.Address), way.refused, noLogin, noPackage)
+		p.inv = installer.Invocation{Host: host, Spec: spec}
 		plan[i] = p
 	}
 	return plan, nil
@@ -47,11 +53,7 @@ func remoteHost(project string, h meta.Host) installer.Host {
 		Type:     installer.ECS,
 		Endpoint: installer.Endpoint{Address: h.Address, Port: h.Port, User: h.User},
 	}
-	if addr, err := netip.ParseAddr(h.Address); err == nil && addr.IsGlobalUnicast() && !addr.IsPrivate() {
-		host.ElasticIPs = []string{h.Address}
-	} else {
-		host.IntranetIPs = []string{h.Address}
-	}
+	host.DeriveIPs()
 	return host
 }
 

@@ -38,6 +38,7 @@ func (s service) routes() []route {
 		{method: http.MethodGet, pattern: "/healthz", open: true, success: http.StatusOK, handle: s.health},
 		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-invocations/batch-create", success: http.StatusCreated, handle: s.createInvocations},
 		{method: http.MethodGet, pattern: "/v3/{project_id}/agent-invocations", success: http.StatusOK, handle: s.listInvocations},
+		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-status/batch-query", success: http.StatusOK, handle: s.agentStatus},
 	}
 	for _, r := range s.Routes {
 		own = append(own, r.route())
@@ -93,5 +94,5 @@ func find(routes []route, r *http.Request) (route, string, *Error) {
 		e.allow = strings.Join(allowed, ", ")
 		return route{}, "", e
 	}
-	return route{}, "", refuse(http.StatusNotFound, CodeNotFound, "no such resource: this version serves agent-invocations and agent-invocations/batch-create under /v3/{project_id}/")
+	return route{}, "", refuse(http.StatusNotFound, CodeNotFound, "no such resource: this version serves agent-invocations, agent-invocations/batch-create and agent-status/batch-query under /v3/{project_id}/")
 }

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"context"
+	"errors"
+
+	"tripod/installer"
+)
+
+// planRetry makes one RETRY per named invocation. What failed for want of a
+// package looks for one anew.
+func planRetry(ctx context.Context, s service, project string, req *createRequest) ([]planned, error) {
+	return s.planAgain(ctx, project, installer.Retry, req.invocationIDs, func(old *installer.Invocation) (installer.Invocation, *itemError, error) {
+		inv := installer.RetryOf(old)
+		if old.Kind != installer.KindPackageMissing || inv.Task() == installer.Rollback {
+			return inv, nil, nil
+		}
+		noPackage, err := s.choosePackages(ctx, &inv.Spec)
+		return inv, noPackage, err
+	})
+}
+
+// planRollback makes one ROLLBACK per named invocation.
+func planRollback(ctx context.Context, s service, project string, req *createRequest) ([]planned, error) {
+	return s.planAgain(ctx, project, installer.Rollback, req.invocationIDs, func(old *installer.Invocation) (installer.Invocation, *itemError, error) {
+		return installer.RollbackOf(old), nil, nil
+	})
+}
+
+type remake func(old *installer.Invocation) (installer.Invocation, *itemError, error)
+
+func (s service) planAgain(ctx context.Context, project string, kind installer.Type, ids []string, of remake) ([]planned, error) {
+	plan := make([]planned, len(ids))
+	for i, id := range ids {
+		p, err := s.again(ctx, project, kind, id, of)
+		if err != nil {
+			return nil, err
+		}
+		if p.refused != nil {
+			p.inv.ID = id
+		}
+		plan[i] = p
+	}
+	return plan, nil
+}
+
+// again plans a task about an invocation that is there. Its host is the one
+// that is known by that id now, so that a login or an address that was
+// corrected meanwhile counts.
+func (s service) again(ctx context.Context, project string, kind installer.Type, id string, of remake) (planned, error) {
+	old, err := s.Ledger.Invocation(ctx, project, id)
+	switch {
+	case errors.Is(err, installer.ErrNotFound):
+		return planned{refused: itemFault(ItemUnknownInvocation, "no such invocation in this project")}, nil
+	case err != nil:
+		return planned{}, err
+	}
+	p := planned{inv: installer.Invocation{Host: old.Host}}
+	if why := installer.Allow(kind, &old); why != nil {
+		p.refused = itemFault(ItemNotAllowed, why.Error())
+		return p, nil
+	}
+	if p.refused, err = s.underWay(ctx, kind, &old); p.refused != nil || err != nil {
+		return p, err
+	}
+	host, creds, refused, err := s.known(ctx, project, old.Host.ID)
+	if refused != nil || err != nil {
+		p.refused = refused
+		return p, err
+	}
+	p.inv, p.refused, err = of(&old)
+	p.inv.Host, p.credentials = host, creds
+	return p, err
+}
+
+// underWay looks for an open invocation that does the same to old already.
+func (s service) underWay(ctx context.Context, kind installer.Type, old *installer.Invocation) (*itemError, error) {
+	for _, state := range []installer.State{installer.Pending, installer.Running} {
+		page, err := s.Ledger.Invocations(ctx, installer.Filter{
+			ProjectID: old.ProjectID, InstanceID: old.Host.ID, Type: kind, State: state,
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, inv := range page.Invocations {
+			if inv.Of == old.ID {
+				return itemFault(ItemUnderWay, "a "+string(kind)+" of it is under way already: "+inv.ID), nil
+			}
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,100 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"tripod/installer"
+)
+
+// planKnown makes one INSTALL or UPDATE per known host.
+func planKnown(ctx context.Context, s service, project string, req *createRequest) ([]planned, error) {
+	spec := s.spec(req)
+	noPackage, err := s.choosePackages(ctx, &spec)
+	if err != nil {
+		return nil, err
+	}
+	plan := make([]planned, len(req.instanceIDs))
+	for i, id := range req.instanceIDs {
+		host, creds, refused, err := s.known(ctx, project, id)
+		if err != nil {
+			return nil, err
+		}
+		plan[i] = planned{
+			inv:         installer.Invocation{Host: host, Spec: spec},
+			credentials: creds, refused: cmp.Or(refused, noPackage),
+		}
+	}
+	return plan, nil
+}
+
+// known finds a host of the project and how to get in, or why that cannot be.
+// Another project's host is as unknown as one that never was. The host has the
+// id that was asked for in any case.
+func (s service) known(ctx context.Context, project, id string) (installer.Host, installer.Credentials, *itemError, error) {
+	host, err := s.Ledger.KnownHost(ctx, project, id)
+	switch {
+	case errors.Is(err, installer.ErrNotFound):
+		return installer.Host{ID: id}, installer.Credentials{}, itemFault(ItemUnknownInstance, "no such instance in this project"), nil
+	case err != nil:
+		return host, installer.Credentials{}, nil, err
+	}
+	if refused := s.denied(host.Address); refused != nil {
+		return host, installer.Credentials{}, refused, nil
+	}
+	creds, refused, err := s.keptOrDefault(ctx, project, host)
+	return host, creds, refused, err
+}
+
+// keptOrDefault are the credentials that are kept for a known host, else the
+// project's default key.
+func (s service) keptOrDefault(ctx context.Context, project string, host installer.Host) (installer.Credentials, *itemError, error) {
+	creds, err := s.Ledger.HostCredentials(ctx, project, host.ID)
+	if err != nil && !credentialMissing(err) {
+		return creds, nil, err
+	}
+	if creds.Login.IsZero() {
+		login, ok := s.DefaultLogin(project)
+		if !ok {
+			return creds, itemFault(ItemCredentialMissing, "credential-missing: no password or key is kept for this instance (any more), and the project has no default key"), nil
+		}
+		creds = installer.Credentials{Login: login}
+	}
+	if len(creds.Via) == len(host.Via) {
+		return creds, nil, nil
+	}
+	var refused *itemError
+	creds.Via, refused, err = s.hopLogins(ctx, project, host.Via)
+	return creds, refused, err
+}
+
+// hopLogins finds the login for each hop on the way to a known host: the
+// project's installer that the hop is, else the project's default key.
+func (s service) hopLogins(ctx context.Context, project string, hops []installer.Endpoint) ([]installer.Login, *itemError, error) {
+	installers, err := s.Ledger.Installers(ctx, project)
+	if err != nil {
+		return nil, nil, err
+	}
+	logins := make([]installer.Login, len(hops))
+	for i, hop := range hops {
+		var creds installer.Credentials
+		n := slices.IndexFunc(installers, func(h installer.Host) bool {
+			return h.Address == hop.Address && h.Port == hop.Port && h.User == hop.User
+		})
+		if n >= 0 {
+			if creds, err = s.Ledger.InstallerCredentials(ctx, project, installers[n].ID); err != nil && !credentialMissing(err) {
+				return nil, nil, err
+			}
+		}
+		logins[i] = creds.Login
+		if logins[i].IsZero() {
+			var ok bool
+			if logins[i], ok = s.DefaultLogin(project); !ok {
+				return nil, itemFault(ItemInstallerCredentialMissing, "no password or key is kept for the installer on the way any more"), nil
+			}
+		}
+	}
+	return logins, nil, nil
+}
