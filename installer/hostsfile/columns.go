@@ -3,13 +3,11 @@ package hostsfile
 import (
 	"encoding/base64"
 	"errors"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 
-	"tripod/installer"
 	"tripod/installer/meta"
 )
 
@@ -29,6 +27,9 @@ const (
 	colVia
 	colInstanceID
 	colType
+	colLabels
+	colIntranetIPs
+	colElasticIPs
 	columnCount
 )
 
@@ -46,7 +47,10 @@ var columns = [columnCount][]string{
 	colHostKey:      {"host_key"},
 	colVia:          {"via"},
 	colInstanceID:   {"instance_id"},
-	colType:         {"type"},
+	colType:         {"type", "instance_type"},
+	colLabels:       {"labels"},
+	colIntranetIPs:  {"intranet_ips", "intranet_ip"},
+	colElasticIPs:   {"elastic_ips", "elastic_ip"},
 }
 
 // columnNamed finds a column by a name of the header.
@@ -69,8 +73,6 @@ func knownColumns() string {
 	}
 	return strings.Join(names, ", ")
 }
-
-var instanceID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
 
 // nameFault says what is wrong with a host's own name, or "".
 func nameFault(name string) string {
@@ -99,13 +101,4 @@ func hostKey(text string) (string, error) {
 		return "", errors.New("is neither a public key like \"ssh-ed25519 AAAA…\" nor a SHA256: fingerprint")
 	}
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), nil
-}
-
-// instanceType reads ECS or BMS.
-func instanceType(text string) (installer.InstanceType, bool) {
-	switch t := installer.InstanceType(strings.ToUpper(text)); t {
-	case installer.ECS, installer.BMS:
-		return t, true
-	}
-	return "", false
 }

@@ -150,8 +150,8 @@ func (r *record) host(s spec) installer.Host {
 	if what := nameFault(h.Name); what != "" {
 		r.wrong(colName, "%s", what)
 	}
-	if h.ID != "" && !instanceID.MatchString(h.ID) {
-		r.wrong(colInstanceID, "must have 1 to 64 letters, digits and '-'")
+	if h.ID != "" && !meta.IsInstanceID(h.ID) {
+		r.wrong(colInstanceID, "%s", meta.InstanceIDRule)
 	}
 	if port := r.fields[colPort]; port != "" {
 		var ok bool
@@ -167,10 +167,11 @@ func (r *record) host(s spec) installer.Host {
 	}
 	if kind := r.fields[colType]; kind != "" {
 		var ok bool
-		if h.Type, ok = instanceType(kind); !ok {
-			r.wrong(colType, "must be ECS or BMS")
+		if h.Type, ok = meta.ParseInstanceType(kind); !ok {
+			r.wrong(colType, "%s", meta.InstanceTypeRule)
 		}
 	}
+	r.known(&h)
 	if pin := r.fields[colHostKey]; pin != "" {
 		var err error
 		if h.HostKey, err = hostKey(pin); err != nil {
@@ -178,6 +179,54 @@ func (r *record) host(s spec) installer.Host {
 		}
 	}
 	return h
+}
+
+// known reads what only known hosts need: labels and further addresses.
+func (r *record) known(h *installer.Host) {
+	for _, text := range parts(r.fields[colLabels]) {
+		name, value, err := ParseLabel(text)
+		if err != nil {
+			r.wrong(colLabels, "%s", err)
+			return
+		}
+		if _, twice := h.Labels[name]; twice {
+			r.wrong(colLabels, "has a name twice")
+			return
+		}
+		if h.Labels == nil {
+			h.Labels = map[string]string{}
+		}
+		h.Labels[name] = value
+	}
+	if len(h.Labels) > installer.MaxLabels {
+		r.wrong(colLabels, "has more than %d labels", installer.MaxLabels)
+	}
+	h.IntranetIPs, h.ElasticIPs = r.ips(colIntranetIPs), r.ips(colElasticIPs)
+}
+
+func (r *record) ips(col column) []string {
+	var ips []string
+	for _, text := range parts(r.fields[col]) {
+		ip, ok := meta.ParseIP(text)
+		if !ok {
+			r.wrong(col, "%s", meta.IPRule)
+			return nil
+		}
+		ips = append(ips, ip)
+	}
+	if len(ips) > meta.MaxIPs {
+		r.wrong(col, "has more than %d addresses", meta.MaxIPs)
+	}
+	return ips
+}
+
+// parts takes a field with several values apart: by ';' or, in quotes, ','.
+func parts(field string) []string {
+	all := strings.FieldsFunc(field, func(r rune) bool { return r == ';' || r == ',' })
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
 // credentials reads the record's own, and whether the file holds any of them.

@@ -22,6 +22,8 @@ var seeds = []string{
 	"\ufeffip,via\r\n10.0.0.1,\"a,b\"\r\n10.0.0.[1-2],-\r\n,\r\n\"\n",
 	`{"remote_install_meta":[{"instance_name":"a","remote_ip":"192.0.2.1","user_name":"root","port":"22","password":"x"}]}`,
 	`[{"instance_name":"a","remote_ip":"192.0.2.1"}]`,
+	`[{"remote_ip":"192.0.2.1","instance_id":"i-1","instance_type":"BMS","labels":{"env":"x"},"intranet_ips":["10.0.0.1"],"elastic_ips":[1]}]`,
+	"ip,labels,intranet_ips,elastic_ips,instance_type\n10.0.0.1,a=b;c,10.0.0.1;::1,8.8.8.8,BMS\n",
 	"[web]\nweb1 ansible_host=1\n", "---\nall:\n", "host;user\n", "ip\n10.0.0.1\n",
 }
 
@@ -58,7 +60,15 @@ func FuzzParse(f *testing.F) {
 			}
 			require.Len(t, e.Credentials.Via, len(e.Host.Via))
 			require.NotEmpty(t, e.Host.Name)
-			require.Regexp(t, instanceID, e.Host.ID)
+			require.True(t, meta.IsInstanceID(e.Host.ID))
+			require.LessOrEqual(t, len(e.Host.Labels), installer.MaxLabels)
+			for name, value := range e.Host.Labels {
+				require.Empty(t, installer.LabelFault(name, value))
+			}
+			for _, ip := range append(e.Host.IntranetIPs, e.Host.ElasticIPs...) {
+				_, err := netip.ParseAddr(ip)
+				require.NoError(t, err)
+			}
 			require.False(t, ids[e.Host.ID])
 			ids[e.Host.ID] = true
 			place := e.Host.HostPort() + " " + chain(e.Host.Via)

@@ -19,9 +19,11 @@
 //     file relative to the hosts file, "~/…", or the PEM text itself),
 //     passphrase, sudo_password, host_key ("ssh-ed25519 AAAA…" or "SHA256:…"),
 //     via (installers, first hop first, with commas between; "-": none),
-//     instance_id, type (ECS or BMS). Lines that begin with "#" are comments.
+//     instance_id, type (or instance_type: ECS or BMS), labels ("env=prod;role=db"),
+//     intranet_ips and elastic_ips (";" between). Lines that begin with "#" are comments.
 //   - json: remote_install_meta, the array or an object that has it. All but remote_ip
-//     may be left out.
+//     may be left out, and instance_id, instance_type, labels (an object),
+//     intranet_ips and elastic_ips (arrays) may be added.
 package hostsfile
 
 import (

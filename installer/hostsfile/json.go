@@ -11,7 +11,7 @@ const metaName = "remote_install_meta"
 // json reads remote_install_meta: the array itself, or an object that has it
 // (a whole API request, say; its other members mean nothing here).
 func (c *collector) json(text []byte) {
-	v, faults := strictjson.Parse(text, strictjson.Options{MaxValues: 8 * MaxHosts})
+	v, faults := strictjson.Parse(text, strictjson.Options{MaxValues: 32 * MaxHosts})
 	path := ""
 	if v.Kind() == strictjson.Object {
 		list, found := v.Field(metaName)
@@ -23,7 +23,7 @@ func (c *collector) json(text []byte) {
 	var hosts []meta.Host
 	if v.Kind() != strictjson.Invalid {
 		var more installer.Faults
-		hosts, more = meta.FromValue(v, path, meta.Options{Lenient: true})
+		hosts, more = meta.FromValue(v, path, meta.Options{Lenient: true, Known: true})
 		faults = append(faults, more...)
 	}
 	for _, f := range faults {
@@ -39,7 +39,9 @@ func (c *collector) json(text []byte) {
 
 func (c *collector) addMeta(h meta.Host) {
 	e := Entry{Where: c.jsonWhere(h.Where), HasSecret: !h.Login.IsZero()}
-	e.Host.Name = h.Name
+	e.Host = installer.Host{
+		ID: h.ID, Name: h.Name, Type: h.Type, Labels: h.Labels, IntranetIPs: h.IntranetIPs, ElasticIPs: h.ElasticIPs,
+	}
 	e.Host.Endpoint = installer.Endpoint{Address: h.Address, Port: h.Port, User: h.User}
 	if h.Port == 0 {
 		e.Host.Port = c.d.Port

@@ -37,6 +37,8 @@ type Host struct {
 	// zero, the project's default key is meant.
 	UsePEM bool
 	Login  installer.Login
+	// Known is set by Options.Known.
+	Known
 }
 
 // Options change what is needed. With the zero value, all but remote_use_pem.
@@ -44,6 +46,8 @@ type Options struct {
 	// Lenient lets all but remote_ip be left out, as in the API's own SDKs:
 	// they are then "", 0 and the zero Login, for the caller to fill in.
 	Lenient bool
+	// Known lets an object also say what hosts files say of known hosts.
+	Known bool
 }
 
 // Decode reads the JSON text of a list. path is where it stood, as in
@@ -103,6 +107,9 @@ func (r reader) host(where string) Host {
 	h := Host{Where: where, Name: r.name(), Address: r.address(), User: r.user(), Port: r.port()}
 	h.UsePEM, _ = r.Bool("remote_use_pem")
 	h.Login = r.login(h.UsePEM)
+	if r.o.Known {
+		h.Known = r.known()
+	}
 	r.End(true)
 	return h
 }

@@ -72,3 +72,15 @@ func (v Value) is(want Kind, path string, faults *installer.Faults) bool {
 	}
 	return v.kind == want
 }
+
+// Names returns the names of an object's fields, in their order.
+func (v Value) Names() []string {
+	if v.kind != Object {
+		return nil
+	}
+	names := make([]string, len(v.kids))
+	for i := range v.kids {
+		names[i] = v.kids[i].name
+	}
+	return names
+}

@@ -1,0 +1,114 @@
+package meta
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"tripod/installer"
+	"tripod/installer/strictjson"
+)
+
+// What a hosts file may say of a host beyond the API's own fields.
+
+// Rules, as faults tell them.
+const (
+	InstanceIDRule   = "must have 1 to 64 letters, digits and '-'"
+	InstanceTypeRule = "must be ECS or BMS"
+	IPRule           = "must be an IP address without a zone"
+)
+
+// MaxIPs is how many addresses of one sort a host may have.
+const MaxIPs = 64
+
+var instanceID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
+
+// IsInstanceID reports whether id has the form of the API's instance_id.
+func IsInstanceID(id string) bool { return instanceID.MatchString(id) }
+
+// ParseInstanceType reads ECS or BMS, in any case.
+func ParseInstanceType(text string) (installer.InstanceType, bool) {
+	switch t := installer.InstanceType(strings.ToUpper(text)); t {
+	case installer.ECS, installer.BMS:
+		return t, true
+	}
+	return "", false
+}
+
+// ParseIP returns an address in its one usual form.
+func ParseIP(text string) (string, bool) {
+	addr, err := netip.ParseAddr(text)
+	if err != nil || addr.Zone() != "" {
+		return "", false
+	}
+	return addr.Unmap().String(), true
+}
+
+// Known are the fields of a known host; a request has none of them.
+type Known struct {
+	ID          string // instance_id
+	Type        installer.InstanceType
+	Labels      map[string]string
+	IntranetIPs []string
+	ElasticIPs  []string
+}
+
+func (r reader) known() (k Known) {
+	if id, ok := r.String("instance_id"); ok {
+		if k.ID = id; !IsInstanceID(id) {
+			r.Fault("instance_id", InstanceIDRule)
+		}
+	}
+	if text, ok := r.String("instance_type"); ok {
+		if k.Type, ok = ParseInstanceType(text); !ok {
+			r.Fault("instance_type", InstanceTypeRule)
+		}
+	}
+	k.Labels = r.labels()
+	k.IntranetIPs, k.ElasticIPs = r.ips("intranet_ips"), r.ips("elastic_ips")
+	return k
+}
+
+func (r reader) labels() map[string]string {
+	v, found := r.Get("labels")
+	if !found {
+		return nil
+	}
+	if v.Kind() != strictjson.Object {
+		r.Fault("labels", "must be an object, not %s", v.Kind())
+		return nil
+	}
+	names := v.Names()
+	if len(names) > installer.MaxLabels {
+		r.Fault("labels", "has more than %d labels", installer.MaxLabels)
+	}
+	labels := make(map[string]string, len(names))
+	for _, name := range names {
+		value, _ := v.Field(name)
+		if value.Kind() != strictjson.String {
+			r.Fault("labels", "each value must be a string, not %s", value.Kind())
+			continue
+		}
+		if what := installer.LabelFault(name, value.Text()); what != "" {
+			r.Fault("labels", "%s", what)
+		}
+		labels[name] = value.Text()
+	}
+	return labels
+}
+
+func (r reader) ips(field string) []string {
+	items, _ := r.List(field)
+	var ips []string
+	for i, item := range items {
+		ip, ok := ParseIP(item.Text())
+		if !ok || item.Kind() != strictjson.String {
+			r.Fault(field, "item %d %s", i, IPRule)
+		}
+		ips = append(ips, ip)
+	}
+	if len(ips) > MaxIPs {
+		r.Fault(field, "has more than %d addresses", MaxIPs)
+	}
+	return ips
+}
