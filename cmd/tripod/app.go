@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
 
@@ -18,6 +19,11 @@ type app struct {
 	log      *slog.Logger
 	stateDir string
 	verbose  bool
+
+	// daemon is that of --server; nil: the state folder of this machine.
+	daemon  *control.Client
+	server  serverFlags
+	project string // whose everything is
 
 	live          bool // stderr can be redrawn
 	stdoutIsATerm bool

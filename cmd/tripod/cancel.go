@@ -33,7 +33,7 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 
 func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 	batchID, only := c.ID, ""
-	if _, err := e.store.Batch(ctx, installer.DefaultProject, c.ID); errors.Is(err, installer.ErrNotFound) {
+	if _, err := e.store.Batch(ctx, e.app.project, c.ID); errors.Is(err, installer.ErrNotFound) {
 		inv, err := findInvocation(ctx, e.store, c.ID)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 	} else if err != nil {
 		return err
 	}
-	asked, err := e.cancelOpen(ctx, batchID, only)
+	asked, err := e.store.CancelOpen(ctx, e.app.project, batchID, only)
 	if err != nil {
 		return err
 	}
@@ -56,37 +56,13 @@ func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 	}
 	var invs []installer.Invocation
 	for _, id := range asked {
-		inv, err := e.store.Invocation(context.WithoutCancel(ctx), installer.DefaultProject, id)
+		inv, err := e.store.Invocation(context.WithoutCancel(ctx), e.app.project, id)
 		if err != nil {
 			return err
 		}
 		invs = append(invs, inv)
 	}
 	return e.showCanceled(ctx, c.Output, how, batchID, invs)
-}
-
-// cancelOpen cancels the open invocations of a batch, or only one of them, and
-// returns the ids of those that were open.
-func (e *engine) cancelOpen(ctx context.Context, batchID, only string) ([]string, error) {
-	invs, err := batchInvocations(ctx, e.store, batchID)
-	if err != nil {
-		return nil, err
-	}
-	var asked []string
-	for i := range invs {
-		inv := &invs[i]
-		if inv.State.Terminal() || only != "" && inv.ID != only {
-			continue
-		}
-		open, err := e.store.Cancel(ctx, installer.DefaultProject, inv.ID)
-		if err != nil {
-			return asked, err
-		}
-		if open {
-			asked = append(asked, inv.ID)
-		}
-	}
-	return asked, nil
 }
 
 // showCanceled prints the invocations; the exit code is 0 if all of them are

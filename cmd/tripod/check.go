@@ -39,8 +39,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	maxFailures, err := c.failureLimit(len(p.entries))
-	if err != nil {
+	if p.maxFailures, err = c.failureLimit(len(p.entries)); err != nil {
 		return err
 	}
 	e, err := c.openEngine(a, c.knownHosts())
@@ -49,10 +48,10 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	}
 	return e.closing(func() error {
 		b := p.batch(time.Now(), "") // a look is always a new one
-		if err := e.store.Submit(ctx, b); err != nil {
+		if err := e.submit(ctx, b, nil); err != nil {
 			return err
 		}
-		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: b.ID}, maxFailures)
+		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: b.ID}, p.maxFailures)
 		if err != nil {
 			return err
 		}
@@ -68,8 +67,8 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 // dropBatch cancels what is open of a batch that nobody will go on with. It
 // dials nothing, since nothing that only looks can have left anything behind.
 func (e *engine) dropBatch(ctx context.Context, batchID string) error {
-	if _, err := e.cancelOpen(ctx, batchID, ""); err != nil {
+	if _, err := e.store.CancelOpen(ctx, e.app.project, batchID, ""); err != nil {
 		return err
 	}
-	return e.dispatcher(installer.DispatcherConfig{BatchID: batchID, StopWhenIdle: true}).Run(ctx)
+	return e.drop(ctx, batchID)
 }

@@ -12,7 +12,6 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/pkgfile"
-	"tripod/store"
 )
 
 // contentFlags name the files that are brought to the hosts.
@@ -60,22 +59,14 @@ func (f *contentFlags) inspect() (content, error) {
 }
 
 // store puts the files into the store and makes spec point to them.
-func (c content) store(ctx context.Context, s *store.Store, spec *installer.Spec) error {
+func (c content) store(ctx context.Context, s backend, spec *installer.Spec) error {
 	put := func(f contentFile) (installer.BlobRef, error) {
 		file, err := os.Open(f.path)
 		if err != nil {
 			return f.ref, usageError(err, "")
 		}
 		defer file.Close()
-		ref, err := s.PutBlob(ctx, file, filepath.Base(f.path))
-		if err != nil {
-			return ref, err
-		}
-		if ref.SHA256 != f.ref.SHA256 {
-			return ref, usagef("%s was changed while it was read", f.path)
-		}
-		ref.Arch, ref.Version = f.ref.Arch, f.ref.Version
-		return ref, nil
+		return s.PutBlob(ctx, file, f.ref)
 	}
 	spec.Packages = nil
 	for _, p := range c.packages {

@@ -10,13 +10,13 @@ import (
 
 // findInvocation finds what a user means: an invocation's id, or the address
 // or name of a host in the newest batch that has it.
-func findInvocation(ctx context.Context, l installer.Ledger, what string) (installer.Invocation, error) {
-	inv, err := l.Invocation(ctx, installer.DefaultProject, what)
+func findInvocation(ctx context.Context, l ledger, what string) (installer.Invocation, error) {
+	inv, err := l.Invocation(ctx, l.Project(), what)
 	if err == nil || !errors.Is(err, installer.ErrNotFound) {
 		return inv, err
 	}
 	const newest = 20
-	heads, err := l.Batches(ctx, installer.DefaultProject, newest)
+	heads, err := l.Batches(ctx, l.Project(), newest)
 	if err != nil {
 		return inv, err
 	}

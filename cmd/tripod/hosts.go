@@ -6,7 +6,6 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/hostsfile"
-	"tripod/store"
 )
 
 type hostsCmd struct {
@@ -15,7 +14,7 @@ type hostsCmd struct {
 
 type forgetKeyCmd struct {
 	Host    string `arg:"" name:"host" help:"HOST[:PORT], as in the hosts file."`
-	Project string `default:"default" help:"Project (tenant) that the pin belongs to."`
+	Project string `help:"Project (tenant) that the pin belongs to (default: \"default\"; of a daemon the login's)."`
 }
 
 // Run forgets the pins of one place.
@@ -25,8 +24,8 @@ func (c *forgetKeyCmd) Run(ctx context.Context, a *app) error {
 		return usageError(fmt.Errorf("host: %w", err), "want HOST or HOST:PORT")
 	}
 	at := host.HostPort()
-	return a.withStore(func(s *store.Store) error {
-		n, err := s.ForgetKeys(ctx, c.Project, at)
+	return a.withBackend(func(s backend) error {
+		n, err := s.ForgetKeys(ctx, a.projectOr(c.Project), at)
 		if err != nil {
 			return err
 		}

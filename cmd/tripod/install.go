@@ -35,8 +35,7 @@ func (c *installCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	maxFailures, err := c.failureLimit(len(p.entries))
-	if err != nil {
+	if p.maxFailures, err = c.failureLimit(len(p.entries)); err != nil {
 		return err
 	}
 	workers, err := a.parallel(c.Parallel)
@@ -58,7 +57,7 @@ func (c *installCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: batchID}, maxFailures)
+		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: batchID}, p.maxFailures)
 		if err != nil {
 			return err
 		}
@@ -82,7 +81,7 @@ func (c *installCmd) plan(ctx context.Context, a *app) (plan, content, error) {
 	} else if err != nil {
 		return plan{}, files, err
 	}
-	return plan{hosts, spec}, files, faults.Err()
+	return plan{targets: hosts, spec: spec}, files, faults.Err()
 }
 
 // submitOrResume stores the plan as a batch, or goes on with the unfinished
@@ -92,7 +91,7 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	head, found, err := e.store.OpenBatch(ctx, installer.DefaultProject, fingerprint)
+	head, found, err := e.store.OpenBatch(ctx, e.app.project, fingerprint)
 	if err != nil {
 		return "", err
 	}
@@ -101,13 +100,13 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 			return "", err
 		}
 		b := p.batch(time.Now(), fingerprint)
-		return b.ID, e.store.Submit(ctx, b)
+		return b.ID, e.submit(ctx, b, nil)
 	}
 	invs, err := batchInvocations(ctx, e.store, head.ID)
 	if err != nil {
 		return "", err
 	}
-	if err := e.store.RefreshCredentials(ctx, head.ID, p.credentialsFor(invs)); err != nil {
+	if err := e.store.RefreshCredentials(ctx, e.app.project, head.ID, p.credentialsFor(invs)); err != nil {
 		return "", err
 	}
 	e.app.notef("going on with batch %s of %s: %d of %d are done and are not touched again",
@@ -119,7 +118,7 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 // differs in a flag does not go on with it.
 func (e *engine) mentionUnfinished(ctx context.Context) error {
 	const newest = 20
-	heads, err := e.store.Batches(ctx, installer.DefaultProject, newest)
+	heads, err := e.store.Batches(ctx, e.app.project, newest)
 	if err != nil {
 		return err
 	}

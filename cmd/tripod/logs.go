@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"tripod/installer"
 	"tripod/installer/plaintext"
 )
 
@@ -27,19 +26,19 @@ func (c *logsCmd) Run(ctx context.Context, a *app) error {
 	if c.Raw && a.stdoutIsATerm {
 		return usageError(errors.New("--raw does not write to a terminal: what a host printed can change it"), "redirect it into a file, or leave --raw out")
 	}
-	s, err := a.openToRead()
+	s, err := a.look()
 	if err != nil {
 		return err
 	}
 	return errors.Join(c.write(ctx, a, s), s.Close())
 }
 
-func (c *logsCmd) write(ctx context.Context, a *app, l installer.Ledger) error {
+func (c *logsCmd) write(ctx context.Context, a *app, l ledger) error {
 	inv, err := findInvocation(ctx, l, c.ID)
 	if err != nil {
 		return err
 	}
-	log, err := l.Log(ctx, installer.DefaultProject, inv.ID)
+	log, err := l.Log(ctx, l.Project(), inv.ID)
 	if err != nil {
 		return err
 	}
@@ -68,8 +67,8 @@ func (c *logsCmd) copy(to io.Writer, log io.Reader) (int64, error) {
 const logTailSize = 64 << 10
 
 // logTail returns the end of an invocation's log; empty if it has none.
-func logTail(ctx context.Context, l installer.Ledger, id string) string {
-	log, err := l.Log(ctx, installer.DefaultProject, id)
+func logTail(ctx context.Context, l ledger, id string) string {
+	log, err := l.Log(ctx, l.Project(), id)
 	if err != nil {
 		return ""
 	}

@@ -49,6 +49,9 @@ func run(ctx context.Context, args []string) int {
 		return report(a.stderr, usageError(err, "see `tripod --help`"))
 	}
 	a.setUp(c.common)
+	if err := a.connect(ctx, c.serverFlags, parsed.Selected().Name); err != nil {
+		return report(a.stderr, err)
+	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return report(a.stderr, parsed.Run(a))
 }

@@ -17,7 +17,8 @@ import (
 // plan is what a command line came to: hosts, what to do on them, and how.
 type plan struct {
 	targets
-	spec installer.Spec
+	spec        installer.Spec
+	maxFailures int // 0: no limit
 }
 
 // fingerprint is equal for the same work: hosts and spec, in any order of the
@@ -43,17 +44,17 @@ func (p plan) fingerprint() (string, error) {
 // batch makes one invocation per host.
 func (p plan) batch(now time.Time, fingerprint string) installer.Batch {
 	b := newBatch(now, p.source, fingerprint)
+	b.MaxFailures = p.maxFailures
 	for _, e := range p.entries {
 		addItem(&b, installer.Install, e.Host, p.spec, e.Credentials)
 	}
 	return b
 }
 
-// newBatch makes a batch without invocations.
+// newBatch makes a batch without invocations. Whose it is, submit fills in.
 func newBatch(now time.Time, source, fingerprint string) installer.Batch {
 	return installer.Batch{BatchHead: installer.BatchHead{
 		ID:          ulid.Make().String(),
-		ProjectID:   installer.DefaultProject,
 		Created:     now,
 		Fingerprint: fingerprint,
 		Source:      source,

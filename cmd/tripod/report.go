@@ -20,7 +20,7 @@ type reportOf struct {
 	logTail func(id string) string
 }
 
-func newReport(ctx context.Context, l installer.Ledger, batchID string, invs []installer.Invocation) reportOf {
+func newReport(ctx context.Context, l ledger, batchID string, invs []installer.Invocation) reportOf {
 	return reportOf{
 		batchID:     batchID,
 		invocations: invs,

@@ -36,7 +36,7 @@ func (c *retryCmd) Run(ctx context.Context, a *app) error {
 }
 
 func (c *retryCmd) retry(ctx context.Context, e *engine, given givenCredentials) error {
-	if _, err := e.store.Batch(ctx, installer.DefaultProject, c.Batch); err != nil {
+	if _, err := e.store.Batch(ctx, e.app.project, c.Batch); err != nil {
 		return notFoundHint(err, "see `tripod status`")
 	}
 	todo, err := e.whatToRetry(ctx, c.Batch)
@@ -51,7 +51,7 @@ func (c *retryCmd) retry(ctx context.Context, e *engine, given givenCredentials)
 		e.app.notef("nothing to do: all %d have succeeded", len(todo.done))
 		return e.show(ctx, c.Output, ran{}, c.Batch, todo.done)
 	}
-	fresh, err := e.prepareRetry(ctx, c.Batch, todo, given)
+	fresh, err := e.prepareRetry(ctx, c.Batch, todo, given, maxFailures)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (c *retryCmd) retry(ctx context.Context, e *engine, given givenCredentials)
 func (e *engine) retried(ctx context.Context, todo retryWork, fresh []string) ([]installer.Invocation, error) {
 	var invs []installer.Invocation
 	for _, old := range todo.goOn {
-		inv, err := e.store.Invocation(ctx, installer.DefaultProject, old.ID)
+		inv, err := e.store.Invocation(ctx, e.app.project, old.ID)
 		if err != nil {
 			return nil, err
 		}

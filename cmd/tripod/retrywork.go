@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 // retryWork is what a retry of a batch has to do.
@@ -101,43 +102,38 @@ func (c *retryCmd) given(ctx context.Context, a *app) (givenCredentials, error) 
 // prepareRetry stores what has to be stored before anything is dialled: the
 // new credentials of what goes on, and a batch of RETRYs. It returns the id of
 // that batch, if one was needed.
-func (e *engine) prepareRetry(ctx context.Context, batchID string, w retryWork, given givenCredentials) ([]string, error) {
+func (e *engine) prepareRetry(ctx context.Context, batchID string, w retryWork, given givenCredentials, maxFailures int) ([]string, error) {
 	b := newBatch(time.Now(), "retry of "+batchID, "")
+	b.MaxFailures = maxFailures
 	var faults installer.Faults
+	inherit := map[string]string{}
 	for _, old := range w.redo {
-		creds, err := e.retryCredentials(ctx, old, given)
-		if err != nil {
-			if f, ok := errors.AsType[*installer.Failure](err); !ok || f.Kind != installer.KindCredentialMissing {
-				return nil, err
-			}
-			faults.Add(old.Host.Label(), "its password or key is no longer kept")
-			continue
-		}
 		if old.Type == installer.SetRemoteInstaller {
 			faults.Add(old.Host.Label(), "a %s is retried through the API", old.Type)
 			continue
 		}
+		creds, now := given(old.Host)
 		inv := addItem(&b, installer.Retry, old.Host, old.Spec, creds)
 		inv.RunID, inv.Of = old.RunID, old.ID
+		if !now { // those that are kept
+			inherit[inv.ID] = old.ID
+		}
 	}
 	if len(faults) > 0 {
-		return nil, usageError(faults, fmt.Sprintf("give the logins again: tripod retry %s -f HOSTS, or with --ask-pass, --password-file or --identity", batchID))
+		return nil, usageError(faults, "")
 	}
-	if err := e.refresh(ctx, w.goOn, given); err != nil {
-		return nil, err
+	var fresh []string
+	if len(b.Items) > 0 {
+		err := e.submit(ctx, b, inherit)
+		if _, ok := errors.AsType[*control.MissingCredentials](err); ok {
+			return nil, usageError(err, fmt.Sprintf("give the logins again: tripod retry %s -f HOSTS, or with --ask-pass, --password-file or --identity", batchID))
+		}
+		if err != nil {
+			return nil, err
+		}
+		fresh = append(fresh, b.ID)
 	}
-	if len(b.Items) == 0 {
-		return nil, nil
-	}
-	return []string{b.ID}, e.store.Submit(ctx, b)
-}
-
-// retryCredentials are those given now, else those that are kept.
-func (e *engine) retryCredentials(ctx context.Context, inv installer.Invocation, given givenCredentials) (installer.Credentials, error) {
-	if creds, ok := given(inv.Host); ok {
-		return creds, nil
-	}
-	return e.store.Credentials(ctx, &inv)
+	return fresh, e.refresh(ctx, w.goOn, given)
 }
 
 // refresh gives new credentials to what is unfinished.
@@ -152,7 +148,7 @@ func (e *engine) refresh(ctx context.Context, open []installer.Invocation, given
 		}
 	}
 	for batchID, creds := range byBatch {
-		if err := e.store.RefreshCredentials(ctx, batchID, creds); err != nil {
+		if err := e.store.RefreshCredentials(ctx, e.app.project, batchID, creds); err != nil {
 			return err
 		}
 	}

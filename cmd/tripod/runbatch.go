@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"tripod/installer"
 )
@@ -41,24 +39,22 @@ type ran struct {
 	limitReached bool
 }
 
-// runBatch works through one batch, or one invocation of it, until nothing is
-// left, the user interrupts it or too many hosts fail, and shows how it goes.
-func (e *engine) runBatch(ctx context.Context, what installer.ClaimFilter, maxFailures int) (ran, error) {
-	head, err := e.store.Batch(context.WithoutCancel(ctx), installer.DefaultProject, what.BatchID)
+// runBatch implements worker.
+func (e *localEngine) runBatch(ctx context.Context, what installer.ClaimFilter, maxFailures int) (ran, error) {
+	head, err := e.store.Batch(context.WithoutCancel(ctx), e.app.project, what.BatchID)
 	if err != nil {
 		return ran{}, err
 	}
-	p := newProgress(e.app, head)
-	d := e.dispatcher(installer.DispatcherConfig{
-		BatchID: what.BatchID, InvocationID: what.InvocationID, StopWhenIdle: true, MaxFailures: maxFailures, Watch: p.watch,
+	var limitReached bool
+	err = e.app.shown(ctx, head, func(watch func(installer.Event)) error {
+		d := e.dispatcher(installer.DispatcherConfig{
+			BatchID: what.BatchID, InvocationID: what.InvocationID, StopWhenIdle: true, MaxFailures: maxFailures, Watch: watch,
+		})
+		err := d.Run(ctx)
+		limitReached = d.LimitReached()
+		return err
 	})
-	shown, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var printer sync.WaitGroup
-	printer.Go(func() { p.run(shown) })
-	err = d.Run(ctx)
-	stop()
-	printer.Wait()
-	return ran{interrupted: ctx.Err() != nil, limitReached: d.LimitReached()}, err
+	return ran{interrupted: ctx.Err() != nil, limitReached: limitReached}, err
 }
 
 // show prints what became of the invocations, and returns the error that
@@ -89,10 +85,15 @@ func (e *engine) showBatch(ctx context.Context, format string, how ran, batchID 
 func (a *app) verdict(r reportOf, how ran) error {
 	s := r.summary()
 	undone := s.Unfinished
-	if r.check {
+	if r.check || a.daemon != nil && how.limitReached {
 		undone += s.Canceled // what was left was dropped
 	}
 	switch {
+	case how.interrupted && undone > 0 && a.daemon != nil && !r.check:
+		a.notef("interrupted: %d of %d done, %d unfinished; the daemon goes on with them", s.Total-undone, s.Total, undone)
+		a.notef("to see how it goes: %s", a.again("status", r.batchID))
+		a.notef("to give up: %s", a.again("cancel", r.batchID))
+		return exitWith(exitInterrupted)
 	case how.interrupted && undone > 0:
 		a.notef("interrupted: %d of %d done, %d unfinished", s.Total-undone, s.Total, undone)
 		if !r.check {
@@ -115,10 +116,13 @@ func (a *app) verdict(r reportOf, how ran) error {
 	return nil
 }
 
-// again is a tripod command on the same state folder, ready to be copied.
+// again is a tripod command on the same state, ready to be copied.
 func (a *app) again(command, args string) string {
 	dir := ""
-	if a.stateDir != defaultStateDir() {
+	switch {
+	case a.daemon != nil:
+		dir = a.server.flags()
+	case a.stateDir != defaultStateDir():
 		dir = " --state-dir " + shellQuote(a.stateDir)
 	}
 	return fmt.Sprintf("tripod %s%s %s", command, dir, args)
@@ -135,24 +139,14 @@ func shellQuote(s string) string {
 }
 
 // batchInvocations returns a batch's invocations in the order of the hosts file.
-func batchInvocations(ctx context.Context, l installer.Ledger, batchID string) ([]installer.Invocation, error) {
-	page, err := l.Invocations(ctx, installer.Filter{ProjectID: installer.DefaultProject, BatchID: batchID})
+func batchInvocations(ctx context.Context, l ledger, batchID string) ([]installer.Invocation, error) {
+	page, err := l.Invocations(ctx, installer.Filter{ProjectID: l.Project(), BatchID: batchID})
 	if err != nil {
 		return nil, err
 	}
 	invs := page.Invocations
 	slices.Reverse(invs) // they come newest first
 	return invs, nil
-}
-
-// closing runs fn, then closes the engine. A store that does not close well
-// matters more than what fn says.
-func (e *engine) closing(fn func() error) error {
-	err := fn()
-	if closeErr := e.close(); closeErr != nil {
-		return errors.Join(&exitError{code: exitInternal, err: closeErr}, err)
-	}
-	return err
 }
 
 // openEngine opens the batch tool's engine: as many workers as asked for, and

@@ -14,19 +14,21 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/control"
 	"tripod/installer/policy"
 )
 
 type serveCmd struct {
-	Listen      string        `default:"127.0.0.1:8440" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes any free one."`
-	TLSCert     string        `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain, PEM."`
-	TLSKey      string        `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key, PEM."`
-	TargetAllow []string      `placeholder:"CIDR" help:"Target addresses to allow that are denied by default (loopback, link-local …)."`
-	TargetDeny  []string      `placeholder:"CIDR" help:"Target addresses to deny."`
-	Parallel    int           `default:"${parallel}" help:"Hosts worked on at once."`
-	Keep        time.Duration `default:"24h" help:"How long credentials stay after their task has ended; 0: not at all."`
-	DefaultKey  string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
-	DefaultPass string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
+	Listen       string        `default:"127.0.0.1:8440" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes any free one."`
+	TLSCert      string        `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain, PEM."`
+	TLSKey       string        `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key, PEM."`
+	TargetAllow  []string      `placeholder:"CIDR" help:"Target addresses to allow that are denied by default (loopback, link-local …)."`
+	TargetDeny   []string      `placeholder:"CIDR" help:"Target addresses to deny."`
+	Parallel     int           `default:"${parallel}" help:"Hosts worked on at once."`
+	Keep         time.Duration `default:"24h" help:"How long credentials stay after their task has ended; 0: not at all."`
+	StatusMaxAge time.Duration `default:"24h" help:"How old what was found on a host may be; agent-status says unknown when it is older."`
+	DefaultKey   string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
+	DefaultPass  string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
 	contentFlags
 	policyFlags
 }
@@ -57,6 +59,9 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	if c.Keep < 0 {
 		faults.Add("--keep", "must not be negative")
 	}
+	if c.StatusMaxAge <= 0 {
+		faults.Add("--status-max-age", "must be positive")
+	}
 	if err := faults.Err(); err != nil {
 		return err
 	}
@@ -71,7 +76,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.openEngine(engineConfig{
+	e, err := a.openLocal(engineConfig{
 		parallel: workers, knownHosts: c.knownHosts(), keep: keepTimes{c.Keep, c.Keep},
 		policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
 	})
@@ -79,13 +84,16 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return e.closing(func() error {
-		if err := files.store(ctx, e.store, &spec); err != nil {
+		if err := files.store(ctx, localState{e.store, a.project}, &spec); err != nil {
 			return err
 		}
-		d := e.dispatcher(installer.DispatcherConfig{})
+		hub := control.NewHub()
+		d := e.watched(hub)
 		handler, err := api.New(api.Config{
-			Ledger: e.store, Tokens: e.store, Spec: spec, Wake: d.Wake, Policy: allowed.Check,
+			Ledger: e.store, Replays: e.store, Hosts: e.store, Packages: e.store, StatusMaxAge: c.StatusMaxAge,
+			Tokens: e.store, Spec: spec, Wake: d.Wake, Policy: allowed.Check,
 			DefaultLogin: defaultLogin, Logger: a.log,
+			Routes: e.controlRoutes(ctx, d, hub, allowed, spec.HostKeys),
 		})
 		if err != nil {
 			return err
@@ -96,7 +104,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 
 // serve runs the listener, the engine and the hourly purge until ctx ends or
 // one of them fails. Nothing is worked on before the address is taken.
-func (c *serveCmd) serve(ctx context.Context, e *engine, d *installer.Dispatcher, handler http.Handler) error {
+func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispatcher, handler http.Handler) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
@@ -146,7 +154,7 @@ func (c *serveCmd) checkTLS() error {
 }
 
 // purge erases credentials whose time has run out, from time to time.
-func (e *engine) purge(ctx context.Context, every time.Duration) {
+func (e *localEngine) purge(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {

@@ -26,7 +26,7 @@ invocation's ID or a host's address the steps that were done there.`
 
 // Run shows what is stored.
 func (c *statusCmd) Run(ctx context.Context, a *app) error {
-	s, err := a.openToRead()
+	s, err := a.look()
 	if err != nil {
 		return err
 	}
@@ -37,15 +37,15 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	return a.print(text)
 }
 
-func (c *statusCmd) text(ctx context.Context, l installer.Ledger) (string, error) {
+func (c *statusCmd) text(ctx context.Context, l ledger) (string, error) {
 	if c.ID == "" {
-		heads, err := l.Batches(ctx, installer.DefaultProject, max(1, c.Limit))
+		heads, err := l.Batches(ctx, l.Project(), max(1, c.Limit))
 		if err != nil {
 			return "", err
 		}
 		return batchList(heads, c.Output)
 	}
-	if _, err := l.Batch(ctx, installer.DefaultProject, c.ID); err == nil {
+	if _, err := l.Batch(ctx, l.Project(), c.ID); err == nil {
 		invs, err := batchInvocations(ctx, l, c.ID)
 		if err != nil {
 			return "", err

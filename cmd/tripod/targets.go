@@ -60,7 +60,7 @@ func (f *fileFlags) read(ctx context.Context, a *app, hosts []string) (targets, 
 	}
 	if len(hosts) > 0 {
 		lines := strings.NewReader(strings.Join(hosts, "\n"))
-		entries, err := hostsfile.Parse("argument", lines, hostsfile.FormatList, f.defaults(t.access))
+		entries, err := hostsfile.Parse("argument", lines, hostsfile.FormatList, f.defaults(a.project, t.access))
 		if found, ok := errors.AsType[installer.Faults](err); ok {
 			faults = append(faults, found...)
 		} else if err != nil {
@@ -73,9 +73,9 @@ func (f *fileFlags) read(ctx context.Context, a *app, hosts []string) (targets, 
 	return t, faults.Err()
 }
 
-func (f *fileFlags) defaults(a access) hostsfile.Defaults {
+func (f *fileFlags) defaults(project string, a access) hostsfile.Defaults {
 	return hostsfile.Defaults{
-		Project:      installer.DefaultProject,
+		Project:      project,
 		User:         f.User,
 		Port:         f.Port,
 		Login:        a.login,
@@ -88,14 +88,14 @@ func (f *fileFlags) defaults(a access) hostsfile.Defaults {
 func (f *fileFlags) readFile(a *app, file string, acc access) ([]hostsfile.Entry, error) {
 	format := hostsfile.Format(f.Format)
 	if file == "-" {
-		return hostsfile.Parse("stdin", a.stdin, format, f.defaults(acc))
+		return hostsfile.Parse("stdin", a.stdin, format, f.defaults(a.project, acc))
 	}
 	opened, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Close()
-	entries, err := hostsfile.Parse(file, opened, format, f.defaults(acc))
+	entries, err := hostsfile.Parse(file, opened, format, f.defaults(a.project, acc))
 	if err == nil && hostsfile.HasSecrets(entries) {
 		warnIfReadable(a, opened)
 	}

@@ -90,7 +90,7 @@ func TestFingerprint(t *testing.T) {
 		}
 	}
 	of := func(spec installer.Spec, entries ...hostsfile.Entry) string {
-		f, err := plan{targets{entries: entries}, spec}.fingerprint()
+		f, err := plan{targets: targets{entries: entries}, spec: spec}.fingerprint()
 		require.NoError(t, err)
 		return f
 	}

@@ -34,8 +34,8 @@ var (
 	keepAll = keepTimes{100 * 365 * 24 * time.Hour, 100 * 365 * 24 * time.Hour}
 )
 
-// engine is the store, and what works on its invocations.
-type engine struct {
+// localEngine is the state folder, and what works on its invocations.
+type localEngine struct {
 	app    *app
 	cfg    engineConfig
 	store  *store.Store
@@ -43,8 +43,8 @@ type engine struct {
 	work   installer.Installer
 }
 
-// openEngine opens the state folder and makes the rest. Close it.
-func (a *app) openEngine(cfg engineConfig) (*engine, error) {
+// openLocal opens the state folder and makes the rest. Close it.
+func (a *app) openLocal(cfg engineConfig) (*localEngine, error) {
 	s, err := a.openStore(cfg.keep)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (a *app) openEngine(cfg engineConfig) (*engine, error) {
 		Policy:     cfg.policy,
 		Logger:     a.log,
 	})
-	e := &engine{app: a, cfg: cfg, store: s, dialer: dialer}
+	e := &localEngine{app: a, cfg: cfg, store: s, dialer: dialer}
 	e.work = recipe.New(recipe.Config{
 		Dialer: recipe.DialerFunc(func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (recipe.Conn, error) {
 			return dialer.Dial(ctx, project, host, creds, policy)
@@ -67,12 +67,12 @@ func (a *app) openEngine(cfg engineConfig) (*engine, error) {
 }
 
 // close ends connections, then the store.
-func (e *engine) close() error {
+func (e *localEngine) close() error {
 	return errors.Join(e.dialer.Close(), e.store.Close())
 }
 
 // dispatcher makes one for a batch, or for all if batchID is empty.
-func (e *engine) dispatcher(c installer.DispatcherConfig) *installer.Dispatcher {
+func (e *localEngine) dispatcher(c installer.DispatcherConfig) *installer.Dispatcher {
 	c.Queue, c.Installer = e.store, e.work
 	c.Parallel, c.Logger = e.cfg.parallel, e.app.log
 	return installer.NewDispatcher(c)

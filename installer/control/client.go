@@ -21,7 +21,7 @@ import (
 // has to be the client's own. It is safe for many goroutines.
 type Client struct {
 	api       *api.Client
-	Principal Principal
+	principal Principal
 
 	mu    sync.Mutex
 	fresh map[string]bool // batches that this client submitted
@@ -30,12 +30,15 @@ type Client struct {
 // Connect finds out who the daemon takes the client for. c's Project is filled in.
 func Connect(ctx context.Context, c *api.Client) (*Client, error) {
 	client := &Client{api: c, fresh: map[string]bool{}}
-	if err := c.Do(ctx, api.Ask{Method: http.MethodGet, Path: "/tripod/v1/principal"}, &client.Principal); err != nil {
+	if err := c.Do(ctx, api.Ask{Method: http.MethodGet, Path: "/tripod/v1/principal"}, &client.principal); err != nil {
 		return nil, err
 	}
-	c.Project = client.Principal.Project
+	c.Project = client.principal.Project
 	return client, nil
 }
+
+// Project is the one that the login is for.
+func (c *Client) Project() string { return c.principal.Project }
 
 // Close lets go of idle connections.
 func (c *Client) Close() error {
@@ -47,7 +50,7 @@ func (c *Client) Close() error {
 
 // path makes one of this project: path("batches", id).
 func (c *Client) path(parts ...string) string {
-	p := "/tripod/v1/" + url.PathEscape(c.Principal.Project)
+	p := "/tripod/v1/" + url.PathEscape(c.principal.Project)
 	for _, part := range parts {
 		p += "/" + url.PathEscape(part)
 	}
@@ -146,8 +149,8 @@ func plainError(err error, what, id string) error {
 
 // own checks that a method was asked about the client's own project.
 func (c *Client) own(project string) error {
-	if project != c.Principal.Project {
-		return fmt.Errorf("this login is for project %q, not for %q", c.Principal.Project, project)
+	if project != c.principal.Project {
+		return fmt.Errorf("this login is for project %q, not for %q", c.principal.Project, project)
 	}
 	return nil
 }
