@@ -127,21 +127,35 @@ func BenchmarkClaimIdle(b *testing.B) {
 	}
 }
 
-// BenchmarkListPage is a poll of the API among 10,000 invocations.
+// BenchmarkListPage is a poll of the API among 100,000 invocations. A page tells
+// how many match in all, so what it takes depends on the length of the list and
+// not on how deep in it the page is.
 func BenchmarkListPage(b *testing.B) {
 	s := newTest(b, Options{})
-	submit(b, s, batch("B", hostNames(10_000)...))
-	for name, f := range map[string]installer.Filter{
-		"id":      {ProjectID: project, InvocationID: "B-5000"},
-		"first":   {ProjectID: project, Limit: 100},
-		"far":     {ProjectID: project, Offset: 9_000, Limit: 100},
-		"state":   {ProjectID: project, State: installer.Pending, Limit: 1},
-		"onehost": {ProjectID: project, InstanceID: "host-000500", Limit: 100},
+	hosts := hostNames(1000)
+	for n := range 100 {
+		submit(b, s, batch(fmt.Sprintf("B%02d", n), hosts...))
+	}
+	b.ResetTimer()
+	for _, c := range []struct {
+		name string
+		f    installer.Filter
+	}{
+		{"id", installer.Filter{InvocationID: "B50-0500"}},
+		{"0", installer.Filter{}},
+		{"50000", installer.Filter{Offset: 50_000}},
+		{"99900", installer.Filter{Offset: 99_900}},
+		{"state/0", installer.Filter{State: installer.Pending}},
+		{"state/50000", installer.Filter{State: installer.Pending, Offset: 50_000}},
+		{"state/99900", installer.Filter{State: installer.Pending, Offset: 99_900}},
+		{"nothing", installer.Filter{State: installer.Failed}},
+		{"onehost", installer.Filter{InstanceID: "host-000500"}},
 	} {
-		b.Run(name, func(b *testing.B) {
+		c.f.ProjectID, c.f.Limit = project, 100
+		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := s.Invocations(context.Background(), f); err != nil {
+				if _, err := s.Invocations(context.Background(), c.f); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -62,7 +62,10 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 }
 
 // pick returns the ids on the page and how many match in all, from index keys.
+// It walks all of them, because the count is told with each page: how long that
+// takes depends on the length of the list, not on how deep in it the page is.
 func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
+	want := factsWanted(f)
 	take := func(facts []byte) {
 		if count >= f.Offset && (f.Limit <= 0 || len(ids) < f.Limit) {
 			id, _, _ := bytes.Cut(facts, []byte{0})
@@ -75,7 +78,7 @@ func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
 		if err != nil || r == nil || r.ProjectID != f.ProjectID || f.BatchID != "" && r.BatchID != f.BatchID {
 			return nil, 0, err
 		}
-		if facts := r.facts(); factsMatch(facts, f) {
+		if facts := r.facts(); factsMatch(facts, want) {
 			take(facts)
 		}
 		return ids, count, nil
@@ -97,23 +100,30 @@ func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
 		if !owns {
 			facts = list.Get(append(join(f.ProjectID), stampOf(k)...))
 		}
-		if factsMatch(facts, f) {
+		if factsMatch(facts, want) {
 			take(facts)
 		}
 	}
 	return ids, count, nil
 }
 
-func factsMatch(facts []byte, f installer.Filter) bool {
-	if f.State == "" && f.Type == "" && f.InstanceType == "" && f.Target == "" && f.InstanceID == "" {
-		return true
+// factsWanted is the part of the filter that is about facts, in their order: an
+// empty part is any, and those at the end that are any are left out.
+func factsWanted(f installer.Filter) []string {
+	want := []string{"", string(f.State), string(f.Type), string(f.InstanceType), f.Target, f.InstanceID}
+	for len(want) > 0 && want[len(want)-1] == "" {
+		want = want[:len(want)-1]
 	}
-	for _, want := range []string{"", string(f.State), string(f.Type), string(f.InstanceType), f.Target, f.InstanceID} {
-		part, rest, ok := bytes.Cut(facts, []byte{0})
-		if !ok || want != "" && string(part) != want {
+	return want
+}
+
+func factsMatch(facts []byte, want []string) bool {
+	for _, w := range want {
+		end := bytes.IndexByte(facts, 0)
+		if end < 0 || w != "" && string(facts[:end]) != w {
 			return false
 		}
-		facts = rest
+		facts = facts[end+1:]
 	}
 	return true
 }
