@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,22 +15,56 @@ import (
 // Code is the API's error_code.
 type Code string
 
-// The API's codes. Where the API documents no code for an HTTP status (405,
-// 408, 415), Tripod answers with CodeInvalidRequest.
+// The API's codes.
 const (
-	CodeContentMissing  Code = "ces.0001"   // 400: the content must be specified
-	CodeProjectInvalid  Code = "ces.0003"   // 400: the tenant id is missing or incorrect
-	CodePaging          Code = "ces.0006"   // 400: the paging address is incorrect
-	CodeInternal        Code = "ces.0007"   // 500: internal service error
-	CodeStorage         Code = "ces.0008"   // 503: database error
-	CodeInvalidRequest  Code = "ces.0011"   // 400: the request is invalid
-	CodeURLParameter    Code = "ces.0013"   // 400: a URL parameter is invalid or does not exist
-	CodeBodyInvalid     Code = "ces.0014"   // 400: some content in the message body is not correct
-	CodeUnauthenticated Code = "ces.0015"   // 401: authentication fails or is not provided
-	CodeNotFound        Code = "ces.0016"   // 404: the resource does not exist
-	CodeForbidden       Code = "ces.0017"   // 403: not enough rights
-	CodeTooLarge        Code = "APIGW.0201" // 413: request entity too large
+	CodeContentMissing  Code = "ces.0001"
+	CodeProjectInvalid  Code = "ces.0003"
+	CodePaging          Code = "ces.0006"
+	CodeInternal        Code = "ces.0007"
+	CodeStorage         Code = "ces.0008"
+	CodeInvalidRequest  Code = "ces.0011"
+	CodeURLParameter    Code = "ces.0013"
+	CodeBodyInvalid     Code = "ces.0014"
+	CodeUnauthenticated Code = "ces.0015"
+	CodeNotFound        Code = "ces.0016"
+	CodeForbidden       Code = "ces.0017"
+	CodeTooLarge        Code = "APIGW.0201"
 )
+
+// ErrorInfo is one row of the table of error answers.
+type ErrorInfo struct {
+	Status int // HTTP status
+	Code   Code
+	// Meaning says when the answer is given.
+	Meaning string
+}
+
+// errorTable is every error answer that there is, in the order of the
+// documentation. The API documents no code for some HTTP statuses; there it is
+// that of a related one.
+var errorTable = []ErrorInfo{
+	{http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty"},
+	{http.StatusBadRequest, CodeProjectInvalid, "`project_id` in the path is missing or malformed"},
+	{http.StatusBadRequest, CodePaging, "`offset` or `limit` is out of range"},
+	{http.StatusBadRequest, CodeInvalidRequest, "the request is invalid: a header is malformed, or the body did not arrive whole"},
+	{http.StatusBadRequest, CodeURLParameter, "a URL parameter is invalid or does not exist"},
+	{http.StatusBadRequest, CodeBodyInvalid, "something in the body is not correct; the message names every path"},
+	{http.StatusUnauthorized, CodeUnauthenticated, "authentication fails or is not provided"},
+	{http.StatusForbidden, CodeForbidden, "not enough rights, or another project's"},
+	{http.StatusNotFound, CodeNotFound, "the resource does not exist"},
+	{http.StatusMethodNotAllowed, CodeInvalidRequest, "this method is not for this resource; see the header `Allow`"},
+	{http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time"},
+	{http.StatusConflict, CodeInvalidRequest, "the `Idempotency-Key` was used for a request with another body"},
+	{http.StatusRequestEntityTooLarge, CodeTooLarge, "the body is over 2 MiB"},
+	{http.StatusUnsupportedMediaType, CodeInvalidRequest, "the body is no JSON in UTF-8, or is compressed"},
+	{http.StatusTooManyRequests, CodeInvalidRequest, "too many requests, or as much work is open as may be; see the header `Retry-After`"},
+	{http.StatusInternalServerError, CodeInternal, "internal service error; the daemon's log has more under the `X-Request-Id`"},
+	{http.StatusServiceUnavailable, CodeInternal, "the request was given up before it was answered"},
+	{http.StatusServiceUnavailable, CodeStorage, "the state could not be read or written (disk full, say): nothing was changed"},
+}
+
+// ErrorTable returns the whole table, in the order of the documentation.
+func ErrorTable() []ErrorInfo { return slices.Clone(errorTable) }
 
 // Error is an error answer of the API. The client returns it as it came.
 type Error struct {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,7 @@ func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 	r := &rig{t: t, store: st, logs: &lockedBuffer{}}
 	r.token = r.addToken(project, "tester")
 	config := api.Config{
-		Ledger: st, Tokens: st,
+		Ledger: st, Tokens: st, Replays: st, Hosts: st, Packages: st,
 		Wake:   func() { r.wakes.Add(1) },
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -124,6 +125,9 @@ func read(t testing.TB, resp *http.Response) answer {
 	a := answer{status: resp.StatusCode, header: resp.Header, body: string(raw)}
 	if resp.StatusCode >= 400 {
 		require.NoError(t, json.Unmarshal(raw, &a.err), "an error without the error body: %s", raw)
+		require.True(t, slices.ContainsFunc(api.ErrorTable(), func(row api.ErrorInfo) bool {
+			return row.Status == resp.StatusCode && row.Code == a.err.Code
+		}), "not in the table of errors: HTTP %d %s", resp.StatusCode, raw)
 	}
 	return a
 }
