@@ -1,0 +1,60 @@
+package store
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+)
+
+// TestA08LongReaders: whoever reads the whole of a large list, over and over,
+// does not keep the database from using its pages again. bbolt can free
+// nothing while a reader has an old state, so each of ours is short.
+func TestA08LongReaders(t *testing.T) {
+	alone, beside := grown(t, 0), grown(t, 4)
+	t.Logf("the file grew to %d bytes without readers, to %d beside them", alone, beside)
+	assert.Less(t, beside, 2*alone)
+}
+
+// grown is the database's size after a lot of work beside so many readers.
+func grown(t *testing.T, readers int) int64 {
+	t.Helper()
+	s := newTest(t, Options{})
+	names := make([]string, 1500)
+	for i := range names {
+		names[i] = fmt.Sprintf("host-%04d", i)
+	}
+	submit(t, s, batch("B", names...))
+	stop := make(chan struct{})
+	var reading sync.WaitGroup
+	for range readers {
+		reading.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
+				assert.NoError(t, err)
+				assert.Len(t, page.Invocations, len(names))
+			}
+		})
+	}
+	for range names {
+		inv := claim(t, s, t0, "")
+		require.NotNil(t, inv)
+		require.NoError(t, s.Journal(t.Context(), inv.Ref(), installer.StepRecord{Step: installer.StepRun, Note: "done"}))
+		finish(t, s, inv, installer.Succeeded)
+	}
+	close(stop)
+	reading.Wait()
+	info, err := os.Stat(s.path(dbName))
+	require.NoError(t, err)
+	return info.Size()
+}
