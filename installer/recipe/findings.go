@@ -22,7 +22,8 @@ type findings struct {
 	refused   string // why sudo would not, as it said it; empty: not asked
 	root      string // run root
 	freeKiB   int64
-	tried     []string          // "FOLDER: why not"
+	tried     []string // "FOLDER: why not"
+	kept      []keptVersion
 	have      map[string]bool   // blobs that are there, by SHA-256
 	agent     map[string]string // how the agent is
 	looked    *int64            // exit code of the target's own probe
@@ -34,6 +35,9 @@ type findings struct {
 	busy      *string // who holds the lock
 	end       *finding
 }
+
+// keptVersion is one that a ROLLBACK can put back.
+type keptVersion struct{ dir, version string }
 
 // runState is how a run stands on the host; the words are those of run_state
 // in scripts/host/lib.sh.
@@ -88,6 +92,10 @@ func (fs *findings) add(f finding) {
 		}
 		if len(fs.have) < maxFindings {
 			fs.have[f.get("sha")] = true
+		}
+	case "kept":
+		if dir := f.get("dir"); isSafePath(dir) && len(fs.kept) < maxFindings {
+			fs.kept = append(fs.kept, keptVersion{dir, f.get("version")})
 		}
 	case "agent":
 		if f.get("agent") != "" {

@@ -42,6 +42,17 @@ func (w *work) blobArgs() string {
 	return strings.Join(all, ",")
 }
 
+// version is the one that the agent must say in the end; empty: any.
+func (w *work) version() string {
+	switch w.kind {
+	case restore:
+		return w.inv.Spec.Restore
+	case remove:
+		return ""
+	}
+	return w.inv.Spec.Version
+}
+
 // wanted says with which versions of the agent a healthy host needs no work, as
 // ARCH:VERSION by comma. Empty: the agent is not asked for at all.
 func (w *work) wanted() string {
@@ -51,8 +62,12 @@ func (w *work) wanted() string {
 		return ""
 	case spec.Script != nil: // a check for somebody who will run a script
 		return ""
-	case spec.Version != "":
-		return "all:" + spec.Version
+	case w.kind == remove:
+		return "none"
+	case w.version() != "":
+		return "all:" + w.version()
+	case len(spec.Packages) == 0 && w.inv.Task() == installer.Update && w.kind != checkOnly:
+		return "none" // the newest one, and which that is, is not known here
 	case len(spec.Packages) == 0:
 		return "any"
 	}
@@ -93,12 +108,39 @@ func (w *work) choosePackage() error {
 	return installer.Fail(installer.KindPackageMissing, "no package %s was given", what)
 }
 
+// chooseKept takes the folder of the version to go back to.
+func (w *work) chooseKept() error {
+	var others []string
+	for _, k := range w.found.kept {
+		if k.version == w.inv.Spec.Restore {
+			w.kept = k.dir
+			return nil
+		}
+		others = append(others, w.shown(k.version, 64))
+	}
+	what := "none is"
+	if len(others) > 0 {
+		what = strings.Join(others, " and ") + " is"
+	}
+	return installer.Fail(installer.KindNotKept, "version %s is not kept on the host (%s)", w.inv.Spec.Restore, what)
+}
+
 // settings is the agent's settings file, without what only the host knows.
 func (w *work) settings() string {
 	if w.kind == script {
 		return "TRIPOD_VERSION=''\n"
 	}
-	return "TRIPOD_VERSION=" + quote(w.inv.Spec.Version) + "\n" + w.agentSettings
+	text := "TRIPOD_VERSION=" + quote(w.version()) + "\n"
+	switch from := w.inv.Spec.Online; {
+	case w.kind == remove:
+		text += "TRIPOD_ABSENT=yes\n"
+	case w.kind == online:
+		text += "TRIPOD_ONLINE_URL=" + quote(from.URL) + "\nTRIPOD_REGION=" + quote(from.Region) + "\n"
+		if from.Insecure {
+			text += "TRIPOD_ONLINE_INSECURE=yes\n"
+		}
+	}
+	return text + w.agentSettings
 }
 
 // files leaves out the target's scripts where they are not needed.

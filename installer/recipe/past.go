@@ -12,6 +12,7 @@ const (
 	factBoot    = "boot"    // its boot id
 	factCurrent = "current" // agent's version before
 	factTarget  = "target"  // agent's version after
+	factAgent   = "agent"   // how the agent is: an installer.AgentState
 	factExit    = "exit"    // script's exit code
 	factSkipped = "skipped" // "yes": nothing was to be done
 	factMessage = "message" // the outcome's line
@@ -22,6 +23,7 @@ const (
 // past is what an attempt's journal says was done before this process took it
 // up.
 type past struct {
+	looked  bool   // the version before is known, empty: there was none
 	root    string // where the host's run folder is
 	staged  bool   // a launch may have reached the host
 	ran     bool   // the script has ended well
@@ -43,8 +45,11 @@ func (p *past) read(rec installer.StepRecord) {
 	if root := rec.Facts[factRoot]; root != "" {
 		p.root = root
 	}
-	if v := rec.Facts[factCurrent]; v != "" {
-		p.outcome.CurrentVersion = v
+	if v, ok := rec.Facts[factCurrent]; ok {
+		p.outcome.CurrentVersion, p.looked = v, true
+	}
+	if v := rec.Facts[factAgent]; v != "" {
+		p.outcome.Agent = installer.AgentState(v)
 	}
 	if v := rec.Facts[factTarget]; v != "" {
 		p.outcome.TargetVersion = v

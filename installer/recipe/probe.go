@@ -57,6 +57,9 @@ func (w *work) probeArgs() []string {
 	add("root", w.before.root)
 	add("blobs", w.blobArgs())
 	add("want", w.wanted())
+	if w.kind == restore {
+		add("kept", w.target())
+	}
 	if w.mayRun {
 		add("known", "yes")
 	}
@@ -91,7 +94,7 @@ func (w *work) usable() error {
 	case f.end == nil || f.root == "":
 		return installer.Fail(installer.KindStepTimeout, "the host stopped answering while it was looked at")
 	}
-	if f.looked != nil && w.kind != script {
+	if f.looked != nil && w.kind != script && w.kind != remove {
 		if code := int(*f.looked); code != 0 {
 			return installer.Fail(exitKind(code, installer.StepProbe), "the host is not fit for the agent%s", w.quoted(f.lookedWhy))
 		}
@@ -115,16 +118,17 @@ func (w *work) noPlace() error {
 func (w *work) report(rec *installer.StepRecord) error {
 	f := &w.found
 	rec.Facts[factRoot], rec.Facts[factBoot] = f.root, f.boot
-	version := f.agent["version"]
-	if version != "" && w.outcome.CurrentVersion == "" {
-		w.outcome.CurrentVersion = w.shown(version, 64)
+	health, version := f.agent["agent"], f.agent["version"]
+	if health != "" {
+		w.outcome.CurrentVersion = w.versionBefore()
 		rec.Facts[factCurrent] = w.outcome.CurrentVersion
+		w.agentIs(health, rec)
 	}
 	note := fmt.Sprintf("Linux %s, works in %s", w.shown(f.arch, 20), f.root)
 	if f.freeKiB > 0 {
 		note += fmt.Sprintf(" (%s free)", size(f.freeKiB<<10))
 	}
-	if health := f.agent["agent"]; health != "" {
+	if health != "" {
 		note += ", agent " + w.shown(strings.TrimSpace(health+" "+version), 80)
 	}
 	switch f.run.state {
@@ -137,17 +141,78 @@ func (w *work) report(rec *installer.StepRecord) error {
 		w.outcome.Message = note
 	case w.kind == jumpHost:
 		w.outcome.Message = "can be an installer: forwards TCP; " + note
-	case w.kind == agent && f.fits && f.run.state == "absent" && !w.mayRun:
-		w.outcome.Skipped, w.outcome.TargetVersion = true, w.outcome.CurrentVersion
+	case w.kind.onTarget() && f.fits && f.run.state == "absent" && !w.mayRun:
+		w.outcome.Skipped, w.outcome.TargetVersion = true, w.shown(version, 64)
 		w.outcome.Message = "already there: " + w.shown("healthy, version "+version, 100)
 		rec.Facts[factSkipped], rec.Facts[factTarget] = "yes", w.outcome.TargetVersion
-	case w.kind == agent:
-		return w.choosePackage()
+	default:
+		return w.prepare()
 	}
 	if w.outcome.Message != "" {
 		rec.Facts[factMessage] = w.outcome.Message
 	}
 	return nil
+}
+
+// prepare finds what the work needs, before anything on the host is changed. A
+// run that is there has it already.
+func (w *work) prepare() error {
+	switch {
+	case w.kind == restore && w.begun():
+		_ = w.chooseKept() // stage insists, if it is to begin anew
+	case w.kind == restore:
+		return w.chooseKept()
+	case w.inv.Task() == installer.Update && w.kind.onTarget() && !w.begun() &&
+		w.found.agent["agent"] == "none" && w.outcome.CurrentVersion == "":
+		return installer.Fail(installer.KindAgentMissing, "there is no agent on the host to update")
+	case w.kind == agent:
+		return w.choosePackage()
+	}
+	return nil
+}
+
+// begun: a script of this invocation, or of the one that it retries, may have
+// changed the host.
+func (w *work) begun() bool {
+	switch w.found.run.state {
+	case "absent", "staged":
+		return w.mayRun
+	}
+	return true
+}
+
+// madeFolder: the probe made a run folder that nothing has used yet.
+func (w *work) madeFolder() bool {
+	return w.found.root != "" && !w.begun() && w.kind.last() == installer.StepClean
+}
+
+// versionBefore is the version that the work found on the host, which a ROLLBACK
+// goes back to. What a run of ours has left there since is another matter, and so
+// is what a failed one broke: the scripts keep only a healthy version.
+func (w *work) versionBefore() string {
+	earlier := w.inv.CurrentVersion // what an earlier attempt, or what is retried, found
+	switch {
+	case w.before.looked:
+		return w.before.outcome.CurrentVersion
+	case w.begun(), earlier != "" && w.found.agent["agent"] != "healthy":
+		return earlier
+	}
+	return w.shown(w.found.agent["version"], 64)
+}
+
+// agentStates are those of the target's probe.
+var agentStates = map[string]installer.AgentState{
+	"none": installer.AgentNone, "healthy": installer.AgentRunning,
+	"stopped": installer.AgentStopped, "unhealthy": installer.AgentFault,
+}
+
+// agentIs puts down how the agent is.
+func (w *work) agentIs(health string, rec *installer.StepRecord) {
+	state, ok := agentStates[health]
+	if !ok {
+		state = installer.AgentUnknown
+	}
+	w.outcome.Agent, rec.Facts[factAgent] = state, string(state)
 }
 
 // size is a number of bytes for people.

@@ -59,10 +59,16 @@ type kind int
 
 const (
 	agent     kind = iota // the target's scripts and a package
+	online                // the target's scripts; the host gets the agent by itself
+	restore               // back to the version that is kept on the host
+	remove                // back to no agent
 	script                // the user's script; its exit code is the result
 	checkOnly             // connect, probe, report
 	jumpHost              // SET_REMOTE_INSTALLER: can it be an installer?
 )
+
+// onTarget: the target's own scripts do the work, and verify judges it.
+func (k kind) onTarget() bool { return k == agent || k == online || k == restore || k == remove }
 
 // last is the last step of a recipe.
 func (k kind) last() installer.Step {
@@ -73,19 +79,24 @@ func (k kind) last() installer.Step {
 }
 
 func kindOf(inv *installer.Invocation) (kind, error) {
+	spec, back := inv.Spec, inv.Task() == installer.Rollback
 	switch {
-	case inv.Spec.CheckOnly:
+	case spec.CheckOnly:
 		return checkOnly, nil
-	case inv.Type == installer.SetRemoteInstaller:
+	case inv.Task() == installer.SetRemoteInstaller:
 		return jumpHost, nil
-	case inv.Type == installer.Rollback:
-		return 0, installer.Fail(installer.KindInternal, "there is no recipe for %s", inv.Type)
-	case inv.Spec.Script != nil:
+	case spec.Script != nil && !back:
 		return script, nil
-	case inv.Spec.Target == installer.TargetTelescope || inv.Spec.Target == "":
-		return agent, nil
+	case spec.Target != installer.TargetTelescope && spec.Target != "":
+		return 0, installer.Fail(installer.KindInternal, "there is no recipe for the target %q", spec.Target)
+	case back && spec.Restore != "":
+		return restore, nil
+	case back:
+		return remove, nil
+	case spec.Online != nil && len(spec.Packages) == 0:
+		return online, nil
 	}
-	return 0, installer.Fail(installer.KindInternal, "there is no recipe for the target %q", inv.Spec.Target)
+	return agent, nil
 }
 
 // Work does one attempt, from where its journal ends.

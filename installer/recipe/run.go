@@ -39,6 +39,7 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 		err = w.judge(end, rec)
 	}
 	if err != nil {
+		w.forgetAgent(err, rec)
 		return err
 	}
 	rec.Note = fmt.Sprintf("exit code 0, %s of output", size(w.offset))
@@ -64,11 +65,35 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 		what = fmt.Sprintf("the script was killed by signal %d", code-128)
 	}
 	kind := installer.KindScriptFailed
-	if w.kind == agent {
+	if w.kind.onTarget() {
 		kind = exitKind(code, installer.StepRun)
-		what = strings.Replace(what, "the script", "install.sh", 1)
+		what = strings.Replace(what, "the script", w.program(), 1)
+	}
+	if w.kind == restore && kind == installer.KindPackageMissing {
+		kind = installer.KindNotKept
 	}
 	return installer.Fail(kind, "%s%s", what, w.quoted(w.tail.String()))
+}
+
+// program is which of the target's scripts runs.
+func (w *work) program() string {
+	if w.kind == remove {
+		return "uninstall.sh"
+	}
+	return "install.sh"
+}
+
+// forgetAgent: what probe found of the agent may no longer be so, after a run
+// that went wrong and has changed the host.
+func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
+	switch installer.FailureOf(err).Kind {
+	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
+		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
+		return // before anything was changed
+	}
+	if w.kind.onTarget() {
+		w.agentIs("", rec)
+	}
 }
 
 // follow stays with the script until it has ended, over as many connections as
@@ -141,10 +166,17 @@ func (w *work) launchArgs(act action) []string {
 	if len(w.sent) > 0 {
 		args = append(args, "blobs="+strings.Join(w.sent, ","), "from="+w.from(), "tag="+w.tag())
 	}
-	if w.kind == script {
+	switch w.kind {
+	case script:
 		return append(args, "script="+w.inv.Spec.Script.SHA256)
+	case agent:
+		return append(args, "package="+w.pkg.SHA256)
+	case restore:
+		return append(args, "kept="+w.kept)
+	case remove:
+		return append(args, "remove=yes")
 	}
-	return append(args, "package="+w.pkg.SHA256)
+	return args // online: the settings say it
 }
 
 // notStarted explains why the host did not start the script.

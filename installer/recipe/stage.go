@@ -20,6 +20,17 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		return nil
 	}
 	w.markLog(rec)
+	switch w.kind {
+	case restore:
+		rec.Note = "nothing to bring: the version is kept on the host"
+		return w.chooseKept()
+	case remove:
+		rec.Note = "nothing to bring"
+		return nil
+	case online:
+		rec.Note = "nothing to bring: the host downloads the agent from " + w.inv.Spec.Online.URL
+		return nil
+	}
 	ref := w.main()
 	if w.found.have[ref.SHA256] {
 		rec.Note = "1 file already there, nothing sent"

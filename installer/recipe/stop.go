@@ -94,6 +94,9 @@ func (w *work) stopUnseen(ctx context.Context) error {
 		if err == nil {
 			err = w.judge(end, rec)
 		}
+		if err != nil {
+			w.forgetAgent(err, rec)
+		}
 		return err
 	}
 	if err := w.step(ctx, installer.StepRun, stopping); err != nil {

@@ -16,6 +16,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note, rec.Facts[factMessage] = "exit code 0", w.outcome.Message
 		return nil
 	}
+	w.agentIs("", rec) // until the host has said it
 	var r reply
 	err := limited(ctx, w.Limits.Verify, "verifying", func(ctx context.Context) (err error) {
 		r, err = w.askVerify(ctx)
@@ -24,10 +25,15 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if err != nil {
 		return err
 	}
+	w.agentIs(r.agent["agent"], rec)
 	health, version := w.shown(r.agent["agent"], 40), w.shown(r.agent["version"], 64)
 	rec.Facts[factTarget] = version
 	w.outcome.TargetVersion = version
-	if code := int(r.end.number("code", 255)); code != 0 || health != "healthy" {
+	want := "healthy"
+	if w.kind == remove {
+		want = "none"
+	}
+	if code := int(r.end.number("code", 255)); code != 0 || health != want {
 		if health == "" {
 			health = "not found"
 		}
@@ -35,9 +41,25 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 			health, version, code, w.quoted(w.tail.String()))
 	}
 	rec.Note = fmt.Sprintf("agent healthy, version %s", version)
-	w.outcome.Message = "installed: " + rec.Note
+	if w.kind == remove {
+		rec.Note = "nothing of the agent is left"
+	}
+	w.outcome.Message = w.done() + ": " + rec.Note
 	rec.Facts[factMessage] = w.outcome.Message
 	return nil
+}
+
+// done is what was done, for people.
+func (w *work) done() string {
+	switch {
+	case w.kind == remove:
+		return "uninstalled"
+	case w.kind == restore:
+		return "rolled back"
+	case w.inv.Task() == installer.Update:
+		return "updated"
+	}
+	return "installed"
 }
 
 // askVerify asks again where the connection broke: looking does no harm.

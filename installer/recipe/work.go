@@ -26,6 +26,7 @@ type work struct {
 	oldSpot string   // hostShell.spot of the connection before
 	found   findings // of the last probe
 	pkg     *installer.BlobRef
+	kept    string   // folder on the host of the version to restore
 	sent    []string // SHA-256 of what stage brought
 	offset  int64    // bytes of the script's output that have come
 	tail    tail     // the last of them
@@ -186,7 +187,7 @@ func (w *work) failed(ctx context.Context, name installer.Step, err error) error
 	case errors.Is(err, installer.ErrShutdown), !ok:
 	case f.Kind == installer.KindLostContact || w.host == nil:
 	case name == installer.StepConnect || name == installer.StepClean:
-	case name == installer.StepProbe:
+	case name == installer.StepProbe && !w.madeFolder():
 		w.leave(ctx)
 	default:
 		// The result is in the journal, so the folder may go.
