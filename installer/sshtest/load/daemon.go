@@ -32,7 +32,8 @@ type daemon struct {
 // cost is what a daemon has used in its whole life.
 type cost struct {
 	cpu  time.Duration
-	peak int64 // resident memory, bytes
+	peak int64 // resident memory, bytes; the mapped database counts
+	own  int64 // resident at the end without what is mapped from files, bytes; 0: not known
 }
 
 var listeningOn = regexp.MustCompile(`listening on (\S+)`)
@@ -100,6 +101,7 @@ func follow(stderr io.Reader, url chan<- string) error {
 
 // stop ends the daemon cleanly and returns what it has used.
 func (d *daemon) stop() (cost, error) {
+	own := ownMemory(d.cmd.Process.Pid)
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return cost{}, err
 	}
@@ -110,5 +112,20 @@ func (d *daemon) stop() (cost, error) {
 	return cost{
 		cpu:  d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime(),
 		peak: int64(usage.Maxrss) << 10, // Linux counts in KiB
+		own:  own,
 	}, nil
+}
+
+// ownMemory is the process's anonymous resident memory: heap and stacks.
+func ownMemory(pid int) (bytes int64) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if text, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			_, _ = fmt.Sscan(text, &bytes)
+		}
+	}
+	return bytes << 10
 }

@@ -22,6 +22,8 @@ func quantile(waits []time.Duration, q float64) time.Duration {
 
 func ms(d time.Duration) float64 { return d.Seconds() * 1000 }
 
+func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
+
 func printSubmission(w io.Writer, c config, waits []time.Duration, took, drain time.Duration, used cost) {
 	all := c.requests * c.hosts
 	fmt.Fprintf(w, "%d requests of %d hosts, %d clients at once, --parallel %d\n\n", c.requests, c.hosts, c.clients, c.parallel)
@@ -34,7 +36,8 @@ func printSubmission(w io.Writer, c config, waits []time.Duration, took, drain t
 	fmt.Fprintf(w, "| acknowledged, each listed once with its end | %d of %d |\n", all, all)
 	fmt.Fprintf(w, "| until all had ended after the last acknowledgement, s | %.0f |\n", drain.Seconds())
 	fmt.Fprintf(w, "| CPU of the daemon per invocation, whole life, ms | %.2f |\n", ms(used.cpu)/float64(all))
-	fmt.Fprintf(w, "| peak memory of the daemon, MB | %.0f |\n\n", float64(used.peak)/1e6)
+	fmt.Fprintf(w, "| peak memory of the daemon, MB | %.0f |\n", mb(used.peak))
+	fmt.Fprintf(w, "| of that its own at the end (the rest is the mapped database and the program), MB | %.0f |\n\n", mb(used.own))
 }
 
 func printPaging(w io.Writer, c config, rows []pageRow, used cost) {
@@ -45,5 +48,6 @@ func printPaging(w io.Writer, c config, rows []pageRow, used cost) {
 		fmt.Fprintf(w, "| %s | %d | %d | %d | %.1f | %.1f |\n", r.what, r.count, r.filter.Offset, r.items,
 			ms(quantile(r.waits, 0.50)), ms(quantile(r.waits, 0.99)))
 	}
-	fmt.Fprintf(w, "\nPeak memory of the daemon while it lists, MB: %.0f (the database is mapped, and counts)\n", float64(used.peak)/1e6)
+	fmt.Fprintf(w, "\nMemory of the daemon that listed: %.0f MB at its peak with the mapped database; its own at the end %.0f MB.\n",
+		mb(used.peak), mb(used.own))
 }
