@@ -79,6 +79,15 @@ func TestBJSON(t *testing.T) {
 		{"no user", head + `"remote_install_meta":[{"remote_ip":"10.0.0.1","password":"x"}]}`, "remote_install_meta[0].user_name"},
 		{"no address", head + `"remote_install_meta":[{"user_name":"root","password":"x"}]}`, "remote_install_meta[0].remote_ip"},
 		{"the same host twice", remoteInstall(host(nil), host(nil)), "remote_install_meta[1]"},
+		{"no invocations to retry", `{"invocation_type":"RETRY","instance_ids":["a"]}`, "invocation_ids"},
+		{"no invocations to roll back", `{"invocation_type":"ROLLBACK"}`, "invocation_ids"},
+		{"no hosts to install on", `{"invocation_type":"INSTALL","invocation_ids":["a"]}`, "instance_ids"},
+		{"no hosts to update", `{"invocation_type":"UPDATE"}`, "instance_ids"},
+		{"hosts for a retry", `{"invocation_type":"RETRY","invocation_ids":["a"],"remote_install_meta":[{"remote_ip":"10.0.0.1","user_name":"root"}]}`, "remote_install_meta"},
+		{"an id twice", `{"invocation_type":"INSTALL","instance_ids":["a","b","a"]}`, "instance_ids[2]"},
+		{"an invocation twice", `{"invocation_type":"ROLLBACK","invocation_ids":["a","a"]}`, "invocation_ids[1]"},
+		{"null ids", `{"invocation_type":"RETRY","invocation_ids":null}`, "invocation_ids"},
+		{"string for ids", `{"invocation_type":"RETRY","invocation_ids":"a"}`, "invocation_ids"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r.send(http.MethodPost, create, tc.body).refused(t, http.StatusBadRequest, api.CodeBodyInvalid, tc.where+": ")
@@ -211,6 +220,56 @@ func rsaKey(t *testing.T, bits uint) string {
 	}{0, n, big.NewInt(65537), one, one, one, one, one, one})
 	require.NoError(t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: der}))
+}
+
+// TestBStatusJSON: the same for agent-status.
+func TestBStatusJSON(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	const head = `{"instance_ids":["a"],`
+	for _, tc := range []struct{ name, body, where string }{
+		{"duplicate key", head + `"instance_ids":["b"]}`, "instance_ids"},
+		{"other case", head + `"UniAgent_status":"none"}`, "UniAgent_status"},
+		{"data after the document", `{"instance_ids":["a"]}{}`, "document"},
+		{"byte order mark", "\xef\xbb\xbf" + `{"instance_ids":["a"]}`, "document"},
+		{"NUL escape", `{"instance_ids":["a\u0000"]}`, "instance_ids[0]"},
+		{"bad UTF-8", "{\"instance_ids\":[\"\xff\"]}", "instance_ids[0]"},
+		{"lone surrogate", `{"instance_ids":["\ud800"]}`, "instance_ids[0]"},
+		{"1e400", head + `"x":1e400}`, "x"},
+		{"array at the top", `["a"]`, "document"},
+		{"null", `null`, "document"},
+		{"no ids", `{"uniagent_status":"none"}`, "instance_ids"},
+		{"null ids", `{"instance_ids":null}`, "instance_ids"},
+		{"null id", `{"instance_ids":["a",null]}`, "instance_ids[1]"},
+		{"string for ids", `{"instance_ids":"a"}`, "instance_ids"},
+		{"id", `{"instance_ids":["../a"]}`, "instance_ids[0]"},
+		{"long id", `{"instance_ids":["` + strings.Repeat("a", 65) + `"]}`, "instance_ids[0]"},
+		{"unknown uniagent_status", head + `"uniagent_status":"stopped"}`, "uniagent_status"},
+		{"null uniagent_status", head + `"uniagent_status":null}`, "uniagent_status"},
+		{"unknown extension_name", head + `"extension_name":"other"}`, "extension_name"},
+		{"unknown extension_status", head + `"extension_status":"silent"}`, "extension_status"},
+		{"number for an enum", head + `"extension_status":1}`, "extension_status"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r.send(http.MethodPost, statuses, tc.body).refused(t, http.StatusBadRequest, api.CodeBodyInvalid, tc.where+": ")
+		})
+	}
+	a := r.send(http.MethodPost, statuses, `{"instance_ids":["/"],"uniagent_status":"a","extension_name":"b","extension_status":"c"}`)
+	a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "instance_ids[0]: ", "uniagent_status: ", "extension_name: ", "extension_status: ")
+	r.send(http.MethodPost, statuses, "").refused(t, http.StatusBadRequest, api.CodeContentMissing)
+	require.Equal(t, http.StatusOK, r.send(http.MethodPost, statuses, head+`"a_later_field":1}`).status, "unknown fields are tolerated at the top")
+}
+
+func FuzzDecodeStatus(f *testing.F) {
+	for _, s := range []string{"", "{}", `{"instance_ids":["a","a"]}`, `{"instance_ids":[1],"uniagent_status":"silent"}`, `{"instance_ids":["a"],"extension_status":"\ud800"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if err := api.DecodeStatus(body); err != nil {
+			require.IsType(t, installer.Faults{}, err)
+			require.NotEmpty(t, err.Error())
+		}
+	})
 }
 
 func FuzzDecodeCreate(f *testing.F) {

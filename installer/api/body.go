@@ -14,15 +14,33 @@ import (
 // characters are a sixth of it.
 const maxBody = 2 << 20
 
-// readBody reads a whole body, or says why it will not.
-func readBody(w http.ResponseWriter, r *http.Request, rt route) ([]byte, error) {
-	limit := cmp.Or(rt.limit, maxBody)
+// bodyLimit bounds the route's body, in bytes.
+func (rt route) bodyLimit() int64 { return cmp.Or(rt.limit, maxBody) }
+
+// readBody reads a whole body, if that was not done to check its signature, or
+// says why it will not.
+func (c *call) readBody(w http.ResponseWriter, rt route) error {
+	r := c.Request
 	if len(r.Header.Values("Content-Encoding")) > 0 {
-		return nil, refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
+		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
 	}
 	if !rt.binary && !isJSON(r.Header.Values("Content-Type")) {
-		return nil, refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
+		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
 	}
+	if !c.read {
+		var err error
+		if c.body, err = readAll(w, r, rt.bodyLimit()); err != nil {
+			return err
+		}
+	}
+	if len(c.body) == 0 {
+		return refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
+	}
+	return nil
+}
+
+// readAll reads a body of at most limit bytes.
+func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge(limit)
@@ -39,8 +57,6 @@ func readBody(w http.ResponseWriter, r *http.Request, rt route) ([]byte, error) 
 		return nil, refuse(http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time")
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
-	case len(body) == 0:
-		return nil, refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
 	}
 	return body, nil
 }

@@ -37,6 +37,9 @@ type CreateRequest struct {
 	Version          string
 	Origin           string
 	Hosts            []RemoteHost
+	// IdempotencyKey, 1–255 printable ASCII characters, lets the request be sent
+	// again without being done again. Empty: none.
+	IdempotencyKey string
 }
 
 // RemoteHost is one entry of remote_install_meta.
@@ -60,7 +63,21 @@ func (c *Client) Create(ctx context.Context, req CreateRequest) (Created, error)
 		return Created{}, fmt.Errorf("encode the request: %w", err)
 	}
 	var answer Created
-	err = c.do(ctx, http.MethodPost, c.path("/agent-invocations/batch-create"), body, &answer)
+	err = c.Do(ctx, Ask{
+		Method: http.MethodPost, Path: c.path("/agent-invocations/batch-create"), Body: body, IdempotencyKey: req.IdempotencyKey,
+	}, &answer)
+	return answer, err
+}
+
+// Status asks for the agents' state on 1–2000 instances. Empty filters are not
+// sent.
+func (c *Client) Status(ctx context.Context, q StatusQuery) (AgentStatuses, error) {
+	body, err := json.Marshal(q)
+	if err != nil {
+		return AgentStatuses{}, fmt.Errorf("encode the request: %w", err)
+	}
+	var answer AgentStatuses
+	err = c.do(ctx, http.MethodPost, c.path("/agent-status/batch-query"), body, &answer)
 	return answer, err
 }
 
@@ -113,6 +130,8 @@ type Ask struct {
 	Path   string // escaped, with the query
 	Body   []byte // of a POST or PUT
 	Binary bool   // Body is no JSON
+	// IdempotencyKey, if not empty, is sent as the header of that name.
+	IdempotencyKey string
 	// Most bounds the answer, in bytes. 0: 8 MiB.
 	Most int64
 }
@@ -151,6 +170,9 @@ func (c *Client) Open(ctx context.Context, a Ask) (io.ReadCloser, error) {
 		req.Header.Set("Content-Type", "application/octet-stream")
 	default:
 		req.Header.Set("Content-Type", "application/json; charset=UTF-8")
+	}
+	if a.IdempotencyKey != "" {
+		req.Header.Set(headerIdempotencyKey, a.IdempotencyKey)
 	}
 	if !c.Token.IsZero() {
 		req.Header.Set(headerToken, c.Token.Reveal())

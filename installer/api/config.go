@@ -13,14 +13,6 @@ import (
 	"tripod/installer"
 )
 
-// Tokens tells whose token it is.
-type Tokens interface {
-	// CheckToken returns the project that the token is for and the name it was
-	// given, or ok = false for a token that is not known. It compares in
-	// constant time. An error means that nothing can be said.
-	CheckToken(ctx context.Context, token string) (project, name string, ok bool, err error)
-}
-
 // Replays remembers what was answered to a request that had an Idempotency-Key.
 // It is stored by Ledger.Submit.
 type Replays interface {
@@ -50,6 +42,11 @@ type Config struct {
 	Ledger installer.Ledger
 	// Tokens decides who may come in.
 	Tokens Tokens
+	// Keys are for signed requests. Nil: they are refused.
+	Keys Keys
+	// RequestRate is how many requests a second one token or key may send in the
+	// long run. 0: DefaultRequestRate; less than 0: no bound.
+	RequestRate int
 	// Spec is what a task starts from: scripts, packages, host-key policy,
 	// time-out of the run. Target defaults to telescope, HostKeys to
 	// accept-new. What the request says (version, origin …) is put over it.
@@ -98,6 +95,9 @@ func New(c Config) (http.Handler, error) {
 	}
 	if c.Spec.HostKeys == "" {
 		c.Spec.HostKeys = installer.AcceptNew
+	}
+	if c.RequestRate == 0 {
+		c.RequestRate = DefaultRequestRate
 	}
 	if c.Wake == nil {
 		c.Wake = func() {}

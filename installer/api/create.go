@@ -79,7 +79,7 @@ func (s service) createInvocations(c *call) (any, error) {
 	if len(batch.Items) == 0 {
 		return answer, nil
 	}
-	batch.By = c.principal().String()
+	batch.By = c.who.String()
 	if batch.Replay, err = again.replay(answer); err != nil {
 		return nil, err
 	}

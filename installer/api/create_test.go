@@ -23,6 +23,7 @@ func entries(n int) []map[string]any {
 	return list
 }
 
+// TestBCounts: 0, 1, 100 and 101 hosts or ids, for every type.
 func TestBCounts(t *testing.T) {
 	t.Parallel()
 	for n, accepted := range map[int]bool{0: false, 1: true, 100: true, 101: false} {
@@ -42,22 +43,32 @@ func TestBCounts(t *testing.T) {
 			require.EqualValues(t, n, page.Count)
 			require.EqualValues(t, 1, r.wakes.Load())
 		})
-		t.Run(fmt.Sprint(n, " ids"), func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t)
-			ids := make([]string, n)
-			for i := range ids {
-				ids[i] = fmt.Sprint("id-", i)
-			}
-			a := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": "SET_REMOTE_INSTALLER", "instance_ids": ids}))
-			if accepted {
-				require.Len(t, a.created(t).Invocations, n)
-			} else {
-				a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "instance_ids: ")
-			}
-			r.nothingStored()
-		})
+		for kind, field := range map[string]string{
+			"SET_REMOTE_INSTALLER": "instance_ids", "INSTALL": "instance_ids", "UPDATE": "instance_ids",
+			"RETRY": "invocation_ids", "ROLLBACK": "invocation_ids",
+		} {
+			t.Run(fmt.Sprint(n, " ids for ", kind), func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t)
+				a := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": kind, field: names(n)}))
+				if accepted {
+					require.Len(t, a.created(t).Invocations, n)
+				} else {
+					a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, field+": ")
+				}
+				r.nothingStored()
+			})
+		}
 	}
+}
+
+// names are n ids that nothing has.
+func names(n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprint("id-", i)
+	}
+	return ids
 }
 
 func TestRemoteInstallIsStoredWhole(t *testing.T) {
@@ -173,16 +184,6 @@ func TestCredentialOrder(t *testing.T) {
 	require.Equal(t, "own", login(map[string]any{"password": "own"}).Password.Reveal())
 	require.Equal(t, "own", login(map[string]any{"password": nil}).Password.Reveal(), "kept from before")
 	require.Equal(t, key, login(map[string]any{"password": "", "remote_use_pem": true}), "asked for by name")
-}
-
-func TestTypesThatAreNotOffered(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	for _, kind := range []string{"INSTALL", "UPDATE", "ROLLBACK", "RETRY"} {
-		r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": kind, "instance_ids": []string{"a"}, "invocation_ids": []string{"b"}})).
-			refused(t, http.StatusBadRequest, api.CodeInvalidRequest, kind+" is not offered by this version")
-	}
-	r.nothingStored()
 }
 
 // TestConcurrentCreates: whatever was acknowledged is there, once.

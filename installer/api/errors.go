@@ -96,6 +96,9 @@ func refuse(status int, code Code, format string, args ...any) *Error {
 // field wrong names nearly all of them within it.
 const maxErrorMsg = 64 << 10
 
+// fullRetry is when to ask again where too much work is open.
+const fullRetry = 30 * time.Second
+
 // errorOf is the one place that decides which error gets which answer. The
 // text of an unexpected error is for the log, not for the user.
 func errorOf(err error) *Error {
@@ -111,6 +114,9 @@ func errorOf(err error) *Error {
 	switch {
 	case errors.Is(err, installer.ErrNotFound):
 		e = refuse(http.StatusNotFound, CodeNotFound, "the resource does not exist")
+	case errors.Is(err, installer.ErrFull):
+		e = refuse(http.StatusTooManyRequests, CodeInvalidRequest, "as much work is open as may be: nothing was changed; try again later")
+		e.RetryAfter = fullRetry
 	case errors.Is(err, installer.ErrStorage):
 		e = refuse(http.StatusServiceUnavailable, CodeStorage, "the state could not be read or written: nothing was changed; try again later")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -8,6 +8,12 @@ func DecodeCreate(body []byte) error {
 	return err
 }
 
+// DecodeStatus is decodeStatus.
+func DecodeStatus(body []byte) error {
+	_, err := decodeStatus(body)
+	return err
+}
+
 // RouteOf is what a test sees of a route.
 type RouteOf struct {
 	Method, Pattern string

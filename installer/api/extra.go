@@ -46,16 +46,19 @@ func Refuse(status int, code Code, format string, args ...any) *Error {
 type Stream struct{ io.ReadCloser }
 
 func (r Route) route() route {
-	success := http.StatusOK
+	success, rights := http.StatusOK, installer.FullRights
+	if r.Method == http.MethodGet {
+		rights = installer.ReadRights
+	}
 	if r.Method == http.MethodPost {
 		success = http.StatusCreated
 	}
 	return route{
 		method: r.Method, pattern: r.Pattern, success: success,
 		limit: r.MaxBody, binary: r.Binary, wait: r.Wait, faults: true,
-		anyProject: !strings.Contains(r.Pattern, projectSegment),
+		rights: rights, anyProject: !strings.Contains(r.Pattern, projectSegment),
 		handle: func(c *call) (any, error) {
-			return r.Handle(&Request{c.Request, c.principal(), c.body})
+			return r.Handle(&Request{c.Request, c.who, c.body})
 		},
 	}
 }

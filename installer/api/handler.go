@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -20,23 +21,30 @@ const headerRequestID = "X-Request-Id"
 type call struct {
 	*http.Request
 	id      string // X-Request-Id of the answer
-	project string
-	caller  string // the token's name, for the log
+	who     installer.Principal
+	project string // who's
 	body    []byte // of a POST: within the limits, not parsed yet
+	read    bool   // the body was read, to check the signature
+}
+
+// caller names who asks, for the log.
+func (c *call) caller() string {
+	if c.who == (installer.Principal{}) {
+		return ""
+	}
+	return c.who.String()
 }
 
 // handler does for every route what must hold for every route.
 type handler struct {
 	service
-	table []route
+	table  []route
+	limits *rateLimiter
 }
 
-// principal is who asks.
-func (c *call) principal() installer.Principal {
-	return installer.Principal{Project: c.project, Kind: "token", Name: c.caller, Rights: installer.FullRights}
+func newHandler(s service) http.Handler {
+	return &handler{s, s.routes(), newRateLimiter(s.RequestRate)}
 }
-
-func newHandler(s service) http.Handler { return &handler{s, s.routes()} }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := h.Clock()
@@ -50,6 +58,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status, answer, err = e.Status, e, e
 		if rt.faults && len(e.Faults) > 0 {
 			answer = faultyAnswer{e, e.Faults}
+		}
+		if e.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 		}
 		if e.allow != "" {
 			w.Header().Set("Allow", e.allow)
@@ -78,7 +89,7 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 		answer, err = rt.handle(c)
 		return rt, answer, err
 	}
-	if err := h.authenticate(c); err != nil {
+	if err := h.authenticate(w, c, rt); err != nil {
 		return rt, nil, err
 	}
 	if noRoute != nil {
@@ -90,11 +101,14 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 	if err := checkProject(pathProject, c.project); err != nil {
 		return rt, nil, err
 	}
+	if err := authorize(c.who, rt); err != nil {
+		return rt, nil, err
+	}
 	if rt.wait > 0 {
 		giveTime(w, rt.wait)
 	}
 	if c.Method == http.MethodPost || c.Method == http.MethodPut {
-		if c.body, err = readBody(w, c.Request, rt); err != nil {
+		if err := c.readBody(w, rt); err != nil {
 			return rt, nil, err
 		}
 	}
@@ -109,7 +123,7 @@ func checkProject(asked, own string) error {
 	case !projectID.MatchString(asked):
 		return refuse(http.StatusBadRequest, CodeProjectInvalid, "project_id in the path: 1–64 letters, digits, '_' and '-'")
 	case asked != own:
-		return refuse(http.StatusForbidden, CodeForbidden, "this token is not for this project")
+		return refuse(http.StatusForbidden, CodeForbidden, "this token or key is not for this project")
 	}
 	return nil
 }
@@ -150,7 +164,7 @@ func (h *handler) log(c *call, rt route, status int, size int64, started time.Ti
 		slog.Int64("bytes", size),
 		slog.Duration("duration", h.Clock().Sub(started)),
 		slog.String("project", c.project),
-		slog.String("token", c.caller),
+		slog.String("by", c.caller()),
 		slog.String("remote", c.RemoteAddr),
 	}
 	if e, ok := err.(*Error); ok {

@@ -26,6 +26,11 @@ func (r *rig) setInstaller(name, ip, password string) string {
 // finishAll claims and ends everything that is open, as the engine would.
 func (r *rig) finishAll(as installer.State) {
 	r.t.Helper()
+	r.finishWith(installer.Transition{State: as})
+}
+
+func (r *rig) finishWith(tr installer.Transition) {
+	r.t.Helper()
 	for {
 		now := time.Now()
 		inv, _, err := r.store.Claim(r.t.Context(), now, installer.ClaimFilter{})
@@ -33,7 +38,8 @@ func (r *rig) finishAll(as installer.State) {
 		if inv == nil {
 			return
 		}
-		require.NoError(r.t, r.store.Finish(r.t.Context(), inv.Ref(), installer.Transition{State: as, EndAttempt: true, At: now}))
+		tr.EndAttempt, tr.At = true, now
+		require.NoError(r.t, r.store.Finish(r.t.Context(), inv.Ref(), tr))
 	}
 }
 

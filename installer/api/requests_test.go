@@ -39,11 +39,11 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 	for _, path := range []string{
 		"/", "/v3", "/v3/", "/v3/" + project, "/v3/" + project + "/", "/v1/" + project + "/agent-invocations",
 		listing + "/", create + "/", create + "/x", "//v3/" + project + "/agent-invocations",
-		"/v3/" + project + "/agent-status/batch-query", "/v3/" + project + "/Agent-Invocations",
+		"/v3/" + project + "/agent-status", statuses + "/", "/v3/" + project + "/Agent-Invocations",
 	} {
 		r.send(http.MethodPost, path, "{}").refused(t, http.StatusNotFound, api.CodeNotFound)
 	}
-	for method, path := range map[string]string{http.MethodGet: create, http.MethodPost: listing, http.MethodPut: listing, http.MethodDelete: listing} {
+	for method, path := range map[string]string{http.MethodGet: statuses, http.MethodPost: listing, http.MethodPut: listing, http.MethodDelete: create} {
 		a := r.send(method, path, "{}")
 		a.refused(t, http.StatusMethodNotAllowed, api.CodeInvalidRequest)
 		require.NotEmpty(t, a.header.Get("Allow"))
@@ -57,8 +57,8 @@ func TestBProjectIDs(t *testing.T) {
 		"", "..", ".", "%2e%2e%2f", "%2e%2e", "..%2f" + project, "%00", project + "%00", strings.Repeat("a", 65),
 		"%C3%A9", "%EF%BC%91", project + "%20", "a%0Ab", "%zz", "a;b", "a'b", "%FF",
 	} {
-		for method, rest := range map[string]string{http.MethodGet: "/agent-invocations", http.MethodPost: "/agent-invocations/batch-create"} {
-			status := r.raw(method + " /v3/" + id + rest + " HTTP/1.1\r\nHost: x\r\nX-Auth-Token: " + r.token + "\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+		for method, rest := range map[string]string{http.MethodGet: "/agent-invocations", http.MethodPost: "/agent-invocations/batch-create", "POST ": "/agent-status/batch-query"} {
+			status := r.raw(strings.TrimSpace(method) + " /v3/" + id + rest + " HTTP/1.1\r\nHost: x\r\nX-Auth-Token: " + r.token + "\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
 			require.Equal(t, 400, status, id)
 		}
 	}

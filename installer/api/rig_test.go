@@ -26,9 +26,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	project = "p-one"
-	create  = "/v3/" + project + "/agent-invocations/batch-create"
-	listing = "/v3/" + project + "/agent-invocations"
+	project  = "p-one"
+	create   = "/v3/" + project + "/agent-invocations/batch-create"
+	listing  = "/v3/" + project + "/agent-invocations"
+	statuses = "/v3/" + project + "/agent-status/batch-query"
 )
 
 // rig is the API on a real store behind a real HTTP server.

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"tripod/installer"
 )
 
 // route is one row of the table of routes.
@@ -14,7 +16,8 @@ type route struct {
 	pattern string // "{project_id}" stands for one segment
 	// open routes need no token. The zero value does: deny by default.
 	open    bool
-	success int // HTTP status of a good answer
+	rights  installer.Rights // that the caller needs; the zero value: full
+	success int              // HTTP status of a good answer
 	handle  func(*call) (any, error)
 
 	limit  int64 // of the body, in bytes; 0: maxBody
@@ -37,8 +40,8 @@ func (s service) routes() []route {
 	own := []route{
 		{method: http.MethodGet, pattern: "/healthz", open: true, success: http.StatusOK, handle: s.health},
 		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-invocations/batch-create", success: http.StatusCreated, handle: s.createInvocations},
-		{method: http.MethodGet, pattern: "/v3/{project_id}/agent-invocations", success: http.StatusOK, handle: s.listInvocations},
-		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-status/batch-query", success: http.StatusOK, handle: s.agentStatus},
+		{method: http.MethodGet, pattern: "/v3/{project_id}/agent-invocations", rights: installer.ReadRights, success: http.StatusOK, handle: s.listInvocations},
+		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-status/batch-query", rights: installer.ReadRights, success: http.StatusOK, handle: s.agentStatus},
 	}
 	for _, r := range s.Routes {
 		own = append(own, r.route())

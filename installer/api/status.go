@@ -42,6 +42,14 @@ type Extension struct {
 	Version string `json:"version,omitempty"`
 }
 
+// StatusQuery is the body of agent-status/batch-query, as the client sends it.
+type StatusQuery struct {
+	InstanceIDs     []string             `json:"instance_ids"` // 1–2000
+	UniagentStatus  UniagentState        `json:"uniagent_status,omitempty"`
+	ExtensionName   string               `json:"extension_name,omitempty"`
+	ExtensionStatus installer.AgentState `json:"extension_status,omitempty"`
+}
+
 // statusRequest is an agent-status body that has been found good. An empty
 // filter lets everything through.
 type statusRequest struct {

@@ -1,0 +1,173 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/store"
+)
+
+const headerKey = "Idempotency-Key"
+
+func (r *rig) count() int64 {
+	r.t.Helper()
+	page, err := r.store.Invocations(r.t.Context(), installer.Filter{ProjectID: project})
+	require.NoError(r.t, err)
+	return page.Count
+}
+
+// TestA17TheSameRequestTwice is one batch and one answer.
+func TestA17TheSameRequestTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, denyLoopback)
+	body := remoteInstall(host(nil), host(map[string]any{"remote_ip": "127.0.0.1"}), host(map[string]any{"remote_ip": "10.0.0.2"}))
+	first := r.send(http.MethodPost, create, body, headerKey, "key-1")
+	require.Equal(t, http.StatusCreated, first.status)
+	for range 2 {
+		again := r.send(http.MethodPost, create, body, headerKey, "key-1")
+		require.Equal(t, http.StatusCreated, again.status)
+		require.Equal(t, first.body, again.body, "refused items included")
+	}
+	require.EqualValues(t, 2, r.count())
+	require.EqualValues(t, 1, r.wakes.Load())
+
+	r.send(http.MethodPost, create, body+" ", headerKey, "key-1").
+		refused(t, http.StatusConflict, api.CodeInvalidRequest, "Idempotency-Key: was used before")
+	require.EqualValues(t, 2, r.count())
+
+	// Another key, another project, or no key: another request.
+	require.NotEqual(t, first.body, r.send(http.MethodPost, create, body, headerKey, "key-2").body)
+	require.NotEqual(t, first.body, r.send(http.MethodPost, create, body).body)
+	require.EqualValues(t, 6, r.count())
+	token := r.addToken("p-two", "other")
+	other := r.send(http.MethodPost, "/v3/p-two/agent-invocations/batch-create", body, headerKey, "key-1", "X-Auth-Token", token)
+	require.NotContains(t, other.body, first.created(t).Invocations[0].InvocationID)
+	require.EqualValues(t, 6, r.count())
+
+	// The client sends it too.
+	req := api.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{first.created(t).Invocations[0].InstanceID}, IdempotencyKey: "key-3"}
+	one, err := r.client.Create(t.Context(), req)
+	require.NoError(t, err)
+	two, err := r.client.Create(t.Context(), req)
+	require.NoError(t, err)
+	require.Equal(t, one, two)
+}
+
+func TestBIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	body := remoteInstall(host(nil))
+	for _, key := range []string{strings.Repeat("k", 256), "a\tb", "é", "a\x7f", "\x00"} {
+		r.send(http.MethodPost, create, body, headerKey, key).refused(t, http.StatusBadRequest, api.CodeInvalidRequest, "Idempotency-Key: ")
+	}
+	for _, keys := range [][]string{{""}, {"a", "b"}, {"a", "a"}} {
+		a := r.sendKeys(body, keys)
+		a.refused(t, http.StatusBadRequest, api.CodeInvalidRequest, "Idempotency-Key: ")
+	}
+	r.nothingStored()
+	for _, key := range []string{"k", strings.Repeat("k", 255), `!"#$%&'()*+,-./:;<=>?@[\]^_{|}~ x`, "../../etc/passwd"} {
+		first := r.send(http.MethodPost, create, body, headerKey, key)
+		require.Equal(t, first.body, r.send(http.MethodPost, create, body, headerKey, key).body)
+	}
+	require.EqualValues(t, 4, r.count())
+
+	r = newRig(t, func(c *api.Config) { c.Replays = nil })
+	r.send(http.MethodPost, create, body, headerKey, "k").refused(t, http.StatusBadRequest, api.CodeInvalidRequest, "not offered")
+	r.nothingStored()
+}
+
+func (r *rig) sendKeys(body string, keys []string) answer {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), http.MethodPost, create, strings.NewReader(body))
+	require.NoError(r.t, err)
+	req.Header.Set("X-Auth-Token", r.token)
+	req.Header[headerKey] = keys
+	return r.serve(req)
+}
+
+// TestA17WhatCreatedNothingTakesNoKey: once the reason is gone, the same
+// request works.
+func TestA17WhatCreatedNothingTakesNoKey(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	body := asJSON(map[string]any{"invocation_type": "INSTALL", "instance_ids": []string{"web-0001"}})
+	itemRefused(t, r.send(http.MethodPost, create, body, headerKey, "k").created(t).Invocations[0], api.ItemUnknownInstance, "")
+	r.send(http.MethodPost, create, `{"invocation_type":"X"}`, headerKey, "k").refused(t, http.StatusBadRequest, api.CodeBodyInvalid)
+	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{{
+		Host:        installer.Host{ID: "web-0001", Endpoint: installer.Endpoint{Address: "10.0.0.1", Port: 22, User: "root"}},
+		Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}},
+	}}))
+	first := r.send(http.MethodPost, create, body, headerKey, "k")
+	r.stored(first.created(t).Invocations[0])
+	require.Equal(t, first.body, r.send(http.MethodPost, create, body, headerKey, "k").body)
+	require.EqualValues(t, 1, r.count())
+}
+
+// TestA17TwoAtTheSameTime are one batch, whoever is first.
+func TestA17TwoAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	body := remoteInstall(entries(5)...)
+	for _, key := range []string{"a", "b", "c"} {
+		var wg sync.WaitGroup
+		answers := make([]answer, 8)
+		before := r.count()
+		for i := range answers {
+			wg.Go(func() { answers[i] = r.send(http.MethodPost, create, body, headerKey, key) })
+		}
+		wg.Wait()
+		for _, a := range answers {
+			assert.Equal(t, http.StatusCreated, a.status)
+			assert.Equal(t, answers[0].body, a.body)
+		}
+		require.EqualValues(t, before+5, r.count())
+	}
+}
+
+// dyingLedger commits, and then is not there to say so.
+type dyingLedger struct {
+	installer.Ledger
+	dead bool
+}
+
+func (l *dyingLedger) Submit(ctx context.Context, b installer.Batch) error {
+	if err := l.Ledger.Submit(ctx, b); err != nil || !l.dead {
+		return err
+	}
+	return errors.New("the daemon died between the commit and the answer")
+}
+
+// TestA17ACrashBetweenCommitAndReply: the client heard nothing, asks again, and
+// gets the batch that is there, from the next daemon on the same state.
+func TestA17ACrashBetweenCommitAndReply(t *testing.T) {
+	t.Parallel()
+	ledger := &dyingLedger{dead: true}
+	r := newRig(t, func(c *api.Config) { ledger.Ledger = c.Ledger; c.Ledger = ledger })
+	body := remoteInstall(entries(3)...)
+	r.send(http.MethodPost, create, body, headerKey, "k").refused(t, http.StatusInternalServerError, api.CodeInternal)
+	require.EqualValues(t, 3, r.count())
+	require.NoError(t, r.store.Close())
+
+	st, err := store.Open(r.store.Dir(), store.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, st.Close()) }()
+	r.store = st
+	r.handler, err = api.New(api.Config{Ledger: st, Tokens: st, Replays: st})
+	require.NoError(t, err)
+	made := r.send(http.MethodPost, create, body, headerKey, "k").created(t).Invocations
+	require.EqualValues(t, 3, r.count(), "nothing was done twice")
+	page, err := st.Invocations(t.Context(), installer.Filter{ProjectID: project})
+	require.NoError(t, err)
+	for i, inv := range page.Invocations { // newest first
+		require.Equal(t, inv.ID, made[len(made)-1-i].InvocationID)
+	}
+}
