@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,13 +34,24 @@ type worker interface {
 // its. Close it.
 func (a *app) openEngine(cfg engineConfig) (*engine, error) {
 	if a.daemon != nil {
-		return &engine{app: a, store: a.daemon, worker: remoteWorker{a}}, nil
+		return a.remoteEngine(cfg)
 	}
 	local, err := a.openLocal(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return &engine{app: a, store: localState{local.store, a.project}, worker: local}, nil
+}
+
+// remoteEngine is the daemon's. What is the daemon's to decide is refused, or said.
+func (a *app) remoteEngine(cfg engineConfig) (*engine, error) {
+	if !slices.Equal(cfg.knownHosts, defaultKnownHosts()) {
+		return nil, usageError(errors.New("--known-hosts: a daemon reads its own known_hosts"), "give it to `tripod serve`, or put the keys into the hosts file (host_key)")
+	}
+	if cfg.parallel != defaultParallel {
+		a.notef("note: how many hosts at once is the daemon's to decide (its --parallel)")
+	}
+	return &engine{app: a, store: a.daemon, worker: remoteWorker{a}}, nil
 }
 
 // submit stores a batch of the present project. inherit names, by invocation,

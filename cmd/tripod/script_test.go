@@ -37,7 +37,11 @@ func hangs() {
 // The hosts are real SSH servers within this process; see harness_test.go.
 func TestScript(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{
+	testscript.Run(t, scriptParams())
+}
+
+func scriptParams() testscript.Params {
+	return testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -63,7 +67,7 @@ func TestScript(t *testing.T) {
 			"noleak":       cmdNoLeak,
 			"validxml":     cmdValidXML,
 		},
-	})
+	}
 }
 
 // setUpScript gives each script a state folder of its own, and nothing of the

@@ -150,7 +150,7 @@ func plainError(err error, what, id string) error {
 // own checks that a method was asked about the client's own project.
 func (c *Client) own(project string) error {
 	if project != c.principal.Project {
-		return fmt.Errorf("this login is for project %q, not for %q", c.principal.Project, project)
+		return installer.Faults{{Where: "project", What: fmt.Sprintf("this login is for project %q, not for %q", c.principal.Project, project)}}
 	}
 	return nil
 }

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// onServer are scripts of testdata/script that hold word for word with a
+// daemon in the place of the state folder: same output, same exit codes. Those
+// that are not here are about the state folder, about processes of this machine,
+// or about `serve` itself; server_*.txtar are about the daemon alone.
+var onServer = []string{
+	"agent_bad_habit", "agent_install", "check", "environment", "expired_password", "flags_contradict", "formats",
+	"hosts_faults", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install", "install_dry_run", "install_mixed",
+	"install_no_hosts", "install_nothing_to_install", "keyboard_interactive", "keys", "logs", "logs_ambiguous",
+	"output_csv", "output_json", "output_junit", "prompt", "prompt_no_terminal", "retry",
+	"retry_new_password", "script_failed", "sudo", "usage", "verbose", "via",
+}
+
+// TestScriptServer runs them with TRIPOD_SERVER.
+func TestScriptServer(t *testing.T) {
+	t.Parallel()
+	p := scriptParams()
+	p.Dir = ""
+	for _, name := range onServer {
+		p.Files = append(p.Files, filepath.Join("..", "..", "testdata", "script", name+".txtar"))
+	}
+	p.Setup = func(env *testscript.Env) error {
+		if err := setUpScript(env); err != nil {
+			return err
+		}
+		return startServer(env)
+	}
+	testscript.Run(t, p)
+}
+
+// startServer starts a daemon with a state folder of its own and makes every
+// tripod of the script work on it.
+func startServer(env *testscript.Env) error {
+	dir := env.WorkDir
+	run := func(args ...string) *exec.Cmd {
+		cmd := exec.Command("tripod", args...)
+		cmd.Dir = dir
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "TZ=UTC", "TRIPOD_STATE_DIR=" + filepath.Join(dir, "daemon")}
+		return cmd
+	}
+	token, err := run("tokens", "add", "--project", "p-server", "script").Output()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "token"), token, 0o600); err != nil {
+		return err
+	}
+	daemon := run("serve", "--listen", "127.0.0.1:0", "--target-allow", "127.0.0.0/8")
+	log, err := os.Create(filepath.Join(dir, "daemon.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	daemon.Stderr = log
+	if err := daemon.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = daemon.Wait()
+		close(ended)
+	}()
+	env.Defer(func() {
+		_ = daemon.Process.Signal(syscall.SIGTERM)
+		<-ended
+	})
+	url, err := listeningAt(log.Name())
+	env.Setenv("TRIPOD_SERVER", url)
+	env.Setenv("TRIPOD_TOKEN_FILE", filepath.Join(dir, "token"))
+	return err
+}
+
+func listeningAt(log string) (string, error) {
+	listening := regexp.MustCompile(`listening on (\S+)`)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for ctx.Err() == nil {
+		raw, err := os.ReadFile(log)
+		if err != nil {
+			return "", err
+		}
+		if found := listening.FindStringSubmatch(string(raw)); found != nil {
+			return found[1], nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return "", errors.New("the daemon does not listen")
+}
