@@ -26,7 +26,7 @@ Example:
 
 // Run looks at the hosts.
 func (c *checkCmd) Run(ctx context.Context, a *app) error {
-	p := plan{spec: installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}}
+	p := plan{task: installer.Install, spec: installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}}
 	var faults installer.Faults
 	c.apply(&p.spec, &faults)
 	var err error

@@ -11,7 +11,8 @@ const description = `Sets up agents on fleets of hosts over SSH.
 
   tripod check   -f hosts.txt --ask-pass
   tripod install -f hosts.txt --package telescope_linux_amd64.tar.gz
-  tripod status ; tripod logs ID ; tripod retry BATCH
+  tripod update  -f hosts.txt --package telescope_linux_amd64.tar.gz
+  tripod status ; tripod logs ID ; tripod retry BATCH ; tripod rollback BATCH
 
 Every flag can be given as an environment variable TRIPOD_… too. Results go to
 stdout, everything else to stderr. Exit codes: 0 all succeeded, 1 some host did
@@ -24,16 +25,18 @@ const defaultParallel = installer.DefaultParallel
 type cli struct {
 	common
 
-	Install installCmd `cmd:"" help:"Install the agent on the hosts of a file."`
-	Check   checkCmd   `cmd:"" help:"Look at hosts, change nothing."`
-	Status  statusCmd  `cmd:"" help:"Show batches, a batch, or one invocation with its steps."`
-	Logs    logsCmd    `cmd:"" help:"Show what was printed on a host."`
-	Retry   retryCmd   `cmd:"" help:"Go on with a batch: what is unfinished, and what failed."`
-	Cancel  cancelCmd  `cmd:"" help:"Cancel an unfinished batch or invocation."`
-	Serve   serveCmd   `cmd:"" help:"Run the daemon with the agent-task API."`
-	Tokens  tokensCmd  `cmd:"" help:"Manage the API's tokens."`
-	Hosts   hostsCmd   `cmd:"" help:"Manage what is known of hosts."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Install  installCmd  `cmd:"" help:"Install the agent on the hosts of a file."`
+	Update   updateCmd   `cmd:"" help:"Update the agent on the hosts of a file; the version before is kept there."`
+	Check    checkCmd    `cmd:"" help:"Look at hosts, change nothing."`
+	Status   statusCmd   `cmd:"" help:"Show batches, a batch, or one invocation with its steps."`
+	Logs     logsCmd     `cmd:"" help:"Show what was printed on a host."`
+	Retry    retryCmd    `cmd:"" help:"Go on with a batch: what is unfinished, and what failed."`
+	Rollback rollbackCmd `cmd:"" help:"Undo a batch or an invocation: back to the version before, offline."`
+	Cancel   cancelCmd   `cmd:"" help:"Cancel an unfinished batch or invocation."`
+	Serve    serveCmd    `cmd:"" help:"Run the daemon with the agent-task API."`
+	Tokens   tokensCmd   `cmd:"" help:"Manage the API's tokens."`
+	Hosts    hostsCmd    `cmd:"" help:"Manage what is known of hosts."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 // common are the flags of every command.

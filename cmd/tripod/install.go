@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tripod/installer"
 )
 
-type installCmd struct {
+// deployFlags are of install and update.
+type deployFlags struct {
 	targetFlags
 	specFlags
 	runFlags
 	outputFlag
 	DryRun bool `help:"Read and check everything, print what would be done, dial nothing."`
 }
+
+type installCmd struct{ deployFlags }
 
 // Help is shown by `tripod install --help`.
 func (installCmd) Help() string {
@@ -28,13 +32,19 @@ func (installCmd) Help() string {
 Ctrl-C stops cleanly; the same command goes on with what is unfinished.`
 }
 
-// Run installs. Everything that can be wrong with the input is told before
-// anything is dialled or stored.
+// Run installs.
 func (c *installCmd) Run(ctx context.Context, a *app) error {
+	return c.deploy(ctx, a, installer.Install)
+}
+
+// deploy does the task on all hosts. Everything that can be wrong with the input
+// is told before anything is dialled or stored.
+func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) error {
 	p, files, err := c.plan(ctx, a)
 	if err != nil {
 		return err
 	}
+	p.task = task
 	if p.maxFailures, err = c.failureLimit(len(p.entries)); err != nil {
 		return err
 	}
@@ -66,7 +76,7 @@ func (c *installCmd) Run(ctx context.Context, a *app) error {
 }
 
 // plan reads the hosts and the files, and tells all faults at once.
-func (c *installCmd) plan(ctx context.Context, a *app) (plan, content, error) {
+func (c *deployFlags) plan(ctx context.Context, a *app) (plan, content, error) {
 	files, filesErr := c.inspect()
 	spec, specErr := c.spec(files)
 	var faults installer.Faults
@@ -161,12 +171,15 @@ func (p plan) what() string {
 	if p.spec.Script != nil {
 		return fmt.Sprintf("run %s (sha256 %.12s) for target %s", p.spec.Script.Name, p.spec.Script.SHA256, p.spec.Target)
 	}
-	s := "install " + p.spec.Target
+	s := strings.ToLower(string(p.task)) + " " + p.spec.Target
 	if p.spec.Version != "" {
 		s += " " + p.spec.Version
 	}
 	for _, pkg := range p.spec.Packages {
 		s += fmt.Sprintf(", %s (%s %s, sha256 %.12s)", pkg.Name, pkg.Arch, pkg.Version, pkg.SHA256)
+	}
+	if p.spec.Online != nil {
+		s += fmt.Sprintf(", downloaded by each host from %s for region %s", p.spec.Online.URL, p.spec.Online.Region)
 	}
 	return s
 }

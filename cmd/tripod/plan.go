@@ -17,11 +17,12 @@ import (
 // plan is what a command line came to: hosts, what to do on them, and how.
 type plan struct {
 	targets
+	task        installer.Type // INSTALL or UPDATE
 	spec        installer.Spec
 	maxFailures int // 0: no limit
 }
 
-// fingerprint is equal for the same work: hosts and spec, in any order of the
+// fingerprint is equal for the same work: task, hosts and spec, in any order of the
 // hosts, without credentials.
 func (p plan) fingerprint() (string, error) {
 	hosts := make([]string, 0, len(p.entries))
@@ -37,7 +38,7 @@ func (p plan) fingerprint() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("fingerprint of the work: %w", err)
 	}
-	sum := sha256.Sum256([]byte(strings.Join(append(hosts, string(raw)), "\n")))
+	sum := sha256.Sum256([]byte(strings.Join(append(hosts, string(raw), string(p.task)), "\n")))
 	return hex.EncodeToString(sum[:]), nil
 }
 
@@ -46,7 +47,7 @@ func (p plan) batch(now time.Time, fingerprint string) installer.Batch {
 	b := newBatch(now, p.source, fingerprint)
 	b.MaxFailures = p.maxFailures
 	for _, e := range p.entries {
-		addItem(&b, installer.Install, e.Host, p.spec, e.Credentials)
+		addItem(&b, installer.Invocation{Type: p.task, Host: e.Host, Spec: p.spec}, e.Credentials)
 	}
 	return b
 }
@@ -61,17 +62,14 @@ func newBatch(now time.Time, source, fingerprint string) installer.Batch {
 	}}
 }
 
-// addItem adds an invocation to b and returns it.
-func addItem(b *installer.Batch, kind installer.Type, host installer.Host, spec installer.Spec, creds installer.Credentials) *installer.Invocation {
-	id := ulid.Make().String()
-	b.Items = append(b.Items, installer.Item{
-		Invocation: installer.Invocation{
-			ID: id, BatchID: b.ID, ProjectID: b.ProjectID, Type: kind,
-			Host: host, Spec: spec, RunID: id,
-			State: installer.Pending, Created: b.Created, Updated: b.Created,
-		},
-		Credentials: creds,
-	})
+// addItem adds a new invocation to b, with an id of its own, and returns it.
+func addItem(b *installer.Batch, inv installer.Invocation, creds installer.Credentials) *installer.Invocation {
+	inv.ID, inv.BatchID, inv.ProjectID = ulid.Make().String(), b.ID, b.ProjectID
+	if inv.RunID == "" {
+		inv.RunID = inv.ID
+	}
+	inv.State, inv.Created, inv.Updated = installer.Pending, b.Created, b.Created
+	b.Items = append(b.Items, installer.Item{Invocation: inv, Credentials: creds})
 	b.Total++
 	b.Open++
 	return &b.Items[len(b.Items)-1].Invocation

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-
-	"tripod/installer"
 )
 
 type retryCmd struct {
@@ -51,42 +49,13 @@ func (c *retryCmd) retry(ctx context.Context, e *engine, given givenCredentials)
 		e.app.notef("nothing to do: all %d have succeeded", len(todo.done))
 		return e.show(ctx, c.Output, ran{}, c.Batch, todo.done)
 	}
-	fresh, err := e.prepareRetry(ctx, c.Batch, todo, given, maxFailures)
+	fresh, err := e.prepare(ctx, retrying, c.Batch, todo, given, maxFailures)
 	if err != nil {
 		return err
 	}
-	var how ran
-	for _, id := range append(todo.batches(), fresh...) {
-		if how, err = e.runBatch(ctx, installer.ClaimFilter{BatchID: id}, maxFailures); err != nil {
-			return err
-		}
-		if how.interrupted || how.limitReached {
-			break
-		}
-	}
-	invs, err := e.retried(context.WithoutCancel(ctx), todo, fresh)
+	how, invs, err := e.workThrough(ctx, todo, fresh, maxFailures)
 	if err != nil {
 		return err
 	}
 	return e.show(ctx, c.Output, how, c.Batch, invs)
-}
-
-// retried returns what a retry was about, as it is now.
-func (e *engine) retried(ctx context.Context, todo retryWork, fresh []string) ([]installer.Invocation, error) {
-	var invs []installer.Invocation
-	for _, old := range todo.goOn {
-		inv, err := e.store.Invocation(ctx, e.app.project, old.ID)
-		if err != nil {
-			return nil, err
-		}
-		invs = append(invs, inv)
-	}
-	for _, id := range fresh {
-		more, err := batchInvocations(ctx, e.store, id)
-		if err != nil {
-			return nil, err
-		}
-		invs = append(invs, more...)
-	}
-	return invs, nil
 }

@@ -11,12 +11,24 @@ import (
 	"tripod/installer/control"
 )
 
-// retryWork is what a retry of a batch has to do.
+// retryWork is what a retry or a rollback of a batch has to do.
 type retryWork struct {
-	goOn []installer.Invocation // unfinished, of the batch or of an earlier retry
-	redo []installer.Invocation // ended without success; the latest of each chain
-	done []installer.Invocation // succeeded, there or in an earlier retry
+	goOn []installer.Invocation // unfinished: of the batch, or of an earlier command
+	redo []installer.Invocation // to be retried or rolled back; the latest of each chain
+	done []installer.Invocation // nothing is left to do
 }
+
+// about is a task that is about invocations that are there.
+type about struct {
+	task    installer.Type
+	command string // of the same name
+	of      func(*installer.Invocation) installer.Invocation
+}
+
+var (
+	retrying    = about{installer.Retry, "retry", installer.RetryOf}
+	rollingBack = about{installer.Rollback, "rollback", installer.RollbackOf}
+)
 
 // batches are those of goOn, each once.
 func (w retryWork) batches() []string {
@@ -73,10 +85,10 @@ func (e *engine) latestOf(ctx context.Context, inv installer.Invocation) (instal
 // givenCredentials are those of the command line, by host.
 type givenCredentials func(installer.Host) (installer.Credentials, bool)
 
-// given reads the credentials that retry was given, if any.
-func (c *retryCmd) given(ctx context.Context, a *app) (givenCredentials, error) {
-	if len(c.File) > 0 {
-		t, err := c.read(ctx, a, nil)
+// given reads the credentials that a command about a batch was given, if any.
+func (f *fileFlags) given(ctx context.Context, a *app) (givenCredentials, error) {
+	if len(f.File) > 0 {
+		t, err := f.read(ctx, a, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +101,7 @@ func (c *retryCmd) given(ctx context.Context, a *app) (givenCredentials, error) 
 			return creds, ok
 		}, nil
 	}
-	acc, err := c.resolve(ctx)
+	acc, err := f.resolve(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,22 +111,22 @@ func (c *retryCmd) given(ctx context.Context, a *app) (givenCredentials, error) 
 	}, nil
 }
 
-// prepareRetry stores what has to be stored before anything is dialled: the
-// new credentials of what goes on, and a batch of RETRYs. It returns the id of
-// that batch, if one was needed.
-func (e *engine) prepareRetry(ctx context.Context, batchID string, w retryWork, given givenCredentials, maxFailures int) ([]string, error) {
-	b := newBatch(time.Now(), "retry of "+batchID, "")
+// prepare stores what has to be stored before anything is dialled: the new
+// credentials of what goes on, and a batch of RETRYs or ROLLBACKs. id is what the
+// user named. It returns the id of that batch, if one was needed.
+func (e *engine) prepare(ctx context.Context, what about, id string, w retryWork, given givenCredentials, maxFailures int) ([]string, error) {
+	b := newBatch(time.Now(), what.command+" of "+id, "")
 	b.MaxFailures = maxFailures
 	var faults installer.Faults
 	inherit := map[string]string{}
-	for _, old := range w.redo {
-		if old.Type == installer.SetRemoteInstaller {
-			faults.Add(old.Host.Label(), "a %s is retried through the API", old.Type)
+	for i := range w.redo {
+		old := &w.redo[i]
+		if err := installer.Allow(what.task, old); err != nil {
+			faults.Add(old.Host.Label(), "%v", err)
 			continue
 		}
 		creds, now := given(old.Host)
-		inv := addItem(&b, installer.Retry, old.Host, old.Spec, creds)
-		inv.RunID, inv.Of = old.RunID, old.ID
+		inv := addItem(&b, what.of(old), creds)
 		if !now { // those that are kept
 			inherit[inv.ID] = old.ID
 		}
@@ -126,7 +138,7 @@ func (e *engine) prepareRetry(ctx context.Context, batchID string, w retryWork, 
 	if len(b.Items) > 0 {
 		err := e.submit(ctx, b, inherit)
 		if _, ok := errors.AsType[*control.MissingCredentials](err); ok {
-			return nil, usageError(err, fmt.Sprintf("give the logins again: tripod retry %s -f HOSTS, or with --ask-pass, --password-file or --identity", batchID))
+			return nil, usageError(err, fmt.Sprintf("give the logins again: tripod %s %s -f HOSTS, or with --ask-pass, --password-file or --identity", what.command, id))
 		}
 		if err != nil {
 			return nil, err
@@ -134,6 +146,35 @@ func (e *engine) prepareRetry(ctx context.Context, batchID string, w retryWork, 
 		fresh = append(fresh, b.ID)
 	}
 	return fresh, e.refresh(ctx, w.goOn, given)
+}
+
+// workThrough works on what goes on and on the fresh batches, and returns what
+// became of all of it.
+func (e *engine) workThrough(ctx context.Context, w retryWork, fresh []string, maxFailures int) (how ran, invs []installer.Invocation, err error) {
+	for _, id := range append(w.batches(), fresh...) {
+		if how, err = e.runBatch(ctx, installer.ClaimFilter{BatchID: id}, maxFailures); err != nil {
+			return how, nil, err
+		}
+		if how.interrupted || how.limitReached {
+			break
+		}
+	}
+	ctx = context.WithoutCancel(ctx)
+	for _, old := range w.goOn {
+		inv, err := e.store.Invocation(ctx, e.app.project, old.ID)
+		if err != nil {
+			return how, nil, err
+		}
+		invs = append(invs, inv)
+	}
+	for _, id := range fresh {
+		more, err := batchInvocations(ctx, e.store, id)
+		if err != nil {
+			return how, nil, err
+		}
+		invs = append(invs, more...)
+	}
+	return how, invs, nil
 }
 
 // refresh gives new credentials to what is unfinished.

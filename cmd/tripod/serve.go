@@ -30,6 +30,7 @@ type serveCmd struct {
 	DefaultKey   string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
 	DefaultPass  string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
 	contentFlags
+	onlineFlags
 	policyFlags
 }
 
@@ -54,6 +55,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	}
 	spec := installer.Spec{Target: installer.TargetTelescope}
 	var faults installer.Faults
+	spec.Online = c.online(&faults)
 	c.apply(&spec, &faults)
 	allowed := c.policy(&faults)
 	if c.Keep < 0 {

@@ -10,6 +10,7 @@ import (
 // specFlags say what to do on each host.
 type specFlags struct {
 	contentFlags
+	onlineFlags
 
 	Target       string `default:"telescope" help:"What is installed."`
 	AgentVersion string `name:"version" placeholder:"V" help:"Version wanted; empty: whatever the package holds."`
@@ -44,7 +45,7 @@ func (f *specFlags) spec(c content) (installer.Spec, error) {
 	if c.script == nil {
 		if f.Target != installer.TargetTelescope {
 			faults.Add("--target", "only telescope has a recipe of its own: give --script for %q", f.Target)
-		} else if len(c.packages) == 0 {
+		} else if len(c.packages) == 0 && f.OnlineURL == "" {
 			faults.Add("--package", "nothing to install: give the agent's package, or a --script of your own")
 		}
 	}
@@ -54,6 +55,10 @@ func (f *specFlags) spec(c content) (installer.Spec, error) {
 	}
 	if c.script != nil {
 		spec.Script = &c.script.ref
+	}
+	spec.Online = f.online(&faults)
+	if spec.Online != nil && (c.script != nil || len(c.packages) > 0) {
+		faults.Add("--online-url", "is for hosts that get the agent by themselves: not together with --package or --script")
 	}
 	f.policyFlags.apply(&spec, &faults)
 	return spec, faults.Err()

@@ -100,7 +100,7 @@ func invocationDetails(inv *installer.Invocation) string {
 	row("invocation", inv.ID)
 	row("batch", inv.BatchID)
 	row("type", string(inv.Type))
-	row("retry of", inv.Of)
+	row(strings.ToLower(string(inv.Type))+" of", inv.Of)
 	row("status", word(inv))
 	row("kind", string(inv.Kind))
 	row("message", inv.Message)

@@ -117,6 +117,14 @@ func (c *checker) spec(where string, s installer.Spec) error {
 	c.form(where+".version_type", s.VersionType, wordForm)
 	c.form(where+".origin", s.Origin, wordForm)
 	c.form(where+".task", string(s.Task), wordForm)
+	if o := s.Online; o != nil {
+		if err := o.CheckURL(); err != nil {
+			c.faults.Add(where+".online.url", "%v", err)
+		}
+		if err := o.CheckRegion(); err != nil {
+			c.faults.Add(where+".online.region", "%v", err)
+		}
+	}
 	if s.RunTimeout < 0 || s.RunTimeout > longestRun {
 		c.faults.Add(where+".run_timeout", "must be at most %s", longestRun)
 	}
@@ -189,15 +197,24 @@ func (c *checker) item(where string, w *wireItem, specs []installer.Spec) (insta
 	if n := len(w.Host.Via); len(w.Via) > 0 && len(w.Via) != n {
 		c.faults.Add(where+".via", "must have one login for each hop")
 	}
-	return item, c.run(where, w)
+	return item, c.about(where, w, &item.Invocation)
 }
 
-// run checks where the run folder's name comes from: it must be the
-// invocation's own, or that of one before it on the same host.
-func (c *checker) run(where string, w *wireItem) error {
-	if w.Of == "" {
+// about checks an invocation against the one that it is about, if it is a RETRY
+// or a ROLLBACK: that may be asked for, and the run folder's name is the
+// invocation's own, or that of the one before it on the same host.
+func (c *checker) about(where string, w *wireItem, inv *installer.Invocation) error {
+	again := w.Type == installer.Retry || w.Type == installer.Rollback
+	if again != (w.Of != "") {
+		c.faults.Add(where+".of", "RETRY and ROLLBACK have it, and no other type")
+		return nil
+	}
+	if !again {
 		if w.RunID != "" && w.RunID != w.ID {
 			c.faults.Add(where+".run_id", "must be the invocation's own id")
+		}
+		if inv.Task() != w.Type {
+			c.faults.Add(where+".task", "must be the type, or empty")
 		}
 		return nil
 	}
@@ -217,6 +234,18 @@ func (c *checker) run(where string, w *wireItem) error {
 	case w.RunID != "" && w.RunID != w.ID && w.RunID != old.RunID:
 		c.faults.Add(where+".run_id", "must be the invocation's own id, or that of its run before")
 	}
+	if err := installer.Allow(w.Type, &old); err != nil {
+		c.faults.Add(w.Host.Label(), "%v", err)
+		return nil
+	}
+	made := installer.RollbackOf(&old)
+	if w.Type == installer.Retry {
+		made = installer.RetryOf(&old)
+	}
+	if inv.Task() != made.Task() || inv.Spec.Restore != made.Spec.Restore {
+		c.faults.Add(where+".spec", "is not what %s does", w.Of)
+	}
+	inv.Outcome = made.Outcome
 	return nil
 }
 

@@ -148,9 +148,14 @@ func specKey(s installer.Spec) any {
 	if s.Script != nil {
 		script = *s.Script
 	}
-	s.Script = nil
+	var online installer.Online
+	if s.Online != nil {
+		online = *s.Online
+	}
+	s.Script, s.Online = nil, nil
 	return struct {
 		installer.Spec
 		script installer.BlobRef
-	}{s, script}
+		online installer.Online
+	}{s, script, online}
 }

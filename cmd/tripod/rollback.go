@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"tripod/installer"
+)
+
+type rollbackCmd struct {
+	ID string `arg:"" help:"A batch, or one invocation."`
+	fileFlags
+	knownHostsFlag
+	runFlags
+	outputFlag
+}
+
+// Help is shown by `tripod rollback --help`.
+func (rollbackCmd) Help() string {
+	return `Undoes what a batch, or one invocation, has done: hosts that were updated go
+back to the version before, from what is kept on them, and where nothing was
+before the agent is uninstalled. No package and no network are needed. Hosts on
+which nothing was changed are left alone. Logins are given as for retry.
+
+Example:
+  tripod rollback BATCH -f hosts.txt`
+}
+
+// Run rolls back.
+func (c *rollbackCmd) Run(ctx context.Context, a *app) error {
+	given, err := c.given(ctx, a)
+	if err != nil {
+		return err
+	}
+	e, err := c.openEngine(a, c.knownHosts())
+	if err != nil {
+		return err
+	}
+	return e.closing(func() error { return c.rollback(ctx, e, given) })
+}
+
+func (c *rollbackCmd) rollback(ctx context.Context, e *engine, given givenCredentials) error {
+	todo, err := c.whatToRollBack(ctx, e)
+	if err != nil {
+		return err
+	}
+	open := len(todo.goOn) + len(todo.redo)
+	maxFailures, err := c.failureLimit(open)
+	if err != nil {
+		return err
+	}
+	if open == 0 {
+		e.app.notef("nothing to do: all %d have been rolled back", len(todo.done))
+		return e.show(ctx, c.Output, ran{}, c.ID, todo.done)
+	}
+	fresh, err := e.prepare(ctx, rollingBack, c.ID, todo, given, maxFailures)
+	if err != nil {
+		return err
+	}
+	how, invs, err := e.workThrough(ctx, todo, fresh, maxFailures)
+	if err != nil {
+		return err
+	}
+	// What is to be retried is the rollback.
+	return e.show(ctx, c.Output, how, append(fresh, todo.batches()...)[0], invs)
+}
+
+// whatToRollBack looks where each host stands. What cannot be undone is told, and
+// is a fault if nothing else is left.
+func (c *rollbackCmd) whatToRollBack(ctx context.Context, e *engine) (retryWork, error) {
+	var w retryWork
+	var faults installer.Faults
+	invs, err := e.named(ctx, c.ID)
+	if err != nil {
+		return w, err
+	}
+	for _, inv := range invs {
+		if bad(&inv) { // a RETRY of it may have gone well
+			if inv, err = e.latestOf(ctx, inv); err != nil {
+				return w, err
+			}
+		}
+		started, found, err := e.openRollback(ctx, &inv)
+		if err != nil {
+			return w, err
+		}
+		refused := installer.Allow(installer.Rollback, &inv)
+		switch {
+		case found:
+			w.goOn = append(w.goOn, started)
+		case inv.State == installer.Rollbacked:
+			w.done = append(w.done, inv)
+		case refused != nil:
+			faults.Add(inv.Host.Label(), "%v", refused)
+		default:
+			w.redo = append(w.redo, inv)
+		}
+	}
+	if len(faults) == len(invs) {
+		return w, usageError(faults, "see `tripod status "+c.ID+"`")
+	}
+	for _, f := range faults {
+		e.app.notef("left alone: %s", f)
+	}
+	return w, nil
+}
+
+// named returns the invocations of a batch, or the one of that id.
+func (e *engine) named(ctx context.Context, id string) ([]installer.Invocation, error) {
+	_, err := e.store.Batch(ctx, e.app.project, id)
+	if err == nil {
+		return batchInvocations(ctx, e.store, id)
+	}
+	if !errors.Is(err, installer.ErrNotFound) {
+		return nil, err
+	}
+	inv, err := e.store.Invocation(ctx, e.app.project, id)
+	if err != nil {
+		return nil, notFoundHint(err, "see `tripod status`")
+	}
+	return []installer.Invocation{inv}, nil
+}
+
+// openRollback finds a ROLLBACK of inv that has not ended, or a RETRY of one.
+func (e *engine) openRollback(ctx context.Context, inv *installer.Invocation) (installer.Invocation, bool, error) {
+	page, err := e.store.Invocations(ctx, installer.Filter{ProjectID: inv.ProjectID, InstanceID: inv.Host.ID})
+	if err != nil {
+		return installer.Invocation{}, false, err
+	}
+	runs := map[string]bool{}
+	for _, other := range page.Invocations {
+		if other.Type == installer.Rollback && other.Of == inv.ID {
+			runs[other.RunID] = true
+		}
+	}
+	for _, other := range page.Invocations { // newest first
+		if runs[other.RunID] && !other.State.Terminal() {
+			return other, true, nil
+		}
+	}
+	return installer.Invocation{}, false, nil
+}
