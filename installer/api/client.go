@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/signing"
 )
 
 // Client speaks the API. It is safe for many goroutines.
@@ -22,6 +24,9 @@ type Client struct {
 	BaseURL string
 	Project string
 	Token   installer.Secret
+	// AccessKey and SecretKey sign the requests, in place of a token.
+	AccessKey string
+	SecretKey installer.Secret
 	// HTTP does the requests. Nil: a client with the usual transport. Redirects
 	// are never followed: a token is for one server only.
 	HTTP *http.Client
@@ -174,8 +179,8 @@ func (c *Client) Open(ctx context.Context, a Ask) (io.ReadCloser, error) {
 	if a.IdempotencyKey != "" {
 		req.Header.Set(headerIdempotencyKey, a.IdempotencyKey)
 	}
-	if !c.Token.IsZero() {
-		req.Header.Set(headerToken, c.Token.Reveal())
+	if err := c.authenticate(req, a.Body); err != nil {
+		return nil, err
 	}
 	resp, err := c.http().Do(req)
 	if err != nil {
@@ -191,6 +196,22 @@ func (c *Client) Open(ctx context.Context, a Ask) (io.ReadCloser, error) {
 	}
 	return nil, answeredError(resp, raw)
 }
+
+// authenticate says who we are: with a token, or with a signature. No two
+// signatures are the same, so that a request that was lost can be made again.
+func (c *Client) authenticate(req *http.Request, body []byte) error {
+	if c.AccessKey != "" {
+		req.Header.Set(headerNonce, rand.Text())
+		return signing.Sign(req, c.AccessKey, c.SecretKey, signing.Hash(body), time.Now())
+	}
+	if !c.Token.IsZero() {
+		req.Header.Set(headerToken, c.Token.Reveal())
+	}
+	return nil
+}
+
+// headerNonce makes one signed request differ from the next.
+const headerNonce = "X-Request-Nonce"
 
 func (c *Client) http() *http.Client {
 	hc := http.Client{}

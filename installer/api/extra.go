@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // the API holds for it: authentication, the project check, limits, error
 // bodies, logging.
 type Route struct {
-	// Method is GET, POST, PUT or DELETE. All but GET need full rights.
+	// Method is GET, POST, PUT or DELETE.
 	Method string
 	// Pattern is a path; "{name}" stands for one segment, which the handler finds
 	// with PathValue, unescaped and not checked. With "{project_id}" only the
@@ -26,6 +27,8 @@ type Route struct {
 	// Wait is how long the request may take to arrive, and again to be answered.
 	// 0: as the server has it for all.
 	Wait time.Duration
+	// Rights are needed. Empty: to read for GET, else full.
+	Rights installer.Rights
 	// Handle returns what is encoded as JSON, or a Stream.
 	Handle func(*Request) (any, error)
 }
@@ -53,6 +56,7 @@ func (r Route) route() route {
 	if r.Method == http.MethodPost {
 		success = http.StatusCreated
 	}
+	rights = cmp.Or(r.Rights, rights)
 	return route{
 		method: r.Method, pattern: r.Pattern, success: success,
 		limit: r.MaxBody, binary: r.Binary, wait: r.Wait, faults: true,
@@ -75,6 +79,32 @@ func giveTime(w http.ResponseWriter, d time.Duration) {
 	rc, until := http.NewResponseController(w), time.Now().Add(d)
 	_ = rc.SetReadDeadline(until)
 	_ = rc.SetWriteDeadline(until.Add(d))
+}
+
+// largeBodies is how many bodies over 2 MiB are held at a time: they bound the
+// daemon's memory.
+const largeBodies = 4
+
+// largeWait is how long one of them waits for its turn.
+const largeWait = 10 * time.Second
+
+// admit waits until there is room for the request's body. leave frees it.
+func (h *handler) admit(c *call, rt route) (leave func(), err error) {
+	if rt.bodyLimit() <= maxBody || c.read || c.ContentLength >= 0 && c.ContentLength <= maxBody {
+		return func() {}, nil
+	}
+	timer := time.NewTimer(largeWait)
+	defer timer.Stop()
+	select {
+	case h.large <- struct{}{}:
+		return func() { <-h.large }, nil
+	case <-c.Context().Done():
+		return nil, c.Context().Err()
+	case <-timer.C:
+		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "other large requests are being read: try again")
+		e.RetryAfter = largeWait
+		return nil, e
+	}
 }
 
 // stream sends bytes as they come. Where they end too early the connection is

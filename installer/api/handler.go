@@ -40,10 +40,11 @@ type handler struct {
 	service
 	table  []route
 	limits *rateLimiter
+	large  chan struct{} // a place for each large body at a time
 }
 
 func newHandler(s service) http.Handler {
-	return &handler{s, s.routes(), newRateLimiter(s.RequestRate)}
+	return &handler{s, s.routes(), newRateLimiter(s.RequestRate), make(chan struct{}, largeBodies)}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -108,6 +109,11 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 		giveTime(w, rt.wait)
 	}
 	if c.Method == http.MethodPost || c.Method == http.MethodPut {
+		leave, err := h.admit(c, rt)
+		if err != nil {
+			return rt, nil, err
+		}
+		defer leave()
 		if err := c.readBody(w, rt); err != nil {
 			return rt, nil, err
 		}
