@@ -18,12 +18,40 @@ func DecodeStatus(body []byte) error {
 type RouteOf struct {
 	Method, Pattern string
 	Open            bool
+	Success         int
 }
 
 // Routes is the table that h serves.
 func Routes(h http.Handler) (all []RouteOf) {
 	for _, r := range h.(*handler).table {
-		all = append(all, RouteOf{r.method, r.pattern, r.open})
+		all = append(all, RouteOf{r.method, r.pattern, r.open, r.success})
+	}
+	return all
+}
+
+// Parameters are the names of the list's query parameters.
+func Parameters() (names []string) {
+	for _, p := range parameters {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// WireRequest and WireHost are the request's two kinds of objects.
+var (
+	WireRequest = wireRequest{}
+	WireHost    = wireHost{}
+)
+
+// Enums are the words of the API, by what the documentation calls them.
+var Enums = map[string][]string{
+	"Type": plain(types), "Target": targets, "InstanceType": plain(instanceTypes), "Status": plain(states),
+	"UniagentStatus": plain(uniagentStates), "ExtensionStatus": plain(agentStates),
+}
+
+func plain[T ~string](words []T) (all []string) {
+	for _, w := range words {
+		all = append(all, string(w))
 	}
 	return all
 }
