@@ -116,11 +116,14 @@ type Host struct {
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
-// KnownAs takes over what is known of the host: its id, whichever that is, its
-// type, and the addresses and labels that h has none of.
+// KnownAs takes over what is known of the host: its id, whichever that is, and
+// the addresses and labels that h has none of. ECS is what hosts are by default.
 func (h *Host) KnownAs(known Host) {
-	h.ID, h.Type = known.ID, known.Type
-	if len(known.IntranetIPs)+len(known.ElasticIPs) > 0 {
+	h.ID = known.ID
+	if h.Type != BMS {
+		h.Type = known.Type
+	}
+	if len(h.IntranetIPs)+len(h.ElasticIPs) == 0 {
 		h.IntranetIPs, h.ElasticIPs = known.IntranetIPs, known.ElasticIPs
 	}
 	if len(h.Labels) == 0 {

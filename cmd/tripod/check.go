@@ -47,6 +47,9 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return e.closing(func() error {
+		if err := e.adoptKnown(ctx, p.entries); err != nil {
+			return err
+		}
 		b := p.batch(time.Now(), "") // a look is always a new one
 		if err := e.submit(ctx, b, nil); err != nil {
 			return err

@@ -68,7 +68,9 @@ func (c content) store(ctx context.Context, s backend, spec *installer.Spec) err
 		defer file.Close()
 		return s.PutBlob(ctx, file, f.ref)
 	}
-	spec.Packages = nil
+	if len(c.packages) > 0 {
+		spec.Packages = nil // those of the catalogue are in the store
+	}
 	for _, p := range c.packages {
 		ref, err := put(p)
 		if err != nil {

@@ -9,7 +9,36 @@ import (
 )
 
 type hostsCmd struct {
-	ForgetKey forgetKeyCmd `cmd:"" help:"Forget the pinned host key of a host that was rebuilt."`
+	Import    hostsImportCmd `cmd:"" help:"Make the hosts of a file known, with labels, ids and logins."`
+	List      hostsListCmd   `cmd:"" help:"List known hosts and what is known of their agents."`
+	Show      hostsShowCmd   `cmd:"" help:"Show one known host."`
+	Remove    hostsRemoveCmd `cmd:"" help:"Forget known hosts and erase their logins."`
+	ForgetKey forgetKeyCmd   `cmd:"" help:"Forget the pinned host key of a host that was rebuilt."`
+}
+
+// hostBook is what the commands about known hosts work on.
+type hostBook interface {
+	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
+	RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error
+	RemoveHosts(ctx context.Context, project string, ids []string) error
+}
+
+var _ hostBook = localState{}
+
+// withHosts opens the known hosts for fn and closes them.
+func (a *app) withHosts(fn func(hostBook) error) error {
+	return a.withBackend(func(b backend) error {
+		hosts, ok := b.(hostBook)
+		if !ok {
+			return usagef("the known hosts of a daemon cannot be changed with --server by this version")
+		}
+		return fn(hosts)
+	})
+}
+
+// hostProject names the project that hosts belong to.
+type hostProject struct {
+	Project string `help:"Project (tenant) that the hosts belong to (default: \"default\"; of a daemon the login's)."`
 }
 
 type forgetKeyCmd struct {

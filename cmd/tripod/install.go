@@ -63,6 +63,9 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 		if err := files.store(ctx, e.store, &p.spec); err != nil {
 			return err
 		}
+		if err := e.adoptKnown(ctx, p.entries); err != nil {
+			return err
+		}
 		batchID, err := e.submitOrResume(ctx, p)
 		if err != nil {
 			return err
@@ -78,11 +81,13 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 // plan reads the hosts and the files, and tells all faults at once.
 func (c *deployFlags) plan(ctx context.Context, a *app) (plan, content, error) {
 	files, filesErr := c.inspect()
-	spec, specErr := c.spec(files)
+	spec, specErr := c.complete(ctx, a, files)
 	var faults installer.Faults
 	for _, err := range []error{filesErr, specErr} {
 		if found, ok := errors.AsType[installer.Faults](err); ok {
 			faults = append(faults, found...)
+		} else if err != nil {
+			return plan{}, files, err
 		}
 	}
 	hosts, err := c.read(ctx, a)

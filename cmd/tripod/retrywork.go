@@ -98,6 +98,9 @@ func (f *fileFlags) given(ctx context.Context, a *app) (givenCredentials, error)
 		}
 		return func(h installer.Host) (installer.Credentials, bool) {
 			creds, ok := byID[h.ID]
+			if !ok { // it is known by another id than the one that the file leads to
+				creds, ok = byID[installer.InstanceID(a.project, h.Address, h.Port)]
+			}
 			return creds, ok
 		}, nil
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"regexp"
 	"time"
 
@@ -13,7 +15,8 @@ type specFlags struct {
 	onlineFlags
 
 	Target       string `default:"telescope" help:"What is installed."`
-	AgentVersion string `name:"version" placeholder:"V" help:"Version wanted; empty: whatever the package holds."`
+	AgentVersion string `name:"version" placeholder:"V" help:"Version wanted; empty: the package's, or the newest of the catalogue."`
+	Edition      string `enum:",basic,advance" default:"" placeholder:"EDITION" help:"Edition from the catalogue, basic or advance; empty: either."`
 	policyFlags
 }
 
@@ -33,6 +36,26 @@ var (
 	versionName = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
 )
 
+// complete is spec, and takes packages from the catalogue where neither
+// packages nor a script are given.
+func (f *specFlags) complete(ctx context.Context, a *app, c content) (installer.Spec, error) {
+	spec, err := f.spec(c)
+	faults, ok := errors.AsType[installer.Faults](err)
+	if err != nil && !ok {
+		return spec, err
+	}
+	if needsPackage(spec) && len(f.Package) == 0 {
+		fault, err := a.choosePackages(ctx, &spec)
+		if err != nil {
+			return spec, err
+		}
+		if fault != "" {
+			faults.Add("--package", "%s", fault)
+		}
+	}
+	return spec, faults.Err()
+}
+
 // spec checks the flags and makes what is known without the store.
 func (f *specFlags) spec(c content) (installer.Spec, error) {
 	var faults installer.Faults
@@ -45,11 +68,12 @@ func (f *specFlags) spec(c content) (installer.Spec, error) {
 	if c.script == nil {
 		if f.Target != installer.TargetTelescope {
 			faults.Add("--target", "only telescope has a recipe of its own: give --script for %q", f.Target)
-		} else if len(c.packages) == 0 && f.OnlineURL == "" {
-			faults.Add("--package", "nothing to install: give the agent's package, or a --script of your own")
 		}
 	}
-	spec := installer.Spec{Target: f.Target, Version: f.AgentVersion}
+	if f.Edition != "" && (c.script != nil || len(c.packages) > 0 || f.OnlineURL != "") {
+		faults.Add("--edition", "chooses from the catalogue: not together with --package, --script or --online-url")
+	}
+	spec := installer.Spec{Target: f.Target, Version: f.AgentVersion, VersionType: string(editions[f.Edition])}
 	for _, p := range c.packages {
 		spec.Packages = append(spec.Packages, p.ref)
 	}

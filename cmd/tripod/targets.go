@@ -40,6 +40,15 @@ type targets struct {
 // read reads every hosts file and argument. The error has all faults of all of
 // them; nothing has been dialled then.
 func (f *fileFlags) read(ctx context.Context, a *app, hosts []string) (targets, error) {
+	t, err := f.readAll(ctx, a, hosts)
+	if err != nil {
+		return t, err
+	}
+	return t, needLogins(t)
+}
+
+// readAll is read for hosts that may come without a login.
+func (f *fileFlags) readAll(ctx context.Context, a *app, hosts []string) (targets, error) {
 	var t targets
 	if len(f.File) == 0 && len(hosts) == 0 {
 		return t, usageError(errors.New("no hosts"), "name them, or give a hosts file with -f (\"-\" is standard input)")
@@ -111,7 +120,7 @@ func warnIfReadable(a *app, file *os.File) {
 }
 
 // finish applies what the flags say to all hosts, and finds hosts that are
-// named twice or cannot be logged in to.
+// named twice.
 func (f *fileFlags) finish(t targets) installer.Faults {
 	var faults installer.Faults
 	first := map[string]string{}
@@ -125,11 +134,19 @@ func (f *fileFlags) finish(t targets) installer.Faults {
 			continue
 		}
 		first[e.Host.ID] = e.Where
+	}
+	return faults
+}
+
+// needLogins finds hosts that cannot be logged in to.
+func needLogins(t targets) error {
+	var faults installer.Faults
+	for _, e := range t.entries {
 		if e.Credentials.IsZero() {
 			faults.Add(e.Where, "no password and no key for %s: put one into the hosts file, or give --ask-pass, --password-file or --identity", e.Host.HostPort())
 		}
 	}
-	return faults
+	return faults.Err()
 }
 
 func sourceName(files []string) string {

@@ -32,6 +32,7 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 		case !errors.Is(err, installer.ErrNotFound):
 			return nil, err
 		}
+		host.DeriveIPs()
 		login, noLogin, err := s.login(ctx, project, host.ID, req.hosts[i])
 		if err != nil {
 			return nil, err
@@ -53,7 +54,6 @@ func remoteHost(project string, h meta.Host) installer.Host {
 		Type:     installer.ECS,
 		Endpoint: installer.Endpoint{Address: h.Address, Port: h.Port, User: h.User},
 	}
-	host.DeriveIPs()
 	return host
 }
 

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"tripod/installer"
+)
+
+type hostsRemoveCmd struct {
+	Host []string `arg:"" name:"host" help:"Instance ids, addresses, addresses with ports or names."`
+	hostProject
+}
+
+// Help is shown by `tripod hosts remove --help`.
+func (hostsRemoveCmd) Help() string {
+	return `Forgets hosts, erases their passwords and keys, and takes back that they are
+installers. What was done on them stays in the lists, and so do their host keys
+(see hosts forget-key). Nothing is done on the hosts themselves.`
+}
+
+// Run removes all of the hosts or none.
+func (c *hostsRemoveCmd) Run(ctx context.Context, a *app) error {
+	project := a.projectOr(c.Project)
+	return a.withHosts(func(hosts hostBook) error {
+		var ids []string
+		var faults installer.Faults
+		for _, what := range c.Host {
+			h, err := findHost(ctx, hosts, project, what)
+			if code, _ := classify(err); err != nil && code != exitUsage {
+				return err
+			} else if err != nil {
+				faults.Add("host", "%v", err)
+			}
+			ids = append(ids, h.ID)
+		}
+		if err := faults.Err(); err != nil {
+			return usageError(err, "see `tripod hosts list`")
+		}
+		err := hosts.RemoveHosts(ctx, project, ids)
+		if errors.Is(err, installer.ErrInUse) {
+			return usageError(err, "wait until it has ended, or cancel it; see `tripod status`")
+		}
+		if err != nil {
+			return err
+		}
+		a.notef("removed %d hosts of project %s; their logins are erased", len(ids), project)
+		return nil
+	})
+}
