@@ -64,8 +64,12 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrKeyTaken: the Idempotency-Key was used before.
 	ErrKeyTaken = errors.New("this Idempotency-Key was used before")
+	// ErrExists: an id or a name is taken.
+	ErrExists = errors.New("already exists")
 	// ErrInUse: work that has not ended needs it.
 	ErrInUse = errors.New("in use")
+	// ErrFull: as much work is open as may be.
+	ErrFull = errors.New("too much work is open")
 	// ErrStale: the claim is not the latest, or the invocation has ended.
 	ErrStale = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
 	// ErrStorage: the state could not be read or written. Nothing new may be

@@ -1,5 +1,10 @@
 package installer
 
+import (
+	"context"
+	"time"
+)
+
 // Rights are what a token or key may do in its project.
 type Rights string
 
@@ -8,15 +13,67 @@ const (
 	ReadRights Rights = "read" // look, and change nothing
 )
 
+// Known reports whether r is one of the rights that there are.
+func (r Rights) Known() bool { return r == FullRights || r == ReadRights }
+
+// Allow reports whether r is enough for what needs the given rights. Rights
+// that are not known allow nothing.
+func (r Rights) Allow(needed Rights) bool {
+	return r == FullRights || r == ReadRights && needed == ReadRights
+}
+
 // Principal is who asks.
 type Principal struct {
 	Project string
-	// Kind is "token" or "key".
+	// Kind is TokenPrincipal or KeyPrincipal.
 	Kind string
 	// Name is the one that the user gave it.
 	Name   string
 	Rights Rights
 }
 
+// Kinds of principals.
+const (
+	TokenPrincipal = "token"
+	KeyPrincipal   = "key"
+)
+
 // String is how the audit log names the principal: "token NAME".
 func (p Principal) String() string { return p.Kind + " " + p.Name }
+
+// TokenInfo is what is known of a token; the token itself is not.
+type TokenInfo struct {
+	Project string    `json:"project_id"`
+	Name    string    `json:"name"`
+	Rights  Rights    `json:"rights"`
+	Created time.Time `json:"created"`
+}
+
+// KeyInfo is what is known of an access key, without its secret key.
+type KeyInfo struct {
+	Project   string    `json:"project_id"`
+	Name      string    `json:"name"`
+	Rights    Rights    `json:"rights"`
+	Created   time.Time `json:"created"`
+	AccessKey string    `json:"access_key"`
+}
+
+// KeyPair is a new access key with its secret key, which is told once.
+type KeyPair struct {
+	AccessKey string
+	SecretKey Secret
+}
+
+type actorKey struct{}
+
+// WithActor says who acts, for the audit log: "user NAME", or a Principal's
+// String.
+func WithActor(ctx context.Context, actor string) context.Context {
+	return context.WithValue(ctx, actorKey{}, actor)
+}
+
+// ActorOf returns who acts; empty: nobody has said.
+func ActorOf(ctx context.Context) string {
+	actor, _ := ctx.Value(actorKey{}).(string)
+	return actor
+}

@@ -22,6 +22,9 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 			return err
 		}
 		open = true
+		if err := s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditCancel}); err != nil {
+			return err
+		}
 		switch {
 		case r.State == installer.Running:
 			r.CancelAsked, r.Updated = true, now
@@ -45,8 +48,10 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 		if err := t.release(project, r.Host.ID); err != nil {
 			return err
 		}
-		over, err = t.endBatch(r.BatchID, now)
-		return err
+		if over, err = t.endBatch(r.BatchID, now); err != nil {
+			return err
+		}
+		return s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: r.State, Kind: r.Kind})
 	})
 	if err != nil {
 		return false, err

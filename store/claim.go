@@ -27,7 +27,11 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	var claimed *record
 	err = s.update(ctx, func(t *tx) (err error) {
 		claimed, wake, err = t.claim(f, now, s.session)
-		return err
+		if err != nil || claimed == nil {
+			return err
+		}
+		// Before anybody can open its credentials: they are asked for afterwards.
+		return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
 	})
 	if err != nil || claimed == nil {
 		return nil, wake, err

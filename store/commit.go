@@ -28,7 +28,9 @@ type committer struct {
 	db *bbolt.DB
 	// workers is how many claims are held: those who may come any moment.
 	workers atomic.Int64
-	linger  time.Duration
+	// open is how many invocations have not ended.
+	open   atomic.Int64
+	linger time.Duration
 
 	mu      sync.Mutex
 	led     bool
@@ -163,7 +165,11 @@ func (c *committer) try(group []*write) (failed int, err error) {
 	if t.changes == 0 {
 		return -1, nil
 	}
-	return -1, guarded(btx.Commit)
+	if err := guarded(btx.Commit); err != nil {
+		return -1, err
+	}
+	c.open.Add(t.opened)
+	return -1, nil
 }
 
 // view reads one consistent state, for a short time: a long reader makes the

@@ -193,7 +193,13 @@ func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvoca
 	for _, r := range open {
 		sealed[r.ID] = sealCredentials(key, batchID, r, byInvocation[r.ID])
 	}
-	err = s.update(ctx, func(t *tx) error { return t.refresh(batchID, sealed) })
+	now := s.o.Clock()
+	err = s.update(ctx, func(t *tx) error {
+		if err := t.refresh(batchID, sealed); err != nil {
+			return err
+		}
+		return s.auditRefresh(ctx, t, now, batchID, open)
+	})
 	if err != nil && made {
 		s.abandon(batchID, err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,10 @@ func TestA04BrokenDisk(t *testing.T) {
 	require.NoError(t, err)
 	submit(t, s, batch("B1", "h1"))
 	inv := claim(t, s, t0, "")
+	// What fails is to be a write, which nothing cures, not the growth of the file.
+	for n, size := 0, fileSize(t, s); fileSize(t, s) == size; n++ {
+		submit(t, s, batch(fmt.Sprint("F", n), "h2"))
+	}
 
 	// The database's descriptor becomes one that cannot be written.
 	path := s.path(dbName)
@@ -51,6 +56,13 @@ func TestA04BrokenDisk(t *testing.T) {
 	orphans, err := s.Orphans(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, orphans, 1)
+}
+
+func fileSize(t *testing.T, s *Store) int64 {
+	t.Helper()
+	info, err := os.Stat(s.path(dbName))
+	require.NoError(t, err)
+	return info.Size()
 }
 
 func descriptorOf(t *testing.T, path string, not int) int {

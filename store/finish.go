@@ -43,8 +43,14 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 		}
 		mine = a.session == s.session
 		t.appendSteps(ref.ID, a, rows)
-		over, err = t.finish(ref, tr, kept)
-		return err
+		if over, err = t.finish(ref, tr, kept); err != nil || !tr.State.Terminal() {
+			return err
+		}
+		r, err := t.load(ref.ID)
+		if err != nil {
+			return err
+		}
+		return s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
 	})
 	s.settleInstaller(kept, err)
 	if err != nil {

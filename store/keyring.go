@@ -53,6 +53,26 @@ func (k *keyring) path(epoch string) string { return filepath.Join(k.dir, epoch+
 
 func wrapPlace(epoch string) []byte { return join("tripod/1 epoch", epoch) }
 
+// sealMaster seals under the master key itself, bound to place: for what lives
+// as long as the state does.
+func (k *keyring) sealMaster(plain, place []byte) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return nil, storageError("sealing", os.ErrClosed)
+	}
+	return seal(k.master, plain, place), nil
+}
+
+func (k *keyring) unsealMaster(sealed, place []byte) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed {
+		return nil, os.ErrClosed
+	}
+	return unseal(k.master, sealed, place)
+}
+
 // create makes the key of a new epoch; on disk when it returns. ErrExists if
 // the epoch has one.
 func (k *keyring) create(epoch string) ([]byte, error) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -367,41 +368,63 @@ func TestTokens(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := newTest(t, Options{})
-	token, err := s.AddToken(ctx, project, "ci")
+	token, err := s.AddToken(ctx, project, "ci", installer.FullRights)
 	require.NoError(t, err)
 	assert.Regexp(t, `^tpd_[A-Za-z0-9_-]{43}$`, token)
-	second, err := s.AddToken(ctx, "another", "ci")
+	second, err := s.AddToken(ctx, "another", "ci", installer.ReadRights)
 	require.NoError(t, err)
 	require.NotEqual(t, token, second)
-	_, err = s.AddToken(ctx, project, "ci")
+	_, err = s.AddToken(ctx, project, "ci", installer.FullRights)
 	require.ErrorIs(t, err, ErrExists)
 	for _, bad := range []string{"", "a b", "x\n", "-x", strings.Repeat("n", 65)} {
-		_, err = s.AddToken(ctx, project, bad)
+		_, err = s.AddToken(ctx, project, bad, installer.FullRights)
 		require.Error(t, err, "%q", bad)
 	}
-	_, err = s.AddToken(ctx, "..", "ci")
+	_, err = s.AddToken(ctx, "..", "ci", installer.FullRights)
 	require.Error(t, err)
 
-	p, name, ok, err := s.CheckToken(ctx, token)
+	_, err = s.AddToken(ctx, project, "other", "all")
+	require.ErrorContains(t, err, "want full or read")
+
+	who, err := s.CheckToken(ctx, token)
 	require.NoError(t, err)
-	assert.Equal(t, []any{project, "ci", true}, []any{p, name, ok})
+	assert.Equal(t, installer.Principal{Project: project, Kind: "token", Name: "ci", Rights: installer.FullRights}, who)
 	altered := token[:len(token)-2] + "xx"
 	for _, bad := range []string{"", "tpd_", altered, strings.ToUpper(token), token + "x", " " + token, strings.Repeat("x", 1<<20)} {
-		_, _, ok, err := s.CheckToken(ctx, bad)
-		require.NoError(t, err)
-		assert.False(t, ok)
+		_, err := s.CheckToken(ctx, bad)
+		require.ErrorIs(t, err, installer.ErrNotFound)
 	}
-	infos, err := s.Tokens(ctx)
+	infos, err := s.Tokens(ctx, "")
 	require.NoError(t, err)
-	assert.Equal(t, []TokenInfo{{"another", "ci", t0}, {project, "ci", t0}}, infos)
+	full := installer.TokenInfo{Project: project, Name: "ci", Rights: installer.FullRights, Created: t0}
+	read := installer.TokenInfo{Project: "another", Name: "ci", Rights: installer.ReadRights, Created: t0}
+	assert.Equal(t, []installer.TokenInfo{read, full}, infos)
+	infos, err = s.Tokens(ctx, project)
+	require.NoError(t, err)
+	assert.Equal(t, []installer.TokenInfo{full}, infos)
 	require.NoError(t, s.RemoveToken(ctx, project, "ci"))
 	require.ErrorIs(t, s.RemoveToken(ctx, project, "ci"), installer.ErrNotFound)
-	_, _, ok, err = s.CheckToken(ctx, token)
+	_, err = s.CheckToken(ctx, token)
+	require.ErrorIs(t, err, installer.ErrNotFound)
+	who, err = s.CheckToken(ctx, second)
 	require.NoError(t, err)
-	assert.False(t, ok)
-	_, _, ok, err = s.CheckToken(ctx, second)
+	assert.Equal(t, installer.ReadRights, who.Rights)
+}
+
+// TestOldTokensHaveFullRights: those that were made before there were rights.
+func TestOldTokensHaveFullRights(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	token, err := s.AddToken(t.Context(), project, "old", installer.ReadRights)
 	require.NoError(t, err)
-	assert.True(t, ok)
+	hash := sha256.Sum256([]byte(token))
+	require.NoError(t, s.update(t.Context(), func(tx *tx) error {
+		tx.putRow(bTokens, tokenKey(hash[:]), 0, map[string]any{"project_id": project, "name": "old", "created": t0, "hash": hash[:]})
+		return nil
+	}))
+	who, err := s.CheckToken(t.Context(), token)
+	require.NoError(t, err)
+	assert.Equal(t, installer.FullRights, who.Rights)
 }
 
 func TestPins(t *testing.T) {

@@ -74,8 +74,9 @@ func (s *Store) openAll() error {
 	if s.keys, err = openKeyring(s.dir, s.o, first); err != nil {
 		return err
 	}
+	s.auditKey = s.keys.auditKey()
 	if first {
-		if err := createDB(path, s.keys); err != nil {
+		if err := s.createDB(path); err != nil {
 			return fmt.Errorf("making %s: %w", path, err)
 		}
 	}
@@ -112,7 +113,7 @@ func (s *Store) firstUse() (bool, error) {
 
 // createDB makes the database under another name first, so that it is whole
 // as soon as it is there.
-func createDB(path string, keys *keyring) error {
+func (s *Store) createDB(path string) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -131,7 +132,9 @@ func createDB(path string, keys *keyring) error {
 		if err := meta.Put(keySchema, binary.BigEndian.AppendUint32(nil, schema)); err != nil {
 			return err
 		}
-		return meta.Put(keyMaster, keys.checkValue())
+		t := &tx{b: b}
+		s.putAuditHead(t, auditHead{})
+		return errors.Join(t.err, meta.Put(keyMaster, s.keys.checkValue()))
 	})
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
@@ -161,13 +164,15 @@ func (s *Store) openDB(path string) error {
 	if err := s.upgrade(); err != nil {
 		return err
 	}
+	if s.o.ReadOnly {
+		return nil
+	}
 	return s.view(context.Background(), func(t *tx) error {
-		if !s.o.ReadOnly {
-			if err := t.checkContent(); err != nil {
-				return err
-			}
+		if err := t.checkContent(); err != nil {
+			return err
 		}
-		return s.keys.check(t.get(bMeta, keyMaster))
+		s.commits.open.Store(t.countOpen())
+		return s.loadSignatures(t)
 	})
 }
 
@@ -191,13 +196,15 @@ func openBolt(path string, readOnly bool) (db *bbolt.DB, file *os.File, err erro
 	return db, file, err
 }
 
-// upgrade brings a database that an older tripod has written up to this
-// schema, in one transaction.
+// upgrade makes sure that schema and master key fit, and brings a database that
+// an older tripod has written up to this schema, in one transaction.
 func (s *Store) upgrade() error {
 	var have uint32
 	err := s.view(context.Background(), func(t *tx) (err error) {
-		have, err = t.schema()
-		return err
+		if have, err = t.schema(); err != nil {
+			return err
+		}
+		return s.keys.check(t.get(bMeta, keyMaster))
 	})
 	if err != nil || have == schema || s.o.ReadOnly {
 		return err
@@ -211,6 +218,7 @@ func (s *Store) upgrade() error {
 		if err := t.indexPlaces(); err != nil {
 			return err
 		}
+		s.putAuditHead(t, auditHead{})
 		t.put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
 		return nil
 	})

@@ -20,6 +20,9 @@ type Options struct {
 	// LogCap bounds the log of one invocation in bytes, all its attempts
 	// together. 0: 4 MiB.
 	LogCap int64
+	// MaxOpen bounds the invocations that have not ended, in all projects: a
+	// batch that would be too much is refused with installer.ErrFull. 0: no bound.
+	MaxOpen int
 	// LockWait is how long to wait for another process to leave. 0: 1 s.
 	LockWait time.Duration
 	// MasterKey is the path of the master key, exactly 32 bytes. Empty:

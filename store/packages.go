@@ -39,7 +39,7 @@ func (s *Store) AddPackage(ctx context.Context, p installer.Package) error {
 	}
 	return s.update(ctx, func(t *tx) error {
 		t.putRow(bPackages, []byte(p.SHA256), 0, p)
-		return nil
+		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPackageAdd, Subject: packageSubject(p)})
 	})
 }
 
@@ -75,8 +75,13 @@ func (s *Store) RemovePackage(ctx context.Context, sha string) error {
 	s.catalogue.Lock()
 	defer s.catalogue.Unlock()
 	err := s.update(ctx, func(t *tx) error {
-		if t.get(bPackages, []byte(sha)) == nil {
+		row := t.get(bPackages, []byte(sha))
+		if row == nil {
 			return notFound("package", sha)
+		}
+		var p installer.Package
+		if _, err := readRow(row, &p); err != nil {
+			return err
 		}
 		users := 0
 		for r, err := range t.open() {
@@ -91,7 +96,7 @@ func (s *Store) RemovePackage(ctx context.Context, sha string) error {
 			return fmt.Errorf("package %.12s: %w: %d tasks that have not ended need it", sha, installer.ErrInUse, users)
 		}
 		t.del(bPackages, []byte(sha))
-		return nil
+		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPackageRemove, Subject: packageSubject(p)})
 	})
 	if err != nil {
 		return err

@@ -41,6 +41,7 @@ func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error
 // reached directly and through any installers.
 func (s *Store) ForgetKeys(ctx context.Context, project, hostPort string) (int, error) {
 	var n int
+	now := s.o.Clock()
 	err := s.update(ctx, func(t *tx) error {
 		var keys [][]byte
 		place := join(project, hostPort)
@@ -54,8 +55,10 @@ func (s *Store) ForgetKeys(ctx context.Context, project, hostPort string) (int, 
 		for _, k := range keys {
 			t.del(bPins, k)
 		}
-		n = len(keys)
-		return nil
+		if n = len(keys); n == 0 {
+			return nil
+		}
+		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditHostKey, Subject: hostPort})
 	})
 	return n, err
 }

@@ -78,7 +78,11 @@ func (s *Store) registerHosts(ctx context.Context, project string, entries []ins
 					return err
 				}
 			}
-			return nil
+			hosts := make([]installer.Host, len(now))
+			for i := range now {
+				hosts[i] = now[i].host
+			}
+			return s.auditManaged(ctx, t, project, installer.AuditHostAdd, hosts)
 		})
 	}
 	s.settleBoxes(boxes, err)
@@ -244,7 +248,11 @@ func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) e
 					return err
 				}
 			}
-			return nil
+			gone := make([]installer.Host, len(hosts))
+			for i, k := range hosts {
+				gone[i] = k.Host
+			}
+			return s.auditManaged(ctx, t, project, installer.AuditHostRemove, gone)
 		})
 	}
 	s.settleBoxes(boxes, err)

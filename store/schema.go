@@ -29,6 +29,11 @@ var (
 	bTokens   = bucket("tokens")   // first bytes of the hash → token
 	bNames    = bucket("names")    // project, name → key of the token
 
+	bKeys     = bucket("keys")     // access key → key, its secret key sealed
+	bKeyNames = bucket("keynames") // project, name → access key
+	bSeen     = bucket("seen")     // time, signature → nothing
+	bAudit    = bucket("audit")    // number → entry
+
 	bReplays   = bucket("replays")   // project, Idempotency-Key → what was answered
 	bReplayAge = bucket("replayage") // stamp → key of the replay
 
@@ -38,14 +43,14 @@ var (
 var buckets = []bucket{
 	bMeta, bInv, bSteps, bActive, bList, bHostList, bBatList, bHeads, bTally, bHeadList, bPrints,
 	bReady, bWaiting, bBusy, bHosts, bPlaces, bSetUp, bEpochs, bSealed, bPins, bTokens, bNames, bPackages,
-	bReplays, bReplayAge,
+	bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit,
 }
 
 // newer are the tables that version 1 of the schema did not have.
-var newer = []bucket{bPlaces, bPackages, bReplays, bReplayAge}
+var newer = []bucket{bPlaces, bPackages, bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit}
 
 // checked are the buckets whose values are rows that carry a checksum.
-var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens, bReplays, bPackages}
+var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens, bReplays, bPackages, bKeys, bAudit}
 
 // schema is the version of all this. A newer one is refused; an older one is
 // brought up to it when it is opened for writing, and read as it is otherwise.
@@ -54,4 +59,5 @@ const schema = 2
 var (
 	keySchema = []byte("schema")
 	keyMaster = []byte("master-key-check")
+	keyAudit  = []byte("audit-head")
 )

@@ -201,7 +201,7 @@ func TestC10NoSecretOnDisk(t *testing.T) {
 		}
 	}
 	submit(t, s, b)
-	token, err := s.AddToken(t.Context(), project, "ci")
+	token, err := s.AddToken(t.Context(), project, "ci", installer.FullRights)
 	require.NoError(t, err)
 	canaries = append(canaries, token, strings.TrimPrefix(token, tokenPrefix))
 	requireNoCanary(t, dir, canaries)

@@ -28,6 +28,9 @@ type Store struct {
 	// catalogue keeps adding and removing of packages apart, roster that of
 	// known hosts: both change files beside the database.
 	catalogue, roster sync.Mutex
+	auditKey          []byte
+	pruning           sync.RWMutex // of the audit log; readers walk all of it
+	signatures        signatures
 	// session tells this process's claims from those of an earlier one.
 	session uint64
 	close   func() error
@@ -62,6 +65,8 @@ func (s *Store) Close() error { return s.close() }
 func (s *Store) shut() error {
 	errs := []error{s.logs.closeAll(), s.blobs.closeAll()}
 	if s.db != nil {
+		s.signatures.close()
+		s.flushSignatures()
 		errs = append(errs, s.db.Close())
 	}
 	if s.keys != nil {

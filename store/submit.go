@@ -13,7 +13,7 @@ import (
 // Submit implements installer.Ledger. The caller gives the ids; what is left
 // out of an item (batch, project, state, times, run id) is filled in from the
 // batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
-// Idempotency-Key is; a fault in the batch is an error that is not
+// Idempotency-Key is, installer.ErrFull if there is too much open work; a fault in the batch is an error that is not
 // installer.ErrStorage.
 func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if err := ctx.Err(); err != nil {
@@ -35,7 +35,18 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 		return err
 	}
 	now := s.o.Clock()
-	err = s.update(ctx, func(t *tx) error { return t.submit(b, records, rows, sealed, now) })
+	if b.By == "" {
+		b.By = installer.ActorOf(ctx)
+	}
+	err = s.update(ctx, func(t *tx) error {
+		if err := s.full(t, len(records)); err != nil {
+			return err
+		}
+		if err := t.submit(b, records, rows, sealed, now); err != nil {
+			return err
+		}
+		return s.auditRequest(ctx, t, now, b.BatchHead, records)
+	})
 	if err != nil && sealed != nil {
 		s.abandon(b.ID, err)
 	}
@@ -136,6 +147,7 @@ func (t *tx) submit(b installer.Batch, records []*record, rows, sealed [][]byte,
 		}
 	}
 	t.addHead(b.BatchHead, records[0], count)
+	t.opened += int64(len(records))
 	if sealed != nil {
 		t.putRow(bEpochs, []byte(b.ID), seq, epoch{ID: b.ID})
 	}

@@ -42,6 +42,9 @@ func (t *tx) tally(batch string) (c tally) {
 
 func (t *tx) addTally(batch string, s installer.State, delta int) {
 	c := t.tally(batch)
+	if !s.Terminal() {
+		t.opened += int64(delta)
+	}
 	for i := range states {
 		if states[i] == s {
 			c[i] = uint32(int(c[i]) + delta)
@@ -50,6 +53,24 @@ func (t *tx) addTally(batch string, s installer.State, delta int) {
 		}
 	}
 	t.err = fmt.Errorf("%q is no state", s)
+}
+
+// countOpen counts the invocations that have not ended, in all batches.
+func (t *tx) countOpen() (n int64) {
+	for batch := range t.all(bTally, nil) {
+		n += int64(t.tally(string(batch)).open())
+	}
+	return n
+}
+
+// full reports, within a transaction, that n more invocations would be too
+// many.
+func (s *Store) full(t *tx, n int) error {
+	open := s.commits.open.Load() + t.opened
+	if s.o.MaxOpen > 0 && open+int64(n) > int64(s.o.MaxOpen) {
+		return fmt.Errorf("%w: %d tasks have not ended, at most %d may be", installer.ErrFull, open, s.o.MaxOpen)
+	}
+	return nil
 }
 
 // fill puts the counts into a head.

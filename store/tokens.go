@@ -10,7 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
+
+	"tripod/installer"
 )
 
 // tokenPrefix makes a token that was leaked somewhere easy to recognise.
@@ -19,16 +20,18 @@ const tokenPrefix = "tpd_"
 // tokenLength of a whole token: the prefix and 32 random bytes in base64url.
 const tokenLength = len(tokenPrefix) + 43
 
-// TokenInfo is what is known of a token; the token itself is not.
-type TokenInfo struct {
-	Project string    `json:"project_id"`
-	Name    string    `json:"name"`
-	Created time.Time `json:"created"`
+type storedToken struct {
+	installer.TokenInfo
+	Hash []byte `json:"hash"` // SHA-256
 }
 
-type storedToken struct {
-	TokenInfo
-	Hash []byte `json:"hash"` // SHA-256
+// info is the token as it is now understood: one that was made before there
+// were rights has all of them.
+func (t storedToken) info() installer.TokenInfo {
+	if t.Rights == "" {
+		t.Rights = installer.FullRights
+	}
+	return t.TokenInfo
 }
 
 // tokenKey finds a token by a part of its hash; the whole is compared in
@@ -38,18 +41,16 @@ func tokenKey(hash []byte) []byte { return hash[:8] }
 // AddToken makes a token with which name may act for the project, and returns
 // it once: only its hash is stored. ErrExists if the project has one of this
 // name.
-func (s *Store) AddToken(ctx context.Context, project, name string) (string, error) {
-	if err := checkProject(project); err != nil {
+func (s *Store) AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error) {
+	if err := checkGrant("token", project, name, rights); err != nil {
 		return "", err
-	}
-	if !nameForm.MatchString(name) {
-		return "", fmt.Errorf("token name %q: want 1–64 letters, digits or '_.@-', the first a letter or digit", name)
 	}
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails
 	token := tokenPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 	hash := sha256.Sum256([]byte(token))
-	stored := storedToken{TokenInfo{project, name, s.o.Clock()}, hash[:]}
+	now := s.o.Clock()
+	stored := storedToken{installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: now}, hash[:]}
 	err := s.update(ctx, func(t *tx) error {
 		byName := join(project, name)
 		if t.get(bNames, byName) != nil {
@@ -60,7 +61,7 @@ func (s *Store) AddToken(ctx context.Context, project, name string) (string, err
 		}
 		t.put(bNames, byName, tokenKey(hash[:]))
 		t.putRow(bTokens, tokenKey(hash[:]), 0, stored)
-		return nil
+		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenAdd, Subject: name, Detail: "rights " + string(rights)})
 	})
 	if err != nil {
 		return "", err
@@ -68,49 +69,77 @@ func (s *Store) AddToken(ctx context.Context, project, name string) (string, err
 	return token, nil
 }
 
-// CheckToken tells for which project a token stands and what it is called; ok
-// is false for one that is not known.
-func (s *Store) CheckToken(ctx context.Context, token string) (project, name string, ok bool, err error) {
+// checkGrant checks what a token or key is to be.
+func checkGrant(what, project, name string, rights installer.Rights) error {
+	if err := checkProject(project); err != nil {
+		return err
+	}
+	if !nameForm.MatchString(name) {
+		return fmt.Errorf("%s name %q: want 1–64 letters, digits or '_.@-', the first a letter or digit", what, name)
+	}
+	if !rights.Known() {
+		return fmt.Errorf("%s rights %q: want %s or %s", what, rights, installer.FullRights, installer.ReadRights)
+	}
+	return nil
+}
+
+// CheckToken tells who comes with a token. ErrNotFound if it is not known.
+func (s *Store) CheckToken(ctx context.Context, token string) (who installer.Principal, err error) {
 	if len(token) != tokenLength || !strings.HasPrefix(token, tokenPrefix) {
-		return "", "", false, nil
+		return who, errTokenUnknown
 	}
 	hash := sha256.Sum256([]byte(token))
 	err = s.view(ctx, func(t *tx) error {
 		row := t.get(bTokens, tokenKey(hash[:]))
 		if row == nil {
-			return nil
+			return errTokenUnknown
 		}
 		var stored storedToken
 		if _, err := readRow(row, &stored); err != nil {
 			return err
 		}
-		if subtle.ConstantTimeCompare(stored.Hash, hash[:]) == 1 {
-			project, name, ok = stored.Project, stored.Name, true
+		if subtle.ConstantTimeCompare(stored.Hash, hash[:]) != 1 {
+			return errTokenUnknown
 		}
+		info := stored.info()
+		who = installer.Principal{Project: info.Project, Kind: installer.TokenPrincipal, Name: info.Name, Rights: info.Rights}
 		return nil
 	})
-	return project, name, ok, err
+	return who, err
 }
 
-// Tokens lists all tokens, by project and name.
-func (s *Store) Tokens(ctx context.Context) ([]TokenInfo, error) {
-	var infos []TokenInfo
+// errTokenUnknown does not say which token: its text may get into a log.
+var errTokenUnknown = fmt.Errorf("token: %w", installer.ErrNotFound)
+
+// Tokens lists the tokens of a project, or of all if it is empty, by project
+// and name.
+func (s *Store) Tokens(ctx context.Context, project string) ([]installer.TokenInfo, error) {
+	var infos []installer.TokenInfo
 	err := s.view(ctx, func(t *tx) error {
 		infos = nil
-		for _, key := range t.all(bNames, nil) {
+		for _, key := range t.all(bNames, ofProject(project)) {
 			var stored storedToken
 			if _, err := readRow(t.get(bTokens, key), &stored); err != nil {
 				return err
 			}
-			infos = append(infos, stored.TokenInfo)
+			infos = append(infos, stored.info())
 		}
 		return nil
 	})
 	return infos, err
 }
 
+// ofProject is the prefix of a project's keys, or of all.
+func ofProject(project string) []byte {
+	if project == "" {
+		return nil
+	}
+	return join(project)
+}
+
 // RemoveToken ends a token. ErrNotFound if there is none of this name.
 func (s *Store) RemoveToken(ctx context.Context, project, name string) error {
+	now := s.o.Clock()
 	return s.update(ctx, func(t *tx) error {
 		byName := join(project, name)
 		key := bytes.Clone(t.get(bNames, byName))
@@ -119,6 +148,6 @@ func (s *Store) RemoveToken(ctx context.Context, project, name string) error {
 		}
 		t.del(bNames, byName)
 		t.del(bTokens, key)
-		return nil
+		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenRemove, Subject: name})
 	})
 }

@@ -15,6 +15,7 @@ import (
 type tx struct {
 	b       *bbolt.Tx
 	changes int
+	opened  int64 // invocations that this adds to those that have not ended
 	err     error
 }
 
@@ -98,6 +99,19 @@ func (t *tx) all(b bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
 			if !yield(k, v) {
 				return
 			}
+		}
+	}
+}
+
+// from walks the keys from one on. The body must not change the bucket.
+func (t *tx) from(b bucket, first []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		table := t.reading(b)
+		if table == nil {
+			return
+		}
+		c := table.Cursor()
+		for k, v := c.Seek(first); k != nil && yield(k, v); k, v = c.Next() {
 		}
 	}
 }

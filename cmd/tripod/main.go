@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"tripod/installer"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:])) }
@@ -52,6 +54,7 @@ func run(ctx context.Context, args []string) int {
 	if err := a.connect(ctx, c.serverFlags, parsed.Selected().Name); err != nil {
 		return report(a.stderr, err)
 	}
+	ctx = installer.WithActor(ctx, actor(os.Getenv))
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return report(a.stderr, parsed.Run(a))
 }

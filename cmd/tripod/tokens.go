@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
-	"text/tabwriter"
 	"time"
 
-	"tripod/installer/plaintext"
+	"tripod/installer"
 	"tripod/store"
 )
 
@@ -18,78 +15,86 @@ type tokensCmd struct {
 	Remove tokensRemoveCmd `cmd:"" help:"End a token."`
 }
 
-// tokenName names a token within a project.
-type tokenName struct {
-	Project string `default:"default" help:"Project (tenant) that the token is for."`
-	Name    string `arg:"" help:"What the token is called."`
+// tokenManager keeps tokens: a state folder, or a daemon.
+type tokenManager interface {
+	// AddToken returns the token, once.
+	AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error)
+	// Tokens lists those of a project; an empty one: of all that there are.
+	Tokens(ctx context.Context, project string) ([]installer.TokenInfo, error)
+	RemoveToken(ctx context.Context, project, name string) error
 }
 
-type tokensAddCmd struct{ tokenName }
+// grantFlags name a token or key within a project.
+type grantFlags struct {
+	Project string `placeholder:"P" help:"Project (tenant) that it is for."`
+	Name    string `arg:"" help:"What it is called."`
+}
+
+// rightsFlag says what a new token or key may do.
+type rightsFlag struct {
+	Rights string `enum:"full,read" default:"full" help:"full, or read: look and change nothing."`
+}
+
+type tokensAddCmd struct {
+	grantFlags
+	rightsFlag
+}
 
 // Run prints the token alone on stdout.
 func (c *tokensAddCmd) Run(ctx context.Context, a *app) error {
-	return a.withStore(func(s *store.Store) error {
-		token, err := s.AddToken(ctx, c.Project, c.Name)
-		if errors.Is(err, store.ErrExists) {
-			return usageError(err, "choose another name, or remove the old one first")
-		}
+	return managing(a, func(m tokenManager) error {
+		token, err := m.AddToken(ctx, a.projectOr(c.Project), c.Name, installer.Rights(c.Rights))
 		if err != nil {
-			return inputOrStorage(err)
+			return grantError(err)
 		}
 		return a.print(token + "\n")
 	})
 }
 
-type tokensRemoveCmd struct{ tokenName }
+// grantError is the error of a new token or key.
+func grantError(err error) error {
+	if errors.Is(err, store.ErrExists) {
+		return usageError(err, "choose another name, or remove the old one first")
+	}
+	return inputOrStorage(err)
+}
+
+type tokensRemoveCmd struct{ grantFlags }
 
 // Run ends a token.
 func (c *tokensRemoveCmd) Run(ctx context.Context, a *app) error {
-	return a.withStore(func(s *store.Store) error {
-		if err := s.RemoveToken(ctx, c.Project, c.Name); err != nil {
+	return managing(a, func(m tokenManager) error {
+		project := a.projectOr(c.Project)
+		if err := m.RemoveToken(ctx, project, c.Name); err != nil {
 			return inputOrStorage(err)
 		}
-		a.notef("removed token %q of project %s", c.Name, c.Project)
+		a.notef("removed token %q of project %s", c.Name, project)
 		return nil
 	})
 }
 
-type tokensListCmd struct{ listFlag }
+// grantListFlags are those of the lists of tokens and keys.
+type grantListFlags struct {
+	Project string `placeholder:"P" help:"Only this project's."`
+	listFlag
+}
+
+type tokensListCmd struct{ grantListFlags }
 
 // Run lists names, never tokens: only their hashes are stored.
 func (c *tokensListCmd) Run(ctx context.Context, a *app) error {
-	s, err := a.openToRead()
-	if err != nil {
+	var infos []installer.TokenInfo
+	err := looking(a, func(m tokenManager) (err error) {
+		infos, err = m.Tokens(ctx, c.Project)
 		return err
-	}
-	infos, err := s.Tokens(ctx)
-	if err = errors.Join(err, s.Close()); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	if c.Output == "json" {
-		if infos == nil {
-			infos = []store.TokenInfo{}
-		}
-		text, err := marshal(map[string]any{"tokens": infos})
-		if err != nil {
-			return err
-		}
-		return a.print(text)
+		return printList(a, "tokens", infos)
 	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "PROJECT\tNAME\tCREATED")
-	for _, t := range infos {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", plaintext.Line(t.Project), plaintext.Line(t.Name), t.Created.Local().Format(time.DateTime))
-	}
-	_ = w.Flush()
-	return a.print(b.String())
-}
-
-// withStore opens the state folder for fn and closes it.
-func (a *app) withStore(fn func(*store.Store) error) error {
-	s, err := a.openStore(keepAll)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fn(s), s.Close())
+	return printTable(a, infos, []string{"PROJECT", "NAME", "RIGHTS", "CREATED"}, func(t installer.TokenInfo) []string {
+		return []string{t.Project, t.Name, string(t.Rights), t.Created.Local().Format(time.DateTime)}
+	})
 }

@@ -122,5 +122,5 @@ func TestC10NoSecretIsLogged(t *testing.T) {
 	require.NotContains(t, logs, r.token)
 	require.Equal(t, 7, strings.Count(logs, `"msg":"request"`))
 	require.Contains(t, logs, `"route":"/v3/{project_id}/agent-invocations/batch-create"`)
-	require.Contains(t, logs, `"token":"tester"`)
+	require.Contains(t, logs, `"by":"token tester"`)
 }

@@ -70,7 +70,7 @@ func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 
 func (r *rig) addToken(project, name string) string {
 	r.t.Helper()
-	token, err := r.store.AddToken(r.t.Context(), project, name)
+	token, err := r.store.AddToken(r.t.Context(), project, name, installer.FullRights)
 	require.NoError(r.t, err)
 	return token
 }

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/signing"
+)
+
+// Keys knows the access keys, and which signatures were seen.
+type Keys interface {
+	// Key tells whose an access key is, and its secret key. ErrNotFound.
+	Key(ctx context.Context, accessKey string) (installer.Principal, installer.Secret, error)
+	// SeeSignature notes a signature until it expires, across restarts, and
+	// reports whether, and how long ago, it came before: a long time if that was
+	// before a restart. It is on disk when it returns, or with later a moment
+	// after. ErrFull if there are too many.
+	SeeSignature(ctx context.Context, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error)
+}
+
+// repeatable is how long the same signature is taken for the same client that
+// asks again, where it only reads. The date in a signature has whole seconds:
+// an SDK that polls twice within one signs both requests alike.
+const repeatable = 2 * time.Second
+
+// unknownKey is checked in place of a key that does not exist, so that its
+// absence takes as long.
+var unknownKey = installer.NewSecret("an access key that is not known")
+
+// checkSignature finds out who has signed the request. Where the request tells
+// the hash of its body, nothing is read before the signature is verified.
+func (h *handler) checkSignature(w http.ResponseWriter, c *call, rt route) (installer.Principal, error) {
+	var nobody installer.Principal
+	if h.Keys == nil {
+		return nobody, unauthenticated("a signature, but there are no access keys")
+	}
+	claim, err := signing.Parse(c.Request)
+	if err != nil {
+		return nobody, unauthenticated("signature: %w", err)
+	}
+	if !claim.Fresh(h.Clock()) {
+		return nobody, unauthenticated("signature: X-Sdk-Date %s is more than %s from this machine's clock", claim.Date.Format(time.RFC3339), signing.Skew)
+	}
+	who, secret, err := h.Keys.Key(c.Context(), claim.AccessKey)
+	known := !errors.Is(err, installer.ErrNotFound)
+	switch {
+	case !known:
+		secret = unknownKey
+	case err != nil:
+		return nobody, err
+	}
+	hash := claim.Content
+	if hash == "" && known {
+		if hash, err = c.hashBody(w, rt, maxBody); err != nil {
+			return nobody, err
+		}
+	}
+	if !claim.Verify(c.Request, secret, hash) || !known {
+		return nobody, unauthenticated("signature: the access key is not known, or its secret key did not make this signature")
+	}
+	if claim.Content != "" {
+		if hash, err = c.hashBody(w, rt, rt.bodyLimit()); err != nil {
+			return nobody, err
+		}
+		if subtle.ConstantTimeCompare([]byte(hash), []byte(claim.Content)) != 1 {
+			return nobody, unauthenticated("signature: the body is not the one that was signed")
+		}
+	}
+	if err := h.limits.take(who, h.Clock()); err != nil {
+		return who, err
+	}
+	return who, h.checkReplay(c, rt, claim)
+}
+
+// checkReplay refuses a signature that was seen before. What changes nothing
+// may be repeated for a moment; see repeatable.
+func (h *handler) checkReplay(c *call, rt route, claim signing.Claim) error {
+	reads := rt.rights == installer.ReadRights
+	seen, ago, err := h.Keys.SeeSignature(c.Context(), claim.Signature, claim.Expires(), reads)
+	switch {
+	case err != nil:
+		return err
+	case seen && (!reads || ago > repeatable):
+		return unauthenticated("signature: seen before: a request that is sent again must be signed anew, with another X-Sdk-Date")
+	}
+	return nil
+}
+
+// hashBody reads the body, to be used as it is by whoever parses it.
+func (c *call) hashBody(w http.ResponseWriter, rt route, limit int64) (string, error) {
+	if rt.wait > 0 {
+		giveTime(w, rt.wait)
+	}
+	body, err := readAll(w, c.Request, min(limit, rt.bodyLimit()))
+	if err != nil {
+		return "", err
+	}
+	c.body, c.read = body, true
+	return signing.Hash(body), nil
+}

@@ -1,0 +1,106 @@
+package installer
+
+import (
+	"fmt"
+	"time"
+)
+
+// Action is what an audit entry is about.
+type Action string
+
+const (
+	AuditRequest       Action = "request"      // work was asked for
+	AuditCredentials   Action = "credentials"  // other credentials were given for open work
+	AuditBegin         Action = "begin"        // work begins; written before its credentials are opened
+	AuditEnd           Action = "end"          // work has ended, with its Outcome
+	AuditCancel        Action = "cancel"       // open work is to end
+	AuditTokenAdd      Action = "token-add"    // Subject is its name
+	AuditTokenRemove   Action = "token-remove" // Subject is its name
+	AuditKeyAdd        Action = "key-add"      // Subject is its name
+	AuditKeyRemove     Action = "key-remove"   // Subject is its name
+	AuditHostAdd       Action = "host-add"
+	AuditHostRemove    Action = "host-remove"
+	AuditHostKey       Action = "hostkey-forget" // Subject is the place
+	AuditPackageAdd    Action = "package-add"    // Subject is the package
+	AuditPackageRemove Action = "package-remove" // Subject is the package
+	AuditPrune         Action = "prune"          // older entries were dropped
+)
+
+// AuditEntry is one line of the audit log. No secret is ever in it.
+type AuditEntry struct {
+	// Number counts from 1 without a gap.
+	Number  uint64    `json:"number"`
+	At      time.Time `json:"at"`
+	Project string    `json:"project_id,omitempty"`
+	Action  Action    `json:"action"`
+	// By is who asked: "token NAME", "key NAME", "user NAME". Empty: not known
+	// (of work that an older tripod has stored).
+	By         string `json:"by,omitempty"`
+	Batch      string `json:"batch_id,omitempty"`
+	Invocation string `json:"invocation_id,omitempty"`
+	Type       Type   `json:"type,omitempty"`
+	// Subject is what was managed, where it is neither work nor a host.
+	Subject string `json:"subject,omitempty"`
+	// Hosts are those concerned, at most 100: more make several entries.
+	Hosts []AuditHost `json:"hosts,omitempty"`
+	// Outcome is the state in which the work ended, Kind why it failed.
+	Outcome State  `json:"outcome,omitempty"`
+	Kind    Kind   `json:"kind,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+	// Previous is the hash of the entry before, in lower-case hex.
+	Previous string `json:"previous"`
+}
+
+// AuditHost names a host and how it is reached: "root@10.0.0.1:22".
+type AuditHost struct {
+	ID string `json:"instance_id"`
+	At string `json:"at"`
+}
+
+// AuditHostOf names h.
+func AuditHostOf(h Host) AuditHost {
+	at := h.HostPort()
+	if h.User != "" {
+		at = h.User + "@" + at
+	}
+	return AuditHost{h.ID, at}
+}
+
+// AuditFilter selects entries. Zero fields select all.
+type AuditFilter struct {
+	Project string
+	Since   time.Time
+	// After is a Number: only later ones. How the next page is asked for.
+	After uint64
+	// Limit bounds the entries that are returned; 0: no bound.
+	Limit int
+}
+
+// AuditAnchor is where the chain stood once. Noted elsewhere, it shows later
+// whether what was there then still is.
+type AuditAnchor struct {
+	Number uint64 `json:"number"`
+	Hash   string `json:"hash"` // lower-case hex
+}
+
+func (a AuditAnchor) String() string { return fmt.Sprintf("%d:%s", a.Number, a.Hash) }
+
+// AuditReport is what checking the chain has found.
+type AuditReport struct {
+	// First and Last are the numbers of the entries that should be there; First
+	// is more than Last where there are none.
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+	// Anchor is the present end, to be noted elsewhere.
+	Anchor AuditAnchor `json:"anchor"`
+	// Faults are the first 100; FaultCount counts all.
+	Faults     []string `json:"faults"`
+	FaultCount int      `json:"fault_count"`
+}
+
+// Fault notes one.
+func (r *AuditReport) Fault(format string, args ...any) {
+	if r.FaultCount++; r.FaultCount <= 100 {
+		r.Faults = append(r.Faults, fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,123 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/base64"
+	"fmt"
+
+	"tripod/installer"
+)
+
+// accessKeyPrefix makes an access key that was leaked somewhere easy to
+// recognise.
+const accessKeyPrefix = "TPD"
+
+// accessKeyLength of a whole access key, which is no secret.
+const accessKeyLength = 20
+
+// storedKey is a row. The secret key must come back to check signatures, so it
+// is sealed, not hashed.
+type storedKey struct {
+	installer.KeyInfo
+	Secret []byte `json:"secret"`
+}
+
+// keyPlace is what a sealed secret key is bound to: nobody who can write to
+// the database gives it to another project, or more rights.
+func keyPlace(k installer.KeyInfo) []byte {
+	return join("tripod/1 key", k.Project, k.Name, k.AccessKey, string(k.Rights))
+}
+
+// AddKey makes an access key with which name may act for the project. Its
+// secret key is told once. ErrExists if the project has one of this name.
+func (s *Store) AddKey(ctx context.Context, project, name string, rights installer.Rights) (installer.KeyPair, error) {
+	if err := checkGrant("key", project, name, rights); err != nil {
+		return installer.KeyPair{}, err
+	}
+	var random [11 + 30]byte
+	_, _ = rand.Read(random[:]) // never fails
+	now := s.o.Clock()
+	info := installer.KeyInfo{Project: project, Name: name, Rights: rights, Created: now}
+	info.AccessKey = (accessKeyPrefix + base32.StdEncoding.EncodeToString(random[:11]))[:accessKeyLength]
+	secret := base64.RawURLEncoding.EncodeToString(random[11:])
+	sealed, err := s.keys.sealMaster([]byte(secret), keyPlace(info))
+	if err != nil {
+		return installer.KeyPair{}, err
+	}
+	err = s.update(ctx, func(t *tx) error {
+		byName := join(project, name)
+		if t.get(bKeyNames, byName) != nil {
+			return fmt.Errorf("key %q of project %s: %w", name, project, ErrExists)
+		}
+		if t.get(bKeys, []byte(info.AccessKey)) != nil {
+			return fmt.Errorf("access key: %w; try again", ErrExists)
+		}
+		t.put(bKeyNames, byName, []byte(info.AccessKey))
+		t.putRow(bKeys, []byte(info.AccessKey), 0, storedKey{info, sealed})
+		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyAdd, Subject: name, Detail: "rights " + string(rights) + ", access key " + info.AccessKey})
+	})
+	if err != nil {
+		return installer.KeyPair{}, err
+	}
+	return installer.KeyPair{AccessKey: info.AccessKey, SecretKey: installer.NewSecret(secret)}, nil
+}
+
+// Key tells whose an access key is, and its secret key. ErrNotFound if it is
+// not known.
+func (s *Store) Key(ctx context.Context, accessKey string) (who installer.Principal, secret installer.Secret, err error) {
+	var stored storedKey
+	err = s.view(ctx, func(t *tx) error {
+		row := t.get(bKeys, []byte(accessKey))
+		if row == nil {
+			return notFound("access key", accessKey)
+		}
+		_, err := readRow(row, &stored)
+		return err
+	})
+	if err != nil {
+		return who, secret, err
+	}
+	plain, err := s.keys.unsealMaster(stored.Secret, keyPlace(stored.KeyInfo))
+	if err != nil {
+		return who, secret, storageError("opening the secret key of access key "+accessKey, err)
+	}
+	defer clear(plain)
+	who = installer.Principal{Project: stored.Project, Kind: installer.KeyPrincipal, Name: stored.Name, Rights: stored.Rights}
+	return who, installer.NewSecret(string(plain)), nil
+}
+
+// Keys lists the access keys of a project, or of all if it is empty, by
+// project and name.
+func (s *Store) Keys(ctx context.Context, project string) ([]installer.KeyInfo, error) {
+	var infos []installer.KeyInfo
+	err := s.view(ctx, func(t *tx) error {
+		infos = nil
+		for _, key := range t.all(bKeyNames, ofProject(project)) {
+			var stored storedKey
+			if _, err := readRow(t.get(bKeys, key), &stored); err != nil {
+				return err
+			}
+			infos = append(infos, stored.KeyInfo)
+		}
+		return nil
+	})
+	return infos, err
+}
+
+// RemoveKey ends an access key. ErrNotFound if there is none of this name.
+func (s *Store) RemoveKey(ctx context.Context, project, name string) error {
+	now := s.o.Clock()
+	return s.update(ctx, func(t *tx) error {
+		byName := join(project, name)
+		key := bytes.Clone(t.get(bKeyNames, byName))
+		if key == nil {
+			return notFound("key", name)
+		}
+		t.del(bKeyNames, byName)
+		t.del(bKeys, key)
+		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyRemove, Subject: name, Detail: "access key " + string(key)})
+	})
+}
