@@ -92,17 +92,13 @@ func (t *tx) start(r *record, now time.Time, session uint64) error {
 	if err := t.addSteps(&r.Invocation); err != nil {
 		return err
 	}
-	origin, err := t.origin(r)
-	if err != nil {
-		return err
-	}
 	t.put(bBusy, r.hostKey(), []byte(r.ID))
 	t.put(bActive, []byte(r.ID), active{
 		claim:   r.Claim,
 		session: session,
 		attempt: uint32(len(r.Attempts)),
 		crashes: uint32(r.Crashes),
-		setUp:   origin.Type == installer.SetRemoteInstaller,
+		setUp:   r.Task() == installer.SetRemoteInstaller,
 	}.encode())
 	t.save(r)
 	return nil

@@ -116,20 +116,13 @@ func (r *record) apply(tr installer.Transition) {
 
 // succeeded does what a success means for others.
 func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) error {
-	origin, err := t.origin(r)
-	if err != nil {
-		return err
-	}
-	switch origin.Type {
+	switch r.Task() {
 	case installer.SetRemoteInstaller:
 		return t.addInstaller(r, kept)
 	case installer.Rollback:
-		undone, err := t.load(origin.Of)
-		if err != nil {
+		undone, err := t.undoneBy(r)
+		if err != nil || undone == nil || undone.State != installer.Succeeded {
 			return err
-		}
-		if undone == nil || undone.ProjectID != r.ProjectID || undone.State != installer.Succeeded {
-			return nil
 		}
 		undone.Updated = at
 		t.setState(undone, installer.Rollbacked)
@@ -138,17 +131,16 @@ func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) error {
 	return nil
 }
 
-// origin follows RETRYs back to what is retried: that is what the work does.
-func (t *tx) origin(r *record) (*record, error) {
-	for hops := 0; r.Type == installer.Retry && r.Of != "" && hops < 1000; hops++ {
+// undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.
+func (t *tx) undoneBy(r *record) (*record, error) {
+	for {
 		of, err := t.load(r.Of)
-		if err != nil {
-			return nil, err
+		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.seq >= r.seq {
+			return nil, err // what it is about was there before it
 		}
-		if of == nil || of.ProjectID != r.ProjectID {
-			return r, nil
+		if r.Type == installer.Rollback {
+			return of, nil
 		}
 		r = of
 	}
-	return r, nil
 }

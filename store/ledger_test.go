@@ -207,6 +207,9 @@ func TestRollbackMarksTheOriginal(t *testing.T) {
 			run := func(id string, typ installer.Type, of string, end installer.State) {
 				b := batch(id, "h1")
 				b.Items[0].Invocation.Type, b.Items[0].Invocation.Of = typ, of
+				if typ == installer.Retry {
+					b.Items[0].Invocation.Spec.Task = installer.Rollback
+				}
 				submit(t, s, b)
 				finish(t, s, claim(t, s, t0, id), end)
 			}
@@ -214,7 +217,8 @@ func TestRollbackMarksTheOriginal(t *testing.T) {
 			of := "B1-0000"
 			if c.via == installer.Retry {
 				run("B2", installer.Rollback, of, installer.Failed)
-				of = "B2-0000"
+				run("B2b", installer.Retry, "B2-0000", installer.Timeout)
+				of = "B2b-0000"
 			}
 			run("B3", c.via, of, installer.Succeeded)
 			inv, err := s.Invocation(t.Context(), project, "B1-0000")

@@ -345,6 +345,9 @@ func TestInstallers(t *testing.T) {
 	set := func(batchID, host, password string, end installer.State, typ installer.Type, of string) {
 		b := batch(batchID, host)
 		b.Items[0].Invocation.Type, b.Items[0].Invocation.Of = typ, of
+		if typ == installer.Retry {
+			b.Items[0].Invocation.Spec.Task = installer.SetRemoteInstaller
+		}
 		b.Items[0].Credentials.Password = secret(password)
 		submit(t, s, b)
 		finish(t, s, claim(t, s, t0, batchID), end)
