@@ -111,5 +111,7 @@ func TestRemovePackage(t *testing.T) {
 	_, err = open.ReadAt(head, 0)
 	require.NoError(t, err, "who has it open reads on")
 	assert.Equal(t, "content", string(head))
+	_, err = s.OpenBlob(p.BlobRef)
+	require.NoError(t, err, "a daemon's own package is open as long as it runs")
 	require.ErrorIs(t, s.RemovePackage(t.Context(), p.SHA256), installer.ErrNotFound)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"tripod/installer"
 	"tripod/installer/pkgfile"
@@ -84,6 +85,21 @@ func (c content) store(ctx context.Context, s backend, spec *installer.Spec) err
 			return err
 		}
 		spec.Script = &ref
+	}
+	return nil
+}
+
+// hold opens what a daemon's own tasks need for as long as its store is open:
+// that the same package is removed from the catalogue does not take it away.
+func hold(blobs installer.Blobs, spec installer.Spec) error {
+	refs := slices.Clone(spec.Packages)
+	if spec.Script != nil {
+		refs = append(refs, *spec.Script)
+	}
+	for _, ref := range refs {
+		if _, err := blobs.OpenBlob(ref); err != nil {
+			return err
+		}
 	}
 	return nil
 }
