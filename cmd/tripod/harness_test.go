@@ -7,6 +7,8 @@ import (
 	"crypto/rand"
 	"encoding/pem"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -206,6 +208,16 @@ func cmdDeadPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(l.Close())
 	ts.Setenv(args[0]+"_PORT", port)
+}
+
+// cmdFiles serves a folder over HTTP: files NAME DIR. It sets NAME_URL.
+func cmdFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: files NAME DIR")
+	}
+	srv := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[1]))))
+	ts.Defer(srv.Close)
+	ts.Setenv(args[0]+"_URL", srv.URL)
 }
 
 // cmdKeygen writes a key and FILE.pub: keygen FILE [PASSPHRASE].

@@ -22,8 +22,8 @@ var onServer = []string{
 	"agent_bad_habit", "agent_install", "check", "environment", "expired_password", "flags_contradict", "formats",
 	"hosts_faults", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install", "install_dry_run", "install_mixed",
 	"install_no_hosts", "install_nothing_to_install", "keyboard_interactive", "keys", "logs", "logs_ambiguous",
-	"output_csv", "output_json", "output_junit", "prompt", "prompt_no_terminal", "retry",
-	"retry_new_password", "script_failed", "sudo", "usage", "verbose", "via",
+	"online", "output_csv", "output_json", "output_junit", "prompt", "prompt_no_terminal", "retry",
+	"retry_new_password", "script_failed", "sudo", "update_rollback", "usage", "verbose", "via",
 }
 
 // TestScriptServer runs them with TRIPOD_SERVER.

@@ -52,6 +52,7 @@ func scriptParams() testscript.Params {
 			"sshfault":     cmdSSHFault,
 			"sshcount":     cmdSSHCount,
 			"waitcount":    cmdWaitCount,
+			"files":        cmdFiles,
 			"deadport":     cmdDeadPort,
 			"keygen":       cmdKeygen,
 			"certgen":      cmdCertgen,
