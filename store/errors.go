@@ -15,7 +15,7 @@ var (
 	// ErrNoState: opened read-only, but the folder has never been used.
 	ErrNoState = errors.New("there is no tripod state yet")
 	// ErrExists: an id or a name is taken.
-	ErrExists = errors.New("already exists")
+	ErrExists = installer.ErrExists
 	// ErrDamaged: the database is torn, truncated, missing or altered. It is
 	// left as it is.
 	ErrDamaged = errors.New("the database is damaged")

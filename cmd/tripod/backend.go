@@ -34,6 +34,13 @@ type backend interface {
 	// PutBlob keeps a file of which ref has the hash and the size.
 	PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
 	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
+	// HostsAt finds known hosts by their addresses; nil: not known.
+	HostsAt(ctx context.Context, project string, at []installer.Host) ([]*installer.Host, error)
+	tokenManager
+	keyManager
+	auditLog
+	hostBook
+	packageShelf
 }
 
 var (
@@ -66,6 +73,11 @@ func (s localState) RefreshCredentials(ctx context.Context, _, batchID string, b
 // CancelOpen implements backend.
 func (s localState) CancelOpen(ctx context.Context, project, batchID, only string) ([]string, error) {
 	return control.CancelOpen(ctx, s.Store, project, batchID, only)
+}
+
+// HostsAt implements backend.
+func (s localState) HostsAt(ctx context.Context, project string, at []installer.Host) ([]*installer.Host, error) {
+	return control.HostsAt(ctx, s.Store, project, at)
 }
 
 // PutBlob implements backend.

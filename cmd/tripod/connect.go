@@ -23,6 +23,8 @@ import (
 type serverFlags struct {
 	Server         string `placeholder:"URL" help:"Work on a daemon (http(s)://HOST:PORT) in place of the state folder. The project is the login's."`
 	TokenFile      string `type:"path" placeholder:"FILE" help:"Token for --server: the first line of FILE."`
+	AccessKey      string `placeholder:"KEY" help:"Access key for --server, in place of a token."`
+	SecretKeyFile  string `type:"path" placeholder:"FILE" help:"Its secret key: the first line of FILE."`
 	CAFile         string `name:"ca-file" type:"path" placeholder:"FILE" help:"Certificates (PEM) to trust for --server besides the system's."`
 	AllowPlainHTTP bool   `name:"allow-plain-http" help:"Speak plain HTTP to a --server that is not on this machine: passwords cross the network readable."`
 }
@@ -76,15 +78,24 @@ func (f serverFlags) client() (*api.Client, error) {
 
 // login reads what proves who we are.
 func (f serverFlags) login(client *api.Client, faults *installer.Faults) {
-	if f.TokenFile == "" {
-		faults.Add("--server", "needs a login: --token-file FILE (make one with `tripod tokens add`)")
-		return
+	var err error
+	switch {
+	case f.TokenFile != "" && f.AccessKey != "":
+		faults.Add("--token-file", "not together with --access-key")
+	case f.TokenFile != "":
+		if client.Token, err = readFirstLine(f.TokenFile); err != nil {
+			faults.Add("--token-file", "%v", err)
+		}
+	case f.AccessKey != "" && f.SecretKeyFile != "":
+		client.AccessKey = f.AccessKey
+		if client.SecretKey, err = readFirstLine(f.SecretKeyFile); err != nil {
+			faults.Add("--secret-key-file", "%v", err)
+		}
+	case f.AccessKey != "":
+		faults.Add("--access-key", "needs --secret-key-file FILE")
+	default:
+		faults.Add("--server", "needs a login: --token-file FILE, or --access-key and --secret-key-file (see `tripod tokens`, `tripod keys`)")
 	}
-	token, err := readFirstLine(f.TokenFile)
-	if err != nil {
-		faults.Add("--token-file", "%v", err)
-	}
-	client.Token = token
 }
 
 // projectOr is the project that a flag names, or the present one.
@@ -146,6 +157,9 @@ func connectError(server string, err error) error {
 // flags are those to reach the same daemon again, ready to be copied.
 func (f serverFlags) flags() string {
 	s := " --server " + shellQuote(f.Server)
+	if f.AccessKey != "" {
+		s += " --access-key " + shellQuote(f.AccessKey) + " --secret-key-file " + shellQuote(f.SecretKeyFile)
+	}
 	if f.TokenFile != "" {
 		s += " --token-file " + shellQuote(f.TokenFile)
 	}

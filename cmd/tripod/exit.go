@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/api"
 	"tripod/installer/plaintext"
 )
 
@@ -52,6 +53,9 @@ func usagef(format string, args ...any) error {
 // codeOf finds the exit code of an error that carries none.
 func codeOf(err error) int {
 	if _, ok := errors.AsType[installer.Faults](err); ok {
+		return exitUsage
+	}
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Status/100 == 4 {
 		return exitUsage
 	}
 	switch {

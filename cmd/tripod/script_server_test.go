@@ -20,10 +20,15 @@ import (
 // or about `serve` itself; server_*.txtar are about the daemon alone.
 var onServer = []string{
 	"agent_bad_habit", "agent_install", "check", "environment", "expired_password", "flags_contradict", "formats",
-	"hosts_faults", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install", "install_dry_run", "install_mixed",
+	"hosts_faults", "hosts_import", "hosts_known_ids", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install", "install_catalogue", "install_dry_run", "install_mixed",
 	"install_no_hosts", "install_nothing_to_install", "keyboard_interactive", "keys", "logs", "logs_ambiguous",
+<<<<<<< cmd/tripod/script_server_test.go
+	"output_csv", "output_json", "output_junit", "packages", "prompt", "prompt_no_terminal", "retry",
+	"retry_new_password", "script_failed", "sudo", "usage", "verbose", "via",
+=======
 	"online", "output_csv", "output_json", "output_junit", "prompt", "prompt_no_terminal", "retry",
 	"retry_new_password", "script_failed", "sudo", "update_rollback", "usage", "verbose", "via",
+>>>>>>> /tmp/w/mine
 }
 
 // TestScriptServer runs them with TRIPOD_SERVER.
@@ -60,7 +65,7 @@ func startServer(env *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(dir, "token"), token, 0o600); err != nil {
 		return err
 	}
-	daemon := run("serve", "--listen", "127.0.0.1:0", "--target-allow", "127.0.0.0/8")
+	daemon := run("serve", "--listen", "127.0.0.1:0", "--target-allow", "127.0.0.0/8", "--operator-project", "p-server")
 	log, err := os.Create(filepath.Join(dir, "daemon.log"))
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type serveCmd struct {
 	StatusMaxAge time.Duration `default:"24h" help:"How old what was found on a host may be; agent-status says unknown when it is older."`
 	DefaultKey   string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
 	DefaultPass  string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
+	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change with --server what all projects share: packages, and how long the audit log is."`
 	contentFlags
 	onlineFlags
 	policyFlags
@@ -89,13 +90,16 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		if err := files.store(ctx, localState{e.store, a.project}, &spec); err != nil {
 			return err
 		}
+		if err := hold(e.store, spec); err != nil {
+			return err
+		}
 		hub := control.NewHub()
 		d := e.watched(hub)
 		handler, err := api.New(api.Config{
 			Ledger: e.store, Replays: e.store, Hosts: e.store, Packages: e.store, StatusMaxAge: c.StatusMaxAge,
-			Tokens: e.store, Spec: spec, Wake: d.Wake, Policy: allowed.Check,
+			Tokens: e.store, Keys: e.store, Spec: spec, Wake: d.Wake, Policy: allowed.Check,
 			DefaultLogin: defaultLogin, Logger: a.log,
-			Routes: e.controlRoutes(ctx, d, hub, allowed, spec.HostKeys),
+			Routes: e.controlRoutes(ctx, d, hub, allowed, spec.HostKeys, c.Operator),
 		})
 		if err != nil {
 			return err

@@ -20,9 +20,10 @@ func (e *localEngine) watched(hub *control.Hub) *installer.Dispatcher {
 }
 
 // controlRoutes are those that `tripod --server` speaks to. They end with ctx.
-func (e *localEngine) controlRoutes(ctx context.Context, d *installer.Dispatcher, hub *control.Hub, allowed *policy.Policy, hostKeys installer.HostKeyPolicy) []api.Route {
+func (e *localEngine) controlRoutes(ctx context.Context, d *installer.Dispatcher, hub *control.Hub, allowed *policy.Policy, hostKeys installer.HostKeyPolicy, operator string) []api.Route {
 	context.AfterFunc(ctx, hub.Close)
 	return control.Routes(control.Config{
-		Store: e.store, Hub: hub, Wake: d.Wake, Cancel: d.Cancel, Policy: allowed.Check, HostKeys: hostKeys, Version: versionWord(),
+		Store: e.store, Hub: hub, Wake: d.Wake, Cancel: d.Cancel, Policy: allowed.Check, HostKeys: hostKeys,
+		Operator: operator, Version: versionWord(),
 	})
 }

@@ -15,26 +15,25 @@ func (s service) submit(r *api.Request) (any, error) {
 	if err := decode(r.Body, &w); err != nil {
 		return nil, err
 	}
+	project := r.Principal.Project
+	if idForm.MatchString(w.BatchID) {
+		if head, err := s.Store.Batch(r.Context(), project, w.BatchID); err == nil && head.Total == len(w.Items) {
+			return head, nil
+		}
+	}
 	sub, err := s.submission(r.Context(), r.Principal, w)
 	if err != nil {
 		return nil, err
-	}
-	project := r.Principal.Project
-	if head, err := s.Store.Batch(r.Context(), project, sub.ID); err == nil && head.Total == len(sub.Items) {
-		return head, nil
 	}
 	if err := sub.Resolve(r.Context(), s.Store); err != nil {
 		return nil, missingCredentials(err)
 	}
 	if err := s.Store.Submit(r.Context(), sub.Batch); err != nil {
-		return nil, err
+		return nil, refusal(err)
 	}
 	s.Wake()
 	return s.Store.Batch(r.Context(), project, sub.ID)
 }
-
-// CodeCredentialMissing tells MissingCredentials from other faults: 409.
-const CodeCredentialMissing api.Code = "tripod.0001"
 
 func missingCredentials(err error) error {
 	m, ok := err.(*MissingCredentials)
@@ -66,7 +65,7 @@ func (s service) refresh(r *api.Request) (any, error) {
 	if err := u.faults.Err(); err != nil {
 		return nil, err
 	}
-	return struct{}{}, s.Store.RefreshCredentials(r.Context(), id, byInvocation)
+	return struct{}{}, refusal(s.Store.RefreshCredentials(r.Context(), id, byInvocation))
 }
 
 // canceled is the answer of POST cancel.

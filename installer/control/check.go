@@ -129,6 +129,11 @@ func (c *checker) spec(where string, s installer.Spec) error {
 		c.faults.Add(where+".run_timeout", "must be at most %s", longestRun)
 	}
 	c.hostKeys(where+".host_keys", s.HostKeys)
+	if o := s.Online; o != nil {
+		if err := errors.Join(o.CheckURL(), o.CheckRegion()); err != nil {
+			c.faults.Add(where+".online", "%v", err)
+		}
+	}
 	refs := slices.Clone(s.Packages)
 	if s.Script != nil {
 		refs = append(refs, *s.Script)
@@ -193,6 +198,7 @@ func (c *checker) item(where string, w *wireItem, specs []installer.Spec) (insta
 		c.faults.Add(where+".type", "must be INSTALL, UPDATE, ROLLBACK or RETRY")
 	}
 	c.host(where+".host", w.Host)
+	c.dialled(w.Host)
 	item.Credentials = c.credentials(where, w.wireCredentials)
 	if n := len(w.Host.Via); len(w.Via) > 0 && len(w.Via) != n {
 		c.faults.Add(where+".via", "must have one login for each hop")
@@ -229,6 +235,8 @@ func (c *checker) about(where string, w *wireItem, inv *installer.Invocation) er
 		return nil
 	case err != nil:
 		return err
+	case installer.Allow(w.Type, &old) != nil:
+		c.faults.Add(w.Host.Label(), "%v", installer.Allow(w.Type, &old))
 	case old.Host.ID != w.Host.ID:
 		c.faults.Add(where+".of", "is of another host")
 	case w.RunID != "" && w.RunID != w.ID && w.RunID != old.RunID:
@@ -270,7 +278,11 @@ func (c *checker) host(where string, h installer.Host) {
 	if len(ips) > maxList || slices.ContainsFunc(ips, func(s string) bool { _, err := netip.ParseAddr(s); return err != nil }) {
 		c.faults.Add(where+".intranet_ips", "these and elastic_ips must be at most %d IP addresses", maxList)
 	}
-	c.dialled(h)
+	for name, value := range h.Labels {
+		if fault := installer.LabelFault(name, value); fault != "" {
+			c.faults.Add(where+".labels", "%s", fault)
+		}
+	}
 }
 
 // endpoint: what a hosts file could not hold is refused here too.

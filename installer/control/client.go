@@ -139,12 +139,41 @@ func plainError(err error, what, id string) error {
 		return &MissingCredentials{e.Faults}
 	case e.Status == http.StatusNotFound && e.Code == api.CodeNotFound && what != "":
 		return fmt.Errorf("%s %q: %w", what, id, installer.ErrNotFound)
+	case e.Code == CodeInUse:
+		return &remoteError{e.Msg, installer.ErrInUse}
+	case e.Code == CodeExists:
+		return &remoteError{e.Msg, installer.ErrExists}
 	case len(e.Faults) > 0:
 		return e.Faults
 	case e.Code == api.CodeStorage:
 		return fmt.Errorf("%w: the daemon: %w", installer.ErrStorage, e)
+	case e.Status == http.StatusBadRequest:
+		return &remoteError{e.Msg, e}
 	}
 	return err
+}
+
+// remoteError has the daemon's words and our kind of error.
+type remoteError struct {
+	msg  string
+	kind error
+}
+
+func (e *remoteError) Error() string { return e.msg }
+func (e *remoteError) Unwrap() error { return e.kind }
+
+// change makes a request about a project, which has to be the client's own;
+// empty: it is. in is nil where there is no body.
+func (c *Client) change(ctx context.Context, project, method, path string, in, answer any, what, id string) error {
+	if project != "" {
+		if err := c.own(project); err != nil {
+			return err
+		}
+	}
+	if in != nil {
+		return c.post(ctx, path, in, answer, what, id)
+	}
+	return c.ask(ctx, api.Ask{Method: method, Path: path, Most: 64 << 20}, answer, what, id)
 }
 
 // own checks that a method was asked about the client's own project.

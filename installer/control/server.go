@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,6 +29,10 @@ type Store interface {
 	// AddToBlob appends to a file, and completes it.
 	AddToBlob(ctx context.Context, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error)
 	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
+	Grants
+	AuditLog
+	Roster
+	Catalogue
 }
 
 // Config is what Routes needs. Store and Hub are required.
@@ -45,8 +50,10 @@ type Config struct {
 	// HostKeys is the daemon's own policy: a client may ask for a stricter one,
 	// never for a weaker. Empty: accept-new.
 	HostKeys installer.HostKeyPolicy
-	// Tokens manages the project's tokens. Nil: they cannot be managed from afar.
-	Tokens Tokens
+	// Operator is the project whose logins with full rights change what all
+	// projects share: the catalogue, and how far back the audit log goes. Empty:
+	// nobody does from afar.
+	Operator string
 	// Version is the daemon's, for people.
 	Version string
 	// Clock tells the time. Nil: time.Now.
@@ -120,7 +127,7 @@ func (s service) routes() []api.Route {
 		{Method: http.MethodPut, Pattern: root + "/blobs/{sha256}", MaxBody: partSize, Binary: true, Wait: longest, Handle: s.addToBlob},
 		{Method: http.MethodDelete, Pattern: root + "/host-keys/{host_port}", Handle: s.forgetKeys},
 	}
-	return append(routes, s.tokenRoutes()...)
+	return slices.Concat(routes, s.grantRoutes(), s.auditRoutes(), s.hostRoutes(), s.packageRoutes())
 }
 
 // Principal is who the daemon takes the client for.
@@ -136,6 +143,29 @@ func (s service) principal(r *api.Request) (any, error) {
 	p := r.Principal
 	return Principal{p.Project, p.Kind, p.Name, p.Rights, s.Version}, nil
 }
+
+// refusal makes an error of the store's that is about the input one for the
+// client, which turns it back: see plainError.
+func refusal(err error) error {
+	_, faults := errors.AsType[installer.Faults](err)
+	switch {
+	case err == nil, faults, errors.Is(err, installer.ErrStorage), errors.Is(err, installer.ErrNotFound),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, installer.ErrInUse):
+		return api.Refuse(http.StatusConflict, CodeInUse, "%s", err)
+	case errors.Is(err, installer.ErrExists):
+		return api.Refuse(http.StatusConflict, CodeExists, "%s", err)
+	}
+	return api.Refuse(http.StatusBadRequest, api.CodeBodyInvalid, "%s", err)
+}
+
+// Codes of what a client tells apart, all with 409.
+const (
+	CodeCredentialMissing api.Code = "tripod.0001" // MissingCredentials
+	CodeInUse             api.Code = "tripod.0002" // installer.ErrInUse
+	CodeExists            api.Code = "tripod.0003" // installer.ErrExists
+)
 
 // idForm is what an id may be; nothing else gets near the store.
 var idForm = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"tripod/installer"
@@ -126,11 +127,11 @@ func (s Submission) wire() wireBatch {
 	var p packer
 	for i := range s.Items {
 		inv := &s.Items[i].Invocation
-		name := fmt.Sprintf("%+v", specKey(inv.Spec))
-		n, known := specs[name]
+		raw, _ := json.Marshal(inv.Spec) // a name for it; it can always be encoded
+		n, known := specs[string(raw)]
 		if !known {
 			n = len(w.Specs)
-			specs[name] = n
+			specs[string(raw)] = n
 			w.Specs = append(w.Specs, inv.Spec)
 		}
 		w.Items = append(w.Items, wireItem{
@@ -140,22 +141,4 @@ func (s Submission) wire() wireBatch {
 	}
 	w.Logins = p.logins
 	return w
-}
-
-// specKey is equal for equal specs: it has no pointer.
-func specKey(s installer.Spec) any {
-	var script installer.BlobRef
-	if s.Script != nil {
-		script = *s.Script
-	}
-	var online installer.Online
-	if s.Online != nil {
-		online = *s.Online
-	}
-	s.Script, s.Online = nil, nil
-	return struct {
-		installer.Spec
-		script installer.BlobRef
-		online installer.Online
-	}{s, script, online}
 }
