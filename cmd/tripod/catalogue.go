@@ -60,20 +60,13 @@ func packageWords(all []installer.Package) string {
 }
 
 // catalogue reads the packages that there are; none where there is no state yet.
-func (a *app) catalogue(ctx context.Context, target string) ([]installer.Package, error) {
-	from, err := a.look()
+func (a *app) catalogue(ctx context.Context, target string) (all []installer.Package, err error) {
+	err = looking(a, func(from packageList) error {
+		all, err = from.Packages(ctx, target)
+		return err
+	})
 	if errors.Is(err, store.ErrNoState) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	packages, ok := from.(interface {
-		Packages(ctx context.Context, target string) ([]installer.Package, error)
-	})
-	if !ok {
-		return nil, from.Close()
-	}
-	all, err := packages.Packages(ctx, target)
-	return all, joinClose(err, from)
+	return all, err
 }

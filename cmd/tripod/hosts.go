@@ -16,24 +16,16 @@ type hostsCmd struct {
 	ForgetKey forgetKeyCmd   `cmd:"" help:"Forget the pinned host key of a host that was rebuilt."`
 }
 
-// hostBook is what the commands about known hosts work on.
-type hostBook interface {
+// hostList is what the commands that show known hosts work on.
+type hostList interface {
 	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
-	RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error
-	RemoveHosts(ctx context.Context, project string, ids []string) error
 }
 
-var _ hostBook = localState{}
-
-// withHosts opens the known hosts for fn and closes them.
-func (a *app) withHosts(fn func(hostBook) error) error {
-	return a.withBackend(func(b backend) error {
-		hosts, ok := b.(hostBook)
-		if !ok {
-			return usagef("the known hosts of a daemon cannot be changed with --server by this version")
-		}
-		return fn(hosts)
-	})
+// hostBook is what the commands that change known hosts work on.
+type hostBook interface {
+	hostList
+	RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error
+	RemoveHosts(ctx context.Context, project string, ids []string) error
 }
 
 // hostProject names the project that hosts belong to.

@@ -55,7 +55,7 @@ func (c *hostsImportCmd) Run(ctx context.Context, a *app) error {
 		}
 		entries[i] = installer.HostEntry{Where: e.Where, Host: e.Host, Credentials: e.Credentials}
 	}
-	return a.withHosts(func(hosts hostBook) error {
+	return managing(a, func(hosts hostBook) error {
 		if err := hosts.RegisterHosts(ctx, a.project, entries); err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func (c *hostsListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.withHosts(func(hosts hostBook) error {
+	return looking(a, func(hosts hostList) error {
 		found, err := allHosts(ctx, hosts, a.projectOr(c.Project), labels)
 		if err != nil {
 			return err
@@ -42,7 +42,7 @@ func (c *hostsListCmd) Run(ctx context.Context, a *app) error {
 }
 
 // allHosts reads the list page by page.
-func allHosts(ctx context.Context, hosts hostBook, project string, labels map[string]string) ([]installer.KnownHost, error) {
+func allHosts(ctx context.Context, hosts hostList, project string, labels map[string]string) ([]installer.KnownHost, error) {
 	all := []installer.KnownHost{}
 	for {
 		page, err := hosts.Hosts(ctx, project, installer.HostFilter{Labels: labels, Offset: int64(len(all)), Limit: 1000})

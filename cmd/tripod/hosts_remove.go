@@ -22,7 +22,7 @@ installers. What was done on them stays in the lists, and so do their host keys
 // Run removes all of the hosts or none.
 func (c *hostsRemoveCmd) Run(ctx context.Context, a *app) error {
 	project := a.projectOr(c.Project)
-	return a.withHosts(func(hosts hostBook) error {
+	return managing(a, func(hosts hostBook) error {
 		var ids []string
 		var faults installer.Faults
 		for _, what := range c.Host {

@@ -19,7 +19,7 @@ type hostsShowCmd struct {
 
 // Run shows one host.
 func (c *hostsShowCmd) Run(ctx context.Context, a *app) error {
-	return a.withHosts(func(hosts hostBook) error {
+	return looking(a, func(hosts hostList) error {
 		h, err := findHost(ctx, hosts, a.projectOr(c.Project), c.Host)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func hostText(h installer.KnownHost) string {
 }
 
 // findHost finds what a user means: an id, an address or a name.
-func findHost(ctx context.Context, hosts hostBook, project, what string) (installer.KnownHost, error) {
+func findHost(ctx context.Context, hosts hostList, project, what string) (installer.KnownHost, error) {
 	page, err := hosts.Hosts(ctx, project, installer.HostFilter{IDs: []string{what}})
 	if err != nil {
 		return installer.KnownHost{}, err

@@ -20,25 +20,17 @@ type packagesCmd struct {
 	Remove packagesRemoveCmd `cmd:"" help:"Take packages out of the catalogue and delete them."`
 }
 
-// packageShelf is what the commands about packages work on.
-type packageShelf interface {
+// packageList is what shows and chooses packages works on.
+type packageList interface {
 	Packages(ctx context.Context, target string) ([]installer.Package, error)
+}
+
+// packageShelf is what the commands that change the catalogue work on.
+type packageShelf interface {
+	packageList
 	PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
 	AddPackage(ctx context.Context, p installer.Package) error
 	RemovePackage(ctx context.Context, sha string) error
-}
-
-var _ packageShelf = localState{}
-
-// withPackages opens the catalogue for fn and closes it.
-func (a *app) withPackages(fn func(packageShelf) error) error {
-	return a.withBackend(func(b backend) error {
-		shelf, ok := b.(packageShelf)
-		if !ok {
-			return usagef("the packages of a daemon cannot be changed with --server by this version")
-		}
-		return fn(shelf)
-	})
 }
 
 // editions are the words of the command line.
@@ -60,17 +52,13 @@ type packagesListCmd struct {
 
 // Run lists the catalogue, the newest versions first.
 func (c *packagesListCmd) Run(ctx context.Context, a *app) error {
-	return a.withPackages(func(shelf packageShelf) error {
+	return looking(a, func(shelf packageList) error {
 		all, err := shelf.Packages(ctx, c.Target)
 		if err != nil {
 			return err
 		}
 		if c.Output == "json" {
-			text, err := marshal(map[string]any{"packages": all})
-			if err != nil {
-				return err
-			}
-			return a.print(text)
+			return printList(a, "packages", all)
 		}
 		return a.print(packagesTable(all))
 	})
@@ -104,7 +92,7 @@ var hashStart = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // Run removes all that is named, or tells what is named wrongly and removes nothing.
 func (c *packagesRemoveCmd) Run(ctx context.Context, a *app) error {
-	return a.withPackages(func(shelf packageShelf) error {
+	return managing(a, func(shelf packageShelf) error {
 		all, err := shelf.Packages(ctx, "")
 		if err != nil {
 			return err

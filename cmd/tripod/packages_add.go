@@ -34,7 +34,7 @@ func (c *packagesAddCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.withPackages(func(shelf packageShelf) error {
+	return managing(a, func(shelf packageShelf) error {
 		for _, p := range found {
 			if err := c.add(ctx, shelf, p); err != nil {
 				return err
