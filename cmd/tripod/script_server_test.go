@@ -20,15 +20,11 @@ import (
 // or about `serve` itself; server_*.txtar are about the daemon alone.
 var onServer = []string{
 	"agent_bad_habit", "agent_install", "check", "environment", "expired_password", "flags_contradict", "formats",
-	"hosts_faults", "hosts_import", "hosts_known_ids", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install", "install_catalogue", "install_dry_run", "install_mixed",
-	"install_no_hosts", "install_nothing_to_install", "keyboard_interactive", "keys", "logs", "logs_ambiguous",
-<<<<<<< cmd/tripod/script_server_test.go
-	"output_csv", "output_json", "output_junit", "packages", "prompt", "prompt_no_terminal", "retry",
-	"retry_new_password", "script_failed", "sudo", "usage", "verbose", "via",
-=======
-	"online", "output_csv", "output_json", "output_junit", "prompt", "prompt_no_terminal", "retry",
-	"retry_new_password", "script_failed", "sudo", "update_rollback", "usage", "verbose", "via",
->>>>>>> /tmp/w/mine
+	"hosts_faults", "hosts_import", "hosts_known_ids", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install",
+	"install_catalogue", "install_dry_run", "install_mixed", "install_no_hosts", "install_nothing_to_install",
+	"keyboard_interactive", "keys", "logs", "logs_ambiguous", "online", "output_csv", "output_json", "output_junit",
+	"packages", "prompt", "prompt_no_terminal", "retry", "retry_new_password", "script_failed", "sudo",
+	"update_rollback", "usage", "verbose", "via",
 }
 
 // TestScriptServer runs them with TRIPOD_SERVER.
