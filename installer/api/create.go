@@ -105,6 +105,7 @@ func (s service) batch(project string, kind installer.Type, plan []planned) (ins
 		}
 		inv.ID, inv.BatchID, inv.ProjectID, inv.Type = s.NewID(), batch.ID, project, kind
 		inv.RunID = cmp.Or(inv.RunID, inv.ID)
+		inv.Host.Type = cmp.Or(inv.Host.Type, installer.ECS) // lists are filtered by it
 		inv.State, inv.Created, inv.Updated = installer.Pending, now, now
 		batch.Items = append(batch.Items, installer.Item{Invocation: inv, Credentials: p.credentials})
 		answer.Invocations[i] = Result{InstanceID: inv.Host.ID, InvocationID: inv.ID, RetStatus: RetSuccessful}

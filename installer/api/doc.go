@@ -16,5 +16,13 @@
 //   - which status and code an error has: errors.go
 //   - why one item of a request cannot be done: itemerrors.go
 //   - how REMOTE_INSTALL finds its way in: remoteinstall.go
+//   - how a known host is reached, and with what: known.go
+//   - what RETRY and ROLLBACK make of an invocation: again.go
+//   - which packages a task gets: packages.go
+//   - what a second request with the same key gets: idempotency.go
 //   - what every field of a listed invocation shows: item.go
+//   - what agent-status may still say of a host: status.go
+//
+// docs/api.md and docs/openapi.yaml say all of it to users; tests hold them
+// against the code.
 package api

@@ -85,6 +85,15 @@ func TestBBodyLimits(t *testing.T) {
 		r.send(http.MethodPost, create, good, "Content-Type", kind).created(t)
 	}
 	r.send(http.MethodPost, create, "").refused(t, http.StatusBadRequest, api.CodeContentMissing)
+
+	// The same for the other body.
+	good = `{"instance_ids":["a"]}`
+	full = good + strings.Repeat(" ", 2<<20-len(good))
+	require.Equal(t, http.StatusOK, r.send(http.MethodPost, statuses, full).status)
+	r.send(http.MethodPost, statuses, full+" ").refused(t, http.StatusRequestEntityTooLarge, api.CodeTooLarge)
+	r.send(http.MethodPost, statuses, good, "Content-Encoding", "gzip").refused(t, http.StatusUnsupportedMediaType, api.CodeInvalidRequest)
+	r.send(http.MethodPost, statuses, good, "Content-Type", "text/plain").refused(t, http.StatusUnsupportedMediaType, api.CodeInvalidRequest)
+	r.send(http.MethodPost, statuses, "").refused(t, http.StatusBadRequest, api.CodeContentMissing)
 }
 
 func TestBChunkedBodyOverTheLimit(t *testing.T) {

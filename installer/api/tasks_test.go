@@ -78,6 +78,12 @@ func TestKnownHosts(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "token tester", head.By)
 	}
+	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{{
+		Host:        installer.Host{ID: "bare", Endpoint: installer.Endpoint{Address: "10.0.0.2", Port: 22, User: "root"}},
+		Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}},
+	}}))
+	r.stored(r.ask("INSTALL", nil, "bare")[0])
+	require.EqualValues(t, 1, r.list("?instance_type=ECS&instance_id=bare").Count, "what is shown as ECS is found as ECS")
 	item := r.list("?instance_type=BMS&invocation_type=UPDATE").Invocations[0]
 	require.Equal(t, []string{"10.0.0.1"}, item.IntranetIPs)
 	require.Equal(t, []string{"203.0.113.1"}, item.ElasticIPs)
