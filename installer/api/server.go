@@ -17,7 +17,8 @@ import (
 type ServerConfig struct {
 	// Listen is "host:port"; port 0 takes any free one.
 	Listen string
-	// CertFile and KeyFile, both or neither, turn TLS on.
+	// CertFile and KeyFile, both or neither, turn TLS on. When they are renewed,
+	// later handshakes use the new ones.
 	CertFile, KeyFile string
 	// AllowPlain serves plain HTTP on an address that is not loopback: tokens
 	// and passwords then cross the network readable. Only by explicit flag.
@@ -104,11 +105,11 @@ func (c ServerConfig) tls() (*tls.Config, error) {
 	case c.CertFile == "" || c.KeyFile == "":
 		return nil, errors.New("TLS needs both a certificate and its key (--tls-cert, --tls-key)")
 	}
-	cert, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+	cert, err := loadCertificate(c.CertFile, c.KeyFile, c.Logger)
 	if err != nil {
-		return nil, fmt.Errorf("load the TLS certificate: %w", err)
+		return nil, err
 	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{GetCertificate: cert.get, MinVersion: tls.VersionTLS12}, nil
 }
 
 // listen resolves the name first and listens on the address that it has
