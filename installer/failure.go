@@ -66,6 +66,8 @@ var (
 	ErrKeyTaken = errors.New("this Idempotency-Key was used before")
 	// ErrExists: an id or a name is taken.
 	ErrExists = errors.New("already exists")
+	// ErrUnderWay: the same RETRY or ROLLBACK of that invocation has not ended.
+	ErrUnderWay = errors.New("the same task of it is under way already")
 	// ErrInUse: work that has not ended needs it.
 	ErrInUse = errors.New("in use")
 	// ErrFull: as much work is open as may be.

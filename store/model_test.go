@@ -72,6 +72,16 @@ func (m *model) running(host string) int {
 	return n
 }
 
+// undone reports whether a ROLLBACK of it is open, or about to be asked for.
+func (m *model) undone(of string, items []installer.Item) bool {
+	for _, i := range m.invs {
+		if i.of == of && !i.state.Terminal() {
+			return true
+		}
+	}
+	return slices.ContainsFunc(items, func(it installer.Item) bool { return it.Invocation.Of == of })
+}
+
 func (m *model) submit() {
 	m.batch++
 	b := installer.Batch{BatchHead: installer.BatchHead{ID: fmt.Sprintf("B%04d", m.batch), ProjectID: project, Created: m.now}}
@@ -80,7 +90,7 @@ func (m *model) submit() {
 		if m.rng.IntN(4) == 0 {
 			it.Invocation.NotBefore = m.now.Add(time.Duration(m.rng.IntN(50)) * time.Second)
 		}
-		if of := m.pick(func(i *modelInv) bool { return i.state == installer.Succeeded }); of != "" && m.rng.IntN(3) == 0 {
+		if of := m.pick(func(i *modelInv) bool { return i.state == installer.Succeeded }); of != "" && m.rng.IntN(3) == 0 && !m.undone(of, b.Items) {
 			it.Invocation.Type, it.Invocation.Of = installer.Rollback, of
 		}
 		b.Items = append(b.Items, it)

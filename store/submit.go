@@ -113,6 +113,9 @@ func (t *tx) submit(b installer.Batch, records []*record, rows, sealed [][]byte,
 	if t.get(bHeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
+	if err := t.alone(records); err != nil {
+		return err
+	}
 	table := t.bucket(bInv)
 	seq := table.Sequence()
 	if b.Replay != nil {

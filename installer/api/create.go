@@ -71,6 +71,22 @@ func (s service) createInvocations(c *call) (any, error) {
 	if answer, err := again.answer(c.Context()); answer != nil || err != nil {
 		return answer, err
 	}
+	answer, err := s.create(c, req, again)
+	for range maxReplans {
+		if !errors.Is(err, installer.ErrUnderWay) {
+			break
+		}
+		// Another request came between plan and commit: now its task is seen.
+		answer, err = s.create(c, req, again)
+	}
+	return answer, err
+}
+
+// maxReplans is how often a request is planned anew.
+const maxReplans = 3
+
+// create plans a request and stores what can be done of it.
+func (s service) create(c *call, req *createRequest, again idempotent) (any, error) {
 	plan, err := tasks[req.kind].plan(c.Context(), s, c.project, req)
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ var errorTable = []ErrorInfo{
 	{http.StatusNotFound, CodeNotFound, "the resource does not exist"},
 	{http.StatusMethodNotAllowed, CodeInvalidRequest, "this method is not for this resource; see the header `Allow`"},
 	{http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time"},
-	{http.StatusConflict, CodeInvalidRequest, "the `Idempotency-Key` was used for a request with another body"},
+	{http.StatusConflict, CodeInvalidRequest, "the `Idempotency-Key` was used for a request with another body; or the same task was asked for by somebody else just now"},
 	{http.StatusRequestEntityTooLarge, CodeTooLarge, "the body is over 2 MiB"},
 	{http.StatusUnsupportedMediaType, CodeInvalidRequest, "the body is no JSON in UTF-8, or is compressed"},
 	{http.StatusTooManyRequests, CodeInvalidRequest, "too many requests, or as much work is open as may be; see the header `Retry-After`"},
@@ -114,6 +114,8 @@ func errorOf(err error) *Error {
 	switch {
 	case errors.Is(err, installer.ErrNotFound):
 		e = refuse(http.StatusNotFound, CodeNotFound, "the resource does not exist")
+	case errors.Is(err, installer.ErrUnderWay):
+		e = refuse(http.StatusConflict, CodeInvalidRequest, "the same RETRY or ROLLBACK of an invocation is under way already: nothing was changed")
 	case errors.Is(err, installer.ErrFull):
 		e = refuse(http.StatusTooManyRequests, CodeInvalidRequest, "as much work is open as may be: nothing was changed; try again later")
 		e.RetryAfter = fullRetry

@@ -3,6 +3,7 @@ package api_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,6 +177,40 @@ func TestRetry(t *testing.T) {
 	require.Equal(t, installer.RemoteInstall, inv.Task())
 	r.finishAll(installer.Succeeded)
 	itemRefused(t, r.ask("RETRY", nil, inv.ID)[0], api.ItemNotAllowed, "SUCCEEDED")
+}
+
+// TestOneRetryManyAtOnce: of many that come at the same time, one is stored and
+// the others are told its id.
+func TestOneRetryManyAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	res := r.send(http.MethodPost, create, remoteInstall(entries(3)...)).created(t).Invocations
+	r.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
+	ids := []string{res[0].InvocationID, res[1].InvocationID, res[2].InvocationID}
+	answers := make([][]api.Result, 8)
+	var wg sync.WaitGroup
+	for i := range answers {
+		wg.Go(func() { answers[i] = r.ask("RETRY", nil, ids...) })
+	}
+	wg.Wait()
+	var stored []string
+	for _, results := range answers {
+		for _, res := range results {
+			if res.RetStatus == api.RetSuccessful {
+				stored = append(stored, res.InvocationID)
+			}
+		}
+	}
+	require.Len(t, stored, 3)
+	for _, results := range answers {
+		for _, res := range results {
+			if res.RetStatus == api.RetError {
+				itemRefused(t, res, api.ItemUnderWay, "")
+				require.Contains(t, stored, res.ErrorMsg[strings.LastIndex(res.ErrorMsg, " ")+1:])
+			}
+		}
+	}
+	require.EqualValues(t, 6, r.count())
 }
 
 // TestRetryWithinTheKeepTime, and not after it.
