@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,10 @@ func TestC1EveryRouteNeedsAToken(t *testing.T) {
 		path := strings.ReplaceAll(rt.Pattern, "{project_id}", project)
 		for _, token := range []string{"", "wrong", r.token + "x", strings.ToUpper(r.token)} {
 			r.send(rt.Method, path, "{}", "X-Auth-Token", token).refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+		}
+		for _, authorization := range []string{"SDK-HMAC-SHA256", signedBy("TPDNOTKNOWN234567890", strings.Repeat("0", 64))} {
+			r.send(rt.Method, path, "{}", "X-Auth-Token", "", "Authorization", authorization, "X-Sdk-Date", sdkDate(time.Now())).
+				refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
 		}
 		assert.NotEqual(t, http.StatusUnauthorized, r.send(rt.Method, path, "{}").status)
 	}

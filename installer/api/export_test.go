@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"tripod/installer"
+)
 
 // DecodeCreate is decodeCreate, for the tests of the whole package.
 func DecodeCreate(body []byte) error {
@@ -19,12 +23,14 @@ type RouteOf struct {
 	Method, Pattern string
 	Open            bool
 	Success         int
+	// Reads: read rights are enough.
+	Reads bool
 }
 
 // Routes is the table that h serves.
 func Routes(h http.Handler) (all []RouteOf) {
 	for _, r := range h.(*handler).table {
-		all = append(all, RouteOf{r.method, r.pattern, r.open, r.success})
+		all = append(all, RouteOf{r.method, r.pattern, r.open, r.success, r.rights == installer.ReadRights})
 	}
 	return all
 }

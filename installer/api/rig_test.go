@@ -52,7 +52,7 @@ func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 	r := &rig{t: t, store: st, logs: &lockedBuffer{}}
 	r.token = r.addToken(project, "tester")
 	config := api.Config{
-		Ledger: st, Tokens: st, Replays: st, Hosts: st, Packages: st,
+		Ledger: st, Tokens: st, Keys: st, Replays: st, Hosts: st, Packages: st,
 		Wake:   func() { r.wakes.Add(1) },
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -1,0 +1,292 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/signing"
+	"tripod/store"
+)
+
+func sdkDate(at time.Time) string { return at.UTC().Format("20060102T150405Z") }
+
+func signedBy(accessKey, signature string) string {
+	return fmt.Sprintf("SDK-HMAC-SHA256 Access=%s, SignedHeaders=x-sdk-date, Signature=%s", accessKey, signature)
+}
+
+// signer is a rig whose keys are in a state folder that can be opened anew,
+// with a clock that is set.
+type signer struct {
+	*rig
+	dir  string
+	pair installer.KeyPair
+
+	mu  sync.Mutex
+	now time.Time
+	st  *store.Store
+}
+
+func newSigner(t *testing.T) *signer {
+	t.Helper()
+	s := &signer{dir: t.TempDir() + "/state", now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
+	s.open(t)
+	pair, err := s.st.AddKey(t.Context(), project, "ci", installer.FullRights)
+	require.NoError(t, err)
+	s.pair = pair
+	return s
+}
+
+func (s *signer) clock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+func (s *signer) pass(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
+
+func (s *signer) open(t *testing.T) {
+	t.Helper()
+	st, err := store.Open(s.dir, store.Options{Clock: s.clock})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = st.Close() })
+	s.st = st
+	s.rig = newRig(t, func(c *api.Config) { c.Keys, c.Clock = st, s.clock })
+}
+
+// restart is what a restart of the daemon is for signatures.
+func (s *signer) restart(t *testing.T) {
+	t.Helper()
+	require.NoError(t, s.st.Close())
+	s.open(t)
+}
+
+// signed is a request that was signed at a moment; it can be sent more than once.
+func (s *signer) signed(t *testing.T, at time.Time, method, path, body string, change ...func(*http.Request)) func() answer {
+	t.Helper()
+	blank := func() *http.Request {
+		r := httptest.NewRequest(method, "http://tripod.test"+path, strings.NewReader(body))
+		r.Header.Set("X-Project-Id", project)
+		return r
+	}
+	r := blank()
+	require.NoError(t, signing.Sign(r, s.pair.AccessKey, s.pair.SecretKey, signing.Hash([]byte(body)), at))
+	header := r.Header
+	return func() answer {
+		again := blank()
+		again.Header = header.Clone()
+		again.Header.Set("Content-Type", "application/json") // not signed, as the Go SDK has it
+		for _, c := range change {
+			c(again)
+		}
+		return s.serve(again)
+	}
+}
+
+func TestC03SignedRequests(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	require.Equal(t, http.StatusCreated, s.signed(t, s.clock(), "POST", create, remoteInstall(host(nil)))().status)
+	require.Equal(t, http.StatusOK, s.signed(t, s.clock(), "GET", listing+"?limit=1&offset=0", "")().status)
+	require.Contains(t, s.logs.String(), `"by":"key ci"`)
+	other := s.signed(t, s.clock(), "GET", "/v3/p-two/agent-invocations", "")()
+	other.refused(t, http.StatusForbidden, api.CodeForbidden)
+	head := s.signed(t, s.clock(), "HEAD", listing, "")()
+	require.Equal(t, http.StatusOK, head.status)
+
+	require.NoError(t, s.st.RemoveKey(t.Context(), project, "ci"))
+	s.signed(t, s.clock(), "GET", listing, "")().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+}
+
+// TestC03FailuresAreAlike: whatever is wrong with a signature is one answer.
+// Which it was, the log says.
+func TestC03FailuresAreAlike(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	body := remoteInstall(host(nil))
+	var answers []string
+	for reason, send := range map[string]func() answer{
+		"not the one that was signed": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) {
+			r.Body = httptest.NewRequest("POST", "/", strings.NewReader(remoteInstall(host(map[string]any{"remote_ip": "10.6.6.6"})))).Body
+		}),
+		"did not make this signature": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) { r.URL.RawQuery = "x=1" }),
+		"from this machine's clock":   s.signed(t, s.clock().Add(15*time.Minute), "POST", create, body),
+		"clock":                       s.signed(t, s.clock().Add(-15*time.Minute), "POST", create, body),
+		"want one X-Sdk-Date":         s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) { r.Header.Del("X-Sdk-Date") }),
+		"want one Authorization":      s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) { r.Header.Add("Authorization", "SDK-HMAC-SHA256 x") }),
+		"SHA-256 in lower-case hex":   s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) { r.Header.Set("X-Sdk-Content-Sha256", "UNSIGNED-PAYLOAD") }),
+		"both a signature and a token": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) {
+			r.Header.Set("X-Auth-Token", s.token)
+		}),
+		"access key is not known": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) {
+			r.Header.Set("Authorization", signedBy("TPDNOTKNOWN234567890", strings.Repeat("0", 64)))
+		}),
+		"Signature is missing": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) {
+			r.Header.Set("Authorization", "SDK-HMAC-SHA256 Access=a, SignedHeaders=x-sdk-date")
+		}),
+	} {
+		a := send()
+		a.refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+		answers = append(answers, a.body)
+		assert.Contains(t, s.logs.String(), reason)
+	}
+	for _, a := range answers {
+		assert.Equal(t, answers[0], a)
+	}
+	s.nothingStored()
+	assert.NotContains(t, s.logs.String(), s.pair.SecretKey.Reveal())
+	for _, skew := range []time.Duration{14 * time.Minute, -14 * time.Minute} {
+		require.Equal(t, http.StatusOK, s.signed(t, s.clock().Add(skew), "GET", listing, "")().status)
+	}
+}
+
+// TestC03Replay: what changes something is taken once; what only reads once
+// more within a moment, for clients that poll twice a second. Restarts forget
+// neither.
+func TestC03Replay(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	post := s.signed(t, s.clock(), "POST", create, remoteInstall(host(nil)))
+	get := s.signed(t, s.clock(), "GET", listing, "")
+	status := s.signed(t, s.clock(), "POST", statuses, `{"instance_ids":["h-1"]}`)
+	require.Equal(t, http.StatusCreated, post().status)
+	post().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+	require.Contains(t, s.logs.String(), "must be signed anew")
+	for range 3 {
+		require.Equal(t, http.StatusOK, get().status)
+		require.NotEqual(t, http.StatusUnauthorized, status().status)
+	}
+	upper := s.signed(t, s.clock(), "POST", create, remoteInstall(host(nil)), func(r *http.Request) {
+		before, signature, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+		r.Header.Set("Authorization", before+"Signature="+strings.ToUpper(signature))
+	})
+	upper().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+
+	s.restart(t)
+	for _, again := range []func() answer{post, get, status, upper} {
+		again().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+	}
+	s.pass(time.Second)
+	later := s.signed(t, s.clock(), "GET", listing, "")
+	require.Equal(t, http.StatusOK, later().status)
+	s.pass(3 * time.Second)
+	later().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+	require.Equal(t, http.StatusCreated, s.signed(t, s.clock(), "POST", create, remoteInstall(host(nil)))().status, "signed anew")
+}
+
+// TestC03BodyIsBounded: a signed body is read within limits, and of one whose
+// hash is told nothing is read before its signature is verified.
+func TestC03BodyIsBounded(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	big := strings.Repeat("x", 2<<20+1)
+	s.signed(t, s.clock(), "POST", create, big)().refused(t, http.StatusRequestEntityTooLarge, api.CodeTooLarge)
+	s.signed(t, s.clock(), "POST", create, "x", func(r *http.Request) {
+		r.URL.RawQuery = "altered"
+		r.Body = unreadable{t}
+	})().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+	s.signed(t, s.clock(), "POST", create, "x", func(r *http.Request) {
+		r.Header.Del("X-Sdk-Content-Sha256")
+		r.Header.Set("Authorization", signedBy("TPDNOTKNOWN234567890", strings.Repeat("0", 64)))
+		r.Body = unreadable{t}
+	})().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+	s.signed(t, s.clock(), "POST", create, "")().refused(t, http.StatusBadRequest, api.CodeContentMissing)
+}
+
+// unreadable is a body that must not be looked at.
+type unreadable struct{ t *testing.T }
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.t.Error("the body of a stranger was read")
+	return 0, http.ErrBodyReadAfterClose
+}
+
+func (unreadable) Close() error { return nil }
+
+// TestC01ReadRights walks the table: what a principal that may only look can
+// do is what is said here, and nothing that is added later by itself.
+func TestC01ReadRights(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *api.Config) {
+		c.Routes = []api.Route{
+			{Method: "DELETE", Pattern: "/tripod/v1/thing", Handle: func(*api.Request) (any, error) { return struct{}{}, nil }},
+			{Method: "POST", Pattern: "/tripod/v1/thing", Handle: func(*api.Request) (any, error) { return struct{}{}, nil }},
+		}
+	})
+	token, err := r.store.AddToken(t.Context(), project, "looker", installer.ReadRights)
+	require.NoError(t, err)
+	var may []string
+	for _, rt := range api.Routes(r.handler) {
+		path := strings.ReplaceAll(rt.Pattern, "{project_id}", project)
+		a := r.send(rt.Method, path, "{}", "X-Auth-Token", token)
+		if rt.Open {
+			continue
+		}
+		if rt.Reads {
+			may = append(may, rt.Method+" "+rt.Pattern)
+			assert.NotContains(t, []int{401, 403}, a.status, path)
+			continue
+		}
+		a.refused(t, http.StatusForbidden, api.CodeForbidden, "not enough rights")
+	}
+	assert.Equal(t, []string{"GET /v3/{project_id}/agent-invocations", "POST /v3/{project_id}/agent-status/batch-query"}, may)
+	r.nothingStored()
+}
+
+// TestC13RateLimit: one caller's flood is refused before its body is read, with
+// a time to come back, and holds up nobody else.
+func TestC13RateLimit(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	r := newRig(t, func(c *api.Config) { c.RequestRate, c.Clock = 1, func() time.Time { return now } })
+	other := r.addToken(project, "other")
+	for range 4 { // a burst
+		require.Equal(t, http.StatusOK, r.send(http.MethodGet, listing, "").status)
+	}
+	req := httptest.NewRequest(http.MethodPost, create, unreadable{t})
+	req.Header.Set("X-Auth-Token", r.token)
+	a := r.serve(req)
+	a.refused(t, http.StatusTooManyRequests, api.CodeInvalidRequest, "1 a second")
+	assert.Equal(t, "1", a.header.Get("Retry-After"))
+	require.Equal(t, http.StatusOK, r.send(http.MethodGet, listing, "", "X-Auth-Token", other).status)
+	r.send(http.MethodGet, listing, "", "X-Auth-Token", "wrong").refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
+	now = now.Add(-time.Hour) // a clock that is set back
+	r.send(http.MethodGet, listing, "").refused(t, http.StatusTooManyRequests, api.CodeInvalidRequest)
+	now = now.Add(time.Second)
+	require.Equal(t, http.StatusOK, r.send(http.MethodGet, listing, "").status)
+	r.send(http.MethodGet, listing, "").refused(t, http.StatusTooManyRequests, api.CodeInvalidRequest)
+}
+
+// TestC13BoundedQueue: more open work than may be is refused whole, with a time
+// to come back, and taken once there is room.
+func TestC13BoundedQueue(t *testing.T) {
+	t.Parallel()
+	st, err := store.Open(t.TempDir()+"/state", store.Options{MaxOpen: 2})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = st.Close() })
+	r := newRig(t, func(c *api.Config) { c.Ledger = st })
+	first := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0]
+	two := remoteInstall(host(map[string]any{"remote_ip": "10.0.0.2"}), host(map[string]any{"remote_ip": "10.0.0.3"}))
+	a := r.send(http.MethodPost, create, two)
+	a.refused(t, http.StatusTooManyRequests, api.CodeInvalidRequest, "nothing was changed")
+	assert.Equal(t, "30", a.header.Get("Retry-After"))
+	page, err := st.Invocations(t.Context(), installer.Filter{ProjectID: project})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, page.Count)
+	_, err = st.Cancel(t.Context(), project, first.InvocationID)
+	require.NoError(t, err)
+	r.send(http.MethodPost, create, two).created(t)
+}
