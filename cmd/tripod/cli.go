@@ -35,7 +35,10 @@ type cli struct {
 	Cancel   cancelCmd   `cmd:"" help:"Cancel an unfinished batch or invocation."`
 	Serve    serveCmd    `cmd:"" help:"Run the daemon with the agent-task API."`
 	Tokens   tokensCmd   `cmd:"" help:"Manage the API's tokens."`
+	Keys     keysCmd     `cmd:"" help:"Manage the API's access keys, for signed requests."`
+	Audit    auditCmd    `cmd:"" help:"Show and check the audit log."`
 	Hosts    hostsCmd    `cmd:"" help:"Manage what is known of hosts."`
+	Packages packagesCmd `cmd:"" help:"Manage the catalogue of packages."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
