@@ -2,10 +2,12 @@ package sdk
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -121,8 +123,17 @@ func (d *daemon) end() {
 	assert.Zero(d.t, d.cmd.ProcessState.ExitCode())
 	assert.NotContains(d.t, d.said(), "DATA RACE")
 	if d.t.Failed() {
-		d.t.Logf("tripod serve:\n%s", d.said())
+		d.t.Logf("tripod serve:\n%s", withoutPolls(d.said()))
 	}
+}
+
+// withoutPolls leaves out the lines of requests that only looked, of which
+// there are many.
+func withoutPolls(log string) string {
+	lines := slices.DeleteFunc(strings.SplitAfter(log, "\n"), func(line string) bool {
+		return strings.Contains(line, "method=GET") && strings.Contains(line, "status=200")
+	})
+	return strings.Join(lines, "")
 }
 
 // eventually waits until cond holds.
@@ -132,9 +143,22 @@ func eventually(t *testing.T, what string, cond func() bool) {
 	defer cancel()
 	for !cond() {
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
 			t.Fatalf("waited in vain: %s", what)
 		}
 	}
+}
+
+// key makes an access key for the project. Not while a daemon runs.
+func (r *rig) key(name string, flags ...string) (k accessKey) {
+	r.t.Helper()
+	out := r.must(append([]string{"keys", "add", "--project", project, "--output", "json", name}, flags...)...)
+	var printed map[string]any
+	require.NoError(r.t, json.Unmarshal([]byte(out), &printed))
+	k.access, _ = printed["access_key"].(string)
+	k.secret, _ = printed["secret_key"].(string)
+	require.NotEmpty(r.t, k.access, "%v", printed)
+	require.NotEmpty(r.t, k.secret)
+	return k
 }
