@@ -51,8 +51,8 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		b := p.batch(time.Now(), "") // a look is always a new one
-		if err := e.submit(ctx, b, nil); err != nil {
-			return err
+		if err := e.submit(ctx, b, p.inherit(b)); err != nil {
+			return keptGone(err)
 		}
 		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: b.ID}, p.maxFailures)
 		if err != nil {

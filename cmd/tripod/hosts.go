@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"tripod/installer"
 	"tripod/installer/hostsfile"
@@ -31,6 +32,16 @@ type hostBook interface {
 // hostProject names the project that hosts belong to.
 type hostProject struct {
 	Project string `help:"Project (tenant) that the hosts belong to (default: \"default\"; of a daemon the login's)."`
+}
+
+var projectName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// of is the project that is meant.
+func (p hostProject) of(a *app) (string, error) {
+	if project := a.projectOr(p.Project); projectName.MatchString(project) {
+		return project, nil
+	}
+	return "", usagef("--project: want 1–64 letters, digits, '-' or '_'")
 }
 
 type forgetKeyCmd struct {

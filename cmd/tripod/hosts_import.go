@@ -29,7 +29,10 @@ Example:
 
 // Run imports all hosts or, after any fault, none.
 func (c *hostsImportCmd) Run(ctx context.Context, a *app) error {
-	a.project = a.projectOr(c.Project)
+	var err error
+	if a.project, err = c.of(a); err != nil {
+		return err
+	}
 	labels, labelsErr := parseLabels("--label", c.Label)
 	var faults installer.Faults
 	if found, ok := errors.AsType[installer.Faults](labelsErr); ok {

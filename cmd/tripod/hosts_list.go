@@ -28,8 +28,12 @@ func (c *hostsListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	project, err := c.of(a)
+	if err != nil {
+		return err
+	}
 	return looking(a, func(hosts hostList) error {
-		found, err := allHosts(ctx, hosts, a.projectOr(c.Project), labels)
+		found, err := allHosts(ctx, hosts, project, labels)
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,10 @@ installers. What was done on them stays in the lists, and so do their host keys
 
 // Run removes all of the hosts or none.
 func (c *hostsRemoveCmd) Run(ctx context.Context, a *app) error {
-	project := a.projectOr(c.Project)
+	project, err := c.of(a)
+	if err != nil {
+		return err
+	}
 	return managing(a, func(hosts hostBook) error {
 		var ids []string
 		var faults installer.Faults

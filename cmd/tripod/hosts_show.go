@@ -19,8 +19,12 @@ type hostsShowCmd struct {
 
 // Run shows one host.
 func (c *hostsShowCmd) Run(ctx context.Context, a *app) error {
+	project, err := c.of(a)
+	if err != nil {
+		return err
+	}
 	return looking(a, func(hosts hostList) error {
-		h, err := findHost(ctx, hosts, a.projectOr(c.Project), c.Host)
+		h, err := findHost(ctx, hosts, project, c.Host)
 		if err != nil {
 			return err
 		}

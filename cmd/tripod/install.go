@@ -115,7 +115,7 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 			return "", err
 		}
 		b := p.batch(time.Now(), fingerprint)
-		return b.ID, e.submit(ctx, b, nil)
+		return b.ID, keptGone(e.submit(ctx, b, p.inherit(b)))
 	}
 	invs, err := batchInvocations(ctx, e.store, head.ID)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 type targetFlags struct {
 	Hosts []string `arg:"" optional:"" name:"host" help:"Hosts: [user@]host[:port], ranges like 10.0.0.[1-50]."`
 	fileFlags
+	knownFlags
 }
 
 // fileFlags name the hosts files, and how to get in where they do not say.
@@ -27,7 +28,10 @@ type fileFlags struct {
 
 // read reads the hosts of the flags and the arguments.
 func (f *targetFlags) read(ctx context.Context, a *app) (targets, error) {
-	return f.fileFlags.read(ctx, a, f.Hosts)
+	if !f.anyKnown() {
+		return f.fileFlags.read(ctx, a, f.Hosts)
+	}
+	return f.readKnown(ctx, a)
 }
 
 // targets is what the flags came to.
@@ -35,6 +39,7 @@ type targets struct {
 	entries []hostsfile.Entry
 	source  string // for people
 	access  access
+	kept    map[string]bool // ids of known hosts whose kept login is used
 }
 
 // read reads every hosts file and argument. The error has all faults of all of
@@ -51,7 +56,7 @@ func (f *fileFlags) read(ctx context.Context, a *app, hosts []string) (targets, 
 func (f *fileFlags) readAll(ctx context.Context, a *app, hosts []string) (targets, error) {
 	var t targets
 	if len(f.File) == 0 && len(hosts) == 0 {
-		return t, usageError(errors.New("no hosts"), "name them, or give a hosts file with -f (\"-\" is standard input)")
+		return t, usageError(errors.New("no hosts"), "name them, give a hosts file with -f (\"-\" is standard input), or known hosts with --known or --label")
 	}
 	var err error
 	if t.access, err = f.resolve(ctx); err != nil {
@@ -142,7 +147,7 @@ func (f *fileFlags) finish(t targets) installer.Faults {
 func needLogins(t targets) error {
 	var faults installer.Faults
 	for _, e := range t.entries {
-		if e.Credentials.IsZero() {
+		if e.Credentials.IsZero() && !t.kept[e.Host.ID] {
 			faults.Add(e.Where, "no password and no key for %s: put one into the hosts file, or give --ask-pass, --password-file or --identity", e.Host.HostPort())
 		}
 	}

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"tripod/installer"
 )
@@ -12,14 +13,20 @@ import (
 type Submission struct {
 	installer.Batch
 	// Inherit names, by the id of an invocation of the batch, the invocation
-	// whose kept credentials it takes. So none leaves the store that keeps them.
+	// whose kept credentials it takes, or KeptForHost. So none leaves the store
+	// that keeps them.
 	Inherit map[string]string
 }
+
+// KeptForHost inherits what is kept for the known host itself.
+const KeptForHost = "known-host"
 
 // keeper is what Resolve needs of a store.
 type keeper interface {
 	Invocation(ctx context.Context, project, id string) (installer.Invocation, error)
 	Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error)
+	KnownHost(ctx context.Context, project, instanceID string) (installer.Host, error)
+	HostCredentials(ctx context.Context, project, instanceID string) (installer.Credentials, error)
 }
 
 // Resolve fills in the inherited credentials. The error is MissingCredentials
@@ -32,16 +39,9 @@ func (s *Submission) Resolve(ctx context.Context, k keeper) error {
 		if !inherits {
 			continue
 		}
-		old, err := k.Invocation(ctx, s.ProjectID, of)
-		if err != nil {
-			return err
-		}
-		if old.Host.ID != item.Invocation.Host.ID || old.Host.Endpoint != item.Invocation.Host.Endpoint {
-			return installer.Faults{{Where: item.Invocation.ID, What: "takes the credentials of another host's invocation"}}
-		}
-		creds, err := k.Credentials(ctx, &old)
+		creds, err := s.inherited(ctx, k, of, item.Invocation.Host)
 		if f, ok := errors.AsType[*installer.Failure](err); ok && f.Kind == installer.KindCredentialMissing {
-			missing.Faults.Add(old.Host.Label(), "its password or key is no longer kept")
+			missing.Faults.Add(item.Invocation.Host.Label(), "its password or key is no longer kept")
 			continue
 		}
 		if err != nil {
@@ -53,6 +53,28 @@ func (s *Submission) Resolve(ctx context.Context, k keeper) error {
 		return &missing
 	}
 	return nil
+}
+
+// inherited opens credentials for the host that they are of, and no other one.
+func (s *Submission) inherited(ctx context.Context, k keeper, of string, host installer.Host) (installer.Credentials, error) {
+	if of == KeptForHost {
+		known, err := k.KnownHost(ctx, s.ProjectID, host.ID)
+		if err != nil {
+			return installer.Credentials{}, err
+		}
+		if known.Endpoint != host.Endpoint || !slices.Equal(known.Via, host.Via) {
+			return installer.Credentials{}, installer.Faults{{Where: host.ID, What: "is reached in another way than the one that its login is kept for"}}
+		}
+		return k.HostCredentials(ctx, s.ProjectID, host.ID)
+	}
+	old, err := k.Invocation(ctx, s.ProjectID, of)
+	if err != nil {
+		return installer.Credentials{}, err
+	}
+	if old.Host.ID != host.ID || old.Host.Endpoint != host.Endpoint {
+		return installer.Credentials{}, installer.Faults{{Where: host.ID, What: "takes the credentials of another host's invocation"}}
+	}
+	return k.Credentials(ctx, &old)
 }
 
 // MissingCredentials are the hosts whose credentials are no longer kept.

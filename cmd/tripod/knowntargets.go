@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tripod/installer"
+	"tripod/installer/control"
+	"tripod/installer/hostsfile"
+)
+
+// knownFlags name hosts by what is known of them. What is kept gets in.
+type knownFlags struct {
+	Known []string `sep:"none" placeholder:"HOST" help:"Known host: instance id, address or name; \"all\": every one."`
+	Label []string `sep:"none" placeholder:"NAME[=VALUE]" help:"Known hosts with this label; several: with all of them."`
+}
+
+func (f *knownFlags) anyKnown() bool { return len(f.Known)+len(f.Label) > 0 }
+
+// allKnown is --known of every host.
+const allKnown = "all"
+
+// findKnown finds the hosts, and tells all that is wrong.
+func (f *knownFlags) findKnown(ctx context.Context, hosts hostList, project string) ([]installer.KnownHost, installer.Faults, error) {
+	labels, err := parseLabels("--label", f.Label)
+	if faults, ok := errors.AsType[installer.Faults](err); ok {
+		return nil, faults, nil
+	}
+	var faults installer.Faults
+	var found []installer.KnownHost
+	if len(f.Label) > 0 || len(f.Known) == 1 && f.Known[0] == allKnown {
+		if found, err = allHosts(ctx, hosts, project, labels); err != nil {
+			return nil, nil, err
+		}
+		if len(found) == 0 {
+			faults.Add("--label, --known", "no known host of project %s fits", project)
+		}
+		if len(f.Known) > 0 && f.Known[0] != allKnown {
+			faults.Add("--known", "names hosts: not together with --label")
+		}
+		return found, faults, nil
+	}
+	for _, what := range f.Known {
+		h, err := findHost(ctx, hosts, project, what)
+		if code, _ := classify(err); err != nil && code != exitUsage {
+			return nil, nil, err
+		} else if err != nil {
+			faults.Add("--known", "%v", err)
+			continue
+		}
+		found = append(found, h)
+	}
+	return found, faults, nil
+}
+
+// readKnown adds known hosts to those of the files and arguments.
+func (f *targetFlags) readKnown(ctx context.Context, a *app) (targets, error) {
+	var t targets
+	var faults installer.Faults
+	var err error
+	if len(f.File)+len(f.Hosts) > 0 {
+		t, err = f.readAll(ctx, a, f.Hosts)
+	} else {
+		t.access, err = f.resolve(ctx)
+	}
+	if found, ok := errors.AsType[installer.Faults](err); ok {
+		faults = found
+	} else if err != nil {
+		return t, err
+	}
+	err = looking(a, func(hosts hostList) error {
+		known, more, err := f.findKnown(ctx, hosts, a.project)
+		faults = append(faults, more...)
+		if err == nil {
+			faults = append(faults, f.addKnown(&t, known)...)
+		}
+		return err
+	})
+	if err != nil {
+		return t, err
+	}
+	if t.source == "" {
+		t.source = "known hosts"
+	}
+	if found, ok := errors.AsType[installer.Faults](needLogins(t)); ok {
+		faults = append(faults, found...)
+	}
+	return t, faults.Err()
+}
+
+// addKnown makes entries of known hosts. One for which nothing is kept takes the
+// login of the flags, if it is reached directly.
+func (f *targetFlags) addKnown(t *targets, known []installer.KnownHost) (faults installer.Faults) {
+	places := map[string]string{}
+	t.kept = map[string]bool{}
+	for _, e := range t.entries {
+		places[e.Host.HostPort()] = e.Where
+	}
+	for _, k := range known {
+		e := hostsfile.Entry{Where: "known host " + k.ID, Host: k.Host}
+		if first, twice := places[k.HostPort()]; twice && len(k.Via) == 0 {
+			faults.Add(e.Where, "%s is there already: %s", k.HostPort(), first)
+			continue
+		}
+		if !f.Sudo {
+			e.Host.Sudo = installer.SudoNever
+		}
+		switch {
+		case k.Login:
+			t.kept[k.ID] = true
+		case len(k.Via) == 0:
+			e.Credentials = installer.Credentials{Login: t.access.login, SudoPassword: t.access.sudoPassword}
+		}
+		t.entries = append(t.entries, e)
+	}
+	return faults
+}
+
+// inherit says which invocations of the batch take what is kept for their hosts.
+func (t targets) inherit(b installer.Batch) map[string]string {
+	if len(t.kept) == 0 {
+		return nil
+	}
+	from := map[string]string{}
+	for i := range b.Items {
+		if inv := &b.Items[i].Invocation; t.kept[inv.Host.ID] {
+			from[inv.ID] = control.KeptForHost
+		}
+	}
+	return from
+}
+
+// keptGone says what to do when what was kept has just been erased.
+func keptGone(err error) error {
+	if _, ok := errors.AsType[*control.MissingCredentials](err); ok {
+		return usageError(fmt.Errorf("%w", err), "import the hosts again with their logins: tripod hosts import FILE")
+	}
+	return err
+}
