@@ -85,7 +85,7 @@ func auditRow(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, 
 // acts is taken from ctx where an entry does not say.
 func (s *Store) audit(ctx context.Context, t *tx, at time.Time, entries ...installer.AuditEntry) error {
 	head, ok := s.auditHead(t)
-	if !ok {
+	if !ok || t.get(bAudit, auditRow(head.last+1)) != nil {
 		// Somebody has been at it. Work goes on, and this entry, which cannot be
 		// taken out again without the key, says so for ever.
 		head = t.auditRemains()

@@ -79,7 +79,7 @@ func (s *Store) SeeSignature(ctx context.Context, signature [32]byte, expires ti
 func (g *signatures) see(signature [32]byte, now seenSignature) (seen bool, ago time.Duration, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if old, ok := g.seen[signature]; ok {
+	if old, ok := g.seen[signature]; ok && !old.expires.Before(now.first) {
 		return true, now.first.Sub(old.first), nil
 	}
 	if now.first.Sub(g.tidied) > time.Minute {

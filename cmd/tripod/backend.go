@@ -109,7 +109,7 @@ func (a *app) open(keep keepTimes) (backend, error) {
 	if a.daemon != nil {
 		return a.daemon, nil
 	}
-	s, err := a.openStore(keep)
+	s, err := a.openStore(keep, 0)
 	if err != nil {
 		return nil, err
 	}

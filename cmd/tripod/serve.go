@@ -30,6 +30,7 @@ type serveCmd struct {
 	DefaultKey   string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
 	DefaultPass  string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
 	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change with --server what all projects share: packages, and how long the audit log is."`
+	limitFlags
 	contentFlags
 	onlineFlags
 	policyFlags
@@ -65,6 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	if c.StatusMaxAge <= 0 {
 		faults.Add("--status-max-age", "must be positive")
 	}
+	c.check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
 	}
@@ -80,7 +82,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	e, err := a.openLocal(engineConfig{
-		parallel: workers, knownHosts: c.knownHosts(), keep: keepTimes{c.Keep, c.Keep},
+		parallel: workers, knownHosts: c.knownHosts(), keep: keepTimes{c.Keep, c.Keep}, maxOpen: c.MaxOpen,
 		policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
 	})
 	if err != nil {
@@ -97,7 +99,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		d := e.watched(hub)
 		handler, err := api.New(api.Config{
 			Ledger: e.store, Replays: e.store, Hosts: e.store, Packages: e.store, StatusMaxAge: c.StatusMaxAge,
-			Tokens: e.store, Keys: e.store, Spec: spec, Wake: d.Wake, Policy: allowed.Check,
+			Tokens: e.store, Keys: e.store, RequestRate: c.requestRate(), Spec: spec, Wake: d.Wake, Policy: allowed.Check,
 			DefaultLogin: defaultLogin, Logger: a.log,
 			Routes: e.controlRoutes(ctx, d, hub, allowed, spec.HostKeys, c.Operator),
 		})
@@ -159,11 +161,13 @@ func (c *serveCmd) checkTLS() error {
 	return nil
 }
 
-// purge erases credentials whose time has run out, from time to time.
+// purge erases credentials whose time has run out, and notes the end of the
+// audit log, from time to time.
 func (e *localEngine) purge(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
+		e.noteAudit(ctx)
 		select {
 		case <-ticker.C:
 			if err := e.store.Purge(ctx, time.Now()); err != nil {

@@ -22,6 +22,7 @@ type engineConfig struct {
 	knownHosts []string
 	policy     func(netip.AddrPort) error // nil: every address
 	keep       keepTimes
+	maxOpen    int // tasks; 0: no bound
 }
 
 // keepTimes say how long credentials stay after their batch has ended.
@@ -45,7 +46,7 @@ type localEngine struct {
 
 // openLocal opens the state folder and makes the rest. Close it.
 func (a *app) openLocal(cfg engineConfig) (*localEngine, error) {
-	s, err := a.openStore(cfg.keep)
+	s, err := a.openStore(cfg.keep, cfg.maxOpen)
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +86,9 @@ func (a *app) openToRead() (*store.Store, error) {
 }
 
 // openStore opens the state folder, without an engine.
-func (a *app) openStore(keep keepTimes) (*store.Store, error) {
+func (a *app) openStore(keep keepTimes, maxOpen int) (*store.Store, error) {
 	s, err := store.Open(a.stateDir, store.Options{
-		KeepSucceeded: keep.succeeded, KeepOther: keep.other, Logger: a.log,
+		KeepSucceeded: keep.succeeded, KeepOther: keep.other, MaxOpen: maxOpen, Logger: a.log,
 	})
 	return s, stateError(err)
 }
