@@ -14,6 +14,7 @@ func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 	if err != nil {
 		return err
 	}
+	w.seen(rec)
 	if err := w.usable(); err != nil {
 		return err
 	}
@@ -113,17 +114,21 @@ func (w *work) noPlace() error {
 	return installer.Fail(kind, "no folder to work in: %s", w.shown(strings.Join(w.found.tried, "; "), 480))
 }
 
+// seen puts down what was found of the agent, also where the host will not do.
+func (w *work) seen(rec *installer.StepRecord) {
+	if health := w.found.agent["agent"]; health != "" {
+		w.outcome.CurrentVersion = w.versionBefore()
+		rec.Facts[factCurrent] = w.outcome.CurrentVersion
+		w.agentIs(health, rec)
+	}
+}
+
 // report fills in the record and the outcome, and decides whether there is
 // anything to do.
 func (w *work) report(rec *installer.StepRecord) error {
 	f := &w.found
 	rec.Facts[factRoot], rec.Facts[factBoot] = f.root, f.boot
 	health, version := f.agent["agent"], f.agent["version"]
-	if health != "" {
-		w.outcome.CurrentVersion = w.versionBefore()
-		rec.Facts[factCurrent] = w.outcome.CurrentVersion
-		w.agentIs(health, rec)
-	}
 	note := fmt.Sprintf("Linux %s, works in %s", w.shown(f.arch, 20), f.root)
 	if f.freeKiB > 0 {
 		note += fmt.Sprintf(" (%s free)", size(f.freeKiB<<10))
