@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -225,17 +224,8 @@ func keepToLimit(ctx context.Context, store installer.Ledger, project, batch str
 	if err != nil || !LimitReached(head) || head.Open == 0 {
 		return err
 	}
-	page, err := store.Invocations(ctx, installer.Filter{ProjectID: project, BatchID: batch, State: installer.Pending})
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for i := range page.Invocations {
-		if _, err := store.Cancel(ctx, project, page.Invocations[i].ID); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
+	_, err = cancelAll(ctx, store, installer.Filter{ProjectID: project, BatchID: batch, State: installer.Pending})
+	return err
 }
 
 // LimitReached reports whether a batch has had as many failures as it may.

@@ -117,7 +117,7 @@ func (s service) routes() []api.Route {
 		large(post("/batches", s.submit)),
 		get("/batches/{batch_id}", s.batch),
 		large(post("/batches/{batch_id}/credentials", s.refresh)),
-		post("/batches/{batch_id}/cancel", s.cancel),
+		large(post("/batches/{batch_id}/cancel", s.cancel)),
 		get("/batches/{batch_id}/events", s.events),
 		get("/open-batches/{fingerprint}", s.openBatch),
 		get("/invocations", s.invocations),

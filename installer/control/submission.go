@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/sourcegraph/conc/pool"
+
 	"tripod/installer"
 )
 
@@ -94,23 +96,33 @@ type canceler interface {
 // CancelOpen cancels the open invocations of a batch, or only one of them, and
 // returns the ids of those that were open, in the order of the batch.
 func CancelOpen(ctx context.Context, c canceler, project, batchID, only string) ([]string, error) {
-	page, err := c.Invocations(ctx, installer.Filter{ProjectID: project, BatchID: batchID, InvocationID: only})
+	return cancelAll(ctx, c, installer.Filter{ProjectID: project, BatchID: batchID, InvocationID: only})
+}
+
+func cancelAll(ctx context.Context, c canceler, f installer.Filter) ([]string, error) {
+	page, err := c.Invocations(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	var asked []string
-	for i := len(page.Invocations) - 1; i >= 0; i-- { // they come newest first
-		inv := &page.Invocations[i]
-		if inv.State.Terminal() {
-			continue
-		}
-		open, err := c.Cancel(ctx, project, inv.ID)
-		if err != nil {
-			return asked, err
-		}
-		if open {
-			asked = append(asked, inv.ID)
+	cancels := pool.New().WithErrors().WithMaxGoroutines(cancelsAtOnce)
+	wasOpen := make([]bool, len(page.Invocations))
+	for i := range page.Invocations {
+		if inv := &page.Invocations[i]; !inv.State.Terminal() {
+			cancels.Go(func() (err error) {
+				wasOpen[i], err = c.Cancel(ctx, f.ProjectID, inv.ID)
+				return err
+			})
 		}
 	}
-	return asked, nil
+	err = cancels.Wait()
+	var asked []string
+	for i := len(page.Invocations) - 1; i >= 0; i-- { // they come newest first
+		if wasOpen[i] {
+			asked = append(asked, page.Invocations[i].ID)
+		}
+	}
+	return asked, err
 }
+
+// cancelsAtOnce go to the store together, which puts them on disk together.
+const cancelsAtOnce = 64

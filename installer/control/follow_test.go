@@ -1,0 +1,168 @@
+package control_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/control"
+)
+
+// told counts what a follower was told of each invocation.
+type told struct{ begun, ended map[string]int }
+
+func newTold() *told { return &told{map[string]int{}, map[string]int{}} }
+
+func (c *told) watch(e installer.Event) {
+	switch {
+	case e.Transition != nil && e.Transition.State.Terminal():
+		c.ended[e.Invocation.ID]++
+	case e.Transition == nil && e.Step == "":
+		c.begun[e.Invocation.ID]++
+	}
+}
+
+// once checks that each invocation of the batch was told once.
+func (c *told) once(t *testing.T, s control.Submission) {
+	t.Helper()
+	for _, item := range s.Items {
+		require.Equal(t, 1, c.ended[item.Invocation.ID], "the end of %s", item.Invocation.ID)
+		require.Equal(t, 1, c.begun[item.Invocation.ID], "the beginning of %s", item.Invocation.ID)
+	}
+}
+
+func TestFollowTellsEverythingOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		watch func(*rig) func(installer.Event)
+		first bool // the work is over before anybody follows
+	}{
+		"while it happens":                   {watch: func(r *rig) func(installer.Event) { return r.hub.Watch }},
+		"when it is over":                    {watch: func(r *rig) func(installer.Event) { return r.hub.Watch }, first: true},
+		"of a process that has died":         {watch: func(*rig) func(installer.Event) { return func(installer.Event) {} }, first: true},
+		"though the daemon has no event any": {watch: func(r *rig) func(installer.Event) { return func(installer.Event) { r.hub.Nudge() } }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			s := batch(20)
+			require.NoError(t, r.client.Submit(t.Context(), s))
+			if c.first {
+				r.work(s.ID, 5, c.watch(r))
+			}
+			f, err := r.client.Follow(t.Context(), project, s.ID, "", func(error) {})
+			require.NoError(t, err)
+			require.Equal(t, 20, f.Head.Open, "who has submitted it sees all of it")
+			if !c.first {
+				go r.work(s.ID, 5, c.watch(r))
+			}
+			got := newTold()
+			require.NoError(t, f.Run(t.Context(), got.watch))
+			got.once(t, s)
+		})
+	}
+}
+
+// TestFollowGoesOn: who comes later is told what happens from then on.
+func TestFollowGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := batch(4)
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	_, err := r.store.Cancel(t.Context(), project, s.Items[0].Invocation.ID)
+	require.NoError(t, err)
+	late := r.connect(r.token)
+	f, err := late.Follow(t.Context(), project, s.ID, "", func(error) {})
+	require.NoError(t, err)
+	require.Equal(t, 3, f.Head.Open)
+	go r.work(s.ID, 0, r.hub.Watch)
+	got := newTold()
+	require.NoError(t, f.Run(t.Context(), got.watch))
+	require.Zero(t, got.ended[s.Items[0].Invocation.ID])
+	require.Len(t, got.ended, 3)
+
+	// One invocation alone.
+	f, err = late.Follow(t.Context(), project, s.ID, s.Items[1].Invocation.ID, func(error) {})
+	require.NoError(t, err)
+	require.NoError(t, f.Run(t.Context(), got.watch), "it has ended")
+}
+
+func TestFollowOutlivesALostDaemon(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := batch(5)
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	var lost, back atomic.Int64
+	f, err := r.client.Follow(t.Context(), project, s.ID, "", func(err error) {
+		if err == nil {
+			back.Add(1)
+			return
+		}
+		if lost.Add(1) == 1 { // it works on while nobody can ask
+			r.work(s.ID, 0, r.hub.Watch)
+			time.AfterFunc(time.Second, func() { r.down.Store(false) })
+		}
+	})
+	require.NoError(t, err)
+	r.down.Store(true)
+	got := newTold()
+	require.NoError(t, f.Run(t.Context(), got.watch))
+	got.once(t, s)
+	require.EqualValues(t, 1, lost.Load(), "it is said once")
+	require.EqualValues(t, 1, back.Load())
+
+	// Whoever gives up is let go at once, also then.
+	s = batch(1)
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	f, err = r.client.Follow(t.Context(), project, s.ID, "", func(error) { cancel(errors.New("enough")) })
+	require.NoError(t, err)
+	r.down.Store(true)
+	require.NoError(t, f.Run(ctx, got.watch))
+	r.down.Store(false)
+}
+
+// TestHubForgets: a follower that is too slow is told that it has missed something.
+func TestHubForgets(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := batch(2)
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	f, err := r.client.Follow(t.Context(), project, s.ID, "", func(error) {})
+	require.NoError(t, err)
+	r.work(s.ID, 1, r.hub.Watch)
+	noise := &installer.Invocation{ID: "x", BatchID: "other", ProjectID: project}
+	for range 20_000 {
+		r.hub.Watch(installer.Event{Invocation: noise, Step: installer.StepRun})
+	}
+	got := newTold()
+	require.NoError(t, f.Run(t.Context(), got.watch))
+	got.once(t, s)
+}
+
+func TestLimitOfFailures(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := batch(10)
+	s.MaxFailures = 3
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	limit := control.Limiter(r.store, nil)
+	r.work(s.ID, 10, limit)
+	head, err := r.client.Batch(t.Context(), project, s.ID)
+	require.NoError(t, err)
+	require.Equal(t, 3, head.ByState[installer.Failed])
+	require.Equal(t, 7, head.ByState[installer.Canceled])
+	require.True(t, control.LimitReached(head))
+
+	s = batch(10)
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	r.work(s.ID, 10, limit)
+	head, err = r.client.Batch(t.Context(), project, s.ID)
+	require.NoError(t, err)
+	require.Equal(t, 10, head.ByState[installer.Failed], "no limit")
+}
