@@ -222,6 +222,21 @@ func rsaKey(t *testing.T, bits uint) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: der}))
 }
 
+// TestBUnknownFields: newer clients may send more at the top; inside a host a
+// misspelt field could be a password that is not used.
+func TestBUnknownFields(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"pass_word": "x"}))).
+		refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "remote_install_meta[0].pass_word: ")
+	r.nothingStored()
+	body := asJSON(map[string]any{"invocation_type": "REMOTE_INSTALL", "a_later_field": map[string]any{"x": []any{nil}}, "remote_install_meta": []any{host(nil)}})
+	require.Equal(t, api.RetSuccessful, r.send(http.MethodPost, create, body).created(t).Invocations[0].RetStatus)
+	for _, kind := range []string{"INSTALL", "RETRY"} {
+		r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": kind, "instance_ids": []string{"a"}, "invocation_ids": []string{"a"}, "a_later_field": 1})).created(t)
+	}
+}
+
 // TestBStatusJSON: the same for agent-status.
 func TestBStatusJSON(t *testing.T) {
 	t.Parallel()

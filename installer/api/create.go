@@ -100,8 +100,8 @@ func (s service) create(c *call, req *createRequest, again idempotent) (any, err
 		return nil, err
 	}
 	switch err := s.Ledger.Submit(c.Context(), batch); {
-	case errors.Is(err, installer.ErrKeyTaken): // by the same request, a moment ago
-		return again.answer(c.Context())
+	case errors.Is(err, installer.ErrKeyTaken):
+		return again.taken(c.Context())
 	case err != nil:
 		return nil, err
 	}

@@ -59,6 +59,15 @@ func (i idempotent) answer(ctx context.Context) (any, error) {
 	return json.RawMessage(old.Answer), nil
 }
 
+// taken is the answer of the request that took the key a moment ago.
+func (i idempotent) taken(ctx context.Context) (any, error) {
+	answer, err := i.answer(ctx)
+	if answer == nil && err == nil {
+		err = installer.ErrKeyTaken // and forgotten in the same moment
+	}
+	return answer, err
+}
+
 // replay is what to store beside the batch; nil: nothing.
 func (i idempotent) replay(answer Created) (*installer.Replay, error) {
 	if i.key == "" {
