@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,11 @@ var (
 	program string
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	// They wait more than they compute. -parallel still goes before this.
+	_ = flag.Set("test.parallel", "8")
+	os.Exit(run(m))
+}
 
 // run builds the program in the module above, with that module's own
 // dependencies, and then runs the tests.

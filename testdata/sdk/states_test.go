@@ -25,7 +25,7 @@ func TestStates(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	token := r.token("contract")
-	d := r.serve("--script", r.file("slow.sh", "echo >\"$TRIPOD_ROOT/started\"\nsleep 600\n"), "--timeout", "6s")
+	d := r.serve("--script", r.file("slow.sh", "echo >\"$TRIPOD_ROOT/started\"\nsleep 600\n"), "--timeout", "15s")
 	c := client{t, d.withToken(project, token)}
 
 	slow, canceled, locked := newHost(t), newHost(t), newHost(t)
