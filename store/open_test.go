@@ -217,6 +217,9 @@ func TestSchemaOfThePast(t *testing.T) {
 	require.NoError(t, err)
 	_, err = reader.Replay(t.Context(), project, "key")
 	require.ErrorIs(t, err, installer.ErrNotFound)
+	packages, err := reader.Packages(t.Context(), "")
+	require.NoError(t, err)
+	require.Empty(t, packages)
 	require.NoError(t, reader.Close())
 
 	for range 2 {
@@ -225,6 +228,8 @@ func TestSchemaOfThePast(t *testing.T) {
 		page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
 		require.NoError(t, err)
 		require.EqualValues(t, 200, page.Count)
+		require.NotZero(t, rows(t, s, bHosts))
+		require.Equal(t, rows(t, s, bHosts), rows(t, s, bPlaces), "each is found by its address")
 		require.NoError(t, s.Close())
 	}
 }
