@@ -13,7 +13,8 @@ import (
 	"tripod/installer"
 )
 
-func TestKeys(t *testing.T) {
+// TestC04Keys: what access keys are, and that projects are apart.
+func TestC04Keys(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	dir := filepath.Join(fastDir(t), "state")

@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -413,6 +415,23 @@ func TestTokens(t *testing.T) {
 	who, err = s.CheckToken(ctx, second)
 	require.NoError(t, err)
 	assert.Equal(t, installer.ReadRights, who.Rights)
+}
+
+// TestC02TokensAreHashes: nothing in the state folder opens anything.
+func TestC02TokensAreHashes(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	token, err := s.AddToken(t.Context(), project, "ci", installer.FullRights)
+	require.NoError(t, err)
+	raw, err := os.ReadFile(s.path(dbName))
+	require.NoError(t, err)
+	hash := sha256.Sum256([]byte(token))
+	require.Contains(t, string(raw), base64.StdEncoding.EncodeToString(hash[:]))
+	for _, text := range []string{token, strings.TrimPrefix(token, tokenPrefix)} {
+		require.NotContains(t, string(raw), text)
+	}
+	_, err = s.CheckToken(t.Context(), string(hash[:]))
+	require.ErrorIs(t, err, installer.ErrNotFound, "the hash is no token")
 }
 
 // TestOldTokensHaveFullRights: those that were made before there were rights.

@@ -75,10 +75,10 @@ func Parse(r *http.Request) (Claim, error) {
 	}
 	text, ok := strings.CutPrefix(values[0], Algorithm+" ")
 	if !ok {
-		return c, errors.New("Authorization: the algorithm is not " + Algorithm)
+		return c, errors.New("header Authorization: the algorithm is not " + Algorithm)
 	}
 	if err := c.parseAuthorization(text); err != nil {
-		return c, fmt.Errorf("Authorization: %w", err)
+		return c, fmt.Errorf("header Authorization: %w", err)
 	}
 	dates := r.Header.Values(headerDate)
 	if len(dates) != 1 || len(dates[0]) != len(dateForm) {
@@ -112,7 +112,7 @@ func (c *Claim) parseAuthorization(text string) error {
 	}
 	c.AccessKey = given["Access"]
 	if !accessKeyForm.MatchString(c.AccessKey) {
-		return errors.New("Access is missing or malformed")
+		return errors.New("its Access is missing or malformed")
 	}
 	c.names = strings.Split(given["SignedHeaders"], ";")
 	if len(c.names) > maxNames {
@@ -127,7 +127,7 @@ func (c *Claim) parseAuthorization(text string) error {
 	}
 	signature, err := hex.DecodeString(given["Signature"])
 	if err != nil || len(signature) != sha256.Size {
-		return errors.New("Signature is missing, or is not 64 hex digits")
+		return errors.New("its Signature is missing, or is not 64 hex digits")
 	}
 	c.Signature = [sha256.Size]byte(signature)
 	return nil
