@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 // runFlags say how a batch is worked through.
@@ -75,6 +76,10 @@ func (e *engine) show(ctx context.Context, format string, how ran, batchID strin
 // showBatch is show for all of a batch.
 func (e *engine) showBatch(ctx context.Context, format string, how ran, batchID string) error {
 	invs, err := batchInvocations(context.WithoutCancel(ctx), e.store, batchID)
+	if err != nil && how.interrupted && e.app.daemon != nil && control.Lost(err) {
+		e.app.notef("interrupted, and the daemon does not answer; it goes on by itself: %s", e.app.again("status", batchID))
+		return exitWith(exitInterrupted)
+	}
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package control_test
 import (
 	"context"
 	"errors"
+	"io"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -165,4 +167,28 @@ func TestLimitOfFailures(t *testing.T) {
 	head, err = r.client.Batch(t.Context(), project, s.ID)
 	require.NoError(t, err)
 	require.Equal(t, 10, head.ByState[installer.Failed], "no limit")
+}
+
+func TestLogIsStreamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := batch(1)
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	inv := s.Items[0].Invocation
+	log, err := r.client.Log(t.Context(), project, inv.ID)
+	require.NoError(t, err)
+	require.Empty(t, readAll(t, log), "none yet")
+
+	want := strings.Repeat("a line\x1b[31m \xff\n", 100_000)
+	inv.BatchID = s.ID
+	w, err := r.store.OpenLog(t.Context(), &inv)
+	require.NoError(t, err)
+	_, err = io.WriteString(w, want)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	log, err = r.client.Log(t.Context(), project, inv.ID)
+	require.NoError(t, err)
+	require.Equal(t, want, readAll(t, log), "byte for byte")
+	_, err = r.client.Log(t.Context(), project, "unknown")
+	require.ErrorIs(t, err, installer.ErrNotFound)
 }
