@@ -64,7 +64,7 @@ func (s *Submission) inherited(ctx context.Context, k keeper, of string, host in
 		if err != nil {
 			return installer.Credentials{}, err
 		}
-		if known.Endpoint != host.Endpoint || !slices.Equal(known.Via, host.Via) {
+		if !sameWay(known, host) {
 			return installer.Credentials{}, installer.Faults{{Where: host.ID, What: "is reached in another way than the one that its login is kept for"}}
 		}
 		return k.HostCredentials(ctx, s.ProjectID, host.ID)
@@ -73,10 +73,16 @@ func (s *Submission) inherited(ctx context.Context, k keeper, of string, host in
 	if err != nil {
 		return installer.Credentials{}, err
 	}
-	if old.Host.ID != host.ID || old.Host.Endpoint != host.Endpoint {
+	if old.Host.ID != host.ID || !sameWay(old.Host, host) {
 		return installer.Credentials{}, installer.Faults{{Where: host.ID, What: "takes the credentials of another host's invocation"}}
 	}
 	return k.Credentials(ctx, &old)
+}
+
+// sameWay: what is kept for a host goes to that host alone, and what is kept for
+// the installers before it to these.
+func sameWay(a, b installer.Host) bool {
+	return a.Endpoint == b.Endpoint && slices.Equal(a.Via, b.Via)
 }
 
 // MissingCredentials are the hosts whose credentials are no longer kept.

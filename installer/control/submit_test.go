@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -168,6 +169,12 @@ func TestInheritedCredentials(t *testing.T) {
 	elsewhere := first.Items[1].Invocation.Host
 	elsewhere.Address = "198.51.100.66"
 	s, _ = retry(first.Items[1], elsewhere)
+	require.ErrorContains(t, r.client.Submit(t.Context(), s), "another host")
+
+	// So would an installer on the way, which is sent what is kept for those.
+	around := first.Items[1].Invocation.Host
+	around.Via = append(slices.Clone(around.Via), installer.Endpoint{Address: "198.51.100.66", Port: 22, User: "root"})
+	s, _ = retry(first.Items[1], around)
 	require.ErrorContains(t, r.client.Submit(t.Context(), s), "another host")
 
 	// Another project's are as unknown as none.
