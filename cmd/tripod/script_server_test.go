@@ -22,7 +22,7 @@ var onServer = []string{
 	"agent_bad_habit", "agent_install", "check", "environment", "expired_password", "flags_contradict", "formats",
 	"hosts_faults", "hosts_import", "hosts_known_ids", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install",
 	"install_catalogue", "install_dry_run", "install_mixed", "install_no_hosts", "install_nothing_to_install",
-	"keyboard_interactive", "keys", "logs", "logs_ambiguous", "online", "output_csv", "output_json", "output_junit",
+	"keyboard_interactive", "keys", "known_targets", "logs", "logs_ambiguous", "online", "output_csv", "output_json", "output_junit",
 	"packages", "prompt", "prompt_no_terminal", "retry", "retry_new_password", "script_failed", "sudo",
 	"update_rollback", "usage", "verbose", "via",
 }
@@ -83,6 +83,7 @@ func startServer(env *testscript.Env) error {
 	url, err := listeningAt(log.Name())
 	env.Setenv("TRIPOD_SERVER", url)
 	env.Setenv("TRIPOD_TOKEN_FILE", filepath.Join(dir, "token"))
+	env.Setenv("STATE", "daemon")
 	return err
 }
 
