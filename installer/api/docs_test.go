@@ -84,7 +84,10 @@ func TestDocExamples(t *testing.T) {
 	raw, err := os.ReadFile(apiDoc)
 	require.NoError(t, err)
 	curl, err := exec.LookPath("curl")
-	require.NoError(t, err, "the examples need curl")
+	if err != nil && os.Getenv("CI") != "true" {
+		t.Skip("SKIPPED: the examples need curl, which is not installed")
+	}
+	require.NoError(t, err, "the examples need curl, and CI must not skip this")
 
 	x := newExamples(t)
 	found := 0
