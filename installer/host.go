@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -116,6 +117,17 @@ type Host struct {
 	Labels map[string]string `json:"labels,omitempty"`
 }
 
+// SameMachine reports whether both are reached at the same address and port
+// through the same installers. The logins may differ.
+func (h Host) SameMachine(other Host) bool {
+	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via)
+}
+
+// SameHops reports whether two ways lead through the same installers.
+func SameHops(a, b []Endpoint) bool {
+	return slices.EqualFunc(a, b, func(a, b Endpoint) bool { return a.HostPort() == b.HostPort() })
+}
+
 // KnownAs takes over what is known of the host: its id, whichever that is, and
 // the addresses and labels that h has none of. ECS is what hosts are by default.
 func (h *Host) KnownAs(known Host) {
@@ -175,3 +187,14 @@ const (
 	// Insecure accepts any key. Only by explicit flag.
 	Insecure HostKeyPolicy = "insecure"
 )
+
+// policies are from the weakest to the strictest.
+var policies = []HostKeyPolicy{Insecure, AcceptNew, Strict}
+
+// Known reports whether p is one of the policies.
+func (p HostKeyPolicy) Known() bool { return slices.Contains(policies, p) }
+
+// WeakerThan reports whether p accepts keys that q refuses.
+func (p HostKeyPolicy) WeakerThan(q HostKeyPolicy) bool {
+	return slices.Index(policies, p) < slices.Index(policies, q)
+}

@@ -43,7 +43,7 @@ func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 		if k == nil {
 			continue
 		}
-		if sameHops(k.Host.Via, at.Via) {
+		if installer.SameHops(k.Host.Via, at.Via) {
 			return k, nil
 		}
 		found = append(found, k)
@@ -52,11 +52,6 @@ func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 		return found[0], nil
 	}
 	return nil, nil
-}
-
-// sameHops reports whether two ways lead through the same installers.
-func sameHops(a, b []installer.Endpoint) bool {
-	return slices.EqualFunc(a, b, func(a, b installer.Endpoint) bool { return a.Address == b.Address && a.Port == b.Port })
 }
 
 // sameWay reports whether what gets into one gets into the other.

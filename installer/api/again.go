@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"tripod/installer"
 )
@@ -45,8 +46,8 @@ func (s service) planAgain(ctx context.Context, project string, kind installer.T
 }
 
 // again plans a task about an invocation that is there. Its host is the one
-// that is known by that id now, so that a login or an address that was
-// corrected meanwhile counts.
+// that is known by that id now, so that a login that was corrected meanwhile
+// counts. Where that id is another machine now, nothing is undone there.
 func (s service) again(ctx context.Context, project string, kind installer.Type, id string, of remake) (planned, error) {
 	old, err := s.Ledger.Invocation(ctx, project, id)
 	switch {
@@ -68,9 +69,26 @@ func (s service) again(ctx context.Context, project string, kind installer.Type,
 		p.refused = refused
 		return p, err
 	}
+	if !host.SameMachine(old.Host) {
+		p.refused = itemFault(ItemNotAllowed, "the instance is another machine now: "+reached(host)+"; it was "+reached(old.Host))
+		return p, nil
+	}
 	p.inv, p.refused, err = of(&old)
 	p.inv.Host, p.credentials = host, creds
+	if p.inv.Spec.HostKeys.WeakerThan(s.Spec.HostKeys) { // the daemon's rules have become stricter
+		p.inv.Spec.HostKeys = s.Spec.HostKeys
+	}
 	return p, err
+}
+
+// reached says what tells one machine from another.
+func reached(h installer.Host) string {
+	var b strings.Builder
+	b.WriteString(h.HostPort())
+	for _, hop := range h.Via {
+		b.WriteString(" via " + hop.HostPort())
+	}
+	return b.String()
 }
 
 // underWay looks for an open invocation that does the same to old already.

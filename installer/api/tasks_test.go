@@ -271,6 +271,56 @@ func TestRollback(t *testing.T) {
 	require.Equal(t, "none/none/", rows[res.InstanceID])
 }
 
+// TestAnotherMachineByTheSameID: what is undone or done once more is so on the
+// machine where it was done, or not at all.
+func TestAnotherMachineByTheSameID(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	imported := func(address string, port uint16, user string, via ...installer.Endpoint) {
+		t.Helper()
+		e := installer.HostEntry{Host: installer.Host{ID: "i-1", Via: via, Endpoint: installer.Endpoint{Address: address, Port: port, User: user}}}
+		e.Credentials.Password = installer.NewSecret("of " + user)
+		for range via {
+			e.Credentials.Via = append(e.Credentials.Via, e.Credentials.Login)
+		}
+		require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{e}))
+	}
+	hop := installer.Endpoint{Address: "10.1.0.1", Port: 22, User: "ops"}
+	imported("10.0.0.1", 22, "root", hop)
+	done := r.ask("INSTALL", nil, "i-1")[0]
+	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: "2.0"}})
+	failed := r.ask("UPDATE", nil, "i-1")[0]
+	r.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
+
+	both := func(check func(api.Result)) {
+		check(r.ask("ROLLBACK", nil, done.InvocationID)[0])
+		check(r.ask("RETRY", nil, failed.InvocationID)[0])
+	}
+	otherHop := hop
+	otherHop.Port = 2222
+	for now, move := range map[string]func(){
+		"10.0.0.2:22":                   func() { imported("10.0.0.2", 22, "root", hop) },
+		"10.0.0.1:23":                   func() { imported("10.0.0.1", 23, "root", hop) },
+		"10.0.0.1:22 via 10.1.0.1:2222": func() { imported("10.0.0.1", 22, "root", otherHop) },
+	} {
+		move()
+		both(func(res api.Result) {
+			itemRefused(t, res, api.ItemNotAllowed, "the instance is another machine now: "+now)
+			require.Contains(t, res.ErrorMsg, "was 10.0.0.1:22 via 10.1.0.1:22")
+			require.Equal(t, "i-1", res.InstanceID)
+		})
+	}
+	require.EqualValues(t, 2, r.count(), "nothing was stored")
+
+	hop.User = "another"
+	imported("10.0.0.1", 22, "admin", hop)
+	both(func(res api.Result) {
+		inv, creds := r.stored(res)
+		require.Equal(t, "admin", inv.Host.User, "another login is no other machine")
+		require.Equal(t, "of admin", creds.Password.Reveal())
+	})
+}
+
 // TestPackagesAreChosen when the task is created: what is missing is told then.
 func TestPackagesAreChosen(t *testing.T) {
 	t.Parallel()
