@@ -13,8 +13,11 @@ var errMoved = errors.New("the known hosts are changed by others all the time: t
 
 // RegisterHosts makes hosts known, or known anew, in one transaction. An id
 // that was derived gives way to the one that its address is known by; a given
-// one takes the place of a host that joined by itself. Credentials are kept
-// until the host is removed or registered with others.
+// one takes the place of a host that joined by itself. An id that comes with
+// another address, port or installers names another machine from then on, of which
+// nothing is known yet; one that is an installer, or has work that has not ended,
+// stays where it is. Credentials are kept until the host is removed or registered
+// with others.
 //
 // The error is an installer.Faults where hosts are in each other's way.
 func (s *Store) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
@@ -92,6 +95,9 @@ func (s *Store) registerHosts(ctx context.Context, project string, entries []ins
 func (t *tx) register(project string, p hostPlan, kept string) error {
 	k := knownHost{Host: p.host, Imported: true, Kept: kept}
 	from := p.old
+	if p.moves() {
+		from = nil
+	}
 	if p.gives != nil {
 		t.dropHost(project, p.gives)
 		if from == nil {

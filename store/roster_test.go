@@ -184,6 +184,102 @@ func TestImportTakesThePlaceOfAHostThatJoined(t *testing.T) {
 	assert.Equal(t, "i-1", h.ID)
 }
 
+// An id that is imported for another machine: nothing of the old one counts for
+// the new one.
+func TestImportForAnotherMachine(t *testing.T) {
+	t.Parallel()
+	through := func(e installer.HostEntry, port uint16) installer.HostEntry {
+		e.Host.Via = []installer.Endpoint{{Address: "10.9.0.1", Port: port, User: "ops"}}
+		return e
+	}
+	elsewhere := known("i-1", "10.0.0.9", "")
+	otherPort := known("i-1", "10.0.0.1", "")
+	otherPort.Host.Port = 2222
+	otherUser := known("i-1", "10.0.0.1", "new")
+	otherUser.Host.User = "admin"
+	for name, row := range map[string]struct {
+		before, after installer.HostEntry
+		same          bool
+	}{
+		"address":   {before: known("i-1", "10.0.0.1", "old"), after: elsewhere},
+		"port":      {before: known("i-1", "10.0.0.1", "old"), after: otherPort},
+		"a hop":     {before: known("i-1", "10.0.0.1", "old"), after: through(known("i-1", "10.0.0.1", ""), 22)},
+		"its port":  {before: through(known("i-1", "10.0.0.1", "old"), 22), after: through(known("i-1", "10.0.0.1", ""), 23)},
+		"only user": {before: known("i-1", "10.0.0.1", "old"), after: otherUser, same: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTest(t, Options{KeepSucceeded: time.Hour})
+			register(t, s, row.before)
+			b := batch("B1", "i-1")
+			b.Items[0].Invocation.Host = row.before.Host
+			submit(t, s, b)
+			err := s.RegisterHosts(t.Context(), project, []installer.HostEntry{row.after})
+			if !row.same {
+				require.ErrorContains(t, err, "10.0.0.1:22 is known as i-1, and 1 tasks for it have not ended")
+				assert.Equal(t, row.before.Host.Endpoint, hostsOf(t, s, installer.HostFilter{})[0].Endpoint, "nothing was done")
+			} else {
+				require.NoError(t, err, "the same machine")
+			}
+			inv := claim(t, s, t0, "")
+			require.NoError(t, s.Finish(t.Context(), inv.Ref(), installer.Transition{State: installer.Succeeded, EndAttempt: true, At: t0,
+				Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: "1.2.3"}}))
+			register(t, s, row.after)
+			h := hostsOf(t, s, installer.HostFilter{})[0]
+			if row.same {
+				assert.Equal(t, installer.AgentRunning, h.Agent)
+				assert.Equal(t, "1.2.3", h.Version)
+				assert.Equal(t, "new", passwordOf(t, s, "i-1"))
+				return
+			}
+			assert.Equal(t, installer.AgentUnknown, h.Agent)
+			assert.Empty(t, h.Version)
+			assert.Zero(t, h.Verified)
+			assert.False(t, h.Login)
+			assert.Empty(t, passwordOf(t, s, "i-1"))
+		})
+	}
+}
+
+// An installer is not moved: others are reached through it.
+func TestImportMovesNoInstaller(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	register(t, s, known("i-1", "10.0.0.1", "one"))
+	b := batch("B1", "i-1")
+	b.Items[0].Invocation.Type = installer.SetRemoteInstaller
+	submit(t, s, b)
+	finish(t, s, claim(t, s, t0, ""), installer.Succeeded)
+	err := s.RegisterHosts(t.Context(), project, []installer.HostEntry{known("i-1", "10.0.0.9", "")})
+	require.ErrorContains(t, err, "10.0.0.1:22 is known as the installer i-1: remove that first")
+	assert.Equal(t, "10.0.0.1", hostsOf(t, s, installer.HostFilter{})[0].Address)
+	register(t, s, known("i-1", "10.0.0.1", "another"))
+	assert.Equal(t, "another", passwordOf(t, s, "i-1"))
+
+	require.NoError(t, s.RemoveHosts(t.Context(), project, []string{"i-1"}))
+	register(t, s, known("i-1", "10.0.0.9", ""))
+	assert.Empty(t, passwordOf(t, s, "i-1"))
+}
+
+// One that moves to where another joined by itself: what is known of the agent
+// there is that one's.
+func TestImportMovesToAHostThatJoined(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	register(t, s, known("i-1", "10.0.0.5", ""))
+	for n, version := range []string{"of-1", "of-2"} {
+		b := batch(fmt.Sprint("B", n), []string{"i-1", "joined"}[n])
+		b.Items[0].Invocation.Host.Address = []string{"10.0.0.5", "10.0.0.6"}[n]
+		submit(t, s, b)
+		require.NoError(t, s.Finish(t.Context(), claim(t, s, t0, "").Ref(), installer.Transition{State: installer.Succeeded, EndAttempt: true, At: t0,
+			Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: version}}))
+	}
+	register(t, s, known("i-1", "10.0.0.6", ""))
+	all := hostsOf(t, s, installer.HostFilter{})
+	require.Len(t, all, 1)
+	assert.Equal(t, "of-2", all[0].Version)
+}
+
 func TestHostAt(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
@@ -350,4 +446,30 @@ func TestTenThousandHostsAreImportedAtOnce(t *testing.T) {
 	require.NoError(t, s.RemoveHosts(t.Context(), project, []string{"i-04321"}))
 	t.Logf("removed in %v", time.Since(began))
 	assert.Equal(t, "pw4322", passwordOf(t, s, "i-04322"))
+}
+
+// TestKeptLoginStaysWithItsMachine: work that brings no login cannot point a
+// host, and so what is kept for it, to another machine.
+func TestKeptLoginStaysWithItsMachine(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour})
+	submit(t, s, batch("B1", "h1"))
+	elsewhere := batch("B2", "h1")
+	elsewhere.Items[0].Invocation.Host.Address = "198.51.100.66"
+	elsewhere.Items[0].Credentials = installer.Credentials{}
+	submit(t, s, elsewhere)
+	host, err := s.KnownHost(t.Context(), project, "h1")
+	require.NoError(t, err)
+	assert.Equal(t, "10.0.0.1", host.Address)
+
+	// Nor does what is found there count for it.
+	finish(t, s, claim(t, s, t0, "B1"), installer.Failed)
+	inv := claim(t, s, t0, "B2")
+	require.NoError(t, s.Finish(t.Context(), inv.Ref(), installer.Transition{
+		State: installer.Succeeded, EndAttempt: true, At: t0, Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: "9"},
+	}))
+	page, err := s.Hosts(t.Context(), project, installer.HostFilter{})
+	require.NoError(t, err)
+	require.Len(t, page.Hosts, 1)
+	assert.Empty(t, page.Hosts[0].Version)
 }

@@ -72,11 +72,21 @@ func (t *tx) planHost(project string, p *hostPlan, named map[string]bool) (what 
 	if p.old, err = t.knownHost(project, p.host.ID); err != nil {
 		return "", err
 	}
+	if p.moves() {
+		what, err = t.inTheWay(project, p.host.ID)
+		if what != "" || err != nil {
+			return p.old.Host.HostPort() + " " + what, err
+		}
+	}
 	p.keeps = isNone(p.Credentials) && p.old != nil && sameWay(p.old.Host, p.host)
 	return "", nil
 }
 
-// inTheWay says why a host that joined by itself cannot give way, or "".
+// moves: the id is to name another machine than it does. Nothing of the old one
+// counts for the new one, so the old one gives way.
+func (p *hostPlan) moves() bool { return p.old != nil && !p.old.Host.SameMachine(p.host) }
+
+// inTheWay says why what is known by this id cannot give way, or "".
 func (t *tx) inTheWay(project, id string) (string, error) {
 	if setUp, err := t.setUpHost(project, id); err != nil || setUp != nil {
 		return "is known as the installer " + id + ": remove that first", err
