@@ -97,8 +97,14 @@ func (t *tx) register(project string, p hostPlan, kept string) error {
 	from := p.old
 	if p.moves() {
 		from = nil
+		if err := t.dropLogins(project, p.host.ID); err != nil {
+			return err
+		}
 	}
 	if p.gives != nil {
+		if err := t.dropLogins(project, p.gives.Host.ID); err != nil {
+			return err
+		}
 		t.dropHost(project, p.gives)
 		if from == nil {
 			from = p.gives
@@ -211,13 +217,21 @@ func (t *tx) openWork(project, id string) (n int, err error) {
 	return n, nil
 }
 
-// removeHost drops all rows that let somebody into the host, and the host's own.
-func (t *tx) removeHost(project string, k *knownHost, boxes *hostBoxes) error {
-	for r, err := range t.invocationsOn(project, k.Host.ID) {
+// dropLogins drops the credentials that came with the tasks on a host.
+func (t *tx) dropLogins(project, id string) error {
+	for r, err := range t.invocationsOn(project, id) {
 		if err != nil {
 			return err
 		}
 		t.del(bSealed, join(r.BatchID, r.ID))
+	}
+	return nil
+}
+
+// removeHost drops all rows that let somebody into the host, and the host's own.
+func (t *tx) removeHost(project string, k *knownHost, boxes *hostBoxes) error {
+	if err := t.dropLogins(project, k.Host.ID); err != nil {
+		return err
 	}
 	setUp, err := t.setUpHost(project, k.Host.ID)
 	if err != nil {

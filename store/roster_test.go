@@ -280,6 +280,52 @@ func TestImportMovesToAHostThatJoined(t *testing.T) {
 	assert.Equal(t, "of-2", all[0].Version)
 }
 
+// Where a host gave way to a given id, or an id moved, no login is left behind
+// that a removal by the id would not find, not even for a retry of what was done.
+func TestNoLoginStaysOfWhatGaveWay(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	derived := installer.InstanceID(project, "10.0.0.1", 22)
+	b := batch("B1", derived, "other")
+	b.Items[1].Invocation.Host.Address = "10.0.0.2"
+	submit(t, s, b)
+	var joined, other *installer.Invocation
+	for range 2 {
+		inv := claim(t, s, t0, "")
+		finish(t, s, inv, installer.Failed)
+		if inv.Host.ID == derived {
+			joined = inv
+		} else {
+			other = inv
+		}
+	}
+	require.NotNil(t, joined)
+	password := func(inv *installer.Invocation) string {
+		c, err := s.Credentials(t.Context(), inv)
+		if isMissing(err) {
+			return ""
+		}
+		require.NoError(t, err)
+		return c.Password.Reveal()
+	}
+	require.Equal(t, "pw-"+derived, password(joined))
+	register(t, s, known("i-1", joined.Host.Address, "mine"))
+	require.Empty(t, hostsOf(t, s, installer.HostFilter{IDs: []string{derived}}))
+	assert.Empty(t, password(joined))
+
+	submit(t, s, batch("B2", "i-1"))
+	moved := claim(t, s, t0, "")
+	finish(t, s, moved, installer.Failed)
+	require.Equal(t, "pw-i-1", password(moved))
+	register(t, s, known("i-1", "10.0.0.9", "there"))
+	assert.Empty(t, password(moved))
+
+	require.NoError(t, s.RemoveHosts(t.Context(), project, []string{"i-1"}))
+	assert.Empty(t, password(joined))
+	assert.Empty(t, password(moved))
+	assert.Equal(t, "pw-other", password(other), "another host's, of the same batch")
+}
+
 func TestHostAt(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
