@@ -240,8 +240,8 @@ func (s *Store) Audit(ctx context.Context, f installer.AuditFilter) ([]installer
 	return found, nil
 }
 
-// PruneAudit drops the entries before a time, oldest first, and notes that in
-// an entry of its own. It returns how many there were.
+// PruneAudit drops the entries before a time, oldest first, some at a time, and
+// notes that in entries of their own. It returns how many there were.
 func (s *Store) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 	s.pruning.Lock()
 	defer s.pruning.Unlock()
@@ -249,26 +249,20 @@ func (s *Store) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 	for more := true; more; {
 		n := 0
 		err := s.update(ctx, func(t *tx) (err error) {
-			n, err = s.pruneSome(t, before)
+			n, err = s.pruneSome(ctx, t, before)
 			return err
 		})
 		if err != nil {
 			return dropped, err
 		}
 		dropped += n
-		more = n > 0
+		more = n == auditChunk
 	}
-	if dropped == 0 {
-		return 0, nil
-	}
-	detail := fmt.Sprintf("%d entries before %s", dropped, before.UTC().Format(time.RFC3339))
-	return dropped, s.update(ctx, func(t *tx) error {
-		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPrune, Detail: detail})
-	})
+	return dropped, nil
 }
 
-// pruneSome drops at most a chunk.
-func (s *Store) pruneSome(t *tx, before time.Time) (int, error) {
+// pruneSome drops at most a chunk, and notes it in the same transaction.
+func (s *Store) pruneSome(ctx context.Context, t *tx, before time.Time) (int, error) {
 	head, ok := s.auditHead(t)
 	if !ok {
 		return 0, fmt.Errorf("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
@@ -293,8 +287,10 @@ func (s *Store) pruneSome(t *tx, before time.Time) (int, error) {
 	for _, k := range keys {
 		t.del(bAudit, k)
 	}
-	if len(keys) > 0 {
-		s.putAuditHead(t, head)
+	if len(keys) == 0 {
+		return 0, nil
 	}
-	return len(keys), nil
+	s.putAuditHead(t, head)
+	detail := fmt.Sprintf("%d entries before %s", len(keys), before.UTC().Format(time.RFC3339))
+	return len(keys), s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPrune, Detail: detail})
 }

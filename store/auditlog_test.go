@@ -306,12 +306,14 @@ func TestAuditPrune(t *testing.T) {
 	require.Equal(t, 2*auditChunk+5, n)
 	report := inOrder(t, s, old)
 	assert.EqualValues(t, 2*auditChunk+6, report.First)
-	assert.EqualValues(t, 2*auditChunk+11, report.Last)
+	assert.EqualValues(t, 2*auditChunk+13, report.Last)
 	entries, err := s.Audit(t.Context(), installer.AuditFilter{})
 	require.NoError(t, err)
-	require.Len(t, entries, 6)
-	assert.Equal(t, installer.AuditPrune, entries[5].Action)
-	assert.Contains(t, entries[5].Detail, "2005 entries")
+	require.Len(t, entries, 8)
+	for i, dropped := range []string{"1000", "1000", "5"} { // each noted with what it dropped
+		assert.Equal(t, installer.AuditPrune, entries[5+i].Action)
+		assert.Contains(t, entries[5+i].Detail, dropped+" entries")
+	}
 	_, err = s.VerifyAudit(t.Context(), installer.AuditAnchor{Number: 3, Hash: old.Hash})
 	require.ErrorContains(t, err, "were pruned")
 
@@ -319,9 +321,9 @@ func TestAuditPrune(t *testing.T) {
 	now = t0.Add(365 * 24 * time.Hour)
 	n, err = s.PruneAudit(t.Context(), now)
 	require.NoError(t, err)
-	require.Equal(t, 6, n)
+	require.Equal(t, 8, n)
 	submit(t, s, batch("B1", "h1"))
-	assert.EqualValues(t, 2*auditChunk+12, inOrder(t, s).First)
+	assert.EqualValues(t, 2*auditChunk+14, inOrder(t, s).First)
 }
 
 func TestAuditNamesAHundredHostsAnEntry(t *testing.T) {

@@ -66,7 +66,10 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 	if old != nil {
 		k = *old
 	}
-	if old != nil && !old.Imported {
+	// Without a login of its own, work on another machine does not change where
+	// the kept one goes.
+	moved := old != nil && sealed == nil && !sameWay(old.Host, r.Host)
+	if old != nil && !old.Imported && !moved {
 		k.Host = r.Host
 		if len(r.Host.Labels) == 0 {
 			k.Host.Labels = old.Host.Labels
@@ -90,7 +93,7 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 		return nil
 	}
 	k, err := t.knownHost(r.ProjectID, r.Host.ID)
-	if err != nil || k == nil {
+	if err != nil || k == nil || !k.Host.SameMachine(r.Host) {
 		return err
 	}
 	k.Agent, k.Verified, k.Version = found, tr.At, ""

@@ -485,7 +485,7 @@ func TestHosts(t *testing.T) {
 	submit(t, s, changed)
 	h, err := s.KnownHost(t.Context(), project, "h1")
 	require.NoError(t, err)
-	assert.EqualValues(t, 2222, h.Port)
+	assert.EqualValues(t, 22, h.Port, "a submission without credentials does not move the host away from those that are kept")
 	c, err := s.HostCredentials(t.Context(), project, "h1")
 	require.NoError(t, err)
 	assert.Equal(t, "pw-h1", c.Password.Reveal(), "a submission without credentials leaves the stored ones")

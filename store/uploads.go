@@ -77,7 +77,8 @@ func (s *Store) AddToBlob(ctx context.Context, ref installer.BlobRef, offset int
 	if err != nil || have < ref.Size {
 		return have, false, storageError("storing a file", err)
 	}
-	return have, true, s.completeBlob(ctx, f, ref)
+	// All bytes are here: whoever sent them need not wait for the rest.
+	return have, true, s.completeBlob(context.WithoutCancel(ctx), f, ref)
 }
 
 // completeBlob gives a file that is all here its name.

@@ -16,6 +16,7 @@ type retryWork struct {
 	goOn []installer.Invocation // unfinished: of the batch, or of an earlier command
 	redo []installer.Invocation // to be retried or rolled back; the latest of each chain
 	done []installer.Invocation // nothing is left to do
+	left int                    // how many failed and cannot be helped this way
 }
 
 // about is a task that is about invocations that are there.
@@ -29,6 +30,14 @@ var (
 	retrying    = about{installer.Retry, "retry", installer.RetryOf}
 	rollingBack = about{installer.Rollback, "rollback", installer.RollbackOf}
 )
+
+// unless returns err, or that some hosts are left as they are, which is no success.
+func (w retryWork) unless(err error) error {
+	if err == nil && w.left > 0 {
+		return exitWith(exitHosts)
+	}
+	return err
+}
 
 // batches are those of goOn, each once.
 func (w retryWork) batches() []string {

@@ -50,8 +50,8 @@ func (c *rollbackCmd) rollback(ctx context.Context, e *engine, given givenCreden
 		return err
 	}
 	if open == 0 {
-		e.app.notef("nothing to do: all %d have been rolled back", len(todo.done))
-		return e.show(ctx, c.Output, ran{}, c.ID, todo.done)
+		e.app.notef("nothing to do: %d have been rolled back", len(todo.done))
+		return todo.unless(e.show(ctx, c.Output, ran{}, c.ID, todo.done))
 	}
 	fresh, err := e.prepare(ctx, rollingBack, c.ID, todo, given, maxFailures)
 	if err != nil {
@@ -62,7 +62,7 @@ func (c *rollbackCmd) rollback(ctx context.Context, e *engine, given givenCreden
 		return err
 	}
 	// What is to be retried is the rollback.
-	return e.show(ctx, c.Output, how, append(fresh, todo.batches()...)[0], invs)
+	return todo.unless(e.show(ctx, c.Output, how, append(fresh, todo.batches()...)[0], invs))
 }
 
 // whatToRollBack looks where each host stands. What cannot be undone is told, and
@@ -91,6 +91,9 @@ func (c *rollbackCmd) whatToRollBack(ctx context.Context, e *engine) (retryWork,
 		case inv.State == installer.Rollbacked:
 			w.done = append(w.done, inv)
 		case refused != nil:
+			if bad(&inv) {
+				w.left++
+			}
 			faults.Add(inv.Host.Label(), "%v", refused)
 		default:
 			w.redo = append(w.redo, inv)

@@ -12,7 +12,7 @@ type updateCmd struct{ deployFlags }
 func (updateCmd) Help() string {
 	return `As install, for hosts that have the agent: one that has none fails
 (agent-missing). The version before is kept on each host, so that the batch can be
-undone: tripod rollback BATCH.
+undone: tripod rollback BATCH, with the logins given once more.
 
 Examples:
   tripod update -f hosts.txt --package telescope_linux_amd64.tar.gz --version 2.7.2

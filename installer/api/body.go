@@ -33,7 +33,7 @@ func (c *call) readBody(w http.ResponseWriter, rt route) error {
 			return err
 		}
 	}
-	if len(c.body) == 0 {
+	if len(c.body) == 0 && !rt.binary { // the end of a file may have come before
 		return refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
 	}
 	return nil

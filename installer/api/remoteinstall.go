@@ -26,14 +26,16 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 		host := remoteHost(project, req.hosts[i])
 		var hops []installer.Login
 		host.Via, hops = way.to(host)
+		kept := false // is what is kept for this machine, reached this way?
 		switch known, err := s.Ledger.HostAt(ctx, project, host); {
 		case err == nil: // its id may be one that the user gave it
+			kept = known.SameMachine(host)
 			host.KnownAs(known)
 		case !errors.Is(err, installer.ErrNotFound):
 			return nil, err
 		}
 		host.DeriveIPs()
-		login, noLogin, err := s.login(ctx, project, host.ID, req.hosts[i])
+		login, noLogin, err := s.login(ctx, project, host.ID, kept, req.hosts[i])
 		if err != nil {
 			return nil, err
 		}
@@ -59,12 +61,13 @@ func remoteHost(project string, h meta.Host) installer.Host {
 
 // login is what gets into the host: what the entry brings, else what is kept
 // for the host, else the project's default key. An entry that asks for a key
-// (remote_use_pem) and brings none means the default key.
-func (s service) login(ctx context.Context, project, id string, h meta.Host) (installer.Login, *itemError, error) {
+// (remote_use_pem) and brings none means the default key. kept: what is kept may
+// be sent there.
+func (s service) login(ctx context.Context, project, id string, kept bool, h meta.Host) (installer.Login, *itemError, error) {
 	if !h.Login.IsZero() {
 		return h.Login, nil, nil
 	}
-	if !h.UsePEM {
+	if !h.UsePEM && kept {
 		creds, err := s.Ledger.HostCredentials(ctx, project, id)
 		switch {
 		case err == nil && !creds.Login.IsZero():

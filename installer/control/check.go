@@ -168,15 +168,12 @@ func (c *checker) blob(where string, ref installer.BlobRef) error {
 	return err
 }
 
-// strictness orders the policies.
-var strictness = []installer.HostKeyPolicy{installer.Insecure, installer.AcceptNew, installer.Strict}
-
 // hostKeys: a client may be stricter than the daemon, and not the other way round.
 func (c *checker) hostKeys(where string, policy installer.HostKeyPolicy) {
-	switch asked := slices.Index(strictness, policy); {
-	case asked < 0:
+	switch {
+	case !policy.Known():
 		c.faults.Add(where, "must be accept-new, strict or insecure")
-	case asked < slices.Index(strictness, c.HostKeys):
+	case policy.WeakerThan(c.HostKeys):
 		c.faults.Add(where, "%s is weaker than the daemon's own %s, and refused (--host-keys)", policy, c.HostKeys)
 	}
 }
