@@ -31,8 +31,8 @@ var (
 	onlyLooked     = Exception{"it only looked", func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
 	changedNothing = Exception{"it changed nothing", func(inv *Invocation) bool { return inv.Skipped }}
 	ownScript      = Exception{"a script of your own ran, and nothing undoes that", func(inv *Invocation) bool { return inv.Spec.Script != nil }}
-	unknownBefore  = Exception{"the version before the update is not known", func(inv *Invocation) bool {
-		return inv.Task() == Update && inv.CurrentVersion == ""
+	unknownBefore  = Exception{"the version before it is not known", func(inv *Invocation) bool {
+		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
 )
 

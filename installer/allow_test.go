@@ -95,6 +95,11 @@ func TestAllowSaysWhyNot(t *testing.T) {
 	} {
 		assert.ErrorContains(t, installer.Allow(tt.task, tt.of), tt.says, name)
 	}
+	for _, kind := range []installer.Type{installer.Install, installer.RemoteInstall, installer.Update} {
+		of := did(kind, installer.Succeeded)
+		of.CurrentVersion = installer.VersionUnknown
+		assert.ErrorContains(t, installer.Allow(installer.Rollback, of), "the version before it is not known", kind)
+	}
 	assert.NoError(t, installer.Allow(installer.Rollback, with(func(inv *installer.Invocation) { inv.CurrentVersion = "" })),
 		"an install that found nothing is undone by uninstalling")
 }

@@ -73,12 +73,17 @@ type Spec struct {
 	Restore string `json:"restore,omitempty"`
 }
 
+// VersionUnknown stands for the version of an agent that is there and does not
+// tell it. Where there is no agent, the version is empty.
+const VersionUnknown = "unknown"
+
 // Outcome is what a successful attempt found.
 type Outcome struct {
 	// Skipped: the host already ran the wanted version healthily.
 	Skipped bool `json:"skipped,omitempty"`
 	// CurrentVersion of the agent before the work, TargetVersion after the
-	// attempt. A version that a failed attempt left is not the one before.
+	// attempt. A version that a failed attempt left is not the one before. Empty:
+	// there was no agent, or nobody has looked; see VersionUnknown.
 	CurrentVersion string `json:"current_version,omitempty"`
 	TargetVersion  string `json:"target_version,omitempty"`
 	// Agent is what was found of the agent on the host last, if it was looked for.

@@ -202,7 +202,11 @@ func (w *work) versionBefore() string {
 	case w.begun(), earlier != "" && w.found.agent["agent"] != "healthy":
 		return earlier
 	}
-	return w.shown(w.found.agent["version"], 64)
+	version := w.shown(w.found.agent["version"], 64)
+	if version == "" && w.found.agent["agent"] != "none" {
+		return installer.VersionUnknown // to undo the work must not uninstall
+	}
+	return version
 }
 
 // agentStates are those of the target's probe.

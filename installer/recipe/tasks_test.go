@@ -170,6 +170,19 @@ func TestRollbackOfAnInstallOverAnother(t *testing.T) {
 	assert.Equal(t, "1.0.0", outcome.TargetVersion)
 }
 
+// An agent whose version nobody can tell is not none: to undo what replaced it
+// must not uninstall.
+func TestNoRollbackToAnUnknownVersion(t *testing.T) {
+	t.Parallel()
+	b := installedBed(t)
+	require.NoError(t, os.Chmod(b.srv.Path("usr/local/telescope/bin/agent"), 0o600)) // it says the version
+	outcome, err := b.do("inv-2", installer.Install, b.packages("2.0.0"))
+	require.NoError(t, err, b.out.String())
+	assert.Equal(t, installer.VersionUnknown, outcome.CurrentVersion)
+	assert.Equal(t, "2.0.0", outcome.TargetVersion)
+	assert.ErrorContains(t, installer.Allow(installer.Rollback, b.inv), "is not known")
+}
+
 func (b *bed) ran() string {
 	text, err := os.ReadFile(b.srv.Path("ran"))
 	require.NoError(b.t, err)
