@@ -145,6 +145,51 @@ func TestOnlineLeavesNoAgent(t *testing.T) {
 	h.uninstalled()
 }
 
+// Without a wanted version nobody knows beforehand whether another one comes.
+// What is kept must be the last other one, and what comes back after a failure
+// the one that was there.
+func TestOnlineKeeps(t *testing.T) {
+	t.Parallel()
+	need(t, "curl")
+	m := newMirror(t, httptest.NewServer)
+	h := newHost(t)
+	keep := filepath.Join(h.dir, "kept")
+	install := func(code int) result {
+		t.Helper()
+		return h.want(code, "install.sh", m.settings(settings{"TRIPOD_KEEP": keep}))
+	}
+	kept := func(when string) {
+		t.Helper()
+		assert.Equal(t, "1.0.1", h.run("probe.sh", settings{"TRIPOD_KEEP": keep}).found["kept"], when)
+		assert.NoDirExists(t, keep+".next", when)
+	}
+	m.files["newest"] = agent.Build(t, agent.Options{Version: "1.0.1"})
+	install(0)
+	m.files["newest"] = agent.Build(t, agent.Options{Version: "2.0.0"})
+	healthy(t, install(0), "2.0.0", "old")
+	kept("another version came")
+	healthy(t, install(0), "2.0.0", "old")
+	kept("the same version came again")
+
+	newest := m.files["newest"]
+	delete(m.files, "newest")
+	r := install(exitInstaller)
+	assert.Contains(t, r.stderr, "version 2.0.0 is back, healthy")
+	kept("nothing came")
+
+	// A run that was cut off has left its copy.
+	m.files["newest"] = newest
+	require.NoError(t, os.Rename(keep, keep+".next"))
+	install(0)
+	kept("cut off after the new version came")
+	h.want(0, "uninstall.sh", nil)
+	require.NoError(t, os.Rename(keep, keep+".next"))
+	healthy(t, install(0), "2.0.0", "old")
+	kept("cut off before the new version came")
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
+}
+
 // What is refused is refused before anything has changed.
 func TestOnlineRefusals(t *testing.T) {
 	t.Parallel()

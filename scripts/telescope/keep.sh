@@ -4,6 +4,7 @@
 #
 # TRIPOD_KEEP holds: tree/ (telescope or uniagent as it stood under the prefix),
 # init/ (its init.d script and unit), and info, "layout version" in one line.
+# TRIPOD_KEEP.next is the same until it is known that another version has come.
 
 # kept_version prints what is kept, nothing if nothing is.
 kept_version() {
@@ -12,16 +13,26 @@ kept_version() {
 	printf '%s' "${kept_number:-unknown}"
 }
 
-# keep_previous NEXT copies the present agent to TRIPOD_KEEP, whole or not at
-# all, while it still runs. It never replaces something kept by something worse:
-# a broken agent, or the version NEXT that is being installed again.
+# keep_previous NEXT keeps the present agent, while it still runs, unless it is
+# the version NEXT that is being installed again and something is kept.
 keep_previous() {
-	[ -n "$TRIPOD_KEEP" ] && [ -f "$agent_dir/bin/telescope" ] || return 0
 	keep_now=$(version_in "$agent_dir" "$layout")
-	if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
-		[ "$state" = healthy ] || return 0
-		[ "$keep_now" != "$1" ] || return 0
+	if [ "$keep_now" != "$1" ] || [ -z "$(kept_version "$TRIPOD_KEEP")" ]; then
+		copy_previous
+		promote_copy "$1"
 	fi
+}
+
+# copy_of_previous prints where the copy is until it is kept, nothing if nothing
+# is to be kept.
+copy_of_previous() { printf '%s' "${TRIPOD_KEEP:+$TRIPOD_KEEP.next}"; }
+
+# copy_previous copies the present agent, whole or not at all. A broken one never
+# replaces something kept.
+copy_previous() {
+	[ -n "$TRIPOD_KEEP" ] && [ -f "$agent_dir/bin/telescope" ] || return 0
+	[ "$state" = healthy ] || [ -z "$(kept_version "$TRIPOD_KEEP")" ] || return 0
+	keep_now=$(version_in "$agent_dir" "$layout")
 	keep_top=$old_dir keep_service=telescoped
 	if [ "$layout" = new ]; then keep_top=$uni_dir keep_service=ces-uniagent; fi
 	need_room $(($(du -sk "$keep_top" 2>/dev/null | awk '{ print $1 }') + 1024)) "$TRIPOD_KEEP" "the previous version"
@@ -40,9 +51,22 @@ keep_previous() {
 			fi
 		done
 	done
-	rm -rf "$TRIPOD_KEEP" && mv "$keep_new" "$TRIPOD_KEEP" ||
+	rm -rf "$TRIPOD_KEEP.next" && mv "$keep_new" "$TRIPOD_KEEP.next" ||
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
-	found kept "$keep_now" at "$TRIPOD_KEEP"
+}
+
+# promote_copy NOW keeps the copy, if there is one, in place of what is kept. If
+# it is the version NOW that took its place, what is kept stays.
+promote_copy() {
+	keep_copied=$(kept_version "$(copy_of_previous)")
+	[ -n "$keep_copied" ] || return 0
+	if [ "$keep_copied" = "${1:-unknown}" ] && [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
+		rm -rf "$TRIPOD_KEEP.next"
+		return 0
+	fi
+	rm -rf "$TRIPOD_KEEP" && mv "$TRIPOD_KEEP.next" "$TRIPOD_KEEP" ||
+		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
+	found kept "$keep_copied" at "$TRIPOD_KEEP"
 }
 
 # restore_kept puts back what TRIPOD_RESTORE holds. Nothing else is in the way.

@@ -87,7 +87,7 @@ install_online() {
 	if [ "$was" != none ]; then
 		version=$(version_in "$agent_dir" "$layout")
 		report
-		keep_previous "$TRIPOD_VERSION"
+		copy_before
 		keep_configuration "$agent_dir"
 	fi
 	remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
@@ -98,6 +98,7 @@ install_online() {
 	if [ "$layout" = none ]; then
 		online_failed
 	fi
+	promote_copy "$(version_in "$agent_dir" "$layout")"
 	installed_dir=$agent_dir new_layout=$layout
 	reconfigure
 	set_modes
@@ -105,11 +106,24 @@ install_online() {
 	judge
 }
 
+# copy_before copies the present agent. Whether it is kept is decided when it is
+# known what has come. The copy that a run has left that was cut off is of what
+# was there before that: it is not lost to what that run has left.
+copy_before() {
+	if [ "$state" = healthy ]; then
+		promote_copy "$version"
+	elif [ -n "$(kept_version "$(copy_of_previous)")" ]; then
+		return 0
+	fi
+	copy_previous
+}
+
 # online_failed: there is no agent.
 online_failed() {
-	if [ "$was" = healthy ] && [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
-		TRIPOD_RESTORE=$TRIPOD_KEEP
+	if [ "$was" = healthy ] && [ -n "$(kept_version "$(copy_of_previous)")" ]; then
+		TRIPOD_RESTORE=$(copy_of_previous)
 		restore_kept
+		promote_copy "$(version_in "$agent_dir" "$layout")"
 		start_agent
 		wait_healthy
 		version=$(version_in "$agent_dir" "$layout")
