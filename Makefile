@@ -32,7 +32,7 @@ test: ## everything: unit, in-process SSH, testscript, race detector, real sshd 
 	 elif [ "$$CI" = true ]; then echo 'make test: CI=true, but no Docker engine answers' >&2; exit 1; \
 	 else echo '*** make test: no Docker engine answers: THE TESTS ON REAL SSHD ARE SKIPPED ***' >&2; fi
 	$(GO) vet $(PACKAGES)
-	$(GO) test -race -timeout 20m $(PACKAGES)
+	$(GO) test -race -timeout 28m $(PACKAGES)
 	$(MAKE) test-sdk
 
 test-sdk: ## the official Go SDK and the Terraform provider's life against the real daemon

@@ -74,6 +74,9 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 		if len(r.Host.Labels) == 0 {
 			k.Host.Labels = old.Host.Labels
 		}
+		if !k.Host.SameMachine(old.Host) { // nobody has looked at this one yet
+			k.Agent, k.Version, k.Verified = "", "", time.Time{}
+		}
 	}
 	if sealed != nil {
 		k.Epoch, k.Invocation = r.BatchID, r.ID
