@@ -163,7 +163,9 @@ func TestForwarding(t *testing.T) {
 
 func TestStoppedServerRefusesAndResumes(t *testing.T) {
 	t.Parallel()
-	s := sshtest.Start(t, sshtest.Config{})
+	// An address that no other test listens at: a port that is given back may be
+	// somebody else's the moment after.
+	s := sshtest.Start(t, sshtest.Config{Listen: "127.93.0.1:0"})
 	c := dial(t, s, "root")
 	s.Stop()
 	_, err := net.Dial("tcp", s.Addr())
