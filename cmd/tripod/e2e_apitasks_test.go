@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/sshtest"
+	"tripod/testdata/agent"
+)
+
+// TestAPITasksOnContainers: all six task types through the agent-task API, on
+// real sshd, the host itself asked after each one.
+func TestAPITasksOnContainers(t *testing.T) {
+	r := newRig(t)
+	cs := sshtest.StartContainers(t, []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.SudoPasswordKind})
+	token := r.token()
+	for _, version := range []string{"1.0.0", "2.0.0"} {
+		r.must("packages", "add", agent.Build(t, agent.Options{Version: version, Name: version + ".tar.gz"}))
+	}
+	d := r.serve(token)
+	do := func(want installer.State, version string, req api.CreateRequest) []api.Item {
+		t.Helper()
+		items := d.ended(d.create(req)...)
+		for i, item := range items {
+			assert.Equal(t, want, item.InvocationStatus, "%s: %s", req.InvocationType, item.ResultMsg)
+			assert.Equal(t, req.InvocationType, string(item.InvocationType))
+			requireAgent(t, cs[i], version)
+		}
+		return items
+	}
+	ids := func(items []api.Item) (instances, invocations []string) {
+		for _, item := range items {
+			instances, invocations = append(instances, item.InstanceID), append(invocations, item.InvocationID)
+		}
+		return instances, invocations
+	}
+
+	req := remoteInstall(remoteHosts(cs)...)
+	req.Version = "1.0.0"
+	first := do(installer.Succeeded, "1.0.0", req)
+	instances, installed := ids(first)
+	setUp := d.ended(d.create(api.CreateRequest{InvocationType: string(installer.SetRemoteInstaller), InstanceIDs: instances[:1]})...)
+	assert.Equal(t, installer.Succeeded, setUp[0].InvocationStatus, setUp[0].ResultMsg)
+
+	// The newest of the catalogue; it fails, is retried, and goes back.
+	inAll(t, cs, "mv /bin/gzip /root/gzip")
+	_, failed := ids(do(installer.Failed, "1.0.0", api.CreateRequest{InvocationType: string(installer.Update), InstanceIDs: instances}))
+	inAll(t, cs, "mv /root/gzip /bin/gzip")
+	_, retried := ids(do(installer.Succeeded, "2.0.0", api.CreateRequest{InvocationType: string(installer.Retry), InvocationIDs: failed}))
+	do(installer.Succeeded, "1.0.0", api.CreateRequest{InvocationType: string(installer.Rollback), InvocationIDs: retried})
+	do(installer.Succeeded, "", api.CreateRequest{InvocationType: string(installer.Rollback), InvocationIDs: installed})
+	for _, id := range append(retried, installed...) {
+		assert.Equal(t, installer.Rollbacked, d.item(id).InvocationStatus)
+	}
+	do(installer.Succeeded, "2.0.0", api.CreateRequest{InvocationType: string(installer.Install), InstanceIDs: instances, Version: "2.0.0"})
+
+	status, err := d.Status(t.Context(), api.StatusQuery{InstanceIDs: instances})
+	require.NoError(t, err)
+	require.Len(t, status.AgentStatus, len(cs))
+	for _, row := range status.AgentStatus {
+		require.Len(t, row.Extensions, 1)
+		assert.Equal(t, "running 2.0.0", fmt.Sprint(row.Extensions[0].Status, " ", row.Extensions[0].Version))
+	}
+	d.stop()
+}
