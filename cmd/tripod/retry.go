@@ -6,10 +6,7 @@ import (
 
 type retryCmd struct {
 	Batch string `arg:"" help:"The batch."`
-	fileFlags
-	knownHostsFlag
-	runFlags
-	outputFlag
+	againFlags
 }
 
 // Help is shown by `tripod retry --help`.
@@ -21,17 +18,7 @@ install, with -f, --ask-pass or --identity.`
 }
 
 // Run goes on.
-func (c *retryCmd) Run(ctx context.Context, a *app) error {
-	given, err := c.given(ctx, a)
-	if err != nil {
-		return err
-	}
-	e, err := c.openEngine(a, c.knownHosts())
-	if err != nil {
-		return err
-	}
-	return e.closing(func() error { return c.retry(ctx, e, given) })
-}
+func (c *retryCmd) Run(ctx context.Context, a *app) error { return c.work(ctx, a, c.retry) }
 
 func (c *retryCmd) retry(ctx context.Context, e *engine, given givenCredentials) error {
 	if _, err := e.store.Batch(ctx, e.app.project, c.Batch); err != nil {

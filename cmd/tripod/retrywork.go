@@ -94,6 +94,27 @@ func (e *engine) latestOf(ctx context.Context, inv installer.Invocation) (instal
 // givenCredentials are those of the command line, by host.
 type givenCredentials func(installer.Host) (installer.Credentials, bool)
 
+// againFlags are those of commands about a batch that is there.
+type againFlags struct {
+	fileFlags
+	knownHostsFlag
+	runFlags
+	outputFlag
+}
+
+// work opens the engine for do, which is told the credentials of the flags.
+func (f *againFlags) work(ctx context.Context, a *app, do func(context.Context, *engine, givenCredentials) error) error {
+	given, err := f.given(ctx, a)
+	if err != nil {
+		return err
+	}
+	e, err := f.openEngine(a, f.knownHosts())
+	if err != nil {
+		return err
+	}
+	return e.closing(func() error { return do(ctx, e, given) })
+}
+
 // given reads the credentials that a command about a batch was given, if any.
 func (f *fileFlags) given(ctx context.Context, a *app) (givenCredentials, error) {
 	if len(f.File) > 0 {

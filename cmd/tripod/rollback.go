@@ -9,10 +9,7 @@ import (
 
 type rollbackCmd struct {
 	ID string `arg:"" help:"A batch, or one invocation."`
-	fileFlags
-	knownHostsFlag
-	runFlags
-	outputFlag
+	againFlags
 }
 
 // Help is shown by `tripod rollback --help`.
@@ -27,17 +24,7 @@ Example:
 }
 
 // Run rolls back.
-func (c *rollbackCmd) Run(ctx context.Context, a *app) error {
-	given, err := c.given(ctx, a)
-	if err != nil {
-		return err
-	}
-	e, err := c.openEngine(a, c.knownHosts())
-	if err != nil {
-		return err
-	}
-	return e.closing(func() error { return c.rollback(ctx, e, given) })
-}
+func (c *rollbackCmd) Run(ctx context.Context, a *app) error { return c.work(ctx, a, c.rollback) }
 
 func (c *rollbackCmd) rollback(ctx context.Context, e *engine, given givenCredentials) error {
 	todo, err := c.whatToRollBack(ctx, e)

@@ -32,14 +32,22 @@ type createRequest struct {
 	hosts                        []meta.Host
 }
 
+// topFields are the fields of a body that is one JSON object. What is wrong with
+// it, and later with them, is added to faults.
+func topFields(body []byte, faults *installer.Faults) (*strictjson.Fields, bool) {
+	var document strictjson.Value
+	document, *faults = strictjson.Parse(body, strictjson.Options{})
+	if document.Kind() == strictjson.Invalid {
+		return nil, false
+	}
+	return document.Fields("", faults)
+}
+
 // decodeCreate reads a body, or says everything that is wrong with it. Unknown
 // fields are tolerated here, at the top: newer clients may send more.
 func decodeCreate(body []byte) (*createRequest, error) {
-	document, faults := strictjson.Parse(body, strictjson.Options{})
-	if document.Kind() == strictjson.Invalid {
-		return nil, faults
-	}
-	f, ok := document.Fields("", &faults)
+	var faults installer.Faults
+	f, ok := topFields(body, &faults)
 	if !ok {
 		return nil, faults
 	}

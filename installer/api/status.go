@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"tripod/installer"
-	"tripod/installer/strictjson"
 )
 
 // maxStatusIDs is the API's limit for agent-status.
@@ -59,11 +58,8 @@ type statusRequest struct {
 }
 
 func decodeStatus(body []byte) (*statusRequest, error) {
-	document, faults := strictjson.Parse(body, strictjson.Options{})
-	if document.Kind() == strictjson.Invalid {
-		return nil, faults
-	}
-	f, ok := document.Fields("", &faults)
+	var faults installer.Faults
+	f, ok := topFields(body, &faults)
 	if !ok {
 		return nil, faults
 	}
