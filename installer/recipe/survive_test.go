@@ -73,6 +73,24 @@ func TestA01KilledAtEveryStep(t *testing.T) {
 	}
 }
 
+// TestStepsAfterACrashAreStoredAtOnce, so that many kills in a row while a slow
+// host is looked at do not count as an invocation that makes no progress.
+func TestStepsAfterACrashAreStoredAtOnce(t *testing.T) {
+	t.Parallel()
+	for crashes, atOnce := range map[int]bool{0: false, 1: true} {
+		b := newBed(t, sshtest.Config{}, "root").script(counted)
+		b.inv.Crashes = crashes
+		b.onJournal = func(rec installer.StepRecord) error {
+			if rec.Step == installer.StepProbe {
+				assert.Equal(t, atOnce, len(b.attempt().Steps) == 1, "connect is stored by now")
+			}
+			return nil
+		}
+		_, err := b.work(t.Context())
+		require.NoError(t, err)
+	}
+}
+
 // TestA01KilledAtEachStepInTurn does it to one invocation, step after step.
 func TestA01KilledAtEachStepInTurn(t *testing.T) {
 	t.Parallel()

@@ -122,7 +122,9 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 	if len(rec.Facts) == 0 {
 		rec.Facts = nil
 	}
-	if !decides(name, err) {
+	// After a crash every finished step is told at once: it is progress, and what
+	// makes none is set aside.
+	if !decides(name, err) && w.inv.Crashes == 0 {
 		w.job.Note(rec)
 		return err
 	}
