@@ -73,7 +73,7 @@ func TestClosedWhileAChildStillPrints(t *testing.T) {
 		_, err = ch.SendRequest("exec", true, ssh.Marshal(struct{ Line string }{line}))
 		require.NoError(t, err)
 		require.Equal(t, "exit-status", (<-reqs).Type)
-		require.NoError(t, ch.Close())
+		_ = ch.Close() // an error where the server was first
 		for range reqs {
 		}
 		require.NoError(t, c.Close())
