@@ -11,11 +11,9 @@ import (
 	"encoding/csv"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -175,16 +173,4 @@ func TestKeyForms(t *testing.T) {
 	p, code = r.tripod("check", "--identity", r.file("locked", forms[1].text), "--passphrase-file", r.file("wrong", "close sesame\n"), at.HostPort())
 	assert.Equal(t, exitUsage, code, "%s", p.err())
 	assert.Contains(t, p.err(), "passphrase")
-}
-
-func freePorts(t *testing.T, n int) []string {
-	t.Helper()
-	var ports []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer l.Close() // all of them open until the end: none twice
-		ports = append(ports, strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-	}
-	return ports
 }
