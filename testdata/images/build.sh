@@ -32,7 +32,16 @@ bootstrap() {
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
 	say "making $base from this machine's Debian mirror (some minutes)"
-	debootstrap --variant=minbase bookworm "$dir/root" "$from" >"$dir/log" 2>&1 || { tail "$dir/log" >&2; exit 1; }
+	# A mirror that is away for a moment is asked again.
+	for try in 1 2 3; do
+		rm -rf "$dir/root"
+		if debootstrap --variant=minbase bookworm "$dir/root" "$from" >"$dir/log" 2>&1; then
+			break
+		fi
+		tail "$dir/log" >&2
+		[ "$try" != 3 ] || exit 1
+		sleep 10
+	done
 	tar -C "$dir/root" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt/archives/*.deb -c . |
 		docker import - "$base" >/dev/null
 }
