@@ -21,9 +21,11 @@ type app struct {
 	verbose  bool
 
 	// daemon is that of --server; nil: the state folder of this machine.
-	daemon  *control.Client
-	server  serverFlags
-	project string // whose everything is
+	daemon *control.Client
+	server serverFlags
+	// project is whose everything is; onlyProject the same if the user has named
+	// it, for lists that are of all projects otherwise.
+	project, onlyProject string
 
 	live          bool // stderr can be redrawn
 	stdoutIsATerm bool

@@ -32,8 +32,7 @@ type auditLog interface {
 const auditPage = 1000
 
 type auditListCmd struct {
-	Since   string `placeholder:"TIME" help:"Only entries from TIME on: 2026-05-01, 2026-05-01T12:00:00Z, or 24h for the last day."`
-	Project string `placeholder:"P" help:"Only this project's."`
+	Since string `placeholder:"TIME" help:"Only entries from TIME on: 2026-05-01, 2026-05-01T12:00:00Z, or 24h for the last day."`
 	listFlag
 }
 
@@ -44,7 +43,7 @@ func (c *auditListCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return looking(a, func(l auditLog) error {
-		f := installer.AuditFilter{Project: c.Project, Since: since, Limit: auditPage}
+		f := installer.AuditFilter{Project: a.onlyProject, Since: since, Limit: auditPage}
 		show := auditTable
 		if c.Output == "json" {
 			show = auditJSON

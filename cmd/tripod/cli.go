@@ -46,6 +46,7 @@ type cli struct {
 type common struct {
 	StateDir string `help:"Where batches, results and sealed credentials are kept." default:"${state_dir}" type:"path" placeholder:"DIR"`
 	Verbose  bool   `short:"v" help:"Every step and the debug log on stderr."`
+	projectFlag
 	serverFlags
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -29,10 +28,9 @@ type serverFlags struct {
 	AllowPlainHTTP bool   `name:"allow-plain-http" help:"Speak plain HTTP to a --server that is not on this machine: passwords cross the network readable."`
 }
 
-// connect finds the daemon of --server and who it takes us for. Without
-// --server it only says whose the work is.
+// connect finds the daemon of --server and who it takes us for.
 func (a *app) connect(ctx context.Context, f serverFlags, command string) error {
-	a.project, a.server = installer.DefaultProject, f
+	a.server = f
 	if f.Server == "" {
 		return nil
 	}
@@ -51,7 +49,7 @@ func (a *app) connect(ctx context.Context, f serverFlags, command string) error 
 	if err != nil {
 		return connectError(f.Server, err)
 	}
-	a.daemon, a.project = daemon, daemon.Project()
+	a.daemon = daemon
 	return nil
 }
 
@@ -97,9 +95,6 @@ func (f serverFlags) login(client *api.Client, faults *installer.Faults) {
 		faults.Add("--server", "needs a login: --token-file FILE, or --access-key and --secret-key-file (see `tripod tokens`, `tripod keys`)")
 	}
 }
-
-// projectOr is the project that a flag names, or the present one.
-func (a *app) projectOr(flag string) string { return cmp.Or(flag, a.project) }
 
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 
 	"tripod/installer"
 	"tripod/installer/hostsfile"
@@ -29,24 +28,8 @@ type hostBook interface {
 	RemoveHosts(ctx context.Context, project string, ids []string) error
 }
 
-// hostProject names the project that hosts belong to.
-type hostProject struct {
-	Project string `help:"Project (tenant) that the hosts belong to (default: \"default\"; of a daemon the login's)."`
-}
-
-var projectName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
-// of is the project that is meant.
-func (p hostProject) of(a *app) (string, error) {
-	if project := a.projectOr(p.Project); projectName.MatchString(project) {
-		return project, nil
-	}
-	return "", usagef("--project: want 1–64 letters, digits, '-' or '_'")
-}
-
 type forgetKeyCmd struct {
-	Host    string `arg:"" name:"host" help:"HOST[:PORT], as in the hosts file."`
-	Project string `help:"Project (tenant) that the pin belongs to (default: \"default\"; of a daemon the login's)."`
+	Host string `arg:"" name:"host" help:"HOST[:PORT], as in the hosts file."`
 }
 
 // Run forgets the pins of one place.
@@ -57,7 +40,7 @@ func (c *forgetKeyCmd) Run(ctx context.Context, a *app) error {
 	}
 	at := host.HostPort()
 	return a.withBackend(func(s backend) error {
-		n, err := s.ForgetKeys(ctx, a.projectOr(c.Project), at)
+		n, err := s.ForgetKeys(ctx, a.project, at)
 		if err != nil {
 			return err
 		}

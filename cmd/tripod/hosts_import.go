@@ -12,7 +12,6 @@ type hostsImportCmd struct {
 	File   []string `arg:"" name:"file" help:"Hosts files; \"-\" is standard input."`
 	Format string   `default:"auto" enum:"${formats}" help:"Format of the hosts files: ${formats}."`
 	Label  []string `sep:"none" placeholder:"NAME=VALUE" help:"Label for all of them; what the file says goes before it."`
-	hostProject
 	accessFlags
 }
 
@@ -29,10 +28,6 @@ Example:
 
 // Run imports all hosts or, after any fault, none.
 func (c *hostsImportCmd) Run(ctx context.Context, a *app) error {
-	var err error
-	if a.project, err = c.of(a); err != nil {
-		return err
-	}
 	labels, labelsErr := parseLabels("--label", c.Label)
 	var faults installer.Faults
 	if found, ok := errors.AsType[installer.Faults](labelsErr); ok {

@@ -19,7 +19,6 @@ import (
 type hostsListCmd struct {
 	Label  []string `sep:"none" placeholder:"NAME[=VALUE]" help:"Only hosts with this label; several: with all of them."`
 	Output string   `short:"o" enum:"table,json,csv" default:"table" help:"table, json or csv."`
-	hostProject
 }
 
 // Run lists hosts by their ids.
@@ -28,12 +27,8 @@ func (c *hostsListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	project, err := c.of(a)
-	if err != nil {
-		return err
-	}
 	return looking(a, func(hosts hostList) error {
-		found, err := allHosts(ctx, hosts, project, labels)
+		found, err := allHosts(ctx, hosts, a.project, labels)
 		if err != nil {
 			return err
 		}

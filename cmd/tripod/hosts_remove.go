@@ -9,7 +9,6 @@ import (
 
 type hostsRemoveCmd struct {
 	Host []string `arg:"" name:"host" help:"Instance ids, addresses, addresses with ports or names."`
-	hostProject
 }
 
 // Help is shown by `tripod hosts remove --help`.
@@ -21,15 +20,11 @@ installers. What was done on them stays in the lists, and so do their host keys
 
 // Run removes all of the hosts or none.
 func (c *hostsRemoveCmd) Run(ctx context.Context, a *app) error {
-	project, err := c.of(a)
-	if err != nil {
-		return err
-	}
 	return managing(a, func(hosts hostBook) error {
 		var ids []string
 		var faults installer.Faults
 		for _, what := range c.Host {
-			h, err := findHost(ctx, hosts, project, what)
+			h, err := findHost(ctx, hosts, a.project, what)
 			if code, _ := classify(err); err != nil && code != exitUsage {
 				return err
 			} else if err != nil {
@@ -40,14 +35,14 @@ func (c *hostsRemoveCmd) Run(ctx context.Context, a *app) error {
 		if err := faults.Err(); err != nil {
 			return usageError(err, "see `tripod hosts list`")
 		}
-		err := hosts.RemoveHosts(ctx, project, ids)
+		err := hosts.RemoveHosts(ctx, a.project, ids)
 		if errors.Is(err, installer.ErrInUse) {
 			return usageError(err, "wait until it has ended, or cancel it; see `tripod status`")
 		}
 		if err != nil {
 			return err
 		}
-		a.notef("removed %d hosts of project %s; their logins are erased", len(ids), project)
+		a.notef("removed %d hosts of project %s; their logins are erased", len(ids), a.project)
 		return nil
 	})
 }

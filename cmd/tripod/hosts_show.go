@@ -14,17 +14,12 @@ import (
 type hostsShowCmd struct {
 	Host string `arg:"" name:"host" help:"Instance id, address, address:port or name."`
 	listFlag
-	hostProject
 }
 
 // Run shows one host.
 func (c *hostsShowCmd) Run(ctx context.Context, a *app) error {
-	project, err := c.of(a)
-	if err != nil {
-		return err
-	}
 	return looking(a, func(hosts hostList) error {
-		h, err := findHost(ctx, hosts, project, c.Host)
+		h, err := findHost(ctx, hosts, a.project, c.Host)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ type keysAddCmd struct {
 // Run prints the pair, once.
 func (c *keysAddCmd) Run(ctx context.Context, a *app) error {
 	return managing(a, func(m keyManager) error {
-		pair, err := m.AddKey(ctx, a.projectOr(c.Project), c.Name, installer.Rights(c.Rights))
+		pair, err := m.AddKey(ctx, a.project, c.Name, installer.Rights(c.Rights))
 		if err != nil {
 			return grantError(err)
 		}
@@ -52,22 +52,21 @@ type keysRemoveCmd struct{ grantFlags }
 // Run ends a key.
 func (c *keysRemoveCmd) Run(ctx context.Context, a *app) error {
 	return managing(a, func(m keyManager) error {
-		project := a.projectOr(c.Project)
-		if err := m.RemoveKey(ctx, project, c.Name); err != nil {
+		if err := m.RemoveKey(ctx, a.project, c.Name); err != nil {
 			return inputOrStorage(err)
 		}
-		a.notef("removed key %q of project %s", c.Name, project)
+		a.notef("removed key %q of project %s", c.Name, a.project)
 		return nil
 	})
 }
 
-type keysListCmd struct{ grantListFlags }
+type keysListCmd struct{ listFlag }
 
 // Run lists access keys, never their secret keys.
 func (c *keysListCmd) Run(ctx context.Context, a *app) error {
 	var infos []installer.KeyInfo
 	err := looking(a, func(m keyManager) (err error) {
-		infos, err = m.Keys(ctx, c.Project)
+		infos, err = m.Keys(ctx, a.onlyProject)
 		return err
 	})
 	if err != nil {

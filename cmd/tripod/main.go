@@ -51,7 +51,11 @@ func run(ctx context.Context, args []string) int {
 		return report(a.stderr, usageError(err, "see `tripod --help`"))
 	}
 	a.setUp(c.common)
-	if err := a.connect(ctx, c.serverFlags, parsed.Selected().Name); err != nil {
+	command := parsed.Selected().Name
+	if err := a.connect(ctx, c.serverFlags, command); err != nil {
+		return report(a.stderr, err)
+	}
+	if err := a.useProject(c.projectFlag, command); err != nil {
 		return report(a.stderr, err)
 	}
 	ctx = installer.WithActor(ctx, actor(os.Getenv))

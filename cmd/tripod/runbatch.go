@@ -130,6 +130,9 @@ func (a *app) again(command, args string) string {
 	case a.stateDir != defaultStateDir():
 		dir = " --state-dir " + shellQuote(a.stateDir)
 	}
+	if a.daemon == nil && a.project != installer.DefaultProject {
+		dir += " --project " + shellQuote(a.project)
+	}
 	return fmt.Sprintf("tripod %s%s %s", command, dir, args)
 }
 

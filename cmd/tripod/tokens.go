@@ -26,8 +26,7 @@ type tokenManager interface {
 
 // grantFlags name a token or key within a project.
 type grantFlags struct {
-	Project string `placeholder:"P" help:"Project (tenant) that it is for."`
-	Name    string `arg:"" help:"What it is called."`
+	Name string `arg:"" help:"What it is called."`
 }
 
 // rightsFlag says what a new token or key may do.
@@ -43,7 +42,7 @@ type tokensAddCmd struct {
 // Run prints the token alone on stdout.
 func (c *tokensAddCmd) Run(ctx context.Context, a *app) error {
 	return managing(a, func(m tokenManager) error {
-		token, err := m.AddToken(ctx, a.projectOr(c.Project), c.Name, installer.Rights(c.Rights))
+		token, err := m.AddToken(ctx, a.project, c.Name, installer.Rights(c.Rights))
 		if err != nil {
 			return grantError(err)
 		}
@@ -64,28 +63,21 @@ type tokensRemoveCmd struct{ grantFlags }
 // Run ends a token.
 func (c *tokensRemoveCmd) Run(ctx context.Context, a *app) error {
 	return managing(a, func(m tokenManager) error {
-		project := a.projectOr(c.Project)
-		if err := m.RemoveToken(ctx, project, c.Name); err != nil {
+		if err := m.RemoveToken(ctx, a.project, c.Name); err != nil {
 			return inputOrStorage(err)
 		}
-		a.notef("removed token %q of project %s", c.Name, project)
+		a.notef("removed token %q of project %s", c.Name, a.project)
 		return nil
 	})
 }
 
-// grantListFlags are those of the lists of tokens and keys.
-type grantListFlags struct {
-	Project string `placeholder:"P" help:"Only this project's."`
-	listFlag
-}
-
-type tokensListCmd struct{ grantListFlags }
+type tokensListCmd struct{ listFlag }
 
 // Run lists names, never tokens: only their hashes are stored.
 func (c *tokensListCmd) Run(ctx context.Context, a *app) error {
 	var infos []installer.TokenInfo
 	err := looking(a, func(m tokenManager) (err error) {
-		infos, err = m.Tokens(ctx, c.Project)
+		infos, err = m.Tokens(ctx, a.onlyProject)
 		return err
 	})
 	if err != nil {
