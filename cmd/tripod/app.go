@@ -23,6 +23,7 @@ type app struct {
 	// daemon is that of --server; nil: the state folder of this machine.
 	daemon *control.Client
 	server serverFlags
+	handed handedOver // to the daemon
 	// project is whose everything is; onlyProject the same if the user has named
 	// it, for lists that are of all projects otherwise.
 	project, onlyProject string

@@ -20,12 +20,13 @@ import (
 
 // serverFlags name a daemon to work on in place of this machine's state folder.
 type serverFlags struct {
-	Server         string `placeholder:"URL" help:"Work on a daemon (http(s)://HOST:PORT) in place of the state folder. The project is the login's."`
-	TokenFile      string `type:"path" placeholder:"FILE" help:"Token for --server: the first line of FILE."`
-	AccessKey      string `placeholder:"KEY" help:"Access key for --server, in place of a token."`
-	SecretKeyFile  string `type:"path" placeholder:"FILE" help:"Its secret key: the first line of FILE."`
-	CAFile         string `name:"ca-file" type:"path" placeholder:"FILE" help:"Certificates (PEM) to trust for --server besides the system's."`
-	AllowPlainHTTP bool   `name:"allow-plain-http" help:"Speak plain HTTP to a --server that is not on this machine: passwords cross the network readable."`
+	Server         string        `placeholder:"URL" help:"Work on a daemon (http(s)://HOST:PORT) in place of the state folder. The project is the login's."`
+	TokenFile      string        `type:"path" placeholder:"FILE" help:"Token for --server: the first line of FILE."`
+	AccessKey      string        `placeholder:"KEY" help:"Access key for --server, in place of a token."`
+	SecretKeyFile  string        `type:"path" placeholder:"FILE" help:"Its secret key: the first line of FILE."`
+	CAFile         string        `name:"ca-file" type:"path" placeholder:"FILE" help:"Certificates (PEM) to trust for --server besides the system's."`
+	ServerWait     time.Duration `default:"5m" placeholder:"D" help:"How long a --server that has begun to work and does not answer is waited for."`
+	AllowPlainHTTP bool          `name:"allow-plain-http" help:"Speak plain HTTP to a --server that is not on this machine: passwords cross the network readable."`
 }
 
 // connect finds the daemon of --server and who it takes us for.
@@ -49,6 +50,7 @@ func (a *app) connect(ctx context.Context, f serverFlags, command string) error 
 	if err != nil {
 		return connectError(f.Server, err)
 	}
+	daemon.Patience(f.ServerWait)
 	a.daemon = daemon
 	return nil
 }
@@ -64,6 +66,9 @@ func (f serverFlags) client() (*api.Client, error) {
 		faults.Add("--server", "want an address alone: no user, no password, no query")
 	case at.Scheme == "http" && !f.AllowPlainHTTP && !isLoopback(at.Hostname()):
 		faults.Add("--server", "plain HTTP to another machine: passwords and keys would cross the network readable; use https:// (or --allow-plain-http)")
+	}
+	if f.ServerWait < 0 {
+		faults.Add("--server-wait", "must not be negative")
 	}
 	roots, err := f.roots()
 	if err != nil {

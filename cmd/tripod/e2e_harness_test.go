@@ -73,9 +73,8 @@ func (r *rig) start(args ...string) *process {
 	p := &process{t: r.t, stdout: base + ".out", stderr: base + ".err", done: make(chan struct{})}
 	p.cmd = exec.Command("tripod", args...)
 	p.cmd.Dir = r.dir
-	p.cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(r.dir, "home"), "TZ=UTC", "TRIPOD_STATE_DIR=" + r.state,
-	}
+	p.cmd.Env = append(childEnv(),
+		"HOME="+filepath.Join(r.dir, "home"), "TRIPOD_STATE_DIR="+r.state)
 	stdout, err := os.Create(p.stdout)
 	require.NoError(r.t, err)
 	defer stdout.Close()

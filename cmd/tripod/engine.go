@@ -61,7 +61,14 @@ func (e *engine) submit(ctx context.Context, b installer.Batch, inherit map[stri
 	for i := range b.Items {
 		b.Items[i].Invocation.ProjectID = b.ProjectID
 	}
-	return e.store.Submit(ctx, control.Submission{Batch: b, Inherit: inherit})
+	if e.app.daemon != nil {
+		e.app.handed.sent = b.ID
+	}
+	err := e.store.Submit(ctx, control.Submission{Batch: b, Inherit: inherit})
+	if _, lost := errors.AsType[*control.Unanswered](err); !lost {
+		e.app.handed.sent = ""
+	}
+	return err
 }
 
 // closing runs fn, then closes the engine. A store that does not close well
@@ -103,11 +110,15 @@ func (w remoteWorker) close() error { return w.app.daemon.Close() }
 // runBatch implements worker. The limit of failures went with the batch.
 func (w remoteWorker) runBatch(ctx context.Context, what installer.ClaimFilter, _ int) (ran, error) {
 	project := w.app.project
+	w.app.handed.acknowledged = append(w.app.handed.acknowledged, what.BatchID)
 	f, err := w.app.daemon.Follow(context.WithoutCancel(ctx), project, what.BatchID, what.InvocationID, w.lost)
 	if err != nil {
 		return ran{}, err
 	}
 	err = w.app.shown(ctx, f.Head, func(watch func(installer.Event)) error { return f.Run(ctx, watch) })
+	if ctx.Err() != nil {
+		w.app.daemon.Patience(0) // whoever interrupts does not wait for it
+	}
 	if err != nil || ctx.Err() != nil {
 		return ran{interrupted: ctx.Err() != nil}, err
 	}
@@ -118,6 +129,9 @@ func (w remoteWorker) runBatch(ctx context.Context, what installer.ClaimFilter, 
 // lost says that the daemon cannot be asked, and that it can again.
 func (w remoteWorker) lost(err error) {
 	if err != nil {
+		if unanswered, ok := errors.AsType[*control.Unanswered](err); ok {
+			err = unanswered.Err
+		}
 		w.app.notef("the daemon does not answer (%v); it goes on by itself, and is asked again", err)
 		return
 	}

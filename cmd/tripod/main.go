@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Writers(a.stdout, a.stderr),
 		kong.Exit(func(code int) { left = code }),
-		kong.Vars{"state_dir": defaultStateDir(), "parallel": fmt.Sprint(defaultParallel), "formats": formatNames()},
+		flagVars(),
 	)
 	if err != nil {
 		return report(a.stderr, err)
@@ -60,7 +60,12 @@ func run(ctx context.Context, args []string) int {
 	}
 	ctx = installer.WithActor(ctx, actor(os.Getenv))
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return report(a.stderr, parsed.Run(a))
+	return report(a.stderr, a.gone(ctx, parsed.Run(a)))
+}
+
+// flagVars are what the flags' help and defaults name by ${…}.
+func flagVars() kong.Vars {
+	return kong.Vars{"state_dir": defaultStateDir(), "parallel": fmt.Sprint(defaultParallel), "formats": formatNames()}
 }
 
 // dropEmptyVariables makes `TRIPOD_X= tripod …` mean what it means to people:

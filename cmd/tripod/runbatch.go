@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"tripod/installer"
-	"tripod/installer/control"
 )
 
 // runFlags say how a batch is worked through.
@@ -76,10 +75,6 @@ func (e *engine) show(ctx context.Context, format string, how ran, batchID strin
 // showBatch is show for all of a batch.
 func (e *engine) showBatch(ctx context.Context, format string, how ran, batchID string) error {
 	invs, err := batchInvocations(context.WithoutCancel(ctx), e.store, batchID)
-	if err != nil && how.interrupted && e.app.daemon != nil && control.Lost(err) {
-		e.app.notef("interrupted, and the daemon does not answer; it goes on by itself: %s", e.app.again("status", batchID))
-		return exitWith(exitInterrupted)
-	}
 	if err != nil {
 		return err
 	}
@@ -133,7 +128,7 @@ func (a *app) again(command, args string) string {
 	if a.daemon == nil && a.project != installer.DefaultProject {
 		dir += " --project " + shellQuote(a.project)
 	}
-	return fmt.Sprintf("tripod %s%s %s", command, dir, args)
+	return strings.TrimSuffix(fmt.Sprintf("tripod %s%s %s", command, dir, args), " ")
 }
 
 // shellQuote quotes s for sh where it needs it.

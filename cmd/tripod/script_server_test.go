@@ -51,7 +51,7 @@ func startServer(env *testscript.Env) error {
 	run := func(args ...string) *exec.Cmd {
 		cmd := exec.Command("tripod", args...)
 		cmd.Dir = dir
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Join(dir, "home"), "TZ=UTC", "TRIPOD_STATE_DIR=" + filepath.Join(dir, "daemon")}
+		cmd.Env = append(childEnv(), "HOME="+filepath.Join(dir, "home"), "TRIPOD_STATE_DIR="+filepath.Join(dir, "daemon"))
 		return cmd
 	}
 	token, err := run("tokens", "add", "--project", "p-server", "script").Output()

@@ -79,6 +79,7 @@ func setUpScript(env *testscript.Env) error {
 		"XDG_STATE_HOME":   "",
 		"TRIPOD_STATE_DIR": filepath.Join(env.WorkDir, "state"),
 		"TZ":               "UTC",
+		"GORACE":           goRace(),
 		"STATE":            "state", // the state folder that the work leaves its traces in
 	} {
 		env.Setenv(name, value)

@@ -22,6 +22,7 @@ import (
 type Client struct {
 	api       *api.Client
 	principal Principal
+	patience  time.Duration // see Patience
 
 	mu    sync.Mutex
 	fresh map[string]bool // batches that this client submitted
@@ -29,7 +30,7 @@ type Client struct {
 
 // Connect finds out who the daemon takes the client for. c's Project is filled in.
 func Connect(ctx context.Context, c *api.Client) (*Client, error) {
-	client := &Client{api: c, fresh: map[string]bool{}}
+	client := &Client{api: c, patience: DefaultPatience, fresh: map[string]bool{}}
 	if err := c.Do(ctx, api.Ask{Method: http.MethodGet, Path: "/tripod/v1/principal"}, &client.principal); err != nil {
 		return nil, err
 	}
@@ -67,12 +68,17 @@ var pauses = []time.Duration{200 * time.Millisecond, time.Second, 3 * time.Secon
 // ask makes a request, again where that may help. what and id are for the error
 // where the daemon has no such thing.
 func (c *Client) ask(ctx context.Context, a api.Ask, answer any, what, id string) error {
+	began := time.Now()
 	for try := 0; ; try++ {
 		err := c.once(ctx, a, answer)
 		if err == nil || try == len(pauses) || !Lost(err) || ctx.Err() != nil {
 			return plainError(err, what, id)
 		}
-		if err := pause(ctx, max(pauses[try], retryAfter(err))); err != nil {
+		wait := max(pauses[try], retryAfter(err))
+		if time.Since(began)+wait > c.patience {
+			return plainError(err, what, id)
+		}
+		if err := pause(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -132,7 +138,7 @@ func retryAfter(err error) time.Duration {
 func plainError(err error, what, id string) error {
 	e, answered := errors.AsType[*api.Error](err)
 	if !answered {
-		return err
+		return asUnanswered(err)
 	}
 	switch {
 	case e.Code == CodeCredentialMissing:
@@ -150,7 +156,7 @@ func plainError(err error, what, id string) error {
 	case e.Status == http.StatusBadRequest:
 		return &remoteError{e.Msg, e}
 	}
-	return err
+	return asUnanswered(err)
 }
 
 // remoteError has the daemon's words and our kind of error.
@@ -269,5 +275,8 @@ func (c *Client) Log(ctx context.Context, project, id string) (io.ReadCloser, er
 		return nil, err
 	}
 	log, err := c.api.Open(ctx, api.Ask{Method: http.MethodGet, Path: c.path("invocations", id, "log")})
-	return log, plainError(err, "invocation", id)
+	if err != nil {
+		return nil, plainError(err, "invocation", id)
+	}
+	return answerStream{log}, nil
 }

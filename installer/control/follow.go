@@ -63,7 +63,8 @@ func (c *Client) Follow(ctx context.Context, project, batchID, only string, lost
 }
 
 // Run tells watch what happens until the batch, or its one invocation, has
-// ended, or ctx has. A daemon that cannot be reached is asked again until then.
+// ended, or ctx has. A daemon that cannot be reached is asked again until then,
+// as long as the client's patience lasts: then it is Unanswered.
 func (f *Follower) Run(ctx context.Context, watch func(installer.Event)) error {
 	f.watch = watch
 	if f.cursor != "" {
@@ -119,9 +120,10 @@ func (f *Follower) poll(ctx context.Context, after string, wait time.Duration) (
 // longestPause between two tries to reach the daemon.
 const longestPause = 5 * time.Second
 
-// untilAnswered does what asks the daemon until it is answered, or ctx ends
-// (nil then: the caller looks).
+// untilAnswered does what asks the daemon until it is answered, the client has
+// waited long enough, or ctx ends (nil then: the caller looks).
 func (f *Follower) untilAnswered(ctx context.Context, do func() error) error {
+	var since time.Time // when it was first not answered
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, longestPause) {
 		err := do()
 		switch {
@@ -133,6 +135,12 @@ func (f *Follower) untilAnswered(ctx context.Context, do func() error) error {
 			}
 			return nil
 		case !Lost(err):
+			return err
+		}
+		if since.IsZero() {
+			since = time.Now()
+		}
+		if time.Since(since)+wait > f.c.patience {
 			return err
 		}
 		if wait == 200*time.Millisecond {
