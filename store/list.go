@@ -67,6 +67,9 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
 	want := factsWanted(f)
 	take := func(facts []byte) {
+		if f.TasksOnly && isLook(facts) {
+			return
+		}
 		if count >= f.Offset && (f.Limit <= 0 || len(ids) < f.Limit) {
 			id, _, _ := bytes.Cut(facts, []byte{0})
 			ids = append(ids, string(id))

@@ -210,15 +210,20 @@ func (s *Store) upgrade() error {
 		return err
 	}
 	return s.update(context.Background(), func(t *tx) error {
-		for _, b := range newer {
-			if _, err := t.b.CreateBucketIfNotExists(b); err != nil {
+		if have < 2 {
+			for _, b := range newer {
+				if _, err := t.b.CreateBucketIfNotExists(b); err != nil {
+					return err
+				}
+			}
+			if err := t.indexPlaces(); err != nil {
 				return err
 			}
+			s.putAuditHead(t, auditHead{})
 		}
-		if err := t.indexPlaces(); err != nil {
+		if err := t.markLooks(); err != nil {
 			return err
 		}
-		s.putAuditHead(t, auditHead{})
 		t.put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
 		return nil
 	})

@@ -92,9 +92,13 @@ func (r *record) hostKey() []byte { return join(r.ProjectID, r.Host.ID) }
 func (r *record) listKey() []byte { return stamped(join(r.ProjectID), r.Created, r.seq) }
 
 // facts is what lists filter by, so that they need not decode invocations:
-// id, state, type, instance type, target, host, each followed by NUL.
+// id, state, type, instance type, target, host, each followed by NUL; see factLook.
 func (r *record) facts() []byte {
-	return join(r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID)
+	facts := []string{r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID}
+	if r.Spec.CheckOnly {
+		facts = append(facts, factLook)
+	}
+	return join(facts...)
 }
 
 // setState is the only way from one state to another: it keeps the list and

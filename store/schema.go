@@ -54,7 +54,7 @@ var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens, b
 
 // schema is the version of all this. A newer one is refused; an older one is
 // brought up to it when it is opened for writing, and read as it is otherwise.
-const schema = 2
+const schema = 3
 
 var (
 	keySchema = []byte("schema")

@@ -28,7 +28,7 @@ func (s service) listInvocations(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.ProjectID = c.project
+	f.ProjectID, f.TasksOnly = c.project, true
 	page, err := s.Ledger.Invocations(c.Context(), f)
 	if err != nil {
 		return nil, err
