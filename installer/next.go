@@ -55,7 +55,7 @@ func Next(inv *Invocation, end End, now time.Time) Transition {
 	t.Kind, t.Message = failure.Kind, failure.Detail
 	switch {
 	case interrupted(end, info):
-		return Transition{State: Pending, At: now, NotBefore: now}
+		return Transition{State: Pending, At: now, NotBefore: goesOnAt(inv, now)}
 	case errors.Is(end.Cause, ErrCanceled) && failure.Kind != KindLostContact:
 		t.State, t.Kind, t.Message = Canceled, KindCanceled, ErrCanceled.Error()
 	case !errors.Is(end.Cause, ErrCanceled) && len(inv.Attempts) < info.Tries:
@@ -76,10 +76,20 @@ func interrupted(end End, info KindInfo) bool {
 		(info.Tries > 1 || errors.Is(end.Err, context.Canceled))
 }
 
+// goesOnAt is the place in the queue of an attempt that was interrupted: that of
+// its start, before whatever has come for this host since. Its script may still
+// run there, and would turn away any other.
+func goesOnAt(inv *Invocation, now time.Time) time.Time {
+	if a := inv.Attempt(); a != nil && a.Started.Before(now) {
+		return a.Started
+	}
+	return now
+}
+
 func afterCrash(inv *Invocation, t Transition) Transition {
 	t.Crashed = true
 	if inv.Crashes+1 < MaxCrashes {
-		t.State, t.EndAttempt, t.NotBefore = Pending, false, t.At
+		t.State, t.EndAttempt, t.NotBefore = Pending, false, goesOnAt(inv, t.At)
 		return t
 	}
 	t.State, t.Kind = Failed, KindInternal

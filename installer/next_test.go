@@ -17,7 +17,11 @@ var t0 = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // tried returns an invocation in its n-th attempt.
 func tried(n int) *installer.Invocation {
-	return &installer.Invocation{ID: "inv", State: installer.Running, Attempts: make([]installer.Attempt, n)}
+	attempts := make([]installer.Attempt, n)
+	for i := range attempts {
+		attempts[i].Started = t0.Add(-time.Minute)
+	}
+	return &installer.Invocation{ID: "inv", State: installer.Running, Attempts: attempts}
 }
 
 func TestNext(t *testing.T) {
@@ -60,8 +64,11 @@ func TestNext(t *testing.T) {
 			assert.Equal(t, tt.kind, got.Kind)
 			assert.Equal(t, tt.counted, got.EndAttempt)
 			assert.Equal(t, t0, got.At)
-			if got.State == installer.Pending {
-				assert.False(t, got.NotBefore.Before(t0))
+			switch {
+			case got.State == installer.Pending && tt.counted:
+				assert.True(t, got.NotBefore.After(t0))
+			case got.State == installer.Pending:
+				assert.Equal(t, tt.inv.Attempt().Started, got.NotBefore, "before whatever has come for this host since")
 			}
 			assert.Equal(t, got, installer.Next(tt.inv, tt.end, t0), "pure")
 		})

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+)
+
+// TestAnInterruptedAttemptGoesOnFirst: what came for a host while an attempt was
+// under way there is not worked on before that attempt, whose script may still
+// run, when the process has died or was stopped in between.
+func TestAnInterruptedAttemptGoesOnFirst(t *testing.T) {
+	t.Parallel()
+	ends := map[string]installer.End{
+		"killed":   {Crashed: true},
+		"shutdown": {Err: installer.ErrShutdown, Cause: installer.ErrShutdown},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(fastDir(t), "state")
+			s, err := Open(dir, Options{Clock: func() time.Time { return t0 }})
+			require.NoError(t, err)
+			submit(t, s, batch("B1", "h1"))
+			under := claim(t, s, t0, "")
+			later := batch("B2", "h1")
+			later.Created = t0.Add(time.Second)
+			submit(t, s, later)
+			require.Nil(t, claim(t, s, t0.Add(time.Second), ""), "its turn has not come")
+			require.NoError(t, s.Close())
+
+			s = openTest(t, dir, Options{})
+			again := t0.Add(time.Minute)
+			orphans, err := s.Orphans(t.Context())
+			require.NoError(t, err)
+			require.Len(t, orphans, 1)
+			require.NoError(t, s.Finish(t.Context(), orphans[0].Ref(), installer.Next(&orphans[0], end, again)))
+			first := claim(t, s, again, "")
+			require.NotNil(t, first)
+			require.Equal(t, under.ID, first.ID)
+			require.Nil(t, claim(t, s, again, ""))
+		})
+	}
+}
