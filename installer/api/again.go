@@ -51,7 +51,7 @@ func (s service) planAgain(ctx context.Context, project string, kind installer.T
 func (s service) again(ctx context.Context, project string, kind installer.Type, id string, of remake) (planned, error) {
 	old, err := s.Ledger.Invocation(ctx, project, id)
 	switch {
-	case errors.Is(err, installer.ErrNotFound):
+	case errors.Is(err, installer.ErrNotFound), err == nil && old.Spec.CheckOnly: // a look is no task of the API
 		return planned{refused: itemFault(ItemUnknownInvocation, "no such invocation in this project")}, nil
 	case err != nil:
 		return planned{}, err

@@ -21,8 +21,10 @@ type Item struct {
 	InvocationTarget string                 `json:"invocation_target"`
 	CreateTime       int64                  `json:"create_time"` // epoch milliseconds
 	UpdateTime       int64                  `json:"update_time"` // epoch milliseconds
-	// CurrentVersion of the agent before the task; left out until it is known.
-	CurrentVersion string `json:"current_version,omitempty"`
+	// CurrentVersion of the agent before the task: as the task has found it, until
+	// then as it was last seen on the host. "none" where there is no agent, else
+	// "unknown".
+	CurrentVersion string `json:"current_version"`
 	// TargetVersion is what the task brought, else what it is to bring, else
 	// "unknown"; "none" where it uninstalls. Clients (the Terraform provider) want it never empty.
 	TargetVersion string `json:"target_version"`
@@ -39,7 +41,7 @@ const (
 // What is shown in place of a version.
 const (
 	unknownVersion = "unknown" // not known yet
-	noVersion      = "none"    // nothing is to be installed afterwards
+	noVersion      = "none"    // nothing is installed before, or is to be afterwards
 )
 
 // ItemOf renders a stored invocation. No field that the API promises is empty.
@@ -60,7 +62,7 @@ func ItemOf(inv *installer.Invocation) Item {
 		InvocationTarget: cmp.Or(inv.Spec.Target, installer.TargetTelescope),
 		CreateTime:       inv.Created.UnixMilli(),
 		UpdateTime:       updated.UnixMilli(),
-		CurrentVersion:   showVersion(inv.Outcome.CurrentVersion),
+		CurrentVersion:   showVersion(currentVersion(inv)),
 		TargetVersion:    showVersion(targetVersion(inv)),
 		ResultMsg:        clip(plaintext.Line(ResultMsg(inv)), maxResultMsg),
 	}
@@ -68,6 +70,29 @@ func ItemOf(inv *installer.Invocation) Item {
 
 // showVersion makes what a host said safe to show, and as short as the API wants.
 func showVersion(version string) string { return clip(plaintext.Line(version), maxVersion) }
+
+// currentVersion is what the invocation itself tells.
+func currentVersion(inv *installer.Invocation) string {
+	switch {
+	case inv.Outcome.CurrentVersion != "":
+		return inv.Outcome.CurrentVersion
+	case inv.State.Terminal() && inv.Outcome.Agent != "" && inv.Outcome.Agent != installer.AgentUnknown:
+		return noVersion // it was looked for
+	}
+	return unknownVersion
+}
+
+// showLastSeen fills in what was last seen on the host, of an invocation that has
+// not yet looked itself.
+func (i *Item) showLastSeen(inv *installer.Invocation, h installer.KnownHost) {
+	switch {
+	case inv.State.Terminal() || inv.Outcome.CurrentVersion != "" || h.Verified.IsZero() || !h.SameMachine(inv.Host):
+	case h.Agent == installer.AgentNone:
+		i.CurrentVersion = noVersion
+	case h.Version != "":
+		i.CurrentVersion = showVersion(h.Version)
+	}
+}
 
 func targetVersion(inv *installer.Invocation) string {
 	version := cmp.Or(inv.Outcome.TargetVersion, inv.Spec.Version)

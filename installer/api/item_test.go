@@ -20,20 +20,22 @@ func TestItemOf(t *testing.T) {
 		inv                  installer.Invocation
 		current, target, msg string
 	}{
-		{"new", installer.Invocation{State: installer.Pending}, "", "unknown", "waiting"},
-		{"wanted version", installer.Invocation{State: installer.Pending, Spec: installer.Spec{Version: "2.7.2"}}, "", "2.7.2", "waiting"},
-		{"the package's version", installer.Invocation{State: installer.Running, Spec: installer.Spec{Packages: []installer.BlobRef{{}, {Version: "2.7.1"}}}}, "", "2.7.1", "running"},
+		{"new", installer.Invocation{State: installer.Pending}, "unknown", "unknown", "waiting"},
+		{"wanted version", installer.Invocation{State: installer.Pending, Spec: installer.Spec{Version: "2.7.2"}}, "unknown", "2.7.2", "waiting"},
+		{"the package's version", installer.Invocation{State: installer.Running, Spec: installer.Spec{Packages: []installer.BlobRef{{}, {Version: "2.7.1"}}}}, "unknown", "2.7.1", "running"},
 		{"running", installer.Invocation{State: installer.Running, Attempts: []installer.Attempt{{Number: 1, Steps: []installer.StepRecord{{Step: installer.StepConnect}, {Step: installer.StepProbe}}}}},
-			"", "unknown", "running; last step done: probe"},
-		{"again", installer.Invocation{State: installer.Pending, Kind: installer.KindRefused, Message: "port 22 is closed"}, "", "unknown", "to be tried again after refused: port 22 is closed"},
-		{"failed", installer.Invocation{State: installer.Failed, Kind: installer.KindScriptFailed, Message: "exit code 3", Spec: installer.Spec{Version: "2"}}, "", "2",
+			"unknown", "unknown", "running; last step done: probe"},
+		{"again", installer.Invocation{State: installer.Pending, Kind: installer.KindRefused, Message: "port 22 is closed"}, "unknown", "unknown", "to be tried again after refused: port 22 is closed"},
+		{"failed", installer.Invocation{State: installer.Failed, Kind: installer.KindScriptFailed, Message: "exit code 3", Spec: installer.Spec{Version: "2"}}, "unknown", "2",
 			"script-failed: exit code 3 — " + installer.KindScriptFailed.Hint()},
-		{"failed without detail", installer.Invocation{State: installer.Failed, Kind: installer.KindResolve}, "", "unknown", "resolve: no detail — " + installer.KindResolve.Hint()},
-		{"canceled", installer.Invocation{State: installer.Canceled}, "", "unknown", "canceled"},
-		{"timeout", installer.Invocation{State: installer.Timeout, Kind: installer.KindLostContact, Message: "gone"}, "", "unknown", "lost-contact: gone — " + installer.KindLostContact.Hint()},
+		{"failed without detail", installer.Invocation{State: installer.Failed, Kind: installer.KindResolve}, "unknown", "unknown", "resolve: no detail — " + installer.KindResolve.Hint()},
+		{"canceled", installer.Invocation{State: installer.Canceled}, "unknown", "unknown", "canceled"},
+		{"timeout", installer.Invocation{State: installer.Timeout, Kind: installer.KindLostContact, Message: "gone"}, "unknown", "unknown", "lost-contact: gone — " + installer.KindLostContact.Hint()},
 		{"succeeded", installer.Invocation{State: installer.Succeeded, Message: "healthy", Spec: installer.Spec{Version: "2"}, Outcome: installer.Outcome{CurrentVersion: "1", TargetVersion: "2.0"}}, "1", "2.0", "healthy"},
-		{"succeeded after a retry", installer.Invocation{State: installer.Succeeded, Kind: installer.KindRefused}, "", "unknown", "succeeded"},
-		{"undone", installer.Invocation{State: installer.Rollbacked}, "", "unknown", "undone by a later ROLLBACK"},
+		{"succeeded after a retry", installer.Invocation{State: installer.Succeeded, Kind: installer.KindRefused}, "unknown", "unknown", "succeeded"},
+		{"nothing was there", installer.Invocation{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: "2.0"}}, "none", "2.0", "succeeded"},
+		{"nobody could tell", installer.Invocation{State: installer.Failed, Kind: installer.KindResolve, Message: "no", Outcome: installer.Outcome{Agent: installer.AgentUnknown}}, "unknown", "unknown", "resolve: no — " + installer.KindResolve.Hint()},
+		{"undone", installer.Invocation{State: installer.Rollbacked}, "unknown", "unknown", "undone by a later ROLLBACK"},
 	} {
 		tc.inv.ID, tc.inv.Created = "i", created
 		tc.inv.Host = installer.Host{ID: "h", Endpoint: installer.Endpoint{Address: "10.0.0.1"}}

@@ -33,9 +33,21 @@ func (s service) listInvocations(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var open []string
+	for i := range page.Invocations {
+		if inv := &page.Invocations[i]; !inv.State.Terminal() {
+			open = append(open, inv.Host.ID)
+		}
+	}
+	known, err := s.knownHosts(c.Context(), c.project, open)
+	if err != nil {
+		return nil, err
+	}
 	answer := List{Invocations: make([]Item, len(page.Invocations)), Count: page.Count}
 	for i := range page.Invocations {
-		answer.Invocations[i] = ItemOf(&page.Invocations[i])
+		inv := &page.Invocations[i]
+		answer.Invocations[i] = ItemOf(inv)
+		answer.Invocations[i].showLastSeen(inv, known[inv.Host.ID])
 	}
 	return answer, nil
 }

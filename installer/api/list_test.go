@@ -115,7 +115,7 @@ func TestItemsHaveEveryField(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(a.body), &got))
 	item := got.Invocations[0]
-	for _, field := range []string{"invocation_id", "instance_id", "instance_name", "instance_type", "invocation_type", "invocation_status", "invocation_target", "target_version", "create_time", "update_time", "result_msg"} {
+	for _, field := range []string{"invocation_id", "instance_id", "instance_name", "instance_type", "invocation_type", "invocation_status", "invocation_target", "current_version", "target_version", "create_time", "update_time", "result_msg"} {
 		require.NotEmpty(t, item[field], field)
 	}
 	require.Equal(t, []any{"10.0.0.1"}, item["intranet_ips"])

@@ -102,7 +102,7 @@ func (s service) agentStatus(c *call) (any, error) {
 }
 
 func (s service) knownHosts(ctx context.Context, project string, ids []string) (map[string]installer.KnownHost, error) {
-	if s.Hosts == nil {
+	if s.Hosts == nil || len(ids) == 0 {
 		return nil, nil
 	}
 	page, err := s.Hosts.Hosts(ctx, project, installer.HostFilter{IDs: ids})
