@@ -108,10 +108,13 @@ type Host struct {
 	Endpoint
 	// Via are the installers (jump hosts) on the way, first hop first.
 	// Empty: dialled directly.
-	Via         []Endpoint `json:"via,omitempty"`
-	Sudo        Sudo       `json:"sudo,omitempty"`
-	IntranetIPs []string   `json:"intranet_ips,omitempty"`
-	ElasticIPs  []string   `json:"elastic_ips,omitempty"`
+	Via []Endpoint `json:"via,omitempty"`
+	// Through are installers of which one is chosen when the host is dialled; Via
+	// is empty then. Nil: by Via.
+	Through     *Through `json:"through,omitempty"`
+	Sudo        Sudo     `json:"sudo,omitempty"`
+	IntranetIPs []string `json:"intranet_ips,omitempty"`
+	ElasticIPs  []string `json:"elastic_ips,omitempty"`
 	// Labels are the user's own: names ^[a-z0-9][a-z0-9._/-]{0,62}$, values of up
 	// to 128 characters.
 	Labels map[string]string `json:"labels,omitempty"`
@@ -120,7 +123,7 @@ type Host struct {
 // SameMachine reports whether both are reached at the same address and port
 // through the same installers. The logins may differ.
 func (h Host) SameMachine(other Host) bool {
-	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via)
+	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via) && h.Through.Same(other.Through)
 }
 
 // SameHops reports whether two ways lead through the same installers.

@@ -43,7 +43,7 @@ func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 		if k == nil {
 			continue
 		}
-		if installer.SameHops(k.Host.Via, at.Via) {
+		if k.Host.SameMachine(at) {
 			return k, nil
 		}
 		found = append(found, k)
@@ -57,7 +57,7 @@ func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 // sameWay reports whether what gets into one gets into the other.
 func sameWay(a, b installer.Host) bool {
 	same := func(a, b installer.Endpoint) bool { return a.HostPort() == b.HostPort() && a.User == b.User }
-	return same(a.Endpoint, b.Endpoint) && slices.EqualFunc(a.Via, b.Via, same)
+	return same(a.Endpoint, b.Endpoint) && slices.EqualFunc(a.Via, b.Via, same) && a.Through.Same(b.Through)
 }
 
 // indexPlaces makes the index from the hosts that are known.

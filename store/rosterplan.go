@@ -65,7 +65,7 @@ func (t *tx) planHost(project string, p *hostPlan, named map[string]bool) (what 
 				return what, err
 			}
 			p.gives = there
-		case installer.SameHops(there.Host.Via, p.host.Via) && !named[id]: // one that is named goes elsewhere
+		case there.Host.SameMachine(p.host) && !named[id]: // one that is named goes elsewhere
 			return fmt.Sprintf("%s is known as %s: remove that first, or leave the instance_id out", p.host.HostPort(), id), nil
 		}
 	}

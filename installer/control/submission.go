@@ -82,7 +82,7 @@ func (s *Submission) inherited(ctx context.Context, k keeper, of string, host in
 // sameWay: what is kept for a host goes to that host alone, and what is kept for
 // the installers before it to these.
 func sameWay(a, b installer.Host) bool {
-	return a.Endpoint == b.Endpoint && slices.Equal(a.Via, b.Via)
+	return a.Endpoint == b.Endpoint && slices.Equal(a.Via, b.Via) && a.Through.Same(b.Through)
 }
 
 // MissingCredentials are the hosts whose credentials are no longer kept.

@@ -26,6 +26,7 @@ type Conn struct {
 	dead    chan struct{}          // closed when the connection has ended
 	why     atomic.Pointer[string] // why we ended it
 	release func()                 // the installer it goes through
+	hops    []installer.Endpoint   // the way there
 	closing sync.Once
 
 	leaving    atomic.Pointer[departure] // the last one, if any
@@ -65,6 +66,9 @@ func discard(chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) {
 		}
 	}
 }
+
+// Hops are the installers that the connection goes through, first hop first.
+func (c *Conn) Hops() []installer.Endpoint { return c.hops }
 
 // Close ends the connection and returns without waiting for the server. More
 // calls do nothing.

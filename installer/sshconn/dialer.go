@@ -29,7 +29,13 @@ type Config struct {
 	// Behind an installer it is asked about targets given as IP addresses;
 	// names are resolved by the installer, out of its sight.
 	Policy func(netip.AddrPort) error
-	// Logger gets debug lines without secrets. Nil: none.
+	// Ways finds the installers of a host that is reached through those of its
+	// project. Nil: no host is.
+	Ways installer.Wayfinder
+	// Clock tells how long ago an installer could not be used. Nil: time.Now.
+	Clock func() time.Time
+	// Logger gets debug lines, and a warning for each installer that is passed
+	// over; no secrets. Nil: none.
 	Logger *slog.Logger
 	// HandshakesPerInstaller bounds the handshakes through one installer
 	// connection. Zero: DefaultHandshakesPerInstaller.
@@ -54,6 +60,8 @@ type Dialer struct {
 	mu         sync.Mutex
 	closed     bool
 	installers map[string]*shared
+
+	unwell unwell
 }
 
 // New makes a Dialer. Close it to end its connections to installers.
@@ -61,6 +69,9 @@ func New(cfg Config) *Dialer {
 	cfg.Limits = cfg.Limits.WithDefaults()
 	if cfg.HandshakesPerInstaller <= 0 {
 		cfg.HandshakesPerInstaller = DefaultHandshakesPerInstaller
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -72,6 +83,7 @@ func New(cfg Config) *Dialer {
 		signers:    newSignerCache(),
 		known:      knownHosts{paths: cfg.KnownHosts},
 		installers: make(map[string]*shared),
+		unwell:     newUnwell(cfg.Clock, cfg.Limits),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.dialTCP = d.dialDirect
@@ -103,9 +115,10 @@ func (d *Dialer) Close() error {
 }
 
 // Dial connects to host, checks its host key and logs in, each within its own
-// limit (Limits.Connect, Handshake, Auth). Its error is an *installer.Failure;
-// one that happened on an installer names it in its Detail. The connection
-// outlives ctx.
+// limit (Limits.Connect, Handshake, Auth). A host that is reached Through
+// installers goes by the first healthy one, and creds.Via is not asked. Its error
+// is an *installer.Failure; one that happened on an installer names it in its
+// Detail. The connection outlives ctx.
 func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, error) {
 	started := time.Now()
 	c, fail := d.dial(ctx, project, host, creds, policy)
@@ -121,48 +134,77 @@ func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, 
 	if ctx.Err() != nil {
 		return nil, ctxFailure(ctx, "before connecting")
 	}
+	if host.Through != nil {
+		return d.dialThroughAny(ctx, project, host, creds.Login, policy)
+	}
 	if len(creds.Via) < len(host.Via) {
 		return nil, installer.Fail(installer.KindCredentialMissing, "no login for installer %s", host.Via[len(creds.Via)].HostPort())
 	}
-	at := &attempt{
+	c, fail, _ := d.reach(ctx, d.attempt(project, host, creds.Login, policy), installer.Way{Hops: host.Via, Logins: creds.Via[:len(host.Via)]})
+	return c, fail
+}
+
+func (d *Dialer) attempt(project string, host installer.Host, login installer.Login, policy installer.HostKeyPolicy) *attempt {
+	return &attempt{
 		d:       d,
+		to:      host.Endpoint,
 		user:    host.User,
 		address: host.HostPort(),
 		project: project,
-		place:   place(host),
+		place:   place(host.Endpoint, host.Via),
 		pin:     host.HostKey,
 		policy:  policy,
-		login:   creds.Login,
+		login:   login,
 	}
+}
+
+// whose is the fault of a failure to connect.
+type whose int
+
+const (
+	theTargets whose = iota // or nobody's
+	// theInstallers: there is no connection to it, as it is for everybody.
+	theInstallers
+	// theForwardings: the installer is there, and did not forward to this target,
+	// or went away meanwhile.
+	theForwardings
+)
+
+// reach connects along a way, which may be empty, and says whose fault it is if
+// it cannot.
+func (d *Dialer) reach(ctx context.Context, at *attempt, by installer.Way) (*Conn, *installer.Failure, whose) {
 	if fail := at.prepare(ctx); fail != nil {
-		return nil, fail
+		return nil, fail, theTargets
 	}
-	if len(host.Via) == 0 {
-		return d.dialLoop(ctx, at, func() (net.Conn, *installer.Failure) {
+	if len(by.Hops) == 0 {
+		c, fail := d.dialLoop(ctx, at, func() (net.Conn, *installer.Failure) {
 			nc, err := d.dialTCP(ctx, at.address)
 			if err != nil {
 				return nil, dialFailure(ctx, at.address, err)
 			}
 			return nc, nil
 		})
+		return c, fail, theTargets
 	}
-	via, fail := d.acquire(ctx, project, host.Via, creds.Via[:len(host.Via)], policy)
+	via, fail := d.acquire(ctx, at.project, by.Hops, by.Logins, at.policy)
 	if fail != nil {
-		return nil, fail
+		return nil, fail, theInstallers
 	}
-	c, fail := d.dialLoop(ctx, at, func() (net.Conn, *installer.Failure) {
-		return d.dialThrough(ctx, via, host.Endpoint)
+	fault := theTargets
+	c, fail := d.dialLoop(ctx, at, func() (nc net.Conn, fail *installer.Failure) {
+		nc, fail, fault = d.dialThrough(ctx, via, at.to)
+		return nc, fail
 	})
 	if fail != nil {
 		if via.conn.broken() && ctx.Err() == nil {
 			// Whatever it looked like from here, it was not the target's doing.
-			fail = atInstaller(via.name, via.conn.lost("while connecting to "+at.address))
+			fail, fault = atInstaller(via.name, via.conn.lost("while connecting to "+at.address)), theForwardings
 		}
 		via.release()
-		return nil, fail
+		return nil, fail, fault
 	}
-	c.release = via.release
-	return c, nil
+	c.release, c.hops = via.release, by.Hops
+	return c, nil, theTargets
 }
 
 // dialLoop connects and shakes hands. A server may have keys of several types

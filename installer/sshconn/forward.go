@@ -100,42 +100,43 @@ func (c *Conn) canForward(ctx context.Context) *installer.Failure {
 
 // dialThrough connects to a target by way of an installer and waits for a
 // place among the handshakes that go through it.
-func (d *Dialer) dialThrough(ctx context.Context, via *shared, to installer.Endpoint) (net.Conn, *installer.Failure) {
+func (d *Dialer) dialThrough(ctx context.Context, via *shared, to installer.Endpoint) (net.Conn, *installer.Failure, whose) {
 	if d.cfg.Policy != nil {
 		if pe, ok := errors.AsType[*policyError](d.allowed(to.HostPort())); ok {
-			return nil, policyFailure(pe)
+			return nil, policyFailure(pe), theTargets
 		}
 	}
 	ch, reqs, err := via.conn.forward(ctx, to.Address, to.Port, d.limits.Connect)
 	if err != nil {
-		return nil, forwardFailure(ctx, via, to, err, d.limits.Connect)
+		fail, fault := forwardFailure(ctx, via, to, err, d.limits.Connect)
+		return nil, fail, fault
 	}
 	nc := newHopConn(via.conn, ch, reqs, to.HostPort())
 	select {
 	case via.slots <- struct{}{}:
-		return &slotConn{Conn: nc, slots: via.slots}, nil
+		return &slotConn{Conn: nc, slots: via.slots}, nil, theTargets
 	case <-ctx.Done():
 		_ = nc.Close()
-		return nil, ctxFailure(ctx, "while waiting for a handshake through "+via.name)
+		return nil, ctxFailure(ctx, "while waiting for a handshake through "+via.name), theTargets
 	}
 }
 
 // forwardFailure classifies the refusal of a direct-tcpip channel.
-func forwardFailure(ctx context.Context, via *shared, to installer.Endpoint, err error, limit time.Duration) *installer.Failure {
+func forwardFailure(ctx context.Context, via *shared, to installer.Endpoint, err error, limit time.Duration) (*installer.Failure, whose) {
 	target := to.HostPort() + " from installer " + via.name
 	oe, ok := errors.AsType[*ssh.OpenChannelError](err)
 	switch {
 	case ok && oe.Reason == ssh.ConnectionFailed:
-		return failf(connectKind(oe.Message), err, "%s: %s", target, quote(oe.Message))
+		return failf(connectKind(oe.Message), err, "%s: %s", target, quote(oe.Message)), theTargets
 	case ok:
-		return failf(installer.KindChannelDenied, err, "installer %s does not forward to %s: %s (%s)", via.name, to.HostPort(), oe.Reason, quote(oe.Message))
+		return failf(installer.KindChannelDenied, err, "installer %s does not forward to %s: %s (%s)", via.name, to.HostPort(), oe.Reason, quote(oe.Message)), theForwardings
 	case ctx.Err() != nil:
-		return ctxFailure(ctx, "while connecting to "+target)
+		return ctxFailure(ctx, "while connecting to "+target), theTargets
 	case errors.Is(err, errForwardTimeout):
-		return failf(installer.KindUnreachable, err, "%s: no answer within %s", target, limit)
+		return failf(installer.KindUnreachable, err, "%s: no answer within %s", target, limit), theTargets
 	}
 	f := via.conn.lost(fmt.Sprintf("before it connected to %s", to.HostPort()))
-	return atInstaller(via.name, f)
+	return atInstaller(via.name, f), theForwardings
 }
 
 // connectKind reads the words of the installer's connect(2), as servers send

@@ -21,14 +21,18 @@ import (
 // been seen so far.
 type attempt struct {
 	d       *Dialer
+	to      installer.Endpoint
 	user    string
 	address string // "address:port"
 	project string
 	place   string
-	pin     string
-	policy  installer.HostKeyPolicy
-	login   installer.Login
-	signer  ssh.Signer // nil: no private key
+	// places are those of the same host by other ways: a key that is pinned there
+	// counts where none is pinned at place.
+	places []string
+	pin    string
+	policy installer.HostKeyPolicy
+	login  installer.Login
+	signer ssh.Signer // nil: no private key
 
 	pins              pins
 	hostKeyAlgorithms []string

@@ -16,9 +16,9 @@ import (
 // place is where a host's key is pinned: its address and port, and the way
 // there. Two private networks behind different installers may both have a
 // 10.0.0.5.
-func place(host installer.Host) string {
+func place(host installer.Endpoint, hops []installer.Endpoint) string {
 	p := host.HostPort()
-	for i, hop := range host.Via {
+	for i, hop := range hops {
 		if i == 0 {
 			p += " via "
 		} else {
@@ -35,6 +35,8 @@ type pins struct {
 	fingerprint string
 	// keys were given by the user, pinned earlier, or found in known_hosts.
 	keys []ssh.PublicKey
+	// elsewhere: keys were pinned by another way to the same host only.
+	elsewhere bool
 	// known also asks known_hosts itself (certificates, revoked keys).
 	known ssh.HostKeyCallback
 }
@@ -52,7 +54,11 @@ func (a *attempt) loadPins(ctx context.Context) *installer.Failure {
 	if a.policy == installer.Insecure {
 		return nil
 	}
-	keys, fail := a.storedKeys(ctx)
+	keys, fail := a.storedKeys(ctx, a.place)
+	for i := 0; fail == nil && len(keys) == 0 && i < len(a.places); i++ {
+		keys, fail = a.storedKeys(ctx, a.places[i])
+		a.pins.elsewhere = len(keys) > 0
+	}
 	if fail != nil {
 		return fail
 	}
@@ -63,7 +69,7 @@ func (a *attempt) loadPins(ctx context.Context) *installer.Failure {
 	return nil
 }
 
-func (a *attempt) storedKeys(ctx context.Context) ([]ssh.PublicKey, *installer.Failure) {
+func (a *attempt) storedKeys(ctx context.Context, place string) ([]ssh.PublicKey, *installer.Failure) {
 	store := a.d.cfg.HostKeys
 	if store == nil {
 		if a.policy == installer.Strict {
@@ -71,7 +77,7 @@ func (a *attempt) storedKeys(ctx context.Context) ([]ssh.PublicKey, *installer.F
 		}
 		return nil, failf(installer.KindInternal, nil, "no place to keep host keys in")
 	}
-	lines, err := store.PinnedKeys(ctx, a.project, a.place)
+	lines, err := store.PinnedKeys(ctx, a.project, place)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctxFailure(ctx, "while reading the pinned host keys")
@@ -82,7 +88,7 @@ func (a *attempt) storedKeys(ctx context.Context) ([]ssh.PublicKey, *installer.F
 	for _, line := range lines {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
 		if err != nil {
-			return nil, failf(installer.KindInternal, err, "a pinned host key of %s is damaged", a.place)
+			return nil, failf(installer.KindInternal, err, "a pinned host key of %s is damaged", place)
 		}
 		keys = append(keys, key)
 	}
@@ -132,7 +138,10 @@ func (a *attempt) judgeHostKey(ctx context.Context, key ssh.PublicKey, blob []by
 	case p.known != nil:
 		return a.askKnownHosts(key)
 	case len(p.keys) > 0:
-		return a.matchKeys(p.keys, key, blob)
+		if fail := a.matchKeys(p.keys, key, blob); fail != nil || !p.elsewhere {
+			return fail
+		}
+		return a.pinNew(ctx, key, blob) // this way may be the only one left some day
 	case a.policy == installer.Insecure:
 		return nil
 	case a.policy == installer.Strict:
@@ -158,7 +167,7 @@ func (a *attempt) pinNew(ctx context.Context, key ssh.PublicKey, blob []byte) *i
 	mu := a.d.pinLock(a.project, a.place)
 	mu.Lock()
 	defer mu.Unlock()
-	keys, fail := a.storedKeys(ctx)
+	keys, fail := a.storedKeys(ctx, a.place)
 	if fail != nil {
 		return fail
 	}

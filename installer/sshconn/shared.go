@@ -113,7 +113,7 @@ func (d *Dialer) join(key, project string, hops []installer.Endpoint, logins []i
 			if !strings.HasPrefix(fail.Detail, "installer ") { // else it was an earlier hop
 				fail = atInstaller(s.name, fail)
 			}
-			s.fail, s.at = fail, time.Now()
+			s.fail, s.at = fail, d.cfg.Clock()
 			return
 		}
 		c.watch() // for as long as it is shared: targets wait on it
@@ -133,7 +133,7 @@ func (s *shared) usable() bool {
 	if s.fail == nil {
 		return s.conn.alive()
 	}
-	return time.Since(s.at) < s.holds()
+	return s.d.cfg.Clock().Sub(s.at) < s.holds()
 }
 
 func (s *shared) holds() time.Duration {

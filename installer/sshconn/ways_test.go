@@ -1,0 +1,321 @@
+package sshconn
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/sshtest"
+)
+
+// waysOf are a project's ways, and a clock that only a test moves.
+type waysOf struct {
+	mu   sync.Mutex
+	ways []installer.Way
+	now  time.Time
+	err  error
+}
+
+func (w *waysOf) Ways(_ context.Context, project string, _ installer.Through) ([]installer.Way, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if project != "p" {
+		return nil, nil
+	}
+	return w.ways, w.err
+}
+
+func (w *waysOf) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *waysOf) later(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// through is a target behind installers: the i-th one's password is "hop<i>".
+func through(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) (*waysOf, *Dialer, func() (*Conn, error)) {
+	t.Helper()
+	w := &waysOf{now: time.Unix(1_800_000_000, 0)}
+	for i, h := range hops {
+		w.ways = append(w.ways, installer.Way{
+			Installer: "i-" + strconv.Itoa(i),
+			Hops:      []installer.Endpoint{h.Endpoint("hop")},
+			Logins:    []installer.Login{secret("hop" + strconv.Itoa(i))},
+		})
+	}
+	limits := long()
+	d := newDialer(t, Config{Ways: w, Clock: w.clock, Limits: limits})
+	host, creds := root(target)
+	host.Through = &installer.Through{}
+	return w, d, func() (*Conn, error) {
+		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+		if c != nil {
+			t.Cleanup(func() { _ = c.Close() })
+		}
+		return c, err
+	}
+}
+
+func hopServer(t *testing.T, i int, change ...func(*sshtest.Config)) *sshtest.Server {
+	t.Helper()
+	cfg := sshtest.Config{Users: user("hop", "hop"+strconv.Itoa(i))}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return sshtest.Start(t, cfg)
+}
+
+func deny(c *sshtest.Config) { c.Forwarding = sshtest.Forwarding{Denied: true} }
+
+// used requires that the connection goes by this installer.
+func used(t *testing.T, hop *sshtest.Server, dial func() (*Conn, error)) {
+	t.Helper()
+	c, err := dial()
+	require.NoError(t, err)
+	require.Equal(t, []installer.Endpoint{hop.Endpoint("hop")}, c.Hops())
+	require.NoError(t, c.Close())
+}
+
+func TestTheFirstHealthyInstallerIsUsed(t *testing.T) {
+	t.Parallel()
+	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+	w, _, dial := through(t, target, a, b)
+	a.Stop()
+	used(t, b, dial)
+
+	// It is not asked again for a while, though it would answer.
+	require.NoError(t, a.Resume())
+	asked := a.Counts().Connections
+	used(t, b, dial)
+	w.later(unwellFor - time.Second)
+	used(t, b, dial)
+	require.Equal(t, asked, a.Counts().Connections)
+	w.later(time.Second)
+	used(t, a, dial)
+
+	// One that goes away while it is in use costs nothing.
+	a.Stop()
+	a.DropAll()
+	used(t, b, dial)
+}
+
+// TestOneAsksAndOthersPassOver: when the time of one that was unwell is over, one
+// host asks it, and the others do not wait with that one.
+func TestOneAsksAndOthersPassOver(t *testing.T) {
+	t.Parallel()
+	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+	w, _, dial := through(t, target, a, b)
+	a.Stop()
+	used(t, b, dial)
+	remove := a.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Stall})
+	require.NoError(t, a.Resume())
+	w.later(unwellFor)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		c, err := dial()
+		if assert.NoError(t, err) {
+			assert.Equal(t, a.Endpoint("hop"), c.Hops()[0])
+		}
+	})
+	require.NoError(t, a.Wait(t.Context(), func(c sshtest.Counts) bool { return c.Connections > 0 }))
+	used(t, b, dial)
+	remove()
+	wg.Wait()
+	used(t, a, dial)
+}
+
+// TestInstallersThatArePassedOver: for whatever reason, the next one is used.
+func TestInstallersThatArePassedOver(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		server func(*sshtest.Config)
+		way    func(*installer.Way)
+		kind   installer.Kind
+	}{
+		"login refused":    {way: func(w *installer.Way) { w.Logins[0] = secret("wrong") }, kind: installer.KindAuthRejected},
+		"forwards nothing": {server: deny, kind: installer.KindChannelDenied},
+		"another host key": {way: func(w *installer.Way) { w.Hops[0].HostKey = "SHA256:" + fmt.Sprintf("%043d", 0) }, kind: installer.KindHostKeyChanged},
+		"no credentials": {way: func(w *installer.Way) {
+			*w = installer.Way{Installer: w.Installer, Fail: installer.Fail(installer.KindCredentialMissing, "installer i-0: nothing is kept")}
+		}, kind: installer.KindCredentialMissing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var change []func(*sshtest.Config)
+			if tc.server != nil {
+				change = append(change, tc.server)
+			}
+			a, b, target := hopServer(t, 0, change...), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+			w, _, dial := through(t, target, a, b)
+			if tc.way != nil {
+				tc.way(&w.ways[0])
+			}
+			used(t, b, dial)
+
+			// Without a second one it is told what is wrong.
+			w.ways = w.ways[:1]
+			_, err := dial()
+			f := kind(t, tc.kind, err)
+			assert.Contains(t, f.Detail, "the installer cannot be used: installer ")
+			assert.LessOrEqual(t, len(a.Counts().Passwords), 1, "a refused login is not sent again")
+		})
+	}
+}
+
+// TestNoInstallerIsHealthy: all are named, and another try may help.
+func TestNoInstallerIsHealthy(t *testing.T) {
+	t.Parallel()
+	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+	w, _, dial := through(t, target, a, b)
+	w.ways[0].Logins[0] = secret("wrong")
+	b.Stop()
+	_, err := dial()
+	f := kind(t, installer.KindRefused, err)
+	for _, want := range []string{"none of 2 installers", "hop@" + a.Addr(), string(installer.KindAuthRejected), "hop@" + b.Addr(), "connection refused"} {
+		assert.Contains(t, f.Detail, want)
+	}
+	assert.Greater(t, f.Kind.Info().Tries, 1)
+	require.ErrorAs(t, f.Err, new(*installer.Failure))
+
+	// All who come now are told at once; a little later it is asked again.
+	require.NoError(t, b.Resume())
+	_, err = dial()
+	assert.Contains(t, kind(t, installer.KindRefused, err).Detail, "0s ago")
+	w.later(askAgain)
+	used(t, b, dial)
+	assert.Equal(t, []string{"wrong"}, a.Counts().Passwords, "a refused login is sent once")
+
+	w.ways = nil
+	_, err = dial()
+	assert.Contains(t, kind(t, installer.KindUnreachable, err).Detail, "the project has none any more")
+	w.err = assert.AnError
+	_, err = dial()
+	kind(t, installer.KindInternal, err)
+}
+
+// TestTheTargetsFailureIsNotTheInstallers: nothing else is tried, and the installer
+// is not passed over afterwards.
+func TestTheTargetsFailureIsNotTheInstallers(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		target sshtest.Config
+		change func(*sshtest.Server, *installer.Host, *installer.Credentials)
+		kind   installer.Kind
+	}{
+		"nothing listens": {change: func(s *sshtest.Server, _ *installer.Host, _ *installer.Credentials) { s.Stop() }, kind: installer.KindRefused},
+		"wrong password": {change: func(_ *sshtest.Server, _ *installer.Host, c *installer.Credentials) { c.Login = secret("no") },
+			kind: installer.KindAuthRejected},
+		"another host key": {change: func(_ *sshtest.Server, h *installer.Host, _ *installer.Credentials) {
+			h.HostKey = "SHA256:" + fmt.Sprintf("%043d", 0)
+		}, kind: installer.KindHostKeyChanged},
+		"throttled": {target: sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.Accept, Action: sshtest.Drop}}}, kind: installer.KindThrottled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, b, target, other := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, tc.target), sshtest.Start(t, sshtest.Config{})
+			_, d, _ := through(t, target, a, b)
+			host, creds := root(target)
+			host.Through = &installer.Through{}
+			if tc.change != nil {
+				tc.change(target, &host, &creds)
+			}
+			_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+			kind(t, tc.kind, err)
+			assert.Zero(t, b.Counts().Connections)
+			host, creds = root(other)
+			host.Through = &installer.Through{}
+			used(t, a, func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) })
+		})
+	}
+}
+
+// TestAnInstallersLoginGoesItsOwnWayOnly: whatever fails, no server is sent the
+// login of another one.
+func TestAnInstallersLoginGoesItsOwnWayOnly(t *testing.T) {
+	t.Parallel()
+	servers := []*sshtest.Server{hopServer(t, 0, deny), hopServer(t, 1), hopServer(t, 2)}
+	target := sshtest.Start(t, sshtest.Config{Users: user("root", "the target's")})
+	w, d, dial := through(t, target, servers...)
+	// The third is behind the second.
+	w.ways[2].Hops = append(w.ways[1].Hops[:1:1], w.ways[2].Hops...)
+	w.ways[2].Logins = append(w.ways[1].Logins[:1:1], w.ways[2].Logins...)
+	own := func() {
+		t.Helper()
+		for i, s := range servers {
+			for _, got := range s.Counts().Passwords {
+				require.Equal(t, "hop"+strconv.Itoa(i), got)
+			}
+		}
+		for _, got := range target.Counts().Passwords {
+			require.Equal(t, "the target's", got)
+		}
+	}
+	used(t, servers[1], dial) // the first forwards nothing
+	own()
+	w.ways = []installer.Way{w.ways[0], w.ways[2]}
+	c, err := dial()
+	require.NoError(t, err)
+	require.Len(t, c.Hops(), 2)
+	own()
+	for _, s := range servers {
+		require.NotEmpty(t, s.Counts().Passwords, "the test is worth something")
+	}
+
+	// Of a target that is an installer itself, only the part before it is gone.
+	for i, s := range servers[1:] {
+		host := installer.Host{Endpoint: s.Endpoint("hop"), Through: &installer.Through{}}
+		w.ways = w.ways[1:2:2]
+		c, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: secret("hop" + strconv.Itoa(i+1))}, installer.AcceptNew)
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
+		require.Len(t, c.Hops(), i)
+		own()
+		w.ways = []installer.Way{{}, w.ways[0]}
+	}
+	_, err = d.Dial(t.Context(), "another", installer.Host{Endpoint: target.Endpoint("root"), Through: &installer.Through{}},
+		installer.Credentials{Login: secret("the target's")}, installer.AcceptNew)
+	assert.Contains(t, kind(t, installer.KindUnreachable, err).Detail, "has none any more", "another project's are not used")
+}
+
+// TestOneHostKeyByAllWays: the key that a host showed through one installer is the
+// one that it must show through another, before a credential is sent (C6).
+func TestOneHostKeyByAllWays(t *testing.T) {
+	t.Parallel()
+	real, impostor := sshtest.Start(t, sshtest.Config{}), sshtest.Start(t, sshtest.Config{})
+	leads := func(to *sshtest.Server) func(*sshtest.Config) {
+		return func(c *sshtest.Config) {
+			c.Forwarding.Names = map[string]string{"closed.example:22": to.Addr()}
+		}
+	}
+	a, b := hopServer(t, 0, leads(real)), hopServer(t, 1, leads(impostor))
+	w, d, _ := through(t, real, a, b)
+	host, creds := root(real)
+	host.Address, host.Port, host.Through = "closed.example", 22, &installer.Through{}
+	dial := func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) }
+	used(t, a, dial)
+	w.ways[0], w.ways[1] = w.ways[1], w.ways[0]
+	_, err := dial()
+	kind(t, installer.KindHostKeyChanged, err)
+	assert.Empty(t, impostor.Counts().Passwords)
+
+	// A key that was the same by a second way is pinned there too: the first one
+	// may be an installer no more some day.
+	third := hopServer(t, 0, leads(real))
+	w.ways = []installer.Way{{Installer: "c", Hops: []installer.Endpoint{third.Endpoint("hop")}, Logins: []installer.Login{secret("hop0")}}, w.ways[1]}
+	used(t, third, dial)
+	keys, err := d.cfg.HostKeys.PinnedKeys(t.Context(), "p", "closed.example:22 via "+third.Addr())
+	require.NoError(t, err)
+	assert.Len(t, keys, 1)
+}
