@@ -11,6 +11,8 @@ type BlobRef struct {
 	Arch string `json:"arch,omitempty"`
 	// Version of the agent in a package, where it could be read.
 	Version string `json:"version,omitempty"`
+	// Edition of a package that was chosen from the catalogue; empty: not known.
+	Edition Edition `json:"edition,omitempty"`
 }
 
 // Blob is the content behind a BlobRef. One value is shared by all hosts that

@@ -67,9 +67,11 @@ const (
 type KnownHost struct {
 	Host
 	// Agent and Version are as last found on the host, at Verified.
-	Agent    AgentState `json:"agent"`
-	Version  string     `json:"version,omitempty"`
-	Verified time.Time  `json:"verified,omitzero"`
+	Agent   AgentState `json:"agent"`
+	Version string     `json:"version,omitempty"`
+	// Edition is that of the package which Tripod has installed; empty: not known.
+	Edition  Edition   `json:"edition,omitempty"`
+	Verified time.Time `json:"verified,omitzero"`
 	// Login: a password or key is kept for it.
 	Login bool `json:"login"`
 	// Installer: others are reached through it.

@@ -24,8 +24,9 @@ type Package struct {
 }
 
 // ChoosePackages returns what of the catalogue can serve a task: the packages of
-// that target and edition (empty: any) in the wanted version (empty: the newest
-// that there is), one for each architecture. Nothing: package-missing.
+// that target and edition in the wanted version (empty: the newest that there is),
+// one for each architecture. Without an edition, basic goes before advance, however
+// new that is. Nothing: package-missing.
 func ChoosePackages(catalogue []Package, target string, edition Edition, version string) []BlobRef {
 	best := map[string]Package{}
 	for _, p := range catalogue {
@@ -33,19 +34,42 @@ func ChoosePackages(catalogue []Package, target string, edition Edition, version
 		case p.Target != target, edition != "" && p.Edition != edition, version != "" && p.Version != version:
 			continue
 		}
-		if old, ok := best[p.Arch]; !ok || newer(p, old) {
+		if old, ok := best[p.Arch]; !ok || better(p, old) {
 			best[p.Arch] = p
 		}
 	}
 	var refs []BlobRef
 	for _, p := range best {
-		refs = append(refs, p.BlobRef)
+		ref := p.BlobRef
+		ref.Edition = p.Edition
+		refs = append(refs, ref)
 	}
 	slices.SortFunc(refs, func(a, b BlobRef) int { return cmp.Compare(a.Arch, b.Arch) })
 	return refs
 }
 
-func newer(p, old Package) bool {
+// EditionOf tells the edition of an agent that was installed from the packages;
+// empty if they do not tell, or do not agree.
+func (s Spec) EditionOf(version string) Edition {
+	of := slices.DeleteFunc(slices.Clone(s.Packages), func(p BlobRef) bool { return p.Version != version })
+	if len(of) == 0 {
+		of = s.Packages
+	}
+	for _, p := range of {
+		if p.Edition != of[0].Edition {
+			return ""
+		}
+	}
+	if len(of) == 0 {
+		return ""
+	}
+	return of[0].Edition
+}
+
+func better(p, old Package) bool {
+	if p.Edition != old.Edition {
+		return p.Edition == Basic
+	}
 	if c := CompareVersions(p.Version, old.Version); c != 0 {
 		return c > 0
 	}

@@ -42,7 +42,8 @@ func TestChoosePackages(t *testing.T) {
 		want    []string
 	}{
 		{"telescope", installer.Basic, "", []string{"a10-again", "r9"}},
-		{"telescope", "", "", []string{"x", "r9"}},
+		{"telescope", "", "", []string{"a10-again", "r9"}},
+		{"telescope", "", "3.0", []string{"x"}},
 		{"telescope", installer.Advance, "", []string{"x"}},
 		{"telescope", "", "2.9.1", []string{"a9", "r9"}},
 		{"telescope", installer.Advance, "2.9.1", nil},

@@ -26,6 +26,10 @@ type knownHost struct {
 	Agent    installer.AgentState `json:"agent,omitempty"`
 	Version  string               `json:"version,omitempty"`
 	Verified time.Time            `json:"verified,omitzero"`
+	// Edition is that of the package which Version was installed from, and Before
+	// what was there before that; empty: not known.
+	Edition installer.Edition `json:"edition,omitempty"`
+	Before  edition           `json:"before,omitzero"`
 }
 
 func (t *tx) knownHost(project, id string) (*knownHost, error) {
@@ -75,7 +79,7 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 			k.Host.Labels = old.Host.Labels
 		}
 		if !k.Host.SameMachine(old.Host) { // nobody has looked at this one yet
-			k.Agent, k.Version, k.Verified = "", "", time.Time{}
+			k.forgetAgent()
 		}
 	}
 	if sealed != nil {
@@ -99,10 +103,12 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 	if err != nil || k == nil || !k.Host.SameMachine(r.Host) {
 		return err
 	}
+	was := edition{k.Version, k.Edition}
 	k.Agent, k.Verified, k.Version = found, tr.At, ""
 	if found != installer.AgentNone {
 		k.Version = cmp.Or(tr.Outcome.TargetVersion, tr.Outcome.CurrentVersion)
 	}
+	k.noteEdition(r, tr, was)
 	t.putHost(r.ProjectID, k, k)
 	return nil
 }
@@ -173,7 +179,7 @@ func (t *tx) describe(project string, k knownHost) (installer.KnownHost, error) 
 	id := k.Host.ID
 	setUp, err := t.setUpHost(project, id)
 	known := installer.KnownHost{
-		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Verified: k.Verified,
+		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
 		Installer: setUp != nil,
 	}
 	for _, b := range k.boxes(setUp) {

@@ -111,7 +111,7 @@ func (t *tx) register(project string, p hostPlan, kept string) error {
 		}
 	}
 	if from != nil {
-		k.Agent, k.Version, k.Verified = from.Agent, from.Version, from.Verified
+		k.Agent, k.Version, k.Verified, k.Edition, k.Before = from.Agent, from.Version, from.Verified, from.Edition, from.Before
 	}
 	if p.keeps { // as it is now: they may just have been sealed anew
 		now, err := t.knownHost(project, p.host.ID)

@@ -16,7 +16,12 @@ func planRetry(ctx context.Context, s service, project string, req *createReques
 		if old.Kind != installer.KindPackageMissing || inv.Task() == installer.Rollback {
 			return inv, nil, nil
 		}
-		noPackage, err := s.choosePackages(ctx, &inv.Spec)
+		fitted, err := s.fitting(ctx, project, inv.Spec, []string{old.Host.ID})
+		if err != nil {
+			return inv, nil, err
+		}
+		var noPackage *itemError
+		inv.Spec, noPackage, err = fitted.on(ctx, old.Host.ID)
 		return inv, noPackage, err
 	})
 }

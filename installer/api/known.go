@@ -11,14 +11,17 @@ import (
 
 // planKnown makes one INSTALL or UPDATE per known host.
 func planKnown(ctx context.Context, s service, project string, req *createRequest) ([]planned, error) {
-	spec := s.spec(req)
-	noPackage, err := s.choosePackages(ctx, &spec)
+	fitted, err := s.fitting(ctx, project, s.spec(req), req.instanceIDs)
 	if err != nil {
 		return nil, err
 	}
 	plan := make([]planned, len(req.instanceIDs))
 	for i, id := range req.instanceIDs {
 		host, creds, refused, err := s.known(ctx, project, id)
+		if err != nil {
+			return nil, err
+		}
+		spec, noPackage, err := fitted.on(ctx, id)
 		if err != nil {
 			return nil, err
 		}

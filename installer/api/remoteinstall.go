@@ -16,12 +16,8 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 	if err != nil {
 		return nil, err
 	}
-	spec := s.spec(req)
-	noPackage, err := s.choosePackages(ctx, &spec)
-	if err != nil {
-		return nil, err
-	}
 	plan := make([]planned, len(req.hosts))
+	ids := make([]string, len(req.hosts))
 	for i := range req.hosts {
 		host := remoteHost(project, req.hosts[i])
 		var hops []installer.Login
@@ -40,9 +36,20 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 			return nil, err
 		}
 		p := planned{credentials: installer.Credentials{Login: login, Via: hops}}
-		p.refused = cmp.Or(s.denied(host.Address), way.refused, noLogin, noPackage)
-		p.inv = installer.Invocation{Host: host, Spec: spec}
+		p.refused = cmp.Or(s.denied(host.Address), way.refused, noLogin)
+		p.inv.Host, ids[i] = host, host.ID
 		plan[i] = p
+	}
+	fitted, err := s.fitting(ctx, project, s.spec(req), ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range plan {
+		spec, noPackage, err := fitted.on(ctx, ids[i])
+		if err != nil {
+			return nil, err
+		}
+		plan[i].inv.Spec, plan[i].refused = spec, cmp.Or(plan[i].refused, noPackage)
 	}
 	return plan, nil
 }
