@@ -71,6 +71,7 @@ type Ledger interface {
 	// Installers returns the hosts that SET_REMOTE_INSTALLER made installers,
 	// the first one set first.
 	Installers(ctx context.Context, project string) ([]Host, error)
+	Wayfinder
 }
 
 // Filter selects invocations. Zero fields select all.

@@ -1,11 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"slices"
 
 	"tripod/installer"
 )
@@ -115,18 +113,10 @@ func (s *Store) settleInstaller(kept *keptInstaller, err error) {
 // Installers implements installer.Ledger.
 func (s *Store) Installers(ctx context.Context, project string) ([]installer.Host, error) {
 	var found []setUpHost
-	err := s.view(ctx, func(t *tx) error {
-		found = nil
-		for _, row := range t.all(bSetUp, join(project)) {
-			var h setUpHost
-			if _, err := readRow(row, &h); err != nil {
-				return err
-			}
-			found = append(found, h)
-		}
-		return nil
+	err := s.view(ctx, func(t *tx) (err error) {
+		found, err = t.installers(project)
+		return err
 	})
-	slices.SortFunc(found, func(a, b setUpHost) int { return cmp.Compare(a.Order, b.Order) })
 	hosts := make([]installer.Host, len(found))
 	for i, h := range found {
 		hosts[i] = h.Host

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tripod/installer"
+)
+
+// UnsetInstallers makes hosts installers no more and erases the logins that they
+// were kept with; all of them or none. What waits and was to go through them is
+// reached by others, or fails. The error joins one for each that is no installer:
+// ErrNotFound. What is kept for tasks on the hosts themselves stays.
+func (s *Store) UnsetInstallers(ctx context.Context, project string, ids []string) error {
+	if s.o.ReadOnly {
+		return errReadOnly
+	}
+	s.roster.Lock()
+	defer s.roster.Unlock()
+	var gone []string
+	err := s.update(ctx, func(t *tx) error {
+		gone = nil
+		var hosts []installer.Host
+		var errs []error
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+			h, err := t.setUpHost(project, id)
+			if err != nil {
+				return err
+			}
+			if h == nil {
+				errs = append(errs, fmt.Errorf("host %s is no installer: %w", id, installer.ErrNotFound))
+				continue
+			}
+			hosts = append(hosts, h.Host)
+			if h.Epoch != "" {
+				gone = append(gone, h.Epoch)
+			}
+		}
+		if len(errs) > 0 || len(hosts) == 0 {
+			return errors.Join(errs...)
+		}
+		for _, h := range hosts {
+			t.del(bSetUp, join(project, h.ID))
+		}
+		for _, epoch := range gone {
+			t.dropEpoch(epoch)
+		}
+		return s.auditManaged(ctx, t, project, installer.AuditInstallerUnset, hosts)
+	})
+	if err != nil {
+		return err
+	}
+	for _, epoch := range gone {
+		s.abandon(epoch, nil)
+	}
+	return nil
+}

@@ -1,0 +1,194 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"tripod/installer"
+)
+
+// waysMost bounds how many installers one host's ways are made of.
+const waysMost = 64
+
+// Ways implements installer.Wayfinder. An installer is reached as it was when it
+// was made one; one that is itself behind installers of which one is chosen has a
+// way by each of them.
+func (s *Store) Ways(ctx context.Context, project string, through installer.Through) ([]installer.Way, error) {
+	var plans []wayPlan
+	err := s.view(ctx, func(t *tx) (err error) {
+		f := wayfinder{tx: t, project: project, left: waysMost}
+		plans, err = f.ways(through, nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	ways := make([]installer.Way, len(plans))
+	for i, p := range plans {
+		if ways[i], err = s.openWay(ctx, project, p); err != nil {
+			return nil, err
+		}
+	}
+	return ways, nil
+}
+
+// wayPlan is a way whose logins are still sealed.
+type wayPlan struct {
+	installer string // the last one's id
+	through   []installerOnWay
+	fail      *installer.Failure
+}
+
+type installerOnWay struct {
+	host  installer.Host
+	boxes []box // where its login may be, in the order in which they count
+}
+
+// openWay opens the logins. One that is gone fails the way and nothing else.
+func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (installer.Way, error) {
+	way := installer.Way{Installer: p.installer, Fail: p.fail}
+	for _, on := range p.through {
+		if way.Fail != nil {
+			break
+		}
+		creds, err := s.openFirst(ctx, project, on)
+		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
+			way.Fail = wayFailure("installer %s@%s: no password or key is kept for it any more", on.host.User, on.host.HostPort())
+			continue
+		}
+		if err != nil {
+			return way, err
+		}
+		way.Hops = append(append(way.Hops, on.host.Via...), on.host.Endpoint)
+		way.Logins = append(append(way.Logins, creds.Via...), creds.Login)
+	}
+	if way.Fail != nil {
+		way.Hops, way.Logins = nil, nil
+	}
+	return way, nil
+}
+
+func (s *Store) openFirst(ctx context.Context, project string, on installerOnWay) (c installer.Credentials, err error) {
+	err = missing("no credentials are kept for host %s", on.host.ID)
+	for _, b := range on.boxes {
+		if c, err = s.openSealed(ctx, b.epoch, project, on.host.ID, b.field); err == nil || !isMissing(err) {
+			return c, err
+		}
+	}
+	return c, err
+}
+
+func wayFailure(format string, args ...any) *installer.Failure {
+	return installer.Fail(installer.KindCredentialMissing, format, args...)
+}
+
+// wayfinder finds the ways within one transaction.
+type wayfinder struct {
+	*tx
+	project string
+	left    int // how many installers it may still look at
+}
+
+// ways are those through the named installers, or else the project's. behind are
+// the ids of those that are reached by them.
+func (f *wayfinder) ways(through installer.Through, behind []string) ([]wayPlan, error) {
+	named := through.Named
+	if len(named) == 0 {
+		all, err := f.installers(f.project)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range all {
+			// What is behind the project's installers is reached by those of them
+			// that stand by themselves: the others may be behind it.
+			if len(behind) > 0 && h.Host.Through != nil && len(h.Host.Through.Named) == 0 {
+				continue
+			}
+			named = append(named, installer.NamedInstaller{ID: h.Host.ID, SetUp: true})
+		}
+	}
+	var plans []wayPlan
+	for _, n := range named {
+		if f.left == 0 || slices.Contains(behind, n.ID) {
+			continue
+		}
+		f.left--
+		more, err := f.by(n, behind)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, more...)
+	}
+	return plans, nil
+}
+
+// by are the ways through one installer.
+func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, error) {
+	failed := func(format string, args ...any) []wayPlan {
+		return []wayPlan{{installer: n.ID, fail: wayFailure(format, args...)}}
+	}
+	setUp, err := f.setUpHost(f.project, n.ID)
+	if err != nil {
+		return nil, err
+	}
+	known, err := f.knownHost(f.project, n.ID)
+	var on installerOnWay
+	switch {
+	case err != nil:
+		return nil, err
+	case setUp != nil && setUp.Epoch != "":
+		on = installerOnWay{setUp.Host, []box{{setUp.Epoch, setUpField}}}
+	case setUp != nil:
+		on = installerOnWay{host: setUp.Host}
+		if known != nil && known.Host.SameMachine(setUp.Host) && known.Host.User == setUp.Host.User {
+			on.boxes = known.boxes(nil)
+		}
+	case n.SetUp:
+		return failed("installer %s is none any more", n.ID), nil
+	case known == nil:
+		return failed("installer %s is no known host any more", n.ID), nil
+	default:
+		on = installerOnWay{known.Host, known.boxes(nil)}
+	}
+	if on.host.Through == nil {
+		return []wayPlan{{installer: n.ID, through: []installerOnWay{on}}}, nil
+	}
+	before, err := f.ways(*on.host.Through, append(slices.Clip(behind), n.ID))
+	if err != nil {
+		return nil, err
+	}
+	// Why some cannot be gone matters only if none can.
+	good := slices.DeleteFunc(slices.Clone(before), func(p wayPlan) bool { return p.fail != nil })
+	if len(good) > 0 {
+		before = good
+	}
+	for i := range before {
+		b := &before[i]
+		b.installer, b.through = n.ID, append(b.through, on)
+		if b.fail != nil {
+			b.fail = wayFailure("installer %s@%s is behind another: %s", on.host.User, on.host.HostPort(), b.fail.Detail)
+		}
+	}
+	if len(before) == 0 {
+		return failed("installer %s@%s is behind another, and none is left", on.host.User, on.host.HostPort()), nil
+	}
+	if len(good) == 0 {
+		before = before[:1]
+	}
+	return before, nil
+}
+
+// installers are those of a project, the first one set first.
+func (t *tx) installers(project string) ([]setUpHost, error) {
+	var found []setUpHost
+	for _, row := range t.all(bSetUp, join(project)) {
+		var h setUpHost
+		if _, err := readRow(row, &h); err != nil {
+			return nil, err
+		}
+		found = append(found, h)
+	}
+	slices.SortFunc(found, func(a, b setUpHost) int { return cmp.Compare(a.Order, b.Order) })
+	return found, nil
+}
