@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tripod/installer"
@@ -32,6 +33,61 @@ func (a *app) choosePackages(ctx context.Context, spec *installer.Spec) (fault s
 		return fmt.Sprintf("nothing to install (%s): the catalogue is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE", installer.KindPackageMissing), nil
 	}
 	return fmt.Sprintf("%s: the catalogue has no%s; it has %s", installer.KindPackageMissing, wantedPackage(*spec), packageWords(all)), nil
+}
+
+// keepEditions gives hosts of which the edition is known the packages of that
+// one, where the user has named none; other hosts get what the plan has already.
+func (e *engine) keepEditions(ctx context.Context, p *plan) error {
+	if !p.catalogued {
+		return nil
+	}
+	has, err := e.editionsOf(ctx, p.targets)
+	if err != nil || len(has) == 0 {
+		return err
+	}
+	all, err := e.store.Packages(ctx, p.spec.Target)
+	if err != nil {
+		return err
+	}
+	var faults installer.Faults
+	p.packages = map[string][]installer.BlobRef{}
+	for _, entry := range p.entries {
+		edition := has[entry.Host.ID]
+		if edition == "" {
+			continue
+		}
+		own := installer.ChoosePackages(all, p.spec.Target, edition, p.spec.Version)
+		if len(own) == 0 {
+			wanted := p.spec
+			wanted.VersionType = string(edition)
+			faults.Add(entry.Where, "%s: %s has the %s edition, and the catalogue has no%s; another edition is taken if --edition says so",
+				installer.KindPackageMissing, entry.Host.Label(), editionWord(edition), wantedPackage(wanted))
+		}
+		p.packages[entry.Host.ID] = own
+	}
+	return faults.Err()
+}
+
+// editionsOf finds the editions of the hosts that are known to have one.
+func (e *engine) editionsOf(ctx context.Context, t targets) (map[string]installer.Edition, error) {
+	const most = 100 // ids in one request
+	has := map[string]installer.Edition{}
+	for entries := range slices.Chunk(t.entries, most) {
+		ids := make([]string, len(entries))
+		for i := range entries {
+			ids[i] = entries[i].Host.ID
+		}
+		page, err := e.store.Hosts(ctx, e.app.project, installer.HostFilter{IDs: ids})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range page.Hosts {
+			if h.Edition != "" {
+				has[h.ID] = h.Edition
+			}
+		}
+	}
+	return has, nil
 }
 
 // wantedPackage puts into words what was asked for.

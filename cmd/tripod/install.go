@@ -66,6 +66,9 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 		if err := e.adoptKnown(ctx, p.entries); err != nil {
 			return err
 		}
+		if err := e.keepEditions(ctx, &p); err != nil {
+			return err
+		}
 		batchID, err := e.submitOrResume(ctx, p)
 		if err != nil {
 			return err
@@ -96,7 +99,9 @@ func (c *deployFlags) plan(ctx context.Context, a *app) (plan, content, error) {
 	} else if err != nil {
 		return plan{}, files, err
 	}
-	return plan{targets: hosts, spec: spec}, files, faults.Err()
+	p := plan{targets: hosts, spec: spec}
+	p.catalogued = spec.Script == nil && spec.Online == nil && len(c.Package) == 0 && spec.VersionType == ""
+	return p, files, faults.Err()
 }
 
 // submitOrResume stores the plan as a batch, or goes on with the unfinished

@@ -20,6 +20,19 @@ type plan struct {
 	task        installer.Type // INSTALL or UPDATE
 	spec        installer.Spec
 	maxFailures int // 0: no limit
+	// catalogued: the packages are the catalogue's, and the user names no edition.
+	catalogued bool
+	// packages are those of hosts that keep an edition, by the hosts' ids.
+	packages map[string][]installer.BlobRef
+}
+
+// specOn is the work on one host.
+func (p plan) specOn(id string) installer.Spec {
+	spec := p.spec
+	if own, ok := p.packages[id]; ok {
+		spec.Packages = own
+	}
+	return spec
 }
 
 // fingerprint is equal for the same work: task, hosts and spec, in any order of the
@@ -47,7 +60,7 @@ func (p plan) batch(now time.Time, fingerprint string) installer.Batch {
 	b := newBatch(now, p.source, fingerprint)
 	b.MaxFailures = p.maxFailures
 	for _, e := range p.entries {
-		addItem(&b, installer.Invocation{Type: p.task, Host: e.Host, Spec: p.spec}, e.Credentials)
+		addItem(&b, installer.Invocation{Type: p.task, Host: e.Host, Spec: p.specOn(e.Host.ID)}, e.Credentials)
 	}
 	return b
 }

@@ -16,7 +16,7 @@ type specFlags struct {
 
 	Target       string `default:"telescope" help:"What is installed."`
 	AgentVersion string `name:"version" placeholder:"V" help:"Version wanted; empty: the package's, or the newest of the catalogue."`
-	Edition      string `enum:",basic,advance" default:"" placeholder:"EDITION" help:"Edition from the catalogue, basic or advance; empty: either."`
+	Edition      string `enum:",basic,advance" default:"" placeholder:"EDITION" help:"Edition from the catalogue, basic or advance; empty: the one that the host has, else basic before advance."`
 	policyFlags
 }
 

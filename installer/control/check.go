@@ -153,6 +153,7 @@ func (c *checker) spec(where string, s installer.Spec) error {
 func (c *checker) blob(where string, ref installer.BlobRef) error {
 	c.form(where+".arch", ref.Arch, archForm)
 	c.form(where+".package_version", ref.Version, versionForm)
+	c.form(where+".edition", string(ref.Edition), wordForm)
 	c.text(where+".name", ref.Name)
 	if ref.Name == "" || path.Base(ref.Name) != ref.Name {
 		c.faults.Add(where+".name", "must be a file's name, without folders")
