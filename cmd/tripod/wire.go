@@ -52,6 +52,7 @@ func (a *app) openLocal(cfg engineConfig) (*localEngine, error) {
 	}
 	dialer := sshconn.New(sshconn.Config{
 		HostKeys:   s,
+		Ways:       s,
 		KnownHosts: cfg.knownHosts,
 		Policy:     cfg.policy,
 		Logger:     a.log,

@@ -74,7 +74,9 @@ func (s service) again(ctx context.Context, project string, kind installer.Type,
 		p.refused = refused
 		return p, err
 	}
-	if !host.SameMachine(old.Host) {
+	if same, err := s.sameMachine(ctx, project, host, old.Host); err != nil {
+		return p, err
+	} else if !same {
 		p.refused = itemFault(ItemNotAllowed, "the instance is another machine now: "+reached(host)+"; it was "+reached(old.Host))
 		return p, nil
 	}
@@ -92,6 +94,9 @@ func reached(h installer.Host) string {
 	b.WriteString(h.HostPort())
 	for _, hop := range h.Via {
 		b.WriteString(" via " + hop.HostPort())
+	}
+	if h.Through != nil {
+		b.WriteString(" through installers")
 	}
 	return b.String()
 }

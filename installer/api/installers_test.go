@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,31 @@ func (r *rig) target(ip string, installers ...string) (installer.Host, installer
 	return inv.Host, creds, res
 }
 
+// ways are those that the engine may go when it dials the host now: addresses
+// with the password of each hop.
+func (r *rig) ways(h installer.Host) []string {
+	r.t.Helper()
+	if h.Through == nil {
+		return nil
+	}
+	require.Empty(r.t, h.Via)
+	ways, err := r.store.Ways(r.t.Context(), project, *h.Through)
+	require.NoError(r.t, err)
+	all := []string{}
+	for _, w := range ways {
+		if w.Fail != nil {
+			all = append(all, w.Fail.Detail)
+			continue
+		}
+		text := ""
+		for i, hop := range w.Hops {
+			text += hop.User + "@" + hop.Address + "=" + w.Logins[i].Password.Reveal() + " "
+		}
+		all = append(all, strings.TrimSpace(text))
+	}
+	return all
+}
+
 func TestRemoteInstallFindsItsWay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -70,30 +96,28 @@ func TestRemoteInstallFindsItsWay(t *testing.T) {
 	require.Empty(t, h.Via, "no installer: the daemon is the jump host")
 	require.Empty(t, creds.Via)
 
+	const jump1, jump2 = "root@10.1.0.1=of jump 1", "root@10.1.0.2=of jump 2"
 	first := r.setInstaller("jump-1", "10.1.0.1", "of jump 1")
-	hop := func(ip string) []installer.Endpoint {
-		return []installer.Endpoint{{Address: ip, Port: 22, User: "root"}}
-	}
 	h, creds, _ = r.target("10.9.0.2")
-	require.Equal(t, hop("10.1.0.1"), h.Via, "the project's installer")
-	require.Equal(t, "of jump 1", creds.Via[0].Password.Reveal())
+	require.Equal(t, []string{jump1}, r.ways(h), "the project's installer")
+	require.Empty(t, creds.Via, "its login is looked up when it is needed")
 
 	// A second installer, itself behind the first.
 	second := r.setInstaller("jump-2", "10.1.0.2", "of jump 2")
-	h, _, _ = r.target("10.9.0.3")
-	require.Equal(t, hop("10.1.0.1"), h.Via, "the one set first")
+	require.Equal(t, []string{jump1, jump1 + " " + jump2}, r.ways(h), "the one set first goes first; also for what waits")
 	h, creds, _ = r.target("10.9.0.3", second)
-	require.Equal(t, append(hop("10.1.0.1"), hop("10.1.0.2")...), h.Via, "named by instance_ids, its own way included")
-	require.Equal(t, "of jump 1", creds.Via[0].Password.Reveal())
-	require.Equal(t, "of jump 2", creds.Via[1].Password.Reveal())
-	h, _, _ = r.target("10.9.0.3", "never-was", first)
-	require.Equal(t, hop("10.1.0.1"), h.Via, "the first one that is known")
+	require.Equal(t, []string{jump1 + " " + jump2}, r.ways(h), "named by instance_ids, its own way included")
+	require.Empty(t, creds.Via)
+	h, _, _ = r.target("10.9.0.3", "never-was", second, first)
+	require.Equal(t, []string{jump1 + " " + jump2, jump1}, r.ways(h), "those that are known, in this order")
 
 	// A host that is a hop is not reached through itself.
 	h, _, _ = r.target("10.1.0.1")
+	require.Nil(t, h.Through)
 	require.Empty(t, h.Via)
-	h, _, _ = r.target("10.1.0.2", second)
-	require.Equal(t, hop("10.1.0.1"), h.Via)
+	h, creds, _ = r.target("10.1.0.2", second)
+	require.Equal(t, []installer.Endpoint{{Address: "10.1.0.1", Port: 22, User: "root"}}, h.Via)
+	require.Equal(t, "of jump 1", creds.Via[0].Password.Reveal())
 
 	_, _, res := r.target("10.9.0.4", "never-was")
 	require.Equal(t, api.ItemUnknownInstaller, res.ErrorCode)
@@ -138,4 +162,112 @@ func TestSetRemoteInstaller(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "correct horse", creds.Password.Reveal())
 	}
+}
+
+// TestUnsetInstallerIsUsedNoMore: neither by what waits nor by a RETRY, and named
+// ones are not replaced by others.
+func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	a, b := r.setInstaller("a", "10.1.0.1", "one"), ""
+	h, _, waits := r.target("10.9.0.1")
+	r.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
+	h2, _, _ := r.target("10.9.0.2", a)
+	r.finishAll(installer.Failed)
+	again := func(id string) installer.Host {
+		t.Helper()
+		res := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": "RETRY", "invocation_ids": []string{id}})).created(t).Invocations[0]
+		require.Equal(t, api.RetSuccessful, res.RetStatus, res.ErrorMsg)
+		inv, err := r.store.Invocation(t.Context(), project, res.InvocationID)
+		require.NoError(t, err)
+		return inv.Host
+	}
+	// The daemon's own network leads to the second one; the first is set already.
+	b = r.setInstaller("b", "10.1.0.2", "two")
+	require.Equal(t, []string{"root@10.1.0.1=one", "root@10.1.0.1=one root@10.1.0.2=two"}, r.ways(h))
+	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{b}))
+	require.Equal(t, []string{"root@10.1.0.1=one"}, r.ways(h))
+	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{a}))
+	require.Empty(t, r.ways(h))
+	require.Equal(t, []string{"installer " + a + " is none any more"}, r.ways(h2))
+
+	c := r.setInstaller("c", "10.1.0.3", "three")
+	require.NotEmpty(t, c)
+	require.Equal(t, []string{"root@10.1.0.3=three"}, r.ways(again(waits.InvocationID)), "a RETRY takes what is set now")
+	require.Equal(t, []string{"installer " + a + " is none any more"}, r.ways(h2), "named ones are not replaced")
+	_, _, res := r.target("10.9.0.3", a)
+	require.Equal(t, "", string(res.ErrorCode), "it is a known host still, and may be named")
+}
+
+// TestHostsOfEarlierVersionsKeepTheirWay: their hops and logins are in the row; what
+// is kept for them is used, and they are tried again.
+func TestHostsOfEarlierVersionsKeepTheirWay(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.setInstaller("a", "10.1.0.1", "one")
+	hop := []installer.Endpoint{{Address: "10.1.0.1", Port: 22, User: "root"}}
+	require.NoError(t, r.store.Submit(t.Context(), installer.Batch{
+		BatchHead: installer.BatchHead{ID: "b", ProjectID: project},
+		Items: []installer.Item{{
+			Invocation: installer.Invocation{ID: "old", Type: installer.RemoteInstall, Spec: installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew},
+				Host: installer.Host{ID: installer.InstanceID(project, "10.9.0.1", 22), Endpoint: installer.Endpoint{Address: "10.9.0.1", Port: 22, User: "root"}, Via: hop}},
+			Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("kept")},
+				Via: []installer.Login{{Password: installer.NewSecret("one")}}},
+		}},
+	}))
+	open, err := r.store.Invocation(t.Context(), project, "old")
+	require.NoError(t, err)
+	require.Equal(t, hop, open.Host.Via, "what is open goes on as it is")
+	r.finishAll(installer.Failed)
+	retry := func() installer.Host {
+		t.Helper()
+		res := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": "RETRY", "invocation_ids": []string{"old"}})).created(t).Invocations[0]
+		require.Equal(t, api.RetSuccessful, res.RetStatus, res.ErrorMsg)
+		inv, err := r.store.Invocation(t.Context(), project, res.InvocationID)
+		require.NoError(t, err)
+		creds, err := r.store.Credentials(t.Context(), &inv)
+		require.NoError(t, err)
+		require.Equal(t, "kept", creds.Password.Reveal())
+		r.finishAll(installer.Failed)
+		return inv.Host
+	}
+	require.Equal(t, hop, retry().Via)
+
+	// Without a login of its own the next task for it takes the kept one.
+	body := map[string]any{"invocation_type": "REMOTE_INSTALL", "remote_install_meta": []any{host(map[string]any{"remote_ip": "10.9.0.1", "password": nil})}}
+	res := r.send(http.MethodPost, create, asJSON(body)).created(t).Invocations[0]
+	require.Equal(t, api.RetSuccessful, res.RetStatus, res.ErrorMsg)
+	inv, err := r.store.Invocation(t.Context(), project, res.InvocationID)
+	require.NoError(t, err)
+	require.NotNil(t, inv.Host.Through)
+	creds, err := r.store.Credentials(t.Context(), &inv)
+	require.NoError(t, err)
+	require.Equal(t, "kept", creds.Password.Reveal())
+	r.finishAll(installer.Failed)
+	require.NotNil(t, retry().Through, "and an old one is tried again in the new way")
+
+	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{installer.InstanceID(project, "10.1.0.1", 22)}))
+	r.setInstaller("elsewhere", "10.1.0.9", "nine")
+	again := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": "RETRY", "invocation_ids": []string{"old"}})).created(t).Invocations[0]
+	require.Equal(t, api.ItemNotAllowed, again.ErrorCode, "what is behind another installer may be another machine")
+}
+
+// TestAnInstallerWithoutLoginCanBeGivenOne: the request that brings it is not in
+// its own way.
+func TestAnInstallerWithoutLoginCanBeGivenOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	at := installer.Endpoint{Address: "10.1.0.1", Port: 22, User: "root"}
+	id := installer.InstanceID(project, at.Address, at.Port)
+	require.NoError(t, r.store.Submit(t.Context(), installer.Batch{
+		BatchHead: installer.BatchHead{ID: "b", ProjectID: project},
+		Items:     []installer.Item{{Invocation: installer.Invocation{ID: "i", Type: installer.SetRemoteInstaller, Host: installer.Host{ID: id, Endpoint: at}}}},
+	}))
+	r.finishAll(installer.Succeeded)
+	_, _, res := r.target("10.9.0.1")
+	require.Equal(t, api.ItemInstallerCredentialMissing, res.ErrorCode)
+	require.Contains(t, res.ErrorMsg, "installer root@10.1.0.1:22")
+	h, _, res := r.target("10.1.0.1")
+	require.Equal(t, api.RetSuccessful, res.RetStatus)
+	require.Nil(t, h.Through)
 }

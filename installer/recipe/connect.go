@@ -19,7 +19,7 @@ func (w *work) connect(ctx context.Context, rec *installer.StepRecord) error {
 		return err
 	}
 	w.use(conn)
-	rec.Note = fmt.Sprintf("logged in as %s%s in %d ms", w.inv.Host.User, w.way(), time.Since(began).Milliseconds())
+	rec.Note = fmt.Sprintf("logged in as %s%s in %d ms", w.inv.Host.User, w.way(conn), time.Since(began).Milliseconds())
 	return nil
 }
 
@@ -37,9 +37,14 @@ func (w *work) use(conn Conn) {
 	w.host = &hostShell{conn: w.conn, nonce: newNonce(), password: password, settings: w.settings()}
 }
 
-func (w *work) way() string {
+// way tells the installers that conn goes through, if it knows them.
+func (w *work) way(conn Conn) string {
+	hops := w.inv.Host.Via
+	if c, ok := conn.(interface{ Hops() []installer.Endpoint }); ok {
+		hops = c.Hops()
+	}
 	way := ""
-	for _, hop := range w.inv.Host.Via {
+	for _, hop := range hops {
 		way += " via " + hop.HostPort()
 	}
 	return way
