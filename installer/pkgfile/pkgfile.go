@@ -6,6 +6,7 @@ package pkgfile
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ const (
 	maxEntries  = 20_000
 	maxText     = 1 << 20 // bytes looked at of one text file
 	maxPadding  = 1 << 24 // bytes after the last file
+	maxOverhead = 1 << 26 // bytes that are not in files: headers and padding
+	maxName     = 1024    // bytes of an entry's name
 )
 
 // Layouts of the telescope agent.
@@ -51,13 +54,19 @@ type Info struct {
 // file name, of which only the last part is looked at. An error is about
 // reading r, or wraps ErrNotPackage; no error quotes more than a path.
 func Inspect(r io.Reader, name string) (Info, error) {
-	s := scan{files: map[string]bool{}, elf: map[string]string{}, newer: map[string]bool{}}
+	return inspect(r, name, maxUnpacked+maxOverhead)
+}
+
+// inspect unpacks at most so many bytes, headers included.
+func inspect(r io.Reader, name string, most int64) (Info, error) {
+	s := newScan()
 	source := &sticky{r: r}
 	zipped, err := gzip.NewReader(bufio.NewReader(source))
 	if err != nil {
 		return Info{}, source.blame("it is not a gzip file (a .tar.gz is needed)", err)
 	}
-	archive := tar.NewReader(zipped)
+	unzipped := &bounded{r: zipped, left: most, most: most}
+	archive := tar.NewReader(unzipped)
 	for {
 		header, err := archive.Next()
 		if err == io.EOF {
@@ -67,17 +76,18 @@ func Inspect(r io.Reader, name string) (Info, error) {
 			return Info{}, source.blame("it is damaged, or is not a tar archive", err)
 		}
 		if err := s.entry(header, archive); err != nil {
-			if bad, ok := errors.AsType[*refused](err); ok {
-				return Info{}, bad
-			}
 			return Info{}, source.blame("it is damaged", err)
 		}
 	}
 	// What is after the archive counts for gzip's checksum.
-	if n, err := io.Copy(io.Discard, io.LimitReader(zipped, maxPadding)); err != nil {
-		return Info{}, source.blame("it is damaged", err)
+	var rest padding
+	if n, err := io.Copy(&rest, io.LimitReader(unzipped, maxPadding)); err != nil {
+		return Info{}, source.blame("it is damaged, or something follows its end", err)
 	} else if n == maxPadding {
 		return Info{}, refuse("it goes on for more than %d MiB after its last file", maxPadding>>20)
+	}
+	if rest.filled {
+		return Info{}, refuse("something follows the end of the archive")
 	}
 	return s.done(path.Base(strings.ReplaceAll(name, `\`, "/")))
 }
@@ -108,10 +118,37 @@ func (s *sticky) Read(p []byte) (int, error) {
 }
 
 func (s *sticky) blame(what string, err error) error {
+	if bad, ok := errors.AsType[*refused](err); ok {
+		return bad
+	}
 	if s.err != nil {
 		return fmt.Errorf("read the package: %w", s.err)
 	}
 	return refuse("%s (%v)", what, err)
+}
+
+// bounded ends a stream that unpacks to more than any package has, whatever it
+// says of its size: headers count too.
+type bounded struct {
+	r          io.Reader
+	left, most int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, refuse("it unpacks to more than %d MiB with its headers", b.most>>20)
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// padding is what may follow an archive: zeros.
+type padding struct{ filled bool }
+
+func (p *padding) Write(b []byte) (int, error) {
+	p.filled = p.filled || len(bytes.Trim(b, "\x00")) > 0
+	return len(b), nil
 }
 
 var (

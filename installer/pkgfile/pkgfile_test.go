@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -130,9 +131,29 @@ func TestInspectRefuses(t *testing.T) {
 		"a hard link out":      {link(tar.TypeLink, "../x"), "link out"},
 		"a device":             {link(tar.TypeChar, ""), "neither file"},
 		"a pipe":               {link(tar.TypeFifo, ""), "neither file"},
-		"a line break":         {with(entry{name: "t/a\nb"}), "line break"},
-		"too big":              {oversized(t), "more than 1024 MiB"},
-		"too many entries":     {archive(t, make([]entry, 20_001)...), "more than 20000 entries"},
+		"a line break":         {with(entry{name: "t/a\nb"}), "control character"},
+		"an escape sequence":   {with(entry{name: "t/\x1b[2J"}), "control character"},
+		"not UTF-8":            {with(entry{name: "t/\xff"}), "not UTF-8"},
+		"a name without end":   {with(entry{name: "t/" + strings.Repeat("x", 2000)}), "is no name"},
+		"a file twice":         {with(entry{name: "t/bin/agent", text: "another"}), `"t/bin/agent" is there twice`},
+		"the program twice":    {with(entry{name: "./t//bin/telescope", text: program(183)}), `"t/bin/telescope" is there twice`},
+		"a link over a file":   {with(entry{name: "t/bin/agent", header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "x"}}), "is there twice"},
+		"a folder over a file": {with(entry{name: "t/bin/agent/", header: tar.Header{Typeflag: tar.TypeDir}}), "is there twice"},
+		"a file in a file":     {with(entry{name: "t/bin/agent/x"}), "lies in what is a file"},
+		"behind a link": {with(entry{name: "t/other", header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "bin"}},
+			entry{name: "t/other/telescope", text: program(183)}), `"t/other/telescope" lies behind a link`},
+		"a hard link to nothing": {link(tar.TypeLink, "t/bin/none"), "no file before it"},
+		"a socket":               {link('s', ""), "neither file"},
+		"a block device":         {link(tar.TypeBlock, ""), "neither file"},
+		"two folders":            {with(entry{name: "other/x"}), `more than its folder "t": also "other"`},
+		"a file beside it":       {with(entry{name: "README"}), `also "README"`},
+		"a folder beside it":     {with(entry{name: "u/", header: tar.Header{Typeflag: tar.TypeDir}}), `also "u"`},
+		"garbage behind it":      {append(bytes.Clone(good), "and more"...), "follows its end"},
+		"an archive behind it":   {append(bytes.Clone(good), good...), "follows the end"},
+		"garbage in the archive": {gzipped(t, unzipped(t, good)+"and more"), "follows the end"},
+		"without end":            {gzipped(t, unzipped(t, good)+strings.Repeat("\x00", 1<<24)), "goes on for more than 16 MiB"},
+		"too big":                {oversized(t), "more than 1024 MiB"},
+		"too many entries":       {archive(t, many(20_001)...), "more than 20000 entries"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -205,6 +226,51 @@ func gzipped(tb testing.TB, text string) []byte {
 	require.NoError(tb, err)
 	require.NoError(tb, w.Close())
 	return out.Bytes()
+}
+
+func unzipped(tb testing.TB, file []byte) string {
+	tb.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(file))
+	require.NoError(tb, err)
+	raw, err := io.ReadAll(r)
+	require.NoError(tb, err)
+	return string(raw)
+}
+
+// TestInspectStopsAtABomb: headers that unpack to more than any package has are
+// not read to their end, though no file is in them.
+func TestInspectStopsAtABomb(t *testing.T) {
+	t.Parallel()
+	r := bytes.NewReader(bomb(t))
+	_, err := pkgfile.InspectWithin(r, "p.tar.gz", 4<<20)
+	require.ErrorIs(t, err, pkgfile.ErrNotPackage)
+	require.ErrorContains(t, err, "unpacks to more than 4 MiB")
+	require.Positive(t, r.Len(), "the rest is not even looked at")
+	_, err = pkgfile.InspectWithin(bytes.NewReader(archive(t, genuine("t/", program(62))...)), "p.tar.gz", 4<<20)
+	require.NoError(t, err)
+}
+
+// bomb has entries without content under headers of a megabyte each.
+func bomb(tb testing.TB) []byte {
+	tb.Helper()
+	var one bytes.Buffer
+	zipped, err := gzip.NewWriterLevel(&one, gzip.BestSpeed)
+	require.NoError(tb, err)
+	w := tar.NewWriter(zipped)
+	require.NoError(tb, w.WriteHeader(&tar.Header{Name: "t/", Typeflag: tar.TypeDir, PAXRecords: map[string]string{
+		"TRIPOD.filler": strings.Repeat("x", 1<<20-2000),
+	}}))
+	require.NoError(tb, w.Flush())
+	require.NoError(tb, zipped.Close())
+	return bytes.Repeat(one.Bytes(), 20)
+}
+
+func many(n int) []entry {
+	all := make([]entry, n)
+	for i := range all {
+		all[i].name = fmt.Sprintf("t/%d", i)
+	}
+	return all
 }
 
 // oversized announces more than is allowed; the refusal comes before the data.

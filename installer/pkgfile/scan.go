@@ -5,10 +5,13 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // scan gathers what the entries of an archive tell.
@@ -16,11 +19,53 @@ type scan struct {
 	info    Info
 	entries int
 	files   map[string]bool // regular files by clean path
+	places  map[string]kind // what is at each clean path, folders on the way too
+	tops    map[string]bool // first parts of the paths
 	// By path, for each candidate: the program's architecture ("" if it is no
 	// ELF program), and whether an install.sh knows the new layout.
 	elf     map[string]string
 	newer   map[string]bool
 	release string
+}
+
+// kind is what is at a path.
+type kind string
+
+const (
+	aFolder kind = "folder"
+	aFile   kind = "file"
+	aLink   kind = "link"
+)
+
+func newScan() *scan {
+	return &scan{
+		files: map[string]bool{}, places: map[string]kind{}, tops: map[string]bool{},
+		elf: map[string]string{}, newer: map[string]bool{},
+	}
+}
+
+// place notes what is at a path. A path that is there twice, or that leads through
+// a link, would not be on the host what was looked at here.
+func (s *scan) place(name string, what kind) error {
+	if name == "." {
+		return nil
+	}
+	s.tops[strings.SplitN(name, "/", 2)[0]] = true
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		switch s.places[dir] {
+		case "":
+			s.places[dir] = aFolder
+		case aLink:
+			return refuse("%s lies behind a link", quote(name))
+		case aFile:
+			return refuse("%s lies in what is a file", quote(name))
+		}
+	}
+	if before := s.places[name]; before != "" && (what != aFolder || before != aFolder) {
+		return refuse("%s is there twice", quote(name))
+	}
+	s.places[name] = what
+	return nil
 }
 
 // entry checks one entry and looks at its content where that tells something.
@@ -33,13 +78,29 @@ func (s *scan) entry(h *tar.Header, content io.Reader) error {
 		return err
 	}
 	switch h.Typeflag {
-	case tar.TypeDir, tar.TypeXGlobalHeader:
+	case tar.TypeXGlobalHeader:
 		return nil
-	case tar.TypeSymlink, tar.TypeLink:
-		return checkLink(name, h.Linkname)
+	case tar.TypeDir:
+		return s.place(name, aFolder)
+	case tar.TypeSymlink:
+		if err := checkLink(name, h.Linkname); err != nil {
+			return err
+		}
+		return s.place(name, aLink)
+	case tar.TypeLink:
+		if err := checkLink(name, h.Linkname); err != nil {
+			return err
+		}
+		if to := path.Clean(h.Linkname); !s.files[to] {
+			return refuse("%s is a hard link to %s, which is no file before it", quote(name), quote(to))
+		}
+		return s.place(name, aFile)
 	case tar.TypeReg:
 	default:
 		return refuse("%s is neither file, folder nor link", quote(name))
+	}
+	if err := s.place(name, aFile); err != nil {
+		return err
 	}
 	if h.Size < 0 || h.Size > maxUnpacked-s.info.Unpacked {
 		return refuse("it unpacks to more than %d MiB", maxUnpacked>>20)
@@ -104,6 +165,11 @@ func (s *scan) done(name string) (Info, error) {
 			return Info{}, refuse("it holds no %s beside its install.sh", file)
 		}
 	}
+	if top != "." && len(s.tops) > 1 {
+		delete(s.tops, top)
+		other := slices.Min(slices.Collect(maps.Keys(s.tops)))
+		return Info{}, refuse("it holds more than its folder %s: also %s", quote(top), quote(other))
+	}
 	info := s.info
 	if info.Folder = top; top == "." {
 		info.Folder = ""
@@ -128,8 +194,11 @@ func (s *scan) done(name string) (Info, error) {
 
 // safePath returns the clean form of an entry's name, or refuses it.
 func safePath(name string) (string, error) {
-	if strings.ContainsAny(name, "\x00\n") {
-		return "", refuse("%s has a line break in its name", quote(name))
+	if strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+		return "", refuse("%s has a control character in its name, or is not UTF-8", quote(name))
+	}
+	if name == "" || len(name) > maxName {
+		return "", refuse("%s is no name: want 1–%d bytes", quote(name), maxName)
 	}
 	if path.IsAbs(name) || hasDotDot(name) {
 		return "", refuse("%s lies outside the package's own folder", quote(name))
