@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
@@ -93,7 +94,8 @@ type HostPage struct {
 }
 
 // HostEntry is a host to be known, with the credentials to be sealed. Without
-// any, those that are kept stay while the host is reached in the same way.
+// any, those that are kept stay while the host is reached in the same way: see
+// Host.SameWay.
 type HostEntry struct {
 	// Where is its place in the input, for messages; empty: none.
 	Where       string
@@ -126,6 +128,28 @@ type Host struct {
 // through the same installers. The logins may differ.
 func (h Host) SameMachine(other Host) bool {
 	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via) && h.Through.Same(other.Through)
+}
+
+// SameWay reports whether what gets into one host may be sent to the other: both
+// are reached at the same address and port as the same user, with the same pinned
+// host key or none, and so is every installer on the way. It is the one place that
+// decides where a kept login goes.
+func (h Host) SameWay(other Host) bool {
+	return h.Endpoint == other.Endpoint && slices.Equal(h.Via, other.Via) && h.Through.Same(other.Through)
+}
+
+// TakePins takes over the pins that the user gave of the known host, and of the
+// installers before it, where h is that machine and names none of its own. Nobody
+// who leaves a pin out is to get around it.
+func (h *Host) TakePins(known Host) {
+	if !h.SameMachine(known) {
+		return
+	}
+	h.HostKey = cmp.Or(h.HostKey, known.HostKey)
+	h.Via = slices.Clone(h.Via) // others may have the same
+	for i := range h.Via {
+		h.Via[i].HostKey = cmp.Or(h.Via[i].HostKey, known.Via[i].HostKey)
+	}
 }
 
 // SameHops reports whether two ways lead through the same installers.

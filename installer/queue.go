@@ -61,13 +61,20 @@ type Ledger interface {
 	// ErrNotFound, also where several have them and none is reached by the same
 	// installers.
 	HostAt(ctx context.Context, project string, at Host) (Host, error)
-	// HostCredentials opens what is stored for a known host; a Failure of
+	// HostCredentials opens what is stored for a known host, as far as it may be
+	// sent to where the caller is about to send it: see Host.SameWay. A Failure of
 	// KindCredentialMissing if nothing is.
-	HostCredentials(ctx context.Context, project, instanceID string) (Credentials, error)
+	HostCredentials(ctx context.Context, project string, to Host) (Credentials, error)
 	// InstallerCredentials opens what a host was made an installer with, which
 	// a later request to the host itself cannot change; those of HostCredentials
-	// where it is no installer.
-	InstallerCredentials(ctx context.Context, project, instanceID string) (Credentials, error)
+	// where it is no installer, or is not reached as it was then.
+	InstallerCredentials(ctx context.Context, project string, to Host) (Credentials, error)
+	// CredentialsAgain opens what a RETRY or ROLLBACK of old is done with, and says
+	// how its host is reached with that: what was imported for the host or accepted
+	// by it since old, else what old came with, else what is kept. ErrNotFound if
+	// the host is not known; a Failure of KindCredentialMissing if nothing is kept:
+	// the host is told then too.
+	CredentialsAgain(ctx context.Context, old *Invocation) (Host, Credentials, error)
 	// Installers returns the hosts that SET_REMOTE_INSTALLER made installers,
 	// the first one set first.
 	Installers(ctx context.Context, project string) ([]Host, error)

@@ -13,9 +13,16 @@ func printKey(project, fingerprint string) []byte {
 	return join(project, hex.EncodeToString(sum[:]))
 }
 
-func (t *tx) addHead(h installer.BatchHead, first *record, count tally) {
+// batchRow is a batch's head as it is stored.
+type batchRow struct {
+	installer.BatchHead
+	// Keep is how long its credentials are kept; nil: an older tripod stored it.
+	Keep *keepRule `json:"keep,omitempty"`
+}
+
+func (t *tx) addHead(h installer.BatchHead, keep keepRule, first *record, count tally) {
 	h.Created, h.Total, h.Open, h.ByState = first.Created, 0, 0, nil // the counts live in the tally
-	t.putRow(bHeads, []byte(h.ID), first.seq, h)
+	t.putRow(bHeads, []byte(h.ID), first.seq, batchRow{h, &keep})
 	t.put(bTally, []byte(h.ID), count.encode())
 	t.put(bHeadList, stamped(join(h.ProjectID), h.Created, first.seq), []byte(h.ID))
 	if h.Fingerprint != "" {

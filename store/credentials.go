@@ -21,83 +21,107 @@ type box struct{ epoch, field string }
 // hostField binds the credentials that a host was imported with.
 const hostField = "/host"
 
-// boxes are where a host's credentials may be, in the order in which they count.
-// setUp is nil for one that is no installer.
-func (k *knownHost) boxes(setUp *setUpHost) []box {
-	var all []box
-	if k.Kept != "" {
-		all = append(all, box{k.Kept, hostField})
-	}
-	if k.Epoch != "" {
-		all = append(all, box{k.Epoch, k.Invocation})
-	}
-	if setUp != nil && setUp.Epoch != "" {
-		all = append(all, box{setUp.Epoch, setUpField})
-	}
-	return all
-}
-
 // HostCredentials implements installer.Ledger: those that the host was imported
-// with, else the newest that came with a task for it; for an installer of which
-// these are gone, those it was made one with.
-func (s *Store) HostCredentials(ctx context.Context, project, instanceID string) (installer.Credentials, error) {
-	var boxes []box
-	err := s.view(ctx, func(t *tx) error {
-		k, err := t.knownHost(project, instanceID)
+// with, else the newest that it has accepted, else the newest that came with a
+// task for it; for an installer of which these are gone, those it was made one with.
+func (s *Store) HostCredentials(ctx context.Context, project string, to installer.Host) (installer.Credentials, error) {
+	return s.openFirst(ctx, project, to.ID, func(t *tx) ([]box, error) {
+		k, err := t.knownHost(project, to.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if k == nil {
-			return notFound("host", instanceID)
+			return nil, notFound("host", to.ID)
 		}
-		setUp, err := t.setUpHost(project, instanceID)
-		boxes = k.boxes(setUp)
-		return err
+		return t.boxesFor(project, k, to)
 	})
-	if err != nil {
-		return installer.Credentials{}, err
-	}
-	err = missing("no credentials were ever given for host %s", instanceID)
-	for _, b := range boxes {
-		var c installer.Credentials
-		if c, err = s.openSealed(ctx, b.epoch, project, instanceID, b.field); err == nil || !isMissing(err) {
-			return c, err
-		}
-	}
-	return installer.Credentials{}, err
 }
 
 // InstallerCredentials implements installer.Ledger.
-func (s *Store) InstallerCredentials(ctx context.Context, project, instanceID string) (installer.Credentials, error) {
+func (s *Store) InstallerCredentials(ctx context.Context, project string, to installer.Host) (installer.Credentials, error) {
 	var setUp *setUpHost
 	err := s.view(ctx, func(t *tx) (err error) {
-		setUp, err = t.setUpHost(project, instanceID)
+		setUp, err = t.setUpHost(project, to.ID)
 		return err
 	})
 	switch {
 	case err != nil:
 		return installer.Credentials{}, err
-	case setUp == nil || setUp.Epoch == "":
-		return s.HostCredentials(ctx, project, instanceID)
+	case setUp == nil || setUp.Epoch == "" || !setUp.Host.SameWay(to):
+		return s.HostCredentials(ctx, project, to)
 	}
-	return s.openSealed(ctx, setUp.Epoch, project, instanceID, setUpField)
+	return s.openSealed(ctx, setUp.Epoch, project, to.ID, setUpField)
 }
 
 // openSealed opens one sealed row. field is the invocation that the
 // credentials came with, hostField or setUpField.
 func (s *Store) openSealed(ctx context.Context, epoch, project, host, field string) (installer.Credentials, error) {
-	var box []byte
-	err := s.view(ctx, func(t *tx) error {
-		box = bytes.Clone(t.get(bSealed, join(epoch, sealedName(host, field))))
-		return nil
-	})
-	if err != nil {
-		return installer.Credentials{}, err
+	return s.openFirst(ctx, project, host, func(*tx) ([]box, error) { return []box{{epoch, field}}, nil })
+}
+
+// sealedRow is a sealed value with what it takes to open it.
+type sealedRow struct {
+	box
+	key   string // the name of its epoch's key
+	value []byte
+}
+
+// openFirst opens the first of a host's boxes that can be opened.
+func (s *Store) openFirst(ctx context.Context, project, host string, find func(*tx) ([]box, error)) (installer.Credentials, error) {
+	const tries = 3
+	var err error
+	for range tries {
+		var rows []sealedRow
+		err = s.view(ctx, func(t *tx) error {
+			boxes, err := find(t)
+			if err != nil {
+				return err
+			}
+			rows, err = s.kept(t, host, boxes)
+			return err
+		})
+		if err != nil {
+			return installer.Credentials{}, err
+		}
+		if len(rows) == 0 {
+			return installer.Credentials{}, missing("no credentials are kept for host %s", host)
+		}
+		for _, row := range rows {
+			var c installer.Credentials
+			if c, err = s.open(row, project, host); err == nil || !isMissing(err) {
+				return c, err
+			}
+		}
+		// They may have been sealed anew under another key meanwhile.
 	}
-	if box == nil {
-		return installer.Credentials{}, missing("no credentials are kept for host %s", host)
+	return installer.Credentials{}, err
+}
+
+// kept returns the rows of the boxes that are there and whose time is not over.
+func (s *Store) kept(t *tx, host string, boxes []box) ([]sealedRow, error) {
+	var rows []sealedRow
+	for _, b := range boxes {
+		value := t.get(bSealed, join(b.epoch, sealedName(host, b.field)))
+		if value == nil {
+			continue
+		}
+		e, err := t.epoch(b.epoch)
+		if err != nil {
+			return nil, err
+		}
+		over, err := s.over(t, e, s.o.Clock())
+		if err != nil {
+			return nil, err
+		}
+		if !over {
+			rows = append(rows, sealedRow{b, e.key(), bytes.Clone(value)})
+		}
 	}
-	key, err := s.keys.key(epoch)
+	return rows, nil
+}
+
+func (s *Store) open(row sealedRow, project, host string) (installer.Credentials, error) {
+	key, err := s.keys.key(row.key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return installer.Credentials{}, missing("the credentials of host %s have been erased", host)
 	}
@@ -105,7 +129,7 @@ func (s *Store) openSealed(ctx context.Context, epoch, project, host, field stri
 		return installer.Credentials{}, storageError("opening credentials", err)
 	}
 	defer clear(key)
-	packed, err := unseal(key, box, place(epoch, project, host, field))
+	packed, err := unseal(key, row.value, place(row.epoch, project, host, row.field))
 	if err != nil {
 		return installer.Credentials{}, storageError("opening credentials", fmt.Errorf("host %s: %w", host, err))
 	}
@@ -161,8 +185,16 @@ func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvoca
 	if s.o.ReadOnly {
 		return errReadOnly
 	}
+	s.roster.Lock() // nobody changes the key meanwhile
+	defer s.roster.Unlock()
 	var open []*record
+	name := batchID // of the key
 	err := s.view(ctx, func(t *tx) error {
+		e, err := t.epoch(batchID)
+		if err != nil {
+			return err
+		}
+		name, open = e.key(), nil
 		for id, c := range byInvocation {
 			r, err := t.load(id)
 			if err != nil {
@@ -180,10 +212,10 @@ func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvoca
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	key, err := s.keys.key(batchID)
+	key, err := s.keys.key(name)
 	made := errors.Is(err, fs.ErrNotExist)
 	if made {
-		key, err = s.keys.create(batchID)
+		key, err = s.keys.create(name)
 	}
 	if err != nil {
 		return storageError("opening an epoch key", err)
@@ -201,7 +233,7 @@ func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvoca
 		return s.auditRefresh(ctx, t, now, batchID, open)
 	})
 	if err != nil && made {
-		s.abandon(batchID, err)
+		s.abandon(name, err)
 	}
 	return err
 }

@@ -82,6 +82,10 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstal
 		t.enqueue(r)
 	}
 	t.save(r)
+	right := loggedIn(tr.Steps) || tr.State == installer.Succeeded
+	if err := t.noteLogin(r, right, tr.Kind == installer.KindAuthRejected); err != nil {
+		return nil, err
+	}
 	if err := t.noteAgent(r, tr); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ type hostBoxes struct {
 	move []hostBox // of them, those of hosts that are known already
 	key  []byte    // of the newest epoch
 	used int       // how many rows it has
+
+	batches []rekeyed // tasks that lose their login, and those that shared its key
+	keys    []string  // that are new for these
 }
 
 type hostBox struct {
@@ -119,6 +122,9 @@ func (s *Store) sealHosts(project string, plans []hostPlan, b *hostBoxes) error 
 
 // putBoxes stores the rows, and makes the hosts that moved point to theirs.
 func (t *tx) putBoxes(project string, b hostBoxes) error {
+	if err := t.putBatches(b.batches); err != nil {
+		return err
+	}
 	for _, epoch := range b.gone {
 		t.dropEpoch(epoch)
 	}
@@ -149,9 +155,12 @@ func (s *Store) settleBoxes(b hostBoxes, err error) {
 		for _, epoch := range b.gone {
 			s.abandon(epoch, nil)
 		}
+		for _, r := range b.batches {
+			s.abandon(r.from, nil)
+		}
 		return
 	}
-	for _, epoch := range b.made {
+	for _, epoch := range slices.Concat(b.made, b.keys) {
 		s.abandon(epoch, err)
 	}
 }

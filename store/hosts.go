@@ -18,10 +18,15 @@ type knownHost struct {
 	Imported bool `json:"imported,omitempty"`
 	// Kept is the epoch of the credentials that it was imported with; empty: none.
 	Kept string `json:"kept,omitempty"`
-	// Epoch and Invocation name the newest credentials that came with a task;
-	// empty: none did since it was imported.
+	// Since is when these were imported.
+	Since time.Time `json:"since,omitzero"`
+	// Epoch and Invocation name the newest credentials that came with a task and
+	// were accepted by the host; empty: none was since it was imported. An older
+	// tripod did not ask whether they were.
 	Epoch      string `json:"epoch,omitempty"`
 	Invocation string `json:"invocation,omitempty"`
+	// Given is the invocation with the newest ones that the host has said nothing of.
+	Given string `json:"given,omitempty"`
 
 	Agent    installer.AgentState `json:"agent,omitempty"`
 	Version  string               `json:"version,omitempty"`
@@ -70,24 +75,36 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 	if old != nil {
 		k = *old
 	}
-	// Without a login of its own, work on another machine does not change where
-	// the kept one goes.
-	moved := old != nil && sealed == nil && !sameWay(old.Host, r.Host)
-	if old != nil && !old.Imported && !moved {
-		k.Host = r.Host
-		if len(r.Host.Labels) == 0 {
-			k.Host.Labels = old.Host.Labels
-		}
-		if !k.Host.SameMachine(old.Host) { // nobody has looked at this one yet
-			k.forgetAgent()
-		}
+	// Work on another machine, or by another way, does not change where the kept
+	// login goes until it has been let in there.
+	accepted, err := t.cameWith(r.ProjectID, &k, k.Invocation)
+	if err != nil {
+		return err
+	}
+	if old != nil && !old.Imported && (old.Host.SameWay(r.Host) || sealed != nil && accepted == nil) {
+		k.becomes(r.Host)
 	}
 	if sealed != nil {
-		k.Epoch, k.Invocation = r.BatchID, r.ID
-		t.put(bSealed, join(k.Epoch, k.Invocation), sealed)
+		t.put(bSealed, join(r.BatchID, r.ID), sealed)
+		if k.Invocation == r.ID { // a new one in the place of the accepted one
+			k.Epoch, k.Invocation = "", ""
+		}
+		k.Given = r.ID
 	}
 	t.putHost(r.ProjectID, old, &k)
 	return nil
+}
+
+// becomes takes over what a task says of a host that nobody has imported.
+func (k *knownHost) becomes(h installer.Host) {
+	old := k.Host
+	k.Host = h
+	if len(h.Labels) == 0 {
+		k.Host.Labels = old.Labels
+	}
+	if !h.SameMachine(old) { // nobody has looked at this one yet
+		k.forgetAgent()
+	}
 }
 
 // noteAgent remembers what an attempt has found of the agent on its host.
@@ -151,7 +168,7 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 			if !onPage {
 				return nil
 			}
-			known, err := t.describe(project, k)
+			known, err := s.describe(t, project, &k)
 			page.Hosts = append(page.Hosts, known)
 			return err
 		}
@@ -175,15 +192,16 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 	return page, err
 }
 
-func (t *tx) describe(project string, k knownHost) (installer.KnownHost, error) {
-	id := k.Host.ID
-	setUp, err := t.setUpHost(project, id)
+func (s *Store) describe(t *tx, project string, k *knownHost) (installer.KnownHost, error) {
 	known := installer.KnownHost{
 		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
-		Installer: setUp != nil,
+		Installer: t.get(bSetUp, join(project, k.Host.ID)) != nil,
 	}
-	for _, b := range k.boxes(setUp) {
-		known.Login = known.Login || t.get(bSealed, join(b.epoch, sealedName(id, b.field))) != nil
+	boxes, err := t.boxesFor(project, k, k.Host)
+	if err != nil {
+		return known, err
 	}
+	rows, err := s.kept(t, k.Host.ID, boxes)
+	known.Login = len(rows) > 0
 	return known, err
 }

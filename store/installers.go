@@ -85,7 +85,10 @@ func (t *tx) addInstaller(r *record, kept *keptInstaller) error {
 	}
 	now := setUpHost{Host: r.Host, Order: r.seq}
 	if old != nil {
-		now.Order, now.Epoch = old.Order, old.Epoch
+		now.Order = old.Order
+		if kept != nil || old.Host.SameWay(r.Host) { // else it is a login for elsewhere
+			now.Epoch = old.Epoch
+		}
 	}
 	if kept != nil {
 		if kept.replaced = now.Epoch; kept.replaced != "" {

@@ -20,11 +20,15 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 			return err
 		}
 		t.appendSteps(ref.ID, a, rows)
-		if a.crashes == 0 {
+		right := loggedIn(steps)
+		if a.crashes == 0 && !right {
 			return nil
 		}
 		r, err := t.load(ref.ID)
 		if err != nil {
+			return err
+		}
+		if err := t.noteLogin(r, right, false); err != nil || a.crashes == 0 {
 			return err
 		}
 		a.crashes, r.Crashes = 0, 0

@@ -251,7 +251,7 @@ func TestReadOnly(t *testing.T) {
 		require.ErrorIs(t, s.Submit(t.Context(), batch("B2", "h1")), installer.ErrStorage)
 		_, err = s.Cancel(t.Context(), project, "B1-0000")
 		require.ErrorIs(t, err, installer.ErrStorage)
-		creds, err := s.HostCredentials(t.Context(), project, hostNames(1)[0])
+		creds, err := keptHostCredentials(t.Context(), s, project, hostNames(1)[0])
 		require.NoError(t, err)
 		assert.False(t, creds.IsZero())
 	}
@@ -313,7 +313,7 @@ func TestC11Modes(t *testing.T) {
 			require.NoError(t, os.Chmod(path, info.Mode().Perm()|loose))
 			s, err := Open(dir, Options{KeepOther: time.Hour})
 			if err == nil { // an epoch's key is looked at when it is used
-				_, err = s.HostCredentials(t.Context(), project, "h1")
+				_, err = keptHostCredentials(t.Context(), s, project, "h1")
 				assert.NoError(t, s.Close())
 			}
 			require.ErrorContains(t, err, "open to other users", path)
@@ -327,7 +327,7 @@ func TestC11Modes(t *testing.T) {
 		require.NoError(t, os.Symlink(path+"-real", path))
 		s, err := Open(dir, Options{KeepOther: time.Hour})
 		if err == nil {
-			_, err = s.HostCredentials(t.Context(), project, "h1")
+			_, err = keptHostCredentials(t.Context(), s, project, "h1")
 			assert.NoError(t, s.Close())
 		}
 		require.ErrorContains(t, err, "symbolic link", path)
@@ -335,7 +335,7 @@ func TestC11Modes(t *testing.T) {
 		require.NoError(t, os.Rename(path+"-real", path))
 	}
 	s = openTest(t, dir, Options{KeepOther: time.Hour})
-	_, err = s.HostCredentials(t.Context(), project, "h1")
+	_, err = keptHostCredentials(t.Context(), s, project, "h1")
 	require.NoError(t, err)
 }
 

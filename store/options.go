@@ -15,7 +15,8 @@ type Options struct {
 	Clock func() time.Time
 	// KeepSucceeded and KeepOther say how long credentials can be opened after
 	// their batch has ended: the first if all its invocations succeeded, the
-	// second otherwise. 0: not at all.
+	// second otherwise. 0: not at all. They are stored with each batch that this
+	// process submits; those of other batches have the rule of theirs.
 	KeepSucceeded, KeepOther time.Duration
 	// LogCap bounds the log of one invocation in bytes, all its attempts
 	// together. 0: 4 MiB.

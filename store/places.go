@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"slices"
 
 	"tripod/installer"
 )
@@ -52,12 +51,6 @@ func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 		return found[0], nil
 	}
 	return nil, nil
-}
-
-// sameWay reports whether what gets into one gets into the other.
-func sameWay(a, b installer.Host) bool {
-	same := func(a, b installer.Endpoint) bool { return a.HostPort() == b.HostPort() && a.User == b.User }
-	return same(a.Endpoint, b.Endpoint) && slices.EqualFunc(a.Via, b.Via, same) && a.Through.Same(b.Through)
 }
 
 // indexPlaces makes the index from the hosts that are known.

@@ -2,9 +2,11 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"time"
 
 	"tripod/installer"
@@ -21,14 +23,22 @@ type epoch struct {
 	Ended time.Time `json:"ended,omitzero"`
 	// Succeeded: all of them did.
 	Succeeded bool `json:"succeeded,omitempty"`
+	// Key names the key where it is not the first one; empty: ID does.
+	Key string `json:"key,omitempty"`
 }
 
-// keep is how long the epoch is kept after its end.
-func (s *Store) keep(e epoch) time.Duration {
-	if e.Succeeded {
-		return s.o.KeepSucceeded
+// key is the name of the epoch's key.
+func (e epoch) key() string { return cmp.Or(e.Key, e.ID) }
+
+// epoch reads one. One that is not there has ID alone.
+func (t *tx) epoch(id string) (epoch, error) {
+	e := epoch{ID: id}
+	row := t.get(bEpochs, []byte(id))
+	if row == nil {
+		return e, nil
 	}
-	return s.o.KeepOther
+	_, err := readRow(row, &e)
+	return e, err
 }
 
 // endBatch notes the end of the batch's epoch once nothing of it is open, and
@@ -55,35 +65,72 @@ func (t *tx) endBatch(batch string, at time.Time) (*epoch, error) {
 // eraseIfOver forgets at once what is not to be kept. The result is stored
 // already, so a failure is left to the next Purge.
 func (s *Store) eraseIfOver(ctx context.Context, e *epoch) {
-	if e == nil || s.keep(*e) > 0 {
+	if e == nil {
 		return
 	}
-	if err := s.eraseEpoch(context.WithoutCancel(ctx), e.ID); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	var over bool
+	err := s.view(ctx, func(t *tx) (err error) {
+		over, err = s.over(t, *e, e.Ended)
+		return err
+	})
+	if err == nil && over {
+		err = s.eraseEpoch(ctx, e.ID)
+	}
+	if err != nil {
 		s.o.Logger.Error("credentials not erased yet", "epoch", e.ID, "error", err)
 	}
 }
 
 // Purge erases the credentials whose time has run out at now, and forgets old
-// Idempotency-Keys. Call it from time to time; Open does it too.
+// Idempotency-Keys. Call it from time to time, see NextPurge; Open does it too.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	var over []string
 	err := s.view(ctx, func(t *tx) error {
 		over = nil
-		for _, row := range t.all(bEpochs, nil) {
-			var e epoch
-			if _, err := readRow(row, &e); err != nil {
-				return err
-			}
-			if !e.Installer && !e.Hosts && !e.Ended.IsZero() && !e.Ended.Add(s.keep(e)).After(now) {
+		return t.epochs(func(e epoch) error {
+			gone, err := s.over(t, e, now)
+			if gone {
 				over = append(over, e.ID)
 			}
-		}
-		return nil
+			return err
+		})
 	})
 	for _, id := range over {
 		err = errors.Join(err, s.eraseEpoch(ctx, id))
 	}
 	return errors.Join(err, s.forgetReplays(ctx, now))
+}
+
+// NextPurge is when the time of the first credentials runs out, of batches that
+// have ended by now. Zero: there are none.
+func (s *Store) NextPurge(ctx context.Context) (time.Time, error) {
+	var next time.Time
+	err := s.view(ctx, func(t *tx) error {
+		next = time.Time{}
+		return t.epochs(func(e epoch) error {
+			end, err := s.endOf(t, e)
+			if err == nil && !end.IsZero() && (next.IsZero() || end.Before(next)) {
+				next = end
+			}
+			return err
+		})
+	})
+	return next, err
+}
+
+// epochs walks all of them.
+func (t *tx) epochs(do func(epoch) error) error {
+	for _, row := range t.all(bEpochs, nil) {
+		var e epoch
+		if _, err := readRow(row, &e); err != nil {
+			return err
+		}
+		if err := do(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // eraseEpoch destroys the key first: the rows are only tidied away after it,
@@ -92,7 +139,17 @@ func (s *Store) eraseEpoch(ctx context.Context, id string) error {
 	if s.o.ReadOnly {
 		return errReadOnly
 	}
-	if err := s.keys.erase(id); err != nil {
+	s.roster.Lock() // nobody changes the key meanwhile
+	defer s.roster.Unlock()
+	var e epoch
+	err := s.view(ctx, func(t *tx) (err error) {
+		e, err = t.epoch(id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.keys.erase(e.key()); err != nil {
 		return err
 	}
 	s.o.Logger.Debug("credentials erased", "epoch", id)
@@ -138,12 +195,11 @@ func (s *Store) tidyEpochs(ctx context.Context) error {
 	}
 	var unknown []string
 	err = s.view(ctx, func(t *tx) error {
-		unknown = nil
-		for _, id := range files {
-			if t.get(bEpochs, []byte(id)) == nil {
-				unknown = append(unknown, id)
-			}
+		known := map[string]bool{}
+		if err := t.epochs(func(e epoch) error { known[e.key()] = true; return nil }); err != nil {
+			return err
 		}
+		unknown = slices.DeleteFunc(files, func(name string) bool { return known[name] })
 		return nil
 	})
 	for _, id := range unknown {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"tripod/installer"
 )
@@ -59,6 +61,9 @@ func (s *Store) registerHosts(ctx context.Context, project string, entries []ins
 	}
 	boxes, err := s.rekey(ctx, project, lose)
 	if err == nil {
+		err = s.rekeyBatches(ctx, project, losers(plans), &boxes)
+	}
+	if err == nil {
 		err = s.sealHosts(project, plans, &boxes)
 	}
 	if err == nil {
@@ -72,11 +77,14 @@ func (s *Store) registerHosts(ctx context.Context, project string, entries []ins
 					return errMoved
 				}
 			}
+			if !slices.Equal(losers(now), losers(plans)) {
+				return errMoved
+			}
 			if err := t.putBoxes(project, boxes); err != nil {
 				return err
 			}
 			for i, p := range now {
-				if err := t.register(project, p, plans[i].kept); err != nil {
+				if err := t.register(project, p, plans[i].kept, s.o.Clock()); err != nil {
 					return err
 				}
 			}
@@ -92,8 +100,8 @@ func (s *Store) registerHosts(ctx context.Context, project string, entries []ins
 }
 
 // register stores one host as planned.
-func (t *tx) register(project string, p hostPlan, kept string) error {
-	k := knownHost{Host: p.host, Imported: true, Kept: kept}
+func (t *tx) register(project string, p hostPlan, kept string, at time.Time) error {
+	k := knownHost{Host: p.host, Imported: true, Kept: kept, Since: at}
 	from := p.old
 	if p.moves() {
 		from = nil
@@ -118,7 +126,8 @@ func (t *tx) register(project string, p hostPlan, kept string) error {
 		if err != nil {
 			return err
 		}
-		k.Kept, k.Epoch, k.Invocation = now.Kept, now.Epoch, now.Invocation
+		k.Kept, k.Since = now.Kept, now.Since
+		k.Epoch, k.Invocation, k.Given = now.Epoch, now.Invocation, now.Given
 	}
 	t.putHost(project, p.old, &k)
 	return nil
@@ -149,6 +158,9 @@ func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) e
 		return err
 	}
 	boxes, err := s.rekey(ctx, project, lose)
+	if err == nil {
+		err = s.rekeyBatches(ctx, project, ids, &boxes)
+	}
 	if err == nil {
 		err = s.update(ctx, func(t *tx) error {
 			hosts, err := t.removable(project, ids)

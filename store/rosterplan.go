@@ -78,7 +78,7 @@ func (t *tx) planHost(project string, p *hostPlan, named map[string]bool) (what 
 			return p.old.Host.HostPort() + " " + what, err
 		}
 	}
-	p.keeps = isNone(p.Credentials) && p.old != nil && sameWay(p.old.Host, p.host)
+	p.keeps = isNone(p.Credentials) && p.old != nil && p.old.Host.SameWay(p.host)
 	return "", nil
 }
 

@@ -131,7 +131,7 @@ func TestC08MasterKey(t *testing.T) {
 	require.ErrorContains(t, err, "open to other users")
 	require.NoError(t, os.Chmod(named, 0o400))
 	s := openTest(t, dir, Options{MasterKey: named, KeepOther: time.Hour})
-	_, err = s.HostCredentials(t.Context(), project, hostNames(1)[0])
+	_, err = keptHostCredentials(t.Context(), s, project, hostNames(1)[0])
 	require.NoError(t, err)
 	assert.NoFileExists(t, own)
 }
@@ -259,11 +259,11 @@ func TestKeepSucceededAndOther(t *testing.T) {
 			require.NoError(t, err, "the batch has open invocations")
 			finish(t, s, inv, c.end)
 			require.NoError(t, s.Purge(t.Context(), t0.Add(c.keep-1)))
-			_, err = s.HostCredentials(t.Context(), project, "h1")
+			_, err = keptHostCredentials(t.Context(), s, project, "h1")
 			require.NoError(t, err)
 			require.NoError(t, s.Purge(t.Context(), t0.Add(c.keep)))
 			requireMissing(t, s, inv)
-			_, err = s.HostCredentials(t.Context(), project, "h1")
+			_, err = keptHostCredentials(t.Context(), s, project, "h1")
 			require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
 			require.NoError(t, s.view(t.Context(), func(tx *tx) error {
 				for k := range tx.all(bSealed, nil) {
@@ -321,7 +321,7 @@ func TestRefreshCredentials(t *testing.T) {
 		c, err := s.Credentials(t.Context(), inv)
 		require.NoError(t, err)
 		assert.Equal(t, "new", c.Password.Reveal())
-		c, err = s.HostCredentials(t.Context(), project, "h1")
+		c, err = keptHostCredentials(t.Context(), s, project, "h1")
 		if given {
 			require.NoError(t, err)
 			assert.Equal(t, "pw-h1", c.Password.Reveal(), "it has ended")
@@ -366,22 +366,22 @@ func TestInstallers(t *testing.T) {
 	assert.Equal(t, "jump2", hosts[0].ID, "the first one set first")
 	assert.Equal(t, "jump1", hosts[1].ID)
 	for host, want := range map[string]string{"jump1": "one", "jump2": "changed"} {
-		c, err := s.HostCredentials(ctx, project, host)
+		c, err := keptHostCredentials(ctx, s, project, host)
 		require.NoError(t, err, "an installer's credentials outlive its batch")
 		assert.Equal(t, want, c.Password.Reveal())
 	}
 	// A later request to the host itself, with a wrong password, say, does not
 	// change the way through it.
 	set("B6", "jump2", "wrong", installer.Failed, installer.RemoteInstall, "")
-	c, err := s.InstallerCredentials(ctx, project, "jump2")
+	c, err := keptInstallerCredentials(ctx, s, project, "jump2")
 	require.NoError(t, err)
 	assert.Equal(t, "changed", c.Password.Reveal())
-	_, err = s.InstallerCredentials(ctx, project, "plain")
+	_, err = keptInstallerCredentials(ctx, s, project, "plain")
 	require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
 
-	_, err = s.HostCredentials(ctx, project, "plain")
+	_, err = keptHostCredentials(ctx, s, project, "plain")
 	require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
-	_, err = s.HostCredentials(ctx, project, "unknown")
+	_, err = keptHostCredentials(ctx, s, project, "unknown")
 	require.ErrorIs(t, err, installer.ErrNotFound)
 	files, _, err := s.keys.files()
 	require.NoError(t, err)

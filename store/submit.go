@@ -42,7 +42,7 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 		if err := s.full(t, len(records)); err != nil {
 			return err
 		}
-		if err := t.submit(b, records, rows, sealed, now); err != nil {
+		if err := t.submit(b, s.o.rule(), records, rows, sealed, now); err != nil {
 			return err
 		}
 		return s.auditRequest(ctx, t, now, b.BatchHead, records)
@@ -109,7 +109,7 @@ func (r *record) complete(b installer.BatchHead, created time.Time) error {
 	return err
 }
 
-func (t *tx) submit(b installer.Batch, records []*record, rows, sealed [][]byte, now time.Time) error {
+func (t *tx) submit(b installer.Batch, keep keepRule, records []*record, rows, sealed [][]byte, now time.Time) error {
 	if t.get(bHeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
@@ -149,7 +149,7 @@ func (t *tx) submit(b installer.Batch, records []*record, rows, sealed [][]byte,
 			return err
 		}
 	}
-	t.addHead(b.BatchHead, records[0], count)
+	t.addHead(b.BatchHead, keep, records[0], count)
 	t.opened += int64(len(records))
 	if sealed != nil {
 		t.putRow(bEpochs, []byte(b.ID), seq, epoch{ID: b.ID})

@@ -52,7 +52,7 @@ func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (install
 		if way.Fail != nil {
 			break
 		}
-		creds, err := s.openFirst(ctx, project, on)
+		creds, err := s.openFirst(ctx, project, on.host.ID, func(*tx) ([]box, error) { return on.boxes, nil })
 		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
 			way.Fail = wayFailure("installer %s@%s: no password or key is kept for it any more", on.host.User, on.host.HostPort())
 			continue
@@ -67,16 +67,6 @@ func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (install
 		way.Hops, way.Logins = nil, nil
 	}
 	return way, nil
-}
-
-func (s *Store) openFirst(ctx context.Context, project string, on installerOnWay) (c installer.Credentials, err error) {
-	err = missing("no credentials are kept for host %s", on.host.ID)
-	for _, b := range on.boxes {
-		if c, err = s.openSealed(ctx, b.epoch, project, on.host.ID, b.field); err == nil || !isMissing(err) {
-			return c, err
-		}
-	}
-	return c, err
 }
 
 func wayFailure(format string, args ...any) *installer.Failure {
@@ -141,15 +131,17 @@ func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, 
 		on = installerOnWay{setUp.Host, []box{{setUp.Epoch, setUpField}}}
 	case setUp != nil:
 		on = installerOnWay{host: setUp.Host}
-		if known != nil && known.Host.SameMachine(setUp.Host) && known.Host.User == setUp.Host.User {
-			on.boxes = known.boxes(nil)
-		}
 	case n.SetUp:
 		return failed("installer %s is none any more", n.ID), nil
 	case known == nil:
 		return failed("installer %s is no known host any more", n.ID), nil
 	default:
-		on = installerOnWay{known.Host, known.boxes(nil)}
+		on = installerOnWay{host: known.Host}
+	}
+	if on.boxes == nil && known != nil {
+		if on.boxes, err = f.boxesFor(f.project, known, on.host); err != nil {
+			return nil, err
+		}
 	}
 	if on.host.Through == nil {
 		return []wayPlan{{installer: n.ID, through: []installerOnWay{on}}}, nil

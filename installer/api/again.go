@@ -51,8 +51,8 @@ func (s service) planAgain(ctx context.Context, project string, kind installer.T
 }
 
 // again plans a task about an invocation that is there. Its host is the one
-// that is known by that id now, so that a login that was corrected meanwhile
-// counts. Where that id is another machine now, nothing is undone there.
+// that is known by that id now, with the login that it came with, or a better one
+// that is known since. Where that id is another machine now, nothing is undone there.
 func (s service) again(ctx context.Context, project string, kind installer.Type, id string, of remake) (planned, error) {
 	old, err := s.Ledger.Invocation(ctx, project, id)
 	switch {
@@ -69,16 +69,25 @@ func (s service) again(ctx context.Context, project string, kind installer.Type,
 	if p.refused, err = s.underWay(ctx, kind, &old); p.refused != nil || err != nil {
 		return p, err
 	}
-	host, creds, refused, err := s.known(ctx, project, old.Host.ID)
-	if refused != nil || err != nil {
-		p.refused = refused
+	host, creds, err := s.Ledger.CredentialsAgain(ctx, &old)
+	switch {
+	case errors.Is(err, installer.ErrNotFound):
+		p.refused = itemFault(ItemUnknownInstance, "no such instance in this project")
+		return p, nil
+	case err != nil && !credentialMissing(err):
 		return p, err
+	}
+	if p.refused = s.denied(host.Address); p.refused != nil {
+		return p, nil
 	}
 	if same, err := s.sameMachine(ctx, project, host, old.Host); err != nil {
 		return p, err
 	} else if !same {
 		p.refused = itemFault(ItemNotAllowed, "the instance is another machine now: "+reached(host)+"; it was "+reached(old.Host))
 		return p, nil
+	}
+	if creds, p.refused, err = s.keptOrDefault(ctx, project, &host, creds); p.refused != nil || err != nil {
+		return p, err
 	}
 	p.inv, p.refused, err = of(&old)
 	p.inv.Host, p.credentials = host, creds

@@ -202,7 +202,7 @@ func TestBPEM(t *testing.T) {
 	r.nothingStored()
 	for _, text := range []string{good, strings.ReplaceAll(good, "\n", "\r\n")} {
 		res := send(text).created(t).Invocations[0]
-		creds, err := r.store.HostCredentials(t.Context(), project, res.InstanceID)
+		creds, err := r.kept(res.InstanceID)
 		require.NoError(t, err)
 		require.Equal(t, text, creds.PrivateKey.Reveal())
 		require.Equal(t, installer.Secret{}, creds.Password)

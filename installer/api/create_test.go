@@ -125,7 +125,7 @@ func TestBPasswordsByteExact(t *testing.T) {
 		"x", strings.Repeat("p", 3000), strings.Repeat("é", 3000), "пароль 密码 🔑", `"quotes'\backslash`, "  ends  ", "<&>\u2028", "a\tb\nc", "$(id)`id`",
 	} {
 		res := r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"password": password}))).created(t).Invocations[0]
-		creds, err := r.store.HostCredentials(t.Context(), project, res.InstanceID)
+		creds, err := r.kept(res.InstanceID)
 		require.NoError(t, err)
 		require.Equal(t, password, creds.Password.Reveal())
 	}
@@ -176,7 +176,7 @@ func TestCredentialOrder(t *testing.T) {
 	login := func(change map[string]any) installer.Login {
 		res := r.send(http.MethodPost, create, remoteInstall(host(change))).created(t).Invocations[0]
 		require.Equal(t, api.RetSuccessful, res.RetStatus, res.ErrorMsg)
-		creds, err := r.store.HostCredentials(t.Context(), project, res.InstanceID)
+		creds, err := r.kept(res.InstanceID)
 		require.NoError(t, err)
 		return creds.Login
 	}

@@ -47,17 +47,17 @@ func (s service) known(ctx context.Context, project, id string) (installer.Host,
 	if refused := s.denied(host.Address); refused != nil {
 		return host, installer.Credentials{}, refused, nil
 	}
-	creds, refused, err := s.keptOrDefault(ctx, project, host)
+	creds, err := s.Ledger.HostCredentials(ctx, project, host)
+	if err != nil && !credentialMissing(err) {
+		return host, creds, nil, err
+	}
+	creds, refused, err := s.keptOrDefault(ctx, project, &host, creds)
 	return host, creds, refused, err
 }
 
 // keptOrDefault are the credentials that are kept for a known host, else the
-// project's default key.
-func (s service) keptOrDefault(ctx context.Context, project string, host installer.Host) (installer.Credentials, *itemError, error) {
-	creds, err := s.Ledger.HostCredentials(ctx, project, host.ID)
-	if err != nil && !credentialMissing(err) {
-		return creds, nil, err
-	}
+// project's default key, with the logins of the hops on the way.
+func (s service) keptOrDefault(ctx context.Context, project string, host *installer.Host, creds installer.Credentials) (installer.Credentials, *itemError, error) {
 	if creds.Login.IsZero() {
 		login, ok := s.DefaultLogin(project)
 		if !ok {
@@ -69,35 +69,42 @@ func (s service) keptOrDefault(ctx context.Context, project string, host install
 		return creds, nil, nil
 	}
 	var refused *itemError
-	creds.Via, refused, err = s.hopLogins(ctx, project, host.Via)
+	var err error
+	host.Via, creds.Via, refused, err = s.hopLogins(ctx, project, host.Via)
 	return creds, refused, err
 }
 
 // hopLogins finds the login for each hop on the way to a known host: the
-// project's installer that the hop is, else the project's default key.
-func (s service) hopLogins(ctx context.Context, project string, hops []installer.Endpoint) ([]installer.Login, *itemError, error) {
+// project's installer that the hop is, else the project's default key. An
+// installer's login goes to a server with its host key: a hop without a pin gets
+// the installer's.
+func (s service) hopLogins(ctx context.Context, project string, hops []installer.Endpoint) ([]installer.Endpoint, []installer.Login, *itemError, error) {
 	installers, err := s.Ledger.Installers(ctx, project)
 	if err != nil {
-		return nil, nil, err
+		return hops, nil, nil, err
 	}
+	hops = slices.Clone(hops)
 	logins := make([]installer.Login, len(hops))
 	for i, hop := range hops {
 		var creds installer.Credentials
 		n := slices.IndexFunc(installers, func(h installer.Host) bool {
-			return h.Address == hop.Address && h.Port == hop.Port && h.User == hop.User
+			pinned := hop
+			pinned.HostKey = cmp.Or(hop.HostKey, h.HostKey)
+			return h.Endpoint == pinned
 		})
 		if n >= 0 {
-			if creds, err = s.Ledger.InstallerCredentials(ctx, project, installers[n].ID); err != nil && !credentialMissing(err) {
-				return nil, nil, err
+			if creds, err = s.Ledger.InstallerCredentials(ctx, project, installers[n]); err != nil && !credentialMissing(err) {
+				return hops, nil, nil, err
 			}
+			hops[i] = installers[n].Endpoint
 		}
 		logins[i] = creds.Login
 		if logins[i].IsZero() {
 			var ok bool
 			if logins[i], ok = s.DefaultLogin(project); !ok {
-				return nil, itemFault(ItemInstallerCredentialMissing, "no password or key is kept for the installer on the way any more"), nil
+				return hops, nil, itemFault(ItemInstallerCredentialMissing, "no password or key is kept for the installer on the way any more"), nil
 			}
 		}
 	}
-	return logins, nil, nil
+	return hops, logins, nil, nil
 }

@@ -20,18 +20,24 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 	for i := range req.hosts {
 		host := remoteHost(project, req.hosts[i])
 		hops, noWay := way.to(&host)
-		kept := false // is what is kept for this machine, reached this way?
+		to := host // where what is kept would be sent
 		switch known, err := s.Ledger.HostAt(ctx, project, host); {
 		case err == nil: // its id may be one that the user gave it
-			if kept, err = s.sameMachine(ctx, project, known, host); err != nil {
+			same, err := s.sameMachine(ctx, project, known, host)
+			if err != nil {
 				return nil, err
 			}
 			host.KnownAs(known)
+			if to = host; same { // the installers on the way are as good as those before
+				to.Via, to.Through = known.Via, known.Through
+				to.TakePins(known)
+				host.HostKey = to.HostKey
+			}
 		case !errors.Is(err, installer.ErrNotFound):
 			return nil, err
 		}
 		host.DeriveIPs()
-		login, noLogin, err := s.login(ctx, project, host.ID, kept, req.hosts[i])
+		login, noLogin, err := s.login(ctx, project, to, req.hosts[i])
 		if err != nil {
 			return nil, err
 		}
@@ -68,14 +74,13 @@ func remoteHost(project string, h meta.Host) installer.Host {
 
 // login is what gets into the host: what the entry brings, else what is kept
 // for the host, else the project's default key. An entry that asks for a key
-// (remote_use_pem) and brings none means the default key. kept: what is kept may
-// be sent there.
-func (s service) login(ctx context.Context, project, id string, kept bool, h meta.Host) (installer.Login, *itemError, error) {
+// (remote_use_pem) and brings none means the default key.
+func (s service) login(ctx context.Context, project string, to installer.Host, h meta.Host) (installer.Login, *itemError, error) {
 	if !h.Login.IsZero() {
 		return h.Login, nil, nil
 	}
-	if !h.UsePEM && kept {
-		creds, err := s.Ledger.HostCredentials(ctx, project, id)
+	if !h.UsePEM {
+		creds, err := s.Ledger.HostCredentials(ctx, project, to)
 		switch {
 		case err == nil && !creds.Login.IsZero():
 			return creds.Login, nil, nil

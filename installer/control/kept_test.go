@@ -29,7 +29,7 @@ func (k oneHost) KnownHost(_ context.Context, project, id string) (installer.Hos
 	return k.host, nil
 }
 
-func (k oneHost) HostCredentials(context.Context, string, string) (installer.Credentials, error) {
+func (k oneHost) HostCredentials(context.Context, string, installer.Host) (installer.Credentials, error) {
 	return installer.Credentials{Login: installer.Login{Password: installer.NewSecret("kept")}}, nil
 }
 

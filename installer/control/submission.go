@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -28,7 +27,7 @@ type keeper interface {
 	Invocation(ctx context.Context, project, id string) (installer.Invocation, error)
 	Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error)
 	KnownHost(ctx context.Context, project, instanceID string) (installer.Host, error)
-	HostCredentials(ctx context.Context, project, instanceID string) (installer.Credentials, error)
+	HostCredentials(ctx context.Context, project string, to installer.Host) (installer.Credentials, error)
 }
 
 // Resolve fills in the inherited credentials. The error is MissingCredentials
@@ -64,25 +63,19 @@ func (s *Submission) inherited(ctx context.Context, k keeper, of string, host in
 		if err != nil {
 			return installer.Credentials{}, err
 		}
-		if !sameWay(known, host) {
+		if !known.SameWay(host) {
 			return installer.Credentials{}, installer.Faults{{Where: host.ID, What: "is reached in another way than the one that its login is kept for"}}
 		}
-		return k.HostCredentials(ctx, s.ProjectID, host.ID)
+		return k.HostCredentials(ctx, s.ProjectID, host)
 	}
 	old, err := k.Invocation(ctx, s.ProjectID, of)
 	if err != nil {
 		return installer.Credentials{}, err
 	}
-	if old.Host.ID != host.ID || !sameWay(old.Host, host) {
+	if old.Host.ID != host.ID || !old.Host.SameWay(host) {
 		return installer.Credentials{}, installer.Faults{{Where: host.ID, What: "takes the credentials of another host's invocation"}}
 	}
 	return k.Credentials(ctx, &old)
-}
-
-// sameWay: what is kept for a host goes to that host alone, and what is kept for
-// the installers before it to these.
-func sameWay(a, b installer.Host) bool {
-	return a.Endpoint == b.Endpoint && slices.Equal(a.Via, b.Via) && a.Through.Same(b.Through)
 }
 
 // MissingCredentials are the hosts whose credentials are no longer kept.

@@ -1,0 +1,145 @@
+package store
+
+import (
+	"context"
+
+	"tripod/installer"
+)
+
+// Which login counts for a host: what it was imported with; else the newest that
+// it has accepted; else, until it has accepted one, the newest that came with a
+// task. A mistyped one serves its own task, and takes no other's place. Each is
+// bound to the way that it was given for (installer.Host.SameWay).
+
+// boxesFor are where a host's credentials may be, as far as they may be sent to
+// where the caller is about to send them, in the order in which they count.
+func (t *tx) boxesFor(project string, k *knownHost, to installer.Host) ([]box, error) {
+	var all []box
+	if k.Kept != "" && k.Host.SameWay(to) {
+		all = append(all, box{k.Kept, hostField})
+	}
+	tasks := []string{k.Invocation}
+	if k.Given != k.Invocation {
+		tasks = append(tasks, k.Given)
+	}
+	for _, id := range tasks {
+		r, err := t.cameWith(project, k, id)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil && r.Host.SameWay(to) {
+			all = append(all, box{r.BatchID, r.ID})
+		}
+	}
+	setUp, err := t.setUpHost(project, k.Host.ID)
+	if err == nil && setUp != nil && setUp.Epoch != "" && setUp.Host.SameWay(to) {
+		all = append(all, box{setUp.Epoch, setUpField})
+	}
+	return all, err
+}
+
+// cameWith is the invocation that a kept login came with; nil: it is not kept any
+// more.
+func (t *tx) cameWith(project string, k *knownHost, id string) (*record, error) {
+	if id == "" {
+		return nil, nil
+	}
+	r, err := t.load(id)
+	if err != nil || r == nil || r.ProjectID != project || r.Host.ID != k.Host.ID || !t.bringsLogin(r) {
+		return nil, err
+	}
+	return r, nil
+}
+
+// bringsLogin: a login came with r, and is not erased.
+func (t *tx) bringsLogin(r *record) bool { return t.get(bSealed, join(r.BatchID, r.ID)) != nil }
+
+// noteLogin remembers what the host has said of r's login, as far as the steps and
+// the result tell: that it is right, or that it is wrong.
+func (t *tx) noteLogin(r *record, right, wrong bool) error {
+	if !right && !wrong || !t.bringsLogin(r) {
+		return nil
+	}
+	k, err := t.knownHost(r.ProjectID, r.Host.ID)
+	if err != nil || k == nil {
+		return err
+	}
+	old := *k
+	switch {
+	case !right:
+		if k.Given != r.ID {
+			return nil
+		}
+		k.Given = "" // it serves a RETRY of r, and nothing else
+	case k.Invocation == r.ID:
+		return nil
+	default:
+		k.Invocation, k.Epoch = r.ID, r.BatchID
+		if k.Given == r.ID {
+			k.Given = ""
+		}
+		if !k.Imported && !k.Host.SameWay(r.Host) {
+			k.becomes(r.Host)
+		}
+	}
+	t.putHost(r.ProjectID, &old, k)
+	return nil
+}
+
+// loggedIn: the steps tell that the host has accepted the login.
+func loggedIn(steps []installer.StepRecord) bool {
+	for _, s := range steps {
+		if s.Step == installer.StepConnect && s.Kind == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// CredentialsAgain implements installer.Ledger.
+func (s *Store) CredentialsAgain(ctx context.Context, old *installer.Invocation) (installer.Host, installer.Credentials, error) {
+	var host installer.Host
+	c, err := s.openFirst(ctx, old.ProjectID, old.Host.ID, func(t *tx) ([]box, error) {
+		k, err := t.knownHost(old.ProjectID, old.Host.ID)
+		if err != nil {
+			return nil, err
+		}
+		if k == nil {
+			return nil, notFound("host", old.Host.ID)
+		}
+		host = k.Host
+		own, err := t.ownOf(k, old)
+		if err != nil {
+			return nil, err
+		}
+		if own != nil {
+			rows, err := s.kept(t, old.Host.ID, []box{*own})
+			if err != nil {
+				return nil, err
+			}
+			if len(rows) > 0 {
+				host.Endpoint, host.Via, host.Through = old.Host.Endpoint, old.Host.Via, old.Host.Through
+				return []box{*own}, nil
+			}
+		}
+		return t.boxesFor(old.ProjectID, k, k.Host)
+	})
+	return host, c, err
+}
+
+// ownOf is the login that old came with; nil: it has none any more, the host is
+// another machine now, or it is known better since old.
+func (t *tx) ownOf(k *knownHost, old *installer.Invocation) (*box, error) {
+	r, err := t.loadIn(old.ProjectID, old.ID)
+	if err != nil || !t.bringsLogin(r) || !k.Host.SameMachine(r.Host) {
+		return nil, err
+	}
+	if k.Imported && k.Kept != "" && (k.Since.IsZero() || k.Since.After(r.Created)) {
+		return nil, nil
+	}
+	accepted, err := t.cameWith(old.ProjectID, k, k.Invocation)
+	if err != nil || accepted != nil && accepted.seq > r.seq && accepted.Host.SameWay(k.Host) {
+		return nil, err
+	}
+	return &box{r.BatchID, r.ID}, nil
+}

@@ -1,0 +1,238 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+)
+
+// given submits a task for h1 with this password, and claims it.
+func given(t *testing.T, s *Store, id, password string, change ...func(*installer.Invocation)) *installer.Invocation {
+	t.Helper()
+	b := batch(id, "h1")
+	b.Items[0].Credentials.Password = secret(password)
+	for _, c := range change {
+		c(&b.Items[0].Invocation)
+	}
+	submit(t, s, b)
+	return claim(t, s, t0, id)
+}
+
+// ended is a task whose login the host has taken or not.
+func ended(t *testing.T, s *Store, inv *installer.Invocation, kind installer.Kind) {
+	t.Helper()
+	connect := installer.StepRecord{Step: installer.StepConnect}
+	tr := installer.Transition{State: installer.Succeeded, EndAttempt: true, At: t0}
+	if kind != "" {
+		tr.State, tr.Kind = installer.Failed, kind
+	}
+	if kind.Info().Step == installer.StepConnect {
+		connect.Kind = kind
+	}
+	tr.Steps = []installer.StepRecord{connect}
+	require.NoError(t, s.Finish(t.Context(), inv.Ref(), tr))
+}
+
+// again is what a RETRY of inv is done with: "user@address password".
+func again(t *testing.T, s *Store, inv *installer.Invocation) string {
+	t.Helper()
+	h, c, err := s.CredentialsAgain(t.Context(), inv)
+	if isMissing(err) {
+		return ""
+	}
+	require.NoError(t, err)
+	return h.User + "@" + h.Address + " " + c.Password.Reveal()
+}
+
+// TestAMistypedPasswordReplacesNothing: what is kept for a host changes when the
+// host has accepted another login, and not when one is given.
+func TestAMistypedPasswordReplacesNothing(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	first := given(t, s, "B1", "not tried")
+	assert.Equal(t, "not tried", passwordOf(t, s, "h1"), "nothing better is known")
+	ended(t, s, first, installer.KindUnreachable)
+	assert.Equal(t, "not tried", passwordOf(t, s, "h1"))
+
+	wrong := given(t, s, "B2", "wrong")
+	ended(t, s, wrong, installer.KindAuthRejected)
+	assert.Empty(t, passwordOf(t, s, "h1"), "the host does not take it")
+	assert.Equal(t, "root@10.0.0.1 wrong", again(t, s, wrong), "its own RETRY")
+
+	right := given(t, s, "B3", "right")
+	assert.Equal(t, "right", passwordOf(t, s, "h1"))
+	require.NoError(t, s.Journal(t.Context(), right.Ref(), installer.StepRecord{Step: installer.StepConnect}))
+	mistyped := given(t, s, "B4", "mistyped")
+	require.Nil(t, mistyped, "the host is busy")
+	assert.Equal(t, "right", passwordOf(t, s, "h1"), "it was let in with that one")
+	ended(t, s, right, installer.KindScriptFailed)
+	mistyped = claim(t, s, t0, "B4")
+	c, err := s.Credentials(t.Context(), mistyped)
+	require.NoError(t, err)
+	assert.Equal(t, "mistyped", c.Password.Reveal(), "the task's own")
+	ended(t, s, mistyped, installer.KindAuthRejected)
+	assert.Equal(t, "right", passwordOf(t, s, "h1"))
+	assert.Equal(t, "root@10.0.0.1 mistyped", again(t, s, mistyped))
+	assert.Equal(t, "root@10.0.0.1 right", again(t, s, wrong), "a better one is known since")
+
+	newer := given(t, s, "B5", "newer")
+	assert.Equal(t, "right", passwordOf(t, s, "h1"))
+	ended(t, s, newer, "")
+	assert.Equal(t, "newer", passwordOf(t, s, "h1"))
+	assert.Equal(t, "root@10.0.0.1 newer", again(t, s, mistyped))
+
+	register(t, s, known("h1", "10.0.0.1", "imported"))
+	assert.Equal(t, "imported", passwordOf(t, s, "h1"))
+	later := given(t, s, "B6", "later", func(i *installer.Invocation) { i.Created = t0.Add(time.Minute) })
+	ended(t, s, later, "")
+	assert.Equal(t, "imported", passwordOf(t, s, "h1"))
+	assert.Equal(t, "root@10.0.0.1 later", again(t, s, later))
+	assert.Equal(t, "root@10.0.0.1 newer", func() string {
+		require.NoError(t, s.RemoveHosts(t.Context(), project, []string{"h1"}))
+		n := given(t, s, "B7", "newer")
+		ended(t, s, n, installer.KindScriptFailed)
+		return again(t, s, n)
+	}())
+}
+
+// A mistyped user, or another way, moves the known host no more than a mistyped
+// password does.
+func TestAMistypedUserMovesNothing(t *testing.T) {
+	t.Parallel()
+	hop := []installer.Endpoint{{Address: "10.9.0.1", Port: 22, User: "ops"}}
+	for name, change := range map[string]func(*installer.Invocation){
+		"user":    func(i *installer.Invocation) { i.Host.User = "rot" },
+		"address": func(i *installer.Invocation) { i.Host.Address = "10.0.0.66" },
+		"hop":     func(i *installer.Invocation) { i.Host.Via = hop },
+		"pin":     func(i *installer.Invocation) { i.Host.HostKey = "SHA256:x" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+			right := given(t, s, "B1", "right")
+			ended(t, s, right, "")
+			other := given(t, s, "B2", "other", change)
+			require.False(t, other.Host.SameWay(right.Host))
+			h := hostsOf(t, s, installer.HostFilter{})[0]
+			assert.True(t, h.SameWay(right.Host), "%+v", h.Host)
+			assert.Equal(t, "right", passwordOf(t, s, "h1"))
+			ended(t, s, other, installer.KindAuthRejected)
+			assert.Equal(t, "right", passwordOf(t, s, "h1"))
+
+			other = given(t, s, "B3", "other", change)
+			ended(t, s, other, "")
+			h = hostsOf(t, s, installer.HostFilter{})[0]
+			assert.True(t, h.SameWay(other.Host), "it was let in there")
+			assert.Equal(t, "other", passwordOf(t, s, "h1"))
+			_, err := s.HostCredentials(t.Context(), project, right.Host)
+			assert.True(t, isMissing(err), "not for there any more: %v", err)
+		})
+	}
+}
+
+// TestLoginIsNotOfAHostThatHasMovedSince: the login of a task goes where the task
+// was to go, whatever the id names meanwhile.
+func TestLoginIsNotOfAHostThatHasMovedSince(t *testing.T) {
+	t.Parallel()
+	to := func(address string) func(*installer.Invocation) {
+		return func(i *installer.Invocation) { i.Host.Address = address }
+	}
+	t.Run("between submit and claim", func(t *testing.T) {
+		t.Parallel()
+		s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+		waits := batch("B1", "h1")
+		submit(t, s, waits)
+		submit(t, s, func() installer.Batch {
+			b := batch("B2", "h1")
+			b.Items[0].Credentials.Password = secret("of B")
+			to("10.0.0.66")(&b.Items[0].Invocation)
+			return b
+		}())
+		b := claim(t, s, t0, "B2")
+		ended(t, s, b, "")
+		inv := claim(t, s, t0, "B1")
+		c, err := s.Credentials(t.Context(), inv)
+		require.NoError(t, err)
+		assert.Equal(t, "10.0.0.1", inv.Host.Address)
+		assert.Equal(t, "pw-h1", c.Password.Reveal())
+		assert.Equal(t, "of B", passwordOf(t, s, "h1"))
+		_, err = s.HostCredentials(t.Context(), project, inv.Host)
+		assert.True(t, isMissing(err), "nothing is kept for there: %v", err)
+	})
+	t.Run("imported anew", func(t *testing.T) {
+		t.Parallel()
+		s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+		old := given(t, s, "B1", "old")
+		ended(t, s, old, installer.KindScriptFailed)
+		register(t, s, known("h1", "10.0.0.66", "new"))
+		_, err := s.Credentials(t.Context(), old)
+		assert.True(t, isMissing(err), "it is another machine: %v", err)
+		// Who asks tells by the host that is named.
+		assert.Equal(t, "root@10.0.0.66 new", again(t, s, old))
+		_, err = s.HostCredentials(t.Context(), project, old.Host)
+		assert.True(t, isMissing(err), "%v", err)
+	})
+	t.Run("another user or pin", func(t *testing.T) {
+		t.Parallel()
+		for _, change := range []func(*installer.Host){
+			func(h *installer.Host) { h.User = "admin" },
+			func(h *installer.Host) { h.HostKey = "SHA256:other" },
+		} {
+			s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+			register(t, s, known("h1", "10.0.0.1", "imported"))
+			old := given(t, s, "B1", "old")
+			e := known("h1", "10.0.0.1", "")
+			change(&e.Host)
+			register(t, s, e)
+			assert.Empty(t, passwordOf(t, s, "h1"), "neither the imported one nor the task's")
+			c, err := s.Credentials(t.Context(), old)
+			require.NoError(t, err)
+			assert.Equal(t, "old", c.Password.Reveal(), "where the task was to go")
+			ended(t, s, old, "")
+			assert.Empty(t, passwordOf(t, s, "h1"))
+		}
+	})
+	t.Run("an installer", func(t *testing.T) {
+		t.Parallel()
+		s := newTest(t, Options{})
+		inv := given(t, s, "B1", "jump", func(i *installer.Invocation) { i.Type = installer.SetRemoteInstaller })
+		ended(t, s, inv, "")
+		assert.Equal(t, "jump", passwordOf(t, s, "h1"))
+		_, err := s.InstallerCredentials(t.Context(), project, inv.Host)
+		require.NoError(t, err)
+		for _, change := range []func(*installer.Host){
+			func(h *installer.Host) { h.Address = "10.0.0.66" },
+			func(h *installer.Host) { h.User = "admin" },
+			func(h *installer.Host) { h.HostKey = "SHA256:x" },
+		} {
+			h := inv.Host
+			change(&h)
+			_, err = s.InstallerCredentials(t.Context(), project, h)
+			assert.True(t, isMissing(err), "%v", err)
+			_, err = s.HostCredentials(t.Context(), project, h)
+			assert.True(t, isMissing(err), "%v", err)
+		}
+	})
+}
+
+// What an older tripod has kept counts as accepted: it did not ask.
+func TestLoginsOfAnOlderTripod(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	ended(t, s, given(t, s, "B1", "kept"), installer.KindUnreachable)
+	require.NoError(t, s.update(t.Context(), func(t *tx) error {
+		k, err := t.knownHost(project, "h1")
+		if err != nil {
+			return err
+		}
+		t.putRow(bHosts, join(project, "h1"), 0, map[string]any{"host": k.Host, "epoch": "B1", "invocation": "B1-0000"})
+		return nil
+	}))
+	assert.Equal(t, "kept", passwordOf(t, s, "h1"))
+	ended(t, s, given(t, s, "B2", "wrong"), installer.KindAuthRejected)
+	assert.Equal(t, "kept", passwordOf(t, s, "h1"))
+}
