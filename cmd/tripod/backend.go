@@ -40,6 +40,7 @@ type backend interface {
 	keyManager
 	auditLog
 	hostBook
+	control.Installers
 	packageShelf
 }
 

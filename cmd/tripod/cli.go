@@ -25,21 +25,22 @@ const defaultParallel = installer.DefaultParallel
 type cli struct {
 	common
 
-	Install  installCmd  `cmd:"" help:"Install the agent on the hosts of a file."`
-	Update   updateCmd   `cmd:"" help:"Update the agent on the hosts of a file; the version before is kept there."`
-	Check    checkCmd    `cmd:"" help:"Look at hosts, change nothing."`
-	Status   statusCmd   `cmd:"" help:"Show batches, a batch, or one invocation with its steps."`
-	Logs     logsCmd     `cmd:"" help:"Show what was printed on a host."`
-	Retry    retryCmd    `cmd:"" help:"Go on with a batch: what is unfinished, and what failed."`
-	Rollback rollbackCmd `cmd:"" help:"Undo a batch or an invocation: back to the version before, offline."`
-	Cancel   cancelCmd   `cmd:"" help:"Cancel an unfinished batch or invocation."`
-	Serve    serveCmd    `cmd:"" help:"Run the daemon with the agent-task API."`
-	Tokens   tokensCmd   `cmd:"" help:"Manage the API's tokens."`
-	Keys     keysCmd     `cmd:"" help:"Manage the API's access keys, for signed requests."`
-	Audit    auditCmd    `cmd:"" help:"Show and check the audit log."`
-	Hosts    hostsCmd    `cmd:"" help:"Manage what is known of hosts."`
-	Packages packagesCmd `cmd:"" help:"Manage the catalogue of packages."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Install            installCmd            `cmd:"" help:"Install the agent on the hosts of a file."`
+	Update             updateCmd             `cmd:"" help:"Update the agent on the hosts of a file; the version before is kept there."`
+	Check              checkCmd              `cmd:"" help:"Look at hosts, change nothing."`
+	Status             statusCmd             `cmd:"" help:"Show batches, a batch, or one invocation with its steps."`
+	Logs               logsCmd               `cmd:"" help:"Show what was printed on a host."`
+	Retry              retryCmd              `cmd:"" help:"Go on with a batch: what is unfinished, and what failed."`
+	Rollback           rollbackCmd           `cmd:"" help:"Undo a batch or an invocation: back to the version before, offline."`
+	Cancel             cancelCmd             `cmd:"" help:"Cancel an unfinished batch or invocation."`
+	SetRemoteInstaller setRemoteInstallerCmd `cmd:"" help:"Make known hosts installers (jump hosts) of the project, or take that back."`
+	Serve              serveCmd              `cmd:"" help:"Run the daemon with the agent-task API."`
+	Tokens             tokensCmd             `cmd:"" help:"Manage the API's tokens."`
+	Keys               keysCmd               `cmd:"" help:"Manage the API's access keys, for signed requests."`
+	Audit              auditCmd              `cmd:"" help:"Show and check the audit log."`
+	Hosts              hostsCmd              `cmd:"" help:"Manage what is known of hosts."`
+	Packages           packagesCmd           `cmd:"" help:"Manage the catalogue of packages."`
+	Version            versionCmd            `cmd:"" help:"Print the version."`
 }
 
 // common are the flags of every command.

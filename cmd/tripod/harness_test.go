@@ -75,6 +75,8 @@ func cmdSSHHost(ts *testscript.TestScript, neg bool, args []string) {
 			cfg.Env = append(cfg.Env, value)
 		case "reaches": // NAME of a host, at the address closed.example:22
 			cfg.Forwarding.Names = map[string]string{"closed.example:22": hostOf(ts, value).Addr()}
+		case "forwarding": // denied
+			cfg.Forwarding.Denied = value == "denied"
 		case "fault":
 			cfg.Faults = append(cfg.Faults, parseFault(ts, value))
 		default:

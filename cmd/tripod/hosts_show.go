@@ -35,10 +35,6 @@ func (c *hostsShowCmd) Run(ctx context.Context, a *app) error {
 }
 
 func hostText(h installer.KnownHost) string {
-	var via []string
-	for _, hop := range h.Via {
-		via = append(via, hop.User+"@"+hop.HostPort())
-	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	for _, line := range [][2]string{
@@ -46,7 +42,7 @@ func hostText(h installer.KnownHost) string {
 		{"name", h.Name},
 		{"address", h.HostPort()},
 		{"user", h.User},
-		{"via", strings.Join(via, " → ")},
+		{"via", wayText(h.Host)},
 		{"type", string(h.Type)},
 		{"intranet_ips", strings.Join(h.IntranetIPs, ", ")},
 		{"elastic_ips", strings.Join(h.ElasticIPs, ", ")},

@@ -191,9 +191,12 @@ func (c *checker) item(where string, w *wireItem, specs []installer.Spec) (insta
 		item.Invocation.Spec = specs[w.Spec]
 	}
 	switch w.Type {
-	case installer.Install, installer.Update, installer.Rollback, installer.Retry:
+	case installer.Install, installer.Update, installer.Rollback, installer.Retry, installer.SetRemoteInstaller:
 	default:
-		c.faults.Add(where+".type", "must be INSTALL, UPDATE, ROLLBACK or RETRY")
+		c.faults.Add(where+".type", "must be INSTALL, UPDATE, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
+	}
+	if err := c.toBeInstaller(where, &item.Invocation); err != nil {
+		return item, err
 	}
 	c.host(where+".host", w.Host)
 	c.dialled(w.Host)
@@ -266,6 +269,7 @@ func (c *checker) host(where string, h installer.Host) {
 	for i, hop := range h.Via {
 		c.endpoint(fmt.Sprintf("%s.via[%d]", where, i), hop)
 	}
+	c.through(where, h)
 	if h.Type != "" && h.Type != installer.ECS && h.Type != installer.BMS {
 		c.faults.Add(where+".instance_type", "must be ECS or BMS")
 	}

@@ -32,6 +32,7 @@ type Store interface {
 	Grants
 	AuditLog
 	Roster
+	Installers
 	Catalogue
 }
 
@@ -127,7 +128,7 @@ func (s service) routes() []api.Route {
 		{Method: http.MethodPut, Pattern: root + "/blobs/{sha256}", MaxBody: partSize, Binary: true, Wait: longest, Handle: s.addToBlob},
 		{Method: http.MethodDelete, Pattern: root + "/host-keys/{host_port}", Handle: s.forgetKeys},
 	}
-	return slices.Concat(routes, s.grantRoutes(), s.auditRoutes(), s.hostRoutes(), s.packageRoutes())
+	return slices.Concat(routes, s.grantRoutes(), s.auditRoutes(), s.hostRoutes(), s.installerRoutes(), s.packageRoutes())
 }
 
 // Principal is who the daemon takes the client for.

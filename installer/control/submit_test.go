@@ -102,7 +102,7 @@ func TestWhatAClientMustNotSend(t *testing.T) {
 			s.Items[0].Invocation.Spec.Packages = []installer.BlobRef{{SHA256: "../../x", Size: 1, Name: "x"}}
 		},
 		"items[0].invocation_id": func(s *control.Submission) { s.Items[0].Invocation.ID = "a b" },
-		"items[0].type":          func(s *control.Submission) { s.Items[0].Invocation.Type = installer.SetRemoteInstaller },
+		"items[0].type":          func(s *control.Submission) { s.Items[0].Invocation.Type = installer.RemoteInstall },
 		"items[0].run_id":        func(s *control.Submission) { s.Items[0].Invocation.RunID = "another" },
 		"no other type":          func(s *control.Submission) { s.Items[0].Invocation.Of = "unknown" },
 		"no such invocation": func(s *control.Submission) {
