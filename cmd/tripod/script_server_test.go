@@ -14,17 +14,33 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// onServer are scripts of testdata/script that hold word for word with a
-// daemon in the place of the state folder: same output, same exit codes. Those
-// that are not here are about the state folder, about processes of this machine,
-// or about `serve` itself; server_*.txtar are about the daemon alone.
-var onServer = []string{
-	"agent_bad_habit", "agent_install", "check", "environment", "expired_password", "flags_contradict", "formats",
-	"hosts_faults", "hosts_import", "hosts_known_ids", "hosts_no_login", "hosts_twice", "hosts_warn_readable", "install",
-	"install_catalogue", "install_dry_run", "install_mixed", "install_no_hosts", "install_nothing_to_install",
-	"keyboard_interactive", "keys", "known_targets", "logs", "logs_ambiguous", "online", "output_csv", "output_json", "output_junit",
-	"packages", "prompt", "prompt_no_terminal", "retry", "retry_new_password", "script_failed", "sudo",
-	"update_rollback", "usage", "verbose", "via",
+// onServer are scripts of testdata/script that hold word for word with a daemon
+// in the place of the state folder: same output, same exit codes. Each is here
+// for what goes another way then, which is said beside it; what is read and
+// decided before (flags, hosts files, prompts) is the same code, and
+// server_every_command.txtar has every subcommand once. server_*.txtar are about
+// the daemon alone.
+var onServer = map[string]string{
+	"agent_install":      "a package is sent in parts; versions come back",
+	"check":              "a look is a batch of the daemon's",
+	"hosts_import":       "logins are packed; lists come in pages",
+	"hosts_known_ids":    "the daemon finds hosts by their addresses",
+	"install":            "submitted and followed in place of done; the log is streamed",
+	"install_catalogue":  "the catalogue and the hosts' editions are the daemon's",
+	"install_mixed":      "kinds, hints and states come as events and as pages",
+	"keys":               "private keys and passphrases are packed",
+	"known_targets":      "what is kept for hosts stays at the daemon",
+	"logs":               "bytes pass through HTTP unchanged",
+	"online":             "the URL goes with the work",
+	"output_json":        "the report is made of the control routes' invocations",
+	"output_junit":       "the ends of the logs are fetched",
+	"packages":           "the daemon looks into packages again; it keeps those in use",
+	"retry":              "credentials are inherited at the daemon",
+	"retry_new_password": "new ones are sent for what is there",
+	"sudo":               "sudo's passwords are packed",
+	"update_rollback":    "chains of tasks are found through the control routes",
+	"verbose":            "each step is an event",
+	"via":                "the hops' logins are packed",
 }
 
 // TestScriptServer runs them with TRIPOD_SERVER.
@@ -32,7 +48,7 @@ func TestScriptServer(t *testing.T) {
 	t.Parallel()
 	p := scriptParams()
 	p.Dir = ""
-	for _, name := range onServer {
+	for name := range onServer {
 		p.Files = append(p.Files, filepath.Join("..", "..", "testdata", "script", name+".txtar"))
 	}
 	p.Setup = func(env *testscript.Env) error {
