@@ -25,15 +25,25 @@ type Exception struct {
 	// What is wrong with it, a part of a sentence: "it only looked".
 	What string
 	is   func(*Invocation) bool
+	// by names the invocation that is in the way; nil: none is.
+	by func(*Invocation) string
 }
 
 var (
-	onlyLooked     = Exception{"it only looked", func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
-	changedNothing = Exception{"it changed nothing", func(inv *Invocation) bool { return inv.Skipped }}
-	ownScript      = Exception{"a script of your own ran, and nothing undoes that", func(inv *Invocation) bool { return inv.Spec.Script != nil }}
-	unknownBefore  = Exception{"the version before it is not known", func(inv *Invocation) bool {
+	onlyLooked     = Exception{What: "it only looked", is: func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
+	changedNothing = Exception{What: "it changed nothing", is: func(inv *Invocation) bool { return inv.Skipped && !inv.Changed }}
+	repaired       = Exception{What: "it put back the version that was there", is: func(inv *Invocation) bool {
+		return inv.CurrentVersion != "" && inv.CurrentVersion != VersionUnknown && inv.CurrentVersion == inv.TargetVersion
+	}}
+	ownScript     = Exception{What: "a script of your own ran, and nothing undoes that", is: func(inv *Invocation) bool { return inv.Spec.Script != nil }}
+	unknownBefore = Exception{What: "the version before it is not known", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
+	overtaken = Exception{
+		What: "a later task changed the host and is not undone",
+		is:   func(inv *Invocation) bool { return inv.Overtaken != "" },
+		by:   func(inv *Invocation) string { return inv.Overtaken },
+	}
 )
 
 // rules is the table. docs/tasks.md is made from it.
@@ -42,12 +52,13 @@ var rules = []Rule{
 		Task:   Retry,
 		Of:     []Type{Install, RemoteInstall, Update, Rollback, SetRemoteInstaller},
 		States: []State{Failed, Timeout, Canceled},
+		Except: []Exception{overtaken}, // a ROLLBACK only
 	},
 	{
 		Task:   Rollback,
 		Of:     []Type{Install, RemoteInstall, Update},
 		States: []State{Succeeded},
-		Except: []Exception{onlyLooked, changedNothing, ownScript, unknownBefore},
+		Except: []Exception{onlyLooked, changedNothing, repaired, ownScript, unknownBefore, overtaken},
 	},
 }
 
@@ -71,11 +82,27 @@ func Allow(task Type, of *Invocation) error {
 		return fmt.Errorf("no %s: it is %s, not %s", task, of.State, orList(rule.States))
 	}
 	for _, e := range rule.Except {
-		if e.is(of) {
+		switch {
+		case !e.is(of):
+		case e.by != nil:
+			return fmt.Errorf("no %s: %s: %s", task, e.What, e.by(of))
+		default:
 			return fmt.Errorf("no %s: %s", task, e.What)
 		}
 	}
 	return nil
+}
+
+// ChangedHost reports whether the invocation, which has succeeded, left something
+// else on its host than it found there: then nothing before it is to be rolled back
+// while it is not undone itself. To put back the version that was there is no such
+// change.
+func (inv *Invocation) ChangedHost() bool {
+	switch inv.Task() {
+	case Install, RemoteInstall, Update:
+		return !onlyLooked.is(inv) && !changedNothing.is(inv) && !repaired.is(inv)
+	}
+	return false
 }
 
 // orList is "A", "A or B", "A, B or C".
@@ -101,6 +128,10 @@ func RetryOf(old *Invocation) Invocation {
 	}
 	// What a failed attempt left on the host is not the version before.
 	inv.CurrentVersion = old.CurrentVersion
+	if old.Changed {
+		inv.Changed, inv.TargetVersion = true, old.TargetVersion
+	}
+	inv.MayRun = old.MayRun
 	return inv
 }
 

@@ -82,18 +82,27 @@ func TestAllowSaysWhyNot(t *testing.T) {
 		of   *installer.Invocation
 		says string
 	}{
-		"it goes on":         {installer.Retry, did("INSTALL", installer.Running), "no RETRY: it is RUNNING, not FAILED, TIMEOUT or CANCELED"},
-		"it failed":          {installer.Rollback, did("UPDATE", installer.Failed), "no ROLLBACK: it is FAILED, not SUCCEEDED"},
-		"twice":              {installer.Rollback, did("UPDATE", installer.Rollbacked), "no ROLLBACK: it has been rolled back already"},
-		"a rollback":         {installer.Rollback, did("ROLLBACK", installer.Succeeded), "there is no ROLLBACK of a ROLLBACK"},
-		"a jump host":        {installer.Rollback, did("SET_REMOTE_INSTALLER", installer.Succeeded), "there is no ROLLBACK of a SET_REMOTE_INSTALLER"},
-		"a script":           {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.Script = &installer.BlobRef{} }), "a script of your own"},
-		"a look":             {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.CheckOnly = true }), "it only looked"},
-		"nothing changed":    {installer.Rollback, with(func(inv *installer.Invocation) { inv.Skipped = true }), "it changed nothing"},
+		"it goes on":      {installer.Retry, did("INSTALL", installer.Running), "no RETRY: it is RUNNING, not FAILED, TIMEOUT or CANCELED"},
+		"it failed":       {installer.Rollback, did("UPDATE", installer.Failed), "no ROLLBACK: it is FAILED, not SUCCEEDED"},
+		"twice":           {installer.Rollback, did("UPDATE", installer.Rollbacked), "no ROLLBACK: it has been rolled back already"},
+		"a rollback":      {installer.Rollback, did("ROLLBACK", installer.Succeeded), "there is no ROLLBACK of a ROLLBACK"},
+		"a jump host":     {installer.Rollback, did("SET_REMOTE_INSTALLER", installer.Succeeded), "there is no ROLLBACK of a SET_REMOTE_INSTALLER"},
+		"a script":        {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.Script = &installer.BlobRef{} }), "a script of your own"},
+		"a look":          {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.CheckOnly = true }), "it only looked"},
+		"nothing changed": {installer.Rollback, with(func(inv *installer.Invocation) { inv.Skipped = true }), "it changed nothing"},
+		"a repair":        {installer.Rollback, with(func(inv *installer.Invocation) { inv.CurrentVersion = "2.0" }), "it put back the version that was there"},
+		"overtaken":       {installer.Rollback, with(func(inv *installer.Invocation) { inv.Overtaken = "later" }), "no ROLLBACK: a later task changed the host and is not undone: later"},
+		"overtaken, again": {installer.Retry, with(func(inv *installer.Invocation) {
+			inv.Type, inv.State, inv.Overtaken = installer.Rollback, installer.Failed, strings.Repeat("i", 64)
+		}), "a later task changed the host and is not undone: iii"},
 		"who knows what was": {installer.Rollback, with(func(inv *installer.Invocation) { inv.Type, inv.CurrentVersion = "UPDATE", "" }), "is not known"},
 		"no such task":       {installer.Install, did("INSTALL", installer.Failed), "INSTALL is not about another invocation"},
 	} {
-		assert.ErrorContains(t, installer.Allow(tt.task, tt.of), tt.says, name)
+		err := installer.Allow(tt.task, tt.of)
+		assert.ErrorContains(t, err, tt.says, name)
+		if err != nil {
+			assert.LessOrEqual(t, len(err.Error()), 128, "the API's limit: %s", err)
+		}
 	}
 	for _, kind := range []installer.Type{installer.Install, installer.RemoteInstall, installer.Update} {
 		of := did(kind, installer.Succeeded)
@@ -102,6 +111,8 @@ func TestAllowSaysWhyNot(t *testing.T) {
 	}
 	assert.NoError(t, installer.Allow(installer.Rollback, with(func(inv *installer.Invocation) { inv.CurrentVersion = "" })),
 		"an install that found nothing is undone by uninstalling")
+	assert.NoError(t, installer.Allow(installer.Rollback, with(func(inv *installer.Invocation) { inv.Skipped, inv.Changed = true, true })),
+		"an attempt before the one that was skipped changed the host")
 }
 
 func with(change func(*installer.Invocation)) *installer.Invocation {
@@ -123,6 +134,12 @@ func TestRetryOf(t *testing.T) {
 	want := old.Spec
 	want.Task = installer.RemoteInstall
 	assert.Equal(t, want, retry.Spec)
+
+	old.Changed, old.MayRun = true, true
+	again := installer.RetryOf(old)
+	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Changed: true}, again.Outcome)
+	assert.True(t, again.MayRun)
+	assert.False(t, retry.MayRun)
 
 	retry.ID, retry.State = "second", installer.Timeout
 	third := installer.RetryOf(&retry)

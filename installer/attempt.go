@@ -32,9 +32,9 @@ func (d *Dispatcher) attempt(ctx context.Context, inv *Invocation) {
 	}
 
 	d.Watch(Event{At: d.Clock(), Invocation: inv, State: Running})
-	var noted []StepRecord
-	outcome, err := d.work(work, inv, &noted)
-	end := End{Outcome: outcome, Err: err}
+	var noted, finished []StepRecord
+	outcome, err := d.work(work, inv, &noted, &finished)
+	end := End{Outcome: outcome, Err: err, Steps: finished}
 	if work.Err() != nil {
 		end.Cause = context.Cause(work)
 	}
@@ -54,9 +54,13 @@ func (d *Dispatcher) attemptLimit(inv *Invocation) time.Duration {
 	return limit
 }
 
-// work gives the Installer what it needs, and leaves in noted the steps that
-// are still to be stored. A panic in it ends this invocation, not the process.
-func (d *Dispatcher) work(ctx context.Context, inv *Invocation, noted *[]StepRecord) (outcome Outcome, err error) {
+// work gives the Installer what it needs, and leaves in finished the steps that it
+// has done and in noted those of them that are still to be stored. A panic in it
+// ends this invocation, not the process.
+func (d *Dispatcher) work(ctx context.Context, inv *Invocation, noted, finished *[]StepRecord) (outcome Outcome, err error) {
+	if inv.Overtaken != "" {
+		return Outcome{}, Fail(KindOvertaken, "a later task changed the host and is not undone: %s", inv.Overtaken)
+	}
 	// A cancel that came before the claim must reach the Installer, which has
 	// to look at the host: it must not end here, as an error of the queue.
 	reading := context.WithoutCancel(ctx)
@@ -82,8 +86,11 @@ func (d *Dispatcher) work(ctx context.Context, inv *Invocation, noted *[]StepRec
 		Begin: func(s Step) {
 			d.Watch(Event{At: d.Clock(), Invocation: inv, Step: s, State: Running})
 		},
-		Note: func(rec StepRecord) { *noted = append(*noted, rec) },
+		Note: func(rec StepRecord) {
+			*noted, *finished = append(*noted, rec), append(*finished, rec)
+		},
 		Journal: func(ctx context.Context, rec StepRecord) error {
+			*finished = append(*finished, rec) // stored or not, it is known
 			err := d.Queue.Journal(ctx, inv.Ref(), append(slices.Clone(*noted), rec)...)
 			if err == nil {
 				*noted = nil

@@ -123,6 +123,7 @@ func (q *memoryQueue) Finish(_ context.Context, ref installer.Ref, t installer.T
 	}
 	if t.Crashed {
 		inv.Crashes++
+		inv.AllCrashes++
 	}
 	return nil
 }
@@ -335,6 +336,37 @@ func TestA22PanicEndsOneInvocation(t *testing.T) {
 		assert.Equal(t, installer.KindInternal, q.all[0].Kind)
 		assert.Equal(t, installer.Succeeded, q.all[1].State)
 	})
+}
+
+// TestPanicWhileAScriptMayRun: P4. What was found before it is kept.
+func TestPanicWhileAScriptMayRun(t *testing.T) {
+	t.Parallel()
+	q := newQueue("a")
+	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
+		job.Note(installer.StepRecord{Step: installer.StepProbe, Facts: map[string]string{installer.FactCurrent: "1.0"}})
+		if err := job.Journal(ctx, installer.StepRecord{Step: installer.StepStage}); err != nil {
+			return installer.Outcome{}, err
+		}
+		panic("boom")
+	})})
+	assert.Equal(t, map[installer.State]int{installer.Timeout: 1}, q.states())
+	inv := q.all[0]
+	assert.Equal(t, installer.KindLostContact, inv.Kind)
+	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Changed: true}, inv.Outcome)
+}
+
+// TestOvertakenRollbackIsNotWorkedOn: nothing is dialled.
+func TestOvertakenRollbackIsNotWorkedOn(t *testing.T) {
+	t.Parallel()
+	q := newQueue("a")
+	q.all[0].Type, q.all[0].Overtaken = installer.Rollback, "later"
+	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+		t.Error("the host was worked on")
+		return installer.Outcome{}, nil
+	})})
+	assert.Equal(t, map[installer.State]int{installer.Failed: 1}, q.states())
+	assert.Equal(t, installer.KindOvertaken, q.all[0].Kind)
+	assert.Contains(t, q.all[0].Message, "later")
 }
 
 func TestCancelRunning(t *testing.T) {

@@ -66,8 +66,10 @@ var (
 	ErrKeyTaken = errors.New("this Idempotency-Key was used before")
 	// ErrExists: an id or a name is taken.
 	ErrExists = errors.New("already exists")
-	// ErrUnderWay: the same RETRY or ROLLBACK of that invocation has not ended.
-	ErrUnderWay = errors.New("the same task of it is under way already")
+	// ErrUnderWay: a RETRY or ROLLBACK of that invocation has not ended.
+	ErrUnderWay = errors.New("a task about it is under way already")
+	// ErrOvertaken: a ROLLBACK of what a later task has replaced.
+	ErrOvertaken = errors.New("a later task changed the host and is not undone")
 	// ErrInUse: work that has not ended needs it.
 	ErrInUse = errors.New("in use")
 	// ErrFull: as much work is open as may be.

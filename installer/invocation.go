@@ -81,6 +81,10 @@ const VersionUnknown = "unknown"
 type Outcome struct {
 	// Skipped: the host already ran the wanted version healthily.
 	Skipped bool `json:"skipped,omitempty"`
+	// Changed: this attempt, or an earlier one of the same task, has changed the
+	// host, so that it may be what one that is Skipped has found there. What older
+	// versions have stored does not tell: see Invocation.ChangedHost.
+	Changed bool `json:"changed,omitempty"`
 	// CurrentVersion of the agent before the work, TargetVersion after the
 	// attempt. A version that a failed attempt left is not the one before. Empty:
 	// there was no agent, or nobody has looked; see VersionUnknown.
@@ -115,8 +119,12 @@ type Invocation struct {
 	Updated   time.Time `json:"updated"`
 	Attempts  []Attempt `json:"attempts,omitempty"`
 	// Crashes counts how often the process died while this was RUNNING,
-	// since its last finished step.
-	Crashes int `json:"crashes,omitempty"`
+	// since its last finished step, and AllCrashes since it was submitted.
+	Crashes    int `json:"crashes,omitempty"`
+	AllCrashes int `json:"all_crashes,omitempty"`
+	// MayRun: an attempt, or what this retries, has ended and a script of it may
+	// still run on the host.
+	MayRun bool `json:"may_run,omitempty"`
 	// CancelAsked: a cancel came while it was RUNNING.
 	CancelAsked bool `json:"cancel_asked,omitempty"`
 	// Claim is raised at every claim: a worker whose claim is not the latest
@@ -126,6 +134,12 @@ type Invocation struct {
 	Kind    Kind   `json:"kind,omitempty"`    // why it failed, or failed last
 	Message string `json:"message,omitempty"` // one line for people, no secret
 	Outcome
+
+	// Overtaken is the later task that changed the host and is not undone itself,
+	// so that this one cannot be rolled back, or this ROLLBACK not be done: it would
+	// undo what the later one brought. It is found when the invocation is read and
+	// when it is claimed, and never stored.
+	Overtaken string `json:"overtaken,omitempty"`
 }
 
 // Task is what the invocation does on the host: its type, or for a RETRY that of

@@ -5,12 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 )
 
-// MaxCrashes is how often the process may die under one invocation, with no
-// step finished in between, before the invocation is set aside (P5).
-const MaxCrashes = 3
+// How often the process may die under one invocation before it is set aside (P5):
+// with no step finished in between, and in all. One that kills the process at a
+// later step each time, or at the same one after another, is found by the second;
+// it is the larger, because all that ran beside the guilty one counts them too.
+const (
+	MaxCrashes    = 3
+	MaxAllCrashes = 10
+)
 
 // maxPause caps the growing pause between attempts.
 const maxPause = 2 * time.Minute
@@ -22,6 +28,8 @@ type End struct {
 	Err error
 	// Cause is the attempt's context.Cause, or nil if the context was not done.
 	Cause error
+	// Steps are those that were finished since the attempt was taken up.
+	Steps []StepRecord
 	// Crashed: nobody returned anything; the process died.
 	Crashed bool
 }
@@ -31,7 +39,7 @@ type End struct {
 //
 //	how the attempt ended                         becomes
 //	no error                                      SUCCEEDED
-//	the process died, up to MaxCrashes times      PENDING, the attempt goes on
+//	the process died, and not too often           PENDING, the attempt goes on
 //	the process died once more                    FAILED, internal
 //	shutdown, and nothing definite is known       PENDING, the attempt goes on
 //	canceled, and the host confirms it            CANCELED
@@ -39,31 +47,51 @@ type End struct {
 //	a kind that a retry may help, tries left      PENDING, again after a pause
 //	a time limit on the host, or fate unknown     TIMEOUT
 //	anything else                                 FAILED
+//
+// Where a script may still run on the host, FAILED and CANCELED are not known to
+// be so (P4): it becomes TIMEOUT, lost-contact.
 func Next(inv *Invocation, end End, now time.Time) Transition {
-	t := Transition{EndAttempt: true, At: now, Outcome: end.Outcome}
+	steps := inv.soFar(end.Steps)
+	may := inv.mayRun(steps)
+	t := Transition{EndAttempt: true, At: now}
 	if end.Crashed {
-		return afterCrash(inv, t)
+		return afterCrash(inv, t, steps, may)
 	}
 	if end.Err == nil {
-		t.State = Succeeded
-		t.Message = end.Outcome.Message
+		t.State, t.Message = Succeeded, end.Outcome.Message
+		t.Outcome = inv.outcomeOf(end.Outcome, steps, false)
+		t.Outcome.Changed = t.Outcome.Changed || inv.Changed
 		return t
 	}
 
 	failure := FailureOf(end.Err)
 	info := failure.Kind.Info()
-	t.Kind, t.Message = failure.Kind, failure.Detail
+	canceled := errors.Is(end.Cause, ErrCanceled)
+	t.Kind, t.Message, t.MayRun = failure.Kind, failure.Detail, may
+	t.Outcome = inv.outcomeOf(end.Outcome, steps, may)
 	switch {
 	case interrupted(end, info):
 		return Transition{State: Pending, At: now, NotBefore: goesOnAt(inv, now)}
-	case errors.Is(end.Cause, ErrCanceled) && failure.Kind != KindLostContact:
+	case canceled && failure.Kind != KindLostContact:
 		t.State, t.Kind, t.Message = Canceled, KindCanceled, ErrCanceled.Error()
-	case !errors.Is(end.Cause, ErrCanceled) && len(inv.Attempts) < info.Tries:
+		if may {
+			t.notKnown(string(failure.Kind), failure.Detail)
+		}
+	case !canceled && len(inv.Attempts) < info.Tries:
 		t.State, t.NotBefore = Pending, now.Add(pause(inv, info))
 	default:
 		t.State = info.End()
+		if may && !info.Unknown {
+			t.notKnown(string(failure.Kind), failure.Detail)
+		}
 	}
 	return t
+}
+
+// notKnown makes t the end of an invocation whose script may still run.
+func (t *Transition) notKnown(why ...string) {
+	t.State, t.Kind = Timeout, KindLostContact
+	t.Message = "its script may still run on the host: " + strings.Join(why, ": ")
 }
 
 // interrupted tells a shutdown from a verdict that happened to arrive with it:
@@ -86,14 +114,24 @@ func goesOnAt(inv *Invocation, now time.Time) time.Time {
 	return now
 }
 
-func afterCrash(inv *Invocation, t Transition) Transition {
+func afterCrash(inv *Invocation, t Transition, steps []StepRecord, may bool) Transition {
 	t.Crashed = true
-	if inv.Crashes+1 < MaxCrashes {
+	died := 0
+	switch {
+	case inv.Crashes+1 >= MaxCrashes:
+		died = inv.Crashes + 1
+	case inv.AllCrashes+1 >= MaxAllCrashes:
+		died = inv.AllCrashes + 1
+	default:
 		t.State, t.EndAttempt, t.NotBefore = Pending, false, goesOnAt(inv, t.At)
 		return t
 	}
+	t.MayRun, t.Outcome = may, inv.outcomeOf(Outcome{}, steps, may)
 	t.State, t.Kind = Failed, KindInternal
-	t.Message = fmt.Sprintf("tripod died %d times while working on this host; set aside", MaxCrashes)
+	t.Message = fmt.Sprintf("tripod died %d times while working on this host; set aside", died)
+	if may {
+		t.notKnown(t.Message)
+	}
 	return t
 }
 

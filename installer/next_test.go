@@ -55,6 +55,8 @@ func TestNext(t *testing.T) {
 		{"canceled but not confirmed", tried(1), installer.End{Err: fail(installer.KindLostContact), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
 		{"crash", tried(1), installer.End{Crashed: true}, installer.Pending, "", false},
 		{"third crash", &installer.Invocation{ID: "inv", Crashes: 2, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
+		{"tenth crash in all", &installer.Invocation{ID: "inv", AllCrashes: 9, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
+		{"ninth crash in all", &installer.Invocation{ID: "inv", Crashes: 1, AllCrashes: 8, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Pending, "", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,6 +75,112 @@ func TestNext(t *testing.T) {
 			assert.Equal(t, got, installer.Next(tt.inv, tt.end, t0), "pure")
 		})
 	}
+}
+
+// Whatever ends an attempt whose script may still run, it is never FAILED or
+// CANCELED: every kind, however the attempt came to its end, after every step.
+func TestNextNotKnownIsNotFailed(t *testing.T) {
+	t.Parallel()
+	step := func(s installer.Step, kind installer.Kind, facts ...string) installer.StepRecord {
+		rec := installer.StepRecord{Step: s, Kind: kind, Facts: map[string]string{}}
+		for i := 0; i < len(facts); i += 2 {
+			rec.Facts[facts[i]] = facts[i+1]
+		}
+		return rec
+	}
+	connect, stage := step(installer.StepConnect, ""), step(installer.StepStage, "")
+	look := func(run string) installer.StepRecord {
+		return step(installer.StepProbe, "", installer.FactRun, run, installer.FactCurrent, "1.0")
+	}
+	run := func(kind installer.Kind) installer.StepRecord {
+		return step(installer.StepRun, kind, installer.FactChanged, "yes")
+	}
+	type steps []installer.StepRecord
+	for name, c := range map[string]struct {
+		before bool // what an earlier attempt, or what is retried, left
+		steps  steps
+		may    bool
+	}{
+		"nothing":                {false, nil, false},
+		"connected":              {false, steps{connect}, false},
+		"looked":                 {false, steps{connect, look("absent")}, false},
+		"something runs there":   {false, steps{connect, look("alive")}, true},
+		"not staged":             {false, steps{connect, look("absent"), step(installer.StepStage, installer.KindUploadFailed)}, false},
+		"staged":                 {false, steps{connect, look("absent"), stage}, true},
+		"staged and looked":      {false, steps{connect, look("absent"), stage, connect, look("exited")}, false},
+		"lost in the run":        {false, steps{connect, look("absent"), stage, run(installer.KindLostContact)}, true},
+		"another one runs there": {false, steps{connect, look("absent"), stage, run(installer.KindHostBusy)}, false},
+		"ran badly":              {false, steps{connect, look("absent"), stage, run(installer.KindScriptFailed)}, false},
+		"ran well":               {false, steps{connect, look("absent"), stage, run("")}, false},
+		"verified":               {false, steps{connect, look("absent"), stage, run(""), step(installer.StepVerify, "")}, false},
+		"lost before":            {true, nil, true},
+		"lost before, connected": {true, steps{connect}, true},
+		"lost before, looked":    {true, steps{connect, look("exited")}, false},
+		"lost before, alive":     {true, steps{connect, look("alive")}, true},
+	} {
+		for split := range len(c.steps) + 1 { // stored before the last restart, or finished since
+			inv := &installer.Invocation{ID: "inv", State: installer.Running, MayRun: c.before, Attempts: make([]installer.Attempt, 9)}
+			for i := range 8 {
+				inv.Attempts[i].Ended = t0
+			}
+			inv.Attempts[8].Steps = c.steps[:split]
+			check := func(how string, end installer.End) {
+				t.Helper()
+				end.Steps = c.steps[split:]
+				got := installer.Next(inv, end, t0)
+				what := fmt.Sprintf("%s/%d, %s: %s %s", name, split, how, got.State, got.Kind)
+				if got.State == installer.Pending {
+					assert.True(t, !got.EndAttempt || got.MayRun == c.may, what)
+					return
+				}
+				assert.Equal(t, c.may, got.MayRun, what)
+				if !c.may {
+					return
+				}
+				assert.Equal(t, installer.Timeout, got.State, what)
+				assert.Equal(t, installer.KindLostContact, got.Kind, what)
+				assert.True(t, got.Outcome.Changed, what)
+			}
+			for _, k := range installer.Kinds() {
+				err := installer.Fail(k.Kind, "seen")
+				for _, cause := range []error{nil, installer.ErrCanceled, installer.ErrAttemptTimeout, installer.ErrShutdown} {
+					check(fmt.Sprint(k.Kind, ", ", cause), installer.End{Err: err, Cause: cause})
+				}
+			}
+			check("panic", installer.End{Err: errors.New("boom")})
+			for _, crashes := range []int{0, 1, 2} {
+				inv.Crashes = crashes
+				check("crash", installer.End{Crashed: true})
+			}
+			inv.Crashes, inv.AllCrashes = 0, installer.MaxAllCrashes-1
+			check("many crashes", installer.End{Crashed: true})
+		}
+	}
+}
+
+// What an attempt did not look for stays known, and a change is never forgotten.
+func TestNextKeepsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	inv := tried(2)
+	inv.Attempts[0].Ended = t0
+	inv.Outcome = installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Changed: true}
+	next := func(end installer.End) installer.Outcome { return installer.Next(inv, end, t0).Outcome }
+	failed := installer.Fail(installer.KindRefused, "x")
+	looked := []installer.StepRecord{{Step: installer.StepProbe, Facts: map[string]string{installer.FactCurrent: ""}}}
+
+	assert.Zero(t, next(installer.End{Err: failed}), "nothing new: the store keeps what it has")
+	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Agent: installer.AgentFault, Changed: true},
+		next(installer.End{Err: failed, Outcome: installer.Outcome{Agent: installer.AgentFault}}))
+	assert.Equal(t, installer.Outcome{Agent: installer.AgentNone, Changed: true},
+		next(installer.End{Err: failed, Outcome: installer.Outcome{Agent: installer.AgentNone}, Steps: looked}), "there is none: that was looked for")
+	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Skipped: true, Changed: true},
+		next(installer.End{Outcome: installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Skipped: true}}))
+
+	inv.Outcome, inv.Crashes = installer.Outcome{}, installer.MaxCrashes-1
+	inv.Attempts[1].Steps = []installer.StepRecord{
+		{Step: installer.StepProbe, Facts: map[string]string{installer.FactCurrent: "1.0", installer.FactRun: "absent"}}, {Step: installer.StepStage},
+	}
+	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Changed: true}, next(installer.End{Crashed: true}), "the journal of one that is set aside tells")
 }
 
 func TestNextPausesGrowAndDiffer(t *testing.T) {

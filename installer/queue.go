@@ -12,8 +12,9 @@ import (
 type Queue interface {
 	// Claim takes the ready invocation that has waited longest and whose host
 	// has no other one RUNNING, sets it RUNNING, and begins its next attempt or
-	// goes on with the one that was interrupted. With nothing ready it returns
-	// nil and when the next one will be (zero: not before something changes).
+	// goes on with the one that was interrupted. It sets Overtaken of a ROLLBACK
+	// that must not be done any more. With nothing ready it returns nil and when
+	// the next one will be (zero: not before something changes).
 	Claim(ctx context.Context, now time.Time, f ClaimFilter) (*Invocation, time.Time, error)
 	// Credentials opens the sealed credentials. A Failure of
 	// KindCredentialMissing if they are gone.
@@ -111,6 +112,8 @@ type Transition struct {
 	EndAttempt bool
 	// Crashed: the process died under it.
 	Crashed bool
+	// MayRun: see Invocation. Of an attempt that has ended.
+	MayRun  bool
 	Kind    Kind
 	Message string
 	Outcome Outcome

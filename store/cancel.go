@@ -30,7 +30,7 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 			r.CancelAsked, r.Updated = true, now
 			t.save(r)
 			return nil
-		case r.Attempt() != nil || r.Kind == installer.KindLostContact:
+		case r.Attempt() != nil || r.MayRun || r.Kind == installer.KindLostContact:
 			t.dequeue(r)
 			r.CancelAsked, r.Updated, r.NotBefore = true, now, time.Time{}
 			t.enqueue(r)

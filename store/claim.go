@@ -89,7 +89,7 @@ func (t *tx) start(r *record, now time.Time, session uint64) error {
 	r.Updated = now
 	r.NotBefore = time.Time{}
 	t.setState(r, installer.Running)
-	if err := t.addSteps(&r.Invocation); err != nil {
+	if err := t.tell(r); err != nil {
 		return err
 	}
 	t.put(bBusy, r.hostKey(), []byte(r.ID))
@@ -124,7 +124,7 @@ func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 			if r == nil {
 				return fmt.Errorf("%w: invocation %q is active but missing", ErrDamaged, id)
 			}
-			if err := t.addSteps(&r.Invocation); err != nil {
+			if err := t.tell(r); err != nil {
 				return err
 			}
 			orphans = append(orphans, r.Invocation)

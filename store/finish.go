@@ -104,6 +104,7 @@ func (r *record) apply(tr installer.Transition) {
 	}
 	if tr.Crashed {
 		r.Crashes++
+		r.AllCrashes++
 	}
 	r.Updated = tr.At
 	r.NotBefore = time.Time{}
@@ -111,7 +112,7 @@ func (r *record) apply(tr installer.Transition) {
 		r.NotBefore = tr.NotBefore
 	}
 	if tr.EndAttempt || tr.State.Terminal() {
-		r.Kind, r.Message = tr.Kind, tr.Message
+		r.Kind, r.Message, r.MayRun = tr.Kind, tr.Message, tr.MayRun
 	}
 	if tr.State == installer.Succeeded || tr.Outcome != (installer.Outcome{}) {
 		r.Outcome = tr.Outcome
@@ -120,6 +121,7 @@ func (r *record) apply(tr installer.Transition) {
 
 // succeeded does what a success means for others.
 func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) error {
+	t.noteChange(r)
 	switch r.Task() {
 	case installer.SetRemoteInstaller:
 		return t.addInstaller(r, kept)

@@ -19,8 +19,11 @@ func (s *Store) Invocation(ctx context.Context, project, id string) (inv install
 		if err != nil {
 			return err
 		}
+		if err := t.tell(r); err != nil {
+			return err
+		}
 		inv = r.Invocation
-		return t.addSteps(&inv)
+		return nil
 	})
 	return inv, err
 }
@@ -47,7 +50,7 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 				if err != nil {
 					return err
 				}
-				if err := t.addSteps(&r.Invocation); err != nil {
+				if err := t.tell(r); err != nil {
 					return err
 				}
 				page.Invocations = append(page.Invocations, r.Invocation)

@@ -27,6 +27,8 @@ type modelInv struct {
 	steps       []int // per attempt
 	ended       []bool
 	crashes     int
+	allCrashes  int
+	mayRun      bool
 	kind        installer.Kind
 	cancelAsked bool
 	fresh       bool // claimed since the store was opened
@@ -42,6 +44,7 @@ type model struct {
 	invs  map[string]*modelInv
 	order []string // as submitted
 	batch int
+	done  map[string][]string // what changed each host, as it ended
 }
 
 func (m *model) open() {
@@ -82,18 +85,44 @@ func (m *model) undone(of string, items []installer.Item) bool {
 	return slices.ContainsFunc(items, func(it installer.Item) bool { return it.Invocation.Of == of })
 }
 
+// overtaker is the latest change of its host since it that is not undone.
+func (m *model) overtaker(id string) string {
+	host := m.invs[id].host
+	if m.invs[id].typ == installer.Rollback {
+		return ""
+	}
+	for _, other := range slices.Backward(m.done[host]) {
+		if other == id {
+			break
+		}
+		if m.invs[other].state == installer.Succeeded {
+			return other
+		}
+	}
+	return ""
+}
+
 func (m *model) submit() {
 	m.batch++
 	b := installer.Batch{BatchHead: installer.BatchHead{ID: fmt.Sprintf("B%04d", m.batch), ProjectID: project, Created: m.now}}
+	overtaken := false
 	for n := range 1 + m.rng.IntN(6) {
-		it := item(b.ID, n, fmt.Sprintf("h%d", m.rng.IntN(3)))
+		host := m.rng.IntN(3)
+		it := item(b.ID, n, fmt.Sprintf("h%d", host))
+		it.Invocation.Host.Port = uint16(1000 + host)
 		if m.rng.IntN(4) == 0 {
 			it.Invocation.NotBefore = m.now.Add(time.Duration(m.rng.IntN(50)) * time.Second)
 		}
 		if of := m.pick(func(i *modelInv) bool { return i.state == installer.Succeeded }); of != "" && m.rng.IntN(3) == 0 && !m.undone(of, b.Items) {
 			it.Invocation.Type, it.Invocation.Of = installer.Rollback, of
+			overtaken = overtaken || m.overtaker(of) != ""
 		}
 		b.Items = append(b.Items, it)
+	}
+	if overtaken {
+		require.ErrorIs(m.t, m.s.Submit(m.t.Context(), b), installer.ErrOvertaken)
+		m.batch-- // all or nothing
+		return
 	}
 	submit(m.t, m.s, b)
 	for _, it := range b.Items {
@@ -178,12 +207,17 @@ func (m *model) finish(id string, crashed bool) {
 	if tr.State == installer.Pending && tr.EndAttempt {
 		tr.Kind = installer.KindLostContact
 	}
+	tr.MayRun = m.rng.IntN(4) == 0
 	require.NoError(m.t, m.s.Finish(m.t.Context(), installer.Ref{ID: id, Claim: i.claim}, tr))
 	if tr.EndAttempt || tr.State.Terminal() {
-		i.ended[len(i.ended)-1], i.kind = true, tr.Kind
+		i.ended[len(i.ended)-1], i.kind, i.mayRun = true, tr.Kind, tr.MayRun
 	}
 	if crashed {
 		i.crashes++
+		i.allCrashes++
+	}
+	if tr.State == installer.Succeeded && i.typ != installer.Rollback {
+		m.done[i.host] = append(m.done[i.host], id)
 	}
 	i.state, i.notBefore = tr.State, tr.NotBefore
 	if undone := m.invs[i.of]; tr.State == installer.Succeeded && i.typ == installer.Rollback && undone.state == installer.Succeeded {
@@ -205,7 +239,7 @@ func (m *model) cancel() {
 	case i.state.Terminal():
 	case i.state == installer.Running:
 		i.cancelAsked = true
-	case begun || i.kind == installer.KindLostContact:
+	case begun || i.mayRun || i.kind == installer.KindLostContact:
 		i.cancelAsked, i.notBefore = true, time.Time{}
 	default:
 		i.state, i.notBefore, i.kind = installer.Canceled, time.Time{}, installer.KindCanceled
@@ -244,6 +278,16 @@ func (m *model) compare(inv installer.Invocation) {
 	require.Equal(m.t, i.state, inv.State, inv.ID)
 	require.Equal(m.t, i.claim, inv.Claim, inv.ID)
 	require.Equal(m.t, i.crashes, inv.Crashes, inv.ID)
+	require.Equal(m.t, i.allCrashes, inv.AllCrashes, inv.ID)
+	require.Equal(m.t, i.mayRun, inv.MayRun, inv.ID)
+	overtaken := ""
+	switch {
+	case i.typ == installer.Rollback && i.state != installer.Succeeded:
+		overtaken = m.overtaker(i.of)
+	case i.typ != installer.Rollback && i.state == installer.Succeeded:
+		overtaken = m.overtaker(inv.ID)
+	}
+	require.Equal(m.t, overtaken, inv.Overtaken, inv.ID)
 	require.Equal(m.t, i.kind, inv.Kind, inv.ID)
 	require.Equal(m.t, i.cancelAsked, inv.CancelAsked, inv.ID)
 	require.True(m.t, i.notBefore.Equal(inv.NotBefore), "%s: %v, %v", inv.ID, i.notBefore, inv.NotBefore)
@@ -349,7 +393,7 @@ func (m *model) drain() {
 func runModel(t *testing.T, seed uint64, steps int) {
 	m := &model{
 		t: t, dir: filepath.Join(fastDir(t), "state"), now: t0,
-		rng: rand.New(rand.NewPCG(seed, 1)), invs: map[string]*modelInv{},
+		rng: rand.New(rand.NewPCG(seed, 1)), invs: map[string]*modelInv{}, done: map[string][]string{},
 	}
 	m.open()
 	for range steps {

@@ -210,18 +210,21 @@ func (s *Store) upgrade() error {
 		return err
 	}
 	return s.update(context.Background(), func(t *tx) error {
-		if have < 2 {
-			for _, b := range newer {
-				if _, err := t.b.CreateBucketIfNotExists(b); err != nil {
-					return err
-				}
+		for _, b := range newer {
+			if _, err := t.b.CreateBucketIfNotExists(b); err != nil {
+				return err
 			}
+		}
+		if have < 2 {
 			if err := t.indexPlaces(); err != nil {
 				return err
 			}
 			s.putAuditHead(t, auditHead{})
 		}
 		if err := t.markLooks(); err != nil {
+			return err
+		}
+		if err := t.indexChanges(); err != nil {
 			return err
 		}
 		t.put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))

@@ -21,6 +21,7 @@ type record struct {
 func (r *record) row() ([]byte, error) {
 	stored := *r
 	stored.Found = r.Outcome.Message
+	stored.Overtaken = "" // true at the moment only
 	stored.Attempts = slices.Clone(r.Attempts)
 	for i := range stored.Attempts {
 		stored.Attempts[i].Steps = nil
@@ -59,6 +60,14 @@ func (t *tx) save(r *record) {
 		return
 	}
 	t.put(bInv, []byte(r.ID), sealRow(row, r.seq))
+}
+
+// tell fills in what is not in the invocation's own row.
+func (t *tx) tell(r *record) error {
+	if err := t.addSteps(&r.Invocation); err != nil {
+		return err
+	}
+	return t.findOvertaker(r)
 }
 
 // addSteps fills in the journal.

@@ -13,7 +13,8 @@ import (
 // Submit implements installer.Ledger. The caller gives the ids; what is left
 // out of an item (batch, project, state, times, run id) is filled in from the
 // batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
-// Idempotency-Key is, installer.ErrFull if there is too much open work; a fault in the batch is an error that is not
+// Idempotency-Key is, installer.ErrFull if there is too much open work, installer.ErrUnderWay or
+// installer.ErrOvertaken if a RETRY or ROLLBACK may not be; a fault in the batch is an error that is not
 // installer.ErrStorage.
 func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if err := ctx.Err(); err != nil {
@@ -94,7 +95,7 @@ func (r *record) complete(b installer.BatchHead, created time.Time) error {
 	if r.State != "" && r.State != installer.Pending {
 		return fmt.Errorf("invocation %s: a new one is PENDING, not %s", r.ID, r.State)
 	}
-	r.State, r.Updated, r.Claim, r.Crashes, r.Attempts = installer.Pending, r.Created, 0, 0, nil
+	r.State, r.Updated, r.Claim, r.Crashes, r.AllCrashes, r.Attempts = installer.Pending, r.Created, 0, 0, 0, nil
 	types := []installer.Type{installer.Install, installer.Update, installer.Rollback, installer.Retry,
 		installer.SetRemoteInstaller, installer.RemoteInstall}
 	if !slices.Contains(types, r.Type) {
@@ -114,6 +115,9 @@ func (t *tx) submit(b installer.Batch, keep keepRule, records []*record, rows, s
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
 	if err := t.alone(records); err != nil {
+		return err
+	}
+	if err := t.current(records); err != nil {
 		return err
 	}
 	table := t.bucket(bInv)

@@ -3,42 +3,60 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"math"
 
 	"tripod/installer"
 )
 
-// alone refuses a second RETRY or ROLLBACK of an invocation while the first
-// one is open, however they came: two requests at the same time, or one that
-// names it twice.
+// alone refuses a second RETRY or ROLLBACK about one original while the first one
+// is open, however they came: two requests at the same time, or one that names it
+// twice; by its own id, or by that of a RETRY of it.
 func (t *tx) alone(records []*record) error {
-	type task struct {
-		kind installer.Type
-		of   string
-	}
-	asked := map[task]bool{}
+	asked := map[string]bool{}
 	for _, r := range records {
 		if r.Of == "" {
 			continue
 		}
-		id, err := t.underWay(r)
+		origin, err := t.origin(r, math.MaxUint64)
 		if err != nil {
 			return err
 		}
-		this := task{r.Type, r.Of}
-		if id != "" || asked[this] {
+		id, err := t.underWay(r, origin)
+		if err != nil {
+			return err
+		}
+		if id != "" || asked[origin] {
 			return fmt.Errorf("%s of %s: %w", r.Type, r.Of, installer.ErrUnderWay)
 		}
-		asked[this] = true
+		asked[origin] = true
 	}
 	return nil
 }
 
-// underWay finds the open invocation that does on its host what r is to do;
+// origin is the id at the end of the chain of RETRYs and ROLLBACKs. What an
+// invocation is about was there before it.
+func (t *tx) origin(r *record, before uint64) (string, error) {
+	id := r.ID
+	for r.Of != "" {
+		id = r.Of
+		of, err := t.load(id)
+		if err != nil {
+			return "", err
+		}
+		if of == nil || of.ProjectID != r.ProjectID || of.seq >= before {
+			break
+		}
+		r, before = of, of.seq
+	}
+	return id, nil
+}
+
+// underWay finds the open invocation on r's host that is about that origin too;
 // empty: there is none.
-func (t *tx) underWay(r *record) (string, error) {
+func (t *tx) underWay(r *record, origin string) (string, error) {
 	list := t.bucket(bList)
-	pending := factsWanted(installer.Filter{State: installer.Pending, Type: r.Type})
-	running := factsWanted(installer.Filter{State: installer.Running, Type: r.Type})
+	pending := factsWanted(installer.Filter{State: installer.Pending})
+	running := factsWanted(installer.Filter{State: installer.Running})
 	for key := range t.all(bHostList, r.hostKey()) {
 		facts := list.Get(append(join(r.ProjectID), stampOf(key)...))
 		if !factsMatch(facts, pending) && !factsMatch(facts, running) {
@@ -49,7 +67,14 @@ func (t *tx) underWay(r *record) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if other != nil && other.Of == r.Of {
+		if other == nil || other.Of == "" {
+			continue
+		}
+		about, err := t.origin(other, other.seq)
+		if err != nil {
+			return "", err
+		}
+		if about == origin {
 			return other.ID, nil
 		}
 	}

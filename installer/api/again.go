@@ -37,10 +37,17 @@ type remake func(old *installer.Invocation) (installer.Invocation, *itemError, e
 
 func (s service) planAgain(ctx context.Context, project string, kind installer.Type, ids []string, of remake) ([]planned, error) {
 	plan := make([]planned, len(ids))
+	asked := map[string]bool{} // origins
 	for i, id := range ids {
 		p, err := s.again(ctx, project, kind, id, of)
 		if err != nil {
 			return nil, err
+		}
+		if p.refused == nil && asked[p.origin] {
+			p.refused = itemFault(ItemUnderWay, "another item of this request is about the same original")
+		}
+		if p.refused == nil {
+			asked[p.origin] = true
 		}
 		if p.refused != nil {
 			p.inv.ID = id
@@ -66,7 +73,10 @@ func (s service) again(ctx context.Context, project string, kind installer.Type,
 		p.refused = itemFault(ItemNotAllowed, why.Error())
 		return p, nil
 	}
-	if p.refused, err = s.underWay(ctx, kind, &old); p.refused != nil || err != nil {
+	if p.origin, err = s.origin(ctx, &old); err != nil {
+		return p, err
+	}
+	if p.refused, err = s.underWay(ctx, &old, p.origin); p.refused != nil || err != nil {
 		return p, err
 	}
 	host, creds, err := s.Ledger.CredentialsAgain(ctx, &old)
@@ -110,18 +120,42 @@ func reached(h installer.Host) string {
 	return b.String()
 }
 
-// underWay looks for an open invocation that does the same to old already.
-func (s service) underWay(ctx context.Context, kind installer.Type, old *installer.Invocation) (*itemError, error) {
+// origin is the id at the end of inv's chain of RETRYs and ROLLBACKs.
+func (s service) origin(ctx context.Context, inv *installer.Invocation) (string, error) {
+	id, of := inv.ID, inv.Of
+	for of != "" {
+		older, err := s.Ledger.Invocation(ctx, inv.ProjectID, of)
+		if errors.Is(err, installer.ErrNotFound) {
+			return of, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		id, of = older.ID, older.Of
+	}
+	return id, nil
+}
+
+// underWay looks for an open RETRY or ROLLBACK about the same original: of two at
+// once, each would do its work on what the other leaves.
+func (s service) underWay(ctx context.Context, old *installer.Invocation, origin string) (*itemError, error) {
 	for _, state := range []installer.State{installer.Pending, installer.Running} {
 		page, err := s.Ledger.Invocations(ctx, installer.Filter{
-			ProjectID: old.ProjectID, InstanceID: old.Host.ID, Type: kind, State: state,
+			ProjectID: old.ProjectID, InstanceID: old.Host.ID, State: state,
 		})
 		if err != nil {
 			return nil, err
 		}
 		for _, inv := range page.Invocations {
-			if inv.Of == old.ID {
-				return itemFault(ItemUnderWay, "a "+string(kind)+" of it is under way already: "+inv.ID), nil
+			if inv.Of == "" {
+				continue
+			}
+			about, err := s.origin(ctx, &inv)
+			if err != nil {
+				return nil, err
+			}
+			if about == origin {
+				return itemFault(ItemUnderWay, "a "+string(inv.Type)+" of it is under way already: "+inv.ID), nil
 			}
 		}
 	}

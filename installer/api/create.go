@@ -55,6 +55,8 @@ type planned struct {
 	inv         installer.Invocation
 	credentials installer.Credentials
 	refused     *itemError
+	// origin of a RETRY or ROLLBACK is what its chain began with.
+	origin string
 }
 
 // createInvocations answers when the batch is on disk, and not before. Items
@@ -73,7 +75,7 @@ func (s service) createInvocations(c *call) (any, error) {
 	}
 	answer, err := s.create(c, req, again)
 	for range maxReplans {
-		if !errors.Is(err, installer.ErrUnderWay) {
+		if !errors.Is(err, installer.ErrUnderWay) && !errors.Is(err, installer.ErrOvertaken) {
 			break
 		}
 		// Another request came between plan and commit: now its task is seen.

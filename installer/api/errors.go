@@ -115,7 +115,9 @@ func errorOf(err error) *Error {
 	case errors.Is(err, installer.ErrNotFound):
 		e = refuse(http.StatusNotFound, CodeNotFound, "the resource does not exist")
 	case errors.Is(err, installer.ErrUnderWay):
-		e = refuse(http.StatusConflict, CodeInvalidRequest, "the same RETRY or ROLLBACK of an invocation is under way already: nothing was changed")
+		e = refuse(http.StatusConflict, CodeInvalidRequest, "a RETRY or ROLLBACK of an invocation is under way already: nothing was changed")
+	case errors.Is(err, installer.ErrOvertaken):
+		e = refuse(http.StatusConflict, CodeInvalidRequest, "a later task changed a host meanwhile and is not undone: nothing was changed")
 	case errors.Is(err, installer.ErrFull):
 		e = refuse(http.StatusTooManyRequests, CodeInvalidRequest, "as much work is open as may be: nothing was changed; try again later")
 		e.RetryAfter = fullRetry

@@ -22,7 +22,8 @@ type situation struct {
 	key, invocation string
 	// mayRun: a launch by this attempt may have reached the host.
 	mayRun bool
-	// lostBefore: the attempt before this one ended without knowing.
+	// lostBefore: an attempt before this one ended without knowing, and none since
+	// has looked.
 	lostBefore bool
 }
 
@@ -97,9 +98,9 @@ func killedBy(why string) error {
 }
 
 func (w *work) decide() (action, error) {
-	s := situation{run: w.found.run, key: w.key, invocation: w.inv.ID, mayRun: w.mayRun}
+	s := situation{run: w.found.run, key: w.key, invocation: w.inv.ID, mayRun: w.mayRun, lostBefore: w.inv.MayRun}
 	if n := w.attempt.Number; n > 1 && n-2 < len(w.inv.Attempts) {
-		s.lostBefore = w.inv.Attempts[n-2].Kind == installer.KindLostContact
+		s.lostBefore = s.lostBefore || w.inv.Attempts[n-2].Kind == installer.KindLostContact
 	}
 	return decide(s)
 }

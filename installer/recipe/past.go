@@ -8,16 +8,18 @@ import (
 
 // Names of facts in the journal.
 const (
-	factRoot    = "root"    // run root on the host
-	factBoot    = "boot"    // its boot id
-	factCurrent = "current" // agent's version before
-	factTarget  = "target"  // agent's version after
-	factAgent   = "agent"   // how the agent is: an installer.AgentState
-	factExit    = "exit"    // script's exit code
-	factSkipped = "skipped" // "yes": nothing was to be done
-	factMessage = "message" // the outcome's line
-	factOutput  = "output"  // bytes of output
-	factLog     = "log"     // where the log stood before the script began
+	factRoot    = "root"                // run root on the host
+	factBoot    = "boot"                // its boot id
+	factCurrent = installer.FactCurrent // agent's version before
+	factChanged = installer.FactChanged // "yes": the host may have been changed
+	factRun     = installer.FactRun     // how the run stood
+	factTarget  = "target"              // agent's version after
+	factAgent   = "agent"               // how the agent is: an installer.AgentState
+	factExit    = "exit"                // script's exit code
+	factSkipped = "skipped"             // "yes": nothing was to be done
+	factMessage = "message"             // the outcome's line
+	factOutput  = "output"              // bytes of output
+	factLog     = "log"                 // where the log stood before the script began
 )
 
 // past is what an attempt's journal says was done before this process took it
@@ -64,6 +66,9 @@ func (p *past) read(rec installer.StepRecord) {
 		p.outcome.Skipped, p.over = true, true
 	}
 	well := rec.Kind == ""
+	if rec.Facts[factChanged] == "yes" || rec.Step == installer.StepRun && well {
+		p.outcome.Changed = true
+	}
 	switch rec.Step {
 	case installer.StepStage:
 		p.staged = p.staged || well

@@ -116,6 +116,9 @@ func (w *work) noPlace() error {
 
 // seen puts down what was found of the agent, also where the host will not do.
 func (w *work) seen(rec *installer.StepRecord) {
+	if stands := w.found.run.state; stands != "" {
+		rec.Facts[factRun] = stands
+	}
 	if health := w.found.agent["agent"]; health != "" {
 		w.outcome.CurrentVersion = w.versionBefore()
 		rec.Facts[factCurrent] = w.outcome.CurrentVersion
@@ -203,6 +206,10 @@ func (w *work) versionBefore() string {
 		return earlier
 	}
 	version := w.shown(w.found.agent["version"], 64)
+	// What an earlier attempt brought may have come up after its end.
+	if w.inv.Changed && (w.found.fits || version == w.inv.TargetVersion) {
+		return earlier
+	}
 	if version == "" && w.found.agent["agent"] != "none" {
 		return installer.VersionUnknown // to undo the work must not uninstall
 	}

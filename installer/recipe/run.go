@@ -86,10 +86,8 @@ func (w *work) program() string {
 // forgetAgent: what probe found of the agent may no longer be so, after a run
 // that went wrong and has changed the host.
 func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
-	switch installer.FailureOf(err).Kind {
-	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
-		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
-		return // before anything was changed
+	if unchanged(installer.FailureOf(err).Kind) {
+		return
 	}
 	if w.kind.onTarget() {
 		w.agentIs("", rec)

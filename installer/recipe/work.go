@@ -84,7 +84,7 @@ func (w *work) do(ctx context.Context) error {
 	switch {
 	case w.before.over:
 		return w.before.verdict()
-	case ctx.Err() != nil && !w.mayRun:
+	case ctx.Err() != nil && !w.mayRun && !w.inv.MayRun:
 		return ended(ctx)
 	case ctx.Err() != nil && !installer.Interrupted(ctx):
 		return w.stopUnseen(ctx)
@@ -119,6 +119,9 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		f := w.failure(name, err)
 		rec.Kind, rec.Note, err = f.Kind, f.Detail, f
 	}
+	if name == installer.StepRun && w.changed(err) {
+		w.outcome.Changed, rec.Facts[factChanged] = true, "yes"
+	}
 	if len(rec.Facts) == 0 {
 		rec.Facts = nil
 	}
@@ -132,6 +135,24 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		return lost
 	}
 	return err
+}
+
+// changed reports whether a run that ended so may have changed the host.
+func (w *work) changed(err error) bool {
+	if err == nil {
+		return true
+	}
+	return w.begun() && !unchanged(installer.FailureOf(err).Kind)
+}
+
+// unchanged tells the failures of a run that come before anything is changed.
+func unchanged(kind installer.Kind) bool {
+	switch kind {
+	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
+		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
+		return true
+	}
+	return false
 }
 
 // decides tells the records that must be on disk before the next step changes

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tripod/installer"
+)
+
+// A ROLLBACK goes back to what its invocation has found on the host. If a later one
+// changed the host since, that would undo the later one's work too, so the changes
+// of a place (an address and port) are a stack: the table of changes has them in
+// the order in which they were made. Those that are undone stay in it, so that what
+// came after them can be told; another machine at that place has a stack of its own.
+
+func changesAt(r *record) []byte {
+	return join(r.ProjectID, targetOf(r), r.Host.HostPort())
+}
+
+func targetOf(r *record) string {
+	if r.Spec.Target == "" {
+		return installer.TargetTelescope
+	}
+	return r.Spec.Target
+}
+
+// noteChange puts what has succeeded on top of the stack, if it changed its host.
+func (t *tx) noteChange(r *record) {
+	if !r.ChangedHost() {
+		return
+	}
+	prefix := changesAt(r)
+	var number uint64
+	for key := range t.allBackwards(bChanges, prefix) {
+		number = binary.BigEndian.Uint64(key[len(prefix):])
+		break
+	}
+	t.put(bChanges, binary.BigEndian.AppendUint64(prefix, number+1), []byte(r.ID))
+}
+
+// overtaker finds the latest change of r's machine since r that is not undone;
+// empty: there is none.
+func (t *tx) overtaker(r *record) (string, error) {
+	if !r.ChangedHost() {
+		return "", nil
+	}
+	for _, id := range t.allBackwards(bChanges, changesAt(r)) {
+		if string(id) == r.ID {
+			return "", nil
+		}
+		other, err := t.load(string(id))
+		if err != nil {
+			return "", err
+		}
+		if other != nil && other.State == installer.Succeeded && other.Host.SameMachine(r.Host) {
+			return other.ID, nil
+		}
+	}
+	return "", nil
+}
+
+// findOvertaker sets r.Overtaken, of what can be rolled back and of a ROLLBACK.
+func (t *tx) findOvertaker(r *record) (err error) {
+	r.Overtaken = ""
+	of := r
+	switch {
+	case r.Task() == installer.Rollback && r.State != installer.Succeeded:
+		if of, err = t.undoneBy(r); err != nil || of == nil {
+			return err
+		}
+	case r.State != installer.Succeeded:
+		return nil
+	}
+	r.Overtaken, err = t.overtaker(of)
+	return err
+}
+
+// current refuses new ROLLBACKs of what a later task has replaced.
+func (t *tx) current(records []*record) error {
+	for _, r := range records {
+		if r.Task() != installer.Rollback || r.Of == "" {
+			continue
+		}
+		asked := *r
+		asked.seq = math.MaxUint64 // it has none yet, and is the newest
+		if err := t.findOvertaker(&asked); err != nil {
+			return err
+		}
+		if by := asked.Overtaken; by != "" {
+			return fmt.Errorf("%s of %s: %w: %s", r.Type, r.Of, installer.ErrOvertaken, by)
+		}
+	}
+	return nil
+}
+
+// indexChanges makes the stacks of what an older tripod has stored.
+func (t *tx) indexChanges() error {
+	type change struct {
+		*record
+		at time.Time
+	}
+	var all []change
+	for _, row := range t.all(bInv, nil) {
+		r := &record{}
+		seq, err := readRow(row, r)
+		if err != nil {
+			return err
+		}
+		undone := r.State == installer.Rollbacked
+		if r.seq = seq; !undone && r.State != installer.Succeeded || !r.ChangedHost() {
+			continue
+		}
+		c := change{r, r.Updated}
+		if n := len(r.Attempts); n > 0 && !r.Attempts[n-1].Ended.IsZero() {
+			c.at = r.Attempts[n-1].Ended // it was updated when it was undone
+		}
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b change) int {
+		if d := a.at.Compare(b.at); d != 0 {
+			return d
+		}
+		return int(int64(a.seq) - int64(b.seq))
+	})
+	last := map[string]uint64{}
+	for _, c := range all {
+		prefix := changesAt(c.record)
+		last[string(prefix)]++
+		t.put(bChanges, binary.BigEndian.AppendUint64(bytes.Clone(prefix), last[string(prefix)]), []byte(c.ID))
+	}
+	return nil
+}
