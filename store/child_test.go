@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -32,7 +33,8 @@ func childRole() (string, bool) { return os.LookupEnv(childEnv) }
 func startChild(t *testing.T, role, dir, run string) (*exec.Cmd, *bufio.Scanner, io.WriteCloser) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+role, childDir+"="+dir, childRun+"="+run)
+	cmd.Env = append(os.Environ(), childEnv+"="+role, childDir+"="+dir, childRun+"="+run,
+		"GORACE="+strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=10")) // else a second's sleep at its end
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
