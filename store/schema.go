@@ -38,6 +38,7 @@ var (
 	bReplayAge = bucket("replayage") // stamp → key of the replay
 
 	bPackages = bucket("packages") // SHA-256 → package
+	bSent     = bucket("sent")     // project, SHA-256 → nothing: the project has sent that file
 
 	bChanges = bucket("changes") // project, target, address and port, number → invocation
 )
@@ -45,18 +46,18 @@ var (
 var buckets = []bucket{
 	bMeta, bInv, bSteps, bActive, bList, bHostList, bBatList, bHeads, bTally, bHeadList, bPrints,
 	bReady, bWaiting, bBusy, bHosts, bPlaces, bSetUp, bEpochs, bSealed, bPins, bTokens, bNames, bPackages,
-	bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit, bChanges,
+	bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit, bSent, bChanges,
 }
 
 // newer are the tables that version 1 of the schema did not have.
-var newer = []bucket{bPlaces, bPackages, bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit, bChanges}
+var newer = []bucket{bPlaces, bPackages, bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit, bSent, bChanges}
 
 // checked are the buckets whose values are rows that carry a checksum.
 var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens, bReplays, bPackages, bKeys, bAudit}
 
 // schema is the version of all this. A newer one is refused; an older one is
 // brought up to it when it is opened for writing, and read as it is otherwise.
-const schema = 4
+const schema = 5
 
 var (
 	keySchema = []byte("schema")

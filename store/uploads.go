@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,34 +22,64 @@ const largestUpload = 2 << 30
 // keepPart is how long a part is kept that nobody goes on with.
 const keepPart = 24 * time.Hour
 
-// BlobSize tells how many bytes of a file are here, and whether that is all of
-// it. What has arrived of one outlives the process.
-func (s *Store) BlobSize(sha256 string) (have int64, complete bool, err error) {
+// A file is kept once, by its content, whoever sent it; but that it is here is
+// known to those projects alone that have sent all of it, and a part is its
+// sender's. So none can use another's file by its hash, find out what another has,
+// or spoil what another is sending. The catalogue is for all projects.
+
+func sentKey(project, sha256 string) []byte { return join(project, sha256) }
+
+// BlobSize tells how many bytes of a file the project has here, and whether that
+// is all of it. What has arrived of one outlives the process.
+func (s *Store) BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error) {
 	if !hashForm.MatchString(sha256) {
 		return 0, false, notFound("file", "")
 	}
-	for _, at := range []struct {
-		path     string
-		complete bool
-	}{{s.path(blobsDir, sha256), true}, {s.partPath(sha256), false}} {
-		info, err := os.Lstat(at.path)
-		if err == nil {
-			return info.Size(), at.complete, nil
+	if err := checkProject(project); err != nil {
+		return 0, false, err
+	}
+	at := s.partPath(project, sha256)
+	err = s.view(ctx, func(t *tx) error {
+		complete = t.has(bSent, sentKey(project, sha256)) || t.has(bPackages, []byte(sha256))
+		return nil
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	if complete {
+		at = s.path(blobsDir, sha256)
+	}
+	info, err := os.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		if complete { // its content is gone: what is on its way counts
+			info, err = os.Lstat(s.partPath(project, sha256))
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return 0, false, storageError("looking for a file", err)
+		if complete = false; errors.Is(err, fs.ErrNotExist) {
+			return 0, false, nil
 		}
 	}
-	return 0, false, nil
+	if err != nil {
+		return 0, false, storageError("looking for a file", err)
+	}
+	return info.Size(), complete, nil
 }
 
-func (s *Store) partPath(sha256 string) string { return s.path(blobsDir, "part-"+sha256+".tmp") }
+// has tells whether there is a row, which may be empty.
+func (t *tx) has(b bucket, key []byte) bool {
+	k, _ := t.first(b, key)
+	return bytes.Equal(k, key)
+}
+
+func (s *Store) partPath(project, sha256 string) string {
+	return s.path(blobsDir, "part-"+sha256+"-"+project+".tmp")
+}
 
 // AddToBlob appends to a file of which ref has the hash and the size, and
-// reports how much of it is here then. Bytes that do not continue what is here
-// are left out: the answer says where to go on. The last ones complete it: it
-// is checked, and on disk when it returns. Faults where it is not what ref says.
-func (s *Store) AddToBlob(ctx context.Context, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
+// reports how much of it the project has here then. Bytes that do not continue
+// what is here are left out: the answer says where to go on. The last ones complete
+// it: it is checked, and on disk when it returns. Faults where it is not what ref
+// says.
+func (s *Store) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
 	switch {
 	case s.o.ReadOnly:
 		return 0, false, errReadOnly
@@ -57,7 +88,7 @@ func (s *Store) AddToBlob(ctx context.Context, ref installer.BlobRef, offset int
 	}
 	s.uploads.Lock()
 	defer s.uploads.Unlock()
-	have, complete, err = s.BlobSize(ref.SHA256)
+	have, complete, err = s.BlobSize(ctx, project, ref.SHA256)
 	if err != nil || complete || have != offset {
 		return have, complete, err
 	}
@@ -67,7 +98,7 @@ func (s *Store) AddToBlob(ctx context.Context, ref installer.BlobRef, offset int
 	if offset == 0 {
 		s.dropOldParts()
 	}
-	f, err := openPrivate(s.partPath(ref.SHA256), os.O_RDWR|os.O_CREATE|os.O_APPEND)
+	f, err := openPrivate(s.partPath(project, ref.SHA256), os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return 0, false, storageError("storing a file", err)
 	}
@@ -78,7 +109,14 @@ func (s *Store) AddToBlob(ctx context.Context, ref installer.BlobRef, offset int
 		return have, false, storageError("storing a file", err)
 	}
 	// All bytes are here: whoever sent them need not wait for the rest.
-	return have, true, s.completeBlob(context.WithoutCancel(ctx), f, ref)
+	ctx = context.WithoutCancel(ctx)
+	if err := s.completeBlob(ctx, f, ref); err != nil {
+		return have, true, err
+	}
+	return have, true, s.update(ctx, func(t *tx) error {
+		t.put(bSent, sentKey(project, ref.SHA256), nil)
+		return nil
+	})
 }
 
 // completeBlob gives a file that is all here its name.
@@ -106,7 +144,7 @@ func (s *Store) completeBlob(ctx context.Context, f *os.File, ref installer.Blob
 
 // dropOldParts removes what was never completed.
 func (s *Store) dropOldParts() {
-	parts, _ := filepath.Glob(s.partPath("*"))
+	parts, _ := filepath.Glob(s.path(blobsDir, "part-*.tmp"))
 	for _, p := range parts {
 		if info, err := os.Lstat(p); err == nil && s.o.Clock().Sub(info.ModTime()) > keepPart {
 			_ = os.Remove(p)

@@ -119,7 +119,7 @@ type blobState struct {
 }
 
 func (s service) blob(r *api.Request) (any, error) {
-	have, complete, err := s.Store.BlobSize(r.PathValue("sha256"))
+	have, complete, err := s.Store.BlobSize(r.Context(), r.Principal.Project, r.PathValue("sha256"))
 	return blobState{have, complete}, err
 }
 
@@ -135,6 +135,6 @@ func (s service) addToBlob(r *api.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	have, complete, err := s.Store.AddToBlob(r.Context(), installer.BlobRef{SHA256: r.PathValue("sha256"), Size: size}, offset, r.Body)
+	have, complete, err := s.Store.AddToBlob(r.Context(), r.Principal.Project, installer.BlobRef{SHA256: r.PathValue("sha256"), Size: size}, offset, r.Body)
 	return blobState{have, complete}, err
 }

@@ -74,6 +74,7 @@ func (s service) submission(ctx context.Context, who installer.Principal, w wire
 			sub.Inherit[item.Invocation.ID] = from
 		}
 	}
+	c.notSent(c.before)
 	return sub, c.faults.Err()
 }
 
@@ -83,6 +84,45 @@ type checker struct {
 	ctx context.Context
 	who installer.Principal
 	*unpacker
+	// unsent are files that the project has not sent; before are those of its own
+	// invocations that this is about, which it may use again.
+	unsent []unsent
+	before map[content]bool
+}
+
+type content struct {
+	sha256 string
+	size   int64
+}
+
+type unsent struct {
+	where string
+	content
+}
+
+// notSent makes faults of the unsent files but for those of before.
+func (c *checker) notSent(before map[content]bool) {
+	for _, u := range c.unsent {
+		if !before[u.content] {
+			c.faults.Add(u.where, "the file %s is not here: send it first", u.sha256)
+		}
+	}
+}
+
+// again lets the files of an invocation of the project be used once more.
+func (c *checker) again(spec installer.Spec) {
+	if len(c.unsent) == 0 {
+		return
+	}
+	if c.before == nil {
+		c.before = map[content]bool{}
+	}
+	if spec.Script != nil {
+		c.before[content{spec.Script.SHA256, spec.Script.Size}] = true
+	}
+	for _, ref := range spec.Packages {
+		c.before[content{ref.SHA256, ref.Size}] = true
+	}
 }
 
 func (c *checker) id(where, id string) {
@@ -162,9 +202,9 @@ func (c *checker) blob(where string, ref installer.BlobRef) error {
 		c.faults.Add(where+".sha256", "must be 64 hexadecimal digits")
 		return nil
 	}
-	have, complete, err := c.Store.BlobSize(ref.SHA256)
+	have, complete, err := c.Store.BlobSize(c.ctx, c.who.Project, ref.SHA256)
 	if err == nil && (!complete || have != ref.Size) {
-		c.faults.Add(where, "the file %s is not here: send it first", ref.SHA256)
+		c.unsent = append(c.unsent, unsent{where, content{ref.SHA256, ref.Size}})
 	}
 	return err
 }
@@ -236,6 +276,9 @@ func (c *checker) about(where string, w *wireItem, inv *installer.Invocation) er
 		return nil
 	case err != nil:
 		return err
+	}
+	c.again(old.Spec)
+	switch {
 	case installer.Allow(w.Type, &old) != nil:
 		c.faults.Add(w.Host.Label(), "%v", installer.Allow(w.Type, &old))
 	case old.Host.ID != w.Host.ID:

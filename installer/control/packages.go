@@ -55,11 +55,12 @@ func (s service) addPackage(r *api.Request) (any, error) {
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
-	c := &checker{service: s, ctx: r.Context(), unpacker: newUnpacker(nil)}
+	c := &checker{service: s, ctx: r.Context(), who: r.Principal, unpacker: newUnpacker(nil)}
 	c.form("target", p.Target, targetForm)
 	if err := c.blob("package", p.BlobRef); err != nil {
 		return nil, err
 	}
+	c.notSent(nil)
 	if err := c.faults.Err(); err != nil {
 		return nil, err
 	}

@@ -24,10 +24,11 @@ type Store interface {
 	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
 	// RefreshCredentials replaces those of the batch's open invocations.
 	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
-	// BlobSize tells how much of a file is there, and whether that is all of it.
-	BlobSize(sha256 string) (have int64, complete bool, err error)
+	// BlobSize tells how much of a file the project has there, and whether that is
+	// all of it. What only another project has sent is not there.
+	BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error)
 	// AddToBlob appends to a file, and completes it.
-	AddToBlob(ctx context.Context, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error)
+	AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error)
 	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
 	Grants
 	AuditLog

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -40,7 +41,7 @@ func (s *Submission) Resolve(ctx context.Context, k keeper) error {
 		if !inherits {
 			continue
 		}
-		creds, err := s.inherited(ctx, k, of, item.Invocation.Host)
+		creds, err := s.inherited(ctx, k, of, &item.Invocation)
 		if f, ok := errors.AsType[*installer.Failure](err); ok && f.Kind == installer.KindCredentialMissing {
 			missing.Faults.Add(item.Invocation.Host.Label(), "its password or key is no longer kept")
 			continue
@@ -56,8 +57,11 @@ func (s *Submission) Resolve(ctx context.Context, k keeper) error {
 	return nil
 }
 
-// inherited opens credentials for the host that they are of, and no other one.
-func (s *Submission) inherited(ctx context.Context, k keeper, of string, host installer.Host) (installer.Credentials, error) {
+// inherited opens credentials for the host that they are of, and no other one; nor
+// for one whose host key is looked at with less care than that of the invocation
+// that they came with.
+func (s *Submission) inherited(ctx context.Context, k keeper, of string, inv *installer.Invocation) (installer.Credentials, error) {
+	host := inv.Host
 	if of == KeptForHost {
 		known, err := k.KnownHost(ctx, s.ProjectID, host.ID)
 		if err != nil {
@@ -74,6 +78,10 @@ func (s *Submission) inherited(ctx context.Context, k keeper, of string, host in
 	}
 	if old.Host.ID != host.ID || !old.Host.SameWay(host) {
 		return installer.Credentials{}, installer.Faults{{Where: host.ID, What: "takes the credentials of another host's invocation"}}
+	}
+	if inv.Spec.HostKeys.WeakerThan(old.Spec.HostKeys) {
+		return installer.Credentials{}, installer.Faults{{Where: host.ID, What: fmt.Sprintf(
+			"takes a login that was given with host keys %s, and asks for the weaker %s: give the login anew", old.Spec.HostKeys, inv.Spec.HostKeys)}}
 	}
 	return k.Credentials(ctx, &old)
 }

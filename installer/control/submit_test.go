@@ -221,7 +221,7 @@ func TestFilesAreSentOnceAndGoOn(t *testing.T) {
 	cut := &cutReader{Reader: bytes.NewReader(data), after: 1<<20 + 10}
 	_, err := r.client.PutBlob(t.Context(), cut, ref)
 	require.ErrorIs(t, err, errCut)
-	have, complete, err := r.store.BlobSize(ref.SHA256)
+	have, complete, err := r.store.BlobSize(t.Context(), project, ref.SHA256)
 	require.NoError(t, err)
 	require.EqualValues(t, 1<<20, have)
 	require.False(t, complete)
