@@ -191,14 +191,16 @@ find_blobs() {
 }
 
 # find_kept says which versions are kept, in any of the places: another one may
-# have been chosen then.
+# have been chosen then. What an unfinished replacement has found is one too.
 find_kept() {
 	for place in $places; do
-		if [ -f "$place/kept/$kept/info" ] && [ -d "$place/kept/$kept/tree" ] && ours "$place"; then
-			{ read -r word version <"$place/kept/$kept/info"; } 2>/dev/null
-			encode "$version"
-			say "kept dir=$place/kept/$kept version=$encoded"
-		fi
+		for copy in "$place/kept/$kept" "$place/kept/$kept.next"; do
+			if [ -f "$copy/info" ] && [ -d "$copy/tree" ] && ours "$place"; then
+				{ read -r word version <"$copy/info"; } 2>/dev/null
+				encode "$version"
+				say "kept dir=$copy version=$encoded"
+			fi
+		done
 	done
 }
 
