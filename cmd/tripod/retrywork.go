@@ -9,6 +9,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
+	"tripod/installer/hostsfile"
 )
 
 // retryWork is what a retry or a rollback of a batch has to do.
@@ -122,17 +123,7 @@ func (f *fileFlags) given(ctx context.Context, a *app) (givenCredentials, error)
 		if err != nil {
 			return nil, err
 		}
-		byID := map[string]installer.Credentials{}
-		for _, e := range t.entries {
-			byID[e.Host.ID] = e.Credentials
-		}
-		return func(h installer.Host) (installer.Credentials, bool) {
-			creds, ok := byID[h.ID]
-			if !ok { // it is known by another id than the one that the file leads to
-				creds, ok = byID[installer.InstanceID(a.project, h.Address, h.Port)]
-			}
-			return creds, ok
-		}, nil
+		return t.given(a), nil
 	}
 	acc, err := f.resolve(ctx)
 	if err != nil {
@@ -140,8 +131,34 @@ func (f *fileFlags) given(ctx context.Context, a *app) (givenCredentials, error)
 	}
 	creds := installer.Credentials{Login: acc.login, SudoPassword: acc.sudoPassword, Via: acc.viaLogins}
 	return func(h installer.Host) (installer.Credentials, bool) {
-		return creds, !creds.IsZero() && len(creds.Via) == len(h.Via)
+		return creds, !creds.IsZero() && slices.EqualFunc(acc.via, h.Via, func(a, b installer.Endpoint) bool {
+			return a.HostPort() == b.HostPort() && a.User == b.User
+		})
 	}, nil
+}
+
+// given are the credentials of the hosts files, for the hosts that these lead to:
+// an id that names another machine there, or another way to it, has none for h.
+func (t targets) given(a *app) givenCredentials {
+	byID := map[string]hostsfile.Entry{}
+	for _, e := range t.entries {
+		byID[e.Host.ID] = e
+	}
+	return func(h installer.Host) (installer.Credentials, bool) {
+		e, ok := byID[h.ID]
+		if !ok { // it is known by another id than the one that the file leads to
+			e, ok = byID[installer.InstanceID(a.project, h.Address, h.Port)]
+		}
+		if !ok {
+			return installer.Credentials{}, false
+		}
+		if e.Host.TakePins(h); !e.Host.SameWay(h) {
+			a.notef("note: %s leads to %s@%s, or there in another way, and the batch to %s@%s: its login is not used",
+				e.Where, e.Host.User, e.Host.HostPort(), h.User, h.HostPort())
+			return installer.Credentials{}, false
+		}
+		return e.Credentials, true
+	}
 }
 
 // prepare stores what has to be stored before anything is dialled: the new

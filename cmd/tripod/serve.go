@@ -25,7 +25,7 @@ type serveCmd struct {
 	TargetAllow  []string      `placeholder:"CIDR" help:"Target addresses to allow that are denied by default (loopback, link-local …)."`
 	TargetDeny   []string      `placeholder:"CIDR" help:"Target addresses to deny."`
 	Parallel     int           `default:"${parallel}" help:"Hosts worked on at once."`
-	Keep         time.Duration `default:"24h" help:"How long credentials stay after their task has ended; 0: not at all."`
+	Keep         time.Duration `default:"24h" help:"How long credentials stay after their task has ended; 0: not at all. It is stored with each task: another value counts for new ones."`
 	StatusMaxAge time.Duration `default:"24h" help:"How old what was found on a host may be; agent-status says unknown when it is older."`
 	DefaultKey   string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
 	DefaultPass  string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
@@ -45,7 +45,8 @@ Without TLS only a loopback address is served. SIGTERM ends it cleanly: what
 runs on hosts goes on there, and is taken up again at the next start.`
 }
 
-// purgeEvery is how often credentials whose time has run out are erased.
+// purgeEvery is how often it is looked at least for credentials whose time has run
+// out.
 const purgeEvery = time.Hour
 
 // Run serves until it is told to stop.
@@ -110,7 +111,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-// serve runs the listener, the engine and the hourly purge until ctx ends or
+// serve runs the listener, the engine and the purge until ctx ends or
 // one of them fails. Nothing is worked on before the address is taken.
 func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispatcher, handler http.Handler) error {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -129,7 +130,7 @@ func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispa
 					stop(fmt.Errorf("the engine stopped: %w", err))
 				}
 			})
-			parts.Go(func() { e.purge(ctx, purgeEvery) })
+			parts.Go(func() { e.purge(ctx, purgeEvery, c.Keep) })
 		},
 	})
 	stop(nil)
@@ -161,22 +162,40 @@ func (c *serveCmd) checkTLS() error {
 	return nil
 }
 
-// purge erases credentials whose time has run out, and notes the end of the
-// audit log, from time to time.
-func (e *localEngine) purge(ctx context.Context, every time.Duration) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
+// purge erases credentials when their time has run out, and notes the end of the
+// audit log from time to time. keep is that of the daemon's own batches.
+func (e *localEngine) purge(ctx context.Context, every, keep time.Duration) {
+	noted := time.Time{}
 	for {
-		e.noteAudit(ctx)
+		if now := time.Now(); now.Sub(noted) >= every {
+			e.noteAudit(ctx)
+			noted = now
+		}
+		timer := time.NewTimer(e.untilPurge(ctx, every, keep))
 		select {
-		case <-ticker.C:
+		case <-timer.C:
 			if err := e.store.Purge(ctx, time.Now()); err != nil {
 				e.app.log.Error("credentials not erased yet", "error", err)
 			}
 		case <-ctx.Done():
+			timer.Stop()
 			return
 		}
 	}
+}
+
+// untilPurge is when to look again: what ends meanwhile is not over before keep.
+func (e *localEngine) untilPurge(ctx context.Context, every, keep time.Duration) time.Duration {
+	const least = time.Second
+	wait := every
+	if keep > 0 {
+		wait = min(every, keep)
+	}
+	next, err := e.store.NextPurge(ctx)
+	if err == nil && !next.IsZero() {
+		wait = min(wait, time.Until(next))
+	}
+	return max(least, wait)
 }
 
 // policy reads the lists of addresses.
