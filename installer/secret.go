@@ -77,7 +77,8 @@ type Credentials struct {
 	Login
 	// SudoPassword is asked for by sudo; empty means: the login password.
 	SudoPassword Secret
-	// Via has one Login per hop of Host.Via, in the same order.
+	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
+	// up when it is needed: the hop is one of the project's installers.
 	Via []Login
 }
 

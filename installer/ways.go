@@ -52,6 +52,19 @@ func (w Way) To(host Endpoint) Way {
 	return w
 }
 
+// LoginOf is the login of the last of the hops, if one of the ways leads over these
+// and no others: at the same addresses, the last one as the same user and with the
+// same pin.
+func LoginOf(ways []Way, hops []Endpoint) (Login, bool) {
+	last := len(hops) - 1
+	for _, w := range ways {
+		if w.Fail == nil && last >= 0 && SameHops(w.Hops, hops) && w.Hops[last] == hops[last] {
+			return w.Logins[last], true
+		}
+	}
+	return Login{}, false
+}
+
 // Wayfinder knows the ways through the installers of a project.
 type Wayfinder interface {
 	// Ways returns them as they are now, with the logins that are kept now, in the

@@ -30,6 +30,33 @@ func (s *Store) Ways(ctx context.Context, project string, through installer.Thro
 			return nil, err
 		}
 	}
+	return s.fillHops(ctx, project, through, ways)
+}
+
+// fillHops looks up the logins that are left out: of hops which are themselves the
+// project's installers.
+func (s *Store) fillHops(ctx context.Context, project string, through installer.Through, ways []installer.Way) ([]installer.Way, error) {
+	projects := ways
+	for n := range ways {
+		w := &ways[n]
+		for i := range w.Logins {
+			if !w.Logins[i].IsZero() {
+				continue
+			}
+			if len(through.Named) > 0 {
+				var err error
+				if projects, err = s.Ways(ctx, project, installer.Through{}); err != nil {
+					return nil, err
+				}
+				through.Named = nil
+			}
+			var found bool
+			if w.Logins[i], found = installer.LoginOf(projects, w.Hops[:i+1]); !found {
+				*w = installer.Way{Installer: w.Installer, Fail: wayFailure("installer %s@%s, on the way to another, is none any more, or nothing is kept for it", w.Hops[i].User, w.Hops[i].HostPort())}
+				break
+			}
+		}
+	}
 	return ways, nil
 }
 

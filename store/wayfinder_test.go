@@ -111,6 +111,26 @@ func TestWaysDoNotGoInCircles(t *testing.T) {
 	}
 }
 
+// TestLoginsOfHopsThatAreInstallersAreLookedUp: they are not copied into what is kept
+// for the installer behind them.
+func TestLoginsOfHopsThatAreInstallersAreLookedUp(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	setUp(t, s, "a", "10.0.0.1", "one", nil)
+	b := batch("B", "b")
+	inv := &b.Items[0].Invocation
+	inv.Type, inv.Host.Address = installer.SetRemoteInstaller, "10.1.0.1"
+	inv.Host.Via = []installer.Endpoint{{Address: "10.0.0.1", Port: 22, User: "root"}}
+	b.Items[0].Credentials.Via = make([]installer.Login, 1)
+	submit(t, s, b)
+	finish(t, s, claim(t, s, t0, "B"), installer.Succeeded)
+	want := "b: 10.0.0.1=one 10.1.0.1=pw-b"
+	require.Equal(t, []string{"a: 10.0.0.1=one", want}, waysOf(t, s, project))
+	require.Equal(t, []string{want}, waysOf(t, s, project, asSetUp("b")...))
+	require.NoError(t, s.UnsetInstallers(t.Context(), project, []string{"a"}))
+	require.Equal(t, []string{"b: installer root@10.0.0.1:22, on the way to another, is none any more, or nothing is kept for it"}, waysOf(t, s, project))
+}
+
 // TestUnsetInstaller: it is none any more, and the login that was kept for that is
 // erased (P6).
 func TestUnsetInstaller(t *testing.T) {

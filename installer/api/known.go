@@ -74,36 +74,30 @@ func (s service) keptOrDefault(ctx context.Context, project string, host *instal
 	return creds, refused, err
 }
 
-// hopLogins finds the login for each hop on the way to a known host: the
-// project's installer that the hop is, else the project's default key. An
-// installer's login goes to a server with its host key: a hop without a pin gets
-// the installer's.
+// hopLogins finds the login for each hop on the way to a known host. That of one
+// of the project's installers is left out: it is looked up when the host is dialled,
+// and goes to a server with the installer's host key, so a hop without a pin gets
+// that. Another hop has the project's default key.
 func (s service) hopLogins(ctx context.Context, project string, hops []installer.Endpoint) ([]installer.Endpoint, []installer.Login, *itemError, error) {
-	installers, err := s.Ledger.Installers(ctx, project)
+	ways, err := s.Ledger.Ways(ctx, project, installer.Through{})
 	if err != nil {
 		return hops, nil, nil, err
 	}
 	hops = slices.Clone(hops)
 	logins := make([]installer.Login, len(hops))
 	for i, hop := range hops {
-		var creds installer.Credentials
-		n := slices.IndexFunc(installers, func(h installer.Host) bool {
-			pinned := hop
-			pinned.HostKey = cmp.Or(hop.HostKey, h.HostKey)
-			return h.Endpoint == pinned
-		})
-		if n >= 0 {
-			if creds, err = s.Ledger.InstallerCredentials(ctx, project, installers[n]); err != nil && !credentialMissing(err) {
-				return hops, nil, nil, err
+		for _, w := range ways {
+			if w.Fail == nil && installer.SameHops(w.Hops, hops[:i+1]) {
+				hops[i].HostKey = cmp.Or(hop.HostKey, w.Hops[i].HostKey)
 			}
-			hops[i] = installers[n].Endpoint
 		}
-		logins[i] = creds.Login
-		if logins[i].IsZero() {
-			var ok bool
-			if logins[i], ok = s.DefaultLogin(project); !ok {
-				return hops, nil, itemFault(ItemInstallerCredentialMissing, "no password or key is kept for the installer on the way any more"), nil
-			}
+		if _, found := installer.LoginOf(ways, hops[:i+1]); found {
+			continue
+		}
+		hops[i] = hop
+		var ok bool
+		if logins[i], ok = s.DefaultLogin(project); !ok {
+			return hops, nil, itemFault(ItemInstallerCredentialMissing, "no password or key is kept for the installer on the way any more"), nil
 		}
 	}
 	return hops, logins, nil, nil

@@ -13,8 +13,10 @@ type way struct {
 	// through are installers of which one is chosen when a host is dialled. Nil:
 	// there is none, so the daemon is itself the jump host.
 	through *installer.Through
-	// ways are those that could be gone now, installers those of the project.
+	// ways are those that could be gone now, projects those through the project's
+	// installers, whether they are meant or not.
 	ways       []installer.Way
+	projects   []installer.Way
 	installers []installer.Host
 	refused    *itemError // why there is no way
 }
@@ -40,6 +42,9 @@ func (s service) way(ctx context.Context, project string, named []string) (way, 
 	}
 	all, err := s.Ledger.Ways(ctx, project, through)
 	if err != nil {
+		return w, err
+	}
+	if w.projects, err = s.Ledger.Ways(ctx, project, installer.Through{}); err != nil {
 		return w, err
 	}
 	for _, one := range all {
@@ -80,7 +85,7 @@ func (w way) to(host *installer.Host) ([]installer.Login, *itemError) {
 	for _, one := range w.ways {
 		if before := one.To(host.Endpoint); len(before.Hops) < len(one.Hops) {
 			host.Via = before.Hops
-			return before.Logins, nil
+			return w.given(before), nil
 		}
 	}
 	for _, h := range w.installers { // also one whose login is gone: this may bring it
@@ -90,6 +95,18 @@ func (w way) to(host *installer.Host) ([]installer.Login, *itemError) {
 	}
 	host.Through = w.through
 	return nil, w.refused
+}
+
+// given are the logins on a way, but for those of the project's installers, which
+// are looked up when they are needed.
+func (w way) given(by installer.Way) []installer.Login {
+	logins := slices.Clone(by.Logins)
+	for i := range logins {
+		if _, found := installer.LoginOf(w.projects, by.Hops[:i+1]); found {
+			logins[i] = installer.Login{}
+		}
+	}
+	return logins
 }
 
 // sameMachine reports whether one way to the first host is one to the second:

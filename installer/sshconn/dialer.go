@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -140,7 +141,14 @@ func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, 
 	if len(creds.Via) < len(host.Via) {
 		return nil, installer.Fail(installer.KindCredentialMissing, "no login for installer %s", host.Via[len(creds.Via)].HostPort())
 	}
-	c, fail, _ := d.reach(ctx, d.attempt(project, host, creds.Login, policy), installer.Way{Hops: host.Via, Logins: creds.Via[:len(host.Via)]})
+	logins, fail := d.hopLogins(ctx, project, host.Via, creds.Via)
+	if fail != nil {
+		return nil, fail
+	}
+	c, fail, _ := d.reach(ctx, d.attempt(project, host, creds.Login, policy), installer.Way{Hops: host.Via, Logins: logins})
+	if fail == nil {
+		d.wellAgain(project, append(slices.Clip(host.Via), host.Endpoint), append(slices.Clip(logins), creds.Login), policy)
+	}
 	return c, fail
 }
 

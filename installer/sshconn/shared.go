@@ -136,6 +136,16 @@ func (s *shared) usable() bool {
 	return s.d.cfg.Clock().Sub(s.at) < s.holds()
 }
 
+// failed: it is known that there is no connection. Under Dialer.mu.
+func (s *shared) failed() bool {
+	select {
+	case <-s.ready:
+		return s.fail != nil
+	default:
+		return false
+	}
+}
+
 func (s *shared) holds() time.Duration {
 	if s.fail.Kind.Info().Tries == 1 {
 		return rejectionHolds

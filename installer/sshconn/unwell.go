@@ -59,6 +59,13 @@ func (u *unwell) may(key string, lastResort bool) bool {
 	return true
 }
 
+// any tells whether there is one.
+func (u *unwell) any() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.m) > 0
+}
+
 // failed is told that it could not be used.
 func (u *unwell) failed(key string, fail *installer.Failure) {
 	u.mu.Lock()

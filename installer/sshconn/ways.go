@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tripod/installer"
@@ -116,6 +117,45 @@ func (s *search) try(ctx context.Context, w *triedWay) (c *Conn, fail *installer
 	w.done, w.fail = true, fail
 	s.d.log.Warn("installer passed over", "project", s.project, "installer", w.name, "target", s.host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
 	return nil, nil, false
+}
+
+// hopLogins are the logins of the hops to a host, those that are not given looked
+// up: they are the project's installers'.
+func (d *Dialer) hopLogins(ctx context.Context, project string, hops []installer.Endpoint, given []installer.Login) ([]installer.Login, *installer.Failure) {
+	given = given[:len(hops)]
+	if d.cfg.Ways == nil || !slices.ContainsFunc(given, installer.Login.IsZero) {
+		return given, nil
+	}
+	ways, err := d.cfg.Ways.Ways(ctx, project, installer.Through{})
+	if err != nil {
+		return nil, failf(installer.KindInternal, err, "the installers of the project cannot be read")
+	}
+	logins := slices.Clone(given)
+	for i := range logins {
+		if !logins[i].IsZero() {
+			continue
+		}
+		var found bool
+		if logins[i], found = installer.LoginOf(ways, hops[:i+1]); !found {
+			return nil, failf(installer.KindCredentialMissing, nil, "installer %s@%s: it is none of the project's any more, or nothing is kept for it", hops[i].User, hops[i].HostPort())
+		}
+	}
+	return logins, nil
+}
+
+// wellAgain is told that a host was reached: if it is an installer that was passed
+// over, it need not be any longer.
+func (d *Dialer) wellAgain(project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) {
+	if !d.unwell.any() {
+		return
+	}
+	key := d.sharedKey(project, hops, logins, policy)
+	d.unwell.well(key)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.installers[key]; s != nil && s.refs == 0 && s.failed() {
+		delete(d.installers, key)
+	}
 }
 
 // none says that no installer can be used, and why: the kind is that of the first

@@ -319,3 +319,49 @@ func TestOneHostKeyByAllWays(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, keys, 1)
 }
+
+// TestLoginsOfInstallersOnTheWayAreLookedUp: of a way that is given, where they are
+// left out, and only for a hop that is reached as the installer is.
+func TestLoginsOfInstallersOnTheWayAreLookedUp(t *testing.T) {
+	t.Parallel()
+	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+	w, d, _ := through(t, target, a)
+	host, creds := behind(target, a, b)
+	creds.Via[0] = installer.Login{}
+	dial := func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) }
+	c, err := dial()
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	assert.Equal(t, []string{"hop0"}, a.Counts().Passwords)
+	assert.Equal(t, []string{"hop1"}, b.Counts().Passwords)
+
+	host.Via[0], host.Via[1] = host.Via[1], host.Via[0] // another machine, for all that is known
+	creds.Via[0], creds.Via[1] = creds.Via[1], creds.Via[0]
+	_, err = dial()
+	kind(t, installer.KindCredentialMissing, err)
+	host.Via[0], host.Via[1] = host.Via[1], host.Via[0]
+	creds.Via[0], creds.Via[1] = creds.Via[1], creds.Via[0]
+	host.Via[0].HostKey = "SHA256:" + fmt.Sprintf("%043d", 0) // not the installer's own
+	_, err = dial()
+	kind(t, installer.KindCredentialMissing, err)
+	host.Via[0].HostKey = ""
+	w.ways = nil
+	_, err = dial()
+	assert.Contains(t, kind(t, installer.KindCredentialMissing, err).Detail, "none of the project's any more")
+}
+
+// TestAnInstallerThatLetsUsInAgainIsUsedAtOnce: whoever repairs one and sets it
+// anew, with the same login, does not wait.
+func TestAnInstallerThatLetsUsInAgainIsUsedAtOnce(t *testing.T) {
+	t.Parallel()
+	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+	_, d, dial := through(t, target, a, b)
+	remove := a.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Refuse})
+	used(t, b, dial)
+	remove()
+	used(t, b, dial)
+	c, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: a.Endpoint("hop")}, installer.Credentials{Login: secret("hop0")}, installer.AcceptNew)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	used(t, a, dial)
+}
