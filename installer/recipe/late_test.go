@@ -17,16 +17,24 @@ import (
 // tripod is the engine over a real store, working on the bed's host.
 type tripod struct {
 	*bed
+	dir   string
 	store *store.Store
 	extra string // settings of the target's scripts
 }
 
 func newTripod(t *testing.T) *tripod {
 	t.Helper()
-	s, err := store.Open(t.TempDir()+"/state", store.Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	tr := &tripod{bed: newBed(t, sshtest.Config{}, "root"), dir: t.TempDir() + "/state"}
+	tr.store = openStore(t, tr.dir)
+	t.Cleanup(func() { assert.NoError(t, tr.store.Close()) })
+	return tr
+}
+
+func openStore(t *testing.T, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(dir, store.Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, s.Close()) })
-	return &tripod{bed: newBed(t, sshtest.Config{}, "root"), store: s}
+	return s
 }
 
 // submit stores one invocation, which has the id of its batch.
