@@ -18,7 +18,7 @@ type knownHost struct {
 	Imported bool `json:"imported,omitempty"`
 	// Kept is the epoch of the credentials that it was imported with; empty: none.
 	Kept string `json:"kept,omitempty"`
-	// Since is when these were imported.
+	// Since is when it was imported last. Zero: not, or by an older tripod.
 	Since time.Time `json:"since,omitzero"`
 	// Epoch and Invocation name the newest credentials that came with a task and
 	// were accepted by the host; empty: none was since it was imported. An older

@@ -134,7 +134,9 @@ func (t *tx) ownOf(k *knownHost, old *installer.Invocation) (*box, error) {
 	if err != nil || !t.bringsLogin(r) || !k.Host.SameMachine(r.Host) {
 		return nil, err
 	}
-	if k.Imported && k.Kept != "" && (k.Since.IsZero() || k.Since.After(r.Created)) {
+	// What the user has said of the host since then counts.
+	since := k.Imported && (k.Since.IsZero() || k.Since.After(r.Created))
+	if since && (k.Kept != "" || !k.Host.SameWay(r.Host)) {
 		return nil, nil
 	}
 	accepted, err := t.cameWith(old.ProjectID, k, k.Invocation)

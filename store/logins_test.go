@@ -182,8 +182,10 @@ func TestLoginIsNotOfAHostThatHasMovedSince(t *testing.T) {
 			func(h *installer.Host) { h.User = "admin" },
 			func(h *installer.Host) { h.HostKey = "SHA256:other" },
 		} {
-			s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+			now := t0
+			s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour, Clock: func() time.Time { return now }})
 			register(t, s, known("h1", "10.0.0.1", "imported"))
+			now = t0.Add(time.Minute)
 			old := given(t, s, "B1", "old")
 			e := known("h1", "10.0.0.1", "")
 			change(&e.Host)
@@ -194,6 +196,9 @@ func TestLoginIsNotOfAHostThatHasMovedSince(t *testing.T) {
 			assert.Equal(t, "old", c.Password.Reveal(), "where the task was to go")
 			ended(t, s, old, "")
 			assert.Empty(t, passwordOf(t, s, "h1"))
+			h, _, err := s.CredentialsAgain(t.Context(), old)
+			assert.True(t, isMissing(err), "the user has said since how it is reached: %v", err)
+			assert.True(t, h.SameWay(e.Host))
 		}
 	})
 	t.Run("an installer", func(t *testing.T) {

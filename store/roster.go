@@ -126,7 +126,7 @@ func (t *tx) register(project string, p hostPlan, kept string, at time.Time) err
 		if err != nil {
 			return err
 		}
-		k.Kept, k.Since = now.Kept, now.Since
+		k.Kept = now.Kept
 		k.Epoch, k.Invocation, k.Given = now.Epoch, now.Invocation, now.Given
 	}
 	t.putHost(project, p.old, &k)
