@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -210,6 +211,9 @@ type auditPruneCmd struct {
 
 // Run drops old entries. That is an entry too.
 func (c *auditPruneCmd) Run(ctx context.Context, a *app) error {
+	if a.onlyProject != "" {
+		return usageError(errors.New("the audit log is one chain of all projects: it does not go with --project"), "leave --project (TRIPOD_PROJECT) out, to drop the old entries of all of them")
+	}
 	before, err := parseSince("--before", c.Before, time.Now())
 	if err != nil {
 		return err

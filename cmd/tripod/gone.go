@@ -35,6 +35,14 @@ func (a *app) gone(ctx context.Context, err error) error {
 	}
 }
 
+// ifUnanswered is err if it says that the daemon does not answer, else nil.
+func ifUnanswered(err error) error {
+	if _, ok := errors.AsType[*control.Unanswered](err); ok {
+		return err
+	}
+	return nil
+}
+
 // goesOn says what becomes of the work, and how to look at it.
 func (a *app) goesOn() string {
 	switch n := len(a.handed.acknowledged); {

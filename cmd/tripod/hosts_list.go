@@ -74,14 +74,14 @@ func renderHosts(format string, hosts []installer.KnownHost) (string, error) {
 // hostColumns are the table's; the CSV has them too, under these names in lower
 // case. New ones go to the end.
 var hostColumns = []string{"INSTANCE_ID", "NAME", "ADDRESS", "PORT", "USER", "TYPE", "INTRANET_IPS", "ELASTIC_IPS",
-	"AGENT", "VERSION", "VERIFIED", "LOGIN", "INSTALLER", "LABELS"}
+	"AGENT", "VERSION", "VERIFIED", "LOGIN", "INSTALLER", "LABELS", "EDITION"}
 
 // hostFields are one host's, safe to show.
 func hostFields(h installer.KnownHost, verified string) []string {
 	fields := []string{
 		h.ID, h.Name, h.Address, strconv.Itoa(int(h.Port)), h.User, string(h.Type),
 		strings.Join(h.IntranetIPs, ";"), strings.Join(h.ElasticIPs, ";"),
-		string(h.Agent), h.Version, verified, yes(h.Login), yes(h.Installer), labelText(h.Labels),
+		string(h.Agent), h.Version, verified, yes(h.Login), yes(h.Installer), labelText(h.Labels), editionWord(h.Edition),
 	}
 	for i := range fields {
 		fields[i] = plaintext.Line(fields[i])

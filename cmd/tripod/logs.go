@@ -66,11 +66,13 @@ func (c *logsCmd) copy(to io.Writer, log io.Reader) (int64, error) {
 // logTailSize is how much of a log's end goes into a report.
 const logTailSize = 64 << 10
 
-// logTail returns the end of an invocation's log; empty if it has none.
-func logTail(ctx context.Context, l ledger, id string) string {
+// logTail returns the end of an invocation's log; empty if it has none, or none
+// that can be read. A daemon that does not answer is an error: each of the others
+// would wait for it again.
+func logTail(ctx context.Context, l ledger, id string) (string, error) {
 	log, err := l.Log(ctx, l.Project(), id)
 	if err != nil {
-		return ""
+		return "", ifUnanswered(err)
 	}
 	defer log.Close()
 	var tail []byte
@@ -82,7 +84,7 @@ func logTail(ctx context.Context, l ledger, id string) string {
 			tail = append(tail[:0], tail[over:]...)
 		}
 		if err != nil {
-			return string(tail)
+			return string(tail), ifUnanswered(err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type reportOf struct {
 	check       bool // they only looked
 	invocations []installer.Invocation
 	// logTail returns the end of an invocation's log, for formats that show it; may be nil.
-	logTail func(id string) string
+	logTail func(id string) (string, error)
 }
 
 func newReport(ctx context.Context, l ledger, batchID string, invs []installer.Invocation) reportOf {
@@ -25,7 +25,7 @@ func newReport(ctx context.Context, l ledger, batchID string, invs []installer.I
 		batchID:     batchID,
 		invocations: invs,
 		check:       len(invs) > 0 && !slices.ContainsFunc(invs, func(inv installer.Invocation) bool { return !inv.Spec.CheckOnly }),
-		logTail:     func(id string) string { return logTail(ctx, l, id) },
+		logTail:     func(id string) (string, error) { return logTail(ctx, l, id) },
 	}
 }
 

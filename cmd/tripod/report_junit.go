@@ -69,7 +69,11 @@ func (r reportOf) junit() (string, error) {
 			s.Skipped++
 		}
 		if bad(inv) && r.logTail != nil {
-			c.Output = plaintext.Text(r.logTail(inv.ID))
+			tail, err := r.logTail(inv.ID)
+			if err != nil {
+				return "", err
+			}
+			c.Output = plaintext.Text(tail)
 		}
 		s.Cases = append(s.Cases, c)
 	}

@@ -28,7 +28,7 @@ func testReport() reportOf {
 		}
 		return inv
 	}
-	r := reportOf{batchID: "B", logTail: func(string) string { return "log " + hostile }, invocations: []installer.Invocation{
+	r := reportOf{batchID: "B", logTail: func(string) (string, error) { return "log " + hostile, nil }, invocations: []installer.Invocation{
 		make(1, installer.Succeeded, "", "installed"),
 		make(2, installer.Succeeded, "", "healthy already"),
 		make(3, installer.Failed, installer.KindAuthRejected, "rejected"),

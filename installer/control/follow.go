@@ -141,7 +141,7 @@ func (f *Follower) untilAnswered(ctx context.Context, do func() error) error {
 			since = time.Now()
 		}
 		if time.Since(since)+wait > f.c.patience {
-			return err
+			return givenUp(err)
 		}
 		if wait == 200*time.Millisecond {
 			f.lost(err)

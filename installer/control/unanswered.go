@@ -28,6 +28,14 @@ func (e *Unanswered) Unwrap() error { return e.Err }
 // follows a batch all of d, by any other request some seconds of it. 0: not at all.
 func (c *Client) Patience(d time.Duration) { c.patience = d }
 
+// givenUp makes an Unanswered of whatever kept a daemon from answering.
+func givenUp(err error) error {
+	if _, already := errors.AsType[*Unanswered](err); already {
+		return err
+	}
+	return &Unanswered{err}
+}
+
 // asUnanswered marks the errors of a way on which no daemon has answered. What
 // the user has interrupted is none of them.
 func asUnanswered(err error) error {

@@ -1,0 +1,73 @@
+package control_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/control"
+)
+
+// TestUnanswered: who waits no longer for a daemon is told that it does not
+// answer, whether it follows, asks or reads; and that is no error of the input.
+func TestUnanswered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := batch(2)
+	require.NoError(t, r.client.Submit(t.Context(), s))
+	f, err := r.client.Follow(t.Context(), project, s.ID, "", func(error) { t.Error("it is not waited for") })
+	require.NoError(t, err)
+	r.client.Patience(0)
+	r.down.Store(true)
+	began := time.Now()
+	var lost *control.Unanswered
+	require.ErrorAs(t, f.Run(t.Context(), func(installer.Event) {}), &lost)
+	_, err = r.client.Batch(t.Context(), project, s.ID)
+	require.ErrorAs(t, err, &lost)
+	_, err = r.client.Log(t.Context(), project, s.Items[0].Invocation.ID)
+	require.ErrorAs(t, err, &lost)
+	require.ErrorAs(t, r.client.Submit(t.Context(), batch(1)), &lost)
+	_, err = r.client.AddToken(t.Context(), project, "another", installer.FullRights)
+	require.ErrorAs(t, err, &lost)
+	require.Less(t, time.Since(began), time.Minute, "nothing was waited for")
+
+	r.down.Store(false)
+	_, err = r.client.Batch(t.Context(), project, "none")
+	require.ErrorIs(t, err, installer.ErrNotFound)
+	require.NotErrorAs(t, err, &lost)
+}
+
+// TestUnansweredMidway: an answer that is cut off is none.
+func TestUnansweredMidway(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/tripod/v1/principal" {
+			_, _ = w.Write([]byte(`{"project_id":"p-one"}`))
+			return
+		}
+		w.Header().Set("Content-Length", "100")
+		_, _ = w.Write([]byte("the beginning of it"))
+	}))
+	t.Cleanup(srv.Close)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := control.Connect(t.Context(), &api.Client{BaseURL: srv.URL, Token: installer.NewSecret("x"), HTTP: &http.Client{Transport: transport}})
+	require.NoError(t, err)
+	c.Patience(0)
+	var lost *control.Unanswered
+	_, err = c.Batches(t.Context(), project, 1)
+	require.ErrorAs(t, err, &lost)
+	log, err := c.Log(t.Context(), project, "i")
+	require.NoError(t, err)
+	defer log.Close()
+	buf := make([]byte, 1000)
+	for err == nil {
+		_, err = log.Read(buf)
+	}
+	require.ErrorAs(t, err, &lost)
+}
