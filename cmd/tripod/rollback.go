@@ -17,7 +17,8 @@ func (rollbackCmd) Help() string {
 	return `Undoes what a batch, or one invocation, has done: hosts that were updated go
 back to the version before, from what is kept on them, and where nothing was
 before the agent is uninstalled. No package and no network are needed. Hosts on
-which nothing was changed are left alone. Logins are given as for retry.
+which nothing was changed are left alone, and so are those that a later task has
+changed since: roll that one back first. Logins are given as for retry.
 
 Example:
   tripod rollback BATCH -f hosts.txt`
@@ -78,7 +79,7 @@ func (c *rollbackCmd) whatToRollBack(ctx context.Context, e *engine) (retryWork,
 		case inv.State == installer.Rollbacked:
 			w.done = append(w.done, inv)
 		case refused != nil:
-			if bad(&inv) {
+			if bad(&inv) || inv.Overtaken != "" {
 				w.left++
 			}
 			faults.Add(inv.Host.Label(), "%v", refused)
