@@ -11,6 +11,7 @@
 //	initialized                      the folder has been used: a missing database is a loss
 //	master.key                       32 random bytes that wrap the epoch keys
 //	epochs/<batch>.key               the wrapped key of one batch's credentials
+//	epochs/again-<id>.key            that of a batch of which a host was forgotten
 //	logs/<batch>/<invocation>.log    what the host said
 //	blobs/<sha256>                   packages and scripts
 //
@@ -28,6 +29,10 @@
 // and in copies of the database, the key does not. (On copy-on-write file
 // systems and flash the old blocks of the key file may live on below the file
 // system; there the disk itself must be encrypted.)
+//
+// How long they are kept is stored with the batch, so it does not depend on who
+// has the folder open. When a host is forgotten before that, what the others of
+// its batches need is sealed anew under another key.
 //
 // Errors of the disk wrap installer.ErrStorage. After one that space can cure
 // the store goes on; after any other failed commit it refuses to write until
