@@ -184,12 +184,14 @@ func (e *localEngine) purge(ctx context.Context, every, keep time.Duration) {
 	}
 }
 
-// untilPurge is when to look again: what ends meanwhile is not over before keep.
+// untilPurge is when to look again: what ends meanwhile is not over before keep. It
+// walks the batches whose credentials are kept, so it is not done all the time: what
+// is over is not opened any more, erased or not.
 func (e *localEngine) untilPurge(ctx context.Context, every, keep time.Duration) time.Duration {
-	const least = time.Second
-	wait := every
+	const seldom = time.Minute
+	least, wait := seldom, every
 	if keep > 0 {
-		wait = min(every, keep)
+		least, wait = min(seldom, max(time.Second, keep/64)), min(every, keep)
 	}
 	next, err := e.store.NextPurge(ctx)
 	if err == nil && !next.IsZero() {

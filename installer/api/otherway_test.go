@@ -117,3 +117,83 @@ func TestKeptLoginGoesNoOtherWay(t *testing.T) {
 		})
 	}
 }
+
+// TestAMistypedPasswordCostsItsTaskAlone: a host is worked on with the login that it
+// has accepted, whatever was tried since.
+func TestAMistypedPasswordCostsItsTaskAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := sshtest.Start(t, sshtest.Config{})
+	to := s.Endpoint("root")
+	try := func(password string) api.Result {
+		res := r.send(http.MethodPost, create, remoteInstall(host(map[string]any{
+			"remote_ip": to.Address, "port": strconv.Itoa(int(to.Port)), "password": password,
+		}))).created(t).Invocations[0]
+		r.work()
+		return res
+	}
+	ends := func(res api.Result, state installer.State) {
+		t.Helper()
+		require.Equal(t, state, r.list("?invocation_id=" + res.InvocationID).Invocations[0].InvocationStatus)
+	}
+	first := try("mistyped at first")
+	ends(first, installer.Failed)
+	itemRefused(t, r.ask("INSTALL", nil, first.InstanceID)[0], api.ItemCredentialMissing, "credential-missing")
+
+	ends(try(sshtest.DefaultPassword), installer.Succeeded)
+	mistyped := try("mistyped")
+	ends(mistyped, installer.Failed)
+	install := r.ask("INSTALL", nil, first.InstanceID)[0]
+	r.work()
+	ends(install, installer.Succeeded)
+	assert.Equal(t, []string{"mistyped at first", sshtest.DefaultPassword, "mistyped", sshtest.DefaultPassword}, s.Counts().Passwords)
+
+	// What failed with the mistyped one is done again with the accepted one.
+	again := r.ask("RETRY", nil, mistyped.InvocationID)[0]
+	r.work()
+	ends(again, installer.Succeeded)
+}
+
+// TestHopLoginIsForTheInstallersHostKey: a host that is imported behind an installer
+// with another host key does not lead the installer's login there.
+func TestHopLoginIsForTheInstallersHostKey(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	pin := "SHA256:uNiVztksCsDhcc0u9e8BrrMyZGqF7AfgQTT7wQHLFNI"
+	jump := installer.Endpoint{Address: "10.9.0.1", Port: 22, User: "ops", HostKey: pin}
+	entry := func(id string, to installer.Endpoint, via ...installer.Endpoint) installer.HostEntry {
+		return installer.HostEntry{
+			Host:        installer.Host{ID: id, Type: installer.ECS, Endpoint: to, Via: via},
+			Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("of " + id)}},
+		}
+	}
+	behind := func(id, address string, change func(*installer.Endpoint)) installer.HostEntry {
+		hop := jump
+		change(&hop)
+		return entry(id, installer.Endpoint{Address: address, Port: 22, User: "root"}, hop)
+	}
+	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{entry("jump", jump)}))
+	r.ask("SET_REMOTE_INSTALLER", nil, "jump")
+	r.finishAll(installer.Succeeded)
+	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{
+		behind("same", "10.0.0.1", func(*installer.Endpoint) {}),
+		behind("no-pin", "10.0.0.2", func(e *installer.Endpoint) { e.HostKey = "" }),
+		behind("pin", "10.0.0.3", func(e *installer.Endpoint) { e.HostKey = "SHA256:other" }),
+		behind("user", "10.0.0.4", func(e *installer.Endpoint) { e.User = "eve" }),
+		behind("port", "10.0.0.5", func(e *installer.Endpoint) { e.Port = 2222 }),
+	}))
+	results := r.ask("INSTALL", nil, "same", "no-pin", "pin", "user", "port")
+	for _, res := range results[:2] {
+		inv, creds := r.stored(res)
+		require.Equal(t, []installer.Endpoint{jump}, inv.Host.Via, "the installer's pin holds")
+		require.True(t, creds.Via[0].IsZero(), "looked up when the host is dialled")
+		ways, err := r.store.Ways(t.Context(), project, installer.Through{})
+		require.NoError(t, err)
+		login, found := installer.LoginOf(ways, inv.Host.Via)
+		require.True(t, found)
+		require.Equal(t, "of jump", login.Password.Reveal())
+	}
+	for _, res := range results[2:] {
+		itemRefused(t, res, api.ItemInstallerCredentialMissing, "")
+	}
+}
