@@ -39,8 +39,8 @@ var itemCodes = []ItemCodeInfo{
 	{ItemInstallerCredentialMissing, "no password or key is known for the installer on the way (any more)", "send a REMOTE_INSTALL for it, then SET_REMOTE_INSTALLER again"},
 	{ItemPackageMissing, "no package fits the wanted `version` or `version_type`", "add one with `tripod packages add`, or ask for another"},
 	{ItemUnknownInvocation, "no such invocation in this project", "see the list of invocations"},
-	{ItemNotAllowed, "the named invocation is in no state that allows this task, or its instance is another machine now", "see [what may be done when](tasks.md)"},
-	{ItemUnderWay, "the same task of the named invocation is under way already", "wait for that one; the message has its id"},
+	{ItemNotAllowed, "the named invocation is in no state that allows this task, a later task changed its host, or its instance is another machine now", "see [what may be done when](tasks.md)"},
+	{ItemUnderWay, "a RETRY or ROLLBACK about the same original is under way already, or in the same request", "wait for that one; the message has its id"},
 }
 
 // ItemCodes returns the whole table, in the order of the documentation.
