@@ -62,7 +62,8 @@ func TestClosedNetworkAPI(t *testing.T) {
 	r := newRig(t)
 	n := sshtest.StartNetwork(t, repeat(sshtest.PasswordKind, 2))
 	unfit := sshtest.StartContainer(t, sshtest.NoForwardingKind)
-	d := r.serve(r.token(), "--script", r.file("hello.sh", helloScript))
+	token := r.token()
+	d := r.serve(token, "--script", r.file("hello.sh", helloScript))
 	for _, target := range n.Targets {
 		requireNoGreeting(t, target)
 	}
@@ -84,7 +85,8 @@ func TestClosedNetworkAPI(t *testing.T) {
 	assert.Equal(t, "ran", noted(t, n.Jump), "nothing is installed on an installer")
 
 	before := acceptedLogins(t, n.Jump)
-	for _, item := range d.ended(d.create(remoteInstall(remoteHosts(n.Targets)...))...) {
+	targets := d.ended(d.create(remoteInstall(remoteHosts(n.Targets)...))...)
+	for _, item := range targets {
 		assert.Equal(t, installer.Succeeded, item.InvocationStatus, item.ResultMsg)
 		assert.Equal(t, installer.RemoteInstall, item.InvocationType)
 	}
@@ -95,6 +97,23 @@ func TestClosedNetworkAPI(t *testing.T) {
 	list, err := d.List(t.Context(), installer.Filter{Type: installer.SetRemoteInstaller})
 	require.NoError(t, err)
 	assert.EqualValues(t, 2, list.Count)
+
+	// The command of the same name, and back: what is behind it is reached no more.
+	command := func(args ...string) (*process, int) {
+		return r.tripod(append(args, "--server", d.BaseURL, "--token-file", r.file("token", token.Reveal()))...)
+	}
+	p, code := command("set-remote-installer", "--output", "json", items[0].InstanceID, items[1].InstanceID)
+	require.Equal(t, exitHosts, code, "%s", p.err())
+	for _, inv := range r.report(p.out()).Invocations {
+		fit := inv.InstanceID == items[0].InstanceID
+		assert.Equal(t, fit, inv.InvocationStatus == installer.Succeeded, inv.Message)
+		assert.Equal(t, !fit, inv.Kind == installer.KindChannelDenied, inv.Message)
+	}
+	p, code = command("set-remote-installer", "--unset", items[0].InstanceID)
+	require.Zero(t, code, "%s", p.err())
+	left := d.ended(d.create(api.CreateRequest{InvocationType: string(installer.Install), InstanceIDs: []string{targets[0].InstanceID}})...)[0]
+	assert.Equal(t, installer.Failed, left.InvocationStatus)
+	assert.Contains(t, left.ResultMsg, "the project has none any more")
 	d.stop()
 }
 

@@ -111,6 +111,32 @@ func TestTheFirstHealthyInstallerIsUsed(t *testing.T) {
 	used(t, b, dial)
 }
 
+// TestADeadInstallerIsAskedOnce, and not once for each host.
+func TestADeadInstallerIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+	_, _, dial := through(t, target, a, b)
+	a.Inject(sshtest.Fault{Stage: sshtest.Version, Action: sshtest.Stall})
+	var wg sync.WaitGroup
+	wg.Go(func() { // in place of a time limit
+		assert.NoError(t, a.Wait(t.Context(), func(c sshtest.Counts) bool { return c.Connections > 0 }))
+		a.DropAll()
+	})
+	for range 20 {
+		wg.Go(func() {
+			for range 3 {
+				c, err := dial()
+				if assert.NoError(t, err) {
+					assert.Equal(t, b.Endpoint("hop"), c.Hops()[0])
+					assert.NoError(t, c.Close())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, 1, a.Counts().Connections)
+}
+
 // TestOneAsksAndOthersPassOver: when the time of one that was unwell is over, one
 // host asks it, and the others do not wait with that one.
 func TestOneAsksAndOthersPassOver(t *testing.T) {
