@@ -27,9 +27,8 @@ type serveCmd struct {
 	Parallel     int           `default:"${parallel}" help:"Hosts worked on at once."`
 	Keep         time.Duration `default:"24h" help:"How long credentials stay after their task has ended; 0: not at all. It is stored with each task: another value counts for new ones."`
 	StatusMaxAge time.Duration `default:"24h" help:"How old what was found on a host may be; agent-status says unknown when it is older."`
-	DefaultKey   string        `type:"path" placeholder:"FILE" help:"Private key for hosts that come without a login."`
-	DefaultPass  string        `name:"default-key-passphrase-file" type:"path" placeholder:"FILE" help:"Passphrase of the default key."`
 	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change with --server what all projects share: packages, and how long the audit log is."`
+	defaultKeyFlags
 	limitFlags
 	contentFlags
 	onlineFlags
@@ -74,7 +73,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	if err := c.checkTLS(); err != nil {
 		return err
 	}
-	defaultLogin, err := c.defaultLogin(ctx)
+	defaultLogin, err := c.logins(ctx, a.notef)
 	if err != nil {
 		return err
 	}
@@ -219,18 +218,4 @@ func (c *serveCmd) policy(faults *installer.Faults) *policy.Policy {
 		faults.Add("--target-allow", "%v", err)
 	}
 	return p
-}
-
-// defaultLogin is the login of hosts that come without one: the same for
-// every project.
-func (c *serveCmd) defaultLogin(ctx context.Context) (func(string) (installer.Login, bool), error) {
-	if c.DefaultKey == "" {
-		return nil, nil
-	}
-	key, passphrase, err := readIdentity(ctx, "--default-key", c.DefaultKey, c.DefaultPass)
-	if err != nil {
-		return nil, err
-	}
-	login := installer.Login{PrivateKey: key, Passphrase: passphrase}
-	return func(string) (installer.Login, bool) { return login, true }, nil
 }
