@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -180,19 +179,6 @@ func pathID(r *api.Request, name string) (string, error) {
 		return "", installer.ErrNotFound
 	}
 	return id, nil
-}
-
-// decode reads a body. The error names no value: it may be a secret.
-func decode(body []byte, into any) error {
-	err := json.Unmarshal(body, into)
-	if err == nil {
-		return nil
-	}
-	where := "body"
-	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typed.Field != "" {
-		where = typed.Field
-	}
-	return installer.Faults{{Where: where, What: "is not the JSON that is defined here: is the client of another version?"}}
 }
 
 // numberOf reads a number of the query; missing: fallback.
