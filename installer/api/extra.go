@@ -81,32 +81,6 @@ func giveTime(w http.ResponseWriter, d time.Duration) {
 	_ = rc.SetWriteDeadline(until.Add(d))
 }
 
-// largeBodies is how many bodies over 2 MiB are held at a time: they bound the
-// daemon's memory.
-const largeBodies = 4
-
-// largeWait is how long one of them waits for its turn.
-const largeWait = 10 * time.Second
-
-// admit waits until there is room for the request's body. leave frees it.
-func (h *handler) admit(c *call, rt route) (leave func(), err error) {
-	if rt.bodyLimit() <= maxBody || c.read || c.ContentLength >= 0 && c.ContentLength <= maxBody {
-		return func() {}, nil
-	}
-	timer := time.NewTimer(largeWait)
-	defer timer.Stop()
-	select {
-	case h.large <- struct{}{}:
-		return func() { <-h.large }, nil
-	case <-c.Context().Done():
-		return nil, c.Context().Err()
-	case <-timer.C:
-		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "other large requests are being read: try again")
-		e.RetryAfter = largeWait
-		return nil, e
-	}
-}
-
 // stream sends bytes as they come. Where they end too early the connection is
 // cut, so that the client does not take them for all.
 func (h *handler) stream(w http.ResponseWriter, r *http.Request, status int, s Stream) int64 {

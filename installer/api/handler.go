@@ -25,6 +25,7 @@ type call struct {
 	project string // who's
 	body    []byte // of a POST: within the limits, not parsed yet
 	read    bool   // the body was read, to check the signature
+	leave   func() // gives up the place of a large body; nil: there is none
 }
 
 // caller names who asks, for the log.
@@ -40,11 +41,11 @@ type handler struct {
 	service
 	table  []route
 	limits *rateLimiter
-	large  chan struct{} // a place for each large body at a time
+	large  *places // for large bodies
 }
 
 func newHandler(s service) http.Handler {
-	return &handler{s, s.routes(), newRateLimiter(s.RequestRate), make(chan struct{}, largeBodies)}
+	return &handler{s, s.routes(), newRateLimiter(s.RequestRate), newPlaces(largeBodies, largeShare)}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -85,6 +86,7 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 			answer, err = nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
+	defer c.done()
 	rt, pathProject, noRoute := find(h.table, c.Request)
 	if rt.open && noRoute == nil {
 		answer, err = rt.handle(c)
@@ -109,11 +111,9 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 		giveTime(w, rt.wait)
 	}
 	if c.Method == http.MethodPost || c.Method == http.MethodPut {
-		leave, err := h.admit(c, rt)
-		if err != nil {
+		if err := h.admit(w, c, rt, c.project); err != nil {
 			return rt, nil, err
 		}
-		defer leave()
 		if err := c.readBody(w, rt); err != nil {
 			return rt, nil, err
 		}

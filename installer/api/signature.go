@@ -62,16 +62,19 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *call, rt route) (inst
 	if !claim.Verify(c.Request, secret, hash) || !known {
 		return nobody, unauthenticated("signature: the access key is not known, or its secret key did not make this signature")
 	}
+	if err := h.limits.take(who, h.Clock()); err != nil {
+		return who, err
+	}
 	if claim.Content != "" {
+		if err := h.admit(w, c, rt, who.Project); err != nil {
+			return who, err
+		}
 		if hash, err = c.hashBody(w, rt, rt.bodyLimit()); err != nil {
 			return nobody, err
 		}
 		if subtle.ConstantTimeCompare([]byte(hash), []byte(claim.Content)) != 1 {
 			return nobody, unauthenticated("signature: the body is not the one that was signed")
 		}
-	}
-	if err := h.limits.take(who, h.Clock()); err != nil {
-		return who, err
 	}
 	return who, h.checkReplay(c, rt, claim)
 }
