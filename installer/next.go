@@ -77,7 +77,7 @@ func Next(inv *Invocation, end End, now time.Time) Transition {
 		if may {
 			t.notKnown(string(failure.Kind), failure.Detail)
 		}
-	case !canceled && len(inv.Attempts) < info.Tries:
+	case !canceled && len(inv.Attempts) < tries(info, may):
 		t.State, t.NotBefore = Pending, now.Add(pause(inv, info))
 	default:
 		t.State = info.End()
@@ -86,6 +86,15 @@ func Next(inv *Invocation, end End, now time.Time) Transition {
 		}
 	}
 	return t
+}
+
+// tries is how many attempts there are in all. Where a script may still run, its
+// host is looked for as often as after contact was lost, unless a retry does harm.
+func tries(info KindInfo, may bool) int {
+	if may && info.Tries > 1 {
+		return max(info.Tries, KindLostContact.Info().Tries)
+	}
+	return info.Tries
 }
 
 // notKnown makes t the end of an invocation whose script may still run.

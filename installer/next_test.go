@@ -24,6 +24,13 @@ func tried(n int) *installer.Invocation {
 	return &installer.Invocation{ID: "inv", State: installer.Running, Attempts: attempts}
 }
 
+// lost is tried, where an attempt before lost contact in its run.
+func lost(n int) *installer.Invocation {
+	inv := tried(n)
+	inv.MayRun = true
+	return inv
+}
+
 func TestNext(t *testing.T) {
 	t.Parallel()
 	fail := func(k installer.Kind) error { return installer.Fail(k, "seen") }
@@ -55,6 +62,10 @@ func TestNext(t *testing.T) {
 		{"canceled but not confirmed", tried(1), installer.End{Err: fail(installer.KindLostContact), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
 		{"crash", tried(1), installer.End{Crashed: true}, installer.Pending, "", false},
 		{"third crash", &installer.Invocation{ID: "inv", Crashes: 2, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
+		{"refused while a script may run: as often as lost contact", lost(3), installer.End{Err: fail(installer.KindRefused)}, installer.Pending, installer.KindRefused, true},
+		{"refused while a script may run: enough", lost(4), installer.End{Err: fail(installer.KindRefused)}, installer.Timeout, installer.KindLostContact, true},
+		{"wrong password while a script may run", lost(2), installer.End{Err: fail(installer.KindAuthRejected)}, installer.Timeout, installer.KindLostContact, true},
+		{"canceled, and a script may run", lost(2), installer.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
 		{"tenth crash in all", &installer.Invocation{ID: "inv", AllCrashes: 9, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
 		{"ninth crash in all", &installer.Invocation{ID: "inv", Crashes: 1, AllCrashes: 8, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Pending, "", false},
 	}
