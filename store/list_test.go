@@ -30,6 +30,7 @@ func TestListLoadsOnlyItsPage(t *testing.T) {
 	for _, f := range []installer.Filter{
 		{}, {Offset: 2_500}, {Offset: 5_090},
 		{State: installer.Pending}, {State: installer.Pending, Offset: 5_090},
+		{TasksOnly: true}, {TasksOnly: true, Offset: 5_090},
 		{InstanceType: installer.ECS, Type: installer.RemoteInstall, Offset: 5_090},
 	} {
 		assert.InDelta(t, short, perPage(f), short/2, "offset %d", f.Offset)

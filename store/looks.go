@@ -17,7 +17,8 @@ func isLook(facts []byte) bool { return bytes.Count(facts, []byte{0}) > factPart
 // markLooks brings the facts of version 2 of the schema, which did not tell looks
 // from tasks, up to date.
 func (t *tx) markLooks() error {
-	var looks []*record
+	type change struct{ key, facts []byte }
+	var looks []change // what is walked is not changed meanwhile
 	for _, row := range t.all(bInv, nil) {
 		r := &record{}
 		seq, err := readRow(row, r)
@@ -25,11 +26,11 @@ func (t *tx) markLooks() error {
 			return err
 		}
 		if r.seq = seq; r.Spec.CheckOnly {
-			looks = append(looks, r)
+			looks = append(looks, change{r.listKey(), r.facts()})
 		}
 	}
-	for _, r := range looks {
-		t.put(bList, r.listKey(), r.facts())
+	for _, c := range looks {
+		t.put(bList, c.key, c.facts)
 	}
 	return nil
 }
