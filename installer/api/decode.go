@@ -32,11 +32,19 @@ type createRequest struct {
 	hosts                        []meta.Host
 }
 
-// topFields are the fields of a body that is one JSON object. What is wrong with
-// it, and later with them, is added to faults.
-func topFields(body []byte, faults *installer.Faults) (*strictjson.Fields, bool) {
+// maxValues bounds the values of a body, those of unknown fields included: a
+// good one has some 800 and agent-status 2000.
+const maxValues = 10_000
+
+// createLists are what the lists of a batch-create body may have.
+var createLists = map[string]int{fieldInstanceIDs: maxItems, fieldInvocationIDs: maxItems, fieldHosts: maxItems}
+
+// topFields are the fields of a body that is one JSON object, of which no list
+// is read further than it may be long. What is wrong with it, and later with
+// them, is added to faults.
+func topFields(body []byte, lists map[string]int, faults *installer.Faults) (*strictjson.Fields, bool) {
 	var document strictjson.Value
-	document, *faults = strictjson.Parse(body, strictjson.Options{})
+	document, *faults = strictjson.Parse(body, strictjson.Options{MaxValues: maxValues, MaxItems: lists})
 	if document.Kind() == strictjson.Invalid {
 		return nil, false
 	}
@@ -47,7 +55,7 @@ func topFields(body []byte, faults *installer.Faults) (*strictjson.Fields, bool)
 // fields are tolerated here, at the top: newer clients may send more.
 func decodeCreate(body []byte) (*createRequest, error) {
 	var faults installer.Faults
-	f, ok := topFields(body, &faults)
+	f, ok := topFields(body, createLists, &faults)
 	if !ok {
 		return nil, faults
 	}

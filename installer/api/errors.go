@@ -99,9 +99,23 @@ const maxErrorMsg = 64 << 10
 // fullRetry is when to ask again where too much work is open.
 const fullRetry = 30 * time.Second
 
+// soonRetry is when to ask again where nothing tells more.
+const soonRetry = 5 * time.Second
+
 // errorOf is the one place that decides which error gets which answer. The
-// text of an unexpected error is for the log, not for the user.
+// text of an unexpected error is for the log, not for the user. What may go
+// well a while later says when to come again.
 func errorOf(err error) *Error {
+	e := answerOf(err)
+	if e.RetryAfter == 0 && (e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable) {
+		again := *e
+		again.RetryAfter = soonRetry
+		return &again
+	}
+	return e
+}
+
+func answerOf(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}

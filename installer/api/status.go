@@ -59,7 +59,7 @@ type statusRequest struct {
 
 func decodeStatus(body []byte) (*statusRequest, error) {
 	var faults installer.Faults
-	f, ok := topFields(body, &faults)
+	f, ok := topFields(body, map[string]int{fieldInstanceIDs: maxStatusIDs}, &faults)
 	if !ok {
 		return nil, faults
 	}

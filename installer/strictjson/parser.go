@@ -83,9 +83,14 @@ func (p *parser) array() (Value, error) {
 	if err := p.enter(step{}); err != nil {
 		return v, err
 	}
+	most := p.mostItems()
 	for {
 		if p.space(); len(v.kids) == 0 && p.take(']') {
 			break
+		}
+		if len(v.kids) == most {
+			p.path = p.path[:len(p.path)-1]
+			return v, p.syntax("must hold at most %d items", most)
 		}
 		p.path[len(p.path)-1].index = len(v.kids)
 		kid, err := p.value()
@@ -102,6 +107,16 @@ func (p *parser) array() (Value, error) {
 	}
 	p.path = p.path[:len(p.path)-1]
 	return v, nil
+}
+
+// mostItems of the list that was entered; -1: any number.
+func (p *parser) mostItems() int {
+	if len(p.path) == 2 {
+		if most, bounded := p.o.MaxItems[p.path[0].key]; bounded {
+			return most
+		}
+	}
+	return -1
 }
 
 func (p *parser) object() (Value, error) {

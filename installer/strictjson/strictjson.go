@@ -23,6 +23,10 @@ type Options struct {
 	// MaxValues is how many values, all levels together, the document may
 	// hold. Default 100,000.
 	MaxValues int
+	// MaxItems is how many items the lists that are fields of the document may
+	// have, by the field's name. Reading stops at the first one beyond. Others
+	// have no bound of their own.
+	MaxItems map[string]int
 }
 
 // maxFaults is where reading stops: nobody reads more, and a body full of

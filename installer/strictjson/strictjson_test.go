@@ -202,3 +202,19 @@ func plain(v Value) any {
 	}
 	return nil
 }
+
+// TestMaxItems: a list that is a field of the document is read as far as it may
+// be long; nothing else is held to that.
+func TestMaxItems(t *testing.T) {
+	t.Parallel()
+	o := Options{MaxItems: map[string]int{"a": 2}}
+	for in, want := range map[string]string{
+		`{"a":[1,2],"b":[1,2,3],"c":{"a":[1,2,3]}}`: "",
+		`{"a":[[1,2,3],2]}`:                         "",
+		`{"a":[]}`:                                  "",
+		`{"a":[1,2,3 no JSON any more`:              "a: must hold at most 2 items",
+		`[{"a":[1,2,3]}]`:                           "",
+	} {
+		assert.Equal(t, want, check(in, o).Error(), in)
+	}
+}
