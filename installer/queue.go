@@ -66,10 +66,6 @@ type Ledger interface {
 	// sent to where the caller is about to send it: see Host.SameWay. A Failure of
 	// KindCredentialMissing if nothing is.
 	HostCredentials(ctx context.Context, project string, to Host) (Credentials, error)
-	// InstallerCredentials opens what a host was made an installer with, which
-	// a later request to the host itself cannot change; those of HostCredentials
-	// where it is no installer, or is not reached as it was then.
-	InstallerCredentials(ctx context.Context, project string, to Host) (Credentials, error)
 	// CredentialsAgain opens what a RETRY or ROLLBACK of old is done with, and says
 	// how its host is reached with that: what was imported for the host or accepted
 	// by it since old, else what old came with, else what is kept. ErrNotFound if

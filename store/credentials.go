@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"tripod/installer"
 )
@@ -37,22 +38,6 @@ func (s *Store) HostCredentials(ctx context.Context, project string, to installe
 	})
 }
 
-// InstallerCredentials implements installer.Ledger.
-func (s *Store) InstallerCredentials(ctx context.Context, project string, to installer.Host) (installer.Credentials, error) {
-	var setUp *setUpHost
-	err := s.view(ctx, func(t *tx) (err error) {
-		setUp, err = t.setUpHost(project, to.ID)
-		return err
-	})
-	switch {
-	case err != nil:
-		return installer.Credentials{}, err
-	case setUp == nil || setUp.Epoch == "" || !setUp.Host.SameWay(to):
-		return s.HostCredentials(ctx, project, to)
-	}
-	return s.openSealed(ctx, setUp.Epoch, project, to.ID, setUpField)
-}
-
 // openSealed opens one sealed row. field is the invocation that the
 // credentials came with, hostField or setUpField.
 func (s *Store) openSealed(ctx context.Context, epoch, project, host, field string) (installer.Credentials, error) {
@@ -66,13 +51,13 @@ type sealedRow struct {
 	value []byte
 }
 
-// openFirst opens the first of a host's boxes that can be opened.
+// openFirst opens the first of a host's boxes that can be opened. Where a key is
+// gone it looks once more: what shared it with others may have been sealed anew.
 func (s *Store) openFirst(ctx context.Context, project, host string, find func(*tx) ([]box, error)) (installer.Credentials, error) {
-	const tries = 3
-	var err error
-	for range tries {
+	gone := map[string]bool{} // keys
+	for {
 		var rows []sealedRow
-		err = s.view(ctx, func(t *tx) error {
+		err := s.view(ctx, func(t *tx) error {
 			boxes, err := find(t)
 			if err != nil {
 				return err
@@ -83,19 +68,23 @@ func (s *Store) openFirst(ctx context.Context, project, host string, find func(*
 		if err != nil {
 			return installer.Credentials{}, err
 		}
-		if len(rows) == 0 {
+		rows = slices.DeleteFunc(rows, func(r sealedRow) bool { return gone[r.key] })
+		switch {
+		case len(rows) == 0 && len(gone) > 0:
+			return installer.Credentials{}, missing("the credentials of host %s have been erased", host)
+		case len(rows) == 0:
 			return installer.Credentials{}, missing("no credentials are kept for host %s", host)
 		}
-		for _, row := range rows {
-			var c installer.Credentials
-			if c, err = s.open(row, project, host); err == nil || !isMissing(err) {
-				return c, err
-			}
+		c, err := s.open(rows[0], project, host)
+		if !errors.Is(err, errKeyGone) {
+			return c, err
 		}
-		// They may have been sealed anew under another key meanwhile.
+		gone[rows[0].key] = true
 	}
-	return installer.Credentials{}, err
 }
+
+// errKeyGone: the key was erased.
+var errKeyGone = errors.New("the key has been erased")
 
 // kept returns the rows of the boxes that are there and whose time is not over.
 func (s *Store) kept(t *tx, host string, boxes []box) ([]sealedRow, error) {
@@ -123,7 +112,7 @@ func (s *Store) kept(t *tx, host string, boxes []box) ([]sealedRow, error) {
 func (s *Store) open(row sealedRow, project, host string) (installer.Credentials, error) {
 	key, err := s.keys.key(row.key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return installer.Credentials{}, missing("the credentials of host %s have been erased", host)
+		return installer.Credentials{}, errKeyGone
 	}
 	if err != nil {
 		return installer.Credentials{}, storageError("opening credentials", err)

@@ -17,9 +17,12 @@ func keptHostCredentials(ctx context.Context, s *Store, project, id string) (ins
 
 // keptInstallerCredentials is what is kept for the way through the host.
 func keptInstallerCredentials(ctx context.Context, s *Store, project, id string) (installer.Credentials, error) {
-	h, err := s.KnownHost(ctx, project, id)
+	ways, err := s.Ways(ctx, project, installer.Through{Named: []installer.NamedInstaller{{ID: id}}})
 	if err != nil {
 		return installer.Credentials{}, err
 	}
-	return s.InstallerCredentials(ctx, project, h)
+	if ways[0].Fail != nil {
+		return installer.Credentials{}, ways[0].Fail
+	}
+	return installer.Credentials{Login: ways[0].Logins[len(ways[0].Logins)-1]}, nil
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -207,8 +209,9 @@ func TestLoginIsNotOfAHostThatHasMovedSince(t *testing.T) {
 		inv := given(t, s, "B1", "jump", func(i *installer.Invocation) { i.Type = installer.SetRemoteInstaller })
 		ended(t, s, inv, "")
 		assert.Equal(t, "jump", passwordOf(t, s, "h1"))
-		_, err := s.InstallerCredentials(t.Context(), project, inv.Host)
+		c, err := keptInstallerCredentials(t.Context(), s, project, "h1")
 		require.NoError(t, err)
+		assert.Equal(t, "jump", c.Password.Reveal())
 		for _, change := range []func(*installer.Host){
 			func(h *installer.Host) { h.Address = "10.0.0.66" },
 			func(h *installer.Host) { h.User = "admin" },
@@ -216,8 +219,6 @@ func TestLoginIsNotOfAHostThatHasMovedSince(t *testing.T) {
 		} {
 			h := inv.Host
 			change(&h)
-			_, err = s.InstallerCredentials(t.Context(), project, h)
-			assert.True(t, isMissing(err), "%v", err)
 			_, err = s.HostCredentials(t.Context(), project, h)
 			assert.True(t, isMissing(err), "%v", err)
 		}
@@ -240,4 +241,49 @@ func TestLoginsOfAnOlderTripod(t *testing.T) {
 	assert.Equal(t, "kept", passwordOf(t, s, "h1"))
 	ended(t, s, given(t, s, "B2", "wrong"), installer.KindAuthRejected)
 	assert.Equal(t, "kept", passwordOf(t, s, "h1"))
+}
+
+// TestLoginsStayWhileNeighboursGo: a login is found at any moment while others that
+// share its key are removed.
+func TestLoginsStayWhileNeighboursGo(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	var entries []installer.HostEntry
+	var names []string
+	for i := range 20 {
+		id := fmt.Sprintf("i-%02d", i)
+		entries, names = append(entries, known(id, fmt.Sprintf("10.0.1.%d", i), "pw")), append(names, id)
+	}
+	register(t, s, entries...)
+	b := batch("B1", names...)
+	for i := range b.Items {
+		b.Items[i].Invocation.Host.Address = entries[i].Host.Address
+	}
+	submit(t, s, b)
+	var last *installer.Invocation
+	for range names {
+		last = claim(t, s, t0, "")
+		finish(t, s, last, installer.Failed)
+	}
+	var removing sync.WaitGroup
+	done := make(chan struct{})
+	removing.Go(func() {
+		defer close(done)
+		for _, id := range names[:19] {
+			assert.NoError(t, s.RemoveHosts(t.Context(), project, []string{id}))
+		}
+	})
+	defer removing.Wait()
+	for going := true; going; {
+		select {
+		case <-done:
+			going = false
+		default:
+		}
+		require.Equal(t, "pw", passwordOf(t, s, last.Host.ID))
+		c, err := s.Credentials(t.Context(), last)
+		require.NoError(t, err)
+		require.Equal(t, "pw-i-19", c.Password.Reveal())
+	}
+	assert.Equal(t, 2, keyFiles(t, s))
 }

@@ -69,7 +69,7 @@ type wayPlan struct {
 
 type installerOnWay struct {
 	host  installer.Host
-	boxes []box // where its login may be, in the order in which they count
+	setUp *box // what it was made an installer with; nil: what is kept for the host
 }
 
 // openWay opens the logins. One that is gone fails the way and nothing else.
@@ -79,7 +79,7 @@ func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (install
 		if way.Fail != nil {
 			break
 		}
-		creds, err := s.openFirst(ctx, project, on.host.ID, func(*tx) ([]box, error) { return on.boxes, nil })
+		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *tx) ([]box, error) { return t.boxesOnWay(project, on) })
 		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
 			way.Fail = wayFailure("installer %s@%s: no password or key is kept for it any more", on.host.User, on.host.HostPort())
 			continue
@@ -94,6 +94,19 @@ func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (install
 		way.Hops, way.Logins = nil, nil
 	}
 	return way, nil
+}
+
+// boxesOnWay are where an installer's login may be, in the order in which they
+// count.
+func (t *tx) boxesOnWay(project string, on installerOnWay) ([]box, error) {
+	if on.setUp != nil {
+		return []box{*on.setUp}, nil
+	}
+	k, err := t.knownHost(project, on.host.ID)
+	if err != nil || k == nil {
+		return nil, err
+	}
+	return t.boxesFor(project, k, on.host)
 }
 
 func wayFailure(format string, args ...any) *installer.Failure {
@@ -155,7 +168,7 @@ func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, 
 	case err != nil:
 		return nil, err
 	case setUp != nil && setUp.Epoch != "":
-		on = installerOnWay{setUp.Host, []box{{setUp.Epoch, setUpField}}}
+		on = installerOnWay{setUp.Host, &box{setUp.Epoch, setUpField}}
 	case setUp != nil:
 		on = installerOnWay{host: setUp.Host}
 	case n.SetUp:
@@ -164,11 +177,6 @@ func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, 
 		return failed("installer %s is no known host any more", n.ID), nil
 	default:
 		on = installerOnWay{host: known.Host}
-	}
-	if on.boxes == nil && known != nil {
-		if on.boxes, err = f.boxesFor(f.project, known, on.host); err != nil {
-			return nil, err
-		}
 	}
 	if on.host.Through == nil {
 		return []wayPlan{{installer: n.ID, through: []installerOnWay{on}}}, nil
