@@ -17,6 +17,12 @@ func (s service) submit(r *api.Request) (any, error) {
 	}
 	project := r.Principal.Project
 	if idForm.MatchString(w.BatchID) {
+		// Sent again while it is being stored, it waits for that.
+		leave, err := s.submitting.take(r.Context(), project+"/"+w.BatchID)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
 		if head, err := s.Store.Batch(r.Context(), project, w.BatchID); err == nil && head.Total == len(w.Items) {
 			return head, nil
 		}

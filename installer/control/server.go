@@ -62,10 +62,15 @@ type Config struct {
 }
 
 // service is what the handlers work on.
-type service struct{ Config }
+type service struct {
+	Config
+	submitting *turns // by project and batch
+}
 
 // Routes are to be added to the API's.
-func Routes(c Config) []api.Route {
+func Routes(c Config) []api.Route { return newService(c).routes() }
+
+func newService(c Config) service {
 	if c.Wake == nil {
 		c.Wake = func() {}
 	}
@@ -81,7 +86,7 @@ func Routes(c Config) []api.Route {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return service{c}.routes()
+	return service{c, &turns{}}
 }
 
 // root is the part of the path that all routes of a project have in common.
