@@ -1,9 +1,11 @@
 package scripts_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"tripod/testdata/agent"
 )
@@ -58,18 +60,18 @@ func TestBadHabits(t *testing.T) {
 	}
 }
 
-// A broken version in the way does not keep a good one out, nor replaces what
-// was kept.
+// A broken version in the way, which nobody has put back, does not keep a good one
+// out, nor replaces what was kept.
 func TestBrokenUpdateKeepsTheWayBack(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	keep := h.dir + "/kept"
-	good := agent.Build(t, agent.Options{Version: "1.0"})
-	bad := agent.Build(t, agent.Options{Version: "2.0", Habit: "one-process"})
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": good})
-	for range 2 {
-		h.want(exitUnhealthy, "install.sh", settings{"TRIPOD_PACKAGE": bad, "TRIPOD_KEEP": keep, "TRIPOD_WAIT": "2"})
-	}
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0"}), "TRIPOD_KEEP": keep})
+	kill(t, h.processes()...)
+	require.NoError(t, os.WriteFile(h.root+"/usr/local/telescope/bin/telescope", []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	r := h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "3.0"}), "TRIPOD_KEEP": keep})
+	healthy(t, r, "3.0", "old")
 	healthy(t, h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep}), "1.0", "old")
 	h.want(0, "uninstall.sh", nil)
 	h.uninstalled()

@@ -257,3 +257,24 @@ func (h *host) hide(program string) {
 	}
 	require.NotZero(h.t, found, "no script looks for %s", program)
 }
+
+// kill ends processes as kill -9 does, and waits until they are gone.
+func kill(t *testing.T, pids ...string) {
+	t.Helper()
+	for _, pid := range pids {
+		_ = exec.Command("kill", "-KILL", pid).Run()
+	}
+	require.Eventually(t, func() bool {
+		for _, pid := range pids {
+			if cwd, err := os.Readlink("/proc/" + pid + "/cwd"); err == nil && cwd != "" {
+				return false
+			}
+		}
+		return true
+	}, time.Minute, 10*time.Millisecond)
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}

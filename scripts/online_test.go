@@ -139,7 +139,7 @@ func TestOnlineLeavesNoAgent(t *testing.T) {
 
 	h.want(0, "install.sh", m.settings(settings{"TRIPOD_VERSION": "1.0.0", "TRIPOD_KEEP": keep}))
 	r = h.want(exitInstaller, "install.sh", m.settings(settings{"TRIPOD_VERSION": "9", "TRIPOD_KEEP": keep}))
-	assert.Contains(t, r.stderr, "version 1.0.0 is back, healthy")
+	assert.Contains(t, r.stderr, "version 1.0.0 was put back, healthy")
 	healthy(t, r, "1.0.0", "old")
 	h.want(0, "uninstall.sh", nil)
 	h.uninstalled()
@@ -174,7 +174,7 @@ func TestOnlineKeeps(t *testing.T) {
 	newest := m.files["newest"]
 	delete(m.files, "newest")
 	r := install(exitInstaller)
-	assert.Contains(t, r.stderr, "version 2.0.0 is back, healthy")
+	assert.Contains(t, r.stderr, "version 2.0.0 was put back, healthy")
 	kept("nothing came")
 
 	// A run that was cut off has left its copy.

@@ -24,16 +24,18 @@ type findings struct {
 	freeKiB   int64
 	tried     []string // "FOLDER: why not"
 	kept      []keptVersion
-	have      map[string]bool   // blobs that are there, by SHA-256
-	agent     map[string]string // how the agent is
-	looked    *int64            // exit code of the target's own probe
-	lookedWhy string
-	fits      bool // the agent needs no work
-	run       runState
-	began     int64   // where in the output of the script the reply begins
-	failed    string  // what failed
-	busy      *string // who holds the lock
-	end       *finding
+	// unfinished is the version that a replacement found that was cut off.
+	unfinished string
+	have       map[string]bool   // blobs that are there, by SHA-256
+	agent      map[string]string // how the agent is
+	looked     *int64            // exit code of the target's own probe
+	lookedWhy  string
+	fits       bool // the agent needs no work
+	run        runState
+	began      int64   // where in the output of the script the reply begins
+	failed     string  // what failed
+	busy       *string // who holds the lock
+	end        *finding
 }
 
 // keptVersion is one that a ROLLBACK can put back.
@@ -96,6 +98,9 @@ func (fs *findings) add(f finding) {
 	case "kept":
 		if dir := f.get("dir"); isSafePath(dir) && len(fs.kept) < maxFindings {
 			fs.kept = append(fs.kept, keptVersion{dir, f.get("version")})
+			if strings.HasPrefix(dir, fs.root+"/kept/") && strings.HasSuffix(dir, ".next") {
+				fs.unfinished = f.get("version")
+			}
 		}
 	case "agent":
 		if f.get("agent") != "" {

@@ -58,7 +58,7 @@ func (w *work) probeArgs() []string {
 	add("root", w.before.root)
 	add("blobs", w.blobArgs())
 	add("want", w.wanted())
-	if w.kind == restore {
+	if w.kind.onTarget() {
 		add("kept", w.target())
 	}
 	if w.mayRun {
@@ -204,6 +204,8 @@ func (w *work) versionBefore() string {
 		return w.before.outcome.CurrentVersion
 	case w.begun(), earlier != "" && w.found.agent["agent"] != "healthy":
 		return earlier
+	case w.found.unfinished != "" && w.found.agent["agent"] != "healthy":
+		return w.shown(w.found.unfinished, 64) // what a replacement found that was cut off
 	}
 	version := w.shown(w.found.agent["version"], 64)
 	// What an earlier attempt brought may have come up after its end.

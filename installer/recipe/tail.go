@@ -58,7 +58,7 @@ func lastLines(text string) string {
 }
 
 // maxShown is how long text of a host may be in a message, in bytes.
-const maxShown = 200
+const maxShown = 300
 
 // shown makes hostile text fit for a message: no secret of this job, one line,
 // nothing that a terminal obeys, at most so many bytes.

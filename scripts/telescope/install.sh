@@ -11,6 +11,7 @@ here=$(dirname "$0")
 . "$here/service.sh"
 . "$here/package.sh"
 . "$here/keep.sh"
+. "$here/replace.sh"
 . "$here/online.sh"
 
 load_settings "$@"
@@ -76,7 +77,7 @@ run_installer() {
 	shown=0
 	while alive $installer_pid; do
 		show_output
-		nap 0.4
+		nap 0.2
 	done
 	wait $installer_pid
 	installer_exit=$?
@@ -139,40 +140,59 @@ kick() {
 	start_agent
 }
 
-make_work
-if [ -n "$TRIPOD_RESTORE" ]; then
+# install_kept puts back the kept version in TRIPOD_RESTORE. It may be the copy of
+# a replacement that was cut off: then that is undone.
+install_kept() {
+	if [ "$TRIPOD_RESTORE" = "$TRIPOD_KEEP" ] && [ -z "$(kept_version "$TRIPOD_RESTORE")" ]; then
+		TRIPOD_RESTORE=$(present_copy)
+	fi
 	kept=$(kept_version "$TRIPOD_RESTORE")
 	[ -n "$kept" ] || die "$E_PACKAGE" "no kept version in $TRIPOD_RESTORE"
 	[ -z "$TRIPOD_VERSION" ] || [ "$kept" = "$TRIPOD_VERSION" ] ||
 		die "$E_PACKAGE" "version $kept is kept in $TRIPOD_RESTORE, not $TRIPOD_VERSION"
 	need_room $(($(du -sk "$TRIPOD_RESTORE" | awk '{ print $1 }') + 1024)) "$prefix" "the kept version"
-	remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
-	restore_kept
+	look
+	version=$(version_in "$agent_dir" "$layout")
+	if [ "$TRIPOD_RESTORE" = "$(present_copy)" ]; then
+		remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
+	else
+		find_before
+		replacing
+	fi
+	restore_from "$TRIPOD_RESTORE" || die "$E_SPACE" "version $kept is kept, but $restore_says"
 	start_agent
 	judge
-	exit 0
-fi
-if [ -z "$TRIPOD_PACKAGE" ] && [ -n "$TRIPOD_ONLINE_URL" ]; then
-	install_online
-	exit 0
-fi
+	replaced "$version"
+}
 
-check_archive
-check_room
-unpack
-package_version=$(version_in "$package_dir" $new_layout)
-found package_version "$package_version" package_layout $new_layout init "$(init_system)"
-look
-if [ "$state" != none ]; then
-	version=$(version_in "$agent_dir" "$layout")
-	report
-	keep_previous "$package_version"
-	keep_configuration "$agent_dir"
+# install_package installs TRIPOD_PACKAGE.
+install_package() {
+	check_archive
+	check_room
+	unpack
+	found package_version "$(version_in "$package_dir" $new_layout)" package_layout $new_layout init "$(init_system)"
+	look
+	if [ "$state" != none ]; then
+		version=$(version_in "$agent_dir" "$layout")
+		report
+	fi
+	find_before
+	[ -z "$before_dir" ] || keep_configuration "$before_dir"
+	configure
+	replacing
+	run_packaged
+	check_copied
+	set_modes
+	kick
+	judge
+	replaced "$version"
+}
+
+make_work
+if [ -n "$TRIPOD_RESTORE" ]; then
+	install_kept
+elif [ -z "$TRIPOD_PACKAGE" ] && [ -n "$TRIPOD_ONLINE_URL" ]; then
+	install_online
+else
+	install_package
 fi
-configure
-remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
-run_packaged
-check_copied
-set_modes
-kick
-judge

@@ -1,86 +1,147 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# keep.sh: the previous version, kept on the host so that a rollback needs no
-# network. Sourced after service.sh.
+# keep.sh: copies of the agent on the host, so that a rollback needs no network
+# and a replacement that fails costs nothing. Sourced after service.sh.
 #
 # TRIPOD_KEEP holds: tree/ (telescope or uniagent as it stood under the prefix),
-# init/ (its init.d script and unit), and info, "layout version" in one line.
-# TRIPOD_KEEP.next is the same until it is known that another version has come.
+# init/ (its init.d script and unit), and info: "layout version" in its first
+# line, how the agent was in its second. TRIPOD_KEEP.next is the same, of what an
+# unfinished replacement found on the host.
+#
+# A folder of either name is whole: it was filled under another name, and loses
+# its name before it is emptied.
 
-# kept_version prints what is kept, nothing if nothing is.
+# kept_version [DIR] prints what is kept there, nothing if nothing is.
 kept_version() {
-	[ -n "$1" ] && [ -f "$1/info" ] && [ -d "$1/tree" ] || return 0
+	[ -n "${1-}" ] && [ -f "$1/info" ] && [ -d "$1/tree" ] || return 0
 	read -r kept_layout kept_number <"$1/info"
 	printf '%s' "${kept_number:-unknown}"
 }
 
-# keep_previous NEXT keeps the present agent, while it still runs, unless it is
-# the version NEXT that is being installed again and something is kept.
-keep_previous() {
-	keep_now=$(version_in "$agent_dir" "$layout")
-	if [ "$keep_now" != "$1" ] || [ -z "$(kept_version "$TRIPOD_KEEP")" ]; then
-		copy_previous
-		promote_copy "$1"
-	fi
+# kept_state DIR prints how the agent was when it was copied.
+kept_state() {
+	kept_was=$(sed -n 2p "$1/info")
+	printf '%s' "${kept_was:-healthy}"
 }
 
-# copy_of_previous prints where the copy is until it is kept, nothing if nothing
-# is to be kept.
-copy_of_previous() { printf '%s' "${TRIPOD_KEEP:+$TRIPOD_KEEP.next}"; }
+# present_copy prints where the copy of what a replacement found is, or is to
+# be; nothing if nothing is to be kept.
+present_copy() { printf '%s' "${TRIPOD_KEEP:+$TRIPOD_KEEP.next}"; }
 
-# copy_previous copies the present agent, whole or not at all. A broken one never
-# replaces something kept.
-copy_previous() {
+# copy_present copies the present agent, whole or not at all.
+copy_present() {
 	[ -n "$TRIPOD_KEEP" ] && [ -f "$agent_dir/bin/telescope" ] || return 0
-	[ "$state" = healthy ] || [ -z "$(kept_version "$TRIPOD_KEEP")" ] || return 0
-	keep_now=$(version_in "$agent_dir" "$layout")
-	keep_top=$old_dir keep_service=telescoped
-	if [ "$layout" = new ]; then keep_top=$uni_dir keep_service=ces-uniagent; fi
-	need_room $(($(du -sk "$keep_top" 2>/dev/null | awk '{ print $1 }') + 1024)) "$TRIPOD_KEEP" "the previous version"
+	keep_service=telescoped
+	if [ "$layout" = new ]; then keep_service=ces-uniagent; fi
+	need_room $(($(tree_kib) + 1024)) "$TRIPOD_KEEP" "the previous version"
 	keep_new=$TRIPOD_KEEP.new.$$
-	rm -rf "$TRIPOD_KEEP".new.*
-	mkdir -p "$keep_new/tree" "$keep_new/init" && cp -Rp "$keep_top" "$keep_new/tree/" &&
-		printf '%s %s\n' "$layout" "$keep_now" >"$keep_new/info" || {
+	mkdir -p "$keep_new/tree" "$keep_new/init" && copy_tree "$keep_new/tree" &&
+		printf '%s %s\n%s\n' "$layout" "$(version_in "$agent_dir" "$layout")" "$state" >"$keep_new/info" || {
 		rm -rf "$keep_new"
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
 	}
 	for keep_file in etc/init.d etc/systemd/system; do
 		for keep_name in "$keep_service" "$keep_service.service"; do
 			keep_from=$TRIPOD_ROOT/$keep_file/$keep_name
-			if [ -f "$keep_from" ]; then
-				mkdir -p "$keep_new/init/$keep_file" && cp -p "$keep_from" "$keep_new/init/$keep_file/"
-			fi
+			[ -f "$keep_from" ] || continue
+			mkdir -p "$keep_new/init/$keep_file" && cp -p "$keep_from" "$keep_new/init/$keep_file/" || {
+				rm -rf "$keep_new"
+				die "$E_SPACE" "the previous version's service cannot be kept in $TRIPOD_KEEP"
+			}
 		done
 	done
-	rm -rf "$TRIPOD_KEEP.next" && mv "$keep_new" "$TRIPOD_KEEP.next" ||
+	# On the disk, where the host can say that of one file system.
+	quietly 60 sync -f "$keep_new"
+	discard "$TRIPOD_KEEP.next" && mv "$keep_new" "$TRIPOD_KEEP.next" ||
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
+}
+
+# tree_kib prints the room that copy_tree takes.
+tree_kib() {
+	if [ "$layout" = new ]; then
+		set -- "$uni_dir"/[!e]* "$uni_dir"/e[!x]* "$new_dir"
+	else
+		set -- "$old_dir"
+	fi
+	du -skc "$@" 2>/dev/null | awk '{ kib = $1 } END { print kib + 0 }'
+}
+
+# copy_tree TO copies the agent's folder. Of the uniagent's extensions telescope
+# alone: the others are not ours to keep, nor to put back.
+copy_tree() {
+	if [ "$layout" = old ]; then
+		cp -Rp "$old_dir" "$1/"
+		return
+	fi
+	copy_but extension "$uni_dir" "$1/uniagent" &&
+		copy_but install "$uni_dir/extension" "$1/uniagent/extension" &&
+		mkdir -p "$1/uniagent/extension/install" && chmod go+rx "$1/uniagent/extension/install" &&
+		cp -Rp "$new_dir" "$1/uniagent/extension/install/"
+}
+
+# copy_but NAME FROM TO copies what is in a folder, but for one entry.
+copy_but() {
+	mkdir "$3" && chmod go+rx "$3" || return 1
+	for copy_entry in "$2"/* "$2"/.[!.]*; do
+		[ -e "$copy_entry" ] || [ -h "$copy_entry" ] || continue
+		[ "${copy_entry##*/}" = "$1" ] || cp -Rp "$copy_entry" "$3/" || return 1
+	done
+}
+
+# retire DIR takes a copy's name away, so that what is left of a removal that was
+# cut off is no copy. clear_retired DIR removes those.
+retire() {
+	[ -e "$1" ] || return 0
+	rm -rf "$1.gone.$$"
+	mv "$1" "$1.gone.$$"
+}
+
+clear_retired() { rm -rf "$1".gone.*; }
+
+# discard DIR removes a copy.
+discard() {
+	retire "$1" || return 1
+	clear_retired "$1"
+	return 0
 }
 
 # promote_copy NOW keeps the copy, if there is one, in place of what is kept. If
-# it is the version NOW that took its place, what is kept stays.
+# it is the version NOW that took its place, or was broken, what is kept stays.
 promote_copy() {
-	keep_copied=$(kept_version "$(copy_of_previous)")
+	keep_copied=$(kept_version "$(present_copy)")
 	[ -n "$keep_copied" ] || return 0
-	if [ "$keep_copied" = "${1:-unknown}" ] && [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
-		rm -rf "$TRIPOD_KEEP.next"
-		return 0
+	if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
+		if [ "$keep_copied" = "${1:-unknown}" ] || [ "$(kept_state "$TRIPOD_KEEP.next")" != healthy ]; then
+			discard "$TRIPOD_KEEP.next"
+			return 0
+		fi
 	fi
-	rm -rf "$TRIPOD_KEEP" && mv "$TRIPOD_KEEP.next" "$TRIPOD_KEEP" ||
+	retire "$TRIPOD_KEEP" && mv "$TRIPOD_KEEP.next" "$TRIPOD_KEEP" ||
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
+	clear_retired "$TRIPOD_KEEP"
 	found kept "$keep_copied" at "$TRIPOD_KEEP"
 }
 
-# restore_kept puts back what TRIPOD_RESTORE holds. Nothing else is in the way.
-restore_kept() {
-	mkdir -p "$prefix" && cp -Rp "$TRIPOD_RESTORE/tree/." "$prefix/" ||
-		die "$E_SPACE" "the kept version cannot be copied to $prefix"
-	(cd "$TRIPOD_RESTORE/init" && find . -type f) | while IFS= read -r restore_file; do
+# restore_from DIR puts back what DIR holds, and looks. No telescope is in the
+# way. It returns 1, and has set restore_says, if it cannot.
+restore_from() {
+	restore_says="it cannot be copied to $prefix"
+	mkdir -p "$prefix" || return 1
+	if [ -d "$1/tree/uniagent" ] && [ -d "$uni_dir" ]; then
+		# The uniagent stays as it is: it has work besides telescope.
+		mkdir -p "${new_dir%/*}" && cp -Rp "$1/tree/uniagent/extension/install/telescope" "${new_dir%/*}/" || return 1
+	else
+		cp -Rp "$1/tree/." "$prefix/" || return 1
+	fi
+	restore_says="its service cannot be copied to $TRIPOD_ROOT/etc"
+	(cd "$1/init" && find . -type f) | while IFS= read -r restore_file; do
 		restore_to=$TRIPOD_ROOT/${restore_file#./}
-		mkdir -p "${restore_to%/*}" && cp -p "$TRIPOD_RESTORE/init/$restore_file" "$restore_to" || exit 1
-	done || die "$E_SPACE" "the kept service cannot be copied to $TRIPOD_ROOT/etc"
+		mkdir -p "${restore_to%/*}" && cp -p "$1/init/$restore_file" "$restore_to" || exit 1
+	done || return 1
 	look
 	if [ "$layout" = new ]; then
 		know_service ces-uniagent
 	else
 		know_service telescoped
 	fi
+	return 0
 }

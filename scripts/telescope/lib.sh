@@ -20,11 +20,20 @@ umask 077
 # say MESSAGE... tells people, on stderr.
 say() { printf '%s\n' "${0##*/}: $*" >&2; }
 
-# die CODE MESSAGE... ends the script.
+# die CODE MESSAGE... ends the script. What before_dying names is done first, once;
+# it may set dying_says, the end of the message.
+before_dying=
+dying_says=
 die() {
 	die_code=$1
 	shift
-	say "$*"
+	die_first=$before_dying
+	before_dying=
+	if [ -n "$die_first" ]; then
+		say "$*"
+		$die_first
+	fi
+	say "$*$dying_says"
 	exit "$die_code"
 }
 
@@ -196,6 +205,7 @@ limited() {
 	shift
 	"$@" </dev/null &
 	limited_pid=$!
+	limited_nap=0.02 # most are over at once
 	while alive $limited_pid; do
 		tick
 		if [ "$clock" -ge $limited_end ]; then
@@ -203,7 +213,8 @@ limited() {
 			wait $limited_pid 2>/dev/null
 			return 124
 		fi
-		nap 0.2
+		nap $limited_nap
+		limited_nap=0.2
 	done
 	wait $limited_pid
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # online.sh: the agent from the network: the official installer is downloaded
-# and run, as its documentation says. Sourced after keep.sh.
+# and run, as its documentation says. Sourced after replace.sh.
 
 # check_online ends the script if the settings do not allow the download.
 check_online() {
@@ -75,63 +75,34 @@ fetch_installer() {
 	fi
 }
 
-# install_online takes the present agent's place with what the official
-# installer brings. If that leaves no agent, the present one comes back.
+# install_online installs what the official installer brings.
 install_online() {
 	check_online
 	fetch_installer
 	package_dir=$work/before
 	mkdir "$package_dir" "$package_dir/bin" || die "$E_SPACE" "cannot make a folder in $work"
 	look
-	was=$state
-	if [ "$was" != none ]; then
+	if [ "$state" != none ]; then
 		version=$(version_in "$agent_dir" "$layout")
 		report
-		copy_before
-		keep_configuration "$agent_dir"
 	fi
-	remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
+	find_before
+	[ -z "$before_dir" ] || keep_configuration "$before_dir"
+	replacing
 	set -- bash ./agent_install.sh
 	[ -z "$TRIPOD_VERSION" ] || set -- "$@" -t "$TRIPOD_VERSION"
 	run_installer "$work" "$@" -r "$TRIPOD_REGION"
 	look
 	if [ "$layout" = none ]; then
-		online_failed
+		report
+		die "$E_INSTALLER" "agent_install.sh $ended and left no agent"
 	fi
-	promote_copy "$(version_in "$agent_dir" "$layout")"
 	installed_dir=$agent_dir new_layout=$layout
 	reconfigure
 	set_modes
 	kick
 	judge
-}
-
-# copy_before copies the present agent. Whether it is kept is decided when it is
-# known what has come. The copy that a run has left that was cut off is of what
-# was there before that: it is not lost to what that run has left.
-copy_before() {
-	if [ "$state" = healthy ]; then
-		promote_copy "$version"
-	elif [ -n "$(kept_version "$(copy_of_previous)")" ]; then
-		return 0
-	fi
-	copy_previous
-}
-
-# online_failed: there is no agent.
-online_failed() {
-	if [ "$was" = healthy ] && [ -n "$(kept_version "$(copy_of_previous)")" ]; then
-		TRIPOD_RESTORE=$(copy_of_previous)
-		restore_kept
-		promote_copy "$(version_in "$agent_dir" "$layout")"
-		start_agent
-		wait_healthy
-		version=$(version_in "$agent_dir" "$layout")
-		report
-		die "$E_INSTALLER" "agent_install.sh $ended and left no agent; version $version is back, $state"
-	fi
-	report
-	die "$E_INSTALLER" "agent_install.sh $ended and left no agent"
+	replaced "$version"
 }
 
 # reconfigure gives the new agent the configuration of the one before, and the

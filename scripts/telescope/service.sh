@@ -70,6 +70,7 @@ stop_from() {
 	tick
 	stop_end=$((clock + 10))
 	stop_signal=TERM
+	stop_nap=0.1
 	while :; do
 		stop_pids=$(processes "$1" | cut -d ' ' -f 1 | tr '\n' ' ')
 		[ -n "$stop_pids" ] || return 0
@@ -81,7 +82,8 @@ stop_from() {
 		fi
 		# shellcheck disable=SC2086 # several PIDs
 		kill -$stop_signal $stop_pids 2>/dev/null
-		nap 0.3
+		nap $stop_nap
+		stop_nap=0.3
 	done
 }
 
@@ -173,6 +175,9 @@ remove_agent() {
 		if other_extensions; then
 			stop_from "$new_real" || { say "telescope does not stop"; return 1; }
 			remove_tree "$new_dir" || return 1
+			# A uniagent that the init system does not know runs on, and may
+			# have started it in between. Now it cannot any more.
+			stop_from "$new_real" || { say "telescope does not stop"; return 1; }
 			service_do start ces-uniagent
 		else
 			stop_from "$uni_real" || { say "the uniagent does not stop"; return 1; }

@@ -8,6 +8,8 @@ here=$(dirname "$0")
 . "$here/lib.sh"
 . "$here/agent.sh"
 . "$here/service.sh"
+. "$here/package.sh"
+. "$here/keep.sh"
 
 load_settings "$@"
 need_root
@@ -20,4 +22,6 @@ look
 version=
 report
 [ -z "$left" ] || die "$E_IN_THE_WAY" "left behind: $left"
+# What a replacement that was cut off had found is not wanted back any more.
+[ -z "$TRIPOD_KEEP" ] || discard "$TRIPOD_KEEP.next"
 found removed "$removed"

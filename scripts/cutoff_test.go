@@ -1,0 +1,237 @@
+package scripts_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/testdata/agent"
+)
+
+// deadly stands before a program that changes the host: at one call the script and
+// all that it has started die as by kill -9, before the program has done anything
+// (call N.0), or when it has done half of it (N.5). Calls that touch neither the
+// agent nor its copies do not count, and of the agent's own installer only what
+// it copies and starts. The file calls lists the programs.
+const deadly = `#!@BASH@
+state=@STATE@ real=@REAL@ name=@NAME@
+case $name:$PWD:$* in
+bash:*start | cp:*unpacked.*:*) ;;
+bash:* | *unpacked.*:*) exec $real "$@" ;;
+*@ROOT@* | */kept*) ;;
+*) exec $real "$@" ;;
+esac
+if [[ $name == rm ]]; then
+	for target in "${@:2}"; do
+		[[ ! -e $target ]] || break
+	done
+	[[ -e $target ]] || exec $real "$@"
+fi
+echo $name >>$state/calls
+read -r at <$state/at
+n=$(wc -l <$state/calls)
+die() {
+	kill -9 -- -$(<$state/group)
+	kill -9 $$
+}
+case $at in
+$n.0) die ;;
+$n.5)
+	last=${!#}
+	case $name in
+	cp)
+		$real "$@"
+		find "$last" \( -name telescope -o -name conf.json -o -name telescoped \) -type f -exec $state/rm {} +
+		;;
+	rm) find "${@:2}" \( -name telescope -o -name info \) -type f -exec $state/rm {} + 2>/dev/null ;;
+	esac
+	die
+	;;
+esac
+exec $real "$@"
+`
+
+// cutter makes scripts on a host die.
+type cutter struct {
+	*host
+	state string
+	plain string // PATH without the deadly programs
+}
+
+func newCutter(h *host) *cutter {
+	c := &cutter{host: h, state: filepath.Join(filepath.Dir(h.dir), "cut"), plain: h.path}
+	require.NoError(h.t, os.Mkdir(c.state, 0o755))
+	require.NoError(h.t, os.Symlink(lookPath(h.t, "rm"), c.file("rm")))
+	for _, name := range []string{"cp", "mv", "rm", "mkdir", "bash"} {
+		h.shim(name, strings.NewReplacer(
+			"@STATE@", c.state, "@NAME@", name, "@REAL@", lookPath(h.t, name), "@BASH@", lookPath(h.t, "bash"),
+			"@ROOT@", "'"+h.root+"'",
+		).Replace(deadly))
+	}
+	return c
+}
+
+func (c *cutter) file(name string) string { return filepath.Join(c.state, name) }
+
+// cut runs a script up to its call at, and reports whether it died there, and the
+// programs called.
+func (c *cutter) cut(at string, script string, s settings) (died bool, calls []string) {
+	c.t.Helper()
+	require.NoError(c.t, os.WriteFile(c.file("calls"), nil, 0o600))
+	require.NoError(c.t, os.WriteFile(c.file("at"), []byte(at+"\n"), 0o600))
+	ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd, _, stderr := c.command(ctx, script, s)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// Settings are read by the script's own shell: it tells who is to die.
+	text, err := os.ReadFile(filepath.Join(c.dir, "settings"))
+	require.NoError(c.t, err)
+	text = append(text, "echo $$ >"+c.file("group")+"\n"...)
+	require.NoError(c.t, os.WriteFile(filepath.Join(c.dir, "settings"), text, 0o600))
+	_ = cmd.Run()
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(c.t, ok)
+	died = status.Signaled() && status.Signal() == syscall.SIGKILL
+	require.True(c.t, died || status.ExitStatus() == 0, "%s", stderr)
+	text, err = os.ReadFile(c.file("calls"))
+	require.NoError(c.t, err)
+	return died, strings.Fields(string(text))
+}
+
+// alive runs a script on a host where nothing dies.
+func (c *cutter) alive(code int, script string, s settings) result {
+	c.t.Helper()
+	deadly := c.path
+	c.path = c.plain
+	defer func() { c.path = deadly }()
+	return c.want(code, script, s)
+}
+
+// everywhere cuts a script off at each of its calls, before and in the middle of
+// them, a third of them in each shell; in the new layout, where little is
+// different, at every fourth. begin makes the host ready, after sees
+// what became of it.
+func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cutter, n int, id string)) {
+	t.Helper()
+	shells := [][]string{{"sh"}, {"bash", "--posix"}, {"busybox", "sh"}}
+	step := len(shells)
+	if layout == "new" {
+		shells, step = shells[:1], 4
+	}
+	for i, shell := range shells {
+		t.Run(layout+"/"+shell[0], func(t *testing.T) {
+			t.Parallel()
+			need(t, shell[0])
+			c := newCutter(newHost(t, shell...))
+			mine := settings{"TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
+			for key, value := range s {
+				mine[key] = strings.ReplaceAll(value, "DIR", c.dir)
+			}
+			begin(c, 0, "whole")
+			died, calls := c.cut("never", "install.sh", mine)
+			require.False(t, died)
+			after(c, 0, "whole")
+			var points []string
+			for n, name := range calls {
+				points = append(points, fmt.Sprintf("%d.0", n+1))
+				if name == "cp" || name == "rm" {
+					points = append(points, fmt.Sprintf("%d.5", n+1))
+				}
+			}
+			require.Greater(t, len(points), 12, "%s", calls)
+			t.Logf("%d points of %s", len(points), calls)
+			for n := i; n < len(points); n += step {
+				begin(c, n, points[n])
+				died, _ := c.cut(points[n], "install.sh", mine)
+				require.True(t, died, "not cut off at %s", points[n])
+				after(c, n, points[n])
+				if t.Failed() {
+					t.Fatalf("cut off at call %s of %s", points[n], calls)
+				}
+			}
+			c.alive(0, "uninstall.sh", nil)
+			c.uninstalled()
+		})
+	}
+}
+
+func (c *cutter) kept() string { return filepath.Join(c.dir, "kept") }
+
+// rollBack goes back to version 1.0, which must be the one that was marked.
+func (c *cutter) rollBack(layout, id string) {
+	c.t.Helper()
+	back := settings{"TRIPOD_RESTORE": c.kept(), "TRIPOD_KEEP": c.kept(), "TRIPOD_VERSION": "1.0", "TRIPOD_STABLE": "0"}
+	healthy(c.t, c.alive(0, "install.sh", back), "1.0", layout)
+	assert.Contains(c.t, c.marked(layout), `"`+id+`"`)
+	assert.Equal(c.t, []string{"kept"}, c.copies())
+	c.sweep()
+}
+
+// sweep removes what a killed script could not: its private folder.
+func (c *cutter) sweep() {
+	for _, dir := range c.work() {
+		require.NoError(c.t, os.RemoveAll(dir))
+	}
+}
+
+// An update that is cut off anywhere costs nothing: the next one goes on, and the
+// way back is to the version that was there before the first one.
+func TestReplacementCutOffAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, layout := range []string{"old", "new"} {
+		one := agent.Build(t, agent.Options{Version: "1.0", Layout: layout})
+		two := agent.Build(t, agent.Options{Version: "2.0", Layout: layout})
+		bad := agent.Build(t, agent.Options{Version: "3.0", Habit: "fails"})
+		everywhere(t, layout, settings{"TRIPOD_PACKAGE": two, "TRIPOD_VERSION": "2.0"},
+			func(c *cutter, _ int, id string) {
+				if id == "whole" {
+					c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": one, "TRIPOD_STABLE": "0"})
+				}
+				c.mark(layout, id)
+			},
+			func(c *cutter, n int, id string) {
+				again := settings{"TRIPOD_PACKAGE": two, "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
+				if n%2 == 1 { // the next one may fail, too
+					again["TRIPOD_PACKAGE"] = bad
+					r := c.alive(exitInstaller, "install.sh", again)
+					assert.Contains(c.t, lastLine(r.stderr), "was put back, healthy")
+					if r.found["version"] == "1.0" {
+						assert.Contains(c.t, c.marked(layout), `"`+id+`"`)
+						c.sweep()
+						return
+					}
+					again["TRIPOD_PACKAGE"] = two
+				}
+				healthy(c.t, c.alive(0, "install.sh", again), "2.0", layout)
+				assert.Contains(c.t, c.marked(layout), `"`+id+`"`)
+				assert.Equal(c.t, []string{"kept"}, c.copies())
+				c.rollBack(layout, id)
+			})
+	}
+}
+
+// A rollback that is cut off anywhere can be done again.
+func TestUndoingCutOffAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, layout := range []string{"old", "new"} {
+		one := agent.Build(t, agent.Options{Version: "1.0", Layout: layout})
+		two := agent.Build(t, agent.Options{Version: "2.0", Layout: layout})
+		everywhere(t, layout, settings{"TRIPOD_RESTORE": "DIR/kept", "TRIPOD_VERSION": "1.0"},
+			func(c *cutter, _ int, id string) {
+				if id == "whole" {
+					c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": one, "TRIPOD_STABLE": "0"})
+				}
+				c.mark(layout, id)
+				c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": two, "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"})
+			},
+			func(c *cutter, _ int, id string) { c.rollBack(layout, id) })
+	}
+}

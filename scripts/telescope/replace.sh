@@ -1,0 +1,97 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
+# replace.sh: one version takes another one's place, and the one before comes
+# back where that fails. Sourced after keep.sh.
+#
+# Wherever it is cut off, the next run goes on from the copy: there is one before
+# anything is removed, and until the new version has proved itself.
+
+# find_before copies what look and version have found, while it still runs, and
+# sets before_dir to where its files are, nothing if there are none. Where a
+# replacement was cut off, the version before is the one that it found, unless
+# what is there now is well: then that one's copy is kept, but not by a RESTORE.
+find_before() {
+	present=$state before_dir=
+	[ "$state" = none ] || before_dir=$agent_dir
+	[ -n "$TRIPOD_KEEP" ] || return 0
+	rm -rf "$TRIPOD_KEEP".new.*
+	clear_retired "$TRIPOD_KEEP"
+	clear_retired "$TRIPOD_KEEP.next"
+	if [ -n "$(kept_version "$TRIPOD_KEEP.next")" ]; then
+		if [ "$state" != healthy ] || ! steady; then
+			found unfinished "$(kept_version "$TRIPOD_KEEP.next")" at "$TRIPOD_KEEP.next"
+			before_dir=$TRIPOD_KEEP.next/tree/telescope
+			[ -d "$before_dir" ] || before_dir=$TRIPOD_KEEP.next/tree/uniagent/extension/install/telescope
+			return 0
+		fi
+		[ -n "$TRIPOD_RESTORE" ] || promote_copy "$version"
+	fi
+	if [ "$state" != none ]; then copy_present; fi
+}
+
+# steady: the agent is well and stays so, without any time to become so.
+steady() {
+	steady_wait=$TRIPOD_WAIT
+	TRIPOD_WAIT=2
+	wait_healthy
+	steady_is=$?
+	TRIPOD_WAIT=$steady_wait
+	version=$(version_in "$agent_dir" "$layout")
+	return $steady_is
+}
+
+# replacing: from here on the host changes, and whoever dies puts back what
+# find_before has copied.
+replacing() {
+	before_dying=put_back
+	remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
+}
+
+# replaced NOW: the version NOW has proved itself. What a RESTORE has replaced is
+# not kept; what it has put back is.
+replaced() {
+	before_dying=
+	if [ -n "$TRIPOD_RESTORE" ] && [ "$TRIPOD_RESTORE" != "$(present_copy)" ]; then
+		[ -z "$TRIPOD_KEEP" ] || discard "$TRIPOD_KEEP.next"
+	else
+		promote_copy "$1"
+	fi
+}
+
+# put_back puts back what was there before, and says in dying_says whether it
+# could. The copy goes only when it is not needed any more.
+put_back() {
+	back=$(kept_version "$(present_copy)")
+	if [ -z "$back" ]; then
+		if [ "$present" != none ]; then dying_says="; the version before is not kept, so it was not put back"; fi
+		return 0
+	fi
+	say "putting version $back back"
+	back_from=$(present_copy)
+	back_says=
+	# What cannot be removed may still be covered.
+	remove_agent
+	if ! restore_from "$back_from"; then
+		back_says=$restore_says
+	else
+		case $(kept_state "$back_from") in
+		stopped) ;;
+		healthy)
+			start_agent
+			wait_healthy || back_says="it does not become healthy again"
+			;;
+		*)
+			start_agent
+			look
+			;;
+		esac
+	fi
+	look
+	version=$(version_in "$agent_dir" "$layout")
+	report
+	if [ -n "$back_says" ]; then
+		dying_says="; version $back could not be put back: $back_says; its copy is in $back_from"
+		return 0
+	fi
+	dying_says="; version $back was put back, $state"
+	discard "$back_from"
+}
