@@ -35,17 +35,23 @@ func (a *app) choosePackages(ctx context.Context, spec *installer.Spec) (fault s
 	return fmt.Sprintf("%s: the catalogue has no%s; it has %s", installer.KindPackageMissing, wantedPackage(*spec), packageWords(all)), nil
 }
 
+// editionSource tells the editions of hosts and of packages.
+type editionSource interface {
+	hostList
+	packageList
+}
+
 // keepEditions gives hosts of which the edition is known the packages of that
 // one, where the user has named none; other hosts get what the plan has already.
-func (e *engine) keepEditions(ctx context.Context, p *plan) error {
+func keepEditions(ctx context.Context, from editionSource, project string, p *plan) error {
 	if !p.catalogued {
 		return nil
 	}
-	has, err := e.editionsOf(ctx, p.targets)
+	has, err := editionsOf(ctx, from, project, p.targets)
 	if err != nil || len(has) == 0 {
 		return err
 	}
-	all, err := e.store.Packages(ctx, p.spec.Target)
+	all, err := from.Packages(ctx, p.spec.Target)
 	if err != nil {
 		return err
 	}
@@ -69,7 +75,7 @@ func (e *engine) keepEditions(ctx context.Context, p *plan) error {
 }
 
 // editionsOf finds the editions of the hosts that are known to have one.
-func (e *engine) editionsOf(ctx context.Context, t targets) (map[string]installer.Edition, error) {
+func editionsOf(ctx context.Context, from hostList, project string, t targets) (map[string]installer.Edition, error) {
 	const most = 100 // ids in one request
 	has := map[string]installer.Edition{}
 	for entries := range slices.Chunk(t.entries, most) {
@@ -77,7 +83,7 @@ func (e *engine) editionsOf(ctx context.Context, t targets) (map[string]installe
 		for i := range entries {
 			ids[i] = entries[i].Host.ID
 		}
-		page, err := e.store.Hosts(ctx, e.app.project, installer.HostFilter{IDs: ids})
+		page, err := from.Hosts(ctx, project, installer.HostFilter{IDs: ids})
 		if err != nil {
 			return nil, err
 		}

@@ -53,6 +53,12 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 		return err
 	}
 	if c.DryRun {
+		if p.catalogued { // the catalogue was read from there already
+			err := looking(a, func(from editionSource) error { return keepEditions(ctx, from, a.project, &p) })
+			if err != nil {
+				return err
+			}
+		}
 		return a.showPlan(p, c.Output, workers)
 	}
 	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: c.knownHosts(), keep: keepForRetry})
@@ -66,7 +72,7 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 		if err := e.adoptKnown(ctx, p.entries); err != nil {
 			return err
 		}
-		if err := e.keepEditions(ctx, &p); err != nil {
+		if err := keepEditions(ctx, e.store, a.project, &p); err != nil {
 			return err
 		}
 		batchID, err := e.submitOrResume(ctx, p)
@@ -171,6 +177,11 @@ func (a *app) showPlan(p plan, format string, workers int) error {
 	text, err := p.render(format)
 	if err != nil {
 		return err
+	}
+	for _, e := range p.entries {
+		for _, pkg := range p.packages[e.Host.ID] {
+			a.notef("%s keeps the %s edition: %s (%s %s)", e.Host.Label(), editionWord(pkg.Edition), pkg.Name, pkg.Arch, pkg.Version)
+		}
 	}
 	a.notef("dry run: nothing was dialled; %d hosts, %d at once", len(p.entries), min(workers, len(p.entries)))
 	return a.print(text)
