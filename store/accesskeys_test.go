@@ -94,7 +94,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 	require.NoError(t, err)
 	expires := t0.Add(15 * time.Minute)
 	see := func(n byte, later bool) (bool, time.Duration) {
-		seen, ago, err := s.SeeSignature(ctx, [32]byte{n}, expires, later)
+		seen, ago, err := s.SeeSignature(ctx, project, "AK", [32]byte{n}, expires, later)
 		require.NoError(t, err)
 		return seen, ago
 	}

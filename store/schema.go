@@ -31,7 +31,7 @@ var (
 
 	bKeys     = bucket("keys")     // access key → key, its secret key sealed
 	bKeyNames = bucket("keynames") // project, name → access key
-	bSeen     = bucket("seen")     // time, signature → nothing
+	bSeen     = bucket("seen")     // time, signature → project/access key
 	bAudit    = bucket("audit")    // number → entry
 
 	bReplays   = bucket("replays")   // project, Idempotency-Key → what was answered

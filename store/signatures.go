@@ -7,14 +7,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"tripod/installer"
 )
 
 const (
-	// maxSeen bounds the signatures that are remembered, in memory some 100
-	// bytes each.
-	maxSeen = 1 << 20
 	// seenDelay is how long one that may be noted later waits for company.
 	seenDelay = time.Second
 	// seenTidy is how many forgotten ones a write takes out of the database.
@@ -27,16 +22,16 @@ type signatures struct {
 	flushing sync.Mutex // one flush at a time
 
 	mu      sync.Mutex
-	seen    map[[32]byte]seenSignature
-	pending []seenKey // not on disk yet
+	seen    seen
+	pending []seenRow // not on disk yet
 	timer   *time.Timer
-	tidied  time.Time
 	closed  bool
 }
 
-type seenSignature struct {
-	first   time.Time // zero: by an earlier process
-	expires time.Time
+// seenRow is a row of the database.
+type seenRow struct {
+	key seenKey
+	by  signer
 }
 
 // seenKey is a row's key: when it expires, and the signature.
@@ -54,75 +49,60 @@ func newSeenKey(signature [32]byte, expires time.Time) (k seenKey) {
 // method returns nil it is on disk, or with later within a second or so, which
 // costs one commit for all of that time.
 //
-// ErrFull if there are too many to be remembered.
-func (s *Store) SeeSignature(ctx context.Context, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
+// ErrFull if there are too many of this access key, or of its project.
+func (s *Store) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
 	if s.o.ReadOnly {
 		return false, 0, errReadOnly
 	}
 	now := s.o.Clock()
-	key := newSeenKey(signature, expires)
-	seen, ago, err = s.signatures.see(signature, seenSignature{now, expires})
+	row := seenRow{newSeenKey(signature, expires), signer{project, accessKey}}
+	seen, ago, err = s.signatures.see(signature, row.by, now, expires)
 	if seen || err != nil {
 		return seen, ago, err
 	}
 	if later {
-		s.signatures.later(key, s.flushSignatures)
+		s.signatures.later(s.flushSignatures, row)
 		return false, 0, nil
 	}
-	if err := s.writeSignatures(ctx, now, key); err != nil {
+	if err := s.writeSignatures(ctx, now, row); err != nil {
 		s.signatures.forget(signature)
 		return false, 0, err
 	}
 	return false, 0, nil
 }
 
-func (g *signatures) see(signature [32]byte, now seenSignature) (seen bool, ago time.Duration, err error) {
+func (g *signatures) see(signature [32]byte, by signer, now, expires time.Time) (seen bool, ago time.Duration, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if old, ok := g.seen[signature]; ok && !old.expires.Before(now.first) {
-		return true, now.first.Sub(old.first), nil
+	if first, found := g.seen.find(signature, now); found {
+		return true, now.Sub(first), nil
 	}
-	if now.first.Sub(g.tidied) > time.Minute {
-		g.tidied = now.first
-		for k, v := range g.seen {
-			if v.expires.Before(now.first) {
-				delete(g.seen, k)
-			}
-		}
-	}
-	if len(g.seen) >= maxSeen {
-		return false, 0, fmt.Errorf("signed requests of the last minutes: %w", installer.ErrFull)
-	}
-	if g.seen == nil {
-		g.seen = map[[32]byte]seenSignature{}
-	}
-	g.seen[signature] = now
-	return false, 0, nil
+	return false, 0, g.seen.add(signature, by, now, expires, now)
 }
 
 func (g *signatures) forget(signature [32]byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.seen, signature)
+	g.seen.remove(signature)
 }
 
-// later keeps key for the next flush, and sees to it that there is one.
-func (g *signatures) later(key seenKey, flush func()) {
+// later keeps rows for the next flush, and sees to it that there is one.
+func (g *signatures) later(flush func(), rows ...seenRow) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.pending = append(g.pending, key)
+	g.pending = append(g.pending, rows...)
 	if g.timer == nil && !g.closed {
 		g.timer = time.AfterFunc(seenDelay, flush)
 	}
 }
 
 // take returns what is to be written.
-func (g *signatures) take() []seenKey {
+func (g *signatures) take() []seenRow {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	keys := g.pending
+	rows := g.pending
 	g.pending, g.timer = nil, nil
-	return keys
+	return rows
 }
 
 // close ends the timer; what is pending can be flushed once more.
@@ -139,22 +119,20 @@ func (g *signatures) close() {
 func (s *Store) flushSignatures() {
 	s.signatures.flushing.Lock()
 	defer s.signatures.flushing.Unlock()
-	keys := s.signatures.take()
-	if len(keys) == 0 {
+	rows := s.signatures.take()
+	if len(rows) == 0 {
 		return
 	}
-	if err := s.writeSignatures(context.Background(), s.o.Clock(), keys...); err != nil {
+	if err := s.writeSignatures(context.Background(), s.o.Clock(), rows...); err != nil {
 		s.o.Logger.Error("signatures of read requests not stored yet", "error", err)
-		for _, k := range keys {
-			s.signatures.later(k, s.flushSignatures)
-		}
+		s.signatures.later(s.flushSignatures, rows...)
 	}
 }
 
-func (s *Store) writeSignatures(ctx context.Context, now time.Time, keys ...seenKey) error {
+func (s *Store) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
 	return s.update(ctx, func(t *tx) error {
-		for _, k := range keys {
-			t.put(bSeen, bytes.Clone(k[:]), nil)
+		for _, row := range rows {
+			t.put(bSeen, bytes.Clone(row.key[:]), row.by.text())
 		}
 		var over [][]byte
 		for k := range t.from(bSeen, nil) {
@@ -173,13 +151,11 @@ func (s *Store) writeSignatures(ctx context.Context, now time.Time, keys ...seen
 // loadSignatures reads what earlier processes have seen.
 func (s *Store) loadSignatures(t *tx) error {
 	now := s.o.Clock()
-	seen := map[[32]byte]seenSignature{}
-	for k := range t.from(bSeen, auditRow(micros(now))) {
+	for k, by := range t.from(bSeen, auditRow(micros(now))) {
 		if len(k) != len(seenKey{}) {
 			return fmt.Errorf("%w: a signature has %d bytes", ErrDamaged, len(k))
 		}
-		seen[[32]byte(k[8:])] = seenSignature{expires: fromMicros(binary.BigEndian.Uint64(k))}
+		s.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, fromMicros(binary.BigEndian.Uint64(k)))
 	}
-	s.signatures.seen = seen
 	return nil
 }

@@ -28,7 +28,7 @@ func (doorman) Key(_ context.Context, key string) (installer.Principal, installe
 	return installer.Principal{Project: key, Kind: "key", Name: "x", Rights: installer.FullRights}, installer.NewSecret("secret"), nil
 }
 
-func (doorman) SeeSignature(context.Context, [32]byte, time.Time, bool) (bool, time.Duration, error) {
+func (doorman) SeeSignature(context.Context, string, string, [32]byte, time.Time, bool) (bool, time.Duration, error) {
 	return false, 0, nil
 }
 

@@ -40,7 +40,7 @@ func (f failing) Key(context.Context, string) (installer.Principal, installer.Se
 	return installer.Principal{}, installer.Secret{}, f.err
 }
 
-func (f failing) SeeSignature(context.Context, [32]byte, time.Time, bool) (bool, time.Duration, error) {
+func (f failing) SeeSignature(context.Context, string, string, [32]byte, time.Time, bool) (bool, time.Duration, error) {
 	return false, 0, f.err
 }
 

@@ -18,8 +18,9 @@ type Keys interface {
 	// SeeSignature notes a signature until it expires, across restarts, and
 	// reports whether, and how long ago, it came before: a long time if that was
 	// before a restart. It is on disk when it returns, or with later a moment
-	// after. ErrFull if there are too many.
-	SeeSignature(ctx context.Context, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error)
+	// after. ErrFull if there are too many of this access key, or of its project:
+	// each has a share of what can be remembered.
+	SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error)
 }
 
 // repeatable is how long the same signature is taken for the same client that
@@ -76,15 +77,19 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *call, rt route) (inst
 			return nobody, unauthenticated("signature: the body is not the one that was signed")
 		}
 	}
-	return who, h.checkReplay(c, rt, claim)
+	return who, h.checkReplay(c, rt, who, claim)
 }
 
 // checkReplay refuses a signature that was seen before. What changes nothing
 // may be repeated for a moment; see repeatable.
-func (h *handler) checkReplay(c *call, rt route, claim signing.Claim) error {
+func (h *handler) checkReplay(c *call, rt route, who installer.Principal, claim signing.Claim) error {
 	reads := rt.rights == installer.ReadRights
-	seen, ago, err := h.Keys.SeeSignature(c.Context(), claim.Signature, claim.Expires(), reads)
+	seen, ago, err := h.Keys.SeeSignature(c.Context(), who.Project, claim.AccessKey, claim.Signature, claim.Expires(), reads)
 	switch {
+	case errors.Is(err, installer.ErrFull):
+		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many signed requests of this access key, or of its project, in the last minutes: a signature is remembered until its date is too old")
+		e.RetryAfter, e.cause = time.Minute, err
+		return e
 	case err != nil:
 		return err
 	case seen && (!reads || ago > repeatable):
