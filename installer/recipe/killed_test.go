@@ -80,6 +80,9 @@ func TestRollbackKilledAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	for _, way := range []string{"restore", "remove"} {
 		for _, after := range []bool{false, true} {
+			if way == "remove" && !after {
+				continue // no different from the other way
+			}
 			t.Run(fmt.Sprintf("%s/after=%t", way, after), func(t *testing.T) {
 				t.Parallel()
 				tr := newTripod(t)
