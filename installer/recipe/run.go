@@ -108,7 +108,7 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 		case ctx.Err() != nil:
 			return runState{}, ended(ctx)
 		case err == nil && r.busy != nil:
-			return runState{}, installer.Fail(installer.KindHostBusy, "another run works on %s here: %s", w.target(), w.shown(*r.busy, 100))
+			return runState{}, w.busy(*r.busy)
 		case err == nil && r.failed != "":
 			return runState{}, w.notStarted(r)
 		case err == nil && r.end != nil:

@@ -78,7 +78,8 @@ func TestCanceledBeforeItBegan(t *testing.T) {
 	assert.Zero(t, b.srv.Counts().Connections)
 }
 
-func TestHostBusy(t *testing.T) {
+// TestC04HolderIsNotNamed: the run that holds a host may be another project's.
+func TestC04HolderIsNotNamed(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
 	done := b.start(t.Context())
@@ -86,12 +87,13 @@ func TestHostBusy(t *testing.T) {
 
 	other := *b
 	inv := *b.inv
-	inv.ID, inv.RunID = "inv-2", "inv-2"
+	inv.ID, inv.RunID, inv.ProjectID = "inv-2", "inv-2", "another"
 	inv.Attempts = []installer.Attempt{{Number: 1, Started: time.Now()}}
 	other.inv, other.out = &inv, &syncBuffer{}
 	_, err := other.work(t.Context())
 	f := requireKind(t, installer.KindHostBusy, err)
-	assert.Contains(t, f.Detail, "inv-1 since ")
+	assert.Regexp(t, `^another run works on telescope here since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$`, f.Detail)
+	assert.NotContains(t, f.Error(), "inv-1")
 	assert.Equal(t, 1, b.runs())
 
 	// A holder that is killed holds nothing.

@@ -1,0 +1,21 @@
+package recipe
+
+import (
+	"regexp"
+
+	"tripod/installer"
+)
+
+// heldSince is what the lock of a target holds: whose it is, and since when.
+var heldSince = regexp.MustCompile(`^\S+( since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)$`)
+
+// busy is the failure of a run that has found another one on the host. Whose that
+// is is for the log: it may be another project's, of which nothing is told.
+func (w *work) busy(holder string) error {
+	w.Logger.Info("another run holds the lock", "invocation", w.inv.ID, "host", w.inv.Host.Label(), "holder", w.shown(holder, 100))
+	since := ""
+	if parts := heldSince.FindStringSubmatch(holder); parts != nil {
+		since = parts[1]
+	}
+	return installer.Fail(installer.KindHostBusy, "another run works on %s here%s", w.target(), since)
+}
