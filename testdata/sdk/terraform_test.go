@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,20 +18,19 @@ import (
 func TestTerraform(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	key, token := r.key("terraform"), r.token("contract")
+	key := r.key("terraform")
 	r.catalogue()
-	d := r.serve()
-	c := client{t, d.withToken(project, token)}
-	// The provider installs on instances that are there: these become known.
-	seed := func(name string) (string, *sshtest.Server) {
-		host := newHost(t)
-		host.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Refuse, Match: "password", Times: 1})
-		id := c.start(taskRequest{InvocationType: types.REMOTE_INSTALL, RemoteInstallMeta: ptr([]remoteHost{remote(name, host)})})[0]
-		return *c.ended(id)[0].InstanceId, host
+	// The provider installs on instances that are there: the user has imported them.
+	const instance, broken = "terraformed", "broken"
+	file := "instance_id,address,port,user,password\n"
+	hosts := map[string]*sshtest.Server{instance: newHost(t), broken: newHost(t)}
+	for id, host := range hosts {
+		at := host.Endpoint("root")
+		file += fmt.Sprintf("%s,%s,%d,%s,%s\n", id, at.Address, at.Port, at.User, password)
 	}
-	instance, _ := seed("terraformed")
-	broken, host := seed("broken")
-	host.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Refuse, Match: "password"})
+	r.must("hosts", "import", "--project", project, r.file("hosts.csv", file))
+	hosts[broken].Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Refuse, Match: "password"})
+	d := r.serve()
 
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
