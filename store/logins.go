@@ -67,7 +67,8 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 	old := *k
 	switch {
 	case !right:
-		if k.Given != r.ID {
+		// Where the host has never let anybody in, its sshd may be what is wrong.
+		if k.Given != r.ID || k.Invocation == "" && k.Kept == "" {
 			return nil
 		}
 		k.Given = "" // it serves a RETRY of r, and nothing else

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -62,7 +63,7 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 
 	wrong := given(t, s, "B2", "wrong")
 	ended(t, s, wrong, installer.KindAuthRejected)
-	assert.Empty(t, passwordOf(t, s, "h1"), "the host does not take it")
+	assert.Equal(t, "wrong", passwordOf(t, s, "h1"), "the newest, where none was ever accepted")
 	assert.Equal(t, "root@10.0.0.1 wrong", again(t, s, wrong), "its own RETRY")
 
 	right := given(t, s, "B3", "right")
@@ -80,6 +81,15 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 	assert.Equal(t, "right", passwordOf(t, s, "h1"))
 	assert.Equal(t, "root@10.0.0.1 mistyped", again(t, s, mistyped))
 	assert.Equal(t, "root@10.0.0.1 right", again(t, s, wrong), "a better one is known since")
+
+	// Not even when the accepted one is gone.
+	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+		k, err := t.knownHost(project, "h1")
+		if err == nil && k.Given != "" {
+			err = errors.New("a rejected login is kept as the host's: " + k.Given)
+		}
+		return err
+	}))
 
 	newer := given(t, s, "B5", "newer")
 	assert.Equal(t, "right", passwordOf(t, s, "h1"))
