@@ -89,19 +89,16 @@ func (c *cutter) cut(at string, script string, s settings) (died bool, calls []s
 	require.NoError(c.t, os.WriteFile(c.file("at"), []byte(at+"\n"), 0o600))
 	ctx, cancel := context.WithTimeout(c.t.Context(), 5*time.Minute)
 	defer cancel()
+	c.appended = "echo $$ >" + c.file("group") + "\n" // who is to die
 	cmd, _, stderr := c.command(ctx, script, s)
+	c.appended = ""
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// Settings are read by the script's own shell: it tells who is to die.
-	text, err := os.ReadFile(filepath.Join(c.dir, "settings"))
-	require.NoError(c.t, err)
-	text = append(text, "echo $$ >"+c.file("group")+"\n"...)
-	require.NoError(c.t, os.WriteFile(filepath.Join(c.dir, "settings"), text, 0o600))
 	_ = cmd.Run()
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(c.t, ok)
 	died = status.Signaled() && status.Signal() == syscall.SIGKILL
 	require.True(c.t, died || status.ExitStatus() == 0, "%s", stderr)
-	text, err = os.ReadFile(c.file("calls"))
+	text, err := os.ReadFile(c.file("calls"))
 	require.NoError(c.t, err)
 	return died, strings.Fields(string(text))
 }

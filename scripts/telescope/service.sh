@@ -35,6 +35,49 @@ service_do() {
 	esac
 }
 
+# meant_stopped: the agent, which does not run, is not meant to: so says the init
+# system. Where that says nothing, or that it should run, it has crashed.
+meant_stopped() {
+	meant_name=telescoped
+	if [ "$layout" = new ]; then meant_name=ces-uniagent; fi
+	case $(init_system) in
+	systemd)
+		# Failed is also what has met the limit of restarts; active is what has
+		# ended behind the back of a service that only starts it.
+		meant_says=$(limited 20 systemctl show -p LoadState -p ActiveState -p Result "$meant_name.service" 2>/dev/null | tr '\n' ' ')
+		case " $meant_says" in
+		*' LoadState=not-found '*) return 1 ;;
+		*' ActiveState=inactive '*) ;;
+		*) return 1 ;;
+		esac
+		case " $meant_says" in
+		*' Result=success '* | *' Result= '*) return 0 ;;
+		esac
+		return 1
+		;;
+	openrc)
+		quietly 20 rc-service "$meant_name" status
+		[ $? = 3 ] # 32: crashed
+		;;
+	sysv)
+		# A stop takes away the lock; what is started at boot should run.
+		for meant_file in "$TRIPOD_ROOT/var/lock/subsys/$meant_name" \
+			"$TRIPOD_ROOT/run/$meant_name.pid" "$TRIPOD_ROOT/var/run/$meant_name.pid" \
+			"$TRIPOD_ROOT"/etc/rc[2-5].d/S[0-9][0-9]"$meant_name" \
+			"$TRIPOD_ROOT"/etc/rc.d/rc[2-5].d/S[0-9][0-9]"$meant_name"; do
+			if [ -e "$meant_file" ] || [ -h "$meant_file" ]; then return 1; fi
+		done
+		[ -n "$(init_files "$meant_name")" ]
+		;;
+	*) return 1 ;;
+	esac
+}
+
+# tell_crashed: what look calls stopped is unhealthy, unless it is meant.
+tell_crashed() {
+	[ "$state" != stopped ] || meant_stopped || state=unhealthy
+}
+
 # start_agent starts what is installed: by its service, or directly where there
 # is no init system (then nobody starts it after a reboot).
 start_agent() {
@@ -65,15 +108,22 @@ stop_agent() {
 }
 
 # stop_from DIR ends every process that runs from DIR: asked first, then killed.
-# It looks again each time, for what a parent has started anew.
+# It looks again each time, for what a parent has started anew; once more at the
+# end, for what has come while it looked.
 stop_from() {
 	tick
+	stop_gone=yes
 	stop_end=$((clock + 10))
 	stop_signal=TERM
 	stop_nap=0.1
 	while :; do
 		stop_pids=$(processes "$1" | cut -d ' ' -f 1 | tr '\n' ' ')
-		[ -n "$stop_pids" ] || return 0
+		if [ -z "$stop_pids" ]; then
+			[ $stop_gone = no ] || return 0
+			stop_gone=yes
+			continue
+		fi
+		stop_gone=no
 		tick
 		if [ "$clock" -ge $stop_end ]; then
 			[ $stop_signal = TERM ] || return 1
