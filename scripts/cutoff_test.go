@@ -232,3 +232,28 @@ func TestUndoingCutOffAnywhere(t *testing.T) {
 			func(c *cutter, _ int, id string) { c.rollBack(layout, id) })
 	}
 }
+
+// A copy that was cut off is not taken for one, also where the agent does not run
+// any more when the next run comes.
+func TestHalfACopyIsNone(t *testing.T) {
+	t.Parallel()
+	c := newCutter(newHost(t))
+	two := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0"}), "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
+	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "3.0", Habit: "fails"}), "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
+	c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"}), "TRIPOD_STABLE": "0"})
+	for _, at := range []string{"2.5", "4.5", "5.0"} { // the agent, its service, the name
+		died, calls := c.cut(at, "install.sh", two)
+		require.True(t, died)
+		require.Subset(t, []string{"cp", "mv"}, calls[len(calls)-1:])
+		assert.NoDirExists(t, c.kept()+".next", at)
+		kill(t, c.processes()...)
+		r := c.alive(exitInstaller, "install.sh", bad)
+		assert.Contains(t, lastLine(r.stderr), "; version 1.0 was put back")
+		assert.FileExists(t, filepath.Join(c.root, "etc/init.d/telescoped"), at)
+		assert.FileExists(t, filepath.Join(c.root, places["old"], "bin/telescope"), at)
+		assert.Empty(t, c.copies())
+		c.sweep()
+	}
+	c.alive(0, "uninstall.sh", nil)
+	c.uninstalled()
+}
