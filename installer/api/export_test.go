@@ -49,6 +49,12 @@ var (
 	WireHost    = wireHost{}
 )
 
+// UniagentOf is uniagentOf.
+var UniagentOf = uniagentOf
+
+// MaxBody is maxBody.
+const MaxBody = maxBody
+
 // Enums are the words of the API, by what the documentation calls them.
 var Enums = map[string][]string{
 	"Type": plain(types), "Target": targets, "InstanceType": plain(instanceTypes), "Status": plain(states),

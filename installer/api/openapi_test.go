@@ -4,16 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -28,18 +26,24 @@ type schema map[string]any
 
 // spec is the whole file.
 type spec struct {
-	t    *testing.T
+	t    testing.TB
 	root schema
 }
 
-func readSpec(t *testing.T) spec {
-	t.Helper()
+var specFile = sync.OnceValues(func() (root schema, err error) {
 	raw, err := os.ReadFile("../../docs/openapi.yaml")
+	if err == nil {
+		err = yaml.Unmarshal(raw, &root)
+	}
+	return root, err
+})
+
+func readSpec(t testing.TB) spec {
+	t.Helper()
+	root, err := specFile()
 	require.NoError(t, err)
-	s := spec{t: t}
-	require.NoError(t, yaml.Unmarshal(raw, &s.root))
-	require.Equal(t, "3.1.0", s.root["openapi"])
-	return s
+	require.Equal(t, "3.1.0", root["openapi"])
+	return spec{t, root}
 }
 
 // at follows keys, and references on the way.
@@ -272,52 +276,4 @@ func TestOpenAPIParameters(t *testing.T) {
 		require.Equal(t, s.accepts(key, text), a.status == http.StatusCreated, "%q: %s", text, a.body)
 	}
 	r.finishAll(installer.Canceled)
-}
-
-// accepts is a JSON schema's judgement.
-func (s spec) accepts(is schema, v any) bool {
-	is = s.resolve(is)
-	types := texts(is["type"])
-	if one, ok := is["type"].(string); ok {
-		types = []string{one}
-	}
-	if enum, given := is["enum"]; given && !slices.Contains(texts(enum), fmt.Sprint(v)) {
-		return false
-	}
-	limit := func(name string, n int, ok func(n, limit int) bool) bool {
-		at, given := is[name].(int)
-		return !given || ok(n, at)
-	}
-	least := func(n, limit int) bool { return n >= limit }
-	most := func(n, limit int) bool { return n <= limit }
-	switch v := v.(type) {
-	case bool:
-		return slices.Contains(types, "boolean")
-	case int:
-		return slices.Contains(types, "integer") && limit("minimum", v, least) && limit("maximum", v, most)
-	case string:
-		n := utf8.RuneCountInString(v)
-		ok := slices.Contains(types, "string") && limit("minLength", n, least) && limit("maxLength", n, most)
-		if pattern, given := is["pattern"].(string); given {
-			ok = ok && regexp.MustCompile(pattern).MatchString(v)
-		}
-		if is["format"] == "ipv4" {
-			addr, err := netip.ParseAddr(v)
-			ok = ok && err == nil && addr.Is4()
-		}
-		return ok
-	case []any:
-		if !slices.Contains(types, "array") || !limit("minItems", len(v), least) || !limit("maxItems", len(v), most) {
-			return false
-		}
-		seen := map[any]bool{}
-		for _, item := range v {
-			if !s.accepts(is["items"].(schema), item) || is["uniqueItems"] == true && seen[item] {
-				return false
-			}
-			seen[item] = true
-		}
-		return true
-	}
-	return false // null, objects and fractions have no place in these requests
 }

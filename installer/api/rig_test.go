@@ -114,8 +114,15 @@ func (r *rig) send(method, path, body string, header ...string) answer {
 func (r *rig) serve(req *http.Request) answer {
 	r.t.Helper()
 	w := httptest.NewRecorder()
+	method, path := req.Method, req.URL.EscapedPath()
 	r.handler.ServeHTTP(w, req)
-	return read(r.t, w.Result())
+	a := read(r.t, w.Result())
+	require.Equal(r.t, "no-store", a.header.Get("Cache-Control"), "answers hold what is on hosts")
+	require.Equal(r.t, "nosniff", a.header.Get("X-Content-Type-Options"))
+	if method != http.MethodHead {
+		holdAnswer(r.t, method, path, a)
+	}
+	return a
 }
 
 func read(t testing.TB, resp *http.Response) answer {
