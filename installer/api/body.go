@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -33,7 +34,7 @@ func (c *call) readBody(w http.ResponseWriter, rt route) error {
 			return err
 		}
 	}
-	if len(c.body) == 0 && !rt.binary { // the end of a file may have come before
+	if len(bytes.Trim(c.body, " \t\r\n")) == 0 && !rt.binary { // the end of a file may have come before
 		return refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
 	}
 	return nil

@@ -43,7 +43,7 @@ type ErrorInfo struct {
 // documentation. The API documents no code for some HTTP statuses; there it is
 // that of a related one.
 var errorTable = []ErrorInfo{
-	{http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty"},
+	{http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty, or white space alone"},
 	{http.StatusBadRequest, CodeProjectInvalid, "`project_id` in the path is missing or malformed"},
 	{http.StatusBadRequest, CodePaging, "`offset` or `limit` is out of range"},
 	{http.StatusBadRequest, CodeInvalidRequest, "the request is invalid: a header is malformed, or the body did not arrive whole"},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 
 	"tripod/installer"
@@ -54,6 +55,13 @@ var UniagentOf = uniagentOf
 
 // MaxBody is maxBody.
 const MaxBody = maxBody
+
+// BuiltServer is the server that Serve runs with c, and its cap of connections.
+func BuiltServer(c ServerConfig) (*http.Server, int) {
+	c = c.withDefaults()
+	c.Logger = slog.Default()
+	return c.server(nil), c.MaxConns
+}
 
 // Enums are the words of the API, by what the documentation calls them.
 var Enums = map[string][]string{

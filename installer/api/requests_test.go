@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -73,7 +75,15 @@ func TestBBodyLimits(t *testing.T) {
 	good := remoteInstall(host(nil))
 	full := good + strings.Repeat(" ", 2<<20-len(good))
 	r.send(http.MethodPost, create, full).created(t)
-	r.send(http.MethodPost, create, full+" ").refused(t, http.StatusRequestEntityTooLarge, api.CodeTooLarge)
+	big := r.send(http.MethodPost, create, full+" ")
+	big.refused(t, http.StatusRequestEntityTooLarge, api.CodeTooLarge)
+	require.Equal(t, "close", big.header.Get("Connection"), "what is left of it is not read")
+	chunked := httptest.NewRequest(http.MethodPost, create, io.NopCloser(strings.NewReader(full+" ")))
+	chunked.ContentLength = -1
+	chunked.Header.Set("X-Auth-Token", r.token)
+	big = r.serve(chunked)
+	big.refused(t, http.StatusRequestEntityTooLarge, api.CodeTooLarge)
+	require.Equal(t, "close", big.header.Get("Connection"))
 
 	for _, encoding := range []string{"gzip", "deflate", "br", "identity"} {
 		r.send(http.MethodPost, create, good, "Content-Encoding", encoding).refused(t, http.StatusUnsupportedMediaType, api.CodeInvalidRequest, "Content-Encoding")
@@ -84,7 +94,10 @@ func TestBBodyLimits(t *testing.T) {
 	for _, kind := range []string{"", "application/json", "application/json;charset=utf-8", "Application/JSON; charset=UTF-8"} {
 		r.send(http.MethodPost, create, good, "Content-Type", kind).created(t)
 	}
-	r.send(http.MethodPost, create, "").refused(t, http.StatusBadRequest, api.CodeContentMissing)
+	for _, empty := range []string{"", " ", "\r\n\t  "} {
+		r.send(http.MethodPost, create, empty).refused(t, http.StatusBadRequest, api.CodeContentMissing)
+		r.send(http.MethodPost, statuses, empty).refused(t, http.StatusBadRequest, api.CodeContentMissing)
+	}
 
 	// The same for the other body.
 	good = `{"instance_ids":["a"]}`

@@ -59,20 +59,12 @@ func Serve(ctx context.Context, c ServerConfig) error {
 	if err != nil {
 		return err
 	}
-	srv := &http.Server{
-		Handler:           c.Handler,
-		ReadHeaderTimeout: cmp.Or(c.HeaderTimeout, 10*time.Second),
-		ReadTimeout:       cmp.Or(c.ReadTimeout, 30*time.Second),
-		WriteTimeout:      cmp.Or(c.WriteTimeout, 2*time.Minute),
-		IdleTimeout:       cmp.Or(c.IdleTimeout, time.Minute),
-		MaxHeaderBytes:    maxHeader,
-		TLSConfig:         tlsConfig,
-		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
-	}
+	c = c.withDefaults()
+	srv := c.server(tlsConfig)
 	if c.Ready != nil {
 		c.Ready(ln.Addr())
 	}
-	capped := newCapped(ln, cmp.Or(c.MaxConns, 512))
+	capped := newCapped(ln, c.MaxConns)
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {
@@ -88,7 +80,7 @@ func Serve(ctx context.Context, c ServerConfig) error {
 		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cmp.Or(c.ShutdownGrace, 10*time.Second))
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownGrace)
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {
 		c.Logger.Warn("requests cut off at shutdown", "error", err)
@@ -96,6 +88,31 @@ func Serve(ctx context.Context, c ServerConfig) error {
 	}
 	<-served
 	return nil
+}
+
+// withDefaults puts the default in place of every limit that is not given.
+func (c ServerConfig) withDefaults() ServerConfig {
+	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
+	c.ReadTimeout = cmp.Or(c.ReadTimeout, 30*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 2*time.Minute)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, time.Minute)
+	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, 10*time.Second)
+	c.MaxConns = cmp.Or(c.MaxConns, 512)
+	return c
+}
+
+// server has c's limits; they bound every client.
+func (c ServerConfig) server(tlsConfig *tls.Config) *http.Server {
+	return &http.Server{
+		Handler:           c.Handler,
+		ReadHeaderTimeout: c.HeaderTimeout,
+		ReadTimeout:       c.ReadTimeout,
+		WriteTimeout:      c.WriteTimeout,
+		IdleTimeout:       c.IdleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		TLSConfig:         tlsConfig,
+		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	}
 }
 
 func (c ServerConfig) tls() (*tls.Config, error) {
