@@ -52,6 +52,7 @@ func TestA17ReplayIsStoredWithItsBatch(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 4, page.Count)
 
+	require.Equal(t, 24*time.Hour, keepReplays, "docs/api.md promises a day")
 	now = t0.Add(keepReplays - time.Second)
 	require.NoError(t, s.Purge(t.Context(), now))
 	_, err = s.Replay(t.Context(), project, "key")

@@ -17,9 +17,9 @@ import (
 	"tripod/installer/api"
 )
 
-// TestC1EveryRouteNeedsAToken walks the table that is really served, so that
+// TestC01EveryRouteNeedsAToken walks the table that is really served, so that
 // a route added later is covered without anybody thinking of it.
-func TestC1EveryRouteNeedsAToken(t *testing.T) {
+func TestC01EveryRouteNeedsAToken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	var open []string
@@ -83,8 +83,8 @@ func TestTokenForms(t *testing.T) {
 	}
 }
 
-// TestC4ProjectsAreApart: what is another project's does not exist.
-func TestC4ProjectsAreApart(t *testing.T) {
+// TestC04ProjectsAreApart: what is another project's does not exist.
+func TestC04ProjectsAreApart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	other := r.clientFor("p-two", r.addToken("p-two", "other"))
@@ -100,16 +100,38 @@ func TestC4ProjectsAreApart(t *testing.T) {
 		require.Zero(t, theirs.Count)
 	}
 	// Known in p-one, unknown in p-two: answered as an id that never was.
-	for _, kind := range []string{"SET_REMOTE_INSTALLER", "REMOTE_INSTALL"} {
-		var msgs []string
-		for _, id := range []string{mine.InstanceID, "never-was"} {
-			made, err := other.Create(t.Context(), request(kind, id))
+	failed := mine
+	r.finishAll(installer.Failed)
+	done := r.ask("INSTALL", nil, mine.InstanceID)[0]
+	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Changed: true, Agent: installer.AgentRunning, TargetVersion: "1"}})
+	for _, tc := range []struct{ kind, id string }{
+		{"SET_REMOTE_INSTALLER", mine.InstanceID}, {"REMOTE_INSTALL", mine.InstanceID}, {"INSTALL", mine.InstanceID}, {"UPDATE", mine.InstanceID},
+		{"RETRY", failed.InvocationID}, {"RETRY", done.InvocationID}, {"ROLLBACK", done.InvocationID}, {"ROLLBACK", failed.InvocationID},
+	} {
+		var told []string
+		for _, id := range []string{tc.id, "never-was"} {
+			req := request(tc.kind, id)
+			if tc.kind == "RETRY" || tc.kind == "ROLLBACK" {
+				req.InstanceIDs, req.InvocationIDs = nil, []string{id}
+			}
+			made, err := other.Create(t.Context(), req)
 			require.NoError(t, err)
 			require.Equal(t, api.RetError, made.Invocations[0].RetStatus)
-			msgs = append(msgs, fmt.Sprint(made.Invocations[0].ErrorCode, made.Invocations[0].ErrorMsg))
+			told = append(told, strings.ReplaceAll(asJSON(made), tc.id, "never-was"))
 		}
-		require.Equal(t, msgs[0], msgs[1], "the answer must not tell that it exists elsewhere")
+		require.Equal(t, told[1], told[0], "%s must not tell that it exists elsewhere", tc.kind)
 	}
+	theirs := func(id string) string {
+		a := r.send(http.MethodPost, "/v3/p-two/agent-status/batch-query", asJSON(api.StatusQuery{InstanceIDs: []string{id}}), "X-Auth-Token", other.Token.Reveal())
+		require.Equal(t, http.StatusOK, a.status, a.body)
+		return strings.ReplaceAll(a.body, mine.InstanceID, "never-was")
+	}
+	require.Contains(t, r.send(http.MethodPost, statuses, asJSON(api.StatusQuery{InstanceIDs: []string{mine.InstanceID}})).body, `"running"`)
+	require.Equal(t, theirs("never-was"), theirs(mine.InstanceID))
+	require.EqualValues(t, 2, r.count(), "nothing was stored")
+	page, err := r.store.Invocations(t.Context(), installer.Filter{ProjectID: "p-two"})
+	require.NoError(t, err)
+	require.Zero(t, page.Count)
 }
 
 func request(kind string, instanceIDs ...string) api.CreateRequest {

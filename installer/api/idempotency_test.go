@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -60,6 +61,26 @@ func TestA17TheSameRequestTwice(t *testing.T) {
 	two, err := r.client.Create(t.Context(), req)
 	require.NoError(t, err)
 	require.Equal(t, one, two)
+}
+
+// TestA17KeysAreRememberedForADay: the same ids a minute before it is over, and
+// a new task a minute after.
+func TestA17KeysAreRememberedForADay(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	st, err := store.Open(t.TempDir()+"/state", store.Options{Clock: func() time.Time { return now }, KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = st.Close() })
+	r := newRig(t, func(c *api.Config) { c.Ledger, c.Replays = st, st })
+	body := remoteInstall(host(nil))
+	first := r.send(http.MethodPost, create, body, headerKey, "k")
+	require.Equal(t, http.StatusCreated, first.status)
+	now = now.Add(24*time.Hour - time.Minute)
+	require.NoError(t, st.Purge(t.Context(), now))
+	require.Equal(t, first.body, r.send(http.MethodPost, create, body, headerKey, "k").body)
+	now = now.Add(2 * time.Minute)
+	again := r.send(http.MethodPost, create, body, headerKey, "k").created(t)
+	require.NotEqual(t, first.created(t).Invocations[0].InvocationID, again.Invocations[0].InvocationID)
 }
 
 func TestBIdempotencyKeys(t *testing.T) {

@@ -123,3 +123,19 @@ func TestItemsHaveEveryField(t *testing.T) {
 	require.NotContains(t, a.body, "correct horse")
 	require.False(t, strings.Contains(a.body, "\\u003c"))
 }
+
+// TestListsAreNeverNull: of a host whose addresses nobody knows, too.
+func TestListsAreNeverNull(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{{
+		Host:        installer.Host{ID: "named", Endpoint: installer.Endpoint{Address: "web.example.com", Port: 22, User: "root"}},
+		Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}},
+	}}))
+	r.stored(r.ask("INSTALL", nil, "named")[0])
+	a := r.send(http.MethodGet, listing, "")
+	require.Contains(t, a.body, `"intranet_ips":[],"elastic_ips":[]`)
+	require.Contains(t, a.body, `"instance_name":"web.example.com"`)
+	require.Contains(t, r.send(http.MethodGet, listing+"?offset=9", "").body, `"invocations":[]`)
+	require.Contains(t, r.send(http.MethodPost, statuses, `{"instance_ids":["a"],"uniagent_status":"running"}`).body, `"agent_status":[]`)
+}

@@ -55,7 +55,7 @@ func serve(t *testing.T, c api.ServerConfig) (address string, stop func() error)
 	}
 }
 
-func TestC5PlainHTTPOnLoopbackOnly(t *testing.T) {
+func TestC05PlainHTTPOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	for _, listen := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0"} {
 		err := api.Serve(t.Context(), api.ServerConfig{Listen: listen, Handler: http.NotFoundHandler()})
@@ -86,7 +86,7 @@ func TestServeRefusesBadConfiguration(t *testing.T) {
 	}
 }
 
-func TestC5TLS12OrNewer(t *testing.T) {
+func TestC05TLS12OrNewer(t *testing.T) {
 	t.Parallel()
 	cert, key := certificate(t)
 	r := newRig(t)

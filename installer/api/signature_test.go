@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -268,6 +269,32 @@ func TestC13RateLimit(t *testing.T) {
 	now = now.Add(time.Second)
 	require.Equal(t, http.StatusOK, r.send(http.MethodGet, listing, "").status)
 	r.send(http.MethodGet, listing, "").refused(t, http.StatusTooManyRequests, api.CodeInvalidRequest)
+}
+
+// TestC13RateLimitOfSignedRequests: the same for a key, before the body is read.
+func TestC13RateLimitOfSignedRequests(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	handler, err := api.New(api.Config{
+		Ledger: s.store, Tokens: s.store, Keys: s.st, Hosts: s.store, RequestRate: 1, Clock: s.clock, Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	s.handler = handler
+	at := s.clock()
+	sign := func(method, path, body string, change ...func(*http.Request)) answer {
+		at = at.Add(time.Second) // no two of them are alike
+		return s.signed(t, at, method, path, body, change...)()
+	}
+	for range 4 { // a burst
+		require.Equal(t, http.StatusOK, sign(http.MethodGet, listing, "").status)
+	}
+	a := sign(http.MethodPost, create, "{}", func(r *http.Request) { r.Body = unreadable{t} })
+	a.refused(t, http.StatusTooManyRequests, api.CodeInvalidRequest, "1 a second")
+	assert.Equal(t, "1", a.header.Get("Retry-After"))
+	require.Equal(t, http.StatusOK, s.send(http.MethodGet, listing, "").status, "a token of the same project has its own share")
+	s.pass(time.Second)
+	require.Equal(t, http.StatusOK, sign(http.MethodGet, listing, "").status)
+	sign(http.MethodGet, listing, "").refused(t, http.StatusTooManyRequests, api.CodeInvalidRequest)
 }
 
 // TestC13BoundedQueue: more open work than may be is refused whole, with a time
