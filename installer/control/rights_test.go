@@ -11,9 +11,9 @@ import (
 	"tripod/installer/control"
 )
 
-// TestC1EveryRouteWantsALogin walks the table: nobody without a login, nobody of
+// TestC01EveryRouteWantsALogin walks the table: nobody without a login, nobody of
 // another project, and nothing changes for one who may only look.
-func TestC1EveryRouteWantsALogin(t *testing.T) {
+func TestC01EveryRouteWantsALogin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	other := r.addToken("p-two")

@@ -96,7 +96,7 @@ func TestDialWhereNobodyListens(t *testing.T) {
 	kind(t, installer.KindCredentialMissing, err)
 }
 
-func TestC7PolicyOnTheAddressDialled(t *testing.T) {
+func TestC07PolicyOnTheAddressDialled(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	var asked netip.AddrPort

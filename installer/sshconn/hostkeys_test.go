@@ -42,9 +42,9 @@ func TestNoCredentialWhenThePinIsNotStored(t *testing.T) {
 	assert.Empty(t, s.Counts().Passwords)
 }
 
-// TestC6ChangedKeyGetsNoCredential: the server with the changed key has
+// TestC06ChangedKeyGetsNoCredential: the server with the changed key has
 // received neither password nor key, whichever way its key was known.
-func TestC6ChangedKeyGetsNoCredential(t *testing.T) {
+func TestC06ChangedKeyGetsNoCredential(t *testing.T) {
 	t.Parallel()
 	for _, to := range []string{"ed25519", "ecdsa"} {
 		for _, how := range []string{"stored pin", "strict stored pin", "given key", "given fingerprint", "known_hosts", "insecure with a given key"} {
