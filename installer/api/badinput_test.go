@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -161,7 +162,15 @@ func TestErrorMessageIsBounded(t *testing.T) {
 func TestBTargetPolicy(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, denyLoopback)
-	for _, ip := range []string{"0.0.0.0", "127.0.0.1", "127.1.2.3", "169.254.169.254", "224.0.0.1", "255.255.255.255"} {
+	denied := []string{"0.0.0.0", "127.0.0.1", "127.1.2.3", "169.254.169.254", "224.0.0.1", "255.255.255.255"}
+	own, err := net.InterfaceAddrs()
+	require.NoError(t, err)
+	for _, a := range own {
+		if addr := netip.MustParsePrefix(a.String()).Addr(); addr.Is4() {
+			denied = append(denied, addr.String())
+		}
+	}
+	for _, ip := range denied {
 		res := r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"remote_ip": ip}))).created(t).Invocations[0]
 		require.Equal(t, api.RetError, res.RetStatus, ip)
 		require.Equal(t, api.ItemPolicyDenied, res.ErrorCode)

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -95,11 +96,29 @@ func TestUnusablePrefixes(t *testing.T) {
 	}
 }
 
-func TestOwnAddressesOfThisMachine(t *testing.T) {
+// TestBOwnAddresses: those of the machine that the test runs on, whatever an
+// operator allows in general, and in every dress.
+func TestBOwnAddresses(t *testing.T) {
 	t.Parallel()
-	p, err := New(nil, nil)
+	addrs, err := net.InterfaceAddrs()
 	require.NoError(t, err)
-	assert.Error(t, p.Check(netip.MustParseAddr("127.0.0.1")))
+	require.NotEmpty(t, addrs)
+	p, err := New(prefixes(t, "0.0.0.0/0", "::/0"), nil)
+	require.NoError(t, err)
+	for _, a := range addrs {
+		own := netip.MustParsePrefix(a.String()).Addr()
+		dresses := []netip.Addr{own}
+		if own.Is4() {
+			b := own.As4()
+			dresses = append(dresses, netip.AddrFrom16(own.As16()),
+				netip.MustParseAddr(fmt.Sprintf("64:ff9b::%s", own)), netip.MustParseAddr(fmt.Sprintf("2002:%x:%x::1", uint16(b[0])<<8|uint16(b[1]), uint16(b[2])<<8|uint16(b[3]))))
+		} else {
+			dresses = append(dresses, own.WithZone("eth0"))
+		}
+		for _, dress := range dresses {
+			assert.Error(t, p.Check(dress), dress)
+		}
+	}
 }
 
 func FuzzCheck(f *testing.F) {
