@@ -199,13 +199,20 @@ func TestBPEM(t *testing.T) {
 	send := func(text string) answer {
 		return r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"password": text, "remote_use_pem": true})))
 	}
-	for name, text := range map[string]string{
-		"garbage": "hunter2", "public key": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pub})),
-		"two blocks": good + good, "encrypted": string(locked), "small RSA": rsaKey(t, 768), "large RSA": rsaKey(t, 8200),
-		"DSA": "-----BEGIN DSA PRIVATE KEY-----\nMAA=\n-----END DSA PRIVATE KEY-----\n",
+	for name, tc := range map[string]struct{ text, todo string }{
+		"garbage":         {"hunter2", "this is not a private key: it begins with a line like -----BEGIN OPENSSH PRIVATE KEY-----"},
+		"public key":      {string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pub})), "this is a public key: give the private one"},
+		"public key line": {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUCvIcEbx5rLTKVmJRl0cvo7ZLKTi4dC0l0pbHEbG0g ops@jump", "this is a public key: give the private one"},
+		"two blocks":      {good + good, "more than one PEM block: give the private key alone"},
+		"encrypted":       {string(locked), "the private key is encrypted: give its passphrase, or a key without one"},
+		"small RSA":       {rsaKey(t, 768), "the RSA key has 768 bits: 1024 to 8192 are accepted, 3072 is a good size"},
+		"large RSA":       {rsaKey(t, 8200), "the RSA key has 8200 bits: 1024 to 8192 are accepted, 3072 is a good size"},
+		"DSA":             {dsaKey(t), "this is a DSA key, which SSH servers no longer accept: use RSA, ECDSA or Ed25519"},
+		"cut short":       {good[:len(good)/2], "damaged or cut short: give all of its file"},
+		"empty block":     {"-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n", "damaged"},
 	} {
-		a := send(text)
-		a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "remote_install_meta[0].password: ")
+		a := send(tc.text)
+		a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "remote_install_meta[0].password: ", tc.todo)
 		require.NotContains(t, a.body, "hunter2", name)
 	}
 	r.nothingStored()
@@ -216,6 +223,19 @@ func TestBPEM(t *testing.T) {
 		require.Equal(t, text, creds.PrivateKey.Reveal())
 		require.Equal(t, installer.Secret{}, creds.Password)
 	}
+}
+
+// dsaKey has the form of one as OpenSSL writes it.
+func dsaKey(t *testing.T) string {
+	t.Helper()
+	p := new(big.Int).SetBit(big.NewInt(1), 1023, 1)
+	q := new(big.Int).SetBit(big.NewInt(1), 159, 1)
+	der, err := asn1.Marshal(struct {
+		Version       int
+		P, Q, G, Y, X *big.Int
+	}{0, p, q, big.NewInt(2), big.NewInt(4), big.NewInt(2)})
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "DSA PRIVATE KEY", Bytes: der}))
 }
 
 // rsaKey has the form of a PKCS#1 key with a modulus of so many bits.
