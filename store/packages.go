@@ -96,6 +96,7 @@ func (s *Store) RemovePackage(ctx context.Context, sha string) error {
 			return fmt.Errorf("package %.12s: %w: %d tasks that have not ended need it", sha, installer.ErrInUse, users)
 		}
 		t.del(bPackages, []byte(sha))
+		t.forgetSent(sha)
 		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPackageRemove, Subject: packageSubject(p)})
 	})
 	if err != nil {

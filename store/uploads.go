@@ -29,6 +29,21 @@ const keepPart = 24 * time.Hour
 
 func sentKey(project, sha256 string) []byte { return join(project, sha256) }
 
+// forgetSent is for a file whose content is deleted: who sends it again tells
+// nothing to those that sent it before.
+func (t *tx) forgetSent(sha256 string) {
+	var marks [][]byte
+	end := join("", sha256)
+	for key := range t.all(bSent, nil) {
+		if bytes.HasSuffix(key, end) {
+			marks = append(marks, bytes.Clone(key))
+		}
+	}
+	for _, key := range marks {
+		t.del(bSent, key)
+	}
+}
+
 // BlobSize tells how many bytes of a file the project has here, and whether that
 // is all of it. What has arrived of one outlives the process.
 func (s *Store) BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error) {

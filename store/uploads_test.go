@@ -158,4 +158,9 @@ func TestUploadsArePerProject(t *testing.T) {
 		require.False(t, complete, "its content is gone")
 		require.Zero(t, have)
 	}
+	require.Zero(t, rows(t, s, bSent), "nor is it remembered who sent it")
+	_, _, err = add("p-two", 0, data)
+	require.NoError(t, err)
+	_, complete = size("p-one")
+	require.False(t, complete, "another sent it since")
 }
