@@ -90,6 +90,9 @@ type Outcome struct {
 	// there was no agent, or nobody has looked; see VersionUnknown.
 	CurrentVersion string `json:"current_version,omitempty"`
 	TargetVersion  string `json:"target_version,omitempty"`
+	// Edition of the package that was chosen for the host's architecture; empty: none
+	// was, or nobody knows.
+	Edition Edition `json:"edition,omitempty"`
 	// Agent is what was found of the agent on the host last, if it was looked for.
 	Agent AgentState `json:"agent,omitempty"`
 	// ExitCode of the script, where it ran. 128+n: killed by signal n.
@@ -112,6 +115,9 @@ type Invocation struct {
 	RunID string `json:"run_id"`
 	// Of is the invocation that a RETRY or ROLLBACK is about.
 	Of string `json:"of,omitempty"`
+	// UndoneBy is the ROLLBACK, or RETRY of one, that made this ROLLBACKED; empty if
+	// an older tripod did.
+	UndoneBy string `json:"undone_by,omitempty"`
 
 	State     State     `json:"state"`
 	NotBefore time.Time `json:"not_before,omitzero"`

@@ -130,7 +130,7 @@ func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) error {
 		if err != nil || undone == nil || undone.State != installer.Succeeded {
 			return err
 		}
-		undone.Updated = at
+		undone.Updated, undone.UndoneBy = at, r.ID
 		t.setState(undone, installer.Rollbacked)
 		t.save(undone)
 	}

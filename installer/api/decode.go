@@ -144,7 +144,7 @@ func distinctIDs(f *strictjson.Fields, name string, form *regexp.Regexp, faults 
 
 // hosts reads remote_install_meta: 0–100 hosts, and at least one where they
 // are what the request is about. Of an entry, remote_ip and user_name are
-// needed; the port is 22 where none is given, and the name is the address.
+// needed; the port is 22 where none is given.
 func hosts(f *strictjson.Fields, kind installer.Type, faults *installer.Faults) []meta.Host {
 	v, given := f.Get(fieldHosts)
 	if !given {
@@ -168,9 +168,6 @@ func hosts(f *strictjson.Fields, kind installer.Type, faults *installer.Faults) 
 	for i := range hosts {
 		if hosts[i].Port == 0 {
 			hosts[i].Port = installer.DefaultPort
-		}
-		if hosts[i].Name == "" {
-			hosts[i].Name = hosts[i].Address
 		}
 	}
 	// Whom to log in as cannot be guessed; an empty name has been refused.

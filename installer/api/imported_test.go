@@ -43,3 +43,25 @@ func TestImportedHosts(t *testing.T) {
 	assert.Equal(t, "imported", creds.Password.Reveal())
 	assert.Equal(t, "mine", inv.Host.Name)
 }
+
+// TestKnownNamesAreKept: a REMOTE_INSTALL without instance_name is about the host
+// by the name that it has; one with a name gives it that.
+func TestKnownNamesAreKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	name := func(said any) string {
+		t.Helper()
+		res := r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"instance_name": said}))).created(t).Invocations[0]
+		inv, _ := r.stored(res)
+		known, err := r.store.KnownHost(t.Context(), project, res.InstanceID)
+		require.NoError(t, err)
+		require.Equal(t, inv.Host.Name, known.Name)
+		require.Equal(t, inv.Host.Name, r.list("?limit=1").Invocations[0].InstanceName)
+		r.finishAll(installer.Failed)
+		return known.Name
+	}
+	require.Equal(t, "10.0.0.1", name(nil), "nothing is known")
+	require.Equal(t, "w2", name("w2"))
+	require.Equal(t, "w2", name(nil))
+	require.Equal(t, "w3", name("w3"))
+}

@@ -25,8 +25,10 @@ type Item struct {
 	// then as it was last seen on the host. "none" where there is no agent, else
 	// "unknown".
 	CurrentVersion string `json:"current_version"`
-	// TargetVersion is what the task brought, else what it is to bring, else
-	// "unknown"; "none" where it uninstalls. Clients (the Terraform provider) want it never empty.
+	// TargetVersion is what the task brought, also when that was undone since, else
+	// what it is to bring, else "unknown"; "none" where it uninstalls, and where it
+	// brings nothing (SET_REMOTE_INSTALLER). Clients (the Terraform provider) want it
+	// never empty.
 	TargetVersion string `json:"target_version"`
 	ResultMsg     string `json:"result_msg"` // 1–5000 characters
 }
@@ -41,7 +43,7 @@ const (
 // What is shown in place of a version.
 const (
 	unknownVersion = "unknown" // not known yet
-	noVersion      = "none"    // nothing is installed before, or is to be afterwards
+	noVersion      = "none"    // nothing is installed before, or is brought
 )
 
 // ItemOf renders a stored invocation. No field that the API promises is empty.
@@ -96,7 +98,10 @@ func (i *Item) showLastSeen(inv *installer.Invocation, h installer.KnownHost) {
 
 func targetVersion(inv *installer.Invocation) string {
 	version := cmp.Or(inv.Outcome.TargetVersion, inv.Spec.Version)
-	if version == "" && inv.Task() == installer.Rollback {
+	switch {
+	case inv.Task() == installer.SetRemoteInstaller: // whatever the request says
+		return noVersion
+	case version == "" && inv.Task() == installer.Rollback:
 		return noVersion // it is uninstalled
 	}
 	for _, p := range inv.Spec.Packages {
@@ -132,7 +137,11 @@ func ResultMsg(inv *installer.Invocation) string {
 	case installer.Succeeded:
 		return cmp.Or(said, "succeeded")
 	case installer.Rollbacked:
-		return cmp.Or(said, "undone by a later ROLLBACK")
+		by := "undone by " + cmp.Or(inv.UndoneBy, "a later ROLLBACK")
+		if said != "" {
+			by += "; before: " + said
+		}
+		return by
 	}
 	if said == "" {
 		return strings.ToLower(string(inv.State))

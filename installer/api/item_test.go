@@ -35,7 +35,12 @@ func TestItemOf(t *testing.T) {
 		{"succeeded after a retry", installer.Invocation{State: installer.Succeeded, Kind: installer.KindRefused}, "unknown", "unknown", "succeeded"},
 		{"nothing was there", installer.Invocation{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: "2.0"}}, "none", "2.0", "succeeded"},
 		{"nobody could tell", installer.Invocation{State: installer.Failed, Kind: installer.KindResolve, Message: "no", Outcome: installer.Outcome{Agent: installer.AgentUnknown}}, "unknown", "unknown", "resolve: no — " + installer.KindResolve.Hint()},
-		{"undone", installer.Invocation{State: installer.Rollbacked}, "unknown", "unknown", "undone by a later ROLLBACK"},
+		{"undone, long ago", installer.Invocation{State: installer.Rollbacked}, "unknown", "unknown", "undone by a later ROLLBACK"},
+		{"undone", installer.Invocation{State: installer.Rollbacked, UndoneBy: "back-1", Message: "updated: agent healthy, version 2.0", Outcome: installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0"}},
+			"1.0", "2.0", "undone by back-1; before: updated: agent healthy, version 2.0"},
+		{"an installer", installer.Invocation{Type: installer.SetRemoteInstaller, State: installer.Succeeded, Message: "it forwards"}, "unknown", "none", "it forwards"},
+		{"an installer, waiting", installer.Invocation{Type: installer.SetRemoteInstaller, State: installer.Pending, Spec: installer.Spec{Version: "2"}}, "unknown", "none", "waiting"},
+		{"an installer, again", installer.Invocation{Type: installer.Retry, State: installer.Pending, Spec: installer.Spec{Task: installer.SetRemoteInstaller}}, "unknown", "none", "waiting"},
 	} {
 		tc.inv.ID, tc.inv.Created = "i", created
 		tc.inv.Host = installer.Host{ID: "h", Endpoint: installer.Endpoint{Address: "10.0.0.1"}}

@@ -33,7 +33,6 @@ func TestBPasswordsReachTheHost(t *testing.T) {
 			r.work()
 			require.Equal(t, installer.Succeeded, r.list("?invocation_id=" + res.InvocationID).Invocations[0].InvocationStatus, "%.20q", password)
 			require.Equal(t, []string{password}, srv.Counts().Passwords)
-			srv.Close()
 		}
 	}
 	require.Zero(t, r.list("?status=FAILED").Count)

@@ -28,6 +28,7 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 				return nil, err
 			}
 			host.KnownAs(known)
+			host.Name = cmp.Or(host.Name, known.Name)
 			if to = host; same { // the installers on the way are as good as those before
 				to.Via, to.Through = known.Via, known.Through
 				to.TakePins(known)
@@ -36,6 +37,7 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 		case !errors.Is(err, installer.ErrNotFound):
 			return nil, err
 		}
+		host.Name = cmp.Or(host.Name, host.Address)
 		host.DeriveIPs()
 		login, noLogin, err := s.login(ctx, project, to, req.hosts[i])
 		if err != nil {

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"log/slog"
 	"net/http"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func TestStricterHostKeysHoldForOldTasks(t *testing.T) {
 		require.NoError(t, r.store.Finish(t.Context(), claimed.Ref(), installer.Transition{State: installer.Failed, Kind: installer.KindRefused, EndAttempt: true, At: time.Now()}))
 		r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Changed: true, TargetVersion: "1"}})
 
-		handler, err := api.New(api.Config{Ledger: r.store, Tokens: r.store, Hosts: r.store, Spec: installer.Spec{HostKeys: tc.now}})
+		handler, err := api.New(api.Config{Ledger: r.store, Tokens: r.store, Hosts: r.store, Logger: slog.New(slog.DiscardHandler), Spec: installer.Spec{HostKeys: tc.now}})
 		require.NoError(t, err)
 		r.handler = handler
 		failed, done := made[0].InvocationID, other[0].InvocationID

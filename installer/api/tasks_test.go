@@ -241,7 +241,7 @@ func TestRollback(t *testing.T) {
 	res := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0]
 	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: "2.0"}})
 	update := r.ask("UPDATE", nil, res.InstanceID)[0]
-	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, CurrentVersion: "2.0", TargetVersion: "3.0"}})
+	r.finishWith(installer.Transition{State: installer.Succeeded, Message: "3.0 is there", Outcome: installer.Outcome{Agent: installer.AgentRunning, CurrentVersion: "2.0", TargetVersion: "3.0"}})
 
 	back := r.ask("ROLLBACK", nil, update.InvocationID)[0]
 	inv, creds := r.stored(back)
@@ -253,7 +253,10 @@ func TestRollback(t *testing.T) {
 	itemRefused(t, r.ask("ROLLBACK", nil, update.InvocationID)[0], api.ItemUnderWay, back.InvocationID)
 	require.Equal(t, "2.0", r.list("?invocation_id=" + back.InvocationID).Invocations[0].TargetVersion)
 	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, CurrentVersion: "3.0", TargetVersion: "2.0"}})
-	require.Equal(t, installer.Rollbacked, r.list("?invocation_id=" + update.InvocationID).Invocations[0].InvocationStatus)
+	undone := r.list("?invocation_id=" + update.InvocationID).Invocations[0]
+	require.Equal(t, installer.Rollbacked, undone.InvocationStatus)
+	require.Equal(t, "undone by "+back.InvocationID+"; before: 3.0 is there", undone.ResultMsg)
+	require.Equal(t, "3.0", undone.TargetVersion, "what it brought then")
 	itemRefused(t, r.ask("ROLLBACK", nil, update.InvocationID)[0], api.ItemNotAllowed, "")
 	itemRefused(t, r.ask("ROLLBACK", nil, back.InvocationID)[0], api.ItemNotAllowed, "")
 
@@ -266,7 +269,9 @@ func TestRollback(t *testing.T) {
 	inv, _ = r.stored(r.ask("RETRY", nil, gone.InvocationID)[0])
 	require.Equal(t, installer.Rollback, inv.Task())
 	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentNone}})
-	require.Equal(t, installer.Rollbacked, r.list("?invocation_id=" + res.InvocationID).Invocations[0].InvocationStatus, "by the retried one")
+	undone = r.list("?invocation_id=" + res.InvocationID).Invocations[0]
+	require.Equal(t, installer.Rollbacked, undone.InvocationStatus, "by the retried one")
+	require.Equal(t, "undone by "+inv.ID, undone.ResultMsg)
 	rows, _ := r.statusOf(api.StatusQuery{InstanceIDs: []string{res.InstanceID}})
 	require.Equal(t, "none/none/", rows[res.InstanceID])
 }
