@@ -46,7 +46,7 @@ func startChild(t *testing.T, role, dir, run string) (*exec.Cmd, *bufio.Scanner,
 }
 
 func childMain(role string) {
-	work := map[string]func(*Store) error{"hold": childHold, "work": childWork, "full": childFull, "roster": childRoster}[role]
+	work := map[string]func(*Store) error{"hold": childHold, "work": childWork, "full": childFull, "roster": childRoster, "forget": childForget}[role]
 	s, err := Open(os.Getenv(childDir), Options{KeepOther: time.Hour})
 	if err == nil {
 		err = errors.Join(work(s), s.Close())

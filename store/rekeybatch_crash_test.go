@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+)
+
+// childForget does tasks on four hosts and removes two of them, one after the other,
+// for ever. It tells what each host's login is about to be, and is: "kept" or "gone".
+func childForget(s *Store) error {
+	ctx := context.Background()
+	for n := 0; ; n++ {
+		id := fmt.Sprintf("F%s-%d", os.Getenv(childRun), n)
+		b := batch(id)
+		for i := range 4 {
+			it := item(id, i, fmt.Sprintf("%s-h%d", id, i))
+			it.Invocation.Host.Address = fmt.Sprintf("10.%s.%d.%d", os.Getenv(childRun), n%250, i)
+			b.Items = append(b.Items, it)
+		}
+		if err := s.Submit(ctx, b); err != nil {
+			return err
+		}
+		for range b.Items {
+			inv, _, err := s.Claim(ctx, time.Now(), installer.ClaimFilter{BatchID: id})
+			if err != nil {
+				return err
+			}
+			if err := s.Finish(ctx, inv.Ref(), installer.Transition{State: installer.Failed, EndAttempt: true, At: time.Now()}); err != nil {
+				return err
+			}
+			fmt.Println("is", inv.ID, "kept")
+		}
+		for _, it := range b.Items[1:3] {
+			fmt.Println("try", it.Invocation.ID, "gone")
+			if err := s.RemoveHosts(ctx, project, []string{it.Invocation.Host.ID}); err != nil {
+				return err
+			}
+			fmt.Println("is", it.Invocation.ID, "gone")
+		}
+	}
+}
+
+// TestRekeyKilled: SIGKILL at random moments while the child removes hosts whose
+// tasks share a key with others'. No other login is lost, those that are gone are
+// gone, and so is every key that was replaced.
+func TestRekeyKilled(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(fastDir(t), "state")
+	is := map[string]string{}
+	rounds := 6
+	if testing.Short() {
+		rounds = 3
+	}
+	for round := range rounds {
+		trying := ""
+		child, out, _ := startChild(t, "forget", dir, strconv.Itoa(round))
+		until := 1 + rand.IntN(300)
+		for told := 0; out.Scan(); told++ {
+			if told == until {
+				require.NoError(t, child.Process.Kill())
+			}
+			switch f := strings.Fields(out.Text()); {
+			case len(f) != 3: // cut by the kill
+			case f[0] == "try":
+				trying = f[1]
+			case f[0] == "is":
+				is[f[1]], trying = f[2], ""
+			}
+		}
+		require.Error(t, child.Wait(), "it was killed")
+
+		s := openTest(t, dir, Options{Clock: time.Now})
+		for id, want := range is {
+			inv, err := s.Invocation(t.Context(), project, id)
+			require.NoError(t, err)
+			c, err := s.Credentials(t.Context(), &inv)
+			now := "kept"
+			if isMissing(err) {
+				now = "gone"
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, "pw-"+inv.Host.ID, c.Password.Reveal())
+			}
+			if id == trying {
+				is[id], want = now, now // done or not, and not told any more
+			}
+			require.Equal(t, want, now, id)
+			if now == "gone" {
+				require.NoFileExists(t, s.path(epochsDir, inv.BatchID+".key"), "it opens what is in free pages")
+			}
+		}
+		assert.Equal(t, rows(t, s, bEpochs), keyFiles(t, s))
+		require.NoError(t, s.Close())
+	}
+	assert.NotEmpty(t, is)
+}
