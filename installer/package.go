@@ -23,18 +23,29 @@ type Package struct {
 	Added   time.Time `json:"added"`
 }
 
-// ChoosePackages returns what of the catalogue can serve a task: the packages of
-// that target and edition in the wanted version (empty: the newest that there is),
-// one for each architecture. Without an edition, basic goes before advance, however
-// new that is. Nothing: package-missing.
-func ChoosePackages(catalogue []Package, target string, edition Edition, version string) []BlobRef {
+// ChoosePackages returns what of the catalogue can serve a task on a host whose
+// agent is of the edition kept (empty: not known), one package for each architecture.
+// Spec's VersionType is the only edition then, where it says one. Else a Version
+// counts first: of those with that very version, one of the kept edition, else basic
+// before advance. Where neither is said, it is the newest of the kept edition alone;
+// of no known one, basic goes before advance, however new that is. Nothing:
+// package-missing.
+func ChoosePackages(catalogue []Package, spec Spec, kept Edition) []BlobRef {
+	only, first := Edition(spec.VersionType), Basic
+	switch {
+	case only != "" || kept == "":
+	case spec.Version == "":
+		only = kept
+	default:
+		first = kept
+	}
 	best := map[string]Package{}
 	for _, p := range catalogue {
 		switch {
-		case p.Target != target, edition != "" && p.Edition != edition, version != "" && p.Version != version:
+		case p.Target != spec.Target, only != "" && p.Edition != only, spec.Version != "" && p.Version != spec.Version:
 			continue
 		}
-		if old, ok := best[p.Arch]; !ok || better(p, old) {
+		if old, ok := best[p.Arch]; !ok || better(p, old, first) {
 			best[p.Arch] = p
 		}
 	}
@@ -66,9 +77,11 @@ func (s Spec) EditionOf(version string) Edition {
 	return of[0].Edition
 }
 
-func better(p, old Package) bool {
+// better reports whether p is to be taken in place of old. The edition first goes
+// before the others.
+func better(p, old Package, first Edition) bool {
 	if p.Edition != old.Edition {
-		return p.Edition == Basic
+		return p.Edition == first
 	}
 	if c := CompareVersions(p.Version, old.Version); c != 0 {
 		return c > 0

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"time"
 
 	"tripod/installer"
@@ -24,7 +25,7 @@ func (k *knownHost) noteEdition(r *record, tr installer.Transition, was edition)
 			k.Edition, k.Before = "", edition{}
 		}
 	case task == installer.Install || task == installer.Update || task == installer.RemoteInstall:
-		if k.Edition = r.Spec.EditionOf(k.Version); was.Version != k.Version {
+		if k.Edition = cmp.Or(tr.Outcome.Edition, r.Spec.EditionOf(k.Version)); was.Version != k.Version {
 			k.Before = was
 		}
 	case task == installer.Rollback:

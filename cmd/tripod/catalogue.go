@@ -24,8 +24,7 @@ func (a *app) choosePackages(ctx context.Context, spec *installer.Spec) (fault s
 	if err != nil {
 		return "", err
 	}
-	edition := installer.Edition(spec.VersionType)
-	spec.Packages = installer.ChoosePackages(all, spec.Target, edition, spec.Version)
+	spec.Packages = installer.ChoosePackages(all, *spec, "")
 	switch {
 	case len(spec.Packages) > 0:
 		return "", nil
@@ -41,8 +40,8 @@ type editionSource interface {
 	packageList
 }
 
-// keepEditions gives hosts of which the edition is known the packages of that
-// one, where the user has named none; other hosts get what the plan has already.
+// keepEditions gives hosts of which the edition is known packages that go with it,
+// where the user has named none; other hosts get what the plan has already.
 func keepEditions(ctx context.Context, from editionSource, project string, p *plan) error {
 	if !p.catalogued {
 		return nil
@@ -51,6 +50,7 @@ func keepEditions(ctx context.Context, from editionSource, project string, p *pl
 	if err != nil || len(has) == 0 {
 		return err
 	}
+	p.editions = has
 	all, err := from.Packages(ctx, p.spec.Target)
 	if err != nil {
 		return err
@@ -62,12 +62,10 @@ func keepEditions(ctx context.Context, from editionSource, project string, p *pl
 		if edition == "" {
 			continue
 		}
-		own := installer.ChoosePackages(all, p.spec.Target, edition, p.spec.Version)
+		own := installer.ChoosePackages(all, p.spec, edition)
 		if len(own) == 0 {
-			wanted := p.spec
-			wanted.VersionType = string(edition)
-			faults.Add(entry.Where, "%s: %s has the %s edition, and the catalogue has no%s; another edition is taken if --edition says so",
-				installer.KindPackageMissing, entry.Host.Label(), editionWord(edition), wantedPackage(wanted))
+			faults.Add(entry.Where, "%s: %s has the %s edition, and the catalogue has no package of that; another edition is taken if --edition or --version says so",
+				installer.KindPackageMissing, entry.Host.Label(), editionWord(edition))
 		}
 		p.packages[entry.Host.ID] = own
 	}

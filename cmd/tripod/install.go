@@ -180,7 +180,11 @@ func (a *app) showPlan(p plan, format string, workers int) error {
 	}
 	for _, e := range p.entries {
 		for _, pkg := range p.packages[e.Host.ID] {
-			a.notef("%s keeps the %s edition: %s (%s %s)", e.Host.Label(), editionWord(pkg.Edition), pkg.Name, pkg.Arch, pkg.Version)
+			how := "keeps"
+			if has := p.editions[e.Host.ID]; pkg.Edition != has {
+				how = "has the " + editionWord(has) + " edition and gets"
+			}
+			a.notef("%s %s the %s edition: %s (%s %s)", e.Host.Label(), how, editionWord(pkg.Edition), pkg.Name, pkg.Arch, pkg.Version)
 		}
 	}
 	a.notef("dry run: nothing was dialled; %d hosts, %d at once", len(p.entries), min(workers, len(p.entries)))

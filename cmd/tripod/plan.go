@@ -22,7 +22,9 @@ type plan struct {
 	maxFailures int // 0: no limit
 	// catalogued: the packages are the catalogue's, and the user names no edition.
 	catalogued bool
-	// packages are those of hosts that keep an edition, by the hosts' ids.
+	// editions are those that hosts have, and packages what these hosts get, by the
+	// hosts' ids.
+	editions map[string]installer.Edition
 	packages map[string][]installer.BlobRef
 }
 

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,9 +66,23 @@ func TestEditionIsKept(t *testing.T) {
 	require.Equal(t, "3.0 BASIC_VERSION", done(on("UPDATE", basic.InstanceID, nil)))
 	require.Equal(t, "9.0 ADVANCE_VERSION", done(on("INSTALL", advance.InstanceID, nil)))
 	require.Equal(t, "9.0 ADVANCE_VERSION", done(fresh("10.0.0.2", nil)), "by its address too")
-	refused := on("UPDATE", advance.InstanceID, map[string]any{"version": "2.0"})
-	require.Equal(t, api.ItemPackageMissing, refused.ErrorCode, "of that version there is basic only")
-	require.Contains(t, refused.ErrorMsg, "ADVANCE_VERSION")
+
+	// A version that is named counts first, and brings its edition.
+	require.Equal(t, "2.0 BASIC_VERSION", done(on("UPDATE", advance.InstanceID, map[string]any{"version": "2.0"})), "of that version there is basic only")
+	require.Equal(t, installer.Basic, known(advance.InstanceID).Edition)
+	require.Equal(t, "9.0 ADVANCE_VERSION", done(on("INSTALL", advance.InstanceID, map[string]any{"version": "9.0"})))
+	require.Equal(t, installer.Advance, known(advance.InstanceID).Edition)
+	longest := strings.Repeat("7", 64)
+	for _, more := range []map[string]any{{"version": longest}, {"version": longest, "version_type": "ADVANCE_VERSION"}} {
+		refused := on("UPDATE", advance.InstanceID, more)
+		require.Equal(t, api.ItemPackageMissing, refused.ErrorCode)
+		require.Contains(t, refused.ErrorMsg, longest)
+		if edition := more["version_type"]; edition != nil {
+			require.Contains(t, refused.ErrorMsg, edition)
+		}
+		require.LessOrEqual(t, len(refused.ErrorMsg), 128)
+		require.NotContains(t, refused.ErrorMsg, "…", "nothing was cut off")
+	}
 
 	// Both editions have one version.
 	r.addPackage("amd64", "4.0", installer.Advance)

@@ -1,8 +1,8 @@
 package api
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"tripod/installer"
@@ -10,10 +10,9 @@ import (
 
 // choosePackages puts into the spec what can serve it: of the catalogue, else
 // the daemon's own packages, of which nobody knows the edition and some do not
-// tell their version. Without a version_type, what the host has already (kept;
-// empty: not known) stays its edition. The fault is for a version or an edition
-// that nothing fits; where neither was asked for, a host that has the agent already
-// may need no package, and only probe knows.
+// tell their version. kept is the edition that the host has; empty: not known. The
+// fault is for a version or an edition that nothing fits; where neither was asked
+// for, a host that has the agent already may need no package, and only probe knows.
 func (s service) choosePackages(ctx context.Context, spec *installer.Spec, kept installer.Edition) (*itemError, error) {
 	if spec.Script != nil {
 		return nil, nil // it brings what it installs
@@ -23,7 +22,7 @@ func (s service) choosePackages(ctx context.Context, spec *installer.Spec, kept 
 		if err != nil {
 			return nil, err
 		}
-		fitting := installer.ChoosePackages(catalogue, spec.Target, cmp.Or(installer.Edition(spec.VersionType), kept), spec.Version)
+		fitting := installer.ChoosePackages(catalogue, *spec, kept)
 		if len(fitting) > 0 {
 			spec.Packages = fitting
 			return nil, nil
@@ -32,15 +31,25 @@ func (s service) choosePackages(ctx context.Context, spec *installer.Spec, kept 
 	spec.Packages = slices.DeleteFunc(slices.Clone(s.Spec.Packages), func(p installer.BlobRef) bool {
 		return spec.Version != "" && p.Version != "" && p.Version != spec.Version
 	})
-	switch {
-	case len(spec.Packages) > 0 || spec.Online != nil:
-		return nil, nil
-	case spec.VersionType == "" && kept != "":
-		return itemFault(ItemPackageMissing, "package-missing: the instance has "+string(kept)+", and none of it fits; another is taken if version_type says so"), nil
-	case spec.Version == "" && spec.VersionType == "":
+	if len(spec.Packages) > 0 || spec.Online != nil || spec.Version == "" && spec.VersionType == "" && kept == "" {
 		return nil, nil
 	}
-	return itemFault(ItemPackageMissing, "package-missing: no package fits the wanted version and version_type"), nil
+	return itemFault(ItemPackageMissing, noPackage(*spec, kept)), nil
+}
+
+// noPackage says what is missing, in the 128 characters that an item has for it:
+// a version has up to 64.
+func noPackage(spec installer.Spec, kept installer.Edition) string {
+	edition, version := spec.VersionType, spec.Version
+	switch {
+	case version == "" && edition == "":
+		return fmt.Sprintf("%s: the instance has %s, and there is none; another is taken if version_type says so", installer.KindPackageMissing, kept)
+	case version == "":
+		return fmt.Sprintf("%s: there is no %s package", installer.KindPackageMissing, edition)
+	case edition == "":
+		return fmt.Sprintf("%s: no package of version %s, of any version_type", installer.KindPackageMissing, version)
+	}
+	return fmt.Sprintf("%s: no %s package of version %s", installer.KindPackageMissing, edition, version)
 }
 
 // fitted are specs with the packages chosen, one for each edition that hosts have.

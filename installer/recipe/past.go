@@ -17,6 +17,7 @@ const (
 	factAgent   = "agent"               // how the agent is: an installer.AgentState
 	factExit    = "exit"                // script's exit code
 	factSkipped = "skipped"             // "yes": nothing was to be done
+	factEdition = "edition"             // of the package that the host gets
 	factMessage = "message"             // the outcome's line
 	factOutput  = "output"              // bytes of output
 	factLog     = "log"                 // where the log stood before the script began
@@ -55,6 +56,9 @@ func (p *past) read(rec installer.StepRecord) {
 	}
 	if v := rec.Facts[factTarget]; v != "" {
 		p.outcome.TargetVersion = v
+	}
+	if v := rec.Facts[factEdition]; v != "" {
+		p.outcome.Edition = installer.Edition(v)
 	}
 	if v := rec.Facts[factMessage]; v != "" {
 		p.outcome.Message = v

@@ -154,7 +154,11 @@ func (w *work) report(rec *installer.StepRecord) error {
 		w.outcome.Message = "already there: " + w.shown("healthy, version "+version, 100)
 		rec.Facts[factSkipped], rec.Facts[factTarget] = "yes", w.outcome.TargetVersion
 	default:
-		return w.prepare()
+		err := w.prepare()
+		if w.pkg != nil && w.pkg.Edition != "" {
+			w.outcome.Edition, rec.Facts[factEdition] = w.pkg.Edition, string(w.pkg.Edition)
+		}
+		return err
 	}
 	if w.outcome.Message != "" {
 		rec.Facts[factMessage] = w.outcome.Message
