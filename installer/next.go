@@ -113,14 +113,14 @@ func interrupted(end End, info KindInfo) bool {
 		(info.Tries > 1 || errors.Is(end.Err, context.Canceled))
 }
 
-// goesOnAt is the place in the queue of an attempt that was interrupted: that of
-// its start, before whatever has come for this host since. Its script may still
-// run there, and would turn away any other.
+// goesOnAt is the place in the queue of an attempt that was interrupted: that
+// which it had, before whatever waits for this host. Its script may still run
+// there, and would turn away any other.
 func goesOnAt(inv *Invocation, now time.Time) time.Time {
-	if a := inv.Attempt(); a != nil && a.Started.Before(now) {
-		return a.Started
+	if inv.Created.IsZero() || inv.Created.After(now) {
+		return now
 	}
-	return now
+	return inv.Created
 }
 
 func afterCrash(inv *Invocation, t Transition, steps []StepRecord, may bool) Transition {

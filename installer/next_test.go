@@ -17,11 +17,7 @@ var t0 = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
 // tried returns an invocation in its n-th attempt.
 func tried(n int) *installer.Invocation {
-	attempts := make([]installer.Attempt, n)
-	for i := range attempts {
-		attempts[i].Started = t0.Add(-time.Minute)
-	}
-	return &installer.Invocation{ID: "inv", State: installer.Running, Attempts: attempts}
+	return &installer.Invocation{ID: "inv", State: installer.Running, Created: t0.Add(-time.Hour), Attempts: make([]installer.Attempt, n)}
 }
 
 // lost is tried, where an attempt before lost contact in its run.
@@ -67,7 +63,7 @@ func TestNext(t *testing.T) {
 		{"wrong password while a script may run", lost(2), installer.End{Err: fail(installer.KindAuthRejected)}, installer.Timeout, installer.KindLostContact, true},
 		{"canceled, and a script may run", lost(2), installer.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
 		{"tenth crash in all", &installer.Invocation{ID: "inv", AllCrashes: 9, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
-		{"ninth crash in all", &installer.Invocation{ID: "inv", Crashes: 1, AllCrashes: 8, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Pending, "", false},
+		{"ninth crash in all", &installer.Invocation{ID: "inv", Created: t0.Add(-time.Hour), Crashes: 1, AllCrashes: 8, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Pending, "", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -81,7 +77,7 @@ func TestNext(t *testing.T) {
 			case got.State == installer.Pending && tt.counted:
 				assert.True(t, got.NotBefore.After(t0))
 			case got.State == installer.Pending:
-				assert.Equal(t, tt.inv.Attempt().Started, got.NotBefore, "before whatever has come for this host since")
+				assert.Equal(t, tt.inv.Created, got.NotBefore, "before whatever has come for this host since")
 			}
 			assert.Equal(t, got, installer.Next(tt.inv, tt.end, t0), "pure")
 		})

@@ -10,9 +10,9 @@ import (
 	"tripod/installer"
 )
 
-// TestAnInterruptedAttemptGoesOnFirst: what came for a host while an attempt was
-// under way there is not worked on before that attempt, whose script may still
-// run, when the process has died or was stopped in between.
+// TestAnInterruptedAttemptGoesOnFirst: what waits for a host, since before or
+// after an attempt began there, is not worked on before that attempt, whose
+// script may still run, when the process has died or was stopped in between.
 func TestAnInterruptedAttemptGoesOnFirst(t *testing.T) {
 	t.Parallel()
 	ends := map[string]installer.End{
@@ -26,11 +26,16 @@ func TestAnInterruptedAttemptGoesOnFirst(t *testing.T) {
 			s, err := Open(dir, Options{Clock: func() time.Time { return t0 }})
 			require.NoError(t, err)
 			submit(t, s, batch("B1", "h1"))
-			under := claim(t, s, t0, "")
-			later := batch("B2", "h1")
-			later.Created = t0.Add(time.Second)
-			submit(t, s, later)
-			require.Nil(t, claim(t, s, t0.Add(time.Second), ""), "its turn has not come")
+			waits := func(id string, created time.Time) {
+				later := batch(id, "h1")
+				later.Created = created
+				submit(t, s, later)
+			}
+			waits("B2", t0.Add(time.Second))
+			started := t0.Add(2 * time.Second)
+			under := claim(t, s, started, "")
+			waits("B3", t0.Add(3*time.Second))
+			require.Nil(t, claim(t, s, started.Add(time.Second), ""), "its turn has not come")
 			require.NoError(t, s.Close())
 
 			s = openTest(t, dir, Options{})
