@@ -25,7 +25,7 @@ type auditList struct {
 }
 
 type wireVerify struct {
-	Anchors []installer.AuditAnchor `json:"anchors"`
+	Anchors []installer.AuditAnchor `json:"anchors,omitempty"`
 }
 
 type wirePrune struct {

@@ -3,10 +3,12 @@ package control
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"reflect"
 	"regexp"
+	"sync"
 
 	"tripod/installer"
+	"tripod/installer/strictjson"
 )
 
 // Bounds of what is decoded. They are looked at before anything is made of the
@@ -21,20 +23,36 @@ const (
 	maxDepth = 16
 )
 
-// decode reads a body. The error names no value: it may be a secret.
+// newerClient is what is said of a field that is not known here: the routes are
+// for the client of the same version.
+const newerClient = `unknown field %s: is the client newer than the daemon?`
+
+// shapes of what is decoded, by type.
+var shapes sync.Map
+
+func shapeOf(into any) *strictjson.Shape {
+	t := reflect.TypeOf(into)
+	if s, known := shapes.Load(t); known {
+		return s.(*strictjson.Shape)
+	}
+	s, _ := shapes.LoadOrStore(t, strictjson.ShapeOf(into))
+	return s.(*strictjson.Shape)
+}
+
+// decode reads a body. What two readers could understand differently is refused,
+// and so is what encoding/json would leave out or replace: it is told by its path.
+// The error names no value: it may be a secret.
 func decode(body []byte, into any) error {
 	if fault := tooMany(body); fault != nil {
 		return fault
 	}
-	err := json.Unmarshal(body, into)
-	if err == nil {
-		return nil
+	if faults := strictjson.Check(body, shapeOf(into), newerClient, strictjson.Options{}); len(faults) > 0 {
+		return faults
 	}
-	where := "body"
-	if typed, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && typed.Field != "" {
-		where = typed.Field
+	if err := json.Unmarshal(body, into); err != nil {
+		return installer.Faults{{Where: "body", What: "is not the JSON that is defined here: is the client of another version?"}}
 	}
-	return installer.Faults{{Where: where, What: "is not the JSON that is defined here: is the client of another version?"}}
+	return nil
 }
 
 // tooMany finds a list or an object with more entries than any good body has.

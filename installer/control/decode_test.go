@@ -56,6 +56,6 @@ func TestAsManyEntriesAsAllowed(t *testing.T) {
 	require.NoError(t, decode(list("logins", `{}`, 2*maxItems), &logins))
 	require.Len(t, logins.Logins, 2*maxItems)
 	for _, broken := range []string{``, `{`, `}`, `{"a`, `{"a\`, `,`, `]]]],,,`} {
-		require.ErrorContains(t, decode([]byte(broken), new(wireBatch)), "is not the JSON that is defined here", fmt.Sprint(broken))
+		require.ErrorContains(t, decode([]byte(broken), new(wireBatch)), "document: ", fmt.Sprint(broken))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/strictjson"
 )
 
 // emptyStore knows no invocation and no file.
@@ -46,6 +47,11 @@ func FuzzBatch(f *testing.F) {
 	} {
 		f.Add([]byte(strings.Replace(string(good), `"type":"INSTALL"`, `"type":"INSTALL",`+change, 1)))
 	}
+	for _, change := range []string{
+		`"type":"UPDATE"`, `"Type":"UPDATE"`, `"x":1`, `"spec":null`, `"spec":1e0`, `"spec":99999999999999999999`, `"login":1.5`, `"run_id":"\u0000"`, `"run_id":"\ud800"`, "\"run_id\":\"\xff\"",
+	} {
+		f.Add([]byte(strings.Replace(string(good), `"type":"INSTALL"`, `"type":"INSTALL",`+change, 1)))
+	}
 	for _, odd := range []string{``, `null`, `{}`, `[]`, `{"items":null}`, `{"items":[null]}`, `{"items":[{"via":[`, `{"logins":[{"password":"\ud800canary"}]}`, strings.Repeat(`[`, 99), `{"a\":[":[,,,]}`} {
 		f.Add([]byte(odd))
 	}
@@ -54,6 +60,13 @@ func FuzzBatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var w wireBatch
 		err := decode(body, &w)
+		if err == nil { // what is let in is decoded whole, and is what a strict reader makes of it
+			_, faults := strictjson.Parse(body, strictjson.Options{MaxValues: 1 << 30})
+			require.Empty(t, faults)
+			require.NotContains(t, string(body), "\xff")
+		} else {
+			require.NotContains(t, err.Error(), "defined here", "the shape knows all that encoding/json refuses")
+		}
 		if tooMany(body) == nil && json.Valid(body) {
 			require.LessOrEqual(t, len(w.Items), maxItems)
 			require.LessOrEqual(t, len(w.Specs), maxItems)

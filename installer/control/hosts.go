@@ -45,8 +45,8 @@ type hostList struct {
 
 // wireHosts are hosts to be known, with their credentials packed.
 type wireHosts struct {
-	Logins []wireLogin `json:"logins"`
-	Hosts  []wireHost  `json:"hosts"`
+	Logins []wireLogin `json:"logins,omitempty"`
+	Hosts  []wireHost  `json:"hosts,omitempty"`
 }
 
 type wireHost struct {
@@ -56,12 +56,12 @@ type wireHost struct {
 }
 
 type wireIDs struct {
-	IDs []string `json:"instance_ids"`
+	IDs []string `json:"instance_ids,omitempty"`
 }
 
 // wireAt asks which hosts are known at these addresses.
 type wireAt struct {
-	Hosts []installer.Host `json:"hosts"`
+	Hosts []installer.Host `json:"hosts,omitempty"`
 }
 
 type foundAt struct {

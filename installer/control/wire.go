@@ -14,9 +14,9 @@ type wireBatch struct {
 	Fingerprint string           `json:"fingerprint,omitempty"`
 	Source      string           `json:"source"`
 	MaxFailures int              `json:"max_failures,omitempty"`
-	Specs       []installer.Spec `json:"specs"`
-	Logins      []wireLogin      `json:"logins"`
-	Items       []wireItem       `json:"items"`
+	Specs       []installer.Spec `json:"specs,omitempty"`
+	Logins      []wireLogin      `json:"logins,omitempty"`
+	Items       []wireItem       `json:"items,omitempty"`
 }
 
 type wireItem struct {
@@ -45,8 +45,8 @@ type wireLogin struct {
 
 // wireRefresh is new credentials, by invocation.
 type wireRefresh struct {
-	Logins       []wireLogin                `json:"logins"`
-	ByInvocation map[string]wireCredentials `json:"credentials"`
+	Logins       []wireLogin                `json:"logins,omitempty"`
+	ByInvocation map[string]wireCredentials `json:"credentials,omitempty"`
 }
 
 // packer collects logins, each once.

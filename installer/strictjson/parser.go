@@ -31,21 +31,36 @@ type step struct {
 }
 
 func (p *parser) document() (Value, error) {
-	if bytes.HasPrefix(p.in, []byte("\xef\xbb\xbf")) {
-		return Value{}, p.syntax("begins with a byte order mark: save it as plain UTF-8")
-	}
-	p.space()
-	if p.pos == len(p.in) {
-		return Value{}, p.syntax("is empty")
+	if err := p.begin(); err != nil {
+		return Value{}, err
 	}
 	v, err := p.value()
 	if err != nil {
 		return v, err
 	}
-	if p.space(); p.pos < len(p.in) {
-		return Value{}, p.syntax("has data after its end")
+	if err := p.end(); err != nil {
+		return Value{}, err
 	}
 	return v, nil
+}
+
+// begin is before the document's value, end behind it.
+func (p *parser) begin() error {
+	if bytes.HasPrefix(p.in, []byte("\xef\xbb\xbf")) {
+		return p.syntax("begins with a byte order mark: save it as plain UTF-8")
+	}
+	p.space()
+	if p.pos == len(p.in) {
+		return p.syntax("is empty")
+	}
+	return nil
+}
+
+func (p *parser) end() error {
+	if p.space(); p.pos < len(p.in) {
+		return p.syntax("has data after its end")
+	}
+	return nil
 }
 
 func (p *parser) value() (Value, error) {

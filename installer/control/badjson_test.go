@@ -1,0 +1,141 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+)
+
+// bodies are good ones, by the pattern of their route, with a text in them that
+// is there once: `canary`.
+func bodies(t *testing.T) map[string]string {
+	t.Helper()
+	host := installer.Host{ID: "canary", Type: installer.ECS, Endpoint: installer.Endpoint{Address: "192.0.2.1", Port: 22, User: "root"}}
+	logins := []wireLogin{{Password: "a password"}}
+	found := map[string]string{}
+	for path, body := range map[string]any{
+		"/batches": wireBatch{BatchID: "b-1", Source: "test", Logins: logins, Specs: []installer.Spec{{Target: "telescope", HostKeys: installer.AcceptNew}},
+			Items: []wireItem{{ID: "inv-1", Type: installer.Install, Host: host, wireCredentials: wireCredentials{Login: new(0)}}}},
+		"/batches/{batch_id}/credentials": wireRefresh{Logins: []wireLogin{{Password: "canary"}}, ByInvocation: map[string]wireCredentials{"inv-1": {Login: new(0)}}},
+		"/batches/{batch_id}/cancel":      wireCancel{"canary"},
+		"/hosts":                          wireHosts{Logins: logins, Hosts: []wireHost{{Host: host}}},
+		"/hosts/at":                       wireAt{[]installer.Host{host}},
+		"/hosts/remove":                   wireIDs{[]string{"canary"}},
+		"/installers/unset":               wireIDs{[]string{"canary"}},
+		"/packages":                       installer.Package{Target: "telescope", BlobRef: installer.BlobRef{Name: "canary", SHA256: strings.Repeat("a", 64)}},
+		"/tokens":                         wireGrant{"canary", installer.FullRights},
+		"/keys":                           wireGrant{"canary", installer.FullRights},
+		"/audit/verify":                   wireVerify{[]installer.AuditAnchor{{Number: 1, Hash: "canary"}}},
+		"/audit/prune":                    wirePrune{Before: time.Unix(1, 0).UTC()},
+	} {
+		raw, err := json.Marshal(body)
+		require.NoError(t, err)
+		found[root+path] = string(raw)
+	}
+	return found
+}
+
+// aBatch has one batch; nothing else may be asked of it.
+type aBatch struct{ Store }
+
+func (aBatch) Batch(_ context.Context, project, id string) (installer.BatchHead, error) {
+	return installer.BatchHead{ID: id, ProjectID: project}, nil
+}
+
+// TestBControlJSON: what two readers could understand differently is refused on
+// every route that takes a body, with its path, and nothing is asked of the store.
+func TestBControlJSON(t *testing.T) {
+	t.Parallel()
+	good := bodies(t)
+	s := newService(Config{Store: aBatch{}, Hub: NewHub(), Operator: "p-one"})
+	for _, route := range s.routes() {
+		if route.Method == http.MethodGet || route.Method == http.MethodDelete || route.Binary {
+			continue
+		}
+		body, known := good[route.Pattern]
+		require.True(t, known, "%s %s takes a body: give a good one here", route.Method, route.Pattern)
+		delete(good, route.Pattern)
+		var fields map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(body), &fields))
+		name := firstKey(body)
+		upper := strings.ToUpper(name)
+		first := string(fields[name])
+		begin := func(with string) string { return `{` + with + `,` + body[1:] }
+		for want, odd := range map[string]string{
+			name + ": the key is there twice":                                begin(`"` + name + `":` + first),
+			name + ": the key is there twice ":                               begin(`"\u00` + hex(name[0]) + name[1:] + `":` + first),
+			upper + ": is written " + name:                                   begin(`"` + upper + `":` + first),
+			`zzz: unknown field "zzz": is the client newer than the daemon?`: begin(`"zzz":1`),
+			`["z\x1b"]: unknown field "z\x1b"`:                               begin(`"z\u001b":{"a":[]}`),
+			name + ": must be":                                               strings.Replace(body, first, `null`, 1),
+			name + ": must be ":                                              strings.Replace(body, first, `true`, 1),
+			"document: must be an object, not an array":                      `[` + body + `]`,
+			"document: must be an object, not null":                          `null`,
+			"document: has data after its end":                               body + ` {}`,
+			"document: begins with a byte order mark":                        "\xef\xbb\xbf" + body,
+			"zzz.a: the key is there twice":                                  begin(`"zzz":{"a":1,"a":2}`),
+			"zzz: the number is out of range":                                begin(`"zzz":1e400`),
+			"is not JSON at line 1":                                          body[:len(body)-1] + `,}`,
+			"ends too early":                                                 body[:len(body)-1],
+			"is nested more than 16 deep":                                    begin(`"zzz":` + strings.Repeat("[", 20)),
+			"zzz: holds a NUL character":                                     begin(`"zzz":"\u0000"`),
+			"holds a NUL character":                                          strings.Replace(body, "canary", `canary\u0000`, 1),
+			"holds one half of a surrogate pair":                             strings.Replace(body, "canary", `canary\ud800`, 1),
+			"holds bytes that are not UTF-8":                                 strings.Replace(body, "canary", "canary\xff", 1),
+			"a control character in a string must be escaped":                strings.Replace(body, "canary", "canary\n", 1),
+		} {
+			if odd == body { // a prune has no text
+				continue
+			}
+			r := &api.Request{
+				Request: httptest.NewRequestWithContext(t.Context(), route.Method, "/", nil), Body: []byte(odd),
+				Principal: installer.Principal{Project: "p-one", Kind: "token", Name: "x", Rights: installer.FullRights},
+			}
+			r.SetPathValue("batch_id", "b-1")
+			_, err := route.Handle(r)
+			_, ok := err.(installer.Faults)
+			if assert.True(t, ok, "%s %s: %v", route.Pattern, odd, err) {
+				assert.Contains(t, err.Error(), strings.TrimSpace(want), "%s %s", route.Pattern, odd)
+				assert.NotContains(t, err.Error(), "canary")
+				assert.NotContains(t, err.Error(), "\x1b")
+			}
+		}
+	}
+	require.Empty(t, good, "there are no such routes")
+}
+
+// TestNumbersThatDoNotFit are told with the path to the very one.
+func TestNumbersThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	for want, body := range map[string]string{
+		"items[1].host.port: must be a whole number that fits": `{"items":[{},{"host":{"port":65536}}]}`,
+		"items[0].host.port: must be a whole number that fits": `{"items":[{"host":{"port":-1}}]}`,
+		"items[0].spec: must be a whole number that fits":      `{"items":[{"spec":1.5}]}`,
+		"items[0].via[1]: must be a number, not null":          `{"items":[{"via":[1,null]}]}`,
+		"items[0].host.via[0].user: must be a string":          `{"items":[{"host":{"via":[{"user":{"canary":1}}]}}]}`,
+		`items[0].host.labels.A: the key differs`:              `{"items":[{"host":{"labels":{"a":"x","A":"y"}}}]}`,
+		`logins[0].Password: is written password`:              `{"logins":[{"Password":"canary"}]}`,
+	} {
+		err := decode([]byte(body), new(wireBatch))
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "canary")
+	}
+	require.EqualError(t, decode([]byte(`{"before":"yesterday"}`), new(wirePrune)), "before: must be a time (RFC 3339)")
+}
+
+func firstKey(body string) string { return body[2 : 2+strings.IndexByte(body[2:], '"')] }
+
+func hex(c byte) string {
+	const digits = "0123456789abcdef"
+	return string([]byte{digits[c>>4], digits[c&15]})
+}

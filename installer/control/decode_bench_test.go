@@ -1,0 +1,63 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/oklog/ulid/v2"
+
+	"tripod/installer"
+	"tripod/installer/strictjson"
+)
+
+// bigBatch is a body with n hosts, each with a login of its own.
+func bigBatch(tb testing.TB, n int) []byte {
+	tb.Helper()
+	w := wireBatch{BatchID: ulid.Make().String(), Source: "test", Specs: []installer.Spec{{Target: "telescope", HostKeys: installer.AcceptNew}}}
+	for i := range n {
+		at := fmt.Sprintf("10.1.%d.%d", i/250, i%250+1)
+		w.Logins = append(w.Logins, wireLogin{Password: fmt.Sprintf("password of number %d", i)})
+		w.Items = append(w.Items, wireItem{ID: ulid.Make().String(), Type: installer.Install, Host: installer.Host{
+			ID: installer.InstanceID("p-one", at, 22), Name: "web", Type: installer.ECS, IntranetIPs: []string{at},
+			Endpoint: installer.Endpoint{Address: at, Port: 22, User: "root"},
+		}, wireCredentials: wireCredentials{Login: new(i)}})
+	}
+	body, err := json.Marshal(w)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return body
+}
+
+// BenchmarkDecode is the largest batch; "plain" is what encoding/json alone takes.
+func BenchmarkDecode(b *testing.B) {
+	body := bigBatch(b, maxItems)
+	b.Run("plain", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := json.Unmarshal(body, new(wireBatch)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("strict", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := decode(body, new(wireBatch)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("tree", func(b *testing.B) {
+		b.SetBytes(int64(len(body)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, f := strictjson.Parse(body, strictjson.Options{MaxValues: 10_000_000}); f != nil {
+				b.Fatal(f)
+			}
+		}
+	})
+}
