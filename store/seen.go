@@ -9,7 +9,7 @@ import (
 	"tripod/installer"
 )
 
-// maxSeen bounds the signatures that are remembered, in memory some 100 bytes
+// maxSeen bounds the signatures that are remembered, in memory at most 200 bytes
 // each. One access key alone may have a third of them: that many it sends in the
 // 15 minutes that they count, at the 500 a second that are let in of it.
 const maxSeen = 3 << 19

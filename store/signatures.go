@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,6 +43,8 @@ func newSeenKey(signature [32]byte, expires time.Time) (k seenKey) {
 	copy(k[8:], signature[:])
 	return k
 }
+
+func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:]) < micros(now) }
 
 // SeeSignature notes that a request came with the signature, and reports
 // whether one had come before: by how much, or a long time if that was an
@@ -115,7 +118,8 @@ func (g *signatures) close() {
 	}
 }
 
-// flushSignatures writes what waits. What cannot be written waits on.
+// flushSignatures writes what waits. What cannot be written waits on, as long as
+// it counts.
 func (s *Store) flushSignatures() {
 	s.signatures.flushing.Lock()
 	defer s.signatures.flushing.Unlock()
@@ -123,8 +127,10 @@ func (s *Store) flushSignatures() {
 	if len(rows) == 0 {
 		return
 	}
-	if err := s.writeSignatures(context.Background(), s.o.Clock(), rows...); err != nil {
+	now := s.o.Clock()
+	if err := s.writeSignatures(context.Background(), now, rows...); err != nil {
 		s.o.Logger.Error("signatures of read requests not stored yet", "error", err)
+		rows = slices.DeleteFunc(rows, func(r seenRow) bool { return r.key.over(now) })
 		s.signatures.later(s.flushSignatures, rows...)
 	}
 }
