@@ -26,7 +26,7 @@ var arrows = map[string]string{
 	"installer/sshconn":    "installer installer/privkey",
 	"installer/recipe":     "installer installer/plaintext scripts",
 	"installer/api":        "installer installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
-	"installer/control":    "installer installer/api installer/hostsfile installer/pkgfile",
+	"installer/control":    "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/privkey installer/strictjson",
 	"store":                "installer",
 	"scripts":              "",
 	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/meta installer/pkgfile installer/plaintext " +
