@@ -30,7 +30,7 @@ type cli struct {
 	Check              checkCmd              `cmd:"" help:"Look at hosts, change nothing."`
 	Status             statusCmd             `cmd:"" help:"Show batches, a batch, or one invocation with its steps."`
 	Logs               logsCmd               `cmd:"" help:"Show what was printed on a host."`
-	Retry              retryCmd              `cmd:"" help:"Go on with a batch: what is unfinished, and what failed."`
+	Retry              retryCmd              `cmd:"" help:"Go on with batches or invocations: what is unfinished, and what failed."`
 	Rollback           rollbackCmd           `cmd:"" help:"Undo a batch or an invocation: back to the version before, offline."`
 	Cancel             cancelCmd             `cmd:"" help:"Cancel an unfinished batch or invocation."`
 	SetRemoteInstaller setRemoteInstallerCmd `cmd:"" help:"Make known hosts installers (jump hosts) of the project, or take that back."`

@@ -47,3 +47,45 @@ func matching(invs []installer.Invocation, what string) []installer.Invocation {
 	}
 	return found
 }
+
+// namedInvocation is one that a user means.
+type namedInvocation struct {
+	installer.Invocation
+	alone bool // by its own id, not by that of its batch
+}
+
+// named returns the invocations of batches, and those that are named by their own
+// ids; each once.
+func (e *engine) named(ctx context.Context, ids ...string) ([]namedInvocation, error) {
+	var all, single []namedInvocation
+	for _, id := range ids {
+		_, err := e.store.Batch(ctx, e.app.project, id)
+		switch {
+		case err == nil:
+			invs, err := batchInvocations(ctx, e.store, id)
+			if err != nil {
+				return nil, err
+			}
+			for _, inv := range invs {
+				all = append(all, namedInvocation{Invocation: inv})
+			}
+		case !errors.Is(err, installer.ErrNotFound):
+			return nil, err
+		default:
+			inv, err := e.store.Invocation(ctx, e.app.project, id)
+			if err != nil {
+				return nil, notFoundHint(err, "see `tripod status`")
+			}
+			single = append(single, namedInvocation{inv, true})
+		}
+	}
+	var once []namedInvocation
+	seen := map[string]bool{}
+	for _, n := range append(all, single...) {
+		if !seen[n.ID] {
+			seen[n.ID] = true
+			once = append(once, n)
+		}
+	}
+	return once, nil
+}

@@ -16,6 +16,7 @@ type reportOf struct {
 	batchID     string
 	check       bool // they only looked
 	invocations []installer.Invocation
+	retryIDs    string // what `tripod retry` is to be given; empty: batchID
 	// logTail returns the end of an invocation's log, for formats that show it; may be nil.
 	logTail func(id string) (string, error)
 }

@@ -15,9 +15,12 @@ import (
 // retryWork is what a retry or a rollback of a batch has to do.
 type retryWork struct {
 	goOn []installer.Invocation // unfinished: of the batch, or of an earlier command
-	redo []installer.Invocation // to be retried or rolled back; the latest of each chain
-	done []installer.Invocation // nothing is left to do
-	left int                    // how many failed and cannot be helped this way
+	// alone are those of goOn whose batches are not worked through for them: they
+	// were named themselves.
+	alone map[string]bool
+	redo  []installer.Invocation // to be retried or rolled back; the latest of each chain
+	done  []installer.Invocation // nothing is left to do
+	left  int                    // how many failed and cannot be helped this way
 }
 
 // about is a task that is about invocations that are there.
@@ -40,6 +43,40 @@ func (w retryWork) unless(err error) error {
 	return err
 }
 
+// allDone says how what was named has ended well.
+func (w retryWork) allDone() string {
+	if w.left > 0 {
+		return fmt.Sprintf("%d have succeeded, and %d cannot be retried", len(w.done), w.left)
+	}
+	return fmt.Sprintf("all %d have succeeded", len(w.done))
+}
+
+// runs are what has to be worked on of goOn: batches, each once, and invocations
+// that were named themselves.
+func (w retryWork) runs() []installer.ClaimFilter {
+	var runs []installer.ClaimFilter
+	whole := map[string]bool{}
+	for _, inv := range w.goOn {
+		if !w.alone[inv.ID] && !whole[inv.BatchID] {
+			whole[inv.BatchID] = true
+			runs = append(runs, installer.ClaimFilter{BatchID: inv.BatchID})
+		}
+	}
+	for _, inv := range w.goOn {
+		if w.alone[inv.ID] && !whole[inv.BatchID] {
+			runs = append(runs, installer.ClaimFilter{BatchID: inv.BatchID, InvocationID: inv.ID})
+		}
+	}
+	return runs
+}
+
+// leftAlone tells what cannot be helped by the command.
+func (e *engine) leftAlone(faults installer.Faults) {
+	for _, f := range faults {
+		e.app.notef("left alone: %s", f)
+	}
+}
+
 // batches are those of goOn, each once.
 func (w retryWork) batches() []string {
 	var ids []string
@@ -51,30 +88,47 @@ func (w retryWork) batches() []string {
 	return ids
 }
 
-// whatToRetry looks where each host of the batch stands. An invocation that
-// was retried before counts as its latest RETRY, so that a second `retry` of
-// the same batch neither doubles one that goes on nor repeats one that is done.
-func (e *engine) whatToRetry(ctx context.Context, batchID string) (retryWork, error) {
-	var w retryWork
-	invs, err := batchInvocations(ctx, e.store, batchID)
-	if err != nil {
-		return w, err
-	}
-	for _, inv := range invs {
+// whatToRetry looks where each host stands. An invocation that was retried before
+// counts as its latest RETRY, so that a second `retry` of the same one neither
+// doubles one that goes on nor repeats one that is done. What cannot be retried is
+// told, and is a fault if nothing else is left; ids are what the user has named.
+func (e *engine) whatToRetry(ctx context.Context, named []namedInvocation, ids string) (retryWork, error) {
+	w := retryWork{alone: map[string]bool{}}
+	var faults installer.Faults
+	seen := map[string]bool{}
+	for _, n := range named {
+		inv := n.Invocation
+		if seen[inv.RunID] { // an invocation, and a RETRY of it
+			continue
+		}
+		seen[inv.RunID] = true
+		refused := installer.Allow(installer.Retry, &inv)
 		if bad(&inv) {
+			var err error
 			if inv, err = e.latestOf(ctx, inv); err != nil {
 				return w, err
 			}
+			refused = installer.Allow(installer.Retry, &inv)
 		}
 		switch {
 		case !inv.State.Terminal():
 			w.goOn = append(w.goOn, inv)
-		case bad(&inv):
+			w.alone[inv.ID] = n.alone
+		case bad(&inv) && refused == nil:
 			w.redo = append(w.redo, inv)
+		case bad(&inv):
+			w.left++
+			faults.Add(inv.Host.Label(), "%v", refused)
+		case n.alone && inv.ID == n.ID: // it never failed
+			faults.Add(inv.Host.Label(), "%v", refused)
 		default:
 			w.done = append(w.done, inv)
 		}
 	}
+	if len(faults) > 0 && len(w.goOn)+len(w.redo)+len(w.done) == 0 {
+		return w, usageError(faults, "see `tripod status "+ids+"`")
+	}
+	e.leftAlone(faults)
 	return w, nil
 }
 
@@ -162,10 +216,10 @@ func (t targets) given(a *app) givenCredentials {
 }
 
 // prepare stores what has to be stored before anything is dialled: the new
-// credentials of what goes on, and a batch of RETRYs or ROLLBACKs. id is what the
+// credentials of what goes on, and a batch of RETRYs or ROLLBACKs. ids are what the
 // user named. It returns the id of that batch, if one was needed.
-func (e *engine) prepare(ctx context.Context, what about, id string, w retryWork, given givenCredentials, maxFailures int) ([]string, error) {
-	b := newBatch(time.Now(), what.command+" of "+id, "")
+func (e *engine) prepare(ctx context.Context, what about, ids string, w retryWork, given givenCredentials, maxFailures int) ([]string, error) {
+	b := newBatch(time.Now(), what.command+" of "+ids, "")
 	b.MaxFailures = maxFailures
 	var faults installer.Faults
 	inherit := map[string]string{}
@@ -188,7 +242,7 @@ func (e *engine) prepare(ctx context.Context, what about, id string, w retryWork
 	if len(b.Items) > 0 {
 		err := e.submit(ctx, b, inherit)
 		if _, ok := errors.AsType[*control.MissingCredentials](err); ok {
-			return nil, usageError(err, fmt.Sprintf("give the logins again: tripod %s %s -f HOSTS, or with --ask-pass, --password-file or --identity", what.command, id))
+			return nil, usageError(err, fmt.Sprintf("give the logins again: tripod %s %s -f HOSTS, or with --ask-pass, --password-file or --identity", what.command, ids))
 		}
 		if err != nil {
 			return nil, err
@@ -201,8 +255,12 @@ func (e *engine) prepare(ctx context.Context, what about, id string, w retryWork
 // workThrough works on what goes on and on the fresh batches, and returns what
 // became of all of it.
 func (e *engine) workThrough(ctx context.Context, w retryWork, fresh []string, maxFailures int) (how ran, invs []installer.Invocation, err error) {
-	for _, id := range append(w.batches(), fresh...) {
-		if how, err = e.runBatch(ctx, installer.ClaimFilter{BatchID: id}, maxFailures); err != nil {
+	runs := w.runs()
+	for _, id := range fresh {
+		runs = append(runs, installer.ClaimFilter{BatchID: id})
+	}
+	for _, what := range runs {
+		if how, err = e.runBatch(ctx, what, maxFailures); err != nil {
 			return how, nil, err
 		}
 		if how.interrupted || how.limitReached {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"tripod/installer"
 )
@@ -56,13 +55,14 @@ func (c *rollbackCmd) rollback(ctx context.Context, e *engine, given givenCreden
 // whatToRollBack looks where each host stands. What cannot be undone is told, and
 // is a fault if nothing else is left.
 func (c *rollbackCmd) whatToRollBack(ctx context.Context, e *engine) (retryWork, error) {
-	var w retryWork
+	w := retryWork{alone: map[string]bool{}}
 	var faults installer.Faults
 	invs, err := e.named(ctx, c.ID)
 	if err != nil {
 		return w, err
 	}
-	for _, inv := range invs {
+	for _, n := range invs {
+		inv := n.Invocation
 		if bad(&inv) { // a RETRY of it may have gone well
 			if inv, err = e.latestOf(ctx, inv); err != nil {
 				return w, err
@@ -76,6 +76,7 @@ func (c *rollbackCmd) whatToRollBack(ctx context.Context, e *engine) (retryWork,
 		switch {
 		case found:
 			w.goOn = append(w.goOn, started)
+			w.alone[started.ID] = n.alone
 		case inv.State == installer.Rollbacked:
 			w.done = append(w.done, inv)
 		case refused != nil:
@@ -90,26 +91,8 @@ func (c *rollbackCmd) whatToRollBack(ctx context.Context, e *engine) (retryWork,
 	if len(faults) == len(invs) {
 		return w, usageError(faults, "see `tripod status "+c.ID+"`")
 	}
-	for _, f := range faults {
-		e.app.notef("left alone: %s", f)
-	}
+	e.leftAlone(faults)
 	return w, nil
-}
-
-// named returns the invocations of a batch, or the one of that id.
-func (e *engine) named(ctx context.Context, id string) ([]installer.Invocation, error) {
-	_, err := e.store.Batch(ctx, e.app.project, id)
-	if err == nil {
-		return batchInvocations(ctx, e.store, id)
-	}
-	if !errors.Is(err, installer.ErrNotFound) {
-		return nil, err
-	}
-	inv, err := e.store.Invocation(ctx, e.app.project, id)
-	if err != nil {
-		return nil, notFoundHint(err, "see `tripod status`")
-	}
-	return []installer.Invocation{inv}, nil
 }
 
 // openRollback finds a ROLLBACK of inv that has not ended, or a RETRY of one.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,7 +62,11 @@ func (e *localEngine) runBatch(ctx context.Context, what installer.ClaimFilter, 
 // stands for the exit code. batchID is what `tripod retry` is to be given.
 func (e *engine) show(ctx context.Context, format string, how ran, batchID string, invs []installer.Invocation) error {
 	ctx = context.WithoutCancel(ctx) // an interrupted run is reported too
-	r := newReport(ctx, e.store, batchID, invs)
+	return e.showReport(format, how, newReport(ctx, e.store, batchID, invs))
+}
+
+// showReport is show for a report that is made already.
+func (e *engine) showReport(format string, how ran, r reportOf) error {
 	text, err := r.render(format)
 	if err != nil {
 		return err
@@ -97,19 +102,19 @@ func (a *app) verdict(r reportOf, how ran) error {
 	case how.interrupted && undone > 0:
 		a.notef("interrupted: %d of %d done, %d unfinished", s.Total-undone, s.Total, undone)
 		if !r.check {
-			a.notef("what runs on hosts goes on there; to go on: the same command again, or: %s", a.again("retry", r.batchID))
+			a.notef("what runs on hosts goes on there; to go on: the same command again, or: %s", a.again("retry", cmp.Or(r.retryIDs, r.batchID)))
 			a.notef("to give up: %s", a.again("cancel", r.batchID))
 		}
 		return exitWith(exitInterrupted)
 	case how.limitReached:
 		a.notef("stopped by --max-failures: %d failed, %d not tried", s.Failed+s.Timeout, undone)
 		if !r.check {
-			a.notef("to go on with all of them: %s", a.again("retry", r.batchID))
+			a.notef("to go on with all of them: %s", a.again("retry", cmp.Or(r.retryIDs, r.batchID)))
 		}
 		return exitWith(exitLimit)
 	case s.Succeeded < s.Total:
 		if !r.check {
-			a.notef("details: %s; to try what failed again: %s", a.again("logs", "INVOCATION|HOST"), a.again("retry", r.batchID))
+			a.notef("details: %s; to try what failed again: %s", a.again("logs", "INVOCATION|HOST"), a.again("retry", cmp.Or(r.retryIDs, r.batchID)))
 		}
 		return exitWith(exitHosts)
 	}

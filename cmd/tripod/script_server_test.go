@@ -36,6 +36,7 @@ var onServer = map[string]string{
 	"output_junit":         "the ends of the logs are fetched",
 	"packages":             "the daemon looks into packages again; it keeps those in use",
 	"retry":                "credentials are inherited at the daemon",
+	"retry_one":            "one is found, and taken on, through the control routes",
 	"retry_new_password":   "new ones are sent for what is there",
 	"set_remote_installer": "what makes an installer is kept at the daemon",
 	"sudo":                 "sudo's passwords are packed",
