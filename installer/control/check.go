@@ -14,6 +14,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/hostsfile"
+	"tripod/installer/meta"
 )
 
 var (
@@ -28,6 +29,7 @@ var (
 const (
 	longestRun = 24 * time.Hour
 	maxHops    = 8
+	maxHostKey = 16 << 10
 	maxText    = 256 // characters of a name or a source
 	maxList    = 64  // packages of a spec, addresses of a host
 )
@@ -169,11 +171,6 @@ func (c *checker) spec(where string, s installer.Spec) error {
 		c.faults.Add(where+".run_timeout", "must be at most %s", longestRun)
 	}
 	c.hostKeys(where+".host_keys", s.HostKeys)
-	if o := s.Online; o != nil {
-		if err := errors.Join(o.CheckURL(), o.CheckRegion()); err != nil {
-			c.faults.Add(where+".online", "%v", err)
-		}
-	}
 	refs := slices.Clone(s.Packages)
 	if s.Script != nil {
 		refs = append(refs, *s.Script)
@@ -235,10 +232,10 @@ func (c *checker) item(where string, w *wireItem, specs []installer.Spec) (insta
 	default:
 		c.faults.Add(where+".type", "must be INSTALL, UPDATE, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
 	}
+	c.host(where+".host", &item.Invocation.Host)
 	if err := c.toBeInstaller(where, &item.Invocation); err != nil {
 		return item, err
 	}
-	c.host(where+".host", w.Host)
 	c.dialled(w.Host)
 	item.Credentials = c.credentials(where, w.wireCredentials)
 	if n := len(w.Host.Via); len(w.Via) > 0 && len(w.Via) != n {
@@ -279,8 +276,6 @@ func (c *checker) about(where string, w *wireItem, inv *installer.Invocation) er
 	}
 	c.again(old.Spec)
 	switch {
-	case installer.Allow(w.Type, &old) != nil:
-		c.faults.Add(w.Host.Label(), "%v", installer.Allow(w.Type, &old))
 	case old.Host.ID != w.Host.ID:
 		c.faults.Add(where+".of", "is of another host")
 	case w.RunID != "" && w.RunID != w.ID && w.RunID != old.RunID:
@@ -301,27 +296,36 @@ func (c *checker) about(where string, w *wireItem, inv *installer.Invocation) er
 	return nil
 }
 
-func (c *checker) host(where string, h installer.Host) {
+// host checks a host as one of a hosts file is, and brings what has several forms
+// into the usual one.
+func (c *checker) host(where string, h *installer.Host) {
 	c.id(where+".instance_id", h.ID)
-	c.text(where+".instance_name", h.Name)
-	c.endpoint(where, h.Endpoint)
+	if fault := hostsfile.NameFault(h.Name); fault != "" {
+		c.faults.Add(where+".instance_name", "%s", fault)
+	}
+	c.endpoint(where, &h.Endpoint)
 	if len(h.Via) > maxHops {
 		c.faults.Add(where+".via", "has more than %d hops", maxHops)
 		return
 	}
-	for i, hop := range h.Via {
-		c.endpoint(fmt.Sprintf("%s.via[%d]", where, i), hop)
+	for i := range h.Via {
+		c.endpoint(fmt.Sprintf("%s.via[%d]", where, i), &h.Via[i])
 	}
-	c.through(where, h)
-	if h.Type != "" && h.Type != installer.ECS && h.Type != installer.BMS {
-		c.faults.Add(where+".instance_type", "must be ECS or BMS")
+	c.through(where, *h)
+	switch h.Type {
+	case installer.ECS, installer.BMS:
+	case "":
+		h.Type = installer.ECS // lists are filtered by it
+	default:
+		c.faults.Add(where+".instance_type", meta.InstanceTypeRule)
 	}
 	if h.Sudo != installer.SudoAuto && h.Sudo != installer.SudoNever {
 		c.faults.Add(where+".sudo", "must be empty or never")
 	}
-	ips := slices.Concat(h.IntranetIPs, h.ElasticIPs)
-	if len(ips) > maxList || slices.ContainsFunc(ips, func(s string) bool { _, err := netip.ParseAddr(s); return err != nil }) {
-		c.faults.Add(where+".intranet_ips", "these and elastic_ips must be at most %d IP addresses", maxList)
+	c.ips(where+".intranet_ips", h.IntranetIPs)
+	c.ips(where+".elastic_ips", h.ElasticIPs)
+	if len(h.Labels) > installer.MaxLabels {
+		c.faults.Add(where+".labels", "has more than %d labels", installer.MaxLabels)
 	}
 	for name, value := range h.Labels {
 		if fault := installer.LabelFault(name, value); fault != "" {
@@ -330,15 +334,33 @@ func (c *checker) host(where string, h installer.Host) {
 	}
 }
 
+func (c *checker) ips(where string, ips []string) {
+	if len(ips) > meta.MaxIPs {
+		c.faults.Add(where, "has more than %d addresses", meta.MaxIPs)
+	}
+	for i, text := range ips {
+		ip, ok := meta.ParseIP(text)
+		if !ok {
+			c.faults.Add(fmt.Sprintf("%s[%d]", where, i), meta.IPRule)
+		}
+		ips[i] = ip
+	}
+}
+
 // endpoint: what a hosts file could not hold is refused here too.
-func (c *checker) endpoint(where string, e installer.Endpoint) {
+func (c *checker) endpoint(where string, e *installer.Endpoint) {
 	parsed, err := hostsfile.ParseEndpoint(e.User+"@"+e.HostPort(), "", installer.DefaultPort)
 	if err != nil || parsed.Address != e.Address || parsed.Port != e.Port || parsed.User != e.User {
 		c.faults.Add(where, "address, port and user are not those of a host")
 	}
-	c.text(where+".host_key", e.HostKey[:min(len(e.HostKey), maxText)])
-	if len(e.HostKey) > 16<<10 {
-		c.faults.Add(where+".host_key", "is too long")
+	switch key, err := hostsfile.ParseHostKey(e.HostKey[:min(len(e.HostKey), maxHostKey+1)]); {
+	case e.HostKey == "":
+	case len(e.HostKey) > maxHostKey:
+		c.faults.Add(where+".host_key", "is longer than %d bytes", maxHostKey)
+	case err != nil:
+		c.faults.Add(where+".host_key", "%v", err)
+	default:
+		e.HostKey = key
 	}
 }
 

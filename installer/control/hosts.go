@@ -114,7 +114,8 @@ func (s service) registerHosts(r *api.Request) (any, error) {
 			where = fmt.Sprintf("hosts[%d]", i)
 		}
 		c.text(fmt.Sprintf("hosts[%d].where", i), h.Where)
-		c.host(where, h.Host)
+		c.host(where, &h.Host)
+		h.Host.DeriveIPs()
 		entries[i] = installer.HostEntry{Where: h.Where, Host: h.Host, Credentials: c.credentials(where, h.wireCredentials)}
 	}
 	if err := c.faults.Err(); err != nil {

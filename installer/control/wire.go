@@ -3,8 +3,11 @@ package control
 import (
 	"encoding/json"
 	"fmt"
+	"unicode/utf8"
 
 	"tripod/installer"
+	"tripod/installer/meta"
+	"tripod/installer/privkey"
 )
 
 // wireBatch is a Submission as JSON. Only the client encodes it. Many hosts
@@ -90,6 +93,7 @@ type unpacker struct {
 func newUnpacker(wire []wireLogin) *unpacker {
 	u := &unpacker{logins: make([]installer.Login, len(wire))}
 	for i, w := range wire {
+		u.lengths(i, w)
 		u.logins[i] = installer.Login{
 			Password:   installer.NewSecret(w.Password),
 			PrivateKey: installer.NewSecret(w.PrivateKey),
@@ -97,6 +101,20 @@ func newUnpacker(wire []wireLogin) *unpacker {
 		}
 	}
 	return u
+}
+
+// lengths: a login is held to what one of a hosts file is. Whether a key is one
+// is seen when it is used: to open a key can cost a second.
+func (u *unpacker) lengths(i int, w wireLogin) {
+	if utf8.RuneCountInString(w.Password) > meta.MaxPassword {
+		u.faults.Add(fmt.Sprintf("logins[%d].password", i), "must have at most %d characters", meta.MaxPassword)
+	}
+	if utf8.RuneCountInString(w.Passphrase) > meta.MaxPassword {
+		u.faults.Add(fmt.Sprintf("logins[%d].passphrase", i), "must have at most %d characters", meta.MaxPassword)
+	}
+	if len(w.PrivateKey) > privkey.MaxText {
+		u.faults.Add(fmt.Sprintf("logins[%d].private_key", i), "must have at most %d bytes", privkey.MaxText)
+	}
 }
 
 func (u *unpacker) login(where string, i int) installer.Login {
