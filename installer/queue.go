@@ -62,6 +62,9 @@ type Ledger interface {
 	// ErrNotFound, also where several have them and none is reached by the same
 	// installers.
 	HostAt(ctx context.Context, project string, at Host) (Host, error)
+	// SameMachine reports whether both are one machine: Host.SameMachine, or they
+	// have the same address and port, and one host key was seen there by both ways.
+	SameMachine(ctx context.Context, project string, a, b Host) (bool, error)
 	// HostCredentials opens what is stored for a known host, as far as it may be
 	// sent to where the caller is about to send it: see Host.SameWay. A Failure of
 	// KindCredentialMissing if nothing is.

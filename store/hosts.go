@@ -25,6 +25,9 @@ type knownHost struct {
 	// tripod did not ask whether they were.
 	Epoch      string `json:"epoch,omitempty"`
 	Invocation string `json:"invocation,omitempty"`
+	// Turned is the number of the task since which it is reached by this way. Zero:
+	// always, or since an older tripod.
+	Turned uint64 `json:"turned,omitempty"`
 	// Given is the invocation with the newest ones that the host has said nothing of.
 	Given string `json:"given,omitempty"`
 
@@ -81,8 +84,18 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 	if err != nil {
 		return err
 	}
-	if old != nil && !old.Imported && (old.Host.SameWay(r.Host) || sealed != nil && accepted == nil) {
-		k.becomes(r.Host)
+	if old != nil && !old.Imported {
+		adopt := old.Host.SameWay(r.Host)
+		if !adopt && sealed != nil && accepted == nil {
+			reached, err := t.wasReached(r.ProjectID, old)
+			if err != nil {
+				return err
+			}
+			adopt = !reached || old.Host.SameMachine(r.Host)
+		}
+		if adopt {
+			k.becomes(r, old.Host.SameMachine(r.Host))
+		}
 	}
 	if sealed != nil {
 		t.put(bSealed, join(r.BatchID, r.ID), sealed)
@@ -95,14 +108,27 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 	return nil
 }
 
-// becomes takes over what a task says of a host that nobody has imported.
-func (k *knownHost) becomes(h installer.Host) {
+// wasReached: somebody was there, by the way that is known.
+func (t *tx) wasReached(project string, k *knownHost) (bool, error) {
+	if !k.Verified.IsZero() {
+		return true, nil
+	}
+	keys, err := t.keysSeen(project, k.Host)
+	return len(keys) > 0, err
+}
+
+// becomes takes over what a task says of a host that nobody has imported. same: it
+// is the machine that was known.
+func (k *knownHost) becomes(r *record, same bool) {
 	old := k.Host
-	k.Host = h
-	if len(h.Labels) == 0 {
+	k.Host = r.Host
+	if !old.SameMachine(r.Host) {
+		k.Turned = r.seq
+	}
+	if len(r.Host.Labels) == 0 {
 		k.Host.Labels = old.Labels
 	}
-	if !h.SameMachine(old) { // nobody has looked at this one yet
+	if !same { // nobody has looked at this one yet
 		k.forgetAgent()
 	}
 }
@@ -117,7 +143,10 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 		return nil
 	}
 	k, err := t.knownHost(r.ProjectID, r.Host.ID)
-	if err != nil || k == nil || !k.Host.SameMachine(r.Host) {
+	if err != nil || k == nil {
+		return err
+	}
+	if same, err := t.didWorkOn(k, r); err != nil || !same {
 		return err
 	}
 	was := edition{k.Version, k.Edition}

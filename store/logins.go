@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"tripod/installer"
 )
@@ -80,21 +81,34 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 			k.Given = ""
 		}
 		if !k.Imported && !k.Host.SameWay(r.Host) {
-			k.becomes(r.Host)
+			same, err := t.didWorkOn(k, r)
+			if err != nil {
+				return err
+			}
+			k.becomes(r, same)
 		}
 	}
 	t.putHost(r.ProjectID, &old, k)
 	return nil
 }
 
-// loggedIn: the steps tell that the host has accepted the login.
-func loggedIn(steps []installer.StepRecord) bool {
-	for _, s := range steps {
-		if s.Step == installer.StepConnect && s.Kind == "" {
-			return true
-		}
+// loggedIn: the steps tell that sshd has accepted the login.
+func loggedIn(steps []installer.StepRecord) bool { return wentWell(steps, installer.StepConnect) }
+
+// becameRoot: they tell that sudo, where it is needed, has accepted it too.
+func becameRoot(steps []installer.StepRecord) bool { return wentWell(steps, installer.StepProbe) }
+
+func wentWell(steps []installer.StepRecord, step installer.Step) bool {
+	return slices.ContainsFunc(steps, func(s installer.StepRecord) bool { return s.Step == step && s.Kind == "" })
+}
+
+// saidOfLogin is what the end of an attempt tells of its login. A mistyped sudo
+// password is a mistyped one, though sshd lets in who has it.
+func saidOfLogin(tr installer.Transition) (right, wrong bool) {
+	if tr.Kind == installer.KindSudoDenied {
+		return false, true
 	}
-	return false
+	return loggedIn(tr.Steps) || tr.State == installer.Succeeded, tr.Kind == installer.KindAuthRejected
 }
 
 // CredentialsAgain implements installer.Ledger.
@@ -132,7 +146,7 @@ func (s *Store) CredentialsAgain(ctx context.Context, old *installer.Invocation)
 // another machine now, or it is known better since old.
 func (t *tx) ownOf(k *knownHost, old *installer.Invocation) (*box, error) {
 	r, err := t.loadIn(old.ProjectID, old.ID)
-	if err != nil || !t.bringsLogin(r) || !k.Host.SameMachine(r.Host) {
+	if err != nil || !t.bringsLogin(r) || k.Host.HostPort() != r.Host.HostPort() {
 		return nil, err
 	}
 	// What the user has said of the host since then counts.
@@ -141,8 +155,18 @@ func (t *tx) ownOf(k *knownHost, old *installer.Invocation) (*box, error) {
 		return nil, nil
 	}
 	accepted, err := t.cameWith(old.ProjectID, k, k.Invocation)
-	if err != nil || accepted != nil && accepted.seq > r.seq && accepted.Host.SameWay(k.Host) {
+	if err != nil {
 		return nil, err
+	}
+	if accepted != nil && accepted.seq > r.seq && accepted.Host.SameWay(k.Host) {
+		// As far as is known r's own way leads elsewhere until it was gone.
+		if same, err := t.sameMachine(old.ProjectID, k.Host, r.Host); err != nil || same {
+			return nil, err
+		}
+	}
+	// Another way is r's own if it was sent since the host is known by this one.
+	if !k.Host.SameMachine(r.Host) && !k.Imported && r.seq < k.Turned {
+		return nil, nil
 	}
 	return &box{r.BatchID, r.ID}, nil
 }

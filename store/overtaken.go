@@ -56,8 +56,11 @@ func (t *tx) overtaker(r *record) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if other != nil && other.State == installer.Succeeded && other.Host.SameMachine(r.Host) {
-			return other.ID, nil
+		if other == nil || other.State != installer.Succeeded {
+			continue
+		}
+		if same, err := t.sameMachine(r.ProjectID, other.Host, r.Host); err != nil || same {
+			return other.ID, err
 		}
 	}
 	return "", nil

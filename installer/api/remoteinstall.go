@@ -23,7 +23,7 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 		to := host // where what is kept would be sent
 		switch known, err := s.Ledger.HostAt(ctx, project, host); {
 		case err == nil: // its id may be one that the user gave it
-			same, err := s.sameMachine(ctx, project, known, host)
+			same, err := s.sameWays(ctx, project, known, host)
 			if err != nil {
 				return nil, err
 			}

@@ -109,9 +109,18 @@ func (w way) given(by installer.Way) []installer.Login {
 	return logins
 }
 
-// sameMachine reports whether one way to the first host is one to the second:
-// installers are exchangeable, and a host has the same address behind each of them.
+// sameMachine reports whether both are one machine: one way to the first leads to the
+// second, or by quite another way it has shown the same host key there.
 func (s service) sameMachine(ctx context.Context, project string, a, b installer.Host) (bool, error) {
+	if same, err := s.sameWays(ctx, project, a, b); err != nil || same {
+		return same, err
+	}
+	return s.Ledger.SameMachine(ctx, project, a, b)
+}
+
+// sameWays reports whether one way to the first host is one to the second:
+// installers are exchangeable, and a host has the same address behind each of them.
+func (s service) sameWays(ctx context.Context, project string, a, b installer.Host) (bool, error) {
 	if a.SameMachine(b) || a.HostPort() != b.HostPort() || a.Through == nil && b.Through == nil {
 		return a.SameMachine(b), nil
 	}

@@ -159,7 +159,7 @@ func (d *Dialer) attempt(project string, host installer.Host, login installer.Lo
 		user:    host.User,
 		address: host.HostPort(),
 		project: project,
-		place:   place(host.Endpoint, host.Via),
+		place:   installer.PinPlace(host.Endpoint, host.Via),
 		pin:     host.HostKey,
 		policy:  policy,
 		login:   login,

@@ -13,22 +13,6 @@ import (
 	"tripod/installer"
 )
 
-// place is where a host's key is pinned: its address and port, and the way
-// there. Two private networks behind different installers may both have a
-// 10.0.0.5.
-func place(host installer.Endpoint, hops []installer.Endpoint) string {
-	p := host.HostPort()
-	for i, hop := range hops {
-		if i == 0 {
-			p += " via "
-		} else {
-			p += ","
-		}
-		p += hop.HostPort()
-	}
-	return p
-}
-
 // pins are what a server's key must be.
 type pins struct {
 	// fingerprint was given by the user, "SHA256:…"; it goes before keys.

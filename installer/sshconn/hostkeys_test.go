@@ -154,7 +154,7 @@ func TestPlaceHasTheWayInIt(t *testing.T) {
 		"10.0.0.5:22 via jump:22":                {Endpoint: e("10.0.0.5", 22), Via: []installer.Endpoint{e("jump", 22)}},
 		"[fe80::1]:22 via jump:22,10.1.1.1:2222": {Endpoint: e("fe80::1", 22), Via: []installer.Endpoint{e("jump", 22), e("10.1.1.1", 2222)}},
 	} {
-		assert.Equal(t, want, place(host.Endpoint, host.Via))
+		assert.Equal(t, want, installer.PinPlace(host.Endpoint, host.Via))
 	}
 }
 

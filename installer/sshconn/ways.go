@@ -95,7 +95,7 @@ func (s *search) try(ctx context.Context, w *triedWay) (c *Conn, fail *installer
 	at := s.d.attempt(s.project, installer.Host{Endpoint: s.host.Endpoint, Via: w.Hops}, s.login, s.policy)
 	for i := range s.ways {
 		if other := &s.ways[i]; other != w && other.Fail == nil {
-			at.places = append(at.places, place(s.host.Endpoint, other.Hops))
+			at.places = append(at.places, installer.PinPlace(s.host.Endpoint, other.Hops))
 		}
 	}
 	c, fail, fault := s.d.reach(ctx, at, w.Way)

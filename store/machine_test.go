@@ -1,0 +1,97 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+)
+
+// verified is a task on h1 that has found an agent.
+func verified(t *testing.T, s *Store, inv *installer.Invocation, version string) {
+	t.Helper()
+	require.NoError(t, s.Finish(t.Context(), inv.Ref(), installer.Transition{
+		State: installer.Succeeded, EndAttempt: true, At: t0,
+		Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: version},
+	}))
+}
+
+// TestAFirstInstallerDoesNotMakeKnownHostsStrangers, also where the login that the
+// host was known with is erased by then.
+func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
+	t.Parallel()
+	through := func(i *installer.Invocation) { i.Host.Through = &installer.Through{} }
+	const key, other = "ssh-ed25519 AAAA", "ssh-ed25519 BBBB"
+	for name, tc := range map[string]struct {
+		pinned string // by the new way
+		policy installer.HostKeyPolicy
+		same   bool
+	}{
+		"same key":      {key, installer.AcceptNew, true},
+		"another key":   {other, installer.AcceptNew, false},
+		"no key":        {"", installer.AcceptNew, false},
+		"keys not seen": {key, installer.Insecure, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newTest(t, Options{}) // keeps nothing
+			direct := given(t, s, "B1", "right", func(i *installer.Invocation) { i.Spec.Target = installer.TargetTelescope })
+			require.NoError(t, s.PinKey(t.Context(), project, direct.Host.HostPort(), key))
+			verified(t, s, direct, "2.7.2")
+			setUp(t, s, "jump", "10.9.0.1", "of jump", nil)
+
+			by := given(t, s, "B2", "right", through)
+			h := hostsOf(t, s, installer.HostFilter{IDs: []string{"h1"}})[0]
+			assert.Nil(t, h.Through, "nobody has been there")
+			assert.Equal(t, "2.7.2", h.Version)
+			ended(t, s, by, installer.KindRefused)
+			h = hostsOf(t, s, installer.HostFilter{IDs: []string{"h1"}})[0]
+			assert.Equal(t, "2.7.2", h.Version)
+			assert.Equal(t, t0, h.Verified.UTC())
+
+			by = given(t, s, "B3", "right", through, func(i *installer.Invocation) { i.Spec.HostKeys = tc.policy })
+			if tc.pinned != "" {
+				hops := []installer.Endpoint{{Address: "10.9.0.1", Port: 22}}
+				require.NoError(t, s.PinKey(t.Context(), project, installer.PinPlace(direct.Host.Endpoint, hops), tc.pinned))
+			}
+			ended(t, s, by, "")
+			h = hostsOf(t, s, installer.HostFilter{IDs: []string{"h1"}})[0]
+			assert.NotNil(t, h.Through)
+			assert.Equal(t, tc.same, h.Version == "2.7.2")
+			assert.Equal(t, tc.same, !h.Verified.IsZero())
+			if tc.policy == installer.AcceptNew {
+				first, err := s.Invocation(t.Context(), project, direct.ID)
+				require.NoError(t, err)
+				assert.Equal(t, tc.same, first.Overtaken == by.ID, "what was done there since would be undone too")
+				same, err := s.SameMachine(t.Context(), project, direct.Host, by.Host)
+				require.NoError(t, err)
+				assert.Equal(t, tc.same, same)
+			}
+			same, err := s.SameMachine(t.Context(), "another", direct.Host, by.Host)
+			require.NoError(t, err)
+			assert.False(t, same)
+		})
+	}
+}
+
+// TestARetryByTheNewWayKeepsItsLogin: what could not get there is done again
+// with its own login, by its own way.
+func TestARetryByTheNewWayKeepsItsLogin(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	direct := given(t, s, "B1", "right")
+	ended(t, s, direct, "")
+	by := given(t, s, "B2", "through", func(i *installer.Invocation) { i.Host.Through = &installer.Through{} })
+	ended(t, s, by, installer.KindRefused)
+	h, c, err := s.CredentialsAgain(t.Context(), by)
+	require.NoError(t, err)
+	assert.NotNil(t, h.Through)
+	assert.Equal(t, "through", c.Password.Reveal())
+	h, c, err = s.CredentialsAgain(t.Context(), direct)
+	require.NoError(t, err)
+	assert.Nil(t, h.Through)
+	assert.Equal(t, "right", c.Password.Reveal())
+}
