@@ -82,8 +82,8 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstal
 		t.enqueue(r)
 	}
 	t.save(r)
-	right := loggedIn(tr.Steps) || tr.State == installer.Succeeded
-	if err := t.noteLogin(r, right, tr.Kind == installer.KindAuthRejected); err != nil {
+	right, wrong := saidOfLogin(tr)
+	if err := t.noteLogin(r, right, wrong); err != nil {
 		return nil, err
 	}
 	if err := t.noteAgent(r, tr); err != nil {

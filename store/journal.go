@@ -20,7 +20,7 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 			return err
 		}
 		t.appendSteps(ref.ID, a, rows)
-		right := loggedIn(steps)
+		right := becameRoot(steps)
 		if a.crashes == 0 && !right {
 			return nil
 		}

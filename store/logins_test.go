@@ -68,7 +68,8 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 
 	right := given(t, s, "B3", "right")
 	assert.Equal(t, "right", passwordOf(t, s, "h1"))
-	require.NoError(t, s.Journal(t.Context(), right.Ref(), installer.StepRecord{Step: installer.StepConnect}))
+	require.NoError(t, s.Journal(t.Context(), right.Ref(),
+		installer.StepRecord{Step: installer.StepConnect}, installer.StepRecord{Step: installer.StepProbe}))
 	mistyped := given(t, s, "B4", "mistyped")
 	require.Nil(t, mistyped, "the host is busy")
 	assert.Equal(t, "right", passwordOf(t, s, "h1"), "it was let in with that one")
@@ -109,6 +110,28 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 		ended(t, s, n, installer.KindScriptFailed)
 		return again(t, s, n)
 	}())
+}
+
+// TestAMistypedSudoPasswordReplacesNothing: sshd takes the login, and sudo does not
+// take what came with it.
+func TestAMistypedSudoPasswordReplacesNothing(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	ended(t, s, given(t, s, "B1", "right"), "")
+	for _, journal := range []bool{false, true} { // once at its end, and step by step
+		id := fmt.Sprint("B2-", journal)
+		inv := given(t, s, id, "with a mistyped sudo password")
+		if journal {
+			require.NoError(t, s.Journal(t.Context(), inv.Ref(), installer.StepRecord{Step: installer.StepConnect}))
+			assert.Equal(t, "right", passwordOf(t, s, "h1"), "sudo was not asked yet")
+			require.NoError(t, s.Journal(t.Context(), inv.Ref(), installer.StepRecord{Step: installer.StepProbe, Kind: installer.KindSudoDenied}))
+		}
+		ended(t, s, inv, installer.KindSudoDenied)
+		assert.Equal(t, "right", passwordOf(t, s, "h1"))
+		assert.Equal(t, "root@10.0.0.1 with a mistyped sudo password", again(t, s, inv), "its own RETRY")
+	}
+	ended(t, s, given(t, s, "B3", "newer"), installer.KindNoSpace)
+	assert.Equal(t, "newer", passwordOf(t, s, "h1"), "it is the host that will not do")
 }
 
 // A mistyped user, or another way, moves the known host no more than a mistyped
