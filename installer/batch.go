@@ -20,6 +20,9 @@ type BatchHead struct {
 	// Fingerprint is equal for two submissions of the same work (hosts and
 	// spec, not credentials); how the same command finds its unfinished batch.
 	Fingerprint string `json:"fingerprint,omitempty"`
+	// Content tells a batch that is sent again from another one under the same id:
+	// a hash of all that was asked for but the logins. Empty: not known.
+	Content string `json:"content,omitempty"`
 	// Source is where it came from, for people: a file name, "stdin", "api".
 	Source string `json:"source,omitempty"`
 	// By is who asked: "token NAME", "key NAME", or "user NAME" of the command line.

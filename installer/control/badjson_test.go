@@ -73,7 +73,7 @@ func TestBControlJSON(t *testing.T) {
 		begin := func(with string) string { return `{` + with + `,` + body[1:] }
 		for want, odd := range map[string]string{
 			name + ": the key is there twice":                                begin(`"` + name + `":` + first),
-			name + ": the key is there twice ":                               begin(`"\u00` + hex(name[0]) + name[1:] + `":` + first),
+			name + ": the key is there twice ":                               begin(`"\u00` + hexOf(name[0]) + name[1:] + `":` + first),
 			upper + ": is written " + name:                                   begin(`"` + upper + `":` + first),
 			`zzz: unknown field "zzz": is the client newer than the daemon?`: begin(`"zzz":1`),
 			`["z\x1b"]: unknown field "z\x1b"`:                               begin(`"z\u001b":{"a":[]}`),
@@ -135,7 +135,7 @@ func TestNumbersThatDoNotFit(t *testing.T) {
 
 func firstKey(body string) string { return body[2 : 2+strings.IndexByte(body[2:], '"')] }
 
-func hex(c byte) string {
+func hexOf(c byte) string {
 	const digits = "0123456789abcdef"
 	return string([]byte{digits[c>>4], digits[c&15]})
 }

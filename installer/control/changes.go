@@ -16,6 +16,10 @@ func (s service) submit(r *api.Request) (any, error) {
 		return nil, err
 	}
 	project := r.Principal.Project
+	content, err := w.content()
+	if err != nil {
+		return nil, err
+	}
 	if idForm.MatchString(w.BatchID) {
 		// Sent again while it is being stored, it waits for that.
 		leave, err := s.submitting.take(r.Context(), project+"/"+w.BatchID)
@@ -23,7 +27,10 @@ func (s service) submit(r *api.Request) (any, error) {
 			return nil, err
 		}
 		defer leave()
-		if head, err := s.Store.Batch(r.Context(), project, w.BatchID); err == nil && head.Total == len(w.Items) {
+		if head, err := s.Store.Batch(r.Context(), project, w.BatchID); err == nil {
+			if head.Total != len(w.Items) || head.Content != content {
+				return nil, api.Refuse(http.StatusConflict, CodeExists, "batch %s was sent before, and asked for something else: other work needs another id", w.BatchID)
+			}
 			return head, nil
 		}
 	}
@@ -31,6 +38,7 @@ func (s service) submit(r *api.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	sub.Content = content
 	if err := sub.Resolve(r.Context(), s.Store); err != nil {
 		return nil, missingCredentials(err)
 	}

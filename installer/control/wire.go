@@ -1,6 +1,8 @@
 package control
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -20,6 +22,20 @@ type wireBatch struct {
 	Specs       []installer.Spec `json:"specs,omitempty"`
 	Logins      []wireLogin      `json:"logins,omitempty"`
 	Items       []wireItem       `json:"items,omitempty"`
+}
+
+// content is a hash of the batch without its logins: nobody is to try passwords
+// on what is stored of it.
+func (w wireBatch) content() (string, error) {
+	h := sha256.New()
+	enc := json.NewEncoder(h) // an item a time: there is no second copy of a large batch
+	head := w
+	head.Logins, head.Items = nil, nil
+	err := enc.Encode(head)
+	for i := 0; err == nil && i < len(w.Items); i++ {
+		err = enc.Encode(&w.Items[i])
+	}
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 type wireItem struct {
