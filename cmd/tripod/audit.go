@@ -34,7 +34,7 @@ const auditPage = 1000
 
 type auditListCmd struct {
 	Since string `placeholder:"TIME" help:"Only entries from TIME on: 2026-05-01, 2026-05-01T12:00:00Z, or 24h for the last day."`
-	listFlag
+	tableFlag
 }
 
 // Run shows entries, the oldest first.
@@ -46,8 +46,11 @@ func (c *auditListCmd) Run(ctx context.Context, a *app) error {
 	return looking(a, func(l auditLog) error {
 		f := installer.AuditFilter{Project: a.onlyProject, Since: since, Limit: auditPage}
 		show := auditTable
-		if c.Output == "json" {
+		switch c.Output {
+		case "json":
 			show = auditJSON
+		case "csv":
+			show = auditCSV
 		}
 		return show(a, func() ([]installer.AuditEntry, error) {
 			entries, err := l.Audit(ctx, f)
@@ -120,6 +123,36 @@ func auditWhat(e installer.AuditEntry) string {
 	return strings.Join(parts, " ")
 }
 
+// auditColumns are the CSV's; new ones go to the end.
+var auditColumns = []string{"number", "at", "project_id", "action", "by", "type", "subject", "detail", "outcome", "kind",
+	"hosts", "batch_id", "invocation_id"}
+
+// auditCSV prints a row per entry as they come. Several hosts of one are
+// separated by semicolons.
+func auditCSV(a *app, next func() ([]installer.AuditEntry, error)) error {
+	header := auditColumns
+	for {
+		entries, err := next()
+		if err != nil || len(entries) == 0 && header == nil {
+			return err
+		}
+		err = printCSV(a, entries, header, func(e installer.AuditEntry) []string {
+			hosts := make([]string, len(e.Hosts))
+			for i, h := range e.Hosts {
+				hosts[i] = h.ID + " " + h.At
+			}
+			return []string{
+				strconv.FormatUint(e.Number, 10), csvTime(e.At), e.Project, string(e.Action), e.By, string(e.Type), e.Subject, e.Detail,
+				string(e.Outcome), string(e.Kind), strings.Join(hosts, ";"), e.Batch, e.Invocation,
+			}
+		})
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		header = nil
+	}
+}
+
 // auditJSON prints one document, an entry a line.
 func auditJSON(a *app, next func() ([]installer.AuditEntry, error)) error {
 	before := "{\"entries\":["
@@ -151,7 +184,7 @@ func auditJSON(a *app, next func() ([]installer.AuditEntry, error)) error {
 
 type auditVerifyCmd struct {
 	Anchor []string `placeholder:"NUMBER:HASH" help:"An end of the log that was noted elsewhere before (verify prints it, the daemon logs it): it must still be there."`
-	listFlag
+	documentFlag
 }
 
 // Run checks the chain. Exit code 1: it is not in order.

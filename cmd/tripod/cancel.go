@@ -81,7 +81,7 @@ func (e *engine) showCanceled(ctx context.Context, format string, how ran, batch
 	case how.interrupted && s.Unfinished > 0:
 		e.app.notef("interrupted: %d are not canceled yet; to go on: %s", s.Unfinished, e.app.again("cancel", batchID))
 		return exitWith(exitInterrupted)
-	case s.Canceled+s.Succeeded < s.Total:
+	case s.Canceled+s.well() < s.Total:
 		return exitWith(exitHosts)
 	}
 	return nil

@@ -56,8 +56,13 @@ type outputFlag struct {
 	Output string `short:"o" enum:"table,json,csv,junit" default:"table" help:"table, json, csv or junit."`
 }
 
-// listFlag is --output of the commands that show lists of something else.
-type listFlag struct {
+// tableFlag is --output of the commands that show lists of something else.
+type tableFlag struct {
+	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, json or csv."`
+}
+
+// documentFlag is --output of the commands that show one thing.
+type documentFlag struct {
 	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"tripod/installer"
@@ -62,8 +63,8 @@ func (f serverFlags) client() (*api.Client, error) {
 	switch {
 	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "":
 		faults.Add("--server", "want http://HOST:PORT or https://HOST:PORT")
-	case at.User != nil || at.RawQuery != "" || at.Fragment != "":
-		faults.Add("--server", "want an address alone: no user, no password, no query")
+	case at.User != nil || at.RawQuery != "" || at.ForceQuery || at.Fragment != "" || strings.Trim(at.Path, "/") != "":
+		faults.Add("--server", "want an address alone, http(s)://HOST:PORT: no user, no password, no path, no query")
 	case at.Scheme == "http" && !f.AllowPlainHTTP && !isLoopback(at.Hostname()):
 		faults.Add("--server", "plain HTTP to another machine: passwords and keys would cross the network readable; use https:// (or --allow-plain-http)")
 	}

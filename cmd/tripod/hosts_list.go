@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,8 +16,8 @@ import (
 )
 
 type hostsListCmd struct {
-	Label  []string `sep:"none" placeholder:"NAME[=VALUE]" help:"Only hosts with this label; several: with all of them."`
-	Output string   `short:"o" enum:"table,json,csv" default:"table" help:"table, json or csv."`
+	Label []string `sep:"none" placeholder:"NAME[=VALUE]" help:"Only hosts with this label; several: with all of them."`
+	tableFlag
 }
 
 // Run lists hosts by their ids.
@@ -139,23 +138,9 @@ func verifiedText(at time.Time) string {
 }
 
 func hostsCSV(hosts []installer.KnownHost) (string, error) {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	header := slices.Clone(hostColumns)
-	for i := range header {
-		header[i] = strings.ToLower(header[i])
+	rows := make([][]string, len(hosts))
+	for i, h := range hosts {
+		rows[i] = hostFields(h, csvTime(h.Verified))
 	}
-	_ = w.Write(header)
-	for _, h := range hosts {
-		verified := ""
-		if !h.Verified.IsZero() {
-			verified = h.Verified.UTC().Format(time.RFC3339)
-		}
-		_ = w.Write(hostFields(h, verified))
-	}
-	w.Flush()
-	if err := w.Error(); err != nil {
-		return "", fmt.Errorf("make the CSV: %w", err)
-	}
-	return b.String(), nil
+	return csvText(strings.Split(strings.ToLower(strings.Join(hostColumns, ",")), ","), rows)
 }

@@ -13,7 +13,7 @@ import (
 
 type hostsShowCmd struct {
 	Host string `arg:"" name:"host" help:"Instance id, address, address:port or name."`
-	listFlag
+	documentFlag
 }
 
 // Run shows one host.

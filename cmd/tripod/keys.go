@@ -25,7 +25,7 @@ type keyManager interface {
 type keysAddCmd struct {
 	grantFlags
 	rightsFlag
-	listFlag
+	documentFlag
 }
 
 // Run prints the pair, once.
@@ -60,7 +60,7 @@ func (c *keysRemoveCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-type keysListCmd struct{ listFlag }
+type keysListCmd struct{ tableFlag }
 
 // Run lists access keys, never their secret keys.
 func (c *keysListCmd) Run(ctx context.Context, a *app) error {
@@ -72,8 +72,13 @@ func (c *keysListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
+	switch c.Output {
+	case "json":
 		return printList(a, "keys", infos)
+	case "csv":
+		return printCSV(a, infos, []string{"project", "name", "rights", "access_key", "created"}, func(k installer.KeyInfo) []string {
+			return []string{k.Project, k.Name, string(k.Rights), k.AccessKey, csvTime(k.Created)}
+		})
 	}
 	return printTable(a, infos, []string{"PROJECT", "NAME", "RIGHTS", "ACCESS KEY", "CREATED"}, func(k installer.KeyInfo) []string {
 		return []string{k.Project, k.Name, string(k.Rights), k.AccessKey, k.Created.Local().Format(time.DateTime)}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -47,7 +48,7 @@ func editionWord(e installer.Edition) string {
 
 type packagesListCmd struct {
 	Target string `placeholder:"TARGET" help:"Only packages of this target."`
-	listFlag
+	tableFlag
 }
 
 // Run lists the catalogue, the newest versions first.
@@ -57,8 +58,13 @@ func (c *packagesListCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		if c.Output == "json" {
+		switch c.Output {
+		case "json":
 			return printList(a, "packages", all)
+		case "csv":
+			return printCSV(a, all, []string{"sha256", "target", "version", "arch", "edition", "size", "added", "name"}, func(p installer.Package) []string {
+				return []string{p.SHA256, p.Target, p.Version, p.Arch, editionWord(p.Edition), strconv.FormatInt(p.Size, 10), csvTime(p.Added), p.Name}
+			})
 		}
 		return a.print(packagesTable(all))
 	})

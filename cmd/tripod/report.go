@@ -30,7 +30,8 @@ func newReport(ctx context.Context, l ledger, batchID string, invs []installer.I
 	}
 }
 
-// summary counts the invocations. Succeeded includes Skipped.
+// summary counts the invocations, each once, but Succeeded includes Skipped. What
+// had succeeded and was undone later is RolledBack: it is neither.
 type summary struct {
 	Total      int `json:"total"`
 	Succeeded  int `json:"succeeded"`
@@ -39,14 +40,20 @@ type summary struct {
 	Timeout    int `json:"timeout"`
 	Canceled   int `json:"canceled"`
 	Unfinished int `json:"unfinished"`
+	RolledBack int `json:"rolled_back"`
 }
+
+// well is how many ended as they were to: whoever undid one meant to.
+func (s summary) well() int { return s.Succeeded + s.RolledBack }
 
 func (r reportOf) summary() summary {
 	s := summary{Total: len(r.invocations)}
 	for i := range r.invocations {
 		inv := &r.invocations[i]
 		switch inv.State {
-		case installer.Succeeded, installer.Rollbacked:
+		case installer.Rollbacked:
+			s.RolledBack++
+		case installer.Succeeded:
 			s.Succeeded++
 			if inv.Skipped {
 				s.Skipped++
@@ -70,7 +77,7 @@ func (s summary) String() string {
 	for _, p := range []struct {
 		n    int
 		word string
-	}{{s.Skipped, "of them skipped"}, {s.Failed, "failed"}, {s.Timeout, "timed out"}, {s.Canceled, "canceled"}, {s.Unfinished, "unfinished"}} {
+	}{{s.Skipped, "of them skipped"}, {s.Failed, "failed"}, {s.Timeout, "timed out"}, {s.Canceled, "canceled"}, {s.Unfinished, "unfinished"}, {s.RolledBack, "rolled back"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.word))
 		}

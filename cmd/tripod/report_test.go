@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"encoding/xml"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/api"
 )
 
 const hostile = "\x1b[2J\x00\xff<&]]>\u202e\u0085\U000e0041\"\n"
@@ -100,7 +102,7 @@ func TestJSONIsHarmlessAndComplete(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(text), &doc))
 	assert.Equal(t, "B", doc.BatchID)
-	assert.Equal(t, map[string]int{"total": 8, "succeeded": 2, "skipped": 1, "failed": 3, "timeout": 1, "canceled": 1, "unfinished": 1}, doc.Summary)
+	assert.Equal(t, map[string]int{"total": 8, "succeeded": 2, "skipped": 1, "failed": 3, "timeout": 1, "canceled": 1, "unfinished": 1, "rolled_back": 0}, doc.Summary)
 	require.Len(t, doc.Invocations, 8)
 	bad := doc.Invocations[4]
 	assert.Equal(t, strings.ToValidUTF8(hostile, "\ufffd"), bad["message"], "only what is no UTF-8 is lost")
@@ -135,4 +137,42 @@ func TestCSVHasOneRowPerHost(t *testing.T) {
 	require.Len(t, lines, 9, "no line end of a host's text breaks a row")
 	assert.Equal(t, strings.Join(csvHeader, ","), lines[0])
 	assert.Contains(t, lines[5], `\x1b[2J`)
+}
+
+// TestRolledBackIsNoSuccess: what was undone is counted apart, and is no failure.
+func TestRolledBackIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	r := testReport()
+	r.invocations = r.invocations[:2]
+	r.invocations[0].State = installer.Rollbacked
+	assert.Contains(t, r.table(), "batch B: 1 of 2 succeeded, 1 of them skipped, 1 rolled back\n")
+	s := r.summary()
+	assert.Equal(t, summary{Total: 2, Succeeded: 1, Skipped: 1, RolledBack: 1}, s)
+	assert.NoError(t, (&app{}).verdict(r, ran{}))
+}
+
+// TestCSVCells: a spreadsheet computes nothing of what hosts and files say.
+func TestCSVCells(t *testing.T) {
+	t.Parallel()
+	text, err := csvText([]string{"a", "b"}, [][]string{{"=1+1", "+1"}, {"-1", "@x"}, {"1-1", "a,\"b\"\n\x1b"}})
+	require.NoError(t, err)
+	assert.Equal(t, "a,b\n'=1+1,'+1\n'-1,'@x\n1-1,\"a,\"\"b\"\"\\n\\x1b\"\n", text)
+
+	r := testReport()
+	r.invocations[0].Host.Name = "=cmd|' /C calc'!A0"
+	text, err = r.csv()
+	require.NoError(t, err)
+	assert.Contains(t, text, ",'=cmd|' /C calc'!A0,")
+	text, err = hostsCSV([]installer.KnownHost{{Host: installer.Host{ID: "i-1", Name: "@SUM(A1)"}}})
+	require.NoError(t, err)
+	assert.Contains(t, text, "i-1,'@SUM(A1),")
+}
+
+// TestConnectErrorOfAnotherServer: what answers, and is no tripod, is told apart.
+func TestConnectErrorOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	var e *exitError
+	require.ErrorAs(t, connectError("http://127.0.0.1:1", &api.Error{Status: http.StatusNotFound}), &e)
+	assert.Equal(t, exitUsage, e.code)
+	assert.Contains(t, e.hint, "is it tripod")
 }

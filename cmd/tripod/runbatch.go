@@ -112,7 +112,7 @@ func (a *app) verdict(r reportOf, how ran) error {
 			a.notef("to go on with all of them: %s", a.again("retry", cmp.Or(r.retryIDs, r.batchID)))
 		}
 		return exitWith(exitLimit)
-	case s.Succeeded < s.Total:
+	case s.well() < s.Total:
 		if !r.check {
 			a.notef("details: %s; to try what failed again: %s", a.again("logs", "INVOCATION|HOST"), a.again("retry", cmp.Or(r.retryIDs, r.batchID)))
 		}

@@ -71,7 +71,7 @@ func (c *tokensRemoveCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-type tokensListCmd struct{ listFlag }
+type tokensListCmd struct{ tableFlag }
 
 // Run lists names, never tokens: only their hashes are stored.
 func (c *tokensListCmd) Run(ctx context.Context, a *app) error {
@@ -83,8 +83,13 @@ func (c *tokensListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if c.Output == "json" {
+	switch c.Output {
+	case "json":
 		return printList(a, "tokens", infos)
+	case "csv":
+		return printCSV(a, infos, []string{"project", "name", "rights", "created"}, func(t installer.TokenInfo) []string {
+			return []string{t.Project, t.Name, string(t.Rights), csvTime(t.Created)}
+		})
 	}
 	return printTable(a, infos, []string{"PROJECT", "NAME", "RIGHTS", "CREATED"}, func(t installer.TokenInfo) []string {
 		return []string{t.Project, t.Name, string(t.Rights), t.Created.Local().Format(time.DateTime)}
