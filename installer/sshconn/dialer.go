@@ -27,8 +27,7 @@ type Config struct {
 	// passed over.
 	KnownHosts []string
 	// Policy decides on the address really dialled, unmapped. Nil allows all.
-	// Behind an installer it is asked about targets given as IP addresses;
-	// names are resolved by the installer, out of its sight.
+	// Behind an installer it is asked too: names are resolved on this side then.
 	Policy func(netip.AddrPort) error
 	// Ways finds the installers of a host that is reached through those of its
 	// project. Nil: no host is.
@@ -53,6 +52,7 @@ type Dialer struct {
 	known   knownHosts
 	pinning [64]sync.Mutex // by place, so that two first contacts do not pin two keys
 	dialTCP func(ctx context.Context, addr string) (net.Conn, error)
+	lookup  func(ctx context.Context, name string) ([]netip.Addr, error)
 
 	ctx    context.Context // of dials to installers; ended by Close
 	cancel context.CancelFunc
@@ -87,7 +87,7 @@ func New(cfg Config) *Dialer {
 		unwell:     newUnwell(cfg.Clock, cfg.Limits),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
-	d.dialTCP = d.dialDirect
+	d.dialTCP, d.lookup = d.dialDirect, lookupHere
 	return d
 }
 

@@ -101,15 +101,22 @@ func (c *Conn) canForward(ctx context.Context) *installer.Failure {
 // dialThrough connects to a target by way of an installer and waits for a
 // place among the handshakes that go through it.
 func (d *Dialer) dialThrough(ctx context.Context, via *shared, to installer.Endpoint) (net.Conn, *installer.Failure, whose) {
-	if d.cfg.Policy != nil {
-		if pe, ok := errors.AsType[*policyError](d.allowed(to.HostPort())); ok {
-			return nil, policyFailure(pe), theTargets
-		}
+	addresses, fail := d.addressesBehind(ctx, via, to)
+	if fail != nil {
+		return nil, fail, theTargets
 	}
-	ch, reqs, err := via.conn.forward(ctx, to.Address, to.Port, d.limits.Connect)
-	if err != nil {
-		fail, fault := forwardFailure(ctx, via, to, err, d.limits.Connect)
-		return nil, fail, fault
+	var ch ssh.Channel
+	var reqs <-chan *ssh.Request
+	for i, address := range addresses {
+		var err error
+		if ch, reqs, err = via.conn.forward(ctx, address, to.Port, d.limits.Connect); err == nil {
+			break
+		}
+		oe, ok := errors.AsType[*ssh.OpenChannelError](err)
+		if i == len(addresses)-1 || !ok || oe.Reason != ssh.ConnectionFailed { // else the next one may do
+			fail, fault := forwardFailure(ctx, via, to, err, d.limits.Connect)
+			return nil, fail, fault
+		}
 	}
 	nc := newHopConn(via.conn, ch, reqs, to.HostPort())
 	select {
