@@ -42,10 +42,11 @@ type handler struct {
 	table  []route
 	limits *rateLimiter
 	large  *places // for large bodies
+	paced  pace    // of large bodies
 }
 
 func newHandler(s service) http.Handler {
-	return &handler{s, s.routes(), newRateLimiter(s.RequestRate), newPlaces(largeBodies, largeShare)}
+	return &handler{s, s.routes(), newRateLimiter(s.RequestRate), newPlaces(largeBodies, largeShare), pace{paceGrace, paceRate}}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

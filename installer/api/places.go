@@ -108,6 +108,7 @@ func (h *handler) admit(w http.ResponseWriter, c *call, rt route, project string
 		return err
 	}
 	c.leave = leave
+	h.pace(w, c, rt)
 	return nil
 }
 

@@ -1,0 +1,98 @@
+package api
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPace(t *testing.T) {
+	t.Parallel()
+	p := pace{paceGrace, paceRate}
+	require.Equal(t, 10*time.Second, p.until(0, 5*time.Minute))
+	require.Equal(t, 10*time.Second+500*time.Millisecond, p.until(32<<10, 5*time.Minute))
+	require.Equal(t, 26*time.Second, p.until(1<<20, 5*time.Minute))
+	require.Equal(t, 5*time.Minute, p.until(64<<20, 5*time.Minute))
+	require.Equal(t, 5*time.Minute, p.until(1<<62, 5*time.Minute))
+	require.Equal(t, 5*time.Second, p.until(0, 5*time.Second))
+}
+
+// TestBSlowLargeBody: one that trickles is closed, and its place is free again,
+// long before it may have taken; one that comes in time is answered, however long
+// the answer takes.
+func TestBSlowLargeBody(t *testing.T) {
+	t.Parallel()
+	const size, grace = 3 << 20, 300 * time.Millisecond
+	gone := make(chan error, 1)
+	made, err := New(Config{
+		Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
+		Routes: []Route{{
+			Method: http.MethodPost, Pattern: "/large", MaxBody: 64 << 20, Binary: true, Wait: time.Hour,
+			Handle: func(r *Request) (any, error) {
+				select {
+				case <-r.Context().Done():
+				case <-time.After(2 * grace):
+				}
+				gone <- r.Context().Err()
+				return struct{}{}, nil
+			},
+		}},
+	})
+	require.NoError(t, err)
+	h := made.(*handler)
+	h.paced = pace{grace: grace, rate: size} // a second more for all of it
+	h.large = newPlaces(1, 1)
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	begin := func(body []byte) net.Conn {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		_, err = fmt.Fprintf(conn, "POST /large HTTP/1.1\r\nHost: x\r\nX-Auth-Token: p-one\r\nContent-Length: %d\r\n\r\n", size)
+		require.NoError(t, err)
+		_, _ = conn.Write(body)
+		return conn
+	}
+	for name, rate := range map[string]time.Duration{"nothing": time.Hour, "byte by byte": 10 * time.Millisecond} {
+		conn := begin([]byte("{"))
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			tick := time.NewTicker(rate)
+			defer tick.Stop()
+			for {
+				select {
+				case <-tick.C:
+					_, _ = conn.Write([]byte("x"))
+				case <-stop:
+					return
+				}
+			}
+		}()
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
+		answer := bufio.NewReader(conn)
+		r, err := http.ReadResponse(answer, nil)
+		require.NoError(t, err, name)
+		require.Equal(t, http.StatusRequestTimeout, r.StatusCode, name)
+		require.True(t, r.Close, name)
+		close(stop)
+		<-done
+		_, _ = io.Copy(io.Discard, r.Body)
+		require.NoError(t, r.Body.Close())
+	}
+	conn := begin(make([]byte, size))
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.Less(t, r.StatusCode, 300)
+	require.NoError(t, <-gone, "the time for the body is over, and the request goes on")
+	require.NoError(t, r.Body.Close())
+}
