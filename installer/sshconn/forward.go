@@ -139,8 +139,12 @@ func forwardFailure(ctx context.Context, via *shared, to installer.Endpoint, err
 		return failf(installer.KindChannelDenied, err, "installer %s does not forward to %s: %s (%s)", via.name, to.HostPort(), oe.Reason, quote(oe.Message)), theForwardings
 	case ctx.Err() != nil:
 		return ctxFailure(ctx, "while connecting to "+target), theTargets
-	case errors.Is(err, errForwardTimeout):
+	case errors.Is(err, errForwardTimeout) && via.conn.answers(ctx, min(limit, answerWithin)):
 		return failf(installer.KindUnreachable, err, "%s: no answer within %s", target, limit), theTargets
+	case ctx.Err() != nil:
+		return ctxFailure(ctx, "while connecting to "+target), theTargets
+	case errors.Is(err, errForwardTimeout):
+		return failf(installer.KindUnreachable, err, "installer %s does not answer any more: no connection to %s within %s, and no answer to a keepalive", via.name, to.HostPort(), limit), theInstallers
 	}
 	f := via.conn.lost(fmt.Sprintf("before it connected to %s", to.HostPort()))
 	return atInstaller(via.name, f), theForwardings

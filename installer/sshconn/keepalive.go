@@ -1,6 +1,7 @@
 package sshconn
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -46,6 +47,29 @@ func (c *Conn) unwatch() {
 	if w.waiting--; w.waiting == 0 {
 		w.timer.Stop()
 	}
+}
+
+// answerWithin is how long a server has to show that it is there when something
+// else has not come in time.
+const answerWithin = 3 * time.Second
+
+// answers asks the server for any answer. A goroutine waits for it; it ends with the
+// connection at latest.
+func (c *Conn) answers(ctx context.Context, limit time.Duration) bool {
+	said := make(chan bool, 1)
+	go func() {
+		_, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil)
+		said <- err == nil
+	}()
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case ok := <-said:
+		return ok
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 func (c *Conn) tick() time.Duration { return c.limits.Keepalive / keepaliveTicks }

@@ -391,3 +391,46 @@ func TestAnInstallerThatLetsUsInAgainIsUsedAtOnce(t *testing.T) {
 	require.NoError(t, c.Close())
 	used(t, a, dial)
 }
+
+// TestAnInstallerThatFallsSilentIsPassedOver within the same attempt: the target is not
+// blamed for a connection that leads nowhere any more, nor an installer that answers
+// for its target.
+func TestAnInstallerThatFallsSilentIsPassedOver(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]sshtest.Fault{
+		"installer": {Stage: sshtest.Inbound, Action: sshtest.Stall},
+		"target":    {Stage: sshtest.ChannelOpen, Action: sshtest.Stall, Match: "direct-tcpip"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+			w, d, dial := through(t, target, a, b)
+			used(t, a, dial) // its connection stays open
+			d.limits.Connect = 2 * short
+			a.Inject(fault)
+			if name == "target" {
+				d.limits.Connect = 8 * short // a slow machine has time to answer
+				_, err := dial()
+				f := kind(t, installer.KindUnreachable, err)
+				require.Contains(t, f.Detail, target.Addr()+" from installer hop@"+a.Addr())
+				require.Zero(t, b.Counts().Connections)
+				return
+			}
+			used(t, b, dial)
+			d.limits.Connect = time.Minute
+			asked := len(a.Counts().Forwards)
+			used(t, b, dial)
+			require.Len(t, a.Counts().Forwards, asked, "passed over for a while")
+
+			// Where no other is left, it is what the failure names.
+			w.mu.Lock()
+			w.ways = w.ways[:1]
+			w.mu.Unlock()
+			d.limits.Connect = 2 * short
+			w.later(unwellFor)
+			_, err := dial()
+			f := kind(t, installer.KindUnreachable, err)
+			require.Contains(t, f.Detail, "installer hop@"+a.Addr()+" does not answer any more")
+		})
+	}
+}
