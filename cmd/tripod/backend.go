@@ -34,8 +34,7 @@ type backend interface {
 	// PutBlob keeps a file of which ref has the hash and the size.
 	PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
 	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
-	// HostsAt finds known hosts by their addresses; nil: not known.
-	HostsAt(ctx context.Context, project string, at []installer.Host) ([]*installer.Host, error)
+	knownFinder
 	tokenManager
 	keyManager
 	auditLog

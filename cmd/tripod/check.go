@@ -47,7 +47,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return e.closing(func() error {
-		if err := e.adoptKnown(ctx, p.entries); err != nil {
+		if err := adoptKnown(ctx, e.store, a.project, p.entries); err != nil {
 			return err
 		}
 		b := p.batch(time.Now(), "") // a look is always a new one

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store"
 )
 
 // deployFlags are of install and update.
@@ -53,11 +54,8 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 		return err
 	}
 	if c.DryRun {
-		if p.catalogued { // the catalogue was read from there already
-			err := looking(a, func(from editionSource) error { return keepEditions(ctx, from, a.project, &p) })
-			if err != nil {
-				return err
-			}
+		if err := a.lookUp(ctx, &p); err != nil {
+			return err
 		}
 		return a.showPlan(p, c.Output, workers)
 	}
@@ -69,7 +67,7 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 		if err := files.store(ctx, e.store, &p.spec); err != nil {
 			return err
 		}
-		if err := e.adoptKnown(ctx, p.entries); err != nil {
+		if err := adoptKnown(ctx, e.store, a.project, p.entries); err != nil {
 			return err
 		}
 		if err := keepEditions(ctx, e.store, a.project, &p); err != nil {
@@ -85,6 +83,23 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 		}
 		return e.showBatch(ctx, c.Output, how, batchID)
 	})
+}
+
+// lookUp is for a plan that nobody stores: what is known of its hosts, if anything.
+func (a *app) lookUp(ctx context.Context, p *plan) error {
+	err := looking(a, func(from interface {
+		knownFinder
+		editionSource
+	}) error {
+		if err := adoptKnown(ctx, from, a.project, p.entries); err != nil {
+			return err
+		}
+		return keepEditions(ctx, from, a.project, p)
+	})
+	if errors.Is(err, store.ErrNoState) {
+		return nil
+	}
+	return err
 }
 
 // plan reads the hosts and the files, and tells all faults at once.

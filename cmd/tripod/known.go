@@ -7,15 +7,21 @@ import (
 	"tripod/installer/hostsfile"
 )
 
+// knownFinder finds hosts by where they are.
+type knownFinder interface {
+	// HostsAt finds known hosts by their addresses; nil: not known.
+	HostsAt(ctx context.Context, project string, at []installer.Host) ([]*installer.Host, error)
+}
+
 // adoptKnown gives hosts that are known already their ids, types, addresses and
 // labels: one that was imported under an id of its own is not to become a second
 // one because a file names its address alone.
-func (e *engine) adoptKnown(ctx context.Context, entries []hostsfile.Entry) error {
+func adoptKnown(ctx context.Context, from knownFinder, project string, entries []hostsfile.Entry) error {
 	hosts := make([]installer.Host, len(entries))
 	for i := range entries {
 		hosts[i] = entries[i].Host
 	}
-	known, err := e.store.HostsAt(ctx, e.app.project, hosts)
+	known, err := from.HostsAt(ctx, project, hosts)
 	if err != nil {
 		return err
 	}
@@ -25,7 +31,7 @@ func (e *engine) adoptKnown(ctx context.Context, entries []hostsfile.Entry) erro
 	}
 	for i := range entries {
 		h := &entries[i].Host
-		if h.ID != installer.InstanceID(e.app.project, h.Address, h.Port) {
+		if h.ID != installer.InstanceID(project, h.Address, h.Port) {
 			continue // the file gives it one
 		}
 		if found := known[i]; found != nil && (found.ID == h.ID || !taken[found.ID]) {

@@ -78,11 +78,11 @@ func batchList(heads []installer.BatchHead, format string) (string, error) {
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "BATCH\tCREATED\tHOSTS\tSUCCEEDED\tROLLED BACK\tFAILED\tUNFINISHED\tFROM")
+	fmt.Fprintln(w, "BATCH\tCREATED\tHOSTS\tSUCCEEDED\tFAILED\tUNFINISHED\tROLLED BACK\tFROM")
 	for _, h := range heads {
 		n := h.ByState
 		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", h.ID, h.Created.Local().Format(time.DateTime), h.Total,
-			n[installer.Succeeded], n[installer.Rollbacked], n[installer.Failed]+n[installer.Timeout]+n[installer.Canceled], h.Open, plaintext.Line(h.Source))
+			n[installer.Succeeded], n[installer.Failed]+n[installer.Timeout]+n[installer.Canceled], h.Open, n[installer.Rollbacked], plaintext.Line(h.Source))
 	}
 	_ = w.Flush()
 	return b.String(), nil
