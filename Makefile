@@ -27,8 +27,8 @@ demo-down: ## remove what `make demo` left running
 images: ## the sshd images that the tests use (needs a Docker engine)
 	sh testdata/images/build.sh
 
-# Every program built with -race sleeps a second at its exit, to let other goroutines
-# report races; the tests start hundreds of them, and 10 ms do as well.
+# A program built with -race sleeps a second at its exit, so that other goroutines can
+# still report. The test programs, and what they start, do with 10 ms.
 RACE = GORACE=atexit_sleep_ms=10
 
 test: ## everything: unit, in-process SSH, testscript, race detector, real sshd in containers
