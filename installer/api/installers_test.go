@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +191,13 @@ func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
 	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{a}))
 	require.Empty(t, r.ways(h))
 	require.Equal(t, []string{"installer " + a + " is none any more"}, r.ways(h2))
+
+	// That nothing can be done for a host is told when a task is asked for.
+	for _, res := range slices.Concat(r.ask("INSTALL", nil, h.ID), r.ask("UPDATE", nil, h.ID), r.ask("SET_REMOTE_INSTALLER", nil, h.ID), r.ask("RETRY", nil, waits.InvocationID)) {
+		itemRefused(t, res, api.ItemUnknownInstaller, "")
+		require.Contains(t, res.ErrorMsg, "there is none: set one, or import the host with its own way")
+	}
+	itemRefused(t, r.ask("INSTALL", nil, h2.ID)[0], api.ItemInstallerCredentialMissing, "")
 
 	c := r.setInstaller("c", "10.1.0.3", "three")
 	require.NotEmpty(t, c)

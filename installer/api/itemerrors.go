@@ -35,7 +35,7 @@ var itemCodes = []ItemCodeInfo{
 	{ItemUnknownInstance, "no such instance in this project", "make the host known: `tripod hosts import`, or a REMOTE_INSTALL"},
 	{ItemPolicyDenied, "the daemon may not connect to this address", "allow it with `serve --target-allow`"},
 	{ItemCredentialMissing, "no password or key is known for this host (any more)", "send a REMOTE_INSTALL with one, import the host with one, or give the project a default key (`serve --default-key`)"},
-	{ItemUnknownInstaller, "none of the installers named by `instance_ids` is a known instance of this project", "make the host known first"},
+	{ItemUnknownInstaller, "none of the installers named by `instance_ids` is a known instance of this project, or the host is reached through its installers and there is none (any more)", "make the host known first; set an installer (SET_REMOTE_INSTALLER), or import the host with its own way"},
 	{ItemInstallerCredentialMissing, "no password or key is known for the installer on the way (any more)", "send a REMOTE_INSTALL for it, then SET_REMOTE_INSTALLER again"},
 	{ItemPackageMissing, "no package fits the wanted `version` or `version_type`", "add one with `tripod packages add`, or ask for another"},
 	{ItemUnknownInvocation, "no such invocation in this project", "see the list of invocations"},

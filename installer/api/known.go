@@ -65,6 +65,9 @@ func (s service) keptOrDefault(ctx context.Context, project string, host *instal
 		}
 		creds = installer.Credentials{Login: login}
 	}
+	if refused, err := s.noInstallerLeft(ctx, project, host); refused != nil || err != nil {
+		return creds, refused, err
+	}
 	if len(creds.Via) == len(host.Via) {
 		return creds, nil, nil
 	}

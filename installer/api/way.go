@@ -97,6 +97,22 @@ func (w way) to(host *installer.Host) ([]installer.Login, *itemError) {
 	return nil, w.refused
 }
 
+// noInstallerLeft says why none of the installers that a known host is reached through
+// can be gone through, whoever is healthy. Nil: one may be tried.
+func (s service) noInstallerLeft(ctx context.Context, project string, host *installer.Host) (*itemError, error) {
+	if host.Through == nil {
+		return nil, nil
+	}
+	ways, err := s.Ledger.Ways(ctx, project, *host.Through)
+	switch {
+	case err != nil || slices.ContainsFunc(ways, func(w installer.Way) bool { return w.Fail == nil }):
+		return nil, err
+	case len(ways) == 0:
+		return itemFault(ItemUnknownInstaller, "the host is reached through the project's installers, and there is none: set one, or import the host with its own way"), nil
+	}
+	return itemFault(ItemInstallerCredentialMissing, ways[0].Fail.Detail), nil
+}
+
 // given are the logins on a way, but for those of the project's installers, which
 // are looked up when they are needed.
 func (w way) given(by installer.Way) []installer.Login {

@@ -66,7 +66,7 @@ func (d *Dialer) search(ctx context.Context, project string, host installer.Host
 	case err != nil:
 		return nil, failf(installer.KindInternal, err, "the installers of the project cannot be read")
 	case len(ways) == 0:
-		return nil, failf(installer.KindUnreachable, nil, "%s is to be reached through the project's installers, and the project has none any more", host.HostPort())
+		return nil, failf(installer.KindUnreachable, nil, "%s is to be reached through the project's installers, and the project has none any more: set one, or import the host with its own way", host.HostPort())
 	}
 	seen := map[string]bool{}
 	for _, way := range ways {
