@@ -77,3 +77,18 @@ func ActorOf(ctx context.Context) string {
 	actor, _ := ctx.Value(actorKey{}).(string)
 	return actor
 }
+
+type actorProjectKey struct{}
+
+// WithActorProject says of which project the login is that acts on what is not a
+// project's, for the audit log.
+func WithActorProject(ctx context.Context, project string) context.Context {
+	return context.WithValue(ctx, actorProjectKey{}, project)
+}
+
+// ActorProjectOf returns that project; empty: nobody has said, as on the command
+// line of this machine.
+func ActorProjectOf(ctx context.Context) string {
+	project, _ := ctx.Value(actorProjectKey{}).(string)
+	return project
+}

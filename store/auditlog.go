@@ -292,5 +292,5 @@ func (s *Store) pruneSome(ctx context.Context, t *tx, before time.Time) (int, er
 	}
 	s.putAuditHead(t, head)
 	detail := fmt.Sprintf("%d entries before %s", len(keys), before.UTC().Format(time.RFC3339))
-	return len(keys), s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPrune, Detail: detail})
+	return len(keys), s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPrune, Detail: detail})
 }

@@ -39,7 +39,7 @@ func (s *Store) AddPackage(ctx context.Context, p installer.Package) error {
 	}
 	return s.update(ctx, func(t *tx) error {
 		t.putRow(bPackages, []byte(p.SHA256), 0, p)
-		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPackageAdd, Subject: packageSubject(p)})
+		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPackageAdd, Subject: packageSubject(p)})
 	})
 }
 
@@ -97,7 +97,7 @@ func (s *Store) RemovePackage(ctx context.Context, sha string) error {
 		}
 		t.del(bPackages, []byte(sha))
 		t.forgetSent(sha)
-		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Action: installer.AuditPackageRemove, Subject: packageSubject(p)})
+		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPackageRemove, Subject: packageSubject(p)})
 	})
 	if err != nil {
 		return err

@@ -115,3 +115,27 @@ func TestRemovePackage(t *testing.T) {
 	require.NoError(t, err, "a daemon's own package is open as long as it runs")
 	require.ErrorIs(t, s.RemovePackage(t.Context(), p.SHA256), installer.ErrNotFound)
 }
+
+// TestC14SharedThingsNameTheProject: what belongs to no project is noted with that
+// of the login, whose name is unique only there; on the command line there is none.
+func TestC14SharedThingsNameTheProject(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	local := addPackage(t, s, "nine", "1.9", "amd64")
+	ctx := installer.WithActorProject(installer.WithActor(t.Context(), "token op"), "ops")
+	require.NoError(t, s.AddPackage(ctx, local))
+	require.NoError(t, s.RemovePackage(ctx, local.SHA256))
+	actions := func() (all []installer.Action) {
+		entries, err := s.Audit(t.Context(), installer.AuditFilter{Project: "ops"})
+		require.NoError(t, err)
+		for _, e := range entries {
+			require.Equal(t, "token op", e.By)
+			all = append(all, e.Action)
+		}
+		return all
+	}
+	require.Equal(t, []installer.Action{installer.AuditPackageAdd, installer.AuditPackageRemove}, actions())
+	_, err := s.PruneAudit(ctx, t0.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, []installer.Action{installer.AuditPrune}, actions())
+}

@@ -78,7 +78,7 @@ func (s service) pruneAudit(r *api.Request) (any, error) {
 	if err := decode(r.Body, &w); err != nil {
 		return nil, err
 	}
-	n, err := s.Store.PruneAudit(r.Context(), w.Before)
+	n, err := s.Store.PruneAudit(asProject(r), w.Before)
 	return wirePrune{Dropped: n}, refusal(err)
 }
 

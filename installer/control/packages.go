@@ -45,6 +45,12 @@ func (s service) operatorOnly(r *api.Request, why string) error {
 	return api.Refuse(http.StatusForbidden, api.CodeForbidden, "%s: only a login of the operator's project changes it (serve --operator-project)", why)
 }
 
+// asProject is the request's context for what belongs to no project: the audit log
+// tells whose login it was, since names of tokens are one project's.
+func asProject(r *api.Request) context.Context {
+	return installer.WithActorProject(r.Context(), r.Principal.Project)
+}
+
 // addPackage looks into the archive again: what a client says of it is not
 // taken for true.
 func (s service) addPackage(r *api.Request) (any, error) {
@@ -68,7 +74,7 @@ func (s service) addPackage(r *api.Request) (any, error) {
 		return nil, err
 	}
 	p.Added = s.Clock()
-	return struct{}{}, refusal(s.Store.AddPackage(r.Context(), p))
+	return struct{}{}, refusal(s.Store.AddPackage(asProject(r), p))
 }
 
 func (s service) inspect(p installer.Package) error {
@@ -96,7 +102,7 @@ func (s service) removePackage(r *api.Request) (any, error) {
 	if !hashForm.MatchString(sha) {
 		return nil, installer.ErrNotFound
 	}
-	return struct{}{}, refusal(s.Store.RemovePackage(r.Context(), sha))
+	return struct{}{}, refusal(s.Store.RemovePackage(asProject(r), sha))
 }
 
 // Packages returns the catalogue for a target; an empty one: all of it.
