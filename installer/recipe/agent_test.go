@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -147,6 +148,24 @@ func TestRemoteInstaller(t *testing.T) {
 	assert.Contains(t, outcome.Message, "can be an installer")
 
 	denied := newBed(t, sshtest.Config{Forwarding: sshtest.Forwarding{Denied: true}}, "root")
+	denied.inv.Type = installer.SetRemoteInstaller
+	_, err = denied.work(t.Context())
+	requireKind(t, installer.KindChannelDenied, err)
+
+	// A bastion's login, which may forward and no more, will do.
+	cfg := sudoHost(sshtest.Sudo{Mode: sshtest.SudoDenied})
+	bastion := newBed(t, cfg, "ops")
+	bastion.inv.Type = installer.SetRemoteInstaller
+	outcome, err = bastion.work(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, outcome.Message, "can be an installer")
+	assert.Contains(t, outcome.Message, " free)", "that there is room was looked at")
+	assert.Len(t, bastion.srv.Counts().Execs, 1, "sudo was not asked for")
+	_, err = os.Stat(filepath.Join(bastion.srv.Home("ops"), ".tripod"))
+	require.ErrorIs(t, err, os.ErrNotExist, "nothing is left there")
+
+	cfg.Forwarding.Denied = true
+	denied = newBed(t, cfg, "ops")
 	denied.inv.Type = installer.SetRemoteInstaller
 	_, err = denied.work(t.Context())
 	requireKind(t, installer.KindChannelDenied, err)

@@ -29,7 +29,7 @@ func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 // look asks the host, with the rights that the work will have.
 func (w *work) look(ctx context.Context) error {
 	args := w.probeArgs()
-	if w.inv.Host.User == "root" || w.inv.Host.Sudo == installer.SudoNever {
+	if w.inv.Host.User == "root" || w.asUser() {
 		r, err := w.host.do(ctx, nil, w.files(probeFiles), "probe", args...)
 		if err != nil {
 			return err
@@ -38,12 +38,18 @@ func (w *work) look(ctx context.Context) error {
 		if r.uid == "" {
 			return w.noAnswer(r)
 		}
-		if r.end != nil && r.end.get("root") == "no" && w.inv.Host.Sudo != installer.SudoNever {
+		if r.end != nil && r.end.get("root") == "no" && !w.asUser() {
 			return w.becomeRoot(ctx, args)
 		}
 		return nil
 	}
 	return w.becomeRoot(ctx, args)
+}
+
+// asUser: the work is done with the login's own rights. An installer only forwards,
+// so a login on it need not become root.
+func (w *work) asUser() bool {
+	return w.inv.Host.Sudo == installer.SudoNever || w.kind == jumpHost && w.inv.Host.User != "root"
 }
 
 func (w *work) probeArgs() []string {
@@ -67,7 +73,7 @@ func (w *work) probeArgs() []string {
 	if w.kind == checkOnly || w.kind == jumpHost {
 		add("check", "yes")
 	}
-	if w.inv.Host.Sudo == installer.SudoNever {
+	if w.asUser() {
 		add("user", "yes")
 	}
 	return args
