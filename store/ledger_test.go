@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -473,6 +474,14 @@ func TestPins(t *testing.T) {
 	keys, err = s.PinnedKeys(ctx, project, at+"2")
 	require.NoError(t, err)
 	assert.Len(t, keys, 1)
+
+	// The longest way that there is: eight installers with names as long as DNS has.
+	long := installer.Endpoint{Address: strings.Repeat("n", 253), Port: 65535}
+	place := installer.PinPlace(long, slices.Repeat([]installer.Endpoint{long}, 8))
+	require.NoError(t, s.PinKey(ctx, project, place, "ssh-ed25519 FAR"))
+	keys, err = s.PinnedKeys(ctx, project, place)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"ssh-ed25519 FAR"}, keys)
 }
 
 func TestHosts(t *testing.T) {

@@ -22,10 +22,14 @@ func (s *Store) PinnedKeys(ctx context.Context, project, hostPort string) ([]str
 	return keys, err
 }
 
+// longestPlace bounds a place, in bytes: a host name and eight installers' before it
+// (installer.PinPlace) are some 2,300.
+const longestPlace = 4 << 10
+
 // PinKey implements installer.HostKeys. A key that is pinned already costs no
 // write.
 func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error {
-	if err := errors.Join(checkProject(project), checkPart("host and port", hostPort, 300), checkPart("host key", key, 16<<10)); err != nil {
+	if err := errors.Join(checkProject(project), checkPart("host and port", hostPort, longestPlace), checkPart("host key", key, 16<<10)); err != nil {
 		return err
 	}
 	at := binary.BigEndian.AppendUint64(nil, micros(s.o.Clock()))
