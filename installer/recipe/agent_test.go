@@ -21,9 +21,9 @@ func (b *bed) agent(o standin.Options) *bed {
 	content, err := os.ReadFile(path)
 	require.NoError(b.t, err)
 	ref := b.blobs.put("telescope_linux.tar.gz", content)
-	ref.Arch, ref.Version = runtime.GOARCH, o.Version
+	ref.Arch, ref.Version, ref.Edition = runtime.GOARCH, o.Version, installer.Advance
 	b.inv.Spec.Packages = []installer.BlobRef{
-		{SHA256: strings.Repeat("0", 64), Size: 1000, Arch: "s390x", Version: o.Version}, ref,
+		{SHA256: strings.Repeat("0", 64), Size: 1000, Arch: "s390x", Version: o.Version, Edition: installer.Basic}, ref,
 	}
 	b.settings = "TRIPOD_WAIT=10\nTRIPOD_STABLE=1\n"
 	return b
@@ -41,6 +41,7 @@ func TestAgent(t *testing.T) {
 	outcome, err := b.work(t.Context())
 	require.NoError(t, err, b.out.String())
 	assert.Equal(t, "1.2.3", outcome.TargetVersion)
+	assert.Equal(t, installer.Advance, outcome.Edition, "that of the package for its architecture")
 	assert.Equal(t, "installed: agent healthy, version 1.2.3", outcome.Message)
 	assert.Equal(t, []installer.Step{"connect", "probe", "stage", "run", "verify", "clean"}, b.steps())
 	assert.Len(t, b.srv.Counts().Execs, 4)

@@ -70,7 +70,8 @@ func TestPast(t *testing.T) {
 	assert.Equal(t, past{}, read())
 	assert.Equal(t, past{}, read(installer.StepRecord{Step: "probe"}), "no facts is no trouble")
 
-	p := read(well("connect"), well("probe", factRoot, "/r", factCurrent, "1"), well("stage"))
+	p := read(well("connect"), well("probe", factRoot, "/r", factCurrent, "1", factEdition, "ADVANCE_VERSION"), well("stage"))
+	assert.Equal(t, installer.Advance, p.outcome.Edition)
 	assert.True(t, p.staged)
 	assert.Equal(t, "/r", p.root)
 	assert.Equal(t, "1", p.outcome.CurrentVersion)
