@@ -24,6 +24,7 @@ const (
 	AuditHostKey        Action = "hostkey-forget"  // Subject is the place
 	AuditPackageAdd     Action = "package-add"     // Subject is the package
 	AuditPackageRemove  Action = "package-remove"  // Subject is the package
+	AuditDenied         Action = "denied"          // work on addresses that the target policy denies; Detail says how many
 	AuditPrune          Action = "prune"           // older entries were dropped
 )
 

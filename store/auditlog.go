@@ -176,6 +176,25 @@ func (s *Store) auditRefresh(ctx context.Context, t *tx, at time.Time, batchID s
 	return s.audit(ctx, t, at, entries...)
 }
 
+// deniedMost is how many of the denied addresses of one request are named.
+const deniedMost = 10
+
+// NoteDenied notes that work was asked for on addresses that the target policy
+// denies: one entry for a request, with the first ten of them and why the first
+// one is denied. An empty t: of more than one type, or not known.
+func (s *Store) NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error {
+	detail := fmt.Sprintf("1 address: %s", why)
+	if n := len(hosts); n != 1 {
+		detail = fmt.Sprintf("%d addresses: %s", n, why)
+	}
+	return s.update(ctx, func(tx *tx) error {
+		return s.audit(ctx, tx, s.o.Clock(), installer.AuditEntry{
+			Project: project, Action: installer.AuditDenied, Type: t, Kind: installer.KindPolicyDenied,
+			Hosts: hosts[:min(len(hosts), deniedMost)], Detail: detail,
+		})
+	})
+}
+
 // packageSubject names a package.
 func packageSubject(p installer.Package) string {
 	return fmt.Sprintf("%s %s %s %s %.12s", p.Target, p.Version, p.Arch, p.Edition, p.SHA256)

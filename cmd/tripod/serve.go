@@ -99,7 +99,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		d := e.watched(hub)
 		handler, err := api.New(api.Config{
 			Ledger: e.store, Replays: e.store, Hosts: e.store, Packages: e.store, StatusMaxAge: c.StatusMaxAge,
-			Tokens: e.store, Keys: e.store, RequestRate: c.requestRate(), Spec: spec, Wake: d.Wake, Policy: allowed.Check,
+			Tokens: e.store, Keys: e.store, RequestRate: c.requestRate(), Spec: spec, Wake: d.Wake, Policy: allowed.Check, Denials: e.store,
 			DefaultLogin: defaultLogin, Logger: a.log,
 			Routes: e.controlRoutes(ctx, d, hub, allowed, spec.HostKeys, c.Operator),
 		})

@@ -33,6 +33,13 @@ type Packages interface {
 	Packages(ctx context.Context, target string) ([]installer.Package, error)
 }
 
+// Denials notes who asked for work on addresses that Config.Policy denies.
+type Denials interface {
+	// NoteDenied is called once for a request, with all that were denied and why
+	// the first one was. It is on disk when it returns.
+	NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error
+}
+
 // DefaultStatusMaxAge is Config.StatusMaxAge if nothing is said.
 const DefaultStatusMaxAge = 24 * time.Hour
 
@@ -68,6 +75,8 @@ type Config struct {
 	// checks again. The error's text says why, to the user. Nil: every address
 	// is allowed.
 	Policy func(netip.Addr) error
+	// Denials is told what Policy refused. Nil: nobody is.
+	Denials Denials
 	// DefaultLogin returns the project's default key, for hosts that come
 	// without a credential of their own. Nil: no project has one.
 	DefaultLogin func(project string) (installer.Login, bool)

@@ -93,6 +93,9 @@ func (s service) create(c *call, req *createRequest, again idempotent) (any, err
 	if err != nil {
 		return nil, err
 	}
+	if err := s.noteDenied(c, req.kind, plan); err != nil {
+		return nil, err
+	}
 	batch, answer := s.batch(c.project, req.kind, plan)
 	if len(batch.Items) == 0 {
 		return answer, nil

@@ -25,6 +25,7 @@ type call struct {
 	project string // who's
 	body    []byte // of a POST: within the limits, not parsed yet
 	read    bool   // the body was read, to check the signature
+	denied  bool   // what the target policy refused is noted
 	leave   func() // gives up the place of a large body; nil: there is none
 }
 

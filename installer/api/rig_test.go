@@ -52,7 +52,7 @@ func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 	r := &rig{t: t, store: st, logs: &lockedBuffer{}}
 	r.token = r.addToken(project, "tester")
 	config := api.Config{
-		Ledger: st, Tokens: st, Keys: st, Replays: st, Hosts: st, Packages: st,
+		Ledger: st, Tokens: st, Keys: st, Replays: st, Hosts: st, Packages: st, Denials: st,
 		Wake:   func() { r.wakes.Add(1) },
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -117,6 +117,7 @@ func (r *rig) serve(req *http.Request) answer {
 	method, path := req.Method, req.URL.EscapedPath()
 	r.handler.ServeHTTP(w, req)
 	a := read(r.t, w.Result())
+	require.Equal(r.t, "application/json; charset=UTF-8", a.header.Get("Content-Type"))
 	require.Equal(r.t, "no-store", a.header.Get("Cache-Control"), "answers hold what is on hosts")
 	require.Equal(r.t, "nosniff", a.header.Get("X-Content-Type-Options"))
 	if method != http.MethodHead {

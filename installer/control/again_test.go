@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,24 @@ func TestC04TakenIDs(t *testing.T) {
 	}
 	id := first.Items[0].Invocation.ID
 	require.Equal(t, taken(r.client, project, id).Error(), taken(other, "p-two", id).Error())
+}
+
+// TestC14DeniedAddresses are in the audit log, one entry for a request.
+func TestC14DeniedAddresses(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	s := batch(13)
+	for i := range 12 {
+		s.Items[i].Invocation.Host.Address = fmt.Sprintf("127.0.0.%d", i+1)
+	}
+	require.ErrorContains(t, r.client.Submit(t.Context(), s), "policy-denied")
+	entries, err := r.store.Audit(t.Context(), installer.AuditFilter{Project: project})
+	require.NoError(t, err)
+	e := entries[len(entries)-1]
+	require.Equal(t, installer.AuditDenied, e.Action)
+	require.Equal(t, "token tester", e.By)
+	require.Equal(t, "12 addresses: policy-denied: 127.0.0.1 is loopback", e.Detail)
+	require.Len(t, e.Hosts, 10)
+	require.Equal(t, installer.AuditHost{ID: s.Items[0].Invocation.Host.ID, At: "127.0.0.1"}, e.Hosts[0])
+	require.NotEqual(t, installer.AuditDenied, entries[len(entries)-2].Action)
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"tripod/installer"
+	"tripod/installer/api"
 	"tripod/installer/hostsfile"
 	"tripod/installer/meta"
 )
@@ -76,6 +77,9 @@ func (s service) submission(ctx context.Context, who installer.Principal, w wire
 			sub.Inherit[item.Invocation.ID] = from
 		}
 	}
+	if err := c.denied.note(ctx, s.Store, who.Project); err != nil {
+		return Submission{}, err
+	}
 	c.notSent(c.before)
 	return sub, c.faults.Err()
 }
@@ -90,6 +94,7 @@ type checker struct {
 	// invocations that this is about, which it may use again.
 	unsent []unsent
 	before map[content]bool
+	denied denied
 }
 
 type content struct {
@@ -378,6 +383,34 @@ func (c *checker) dialled(h installer.Host) {
 		}
 		if err := c.Policy(addr); err != nil {
 			c.faults.Add(h.Label(), "%s: %v", installer.KindPolicyDenied, err)
+			c.denied.add(h.ID, addr, err)
 		}
 	}
+}
+
+// denied are the addresses that the target policy refused. What is said of them
+// goes into the audit log: nothing of it is the client's own text but an id.
+type denied struct {
+	hosts []installer.AuditHost
+	why   string
+}
+
+func (d *denied) add(id string, addr netip.Addr, why error) {
+	if addr.Zone() != "" { // any text, and no address of a host
+		return
+	}
+	if !idForm.MatchString(id) {
+		id = ""
+	}
+	if d.hosts = append(d.hosts, installer.AuditHost{ID: id, At: addr.String()}); d.why == "" {
+		d.why = string(installer.KindPolicyDenied) + ": " + why.Error()
+	}
+}
+
+// note puts them into the audit log, all in one entry.
+func (d *denied) note(ctx context.Context, log api.Denials, project string) error {
+	if len(d.hosts) == 0 {
+		return nil
+	}
+	return log.NoteDenied(ctx, project, "", d.hosts, d.why)
 }

@@ -31,6 +31,7 @@ type Store interface {
 	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
 	Grants
 	AuditLog
+	api.Denials
 	Roster
 	Installers
 	Catalogue
