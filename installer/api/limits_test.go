@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -64,6 +66,25 @@ func TestC02TokensAreCapped(t *testing.T) {
 	for n, want := range map[int]int{0: 401, 1: 200, 16384: 200, 16385: 401} {
 		require.Equal(t, want, r.send(http.MethodGet, listing, "", "X-Auth-Token", strings.Repeat("a", n)).status, n)
 	}
+}
+
+// TestC13DefaultRate: who says nothing of a rate has one.
+func TestC13DefaultRate(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	handler := newRig(t, func(c *api.Config) {
+		c.Tokens, c.Clock, c.Logger = anyToken{}, func() time.Time { return now }, slog.New(slog.DiscardHandler)
+	}).handler
+	ask := func() int {
+		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/nothing", nil)
+		req.Header.Set("X-Auth-Token", "any")
+		handler.ServeHTTP(w, req)
+		return w.Code
+	}
+	for range 4 * api.DefaultRequestRate { // a burst
+		require.Equal(t, http.StatusNotFound, ask())
+	}
+	require.Equal(t, http.StatusTooManyRequests, ask())
 }
 
 // TestItemMessagesFit: every item error has 1–128 characters, whatever is long.

@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"errors"
+	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -49,4 +52,33 @@ func TestBWrappedTargets(t *testing.T) {
 		}
 	}
 	require.EqualValues(t, 3, r.count())
+}
+
+// TestBTargetPolicyOfOldTasks: a RETRY or ROLLBACK goes to no host that has been
+// denied since.
+func TestBTargetPolicyOfOldTasks(t *testing.T) {
+	t.Parallel()
+	open := true
+	r := newRig(t, func(c *api.Config) {
+		c.Policy = func(netip.Addr) error {
+			if open {
+				return nil
+			}
+			return errors.New("it is denied now")
+		}
+	})
+	id := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0].InstanceID
+	r.finishAll(installer.Failed)
+	failed := r.list("").Invocations[0].InvocationID
+	done := r.ask("INSTALL", nil, id)[0].InvocationID
+	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Changed: true, TargetVersion: "1"}})
+	open = false
+	for kind, of := range map[string]string{"RETRY": failed, "ROLLBACK": done} {
+		itemRefused(t, r.ask(kind, nil, of)[0], api.ItemPolicyDenied, "policy-denied: it is denied now")
+	}
+	open = true
+	for kind, of := range map[string]string{"RETRY": failed, "ROLLBACK": done} {
+		r.stored(r.ask(kind, nil, of)[0])
+		r.finishAll(installer.Canceled)
+	}
 }
