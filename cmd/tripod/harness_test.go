@@ -73,8 +73,9 @@ func cmdSSHHost(ts *testscript.TestScript, neg bool, args []string) {
 			cfg.Listen = value
 		case "env":
 			cfg.Env = append(cfg.Env, value)
-		case "reaches": // NAME of a host, at the address closed.example:22
-			cfg.Forwarding.Names = map[string]string{"closed.example:22": hostOf(ts, value).Addr()}
+		case "reaches": // NAME of a host, at the addresses closed.example:22 and 127.0.0.77:22
+			at := hostOf(ts, value).Addr()
+			cfg.Forwarding.Names = map[string]string{"closed.example:22": at, "127.0.0.77:22": at}
 		case "forwarding": // denied
 			cfg.Forwarding.Denied = value == "denied"
 		case "fault":
