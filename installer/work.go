@@ -77,7 +77,7 @@ type Upload struct {
 	Progress func(int64)
 }
 
-// HostKeys keeps host keys by place ("address:port" as in Endpoint.HostPort).
+// HostKeys keeps host keys by place: where a host is and the way there, see PinPlace.
 type HostKeys interface {
 	// PinnedKeys returns the pins in authorized_keys form ("ssh-ed25519 AAAA…").
 	PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error)

@@ -12,6 +12,8 @@
 //	master.key                       32 random bytes that wrap the epoch keys
 //	epochs/<batch>.key               the wrapped key of one batch's credentials
 //	epochs/again-<id>.key            that of a batch of which a host was forgotten
+//	epochs/hosts-<id>.key            that of some imported hosts
+//	epochs/installer-<id>.key        that of an installer
 //	logs/<batch>/<invocation>.log    what the host said
 //	blobs/<sha256>                   packages and scripts
 //
