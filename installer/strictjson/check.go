@@ -120,12 +120,12 @@ func (c *checker) array(s *Shape) error {
 
 // seen are the keys of one object.
 type seen struct {
-	known [2]uint64 // by the index of the field
-	other keys      // all of a map's; those of a struct that it has not
+	known [maxFields / 64]uint64 // by the index of the field
+	other keys                   // all of a map's; those of a struct that it has not
 }
 
 func (s *seen) again(index int) bool {
-	word, bit := &s.known[index/64%2], uint64(1)<<(index%64)
+	word, bit := &s.known[index/64], uint64(1)<<(index%64)
 	was := *word&bit != 0
 	*word |= bit
 	return was

@@ -20,6 +20,9 @@ type Shape struct {
 	names    []string
 }
 
+// maxFields of one object: see seen.
+const maxFields = 128
+
 type field struct {
 	name  string
 	index int
@@ -97,5 +100,8 @@ func (s *Shape) addFields(t reflect.Type, known map[reflect.Type]*Shape) {
 	}
 	for _, e := range embedded {
 		s.addFields(e, known)
+	}
+	if len(s.names) > maxFields {
+		panic("strictjson: " + t.String() + " has too many fields")
 	}
 }
