@@ -99,7 +99,7 @@ func (c *setRemoteInstallerCmd) unset(ctx context.Context, a *app, b backend) er
 	if err := b.UnsetInstallers(ctx, a.project, ids); err != nil {
 		return err
 	}
-	a.notef("%d hosts of project %s are installers no more; the logins that were kept for that are erased", len(hosts), a.project)
+	a.notef("installers no more: %d of project %s; the logins that were kept for that are erased", len(hosts), a.project)
 	return nil
 }
 
