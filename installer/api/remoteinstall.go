@@ -39,11 +39,12 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 		}
 		host.Name = cmp.Or(host.Name, host.Address)
 		host.DeriveIPs()
-		login, noLogin, err := s.login(ctx, project, to, req.hosts[i])
+		creds, noLogin, err := s.login(ctx, project, to, req.hosts[i])
 		if err != nil {
 			return nil, err
 		}
-		p := planned{credentials: installer.Credentials{Login: login, Via: hops}}
+		creds.Via = hops
+		p := planned{credentials: creds}
 		p.refused = cmp.Or(s.denied(host.Address), noWay, noLogin)
 		p.inv.Host, ids[i] = host, host.ID
 		plan[i] = p
@@ -75,23 +76,24 @@ func remoteHost(project string, h meta.Host) installer.Host {
 }
 
 // login is what gets into the host: what the entry brings, else what is kept
-// for the host, else the project's default key. An entry that asks for a key
-// (remote_use_pem) and brings none means the default key.
-func (s service) login(ctx context.Context, project string, to installer.Host, h meta.Host) (installer.Login, *itemError, error) {
+// for the host, with its sudo password, else the project's default key. An entry
+// that asks for a key (remote_use_pem) and brings none means the default key. The
+// hops of the kept one are not its matter.
+func (s service) login(ctx context.Context, project string, to installer.Host, h meta.Host) (installer.Credentials, *itemError, error) {
 	if !h.Login.IsZero() {
-		return h.Login, nil, nil
+		return installer.Credentials{Login: h.Login}, nil, nil
 	}
 	if !h.UsePEM {
 		creds, err := s.Ledger.HostCredentials(ctx, project, to)
 		switch {
 		case err == nil && !creds.Login.IsZero():
-			return creds.Login, nil, nil
+			return installer.Credentials{Login: creds.Login, SudoPassword: creds.SudoPassword}, nil, nil
 		case err != nil && !credentialMissing(err):
-			return installer.Login{}, nil, err
+			return installer.Credentials{}, nil, err
 		}
 	}
 	if login, ok := s.DefaultLogin(project); ok {
-		return login, nil, nil
+		return installer.Credentials{Login: login}, nil, nil
 	}
-	return installer.Login{}, itemFault(ItemCredentialMissing, "credential-missing: no password or key was given or is kept, and the project has no default key"), nil
+	return installer.Credentials{}, itemFault(ItemCredentialMissing, "credential-missing: no password or key was given or is kept, and the project has no default key"), nil
 }
