@@ -34,8 +34,8 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if err != nil {
 		return err
 	}
-	var over *epoch // of the batch, if this ended it
-	var mine bool   // claimed by this process
+	var over unneeded
+	var mine bool // claimed by this process
 	err = s.update(ctx, func(t *tx) error {
 		a, err := t.held(ref)
 		if err != nil {
@@ -52,31 +52,37 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 		}
 		return s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
 	})
-	s.settleInstaller(kept, err)
+	s.settleInstaller(kept, over.installer, err)
 	if err != nil {
 		return err
 	}
 	if mine {
 		s.commits.workers.Add(-1)
 	}
-	s.eraseIfOver(ctx, over)
+	s.eraseIfOver(ctx, over.batch)
 	return nil
 }
 
-func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstaller) (*epoch, error) {
+// unneeded are the epochs that nothing needs after an end.
+type unneeded struct {
+	batch     *epoch // of the batch, if this ended it
+	installer string // of the installer's login that was replaced; empty: none
+}
+
+func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstaller) (over unneeded, err error) {
 	r, err := t.load(ref.ID)
 	if err != nil {
-		return nil, err
+		return over, err
 	}
 	if r == nil || r.State != installer.Running {
-		return nil, fmt.Errorf("%w: invocation %q is active but not running", ErrDamaged, ref.ID)
+		return over, fmt.Errorf("%w: invocation %q is active but not running", ErrDamaged, ref.ID)
 	}
 	r.apply(tr)
 	t.setState(r, tr.State)
 	t.del(bActive, []byte(r.ID))
 	t.del(bBusy, r.hostKey())
 	if err := t.release(r.ProjectID, r.Host.ID); err != nil {
-		return nil, err
+		return over, err
 	}
 	if tr.State == installer.Pending {
 		t.enqueue(r)
@@ -84,17 +90,18 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstal
 	t.save(r)
 	right, wrong := saidOfLogin(tr)
 	if err := t.noteLogin(r, right, wrong); err != nil {
-		return nil, err
+		return over, err
 	}
 	if err := t.noteAgent(r, tr); err != nil {
-		return nil, err
+		return over, err
 	}
 	if tr.State == installer.Succeeded {
-		if err := t.succeeded(r, tr.At, kept); err != nil {
-			return nil, err
+		if over.installer, err = t.succeeded(r, tr.At, kept); err != nil {
+			return over, err
 		}
 	}
-	return t.endBatch(r.BatchID, tr.At)
+	over.batch, err = t.endBatch(r.BatchID, tr.At)
+	return over, err
 }
 
 // apply is what the transition means for the invocation itself.
@@ -119,8 +126,9 @@ func (r *record) apply(tr installer.Transition) {
 	}
 }
 
-// succeeded does what a success means for others.
-func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) error {
+// succeeded does what a success means for others, and returns the epoch of an
+// installer that it replaced.
+func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) (replaced string, err error) {
 	t.noteChange(r)
 	switch r.Task() {
 	case installer.SetRemoteInstaller:
@@ -128,13 +136,13 @@ func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) error {
 	case installer.Rollback:
 		undone, err := t.undoneBy(r)
 		if err != nil || undone == nil || undone.State != installer.Succeeded {
-			return err
+			return "", err
 		}
 		undone.Updated, undone.UndoneBy = at, r.ID
 		t.setState(undone, installer.Rollbacked)
 		t.save(undone)
 	}
-	return nil
+	return "", nil
 }
 
 // undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.

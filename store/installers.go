@@ -34,9 +34,8 @@ func (t *tx) setUpHost(project, id string) (*setUpHost, error) {
 // keptInstaller is what has to be ready before a SET_REMOTE_INSTALLER is
 // finished in a transaction: an epoch key is a file.
 type keptInstaller struct {
-	epoch    string
-	sealed   []byte
-	replaced string // the epoch that this one takes the place of
+	epoch  string
+	sealed []byte
 }
 
 // keepInstaller seals a new installer's credentials again, under an epoch of
@@ -78,38 +77,41 @@ func (s *Store) keepInstaller(ctx context.Context, ref installer.Ref, tr install
 	return kept, nil
 }
 
-func (t *tx) addInstaller(r *record, kept *keptInstaller) error {
+// addInstaller returns the epoch that was the installer's and is dropped; empty:
+// there is none. Its key is to be erased after the transaction.
+func (t *tx) addInstaller(r *record, kept *keptInstaller) (replaced string, err error) {
 	old, err := t.setUpHost(r.ProjectID, r.Host.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	now := setUpHost{Host: r.Host, Order: r.seq}
 	if old != nil {
 		now.Order = old.Order
-		if kept != nil || old.Host.SameWay(r.Host) { // else it is a login for elsewhere
+		if kept == nil && old.Host.SameWay(r.Host) {
 			now.Epoch = old.Epoch
+		} else { // there is a new login, or the old one is for elsewhere
+			replaced = old.Epoch
 		}
 	}
+	if replaced != "" {
+		t.dropEpoch(replaced)
+	}
 	if kept != nil {
-		if kept.replaced = now.Epoch; kept.replaced != "" {
-			t.dropEpoch(kept.replaced)
-		}
 		now.Epoch = kept.epoch
 		t.put(bSealed, join(kept.epoch, sealedName(r.Host.ID, setUpField)), kept.sealed)
 		t.putRow(bEpochs, []byte(kept.epoch), r.seq, epoch{ID: kept.epoch, Installer: true})
 	}
 	t.putRow(bSetUp, r.hostKey(), r.seq, now)
-	return nil
+	return replaced, nil
 }
 
-// settleInstaller erases the key that is not needed, after the transaction.
-func (s *Store) settleInstaller(kept *keptInstaller, err error) {
+// settleInstaller erases the keys that are not needed, after the transaction.
+func (s *Store) settleInstaller(kept *keptInstaller, replaced string, err error) {
 	switch {
-	case kept == nil:
-	case err != nil:
+	case err != nil && kept != nil:
 		s.abandon(kept.epoch, err)
-	case kept.replaced != "":
-		s.abandon(kept.replaced, nil)
+	case err == nil && replaced != "":
+		s.abandon(replaced, nil)
 	}
 }
 
