@@ -36,10 +36,15 @@ func (s *Store) RegisterHosts(ctx context.Context, project string, entries []ins
 	}
 	s.roster.Lock()
 	defer s.roster.Unlock()
+	return whileMoved(func() error { return s.registerHosts(ctx, project, entries) })
+}
+
+// whileMoved tries a few times.
+func whileMoved(try func() error) error {
 	const tries = 5
 	err := errMoved
 	for n := 0; n < tries && errors.Is(err, errMoved); n++ {
-		err = s.registerHosts(ctx, project, entries)
+		err = try()
 	}
 	return err
 }
@@ -127,7 +132,7 @@ func (t *tx) register(project string, p hostPlan, kept string, at time.Time) err
 			return err
 		}
 		k.Kept = now.Kept
-		k.Epoch, k.Invocation, k.Given = now.Epoch, now.Invocation, now.Given
+		k.Invocation, k.Given = now.Invocation, now.Given
 	}
 	t.putHost(project, p.old, &k)
 	return nil
@@ -143,6 +148,10 @@ func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) e
 	}
 	s.roster.Lock()
 	defer s.roster.Unlock()
+	return whileMoved(func() error { return s.removeHosts(ctx, project, ids) })
+}
+
+func (s *Store) removeHosts(ctx context.Context, project string, ids []string) error {
 	var lose []*knownHost
 	err := s.view(ctx, func(t *tx) error {
 		lose = nil
@@ -161,8 +170,10 @@ func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) e
 	if err == nil {
 		err = s.rekeyBatches(ctx, project, ids, &boxes)
 	}
+	var installers []string // the epochs of their logins
 	if err == nil {
 		err = s.update(ctx, func(t *tx) error {
+			installers = nil
 			hosts, err := t.removable(project, ids)
 			if err != nil {
 				return err
@@ -171,8 +182,12 @@ func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) e
 				return err
 			}
 			for _, k := range hosts {
-				if err := t.removeHost(project, k, &boxes); err != nil {
+				epoch, err := t.removeHost(project, k)
+				if err != nil {
 					return err
+				}
+				if epoch != "" {
+					installers = append(installers, epoch)
 				}
 			}
 			gone := make([]installer.Host, len(hosts))
@@ -182,6 +197,7 @@ func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) e
 			return s.auditManaged(ctx, t, project, installer.AuditHostRemove, gone)
 		})
 	}
+	boxes.gone = append(boxes.gone, installers...)
 	s.settleBoxes(boxes, err)
 	return err
 }
@@ -218,11 +234,15 @@ func (t *tx) removable(project string, ids []string) ([]*knownHost, error) {
 
 // openWork counts the invocations on a host that have not ended.
 func (t *tx) openWork(project, id string) (n int, err error) {
-	for r, err := range t.invocationsOn(project, id) {
-		if err != nil {
-			return 0, err
+	list := t.bucket(bList)
+	pending := factsWanted(installer.Filter{State: installer.Pending})
+	running := factsWanted(installer.Filter{State: installer.Running})
+	for key := range t.all(bHostList, join(project, id)) {
+		facts := list.Get(append(join(project), stampOf(key)...))
+		if facts == nil {
+			return 0, fmt.Errorf("%w: the list has not all of host %s", ErrDamaged, id)
 		}
-		if !r.State.Terminal() {
+		if factsMatch(facts, pending) || factsMatch(facts, running) {
 			n++
 		}
 	}
@@ -240,22 +260,22 @@ func (t *tx) dropLogins(project, id string) error {
 	return nil
 }
 
-// removeHost drops all rows that let somebody into the host, and the host's own.
-func (t *tx) removeHost(project string, k *knownHost, boxes *hostBoxes) error {
+// removeHost drops all rows that let somebody into the host, and the host's own. It
+// returns the epoch of its login as an installer; empty: there is none.
+func (t *tx) removeHost(project string, k *knownHost) (epoch string, err error) {
 	if err := t.dropLogins(project, k.Host.ID); err != nil {
-		return err
+		return "", err
 	}
 	setUp, err := t.setUpHost(project, k.Host.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if setUp != nil {
 		t.del(bSetUp, join(project, k.Host.ID))
-		if setUp.Epoch != "" {
-			t.dropEpoch(setUp.Epoch)
-			boxes.gone = append(boxes.gone, setUp.Epoch)
+		if epoch = setUp.Epoch; epoch != "" {
+			t.dropEpoch(epoch)
 		}
 	}
 	t.dropHost(project, k)
-	return nil
+	return epoch, nil
 }

@@ -1,0 +1,40 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+)
+
+// Hosts have long histories: what is open is told by the index, without a look at
+// each invocation.
+func TestOpenWorkReadsTheIndexOnly(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{})
+	submit(t, s, batch("B1", "h1"))
+	done := claim(t, s, t0, "")
+	finish(t, s, done, installer.Failed)
+	submit(t, s, batch("B2", "h1", "h1", "h2"))
+	running := claim(t, s, t0, "")
+	open := func(id string) (n int, err error) {
+		err = s.update(t.Context(), func(tx *tx) error {
+			tx.put(bInv, []byte(done.ID), []byte("not read"))
+			n, err = tx.openWork(project, id)
+			return err
+		})
+		return n, err
+	}
+	n, err := open("h1")
+	require.NoError(t, err)
+	assert.Equal(t, 2, n, "one runs and one waits")
+	finish(t, s, running, installer.Failed)
+	n, err = open("h1")
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	n, err = open("h3")
+	require.NoError(t, err)
+	assert.Zero(t, n)
+}
