@@ -107,9 +107,10 @@ func (d *Dialer) dialThrough(ctx context.Context, via *shared, to installer.Endp
 	}
 	var ch ssh.Channel
 	var reqs <-chan *ssh.Request
+	until := time.Now().Add(d.limits.Connect) // for all addresses: who has the name may give it many
 	for i, address := range addresses {
 		var err error
-		if ch, reqs, err = via.conn.forward(ctx, address, to.Port, d.limits.Connect); err == nil {
+		if ch, reqs, err = via.conn.forward(ctx, address, to.Port, time.Until(until)); err == nil {
 			break
 		}
 		oe, ok := errors.AsType[*ssh.OpenChannelError](err)
