@@ -20,10 +20,9 @@ type knownHost struct {
 	Kept string `json:"kept,omitempty"`
 	// Since is when it was imported last. Zero: not, or by an older tripod.
 	Since time.Time `json:"since,omitzero"`
-	// Epoch and Invocation name the newest credentials that came with a task and
-	// were accepted by the host; empty: none was since it was imported. An older
-	// tripod did not ask whether they were.
-	Epoch      string `json:"epoch,omitempty"`
+	// Invocation is the one with the newest credentials that were accepted by the
+	// host; empty: none was since it was imported. An older tripod did not ask
+	// whether they were.
 	Invocation string `json:"invocation,omitempty"`
 	// Turned is the number of the task since which it is reached by this way. Zero:
 	// always, or since an older tripod.
@@ -100,7 +99,7 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 	if sealed != nil {
 		t.put(bSealed, join(r.BatchID, r.ID), sealed)
 		if k.Invocation == r.ID { // a new one in the place of the accepted one
-			k.Epoch, k.Invocation = "", ""
+			k.Invocation = ""
 		}
 		k.Given = r.ID
 	}

@@ -76,7 +76,7 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 	case k.Invocation == r.ID:
 		return nil
 	default:
-		k.Invocation, k.Epoch = r.ID, r.BatchID
+		k.Invocation = r.ID
 		if k.Given == r.ID {
 			k.Given = ""
 		}
