@@ -1,7 +1,7 @@
 package store
 
 import (
-	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -102,9 +102,10 @@ func (t *tx) current(records []*record) error {
 
 // indexChanges makes the stacks of what an older tripod has stored.
 func (t *tx) indexChanges() error {
-	type change struct {
-		*record
-		at time.Time
+	type change struct { // the records of a whole state are too much to hold
+		prefix, id string
+		at         time.Time
+		seq        uint64
 	}
 	var all []change
 	for _, row := range t.all(bInv, nil) {
@@ -117,7 +118,7 @@ func (t *tx) indexChanges() error {
 		if r.seq = seq; !undone && r.State != installer.Succeeded || !r.ChangedHost() {
 			continue
 		}
-		c := change{r, r.Updated}
+		c := change{string(changesAt(r)), r.ID, r.Updated, seq}
 		if n := len(r.Attempts); n > 0 && !r.Attempts[n-1].Ended.IsZero() {
 			c.at = r.Attempts[n-1].Ended // it was updated when it was undone
 		}
@@ -127,13 +128,12 @@ func (t *tx) indexChanges() error {
 		if d := a.at.Compare(b.at); d != 0 {
 			return d
 		}
-		return int(int64(a.seq) - int64(b.seq))
+		return cmp.Compare(a.seq, b.seq)
 	})
 	last := map[string]uint64{}
 	for _, c := range all {
-		prefix := changesAt(c.record)
-		last[string(prefix)]++
-		t.put(bChanges, binary.BigEndian.AppendUint64(bytes.Clone(prefix), last[string(prefix)]), []byte(c.ID))
+		last[c.prefix]++
+		t.put(bChanges, binary.BigEndian.AppendUint64([]byte(c.prefix), last[c.prefix]), []byte(c.id))
 	}
 	return nil
 }
