@@ -4,7 +4,8 @@
 #
 # TRIPOD_KEEP holds: tree/ (telescope or uniagent as it stood under the prefix),
 # init/ (its init.d script and unit), and info: "layout version" in its first
-# line, how the agent was in its second. TRIPOD_KEEP.next is the same, of what an
+# line, how the agent was in its second, enabled or disabled (whether it was to
+# start at boot) in its third; older ones have no third. TRIPOD_KEEP.next is the same, of what an
 # unfinished replacement found on the host.
 #
 # A folder of either name is whole: it was filled under another name, and loses
@@ -23,6 +24,9 @@ kept_state() {
 	printf '%s' "${kept_was:-healthy}"
 }
 
+# kept_enabled DIR: it was to start at boot when it was copied.
+kept_enabled() { [ "$(sed -n 3p "$1/info")" != disabled ]; }
+
 # present_copy prints where the copy of what a replacement found is, or is to
 # be; nothing if nothing is to be kept.
 present_copy() { printf '%s' "${TRIPOD_KEEP:+$TRIPOD_KEEP.next}"; }
@@ -33,9 +37,11 @@ copy_present() {
 	keep_service=telescoped
 	if [ "$layout" = new ]; then keep_service=ces-uniagent; fi
 	need_room $(($(tree_kib) + 1024)) "$TRIPOD_KEEP" "the previous version"
+	keep_boot=enabled
+	starts_at_boot $keep_service || keep_boot=disabled
 	keep_new=$TRIPOD_KEEP.new.$$
 	mkdir -p "$keep_new/tree" "$keep_new/init" && copy_tree "$keep_new/tree" &&
-		printf '%s %s\n%s\n' "$layout" "$(version_in "$agent_dir" "$layout")" "$state" >"$keep_new/info" || {
+		printf '%s %s\n%s\n%s\n' "$layout" "$(version_in "$agent_dir" "$layout")" "$state" $keep_boot >"$keep_new/info" || {
 		rm -rf "$keep_new"
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
 	}
@@ -115,8 +121,11 @@ promote_copy() {
 			return 0
 		fi
 	fi
-	retire "$TRIPOD_KEEP" && mv "$TRIPOD_KEEP.next" "$TRIPOD_KEEP" ||
+	if ! retire "$TRIPOD_KEEP" || ! mv "$TRIPOD_KEEP.next" "$TRIPOD_KEEP"; then
+		# What was kept stays what is kept.
+		[ -e "$TRIPOD_KEEP" ] || [ ! -e "$TRIPOD_KEEP.gone.$$" ] || mv "$TRIPOD_KEEP.gone.$$" "$TRIPOD_KEEP"
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
+	fi
 	clear_retired "$TRIPOD_KEEP"
 	found kept "$keep_copied" at "$TRIPOD_KEEP"
 }
@@ -138,10 +147,12 @@ restore_from() {
 		mkdir -p "${restore_to%/*}" && cp -p "$1/init/$restore_file" "$restore_to" || exit 1
 	done || return 1
 	look
-	if [ "$layout" = new ]; then
-		know_service ces-uniagent
+	restore_service=telescoped
+	if [ "$layout" = new ]; then restore_service=ces-uniagent; fi
+	if kept_enabled "$1"; then
+		know_service $restore_service
 	else
-		know_service telescoped
+		reload_services
 	fi
 	return 0
 }

@@ -21,16 +21,24 @@ umask 077
 say() { printf '%s\n' "${0##*/}: $*" >&2; }
 
 # die CODE MESSAGE... ends the script. What before_dying names is done first, once;
-# it may set dying_says, the end of the message.
+# it may set dying_says, the end of the message. Where it dies itself, the first
+# code and message stay, and its message comes after what it has set until then.
 before_dying=
 dying_says=
+dying_of=
 die() {
+	if [ -n "$dying_of" ]; then
+		shift
+		say "$dying_of$dying_says: $*"
+		exit "$die_code"
+	fi
 	die_code=$1
 	shift
 	die_first=$before_dying
 	before_dying=
 	if [ -n "$die_first" ]; then
 		say "$*"
+		dying_of=$*
 		$die_first
 	fi
 	say "$*$dying_says"
@@ -197,8 +205,9 @@ kill_tree() {
 }
 
 # limited SECONDS COMMAND... runs a command, input from /dev/null; 124 if it
-# had to be killed. (The command `timeout` is not everywhere, and kills a whole
-# group, which a daemon may have joined.)
+# had to be killed. It is killed too when the script itself has been: nobody waits
+# for it then, and the next run must not meet it. (The command `timeout` is not
+# everywhere, and kills a whole group, which a daemon may have joined.)
 limited() {
 	tick
 	limited_end=$((clock + $1))
@@ -208,7 +217,8 @@ limited() {
 	limited_nap=0.02 # most are over at once
 	while alive $limited_pid; do
 		tick
-		if [ "$clock" -ge $limited_end ]; then
+		# In a subshell, too, $$ is the script.
+		if [ "$clock" -ge $limited_end ] || ! alive $$; then
 			kill_tree $limited_pid
 			wait $limited_pid 2>/dev/null
 			return 124

@@ -69,6 +69,8 @@ put_back() {
 	say "putting version $back back"
 	back_from=$(present_copy)
 	back_says=
+	# If something in here dies.
+	dying_says="; version $back could not be put back, its copy is in $back_from"
 	# What cannot be removed may still be covered.
 	remove_agent
 	if ! restore_from "$back_from"; then

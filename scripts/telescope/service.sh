@@ -179,10 +179,36 @@ forget_service() {
 	[ -z "$(init_files "$1")" ]
 }
 
+# starts_at_boot NAME: the init system starts the service at boot, or cannot tell.
+starts_at_boot() {
+	case $(init_system) in
+	systemd)
+		case $(limited 20 systemctl is-enabled "$1.service" 2>/dev/null) in
+		disabled | masked) return 1 ;;
+		esac
+		;;
+	openrc)
+		for boot_file in "$TRIPOD_ROOT"/etc/runlevels/*/"$1" "$TRIPOD_ROOT/etc/local.d/$1.start"; do
+			if [ -e "$boot_file" ] || [ -h "$boot_file" ]; then return 0; fi
+		done
+		return 1
+		;;
+	sysv)
+		init_files "$1" | grep -q '/rc[2-5]\.d/S[0-9]'
+		;;
+	esac
+}
+
+# reload_services makes the init system read anew what services there are.
+reload_services() {
+	[ -z "$TRIPOD_ROOT" ] || return 0
+	if [ "$(init_system)" = systemd ]; then quietly 30 systemctl daemon-reload; fi
+}
+
 # know_service NAME puts a service whose script is in init.d into the init system.
 know_service() {
 	[ -z "$TRIPOD_ROOT" ] || return 0
-	if [ "$(init_system)" = systemd ]; then quietly 30 systemctl daemon-reload; fi
+	reload_services
 	if [ -e "/etc/systemd/system/$1.service" ]; then
 		quietly 30 systemctl enable "$1.service"
 	elif have chkconfig; then

@@ -23,5 +23,6 @@ version=
 report
 [ -z "$left" ] || die "$E_IN_THE_WAY" "left behind: $left"
 # What a replacement that was cut off had found is not wanted back any more.
-[ -z "$TRIPOD_KEEP" ] || discard "$TRIPOD_KEEP.next"
+[ -z "$TRIPOD_KEEP" ] || discard "$TRIPOD_KEEP.next" ||
+	say "the agent is removed, but not the copy of it in $TRIPOD_KEEP.next: remove that by hand, or a later install that fails puts it back"
 found removed "$removed"
