@@ -164,7 +164,7 @@ func TestInstallerFaults(t *testing.T) {
 	closedPort := uint16(closed.Addr().(*net.TCPAddr).Port)
 	require.NoError(t, closed.Close())
 	limits := long()
-	limits.Connect = short
+	limits.Connect = 8 * short // a slow machine has time to answer for its target
 	for _, tc := range []struct {
 		name   string
 		cfg    sshtest.Config
