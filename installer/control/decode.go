@@ -17,8 +17,11 @@ const (
 	// maxLogins of one body: an item has one, sudo's, and one for each hop.
 	maxLogins = 10 * maxItems
 	// maxNested is how many entries a list within a list has: the longest that is
-	// good has maxList.
+	// good has namedMost.
 	maxNested = 256
+	// maxNestedAll is how many entries all those lists of one body have together:
+	// 50 for each item, where a way of maxHops with its logins has 16.
+	maxNestedAll = 50 * maxItems
 	// maxDepth of arrays and objects in each other.
 	maxDepth = 16
 )
@@ -60,8 +63,9 @@ func decode(body []byte, into any) error {
 // leaves to the decoder.
 func tooMany(body []byte) error {
 	var entries [maxDepth + 1]int // commas, by depth
+	var lists [maxDepth + 1]bool  // and whether that is a list
 	var key []byte                // of the body's own object
-	depth := 0
+	depth, nested := 0, 0
 	for i := 0; i < len(body); i++ {
 		switch body[i] {
 		case '"':
@@ -76,7 +80,7 @@ func tooMany(body []byte) error {
 			if depth++; depth > maxDepth {
 				return refuseEntries(key, "is nested more than %d deep", maxDepth)
 			}
-			entries[depth] = 0
+			entries[depth], lists[depth] = 0, body[i] == '['
 		case '}', ']':
 			if depth--; depth < 0 {
 				return nil
@@ -85,6 +89,11 @@ func tooMany(body []byte) error {
 			entries[depth]++
 			if most := mostEntries(depth, key); entries[depth] >= most {
 				return refuseEntries(key, "has more than %d entries", most)
+			}
+			if depth > 2 && lists[depth] {
+				if nested++; nested >= maxNestedAll {
+					return refuseEntries(key, "has more than %d entries in its lists", maxNestedAll)
+				}
 			}
 		}
 	}
@@ -117,7 +126,7 @@ func stringEnd(body []byte, i int) int {
 
 // isKey: a colon follows.
 func isKey(rest []byte) bool {
-	rest = bytes.TrimLeft(rest[:min(len(rest), 64)], " \t\r\n")
+	rest = bytes.TrimLeft(rest, " \t\r\n")
 	return len(rest) > 0 && rest[0] == ':'
 }
 

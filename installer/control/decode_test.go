@@ -33,6 +33,8 @@ func TestTooManyEntriesCostLittle(t *testing.T) {
 		"ids":         {list("instance_ids", `"i"`, maxItems+1), func() any { return new(wireIDs) }, "instance_ids: has more than 20000 entries"},
 		"other case":  {list("LOGINS", "{}", maxItems+1), func() any { return new(wireBatch) }, "body: has more than 20000 entries"},
 		"credentials": {[]byte(`{"credentials":{` + strings.Repeat(`"a":{},`, maxItems) + `"b":{}}}`), func() any { return new(wireRefresh) }, "credentials: has more than 20000 entries"},
+		"spaced":      {[]byte(`{"logins":[],"items"` + strings.Repeat(" ", 1000) + `:[` + strings.Repeat("{},", maxItems) + `{}]}`), func() any { return new(wireBatch) }, "items: has more than 20000 entries"},
+		"all lists":   {list("specs", `{"packages":[`+strings.Repeat("{},", 100)+`{}]}`, 10_000), func() any { return new(wireBatch) }, "specs: has more than 1000000 entries in its lists"},
 		"deep":        {[]byte(strings.Repeat("[", 10_000)), func() any { return new(wireBatch) }, "body: is nested more than 16 deep"},
 	} {
 		into := tc.into()
@@ -52,6 +54,7 @@ func TestAsManyEntriesAsAllowed(t *testing.T) {
 	require.NoError(t, decode(list("items", `{"invocation_id":"a,[{\",\\"}`, maxItems), &b))
 	require.Len(t, b.Items, maxItems)
 	require.Equal(t, `a,[{",\`, b.Items[maxItems-1].ID)
+	require.NoError(t, decode(list("items", `{"host":{"via":[{},{},{},{},{},{},{},{}],"labels":{"a":"","b":"","c":"","d":""}},"via":[0,0,0,0,0,0,0,0]}`, maxItems), new(wireBatch)))
 	var logins wireBatch
 	require.NoError(t, decode(list("logins", `{}`, 2*maxItems), &logins))
 	require.Len(t, logins.Logins, 2*maxItems)
