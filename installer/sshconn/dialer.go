@@ -170,19 +170,21 @@ func (d *Dialer) attempt(project string, host installer.Host, login installer.Lo
 type whose int
 
 const (
-	theTargets whose = iota // or nobody's
+	theTargets whose = iota
 	// theInstallers: there is no connection to it, as it is for everybody.
 	theInstallers
 	// theForwardings: the installer is there, and did not forward to this target,
 	// or went away meanwhile.
 	theForwardings
+	// nobodys: nothing was dialled, the installer was not asked.
+	nobodys
 )
 
 // reach connects along a way, which may be empty, and says whose fault it is if
 // it cannot.
 func (d *Dialer) reach(ctx context.Context, at *attempt, by installer.Way) (*Conn, *installer.Failure, whose) {
 	if fail := at.prepare(ctx); fail != nil {
-		return nil, fail, theTargets
+		return nil, fail, nobodys
 	}
 	if len(by.Hops) == 0 {
 		c, fail := d.dialLoop(ctx, at, func() (net.Conn, *installer.Failure) {

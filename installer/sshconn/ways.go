@@ -103,7 +103,7 @@ func (s *search) try(ctx context.Context, w *triedWay) (c *Conn, fail *installer
 	case fail == nil:
 		s.d.unwell.well(w.key)
 		return c, nil, true
-	case ctx.Err() != nil || fail.Kind == installer.KindCanceled:
+	case ctx.Err() != nil || fail.Kind == installer.KindCanceled || fault == nobodys:
 		s.d.unwell.unknown(w.key)
 		return nil, fail, true
 	case fault == theTargets:

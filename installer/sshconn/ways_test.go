@@ -392,6 +392,24 @@ func TestAnInstallerThatLetsUsInAgainIsUsedAtOnce(t *testing.T) {
 	used(t, a, dial)
 }
 
+// TestABadKeyTellsNothingOfAnInstaller: nobody has asked it.
+func TestABadKeyTellsNothingOfAnInstaller(t *testing.T) {
+	t.Parallel()
+	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
+	w, d, dial := through(t, target, a, b)
+	a.Stop()
+	used(t, b, dial)
+	w.later(unwellFor)
+	host, _ := root(target)
+	host.Through = &installer.Through{}
+	_, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret("no key")}}, installer.AcceptNew)
+	require.Error(t, err)
+	require.True(t, d.unwell.any(), "it is unwell as before")
+	w.later(time.Second)
+	require.NoError(t, a.Resume())
+	used(t, a, dial) // and the next one may ask it
+}
+
 // TestAnInstallerThatFallsSilentIsPassedOver within the same attempt: the target is not
 // blamed for a connection that leads nowhere any more, nor an installer that answers
 // for its target.
