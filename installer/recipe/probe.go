@@ -155,7 +155,9 @@ func (w *work) report(rec *installer.StepRecord) error {
 		w.outcome.Message = note
 	case w.kind == jumpHost:
 		w.outcome.Message = "can be an installer: forwards TCP; " + note
-	case w.kind.onTarget() && f.fits && f.run.state == "absent" && !w.mayRun:
+	case w.alreadyThere() && f.busy != nil:
+		return w.busy(*f.busy)
+	case w.alreadyThere():
 		w.outcome.Skipped, w.outcome.TargetVersion = true, w.shown(version, 64)
 		w.outcome.Message = "already there: " + w.shown("healthy, version "+version, 100)
 		rec.Facts[factSkipped], rec.Facts[factTarget] = "yes", w.outcome.TargetVersion
@@ -170,6 +172,12 @@ func (w *work) report(rec *installer.StepRecord) error {
 		rec.Facts[factMessage] = w.outcome.Message
 	}
 	return nil
+}
+
+// alreadyThere: the agent is as it is wanted, and no run of this invocation has
+// touched the host.
+func (w *work) alreadyThere() bool {
+	return w.kind.onTarget() && w.found.fits && w.found.run.state == "absent" && !w.mayRun
 }
 
 // prepare finds what the work needs, before anything on the host is changed. A

@@ -11,6 +11,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	standin "tripod/testdata/agent"
 )
 
 func TestCancelKillsTheGroup(t *testing.T) {
@@ -103,4 +104,37 @@ func TestC04HolderIsNotNamed(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.srv.Path("go"), nil, 0o600))
 	_, err = other.work(t.Context())
 	require.NoError(t, err)
+}
+
+// TestNothingIsAlreadyThereWhileAnotherRunWorks: a healthy agent of the wanted
+// version is no reason to skip a host on which another project's run may be
+// replacing it (A18).
+func TestNothingIsAlreadyThereWhileAnotherRunWorks(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
+	_, err := b.work(t.Context())
+	require.NoError(t, err, b.out.String())
+
+	other := *b
+	inv := *b.inv
+	inv.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: installer.Insecure}
+	other.inv = &inv
+	other.again("inv-2")
+	other.settings = ""
+	other.script(slowScript)
+	done := other.start(t.Context())
+	other.out.awaits(t, "begun\n")
+
+	b.again("inv-3")
+	_, err = b.work(t.Context())
+	f := requireKind(t, installer.KindHostBusy, err)
+	assert.NotContains(t, f.Error(), "inv-2")
+	assert.Len(t, b.runFolders(), 1, "that of the other run")
+
+	b.letGo()
+	require.NoError(t, <-done)
+	b.again("inv-4")
+	outcome, err := b.work(t.Context())
+	require.NoError(t, err)
+	assert.True(t, outcome.Skipped)
 }

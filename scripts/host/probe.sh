@@ -53,6 +53,9 @@ do_probe() {
 	if [ -n "$want" ]; then
 		probe_agent
 	fi
+	if [ "$agent_fits" = yes ] && [ "$state" = absent ] && [ -n "$kept" ]; then
+		find_holder
+	fi
 	if [ "$check" = yes ] || { [ "$agent_fits" = yes ] && [ "$state" = absent ]; }; then
 		leave_no_trace
 	elif [ "$state" != absent ] || [ "$known" != yes ]; then
@@ -240,6 +243,21 @@ END
 	set +f
 	encode "$message"
 	say "looked code=$agent_code why=$encoded"
+}
+
+# find_holder says who works on the target at this moment: what was just seen of
+# the agent is then what that run has not replaced yet. The lock is left alone,
+# or a run that is about to begin would be turned away by a look.
+find_holder() {
+	{ read -r holder <"$root/locks/$kept"; } 2>/dev/null || return 0
+	run=$root/runs/${holder%% *}
+	run_state
+	if [ "$state" = alive ]; then
+		encode "$holder"
+		say busy "holder=$encoded"
+	fi
+	run=$root/runs/$id
+	run_state
 }
 
 # leave_no_trace: nothing is to be done on this host, so nothing stays there.
