@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func TestBSlowLargeBody(t *testing.T) {
 	t.Parallel()
 	const size = 3 << 20
 	places := newPlaces(1, 1)
-	begin := func(grace time.Duration, body []byte) net.Conn {
+	begin := func(p pace, body []byte) net.Conn {
 		made, err := New(Config{
 			Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
 			Routes: []Route{{
@@ -61,7 +62,7 @@ func TestBSlowLargeBody(t *testing.T) {
 		})
 		require.NoError(t, err)
 		h := made.(*handler)
-		h.paced = pace{grace: grace, rate: size / 60} // a minute more for all of it
+		h.paced = p
 		h.large = places
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
@@ -73,13 +74,23 @@ func TestBSlowLargeBody(t *testing.T) {
 		_, _ = conn.Write(body)
 		return conn
 	}
-	for name, rate := range map[string]time.Duration{"nothing": time.Hour, "byte by byte": 10 * time.Millisecond} {
-		conn := begin(300*time.Millisecond, []byte("{"))
+	slow := pace{grace: 300 * time.Millisecond, rate: size / 60} // a minute more for all of it
+	for name, tc := range map[string]struct {
+		pace
+		n    int // bytes at once
+		rate time.Duration
+	}{
+		"nothing":      {slow, 1, time.Hour},
+		"byte by byte": {slow, 1, 10 * time.Millisecond},
+		// So little is left that net/http would read it, to use the connection again.
+		"all but the end": {pace{grace: 300 * time.Millisecond, rate: 1 << 40}, size - 100_000, 10 * time.Millisecond},
+	} {
+		conn := begin(tc.pace, make([]byte, tc.n))
 		stop := make(chan struct{})
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			tick := time.NewTicker(rate)
+			tick := time.NewTicker(tc.rate)
 			defer tick.Stop()
 			for {
 				select {
@@ -96,12 +107,15 @@ func TestBSlowLargeBody(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, http.StatusRequestTimeout, r.StatusCode, name)
 		require.True(t, r.Close, name)
-		close(stop)
-		<-done
 		_, _ = io.Copy(io.Discard, r.Body)
 		require.NoError(t, r.Body.Close())
+		_, err = answer.ReadByte()
+		require.Error(t, err, name)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "%s: the connection is closed, and not waited for", name)
+		close(stop)
+		<-done
 	}
-	conn := begin(time.Minute, make([]byte, size)) // a slow machine is in time
+	conn := begin(pace{grace: time.Minute, rate: size}, make([]byte, size)) // a slow machine is in time
 	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	require.Less(t, r.StatusCode, 300)
