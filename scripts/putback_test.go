@@ -128,3 +128,46 @@ func TestInstallerEndsWithItsScript(t *testing.T) {
 	_ = cmd.Wait()
 	assert.Eventually(t, func() bool { return len(strayInstallers(h)) == 0 }, 20*time.Second, 50*time.Millisecond, "it runs on")
 }
+
+// What took the place of a copy and was well before the run was cut off is the
+// version before, also when it has been stopped on purpose since; what was never
+// well is not.
+func TestStoppedSinceTheCutOff(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ habit, back string }{
+		"was well":       {"", "; version 2.0 was put back, stopped"},
+		"was never well": {"no-start", "; version 1.0 was put back, healthy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			keep := filepath.Join(h.dir, "kept")
+			wait := "180"
+			install := func(code int, o agent.Options, appended string) result {
+				h.appended = appended
+				return h.want(code, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0", "TRIPOD_WAIT": wait})
+			}
+			install(0, agent.Options{Version: "1.0"}, "")
+			cutOff := "replaced() { exit 0; }\n"
+			if tt.habit != "" {
+				cutOff, wait = "judge() { exit 0; }\n", "2" // for a start that does not come
+			}
+			install(0, agent.Options{Version: "2.0", Habit: tt.habit}, cutOff)
+			wait = "180"
+			kill(t, h.processes()...)
+			// Nobody but us can start it.
+			stopped := "init_system() { echo systemd; }\n" +
+				"systemctl() { [ $1 = show ] && printf '%s\\n' LoadState=loaded ActiveState=inactive Result=success; }\n"
+			r := install(exitInstaller, agent.Options{Version: "3.0", Habit: "fails"}, stopped)
+			assert.Contains(t, lastLine(r.stderr), tt.back)
+			assert.NoDirExists(t, keep+".next")
+			h.appended = ""
+			if tt.habit == "" {
+				assert.Zero(t, h.telescopes())
+				healthy(t, h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep, "TRIPOD_KEEP": keep}), "1.0", "old")
+			}
+			h.want(0, "uninstall.sh", nil)
+			h.uninstalled()
+		})
+	}
+}

@@ -128,6 +128,9 @@ report() {
 	found agent "$state" version "$version" layout "$layout" parents "$parents" children "$children"
 }
 
+# when_healthy names what is done whenever wait_healthy sees the agent well.
+when_healthy=
+
 # wait_healthy waits up to TRIPOD_WAIT seconds for the agent to be healthy with
 # the same processes for TRIPOD_STABLE seconds: one that crashes and is started
 # again has new ones each time.
@@ -143,6 +146,7 @@ wait_healthy() {
 			wait_pids=$pids
 			wait_since=$clock
 		fi
+		if [ $state = healthy ] && [ -n "$when_healthy" ]; then $when_healthy; fi
 		if [ $state = healthy ] && [ $((clock - wait_since)) -ge "$TRIPOD_STABLE" ]; then
 			return 0
 		fi

@@ -6,7 +6,8 @@
 # init/ (its init.d script and unit), and info: "layout version" in its first
 # line, how the agent was in its second, enabled or disabled (whether it was to
 # start at boot) in its third; older ones have no third. TRIPOD_KEEP.next is the same, of what an
-# unfinished replacement found on the host.
+# unfinished replacement found on the host; and well, a file that is there once
+# what took its place has been healthy, until that is removed.
 #
 # A folder of either name is whole: it was filled under another name, and loses
 # its name before it is emptied.

@@ -8,7 +8,8 @@
 # find_before copies what look and version have found, while it still runs, and
 # sets before_dir to where its files are, nothing if there are none. Where a
 # replacement was cut off, the version before is the one that it found, unless
-# what is there now is well: then that one's copy is kept, but not by a RESTORE.
+# what is there now is well, or has been and was stopped on purpose since: then
+# that one's copy is kept, but not by a RESTORE.
 find_before() {
 	tell_crashed
 	present=$state before_dir=
@@ -18,7 +19,7 @@ find_before() {
 	clear_retired "$TRIPOD_KEEP"
 	clear_retired "$TRIPOD_KEEP.next"
 	if [ -n "$(kept_version "$TRIPOD_KEEP.next")" ]; then
-		if [ "$state" != healthy ] || ! steady; then
+		if ! has_proved_itself; then
 			found unfinished "$(kept_version "$TRIPOD_KEEP.next")" at "$TRIPOD_KEEP.next"
 			before_dir=$TRIPOD_KEEP.next/tree/telescope
 			[ -d "$before_dir" ] || before_dir=$TRIPOD_KEEP.next/tree/uniagent/extension/install/telescope
@@ -27,6 +28,16 @@ find_before() {
 		[ -n "$TRIPOD_RESTORE" ] || promote_copy "$version"
 	fi
 	if [ "$state" != none ]; then copy_present; fi
+}
+
+# has_proved_itself: what a replacement that was cut off has put on the host works,
+# or did until somebody stopped it.
+has_proved_itself() {
+	case $state in
+	healthy) steady ;;
+	stopped) [ -f "$TRIPOD_KEEP.next/well" ] ;;
+	*) return 1 ;;
+	esac
 }
 
 # steady: the agent is well and stays so, without any time to become so.
@@ -44,13 +55,18 @@ steady() {
 # find_before has copied.
 replacing() {
 	before_dying=put_back
+	when_healthy=note_well
 	remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
 }
+
+# note_well notes beside the copy that what took its place is whole, and runs.
+note_well() { [ ! -d "$(present_copy)" ] || echo yes >"$TRIPOD_KEEP.next/well"; }
 
 # replaced NOW: the version NOW has proved itself. What a RESTORE has replaced is
 # not kept; what it has put back is.
 replaced() {
 	before_dying=
+	when_healthy=
 	if [ -n "$TRIPOD_RESTORE" ] && [ "$TRIPOD_RESTORE" != "$(present_copy)" ]; then
 		[ -z "$TRIPOD_KEEP" ] || discard "$TRIPOD_KEEP.next"
 	else
@@ -61,6 +77,7 @@ replaced() {
 # put_back puts back what was there before, and says in dying_says whether it
 # could. The copy goes only when it is not needed any more.
 put_back() {
+	when_healthy=
 	back=$(kept_version "$(present_copy)")
 	if [ -z "$back" ]; then
 		if [ "$present" != none ]; then dying_says="; the version before is not kept, so it was not put back"; fi

@@ -245,6 +245,7 @@ remove_tree() {
 # remove_agent stops and removes the agent in both layouts, wholly. It returns
 # 1, and has said why, if something is left.
 remove_agent() {
+	[ -z "$TRIPOD_KEEP" ] || rm -f "$TRIPOD_KEEP.next/well"
 	if [ -d "$uni_dir" ] || [ -n "$(init_files ces-uniagent)" ] || [ -n "$(processes "$uni_real")" ]; then
 		# First the one that would start telescope again.
 		service_do stop ces-uniagent
