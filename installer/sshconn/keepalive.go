@@ -54,8 +54,10 @@ func (c *Conn) unwatch() {
 const answerWithin = 3 * time.Second
 
 // answers asks the server for any answer. A goroutine waits for it; it ends with the
-// connection at latest.
+// connection at latest. Answers come one after the other: where many ask at once,
+// what is heard of the others' counts.
 func (c *Conn) answers(ctx context.Context, limit time.Duration) bool {
+	reads := c.wire.reads.Load()
 	said := make(chan bool, 1)
 	go func() {
 		_, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil)
@@ -67,6 +69,7 @@ func (c *Conn) answers(ctx context.Context, limit time.Duration) bool {
 	case ok := <-said:
 		return ok
 	case <-t.C:
+		return c.wire.reads.Load() != reads
 	case <-ctx.Done():
 	}
 	return false
