@@ -150,7 +150,11 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 	}
 	was := edition{k.Version, k.Edition}
 	k.Agent, k.Verified, k.Version = found, tr.At, ""
-	if found != installer.AgentNone {
+	switch found {
+	case installer.AgentNone:
+	case installer.AgentUnknown: // what was verified may be so no longer
+		k.Verified = time.Time{}
+	default:
 		k.Version = cmp.Or(tr.Outcome.TargetVersion, tr.Outcome.CurrentVersion)
 	}
 	k.noteEdition(r, tr, was)

@@ -24,6 +24,8 @@ func TestFailedUpdatePutsBack(t *testing.T) {
 	assert.Contains(t, f.Detail, "version 1.0.0 was put back, healthy")
 	assert.Equal(t, "1.0.0", outcome.CurrentVersion)
 	assert.Equal(t, 2, b.agents())
+	assert.Equal(t, installer.AgentRunning, outcome.Agent, "as the script saw it at its end")
+	assert.Empty(t, outcome.TargetVersion)
 
 	// Cut off: the agent is gone, and the copy is there.
 	outcome, err = b.do("inv-3", installer.Update, b.packages("2.0.0"))
@@ -41,4 +43,19 @@ func TestFailedUpdatePutsBack(t *testing.T) {
 	require.NoError(t, err, b.out.String())
 	assert.Equal(t, "1.0.0", outcome.TargetVersion)
 	assert.NoDirExists(t, kept+".next")
+}
+
+func TestLastSeen(t *testing.T) {
+	t.Parallel()
+	const before = "tripod: agent=healthy version=1.0.0 parents=1 children=1\n"
+	for want, output := range map[string]string{
+		"healthy":   "tripod: agent=unhealthy version=2.0.0 parents=1 children=0\n" + before + "install.sh: failed\n",
+		"unhealthy": "tripod: agent=unhealthy version=1.0.0 parents=2\n",
+		"none":      before + "tripod: agent=none\n",
+		"":          before + "tripod: agent=unhealthy version=2.0.0\n",
+	} {
+		assert.Equal(t, want, lastSeen(output, "1.0.0"), output)
+	}
+	assert.Empty(t, lastSeen("nothing was said", "1.0.0"))
+	assert.Empty(t, lastSeen("tripod: agent=healthy\n", ""), "no version is no version before")
 }

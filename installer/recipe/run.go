@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -84,14 +85,34 @@ func (w *work) program() string {
 }
 
 // forgetAgent: what probe found of the agent may no longer be so, after a run
-// that went wrong and has changed the host.
+// that went wrong and has changed the host. What the script saw at its own end
+// counts, where that is the version before, put back, or no agent at all.
 func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
-	if unchanged(installer.FailureOf(err).Kind) {
+	if unchanged(installer.FailureOf(err).Kind) || !w.kind.onTarget() {
 		return
 	}
-	if w.kind.onTarget() {
-		w.agentIs("", rec)
+	health := ""
+	if w.outcome.ExitCode != nil { // it came to its end
+		health = lastSeen(w.tail.String(), w.outcome.CurrentVersion)
 	}
+	w.agentIs(health, rec)
+}
+
+// agentLine is what the target's scripts say of the agent.
+var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
+
+// lastSeen is how the agent was when a script last said it; empty if it did not,
+// or spoke of another version than this.
+func lastSeen(output, version string) string {
+	all := agentLine.FindAllStringSubmatch(output, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	switch last := all[len(all)-1]; {
+	case last[1] == "none", version != "" && last[2] == version:
+		return last[1]
+	}
+	return ""
 }
 
 // follow stays with the script until it has ended, over as many connections as
