@@ -59,12 +59,24 @@ func TestAPITasksOnContainers(t *testing.T) {
 	}
 	do(installer.Succeeded, "2.0.0", api.CreateRequest{InvocationType: string(installer.Install), InstanceIDs: instances, Version: "2.0.0"})
 
-	status, err := d.Status(t.Context(), api.StatusQuery{InstanceIDs: instances})
-	require.NoError(t, err)
-	require.Len(t, status.AgentStatus, len(cs))
-	for _, row := range status.AgentStatus {
-		require.Len(t, row.Extensions, 1)
-		assert.Equal(t, "running 2.0.0", fmt.Sprint(row.Extensions[0].Status, " ", row.Extensions[0].Version))
+	is := func(want ...string) {
+		t.Helper()
+		status, err := d.Status(t.Context(), api.StatusQuery{InstanceIDs: instances})
+		require.NoError(t, err)
+		require.Len(t, status.AgentStatus, len(want))
+		for i, row := range status.AgentStatus {
+			require.Len(t, row.Extensions, 1)
+			assert.Equal(t, want[i], fmt.Sprint(row.UniagentStatus, " ", row.Extensions[0].Status, " ", row.Extensions[0].Version))
+		}
 	}
+	is("running running 2.0.0", "running running 2.0.0")
+
+	// One is stopped on purpose, by what stops services; the other one crashes.
+	in(t, cs[0], "update-rc.d telescoped disable && service telescoped stop")
+	in(t, cs[1], "pkill -9 -x telescope")
+	look := append([]string{"check", "--server", d.BaseURL, "--token-file", r.file("token", token.Reveal())}, "--known", instances[0], "--known", instances[1])
+	p, code := r.tripod(look...)
+	require.Zero(t, code, "%s%s", p.out(), p.err())
+	is("silent stopped 2.0.0", "unknown fault 2.0.0")
 	d.stop()
 }

@@ -65,3 +65,26 @@ func extensionOf(t *testing.T, row agentStatus) model.ExtensionInfo {
 	assert.Equal(t, "telescope", *all[0].Name)
 	return all[0]
 }
+
+// TestCrashedAgent: an agent that should run and does not, as the next look finds
+// it. (One that is stopped on purpose needs an init system to say so: the tests on
+// real sshd have one.)
+func TestCrashedAgent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	token := r.token("contract")
+	r.catalogue()
+	d := r.serve()
+	c := client{t, d.withToken(project, token)}
+	host := newHost(t)
+	id := *c.succeeds(taskRequest{InvocationType: types.REMOTE_INSTALL, RemoteInstallMeta: ptr([]remoteHost{remote("crashed", host)})})[0].InstanceId
+	c.hasAgent(id, "running", "2.0.0")
+
+	host.KillProcesses()
+	r.must("check", "--known", id, "--server", d.url, "--token-file", r.file("token", token+"\n"))
+	fault := model.GetListAgentStatusRequestBodyExtensionStatusEnum().FAULT
+	rows := c.statuses(statusQuery{InstanceIds: []string{id}, ExtensionStatus: &fault})
+	require.Len(t, rows, 1)
+	assert.Equal(t, "unknown", rows[0].UniagentStatus.Value())
+	assert.Equal(t, "fault", extensionOf(t, rows[0]).Status.Value())
+}
