@@ -304,7 +304,7 @@ func TestVersionBeforeOfARetry(t *testing.T) {
 	b.settings += "TRIPOD_WAIT=2\n"
 	outcome, err := b.finish()
 	requireKind(t, installer.KindVerifyFailed, err)
-	assert.Equal(t, installer.AgentUnknown, outcome.Agent, "nobody has looked since")
+	assert.Equal(t, installer.AgentRunning, outcome.Agent, "the version before, put back")
 
 	failed := *b.inv
 	good := b.packages("2.0.0")
