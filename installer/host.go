@@ -2,8 +2,6 @@ package installer
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"net"
 	"net/netip"
 	"slices"
@@ -211,13 +209,6 @@ func (h Host) Label() string {
 		return at
 	}
 	return h.Name + " (" + at + ")"
-}
-
-// InstanceID derives the id of a host that was given none: the same project,
-// address and port always give the same id.
-func InstanceID(project, address string, port uint16) string {
-	sum := sha256.Sum256([]byte(project + "\x00" + net.JoinHostPort(address, strconv.Itoa(int(port)))))
-	return "host-" + hex.EncodeToString(sum[:16])
 }
 
 // HostKeyPolicy says what a server's host key must be.

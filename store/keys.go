@@ -6,12 +6,12 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"tripod/installer"
 )
 
 var (
-	idForm      = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
-	projectForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	nameForm    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
+	idForm   = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
 )
 
 // checkID guards ids that become names of files.
@@ -23,7 +23,7 @@ func checkID(what, id string) error {
 }
 
 func checkProject(project string) error {
-	if !projectForm.MatchString(project) {
+	if !installer.ProjectForm.MatchString(project) {
 		return fmt.Errorf("project %q: want 1–64 letters, digits, '-' or '_'", project)
 	}
 	return nil

@@ -67,7 +67,7 @@ func (f defaultKeyFlags) logins(ctx context.Context, warn func(format string, ar
 			return nil, err
 		}
 		for _, secret := range []string{file, passphrases[project]} {
-			if readableByOthers(secret) {
+			if info, err := os.Stat(secret); err == nil && readableByOthers(info) {
 				warn("warning: %s holds secrets and other users can read it: chmod 600 %s", secret, shellQuote(secret))
 			}
 		}
@@ -77,10 +77,4 @@ func (f defaultKeyFlags) logins(ctx context.Context, warn func(format string, ar
 		login, ok := logins[project]
 		return login, ok
 	}, nil
-}
-
-// readableByOthers: nothing is said of a file that is not there, or is a pipe.
-func readableByOthers(file string) bool {
-	info, err := os.Stat(file)
-	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"tripod/installer"
 )
@@ -15,14 +14,12 @@ type projectFlag struct {
 	Project string `placeholder:"P" help:"Project (tenant) that the command is about (default: \"default\"; of a daemon the login's). Without it the lists of tokens and keys and the audit log are of all."`
 }
 
-var projectName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
 // useProject settles whose everything is. A daemon shows nobody more than the
 // project of the login.
 func (a *app) useProject(f projectFlag, command string) error {
 	a.project, a.onlyProject = cmp.Or(f.Project, installer.DefaultProject), f.Project
 	switch {
-	case !projectName.MatchString(a.project):
+	case !installer.ProjectForm.MatchString(a.project):
 		return usagef("--project: want 1–64 letters, digits, '-' or '_'")
 	case command == "serve" && f.Project != "":
 		return usageError(errors.New("serve serves every project: it does not go with --project"), "leave --project (TRIPOD_PROJECT) out; each token and key is for one project")

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,10 +119,14 @@ func (f *fileFlags) readFile(a *app, file string, acc access) ([]hostsfile.Entry
 
 // warnIfReadable warns when a file with secrets can be read by others.
 func warnIfReadable(a *app, file *os.File) {
-	info, err := file.Stat()
-	if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 {
+	if info, err := file.Stat(); err == nil && readableByOthers(info) {
 		a.notef("warning: %s holds secrets and other users can read it: chmod 600 %s", file.Name(), shellQuote(file.Name()))
 	}
+}
+
+// readableByOthers: a pipe is not.
+func readableByOthers(file fs.FileInfo) bool {
+	return file.Mode().IsRegular() && file.Mode().Perm()&0o044 != 0
 }
 
 // finish applies what the flags say to all hosts, and finds hosts that are

@@ -20,8 +20,7 @@ const (
 const maxItems = 100
 
 var (
-	version      = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
-	invocationID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
+	version = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
 )
 
 // createRequest is a batch-create body that has been found good.
@@ -67,8 +66,8 @@ func decodeCreate(body []byte) (*createRequest, error) {
 	}
 	f.Need(fieldType)
 	enum(f, "invocation_target", targets...)
-	req.instanceIDs = distinctIDs(f, fieldInstanceIDs, instanceID, &faults)
-	req.invocationIDs = distinctIDs(f, fieldInvocationIDs, invocationID, &faults)
+	req.instanceIDs = distinctIDs(f, fieldInstanceIDs, installer.IDForm, &faults)
+	req.invocationIDs = distinctIDs(f, fieldInvocationIDs, installer.IDForm, &faults)
 	req.versionType = enum(f, "version_type", editions...)
 	req.origin = enum(f, "origin", origins...)
 	if s, ok := f.String("version"); ok {

@@ -1,14 +1,11 @@
 package api
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"tripod/installer"
 )
-
-var instanceID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
 
 // The words of the API's enums, in the order of its documentation.
 var (

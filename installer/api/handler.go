@@ -128,7 +128,7 @@ func checkProject(asked, own string) error {
 	switch {
 	case asked == "":
 		return refuse(http.StatusBadRequest, CodeProjectInvalid, "project_id is missing in the path")
-	case !projectID.MatchString(asked):
+	case !installer.ProjectForm.MatchString(asked):
 		return refuse(http.StatusBadRequest, CodeProjectInvalid, "project_id in the path: 1–64 letters, digits, '_' and '-'")
 	case asked != own:
 		return refuse(http.StatusForbidden, CodeForbidden, "this token or key is not for this project")

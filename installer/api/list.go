@@ -62,7 +62,7 @@ type parameter struct {
 }
 
 var parameters = []parameter{
-	{"instance_id", instanceID.MatchString, "1–64 letters, digits and '-'", CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceID = v }},
+	{"instance_id", installer.IDForm.MatchString, "1–64 letters, digits and '-'", CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceID = v }},
 	{"instance_type", oneOf(instanceTypes...), "one of " + words(instanceTypes), CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceType = installer.InstanceType(v) }},
 	{"invocation_id", regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]*$`).MatchString, "letters, digits, '_' and '-'", CodeURLParameter, func(f *installer.Filter, v string) { f.InvocationID = v }},
 	{"invocation_type", func(v string) bool { _, ok := invocationType(v); return ok }, "one of " + words(types), CodeURLParameter, func(f *installer.Filter, v string) { f.Type, _ = invocationType(v) }},

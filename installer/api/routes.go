@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -32,9 +31,6 @@ type route struct {
 }
 
 const projectSegment = "{project_id}"
-
-// projectID is the API's own pattern; nothing else gets near a store or a path.
-var projectID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (s service) routes() []route {
 	own := []route{

@@ -65,7 +65,7 @@ func decodeStatus(body []byte) (*statusRequest, error) {
 	}
 	req := &statusRequest{}
 	f.Need(fieldInstanceIDs)
-	req.instanceIDs = ids(f, fieldInstanceIDs, maxStatusIDs, instanceID, &faults)
+	req.instanceIDs = ids(f, fieldInstanceIDs, maxStatusIDs, installer.IDForm, &faults)
 	req.uniagent = UniagentState(enum(f, "uniagent_status", uniagentStates...))
 	enum(f, "extension_name", targets...)
 	req.extension = installer.AgentState(enum(f, "extension_status", agentStates...))

@@ -20,7 +20,7 @@ func (s service) submit(r *api.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if idForm.MatchString(w.BatchID) {
+	if installer.IDForm.MatchString(w.BatchID) {
 		// Sent again while it is being stored, it waits for that.
 		leave, err := s.submitting.take(r.Context(), project+"/"+w.BatchID)
 		if err != nil {

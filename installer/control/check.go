@@ -133,7 +133,7 @@ func (c *checker) again(spec installer.Spec) {
 }
 
 func (c *checker) id(where, id string) {
-	if !idForm.MatchString(id) {
+	if !installer.IDForm.MatchString(id) {
 		c.faults.Add(where, "must be 1–64 letters, digits and '-'")
 	}
 }
@@ -267,7 +267,7 @@ func (c *checker) about(where string, w *wireItem, inv *installer.Invocation) er
 		}
 		return nil
 	}
-	if !idForm.MatchString(w.Of) {
+	if !installer.IDForm.MatchString(w.Of) {
 		c.id(where+".of", w.Of)
 		return nil
 	}
@@ -399,7 +399,7 @@ func (d *denied) add(id string, addr netip.Addr, why error) {
 	if addr.Zone() != "" { // any text, and no address of a host
 		return
 	}
-	if !idForm.MatchString(id) {
+	if !installer.IDForm.MatchString(id) {
 		id = ""
 	}
 	if d.hosts = append(d.hosts, installer.AuditHost{ID: id, At: addr.String()}); d.why == "" {

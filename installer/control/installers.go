@@ -58,7 +58,7 @@ func (c *checker) through(where string, h installer.Host) {
 // toBeInstaller: only a known host can become an installer, as it is known, and
 // only one that was really tried. An error is the store's.
 func (c *checker) toBeInstaller(where string, inv *installer.Invocation) error {
-	if inv.Type != installer.SetRemoteInstaller || !idForm.MatchString(inv.Host.ID) {
+	if inv.Type != installer.SetRemoteInstaller || !installer.IDForm.MatchString(inv.Host.ID) {
 		return nil
 	}
 	if inv.Spec.CheckOnly || inv.Spec.Script != nil {

@@ -55,7 +55,7 @@ func (s service) invocations(r *api.Request) (any, error) {
 		InvocationID: q.Get("invocation_id"), InstanceID: q.Get("instance_id"),
 	}
 	for _, id := range []string{f.BatchID, f.InvocationID, f.InstanceID} {
-		if id != "" && !idForm.MatchString(id) {
+		if id != "" && !installer.IDForm.MatchString(id) {
 			return page{Invocations: []installer.Invocation{}}, nil
 		}
 	}

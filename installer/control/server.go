@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -175,13 +174,10 @@ const (
 	CodeExists            api.Code = "tripod.0003" // installer.ErrExists
 )
 
-// idForm is what an id may be; nothing else gets near the store.
-var idForm = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
-
 // pathID returns an id from the path. One that cannot exist does not.
 func pathID(r *api.Request, name string) (string, error) {
 	id := r.PathValue(name)
-	if !idForm.MatchString(id) {
+	if !installer.IDForm.MatchString(id) {
 		return "", installer.ErrNotFound
 	}
 	return id, nil

@@ -2,7 +2,6 @@ package meta
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 
 	"tripod/installer"
@@ -21,10 +20,8 @@ const (
 // MaxIPs is how many addresses of one sort a host may have.
 const MaxIPs = 64
 
-var instanceID = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
-
 // IsInstanceID reports whether id has the form of the API's instance_id.
-func IsInstanceID(id string) bool { return instanceID.MatchString(id) }
+func IsInstanceID(id string) bool { return installer.IDForm.MatchString(id) }
 
 // ParseInstanceType reads ECS or BMS, in any case.
 func ParseInstanceType(text string) (installer.InstanceType, bool) {
