@@ -10,8 +10,9 @@ import (
 var errDenied = errors.New("permission denied")
 
 // authConfig is the server side of one connection's authentication. Methods
-// are offered as sshd does it: by the server, not by the user.
-func (s *Server) authConfig(c *conn) *ssh.ServerConfig {
+// are offered as sshd does it: by the server, not by the user. loggedIn is called
+// before the client hears of its login.
+func (s *Server) authConfig(c *conn, loggedIn func()) *ssh.ServerConfig {
 	a := &auth{c: c, s: s}
 	cfg := &ssh.ServerConfig{
 		Config:        s.cfg.Crypto,
@@ -22,7 +23,12 @@ func (s *Server) authConfig(c *conn) *ssh.ServerConfig {
 			return a.attempt("none", m.User(), func(*User) bool { return false })
 		},
 		PreAuthConnCallback: func(p ssh.ServerPreAuthConn) { a.pre = p },
-		BannerCallback:      a.banner,
+		AuthLogCallback: func(_ ssh.ConnMetadata, _ string, err error) {
+			if err == nil {
+				loggedIn()
+			}
+		},
+		BannerCallback: a.banner,
 	}
 	if s.offers(func(u User) bool { return u.Password != "" || u.Refused }) {
 		cfg.PasswordCallback = a.password

@@ -19,7 +19,8 @@ type link struct {
 	sessions int
 }
 
-// serve is the life of one connection.
+// serve is the life of one connection. loggedIn is told when MaxStartups counts
+// it no longer.
 func (s *Server) serve(c *conn, loggedIn func()) {
 	if f := c.fault(Accept, "", 0); f != nil {
 		if err := c.perform(f, true); err != nil {
@@ -31,12 +32,11 @@ func (s *Server) serve(c *conn, loggedIn func()) {
 			return
 		}
 	}
-	sc, channels, requests, err := ssh.NewServerConn(c, s.authConfig(c))
+	sc, channels, requests, err := ssh.NewServerConn(c, s.authConfig(c, loggedIn))
 	if err != nil {
 		s.cfg.Logf("connection %d: %v", c.n, err)
 		return
 	}
-	loggedIn()
 	s.counts.add(func(k *Counts) { k.Handshakes++ })
 	l := &link{conn: c, srv: s, ssh: sc, user: s.cfg.user(sc.User())}
 	l.wg.Go(func() { ssh.DiscardRequests(requests) })

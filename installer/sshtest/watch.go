@@ -11,7 +11,8 @@ import (
 const maxSpare = 1 << 20
 
 // watch reads on, if nobody else does, so that a client's leaving is noticed
-// during a stall. What comes is kept for later.
+// during a stall. What comes is kept for later. stop calls the watcher back by a
+// deadline, which is gone before anybody else can read.
 func (c *conn) watch() (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	var mu sync.Mutex
@@ -32,6 +33,14 @@ func (c *conn) watch() (stop func()) {
 		if !holding {
 			return
 		}
+		defer func() {
+			mu.Lock()
+			holding = false
+			if stopped {
+				_ = c.SetReadDeadline(time.Time{})
+			}
+			mu.Unlock()
+		}()
 		buf := make([]byte, 4096)
 		for c.readErr == nil && len(c.spare) < maxSpare {
 			n, err := c.Conn.Read(buf)
@@ -54,6 +63,5 @@ func (c *conn) watch() (stop func()) {
 		mu.Unlock()
 		close(quit)
 		<-done
-		_ = c.SetReadDeadline(time.Time{})
 	}
 }
