@@ -65,7 +65,8 @@ const (
 // KnownHost is a registered host with what is known of its agent.
 type KnownHost struct {
 	Host
-	// Agent and Version are as last found on the host, at Verified.
+	// Agent and Version are as last found on the host, at Verified. AgentUnknown:
+	// what has happened since nobody knows.
 	Agent   AgentState `json:"agent"`
 	Version string     `json:"version,omitempty"`
 	// Edition is that of the package which Tripod has installed; empty: not known.

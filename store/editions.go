@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"tripod/installer"
@@ -17,23 +18,35 @@ type edition struct {
 // was installed, after a ROLLBACK the one before, and not known where another
 // version has appeared. was is what there was until now.
 func (k *knownHost) noteEdition(r *record, tr installer.Transition, was edition) {
-	switch task := r.Task(); {
-	case k.Version == "":
-		k.Edition, k.Before = "", edition{}
-	case r.Spec.CheckOnly || tr.Outcome.Skipped || tr.State != installer.Succeeded:
-		if k.Version != was.Version {
-			k.Edition, k.Before = "", edition{}
-		}
-	case task == installer.Install || task == installer.Update || task == installer.RemoteInstall:
+	before := k.Before
+	switch {
+	case k.Version != "" && k.cameOf(r, tr, was):
 		if k.Edition = cmp.Or(tr.Outcome.Edition, r.Spec.EditionOf(k.Version)); was.Version != k.Version {
 			k.Before = was
 		}
-	case task == installer.Rollback:
-		if k.Edition = ""; k.Before.Version == k.Version {
-			k.Edition = k.Before.Edition
-		}
-		k.Before = edition{}
+	case r.Task() == installer.Rollback && k.Version != "" && k.Version == before.Version:
+		k.Edition, k.Before = before.Edition, edition{}
+	case k.Version != was.Version:
+		k.Edition, k.Before = "", edition{}
 	}
+}
+
+// cameOf: the version that is there was installed by r, which has ended by tr. One
+// that failed may have brought it all the same, or an attempt before this one.
+func (k *knownHost) cameOf(r *record, tr installer.Transition, was edition) bool {
+	switch r.Task() {
+	case installer.Install, installer.Update, installer.RemoteInstall:
+	default:
+		return false
+	}
+	switch {
+	case r.Spec.CheckOnly:
+		return false
+	case tr.State == installer.Succeeded:
+		return tr.Outcome.Changed || !tr.Outcome.Skipped
+	}
+	return tr.Outcome.Changed && k.Version != was.Version &&
+		slices.ContainsFunc(r.Spec.Packages, func(p installer.BlobRef) bool { return p.Version == k.Version })
 }
 
 // forgetAgent is for an id that is another machine now.

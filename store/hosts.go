@@ -149,15 +149,13 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 		return err
 	}
 	was := edition{k.Version, k.Edition}
-	k.Agent, k.Verified, k.Version = found, tr.At, ""
-	switch found {
-	case installer.AgentNone:
-	case installer.AgentUnknown: // what was verified may be so no longer
-		k.Verified = time.Time{}
-	default:
-		k.Version = cmp.Or(tr.Outcome.TargetVersion, tr.Outcome.CurrentVersion)
+	if k.Agent = found; found != installer.AgentUnknown { // else the rest is as it was last verified
+		k.Verified, k.Version = tr.At, ""
+		if found != installer.AgentNone {
+			k.Version = cmp.Or(tr.Outcome.TargetVersion, tr.Outcome.CurrentVersion)
+		}
+		k.noteEdition(r, tr, was)
 	}
-	k.noteEdition(r, tr, was)
 	t.putHost(r.ProjectID, k, k)
 	return nil
 }

@@ -91,7 +91,7 @@ func (i *Item) showLastSeen(inv *installer.Invocation, h installer.KnownHost) {
 	case inv.State.Terminal() || inv.Outcome.CurrentVersion != "" || h.Verified.IsZero() || !h.SameMachine(inv.Host):
 	case h.Agent == installer.AgentNone:
 		i.CurrentVersion = noVersion
-	case h.Version != "":
+	case h.Version != "" && h.Agent != installer.AgentUnknown:
 		i.CurrentVersion = showVersion(h.Version)
 	}
 }

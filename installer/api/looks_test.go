@@ -82,6 +82,13 @@ func TestCurrentVersionBeforeALook(t *testing.T) {
 	}))
 	require.Equal(t, "2.7.0", current(second.InvocationID), "what it has found goes before")
 
+	lost := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0]
+	r.finishWith(installer.Transition{State: installer.Timeout, Outcome: installer.Outcome{Agent: installer.AgentUnknown, CurrentVersion: "2.7.0"}})
+	afterIt := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0]
+	require.Equal(t, "unknown", current(afterIt.InvocationID), "what was last seen may be so no longer")
+	r.finishWith(installer.Transition{State: installer.Failed})
+	require.Equal(t, "2.7.0", current(lost.InvocationID))
+
 	r.look(second.InstanceID, installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentNone}})
 	third := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0]
 	require.Equal(t, "none", current(third.InvocationID))
@@ -109,6 +116,9 @@ func TestLookAfterAFailedRun(t *testing.T) {
 	is("unknown/fault/2.7.1", "what a failed run has left")
 	r.look(id, installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, CurrentVersion: "2.7.1"}})
 	is("running/running/2.7.1", "somebody has started it since")
+	r.look(id, installer.Transition{State: installer.Timeout, Outcome: installer.Outcome{Agent: installer.AgentUnknown}})
+	is("unknown/unknown/", "whose end nobody saw")
+	r.look(id, installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentRunning, CurrentVersion: "2.7.1"}})
 	r.look(id, installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
 	is("running/running/2.7.1", "a look that saw nothing tells nothing")
 	now = now.Add(2 * time.Hour)
