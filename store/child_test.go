@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"math/rand/v2"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,6 +46,32 @@ func startChild(t *testing.T, role, dir, run string) (*exec.Cmd, *bufio.Scanner,
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	return cmd, bufio.NewScanner(out), in
+}
+
+// tellUntilKilled yields the words of the lines that a child tells, which is killed
+// at a random one of the first n. What it has told by then comes too.
+func tellUntilKilled(t *testing.T, role, dir string, round, n int) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		child, out, _ := startChild(t, role, dir, strconv.Itoa(round))
+		until := 1 + rand.IntN(n)
+		for told := 0; out.Scan(); told++ {
+			if told == until {
+				require.NoError(t, child.Process.Kill())
+			}
+			if words := strings.Fields(out.Text()); len(words) == 3 && !yield(words) { // else cut by the kill
+				break
+			}
+		}
+		require.Error(t, child.Wait(), "it was killed")
+	}
+}
+
+// killRounds is how often a child is killed.
+func killRounds() int {
+	if testing.Short() {
+		return 3
+	}
+	return 6
 }
 
 func childMain(role string) {

@@ -3,11 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -59,27 +56,16 @@ func TestRekeyKilled(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(fastDir(t), "state")
 	is := map[string]string{}
-	rounds := 6
-	if testing.Short() {
-		rounds = 3
-	}
-	for round := range rounds {
+	for round := range killRounds() {
 		trying := ""
-		child, out, _ := startChild(t, "forget", dir, strconv.Itoa(round))
-		until := 1 + rand.IntN(300)
-		for told := 0; out.Scan(); told++ {
-			if told == until {
-				require.NoError(t, child.Process.Kill())
-			}
-			switch f := strings.Fields(out.Text()); {
-			case len(f) != 3: // cut by the kill
-			case f[0] == "try":
+		for f := range tellUntilKilled(t, "forget", dir, round, 300) {
+			switch f[0] {
+			case "try":
 				trying = f[1]
-			case f[0] == "is":
+			case "is":
 				is[f[1]], trying = f[2], ""
 			}
 		}
-		require.Error(t, child.Wait(), "it was killed")
 
 		s := openTest(t, dir, Options{Clock: time.Now})
 		for id, want := range is {

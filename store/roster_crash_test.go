@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -58,28 +57,16 @@ func TestRosterKilled(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(fastDir(t), "state")
 	is, may := map[string]string{}, map[string]string{}
-	rounds := 6
-	if testing.Short() {
-		rounds = 3
-	}
-	for round := range rounds {
-		child, out, _ := startChild(t, "roster", dir, strconv.Itoa(round))
-		until := 1 + rand.IntN(600)
-		for told := 0; out.Scan(); told++ {
-			if told == until {
-				require.NoError(t, child.Process.Kill())
-			}
-			f := strings.Fields(out.Text())
-			switch {
-			case len(f) != 3: // cut by the kill
-			case f[0] == "try":
+	for round := range killRounds() {
+		for f := range tellUntilKilled(t, "roster", dir, round, 600) {
+			switch f[0] {
+			case "try":
 				may[f[1]] = f[2]
-			case f[0] == "is":
+			case "is":
 				is[f[1]] = f[2]
 				delete(may, f[1])
 			}
 		}
-		require.Error(t, child.Wait(), "it was killed")
 
 		s := openTest(t, dir, Options{})
 		there := map[string]string{}
