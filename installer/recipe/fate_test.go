@@ -18,12 +18,7 @@ import (
 func lostBed(t *testing.T) *bed {
 	t.Helper()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
-	b.limits.Reconnect = 300 * time.Millisecond
-	done := b.start(t.Context())
-	b.out.awaits(t, "begun\n")
-	b.srv.Stop()
-	b.srv.DropAll()
-	requireKind(t, installer.KindLostContact, <-done)
+	b.loseWhileRunning()
 	b.limits.Reconnect = 20 * time.Second
 	b.inv.MayRun = true
 	return b

@@ -55,11 +55,7 @@ func TestCancelWithoutContactIsNotKnown(t *testing.T) {
 func TestCanceledWhileNobodyWorkedOnIt(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	done := b.start(ctx)
-	b.out.awaits(t, "begun\n")
-	cancel(installer.ErrShutdown)
-	require.ErrorIs(t, <-done, installer.ErrShutdown)
+	b.shutDownWhileRunning()
 
 	canceled, cancel := context.WithCancelCause(t.Context())
 	cancel(installer.ErrCanceled)

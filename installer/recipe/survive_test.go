@@ -32,6 +32,24 @@ func (b *bed) crashing(ctx context.Context) (outcome installer.Outcome, err erro
 	return b.work(ctx)
 }
 
+// dieAt works until the step's end is to be stored, and dies before it is, or, kept,
+// after it.
+func (b *bed) dieAt(step installer.Step, kept bool) {
+	b.t.Helper()
+	b.onJournal = func(rec installer.StepRecord) error {
+		if rec.Step != step {
+			return nil
+		}
+		if kept {
+			b.keep(rec)
+		}
+		panic(errKilled)
+	}
+	_, err := b.crashing(b.t.Context())
+	require.ErrorIs(b.t, err, errKilled)
+	b.onJournal = nil
+}
+
 // TestA01KilledAtEveryStep kills the process before and after each journal
 // write, with a fresh one going on each time.
 func TestA01KilledAtEveryStep(t *testing.T) {
@@ -45,21 +63,10 @@ func TestA01KilledAtEveryStep(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/kept=%t", step, kept), func(t *testing.T) {
 				t.Parallel()
 				b := newBed(t, sshtest.Config{}, "root").script(counted + "echo done\n")
-				b.onJournal = func(rec installer.StepRecord) error {
-					if rec.Step != step {
-						return nil
-					}
-					if kept {
-						b.keep(rec)
-					}
-					panic(errKilled)
-				}
-				_, err := b.crashing(t.Context())
-				require.ErrorIs(t, err, errKilled)
+				b.dieAt(step, kept)
 				if i > 2 {
 					assert.Equal(t, 1, b.runs())
 				}
-				b.onJournal = nil
 				outcome, err := b.crashing(t.Context())
 				require.NoError(t, err)
 				assert.Equal(t, 1, b.runs())
@@ -132,6 +139,27 @@ func (b *bed) start(ctx context.Context) <-chan error {
 	return done
 }
 
+// shutDownWhileRunning begins, and leaves the script running.
+func (b *bed) shutDownWhileRunning() {
+	b.t.Helper()
+	ctx, cancel := context.WithCancelCause(b.t.Context())
+	done := b.start(ctx)
+	b.out.awaits(b.t, "begun\n")
+	cancel(installer.ErrShutdown)
+	require.ErrorIs(b.t, <-done, installer.ErrShutdown)
+}
+
+// loseWhileRunning begins, and loses the host for good while the script runs.
+func (b *bed) loseWhileRunning() {
+	b.t.Helper()
+	b.limits.Reconnect = 300 * time.Millisecond
+	done := b.start(b.t.Context())
+	b.out.awaits(b.t, "begun\n")
+	b.srv.Stop()
+	b.srv.DropAll()
+	requireKind(b.t, installer.KindLostContact, <-done)
+}
+
 func TestConnectionLostWhileRunning(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
@@ -149,12 +177,7 @@ func TestConnectionLostWhileRunning(t *testing.T) {
 func TestHostGoneWhileRunning(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
-	b.limits.Reconnect = 300 * time.Millisecond
-	done := b.start(t.Context())
-	b.out.awaits(t, "begun\n")
-	b.srv.Stop()
-	b.srv.DropAll()
-	requireKind(t, installer.KindLostContact, <-done)
+	b.loseWhileRunning()
 	assert.Len(t, b.runFolders(), 1, "kept: the next attempt reads it")
 
 	// It comes back, and the script has ended meanwhile.
@@ -176,14 +199,10 @@ func TestHostGoneWhileRunning(t *testing.T) {
 func TestShutdownLeavesTheScriptRunning(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	done := b.start(ctx)
-	b.out.awaits(t, "begun\n")
-	cancel(installer.ErrShutdown)
-	require.ErrorIs(t, <-done, installer.ErrShutdown)
+	b.shutDownWhileRunning()
 	assert.Equal(t, []installer.Step{"connect", "probe", "stage"}, b.steps(), "nothing is journaled as failed")
 
-	done = b.start(t.Context())
+	done := b.start(t.Context())
 	require.NoError(t, b.srv.Wait(t.Context(), func(c sshtest.Counts) bool { return c.Connections == 2 && len(c.Execs) == 4 }))
 	b.letGo()
 	require.NoError(t, <-done)
@@ -206,11 +225,7 @@ func TestDiedOnTheHost(t *testing.T) {
 func TestRebooted(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	done := b.start(ctx)
-	b.out.awaits(t, "begun\n")
-	cancel(installer.ErrShutdown)
-	require.ErrorIs(t, <-done, installer.ErrShutdown)
+	b.shutDownWhileRunning()
 	b.srv.KillProcesses()
 	started := b.runFolders()[0] + "/started"
 	text, err := os.ReadFile(started)
@@ -234,11 +249,7 @@ func TestRebooted(t *testing.T) {
 func TestRunFolderGone(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	done := b.start(ctx)
-	b.out.awaits(t, "begun\n")
-	cancel(installer.ErrShutdown)
-	require.ErrorIs(t, <-done, installer.ErrShutdown)
+	b.shutDownWhileRunning()
 	b.srv.KillProcesses()
 	require.NoError(t, os.RemoveAll(b.srv.Path("var/lib/tripod")))
 	for range 2 { // also if the first answer was not stored
@@ -252,17 +263,12 @@ func TestRunFolderGone(t *testing.T) {
 func TestRetryFindsWhatRuns(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").script(slowScript)
-	b.limits.Reconnect = 200 * time.Millisecond
-	done := b.start(t.Context())
-	b.out.awaits(t, "begun\n")
-	b.srv.Stop()
-	b.srv.DropAll()
-	requireKind(t, installer.KindLostContact, <-done)
+	b.loseWhileRunning()
 	require.NoError(t, b.srv.Resume())
 
 	b.inv.Of, b.inv.ID, b.inv.Type = b.inv.ID, "inv-2", installer.Retry
 	b.inv.Attempts = []installer.Attempt{{Number: 1, Started: time.Now()}}
-	done = b.start(t.Context())
+	done := b.start(t.Context())
 	b.letGo()
 	require.NoError(t, <-done)
 	assert.Equal(t, 1, b.runs())

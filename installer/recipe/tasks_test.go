@@ -241,18 +241,7 @@ func TestRollbackKilledAtEveryStep(t *testing.T) {
 					}
 					require.Equal(t, "xx", b.ran())
 					b.become("inv-3", installer.RollbackOf(b.inv))
-					b.onJournal = func(rec installer.StepRecord) error {
-						if rec.Step != step {
-							return nil
-						}
-						if kept {
-							b.keep(rec)
-						}
-						panic(errKilled)
-					}
-					_, err := b.crashing(t.Context())
-					require.ErrorIs(t, err, errKilled)
-					b.onJournal = nil
+					b.dieAt(step, kept)
 					outcome, err := b.finish()
 					require.NoError(t, err, b.out.String())
 					assert.Equal(t, "xxx", b.ran())
