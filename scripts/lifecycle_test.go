@@ -109,14 +109,21 @@ func TestNewLayout(t *testing.T) {
 	h.uninstalled()
 }
 
+// otherExtension is a file of something else that the uniagent looks after.
+func (h *host) otherExtension() string {
+	h.t.Helper()
+	file := filepath.Join(h.root, "usr/local/uniagent/extension/install/other/file")
+	require.NoError(h.t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(h.t, os.WriteFile(file, nil, 0o600))
+	return file
+}
+
 // What else the uniagent looks after stays.
 func TestUninstallLeavesOtherExtensions(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"})})
-	other := filepath.Join(h.root, "usr/local/uniagent/extension/install/other/file")
-	require.NoError(t, os.MkdirAll(filepath.Dir(other), 0o755))
-	require.NoError(t, os.WriteFile(other, nil, 0o600))
+	other := h.otherExtension()
 	h.want(0, "uninstall.sh", nil)
 	assert.FileExists(t, other)
 	assert.NoDirExists(t, filepath.Join(h.root, "usr/local/uniagent/extension/install/telescope"))

@@ -217,9 +217,7 @@ func TestUninstallAgainstTheUniagent(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"})})
-	other := filepath.Join(h.root, "usr/local/uniagent/extension/install/other/file")
-	require.NoError(t, os.MkdirAll(filepath.Dir(other), 0o755))
-	require.NoError(t, os.WriteFile(other, nil, 0o600))
+	other := h.otherExtension()
 	path := h.path
 	h.shim("rm", `#!/bin/sh
 for last; do :; done

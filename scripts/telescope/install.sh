@@ -171,13 +171,7 @@ install_package() {
 	check_room
 	unpack
 	found package_version "$(version_in "$package_dir" $new_layout)" package_layout $new_layout init "$(init_system)"
-	look
-	if [ "$state" != none ]; then
-		version=$(version_in "$agent_dir" "$layout")
-		report
-	fi
-	find_before
-	[ -z "$before_dir" ] || keep_configuration "$before_dir"
+	look_before
 	configure
 	replacing
 	run_packaged

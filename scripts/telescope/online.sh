@@ -81,13 +81,7 @@ install_online() {
 	fetch_installer
 	package_dir=$work/before
 	mkdir "$package_dir" "$package_dir/bin" || die "$E_SPACE" "cannot make a folder in $work"
-	look
-	if [ "$state" != none ]; then
-		version=$(version_in "$agent_dir" "$layout")
-		report
-	fi
-	find_before
-	[ -z "$before_dir" ] || keep_configuration "$before_dir"
+	look_before
 	replacing
 	set -- bash ./agent_install.sh
 	[ -z "$TRIPOD_VERSION" ] || set -- "$@" -t "$TRIPOD_VERSION"

@@ -30,6 +30,18 @@ find_before() {
 	if [ "$state" != none ]; then copy_present; fi
 }
 
+# look_before looks, tells what is there, and has it copied; its configuration
+# goes into the package that is to take its place.
+look_before() {
+	look
+	if [ "$state" != none ]; then
+		version=$(version_in "$agent_dir" "$layout")
+		report
+	fi
+	find_before
+	[ -z "$before_dir" ] || keep_configuration "$before_dir"
+}
+
 # has_proved_itself: what a replacement that was cut off has put on the host works,
 # or did until somebody stopped it.
 has_proved_itself() {
