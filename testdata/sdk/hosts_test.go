@@ -4,8 +4,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/huaweicloud/huaweicloud-sdk-go-v3/services/ces/v3/model"
-
+	"tripod/installer"
 	"tripod/installer/sshtest"
 )
 
@@ -19,9 +18,13 @@ func newHost(t *testing.T) *sshtest.Server {
 }
 
 // remote is a host as an entry of remote_install_meta.
-func remote(name string, host *sshtest.Server) model.RemoteInstallHostInfo {
-	at := host.Endpoint("root")
-	return model.RemoteInstallHostInfo{
+func remote(name string, host *sshtest.Server) remoteHost {
+	return remoteAt(name, host.Endpoint("root"))
+}
+
+// remoteAt is remote for any host with the password.
+func remoteAt(name string, at installer.Endpoint) remoteHost {
+	return remoteHost{
 		InstanceName: &name,
 		RemoteIp:     &at.Address,
 		UserName:     &at.User,

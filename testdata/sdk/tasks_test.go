@@ -89,39 +89,27 @@ func doTasks(c client) {
 	// the newest of the edition.
 	c.succeeds(taskRequest{InvocationType: types.ROLLBACK, InvocationIds: &[]string{*retried.InvocationId}, Origin: &origins.APICOM_BMS})
 	assert.Equal(t, states.ROLLBACKED, *c.invocation(*retried.InvocationId).InvocationStatus)
-	c.hasAgent(secondID, "none", "")
+	c.hasAgent(secondID, "none", "none", "")
 	require.NoFileExists(t, second.Path("usr", "local", "telescope", "bin", "telescope"))
 	items = c.succeeds(taskRequest{
 		InvocationType: types.INSTALL, InstanceIds: &[]string{secondID},
 		VersionType: &editions.ADVANCE_VERSION, Origin: &origins.ADMIN_SERVER,
 	})
 	assert.Equal(t, "2.1.0", *items[0].TargetVersion)
-	c.hasAgent(secondID, "running", "2.1.0")
+	c.hasAgent(secondID, "running", "running", "2.1.0")
 
 	// UPDATE, and ROLLBACK to the version before it, once.
 	items = c.succeeds(taskRequest{InvocationType: types.UPDATE, InstanceIds: &[]string{firstID}, VersionType: &editions.BASIC_VERSION})
 	assert.Equal(t, "1.2.3", value(t, "current_version", items[0].CurrentVersion))
 	assert.Equal(t, "2.0.0", *items[0].TargetVersion)
-	c.hasAgent(firstID, "running", "2.0.0")
+	c.hasAgent(firstID, "running", "running", "2.0.0")
 	update := *items[0].InvocationId
 	rollback := taskRequest{InvocationType: types.ROLLBACK, InvocationIds: &[]string{update}}
 	items = c.succeeds(rollback)
 	assert.Equal(t, "1.2.3", *items[0].TargetVersion)
 	assert.Equal(t, states.ROLLBACKED, *c.invocation(update).InvocationStatus)
-	c.hasAgent(firstID, "running", "1.2.3")
+	c.hasAgent(firstID, "running", "running", "1.2.3")
 	assert.Equal(t, retStatuses.ERROR, *c.create(rollback)[0].RetStatus)
 
 	askStatuses(c, firstID)
-}
-
-// hasAgent checks what agent-status says of one server.
-func (c client) hasAgent(instance, state, version string) {
-	c.t.Helper()
-	rows := c.statuses(statusQuery{InstanceIds: []string{instance}})
-	require.Len(c.t, rows, 1)
-	extension := extensionOf(c.t, rows[0])
-	assert.Equal(c.t, state, extension.Status.Value())
-	if version != "" {
-		assert.Equal(c.t, version, value(c.t, "version", extension.Version))
-	}
 }
