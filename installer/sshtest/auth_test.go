@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -127,4 +128,25 @@ func TestMaxStartupsAndMaxSessions(t *testing.T) {
 	_, err = c.NewSession()
 	require.ErrorContains(t, err, "open failed")
 	require.NoError(t, first.Close())
+}
+
+// slowReturn is a connection whose writes arrive long before they return.
+type slowReturn struct{ net.Conn }
+
+func (c slowReturn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	time.Sleep(20 * time.Millisecond)
+	return n, err
+}
+
+// Who has logged in has been counted.
+func TestLoginIsCountedBeforeTheClientHearsOfIt(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Config{})
+	near, far := sshtest.Pipe()
+	s.ServeConn(slowReturn{far})
+	sc, chans, reqs, err := ssh.NewClientConn(near, "pipe", config(s, "root"))
+	require.NoError(t, err)
+	assert.Equal(t, 1, s.Counts().Handshakes)
+	require.NoError(t, ssh.NewClient(sc, chans, reqs).Close())
 }

@@ -32,12 +32,14 @@ func (s *Server) serve(c *conn, loggedIn func()) {
 			return
 		}
 	}
-	sc, channels, requests, err := ssh.NewServerConn(c, s.authConfig(c, loggedIn))
+	sc, channels, requests, err := ssh.NewServerConn(c, s.authConfig(c, func() {
+		loggedIn()
+		s.counts.add(func(k *Counts) { k.Handshakes++ })
+	}))
 	if err != nil {
 		s.cfg.Logf("connection %d: %v", c.n, err)
 		return
 	}
-	s.counts.add(func(k *Counts) { k.Handshakes++ })
 	l := &link{conn: c, srv: s, ssh: sc, user: s.cfg.user(sc.User())}
 	l.wg.Go(func() { ssh.DiscardRequests(requests) })
 	for nc := range channels {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type Server struct {
 	cfg    Config
 	addr   string
+	unhold func() // gives the port back
 	base   string // temporary folder of the server; holds the shims
 	root   string
 	mark   string // in the environment of everything that it runs
@@ -80,7 +82,13 @@ func New(cfg Config) (*Server, error) {
 	if err := s.makeRoot(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.base))
 	}
-	if err := s.listen(cfg.Listen); err != nil {
+	addr, unhold, err := hold(cfg.Listen)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(s.base))
+	}
+	s.unhold = unhold
+	if err := s.listen(addr); err != nil {
+		unhold()
 		return nil, errors.Join(err, os.RemoveAll(s.base))
 	}
 	return s, nil
@@ -110,6 +118,7 @@ func (s *Server) Close() {
 		}
 	}
 	s.KillProcesses()
+	s.unhold()
 	_ = os.RemoveAll(s.base)
 }
 
@@ -139,14 +148,21 @@ func (s *Server) listen(addr string) error {
 	return nil
 }
 
-// Stop closes the port: new connections are refused, open ones go on.
+// Stop closes the port: new connections are refused, open ones go on. It is given to
+// nobody else until Close.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listener != nil {
-		_ = s.listener.Close()
-		s.listener = nil
+	if s.listener == nil {
+		return
 	}
+	// A command that is being started has a copy of all that is open here until it
+	// executes: to close ours alone would not end the listening.
+	if raw, err := s.listener.(*net.TCPListener).SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	}
+	_ = s.listener.Close()
+	s.listener = nil
 }
 
 // Resume opens the same port again.

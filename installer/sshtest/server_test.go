@@ -20,7 +20,7 @@ import (
 )
 
 // patience is for what must happen; a run that needs it is a failure.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func config(s *sshtest.Server, user string, auth ...ssh.AuthMethod) *ssh.ClientConfig {
 	if len(auth) == 0 {
