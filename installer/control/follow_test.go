@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,8 +61,10 @@ func TestFollowTellsEverythingOnce(t *testing.T) {
 			f, err := r.client.Follow(t.Context(), project, s.ID, "", func(error) {})
 			require.NoError(t, err)
 			require.Equal(t, 20, f.Head.Open, "who has submitted it sees all of it")
+			var working sync.WaitGroup
+			defer working.Wait()
 			if !c.first {
-				go r.work(s.ID, 5, c.watch(r))
+				working.Go(func() { r.work(s.ID, 5, c.watch(r)) })
 			}
 			got := newTold()
 			require.NoError(t, f.Run(t.Context(), got.watch))
@@ -82,7 +85,9 @@ func TestFollowGoesOn(t *testing.T) {
 	f, err := late.Follow(t.Context(), project, s.ID, "", func(error) {})
 	require.NoError(t, err)
 	require.Equal(t, 3, f.Head.Open)
-	go r.work(s.ID, 0, r.hub.Watch)
+	var working sync.WaitGroup
+	defer working.Wait()
+	working.Go(func() { r.work(s.ID, 0, r.hub.Watch) })
 	got := newTold()
 	require.NoError(t, f.Run(t.Context(), got.watch))
 	require.Zero(t, got.ended[s.Items[0].Invocation.ID])
