@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"net/netip"
 	"testing"
 
@@ -50,10 +49,10 @@ func TestA11ConnectStages(t *testing.T) {
 		{"version drops", sshtest.Fault{Stage: sshtest.Version, Action: sshtest.Drop}, long(), installer.KindThrottled},
 		{"version resets", sshtest.Fault{Stage: sshtest.Version, Action: sshtest.Reset}, long(), installer.KindThrottled},
 		{"version floods", sshtest.Fault{Stage: sshtest.Version, Action: sshtest.Flood}, long(), installer.KindHandshakeFailed},
-		{"version garbage", sshtest.Fault{Stage: sshtest.Version, Action: sshtest.Garbage, Text: "HTTP/1.1 400 Bad Request\r\n\r\n"}, handshake, installer.KindHandshakeFailed},
+		{"version garbage", sshtest.Fault{Stage: sshtest.Version, Action: sshtest.Garbage, Text: "HTTP/1.1 400 Bad Request\r\n\r\n"}, long(), installer.KindHandshakeFailed},
 		{"kexinit stalls", sshtest.Fault{Stage: sshtest.KexInit, Action: sshtest.Stall}, handshake, installer.KindHandshakeTimeout},
 		{"kexinit drops", sshtest.Fault{Stage: sshtest.KexInit, Action: sshtest.Drop}, long(), installer.KindHandshakeFailed},
-		{"kexinit garbage", sshtest.Fault{Stage: sshtest.KexInit, Action: sshtest.Garbage}, handshake, installer.KindHandshakeFailed},
+		{"kexinit garbage", sshtest.Fault{Stage: sshtest.KexInit, Action: sshtest.Garbage}, long(), installer.KindHandshakeFailed},
 		// The host key has been accepted then: it is the login's time.
 		{"newkeys stalls", sshtest.Fault{Stage: sshtest.NewKeys, Action: sshtest.Stall}, auth, installer.KindAuthTimeout},
 		{"auth stalls at none", sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Stall, Match: "none"}, auth, installer.KindAuthTimeout},
@@ -79,14 +78,11 @@ func TestA11ConnectStages(t *testing.T) {
 
 func TestDialWhereNobodyListens(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := uint16(l.Addr().(*net.TCPAddr).Port)
-	require.NoError(t, l.Close())
+	port := unusedPort(t)
 	creds := installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}
 	d := newDialer(t, Config{Limits: long()})
 
-	_, err = d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "127.0.0.1", Port: port, User: "root"}}, creds, installer.AcceptNew)
+	_, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "127.0.0.1", Port: port, User: "root"}}, creds, installer.AcceptNew)
 	kind(t, installer.KindRefused, err)
 
 	_, err = d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "no-such-host.invalid", Port: 22, User: "root"}}, creds, installer.AcceptNew)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -75,17 +76,20 @@ func TestA14ChildHoldsOutput(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	l := long()
-	l.ExitGrace = short
+	l.ExitGrace = 2 * time.Second // a slow machine has time for what was written before
 	c := connect(t, newDialer(t, Config{Limits: l}), s)
 	var out bytes.Buffer // not locked: the race detector watches
-	code, err := c.Exec(t.Context(), installer.Command{Line: "(sleep 1; echo late; sleep 600) & echo early; exit 5", Stdout: &out})
+	holds := `cd "$TRIPOD_ROOT/tmp"; (trap '' PIPE; while [ ! -e go ]; do sleep 0.02; done; echo late; : >said; exec sleep 600) & echo early; exit 5`
+	code, err := c.Exec(t.Context(), installer.Command{Line: holds, Stdout: &out})
 	require.NoError(t, err)
 	assert.Equal(t, 5, code)
-	assert.Equal(t, "early\n", out.String())
+	require.NoError(t, os.WriteFile(s.Path("tmp", "go"), nil, 0o600))
+	require.Eventually(t, func() bool { _, err := os.Stat(s.Path("tmp", "said")); return err == nil }, waitLong, waitTick)
 
 	code, err = c.Exec(t.Context(), installer.Command{Line: "true"})
 	require.NoError(t, err, "the connection goes on")
 	assert.Zero(t, code)
+	assert.Equal(t, "early\n", out.String())
 }
 
 func TestA15NoExitStatus(t *testing.T) {
@@ -125,7 +129,7 @@ func TestA15NoExitStatus(t *testing.T) {
 func TestA11ExecStages(t *testing.T) {
 	t.Parallel()
 	channel, silent := long(), long()
-	channel.Channel = short
+	channel.Channel = 2 * time.Second // opening the session before is under it too
 	silent.Keepalive = short
 	answering := long() // to a keepalive, before the channel's limit comes
 	answering.Channel, answering.Keepalive = 2*time.Second, 4*time.Second

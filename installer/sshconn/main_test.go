@@ -79,6 +79,15 @@ func long() installer.Limits {
 
 const short = 250 * time.Millisecond
 
+// unusedPort is refused for as long as the test runs.
+func unusedPort(t *testing.T) uint16 {
+	t.Helper()
+	port, release, err := sshtest.UnusedPort()
+	require.NoError(t, err)
+	t.Cleanup(release)
+	return port
+}
+
 func newDialer(tb testing.TB, cfg Config) *Dialer {
 	tb.Helper()
 	if cfg.HostKeys == nil {
@@ -124,6 +133,6 @@ func newBlob(data []byte) blob { return blob{bytes.NewReader(data), "b"} }
 func (b blob) Ref() installer.BlobRef { return installer.BlobRef{Size: b.Size(), Name: b.name} }
 
 const (
-	waitLong = 20 * time.Second
+	waitLong = time.Minute
 	waitTick = 5 * time.Millisecond
 )

@@ -3,7 +3,6 @@ package sshconn
 import (
 	"bytes"
 	"context"
-	"net"
 	"strconv"
 	"sync"
 	"testing"
@@ -159,10 +158,7 @@ func TestInstallerLostWhileConnecting(t *testing.T) {
 // that it was the installer, or the target behind it.
 func TestInstallerFaults(t *testing.T) {
 	t.Parallel()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	closedPort := uint16(closed.Addr().(*net.TCPAddr).Port)
-	require.NoError(t, closed.Close())
+	closedPort := unusedPort(t)
 	limits := long()
 	limits.Connect = 8 * short // a slow machine has time to answer for its target
 	for _, tc := range []struct {
