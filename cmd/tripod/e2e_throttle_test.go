@@ -36,12 +36,16 @@ func TestA23MaxStartups(t *testing.T) {
 	}
 
 	p, code := r.tripod("check", "-f", r.file("hosts.csv", list.String()), "--parallel", fmt.Sprint(hosts), "--output", "json")
-	require.Zero(t, code, "%s%s", p.out(), p.err())
+	require.Contains(t, []int{0, exitHosts}, code, "%s%s", p.out(), p.err())
 	doc := r.report(p.out())
 	require.Len(t, doc.Invocations, hosts)
 
 	tries, dropped := 0, 0
 	for _, inv := range doc.Invocations {
+		if inv.InvocationStatus != installer.Succeeded { // for no reason but a machine that is too slow for so many
+			assert.Empty(t, attemptsThatCount(t, inv), "%s: %s", inv.Kind, inv.Message)
+			assert.Equal(t, installer.KindStepTimeout, inv.Kind, inv.Message)
+		}
 		tries += len(inv.Attempts)
 		for _, a := range inv.Attempts {
 			if a.Kind == installer.KindThrottled {

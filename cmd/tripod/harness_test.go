@@ -200,17 +200,16 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("waited in vain for %s", args)
 }
 
-// cmdDeadPort sets NAME_PORT to a port on which nothing listens.
+// cmdDeadPort sets NAME_PORT to a port on which nothing listens, but what the script
+// has listen there.
 func cmdDeadPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: deadport NAME")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, release, err := sshtest.UnusedPort()
 	ts.Check(err)
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	ts.Check(err)
-	ts.Check(l.Close())
-	ts.Setenv(args[0]+"_PORT", port)
+	ts.Defer(release)
+	ts.Setenv(args[0]+"_PORT", strconv.Itoa(int(port)))
 }
 
 // cmdFiles serves a folder over HTTP: files NAME DIR. It sets NAME_URL.

@@ -22,7 +22,7 @@ func TestBOverHTTP2(t *testing.T) {
 	cert, key := certificate(t)
 	r := newRig(t)
 	address, stop := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key})
-	short, stopShort := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key, ReadTimeout: 2 * time.Second})
+	short, stopShort := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key, ReadTimeout: 5 * time.Second}) // the TLS handshake is under it too
 	raw, err := os.ReadFile(cert)
 	require.NoError(t, err)
 	pool := x509.NewCertPool()

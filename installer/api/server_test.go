@@ -138,7 +138,7 @@ func certificate(t *testing.T) (certFile, keyFile string) {
 func TestA21GracefulStop(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	address, stop := serve(t, api.ServerConfig{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	address, stop := serve(t, api.ServerConfig{ShutdownGrace: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(entered)
 		<-release
 		_, _ = io.WriteString(w, "done")
@@ -155,7 +155,7 @@ func TestA21GracefulStop(t *testing.T) {
 			_ = c.Close()
 		}
 		return err != nil
-	}, 10*time.Second, time.Millisecond, "new connections are taken")
+	}, time.Minute, time.Millisecond, "new connections are taken")
 	close(release)
 	require.Equal(t, http.StatusOK, status(conn))
 	require.NoError(t, <-stopped)
