@@ -25,7 +25,7 @@ func (d *Dispatcher) attempt(ctx context.Context, inv *Invocation) {
 	limit := time.AfterFunc(d.attemptLimit(inv), func() { cancel(ErrAttemptTimeout) })
 	defer limit.Stop()
 
-	d.register(inv.ID, cancel)
+	d.begin(inv.ID, cancel)
 	defer d.unregister(inv.ID)
 	if inv.CancelAsked {
 		cancel(ErrCanceled)

@@ -50,8 +50,15 @@ type Dispatcher struct {
 	wake chan struct{} // one pending wake-up
 
 	mu       sync.Mutex
-	running  map[string]context.CancelCauseFunc // by invocation id
+	running  map[string]*hold // by invocation id
+	claiming map[string]bool  // canceled since the claim that goes on began; nil: none does
 	failures int
+}
+
+// hold is one invocation in a worker's hands.
+type hold struct {
+	cancel   context.CancelCauseFunc // nil: the worker has not begun
+	canceled bool
 }
 
 // NewDispatcher returns a Dispatcher that does nothing until Run.
@@ -72,7 +79,7 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 	return &Dispatcher{
 		DispatcherConfig: c,
 		wake:             make(chan struct{}, 1),
-		running:          map[string]context.CancelCauseFunc{},
+		running:          map[string]*hold{},
 	}
 }
 
@@ -84,13 +91,19 @@ func (d *Dispatcher) Wake() {
 	}
 }
 
-// Cancel stops the invocation if a worker is on it, and reports whether one is.
+// Cancel stops the invocation if a worker is on it, and reports whether one is. One
+// that is being claimed is stopped too.
 func (d *Dispatcher) Cancel(id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	cancel, ok := d.running[id]
-	if ok {
-		cancel(ErrCanceled)
+	h, ok := d.running[id]
+	switch {
+	case !ok && d.claiming != nil:
+		d.claiming[id] = true
+	case ok:
+		if h.canceled = true; h.cancel != nil {
+			h.cancel(ErrCanceled)
+		}
 	}
 	return ok
 }
@@ -151,7 +164,7 @@ func (d *Dispatcher) worker(ctx, stop context.Context, turn chan struct{}) error
 // next waits for the next invocation; nil when there is no more to do.
 func (d *Dispatcher) next(stop context.Context) (*Invocation, error) {
 	for stop.Err() == nil && !d.LimitReached() {
-		inv, due, err := d.Queue.Claim(stop, d.Clock(), ClaimFilter{BatchID: d.BatchID, InvocationID: d.InvocationID})
+		inv, due, err := d.claim(stop)
 		if err != nil {
 			if stop.Err() != nil {
 				return nil, nil
@@ -159,7 +172,6 @@ func (d *Dispatcher) next(stop context.Context) (*Invocation, error) {
 			return nil, fmt.Errorf("claim the next invocation: %w", err)
 		}
 		if inv != nil {
-			d.register(inv.ID, nil)
 			return inv, nil
 		}
 		if d.StopWhenIdle && due.IsZero() && !d.busy() {
@@ -169,6 +181,22 @@ func (d *Dispatcher) next(stop context.Context) (*Invocation, error) {
 		d.sleep(stop, due)
 	}
 	return nil, nil
+}
+
+// claim takes the next invocation into a worker's hands. A Cancel that came too late
+// for the queue to tell of it is not lost.
+func (d *Dispatcher) claim(ctx context.Context) (*Invocation, time.Time, error) {
+	d.mu.Lock()
+	d.claiming = map[string]bool{}
+	d.mu.Unlock()
+	inv, due, err := d.Queue.Claim(ctx, d.Clock(), ClaimFilter{BatchID: d.BatchID, InvocationID: d.InvocationID})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil && inv != nil {
+		d.running[inv.ID] = &hold{canceled: d.claiming[inv.ID]}
+	}
+	d.claiming = nil
+	return inv, due, err
 }
 
 // sleep waits for a wake-up, or until due if that is not zero.
@@ -186,13 +214,14 @@ func (d *Dispatcher) sleep(stop context.Context, due time.Time) {
 	}
 }
 
-func (d *Dispatcher) register(id string, cancel context.CancelCauseFunc) {
-	if cancel == nil {
-		cancel = func(error) {}
-	}
+// begin lets Cancel reach the work on what was claimed.
+func (d *Dispatcher) begin(id string, cancel context.CancelCauseFunc) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.running[id] = cancel
+	h := d.running[id]
+	if h.cancel = cancel; h.canceled {
+		cancel(ErrCanceled)
+	}
 }
 
 func (d *Dispatcher) busy() bool {
