@@ -25,8 +25,8 @@ type Exception struct {
 	// What is wrong with it, a part of a sentence: "it only looked".
 	What string
 	is   func(*Invocation) bool
-	// by names the invocation that is in the way; nil: none is.
-	by func(*Invocation) string
+	// says is What, of one that another invocation is in the way of; nil: none is.
+	says func(*Invocation) string
 }
 
 var (
@@ -39,12 +39,18 @@ var (
 	unknownBefore = Exception{What: "the version before it is not known", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
-	overtaken = Exception{
-		What: "a later task changed the host and is not undone",
-		is:   func(inv *Invocation) bool { return inv.Overtaken != "" },
-		by:   func(inv *Invocation) string { return inv.Overtaken },
-	}
+	overtaken = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Overtaken != "" }, says: (*Invocation).overtakenBy}
 )
+
+const notUndone = "a later task changed the host and is not undone"
+
+// overtakenBy is what Overtaken means, and what helps where it can not be undone first.
+func (inv *Invocation) overtakenBy() string {
+	if inv.OvertakenForGood {
+		return "nothing undoes the later " + inv.Overtaken + ": use INSTALL or UPDATE"
+	}
+	return notUndone + ": " + inv.Overtaken
+}
 
 // rules is the table. docs/tasks.md is made from it.
 var rules = []Rule{
@@ -84,8 +90,8 @@ func Allow(task Type, of *Invocation) error {
 	for _, e := range rule.Except {
 		switch {
 		case !e.is(of):
-		case e.by != nil:
-			return fmt.Errorf("no %s: %s: %s", task, e.What, e.by(of))
+		case e.says != nil:
+			return fmt.Errorf("no %s: %s", task, e.says(of))
 		default:
 			return fmt.Errorf("no %s: %s", task, e.What)
 		}

@@ -92,6 +92,9 @@ func TestAllowSaysWhyNot(t *testing.T) {
 		"nothing changed": {installer.Rollback, with(func(inv *installer.Invocation) { inv.Skipped = true }), "it changed nothing"},
 		"a repair":        {installer.Rollback, with(func(inv *installer.Invocation) { inv.CurrentVersion = "2.0" }), "it put back the version that was there"},
 		"overtaken":       {installer.Rollback, with(func(inv *installer.Invocation) { inv.Overtaken = "later" }), "no ROLLBACK: a later task changed the host and is not undone: later"},
+		"overtaken for good": {installer.Rollback, with(func(inv *installer.Invocation) {
+			inv.Overtaken, inv.OvertakenForGood = strings.Repeat("i", 64), true
+		}), "no ROLLBACK: nothing undoes the later iii"},
 		"overtaken, again": {installer.Retry, with(func(inv *installer.Invocation) {
 			inv.Type, inv.State, inv.Overtaken = installer.Rollback, installer.Failed, strings.Repeat("i", 64)
 		}), "a later task changed the host and is not undone: iii"},

@@ -59,7 +59,7 @@ func (d *Dispatcher) attemptLimit(inv *Invocation) time.Duration {
 // ends this invocation, not the process.
 func (d *Dispatcher) work(ctx context.Context, inv *Invocation, noted, finished *[]StepRecord) (outcome Outcome, err error) {
 	if inv.Overtaken != "" {
-		return Outcome{}, Fail(KindOvertaken, "a later task changed the host and is not undone: %s", inv.Overtaken)
+		return Outcome{}, Fail(KindOvertaken, "%s", inv.overtakenBy())
 	}
 	// A cancel that came before the claim must reach the Installer, which has
 	// to look at the host: it must not end here, as an error of the queue.

@@ -366,7 +366,13 @@ func TestOvertakenRollbackIsNotWorkedOn(t *testing.T) {
 	})})
 	assert.Equal(t, map[installer.State]int{installer.Failed: 1}, q.states())
 	assert.Equal(t, installer.KindOvertaken, q.all[0].Kind)
-	assert.Contains(t, q.all[0].Message, "later")
+	assert.Equal(t, "a later task changed the host and is not undone: later", q.all[0].Message)
+
+	q = newQueue("a")
+	q.all[0].Type, q.all[0].Overtaken, q.all[0].OvertakenForGood = installer.Rollback, "later", true
+	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(nil)})
+	assert.Equal(t, "nothing undoes the later later: use INSTALL or UPDATE", q.all[0].Message)
+	assert.Contains(t, q.all[0].Kind.Hint(), "INSTALL or UPDATE")
 }
 
 func TestCancelRunning(t *testing.T) {

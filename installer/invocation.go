@@ -146,6 +146,8 @@ type Invocation struct {
 	// undo what the later one brought. It is found when the invocation is read and
 	// when it is claimed, and never stored.
 	Overtaken string `json:"overtaken,omitempty"`
+	// OvertakenForGood: nothing undoes that one, a script of the user's own, say.
+	OvertakenForGood bool `json:"overtaken_for_good,omitempty"`
 }
 
 // Task is what the invocation does on the host: its type, or for a RETRY that of

@@ -43,32 +43,32 @@ func (t *tx) noteChange(r *record) {
 }
 
 // overtaker finds the latest change of r's machine since r that is not undone;
-// empty: there is none.
-func (t *tx) overtaker(r *record) (string, error) {
+// nil: there is none.
+func (t *tx) overtaker(r *record) (*record, error) {
 	if !r.ChangedHost() {
-		return "", nil
+		return nil, nil
 	}
 	for _, id := range t.allBackwards(bChanges, changesAt(r)) {
 		if string(id) == r.ID {
-			return "", nil
+			return nil, nil
 		}
 		other, err := t.load(string(id))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if other == nil || other.State != installer.Succeeded {
 			continue
 		}
 		if same, err := t.sameMachine(r.ProjectID, other.Host, r.Host); err != nil || same {
-			return other.ID, err
+			return other, err
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
 // findOvertaker sets r.Overtaken, of what can be rolled back and of a ROLLBACK.
 func (t *tx) findOvertaker(r *record) (err error) {
-	r.Overtaken = ""
+	r.Overtaken, r.OvertakenForGood = "", false
 	of := r
 	switch {
 	case r.Task() == installer.Rollback && r.State != installer.Succeeded:
@@ -78,8 +78,13 @@ func (t *tx) findOvertaker(r *record) (err error) {
 	case r.State != installer.Succeeded:
 		return nil
 	}
-	r.Overtaken, err = t.overtaker(of)
-	return err
+	by, err := t.overtaker(of)
+	if err != nil || by == nil {
+		return err
+	}
+	// It is the latest, so what forbids to undo it is its own.
+	r.Overtaken, r.OvertakenForGood = by.ID, installer.Allow(installer.Rollback, &by.Invocation) != nil
+	return nil
 }
 
 // current refuses new ROLLBACKs of what a later task has replaced.

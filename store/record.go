@@ -21,7 +21,7 @@ type record struct {
 func (r *record) row() ([]byte, error) {
 	stored := *r
 	stored.Found = r.Outcome.Message
-	stored.Overtaken = "" // true at the moment only
+	stored.Overtaken, stored.OvertakenForGood = "", false // true at the moment only
 	stored.Attempts = slices.Clone(r.Attempts)
 	for i := range stored.Attempts {
 		stored.Attempts[i].Steps = nil

@@ -17,7 +17,8 @@ func (rollbackCmd) Help() string {
 back to the version before, from what is kept on them, and where nothing was
 before the agent is uninstalled. No package and no network are needed. Hosts on
 which nothing was changed are left alone, and so are those that a later task has
-changed since: roll that one back first. Logins are given as for retry.
+changed since: roll that one back first, or where nothing undoes it (a script of
+your own) install the wanted version. Logins are given as for retry.
 
 Example:
   tripod rollback BATCH -f hosts.txt`
