@@ -10,8 +10,7 @@ import (
 
 // probe finds out what the host is and what is on it.
 func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
-	err := limited(ctx, w.Limits.Probe, "probing the host", w.look)
-	if err != nil {
+	if err := w.lookAround(ctx); err != nil {
 		return err
 	}
 	w.seen(rec)
@@ -24,6 +23,19 @@ func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 		}
 	}
 	return w.report(rec)
+}
+
+// lookAround looks, and ends what a run has left whose keeper is dead: nobody will
+// know its exit code, and it holds no lock any more.
+func (w *work) lookAround(ctx context.Context) error {
+	err := limited(ctx, w.Limits.Probe, "probing the host", w.look)
+	if err != nil || w.found.run.state != "died" || w.found.run.rebooted {
+		return err
+	}
+	if err := w.bury(ctx); err != nil {
+		return err
+	}
+	return limited(ctx, w.Limits.Probe, "probing the host", w.look)
 }
 
 // look asks the host, with the rights that the work will have.

@@ -135,8 +135,10 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 		case err == nil && r.end != nil:
 			w.found.run = r.run
 			switch r.run.state {
-			case "exited", "died":
+			case "exited":
 				return r.run, nil
+			case "died":
+				return r.run, w.bury(ctx)
 			case "staged":
 				return runState{}, installer.Fail(installer.KindNoSpace, "the script could not be started in %s%s", w.found.root, w.quoted(r.stderr))
 			}

@@ -45,16 +45,42 @@ func (w *work) stop(ctx context.Context, cause error, limit time.Duration) (runS
 		limit, w.quoted(w.tail.String()))
 }
 
+// bury ends what is left of a run whose keeper has died: without it the script goes
+// on unseen. An error means that this is not known to be over.
+func (w *work) bury(ctx context.Context) error {
+	var r reply
+	err := limited(ctx, w.Limits.Clean+killGrace*time.Second, "ending what is left of the script", func(ctx context.Context) (err error) {
+		r, err = w.askToKill(ctx, "timeout")
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ended(ctx)
+	case err != nil:
+		return installer.Fail(installer.KindLostContact, "what kept the script was killed, and the host does not say whether anything of it is left: %s",
+			installer.FailureOf(err).Detail)
+	case r.failed != "":
+		return installer.Fail(installer.KindLostContact, "what kept the script was killed, and something of it is still alive")
+	}
+	return nil
+}
+
+// askToKill asks the host on the present connection.
+func (w *work) askToKill(ctx context.Context, why string) (reply, error) {
+	r, err := w.host.do(ctx, nil, killFiles, "kill",
+		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "why="+why, "grace="+strconv.Itoa(killGrace))
+	if err == nil && !r.answered() {
+		err = fmt.Errorf("no answer%s", w.quoted(r.stderr))
+	}
+	return r, err
+}
+
 // kill asks the host, over a new connection if the present one is dead.
 func (w *work) kill(ctx context.Context, why string) (reply, error) {
 	for first := true; ; first = false {
-		r, err := w.host.do(ctx, nil, killFiles, "kill",
-			"root="+w.found.root, "id="+w.runID(), "key="+w.key, "why="+why, "grace="+strconv.Itoa(killGrace))
-		if err == nil && r.answered() {
-			return r, nil
-		}
+		r, err := w.askToKill(ctx, why)
 		if err == nil {
-			err = fmt.Errorf("no answer%s", w.quoted(r.stderr))
+			return r, nil
 		}
 		if !first {
 			return reply{}, err
