@@ -83,6 +83,9 @@ func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake tim
 // start makes r RUNNING in the attempt that was interrupted, or in a new one.
 func (t *tx) start(r *record, now time.Time, session uint64) error {
 	if r.Attempt() == nil {
+		if err := t.forgetReplaced(r); err != nil {
+			return err
+		}
 		r.Attempts = append(r.Attempts, installer.Attempt{Number: len(r.Attempts) + 1, Started: now})
 	}
 	r.Claim++

@@ -87,6 +87,7 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstal
 	if tr.State == installer.Pending {
 		t.enqueue(r)
 	}
+	t.noteHeight(r)
 	t.save(r)
 	right, wrong := saidOfLogin(tr)
 	if err := t.noteLogin(r, right, wrong); err != nil {

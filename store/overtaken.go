@@ -34,12 +34,68 @@ func (t *tx) noteChange(r *record) {
 		return
 	}
 	prefix := changesAt(r)
-	var number uint64
+	number := t.height(prefix) + 1
+	t.put(bChanges, binary.BigEndian.AppendUint64(prefix, number), []byte(r.ID))
+}
+
+// height is the number of the latest change, undone or not.
+func (t *tx) height(prefix []byte) uint64 {
 	for key := range t.allBackwards(bChanges, prefix) {
-		number = binary.BigEndian.Uint64(key[len(prefix):])
-		break
+		return binary.BigEndian.Uint64(key[len(prefix):])
 	}
-	t.put(bChanges, binary.BigEndian.AppendUint64(prefix, number+1), []byte(r.ID))
+	return 0
+}
+
+// noteHeight is for what has changed its host and did not succeed: it is in no stack.
+func (t *tx) noteHeight(r *record) {
+	if r.Changed && r.State != installer.Succeeded {
+		height := t.height(changesAt(r))
+		r.Height = &height
+	}
+}
+
+// forgetReplaced is for a new attempt. What one before it, or what is retried, has
+// left on the host is there no more once a later task has changed it: what is found
+// then is not r's, and the version before r not the one that was found first.
+func (t *tx) forgetReplaced(r *record) error {
+	if !r.Changed || r.Spec.Script != nil {
+		return nil
+	}
+	from := r
+	for from.Height == nil {
+		of, err := t.load(from.Of)
+		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.seq >= from.seq {
+			return err
+		}
+		from = of
+	}
+	replaced, err := t.changedSince(r, *from.Height)
+	if replaced {
+		r.Outcome = installer.Outcome{CurrentVersion: installer.VersionUnknown}
+	}
+	return err
+}
+
+// changedSince reports whether a change of r's machine above that height is not
+// undone.
+func (t *tx) changedSince(r *record, height uint64) (bool, error) {
+	prefix := changesAt(r)
+	for key, id := range t.allBackwards(bChanges, prefix) {
+		if binary.BigEndian.Uint64(key[len(prefix):]) <= height {
+			break
+		}
+		other, err := t.load(string(id))
+		if err != nil {
+			return false, err
+		}
+		if other == nil || other.State != installer.Succeeded {
+			continue
+		}
+		if same, err := t.sameMachine(r.ProjectID, other.Host, r.Host); err != nil || same {
+			return same, err
+		}
+	}
+	return false, nil
 }
 
 // overtaker finds the latest change of r's machine since r that is not undone;

@@ -16,6 +16,9 @@ type record struct {
 	installer.Invocation
 	// Found is Outcome.Message, which the invocation's own message hides in JSON.
 	Found string `json:"found,omitempty"`
+	// Height is that of the stack of changes of its place when an attempt ended that
+	// had changed the host and did not succeed; nil: none did.
+	Height *uint64 `json:"height,omitempty"`
 }
 
 func (r *record) row() ([]byte, error) {
