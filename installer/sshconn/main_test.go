@@ -88,10 +88,15 @@ func unusedPort(t *testing.T) uint16 {
 	return port
 }
 
+// newDialer has long limits where none are given: a slow machine keeps output back
+// for longer than the usual ExitGrace.
 func newDialer(tb testing.TB, cfg Config) *Dialer {
 	tb.Helper()
 	if cfg.HostKeys == nil {
 		cfg.HostKeys = newKeys()
+	}
+	if cfg.Limits == (installer.Limits{}) {
+		cfg.Limits = long()
 	}
 	d := New(cfg)
 	tb.Cleanup(func() { _ = d.Close() })

@@ -160,7 +160,7 @@ func TestInstallerFaults(t *testing.T) {
 	t.Parallel()
 	closedPort := unusedPort(t)
 	limits := long()
-	limits.Connect = 8 * short // a slow machine has time to answer for its target
+	limits.Connect = 12 * short // a slow machine has time to answer for its target
 	for _, tc := range []struct {
 		name   string
 		cfg    sshtest.Config

@@ -423,11 +423,10 @@ func TestAnInstallerThatFallsSilentIsPassedOver(t *testing.T) {
 			t.Parallel()
 			a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 			w, d, dial := through(t, target, a, b)
-			used(t, a, dial) // its connection stays open
-			d.limits.Connect = 2 * short
+			used(t, a, dial)              // its connection stays open
+			d.limits.Connect = 12 * short // a slow machine has time to answer
 			a.Inject(fault)
 			if name == "target" {
-				d.limits.Connect = 8 * short // a slow machine has time to answer
 				_, err := dial()
 				f := kind(t, installer.KindUnreachable, err)
 				require.Contains(t, f.Detail, target.Addr()+" from installer hop@"+a.Addr())
