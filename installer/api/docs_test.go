@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,21 +109,42 @@ func TestDocExamples(t *testing.T) {
 // environment.
 type examples struct {
 	*rig
+	mu  sync.Mutex
 	now time.Time
 	ids int
 	env map[string]string
 }
 
+// clock is read by every request.
+func (x *examples) clock() time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.now
+}
+
+// later is the time when some has passed.
+func (x *examples) later(d time.Duration) time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.now = x.now.Add(d)
+	return x.now
+}
+
+func (x *examples) newID() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.ids++
+	return fmt.Sprintf("01KQHA8QG0EXAMPLE%09d", x.ids)
+}
+
 func newExamples(t *testing.T) *examples {
 	x := &examples{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
-	clock := func() time.Time { return x.now }
-	st, err := store.Open(t.TempDir()+"/state", store.Options{Clock: clock, KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	st, err := store.Open(t.TempDir()+"/state", store.Options{Clock: x.clock, KeepSucceeded: time.Hour, KeepOther: time.Hour})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, st.Close()) })
 	x.rig = newRig(t, func(c *api.Config) {
 		c.Ledger, c.Tokens, c.Replays, c.Hosts, c.Packages = st, st, st, st, st
-		c.Clock = clock
-		c.NewID = func() string { x.ids++; return fmt.Sprintf("01KQHA8QG0EXAMPLE%09d", x.ids) }
+		c.Clock, c.NewID = x.clock, x.newID
 	})
 	x.store = st
 	srv := httptest.NewServer(x.handler)
@@ -162,19 +184,19 @@ func (x *examples) run(script string) string {
 func (x *examples) finish(fails string) {
 	x.t.Helper()
 	for {
-		x.now = x.now.Add(7 * time.Second)
-		inv, _, err := x.store.Claim(x.t.Context(), x.now, installer.ClaimFilter{})
+		now := x.later(7 * time.Second)
+		inv, _, err := x.store.Claim(x.t.Context(), now, installer.ClaimFilter{})
 		require.NoError(x.t, err)
 		if inv == nil {
 			return
 		}
 		tr := installer.Transition{
-			State: installer.Succeeded, EndAttempt: true, At: x.now, Message: "verified on the host",
+			State: installer.Succeeded, EndAttempt: true, At: now, Message: "verified on the host",
 			Outcome: installer.Outcome{Agent: installer.AgentRunning, TargetVersion: "2.7.1"},
 		}
 		switch {
 		case inv.Host.Address == fails:
-			tr = installer.Transition{State: installer.Failed, EndAttempt: true, At: x.now, Kind: installer.KindAuthRejected, Message: "the server takes no password of root"}
+			tr = installer.Transition{State: installer.Failed, EndAttempt: true, At: now, Kind: installer.KindAuthRejected, Message: "the server takes no password of root"}
 		case inv.Type == installer.Update:
 			tr.Outcome.CurrentVersion, tr.Outcome.TargetVersion = "2.7.1", "2.7.2"
 		}
