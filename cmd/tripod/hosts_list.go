@@ -56,14 +56,18 @@ func allHosts(ctx context.Context, hosts hostList, project string, labels map[st
 
 // jsonHosts is --output json.
 type jsonHosts struct {
-	Count int                   `json:"count"`
-	Hosts []installer.KnownHost `json:"hosts"`
+	Count int             `json:"count"`
+	Hosts []jsonKnownHost `json:"hosts"`
 }
 
 func renderHosts(format string, hosts []installer.KnownHost) (string, error) {
 	switch format {
 	case "json":
-		return marshal(jsonHosts{len(hosts), hosts})
+		doc := jsonHosts{Count: len(hosts), Hosts: make([]jsonKnownHost, len(hosts))}
+		for i, h := range hosts {
+			doc.Hosts[i] = knownHostJSON(h)
+		}
+		return marshal(doc)
 	case "csv":
 		return hostsCSV(hosts)
 	}

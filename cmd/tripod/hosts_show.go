@@ -24,7 +24,7 @@ func (c *hostsShowCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		if c.Output == "json" {
-			text, err := marshal(h)
+			text, err := marshal(knownHostJSON(h))
 			if err != nil {
 				return err
 			}
