@@ -173,7 +173,7 @@ func auditJSON(a *app, next func() ([]installer.AuditEntry, error)) error {
 			if err != nil {
 				return err
 			}
-			b.WriteString(before + "\n" + string(text))
+			b.WriteString(before + "\n" + escapedJSON(string(text)))
 			before = ","
 		}
 		if err := a.print(b.String()); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -62,12 +63,13 @@ func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 		}
 		invs = append(invs, inv)
 	}
-	return e.showCanceled(ctx, c.Output, how, batchID, invs)
+	return e.showCanceled(ctx, c.Output, how, batchID, only, invs)
 }
 
 // showCanceled prints the invocations; the exit code is 0 if all of them are
-// canceled, or ended well before the cancel reached them.
-func (e *engine) showCanceled(ctx context.Context, format string, how ran, batchID string, invs []installer.Invocation) error {
+// canceled, or ended well before the cancel reached them. only is the invocation
+// that was meant alone; empty: all of the batch.
+func (e *engine) showCanceled(ctx context.Context, format string, how ran, batchID, only string, invs []installer.Invocation) error {
 	r := newReport(context.WithoutCancel(ctx), e.store, batchID, invs)
 	text, err := r.render(format)
 	if err != nil {
@@ -79,7 +81,7 @@ func (e *engine) showCanceled(ctx context.Context, format string, how ran, batch
 	s := r.summary()
 	switch {
 	case how.interrupted && s.Unfinished > 0:
-		e.app.notef("interrupted: %d are not canceled yet; to go on: %s", s.Unfinished, e.app.again("cancel", batchID))
+		e.app.notef("interrupted: %d are not canceled yet; to go on: %s", s.Unfinished, e.app.again("cancel", cmp.Or(only, batchID)))
 		return exitWith(exitInterrupted)
 	case s.Canceled+s.well() < s.Total:
 		return exitWith(exitHosts)

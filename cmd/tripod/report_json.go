@@ -85,8 +85,7 @@ func toJSON(inv *installer.Invocation) jsonInvocation {
 }
 
 // marshal makes an indented document in which no character can do harm on a
-// terminal: what JSON itself leaves alone (C1 and bidirectional controls) is
-// written as \u escapes. Such characters can only be inside strings.
+// terminal.
 func marshal(doc any) (string, error) {
 	var raw bytes.Buffer
 	enc := json.NewEncoder(&raw)
@@ -95,8 +94,14 @@ func marshal(doc any) (string, error) {
 	if err := enc.Encode(doc); err != nil {
 		return "", fmt.Errorf("make the JSON document: %w", err)
 	}
+	return escapedJSON(raw.String()), nil
+}
+
+// escapedJSON writes what JSON itself leaves alone and a terminal does not (C1 and
+// bidirectional controls) as \u escapes. Such characters can only be inside strings.
+func escapedJSON(doc string) string {
 	var b strings.Builder
-	for _, r := range raw.String() {
+	for _, r := range doc {
 		switch {
 		case unicode.IsPrint(r) || r == '\n':
 			b.WriteRune(r)
@@ -107,5 +112,5 @@ func marshal(doc any) (string, error) {
 			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
 		}
 	}
-	return b.String(), nil
+	return b.String()
 }

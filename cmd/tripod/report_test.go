@@ -176,3 +176,32 @@ func TestConnectErrorOfAnotherServer(t *testing.T) {
 	assert.Equal(t, exitUsage, e.code)
 	assert.Contains(t, e.hint, "is it tripod")
 }
+
+// TestAuditJSONIsPlain: names in the audit log come from users and files too.
+func TestAuditJSONIsPlain(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	pages := [][]installer.AuditEntry{{{Number: 1, Subject: hostile}}, nil}
+	require.NoError(t, auditJSON(&app{stdout: &out}, func() ([]installer.AuditEntry, error) {
+		page := pages[0]
+		pages = pages[1:]
+		return page, nil
+	}))
+	for _, r := range out.String() {
+		require.True(t, unicode.IsPrint(r) || r == '\n', "%U", r)
+	}
+	require.True(t, json.Valid([]byte(out.String())), out.String())
+}
+
+// TestInterruptedCancelOfOne: what goes on with the cancel of one host is not the
+// cancel of all.
+func TestInterruptedCancelOfOne(t *testing.T) {
+	t.Parallel()
+	var out, told strings.Builder
+	e := &engine{app: &app{stdout: &out, stderr: &console{to: &told}, stateDir: defaultStateDir(), project: installer.DefaultProject}}
+	one := testReport().invocations[7:]
+	var exit *exitError
+	require.ErrorAs(t, e.showCanceled(t.Context(), "table", ran{interrupted: true}, "B", one[0].ID, one), &exit)
+	assert.Equal(t, exitInterrupted, exit.code)
+	assert.Contains(t, told.String(), "to go on: tripod cancel "+one[0].ID+"\n")
+}
