@@ -115,6 +115,22 @@ func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdEnded checks that a process has ended, though nobody may have waited for it
+// yet: ended PID.
+func cmdEnded(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: ended PID")
+	}
+	state, err := exec.Command("ps", "-o", "stat=", "-p", args[0]).Output()
+	if _, none := errors.AsType[*exec.ExitError](err); !none {
+		ts.Check(err)
+	}
+	runs := len(state) > 0 && state[0] != 'Z'
+	if runs != neg {
+		ts.Fatalf("process %s: %q", args[0], state)
+	}
+}
+
 func outputOf(ts *testscript.TestScript, name string) string {
 	var b strings.Builder
 	for _, suffix := range []string{".out", ".err"} {

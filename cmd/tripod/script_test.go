@@ -60,6 +60,7 @@ func scriptParams() testscript.Params {
 			"start":        cmdStart,
 			"signal":       cmdSignal,
 			"finish":       cmdFinish,
+			"ended":        cmdEnded,
 			"exitcode":     cmdExitCode,
 			"setenv":       cmdSetenv,
 			"request":      cmdRequest,
