@@ -70,7 +70,7 @@ func TestFateIsKnownLater(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(b.runFolders()[0] + "/exit")
 		return err == nil
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	b.nextAttempt(installer.KindRefused)
 	_, err = b.work(t.Context())
 	require.NoError(t, err)

@@ -98,7 +98,7 @@ func (s *syncBuffer) Rewind(position int64) error {
 // awaits returns once text is in the log.
 func (s *syncBuffer) awaits(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(s.String(), text) }, 20*time.Second, 5*time.Millisecond,
+	require.Eventually(t, func() bool { return strings.Contains(s.String(), text) }, time.Minute, 5*time.Millisecond,
 		"the log never had %q", text)
 }
 

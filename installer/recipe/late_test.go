@@ -95,7 +95,7 @@ func TestRetryOfALateAgentCanBeRolledBack(t *testing.T) {
 	require.Equal(t, installer.KindScriptFailed, late.Kind)
 	assert.True(t, late.Changed)
 	assert.Equal(t, "1.0.0", late.CurrentVersion)
-	require.Eventually(t, func() bool { return tr.agents() == 2 }, 30*time.Second, 20*time.Millisecond, "it comes up")
+	require.Eventually(t, func() bool { return tr.agents() == 2 }, time.Minute, 20*time.Millisecond, "it comes up")
 
 	tr.extra = ""
 	retry := tr.succeeds("retry", installer.RetryOf(late))

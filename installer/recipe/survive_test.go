@@ -186,7 +186,7 @@ func TestHostGoneWhileRunning(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(b.runFolders()[0] + "/exit")
 		return err == nil
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	b.nextAttempt(installer.KindLostContact)
 	outcome, err := b.work(t.Context())
 	require.NoError(t, err)
