@@ -11,7 +11,7 @@ import (
 // accessFlags say how to get into the hosts, where the hosts file does not.
 // Secrets come from a prompt or a file; no flag and no variable holds one.
 type accessFlags struct {
-	User             string `default:"root" help:"Login user."`
+	User             string `default:"${user}" help:"Login user."`
 	Port             uint16 `default:"22" help:"SSH port."`
 	Identity         string `short:"i" type:"path" placeholder:"FILE" help:"Private key."`
 	PassphraseFile   string `type:"path" placeholder:"FILE" help:"Passphrase of the private key; asked for where it is needed and not given."`
@@ -67,6 +67,15 @@ func (f *accessFlags) check() error {
 	both(f.AskPass, "--ask-pass", f.PasswordFile != "", "--password-file")
 	both(f.AskSudoPass, "--ask-sudo-pass", f.SudoPasswordFile != "", "--sudo-password-file")
 	both(f.AskViaPass, "--ask-via-pass", len(f.ViaPasswordFile) > 0, "--via-password-file")
+	if f.PassphraseFile != "" && f.Identity == "" {
+		faults.Add("--passphrase-file", "needs --identity: what opens a hosts file's keys is in its passphrase column")
+	}
+	if f.ViaPassphraseFile != "" && len(f.ViaIdentity) == 0 {
+		faults.Add("--via-passphrase-file", "needs --via-identity")
+	}
+	if !f.Sudo && (f.AskSudoPass || f.SudoPasswordFile != "") {
+		faults.Add("--no-sudo", "not together with --ask-sudo-pass or --sudo-password-file")
+	}
 	if f.Port == 0 {
 		faults.Add("--port", "must be 1–65535")
 	}

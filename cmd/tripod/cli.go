@@ -19,7 +19,10 @@ stdout, everything else to stderr. Exit codes: 0 all succeeded, 1 some host did
 not, 2 bad usage or input, 3 stopped by --max-failures, 4 interrupted and can
 be resumed, 5 storage or internal error.`
 
-const defaultParallel = installer.DefaultParallel
+const (
+	defaultParallel = installer.DefaultParallel
+	defaultUser     = "root"
+)
 
 // cli is the whole command line.
 type cli struct {

@@ -19,7 +19,7 @@ type jsonPlan struct {
 
 type jsonPlanHost struct {
 	Where string `json:"where"`
-	installer.Host
+	jsonHost
 	Login string `json:"login"`
 }
 
@@ -29,7 +29,7 @@ func (p plan) render(format string) (string, error) {
 	case "json":
 		doc := jsonPlan{DryRun: true, Spec: p.spec, Hosts: []jsonPlanHost{}}
 		for _, e := range p.entries {
-			doc.Hosts = append(doc.Hosts, jsonPlanHost{e.Where, e.Host, loginWords(e)})
+			doc.Hosts = append(doc.Hosts, jsonPlanHost{e.Where, hostJSON(e.Host), p.loginWords(e)})
 		}
 		return marshal(doc)
 	case "table":
@@ -48,7 +48,7 @@ func (p plan) table() string {
 		for _, hop := range e.Host.Via {
 			via = append(via, hop.User+"@"+hop.HostPort())
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plaintext.Line(e.Host.Label()), plaintext.Line(e.Host.User), loginWords(e),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plaintext.Line(e.Host.Label()), plaintext.Line(e.Host.User), p.loginWords(e),
 			orDash(plaintext.Line(strings.Join(via, " → "))), plaintext.Line(e.Where))
 	}
 	_ = w.Flush()
@@ -56,7 +56,10 @@ func (p plan) table() string {
 }
 
 // loginWords says how a host is logged in to, without any secret.
-func loginWords(e hostsfile.Entry) string {
+func (p plan) loginWords(e hostsfile.Entry) string {
+	if p.kept[e.Host.ID] {
+		return "kept"
+	}
 	var words []string
 	if !e.Credentials.PrivateKey.IsZero() {
 		words = append(words, "key")

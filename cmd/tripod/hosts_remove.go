@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"tripod/installer"
 )
@@ -30,7 +31,9 @@ func (c *hostsRemoveCmd) Run(ctx context.Context, a *app) error {
 			} else if err != nil {
 				faults.Add("host", "%v", err)
 			}
-			ids = append(ids, h.ID)
+			if !slices.Contains(ids, h.ID) {
+				ids = append(ids, h.ID)
+			}
 		}
 		if err := faults.Err(); err != nil {
 			return usageError(err, "see `tripod hosts list`")

@@ -80,6 +80,12 @@ func (f *targetFlags) readKnown(ctx context.Context, a *app) (targets, error) {
 	if err != nil {
 		return t, err
 	}
+	if len(f.Via) > 0 && len(f.File)+len(f.Hosts) == 0 {
+		faults.Add("--via", "a known host is reached as it was imported")
+	}
+	if n := len(t.kept); n > 0 && !t.access.login.IsZero() {
+		a.notef("note: %d of the known hosts take the login that is kept for them, not that of the flags", n)
+	}
 	if t.source == "" {
 		t.source = "known hosts"
 	}

@@ -65,7 +65,9 @@ func run(ctx context.Context, args []string) int {
 
 // flagVars are what the flags' help and defaults name by ${…}.
 func flagVars() kong.Vars {
-	return kong.Vars{"state_dir": defaultStateDir(), "parallel": fmt.Sprint(defaultParallel), "formats": formatNames()}
+	return kong.Vars{
+		"state_dir": defaultStateDir(), "parallel": fmt.Sprint(defaultParallel), "formats": formatNames(), "user": defaultUser,
+	}
 }
 
 // dropEmptyVariables makes `TRIPOD_X= tripod …` mean what it means to people:

@@ -10,7 +10,7 @@ type onlineFlags struct {
 }
 
 // online makes it what a spec has; nil: no URL is given.
-func (f *onlineFlags) online(faults *installer.Faults) *installer.Online {
+func (f *onlineFlags) online(c content, faults *installer.Faults) *installer.Online {
 	if f.OnlineURL == "" {
 		if f.Region != "" {
 			faults.Add("--region", "is for --online-url")
@@ -19,6 +19,9 @@ func (f *onlineFlags) online(faults *installer.Faults) *installer.Online {
 			faults.Add("--online-insecure", "is for --online-url")
 		}
 		return nil
+	}
+	if c.script != nil || len(c.packages) > 0 {
+		faults.Add("--online-url", "is for hosts that get the agent by themselves: not together with --package or --script")
 	}
 	o := &installer.Online{URL: f.OnlineURL, Region: f.Region, Insecure: f.OnlineInsecure}
 	if err := o.CheckURL(); err != nil {

@@ -185,9 +185,22 @@ func (f *fileFlags) given(ctx context.Context, a *app) (givenCredentials, error)
 	}
 	creds := installer.Credentials{Login: acc.login, SudoPassword: acc.sudoPassword, Via: acc.viaLogins}
 	return func(h installer.Host) (installer.Credentials, bool) {
-		return creds, !creds.IsZero() && slices.EqualFunc(acc.via, h.Via, func(a, b installer.Endpoint) bool {
+		if creds.IsZero() {
+			return creds, false
+		}
+		sameVia := slices.EqualFunc(acc.via, h.Via, func(a, b installer.Endpoint) bool {
 			return a.HostPort() == b.HostPort() && a.User == b.User
 		})
+		if !sameVia || f.User != defaultUser && f.User != h.User {
+			way := ""
+			if text := wayText(h); text != "" {
+				way = " via " + text
+			}
+			a.notef("note: %s is reached as %s%s in the batch, not as --user and --via say: the login of the flags is not used",
+				h.Label(), h.User, way)
+			return installer.Credentials{}, false
+		}
+		return creds, true
 	}, nil
 }
 

@@ -106,7 +106,7 @@ func (a *app) verdict(r reportOf, how ran) error {
 			a.notef("to give up: %s", a.again("cancel", r.batchID))
 		}
 		return exitWith(exitInterrupted)
-	case how.limitReached:
+	case how.limitReached && undone > 0: // one that the last host reaches has stopped nothing
 		a.notef("stopped by --max-failures: %d failed, %d not tried", s.Failed+s.Timeout, undone)
 		if !r.check {
 			a.notef("to go on with all of them: %s", a.again("retry", cmp.Or(r.retryIDs, r.batchID)))

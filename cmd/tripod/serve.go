@@ -57,7 +57,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	}
 	spec := installer.Spec{Target: installer.TargetTelescope}
 	var faults installer.Faults
-	spec.Online = c.online(&faults)
+	spec.Online = c.online(files, &faults)
 	c.apply(&spec, &faults)
 	allowed := c.policy(&faults)
 	if c.Keep < 0 {

@@ -80,10 +80,7 @@ func (f *specFlags) spec(c content) (installer.Spec, error) {
 	if c.script != nil {
 		spec.Script = &c.script.ref
 	}
-	spec.Online = f.online(&faults)
-	if spec.Online != nil && (c.script != nil || len(c.packages) > 0) {
-		faults.Add("--online-url", "is for hosts that get the agent by themselves: not together with --package or --script")
-	}
+	spec.Online = f.online(c, &faults)
 	f.policyFlags.apply(&spec, &faults)
 	return spec, faults.Err()
 }

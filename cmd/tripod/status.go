@@ -26,6 +26,9 @@ invocation's ID or a host's address the steps that were done there.`
 
 // Run shows what is stored.
 func (c *statusCmd) Run(ctx context.Context, a *app) error {
+	if c.Limit < 1 {
+		return usagef("--limit: must be at least 1")
+	}
 	s, err := a.look()
 	if err != nil {
 		return err
@@ -39,7 +42,7 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 
 func (c *statusCmd) text(ctx context.Context, l ledger) (string, error) {
 	if c.ID == "" {
-		heads, err := l.Batches(ctx, l.Project(), max(1, c.Limit))
+		heads, err := l.Batches(ctx, l.Project(), c.Limit)
 		if err != nil {
 			return "", err
 		}
