@@ -35,17 +35,13 @@ func TestA23MaxStartups(t *testing.T) {
 		fmt.Fprintf(&list, "127.0.0.1,%s,root,%s\n", port, c.Password)
 	}
 
-	p, code := r.tripod("check", "-f", r.file("hosts.csv", list.String()), "--parallel", fmt.Sprint(hosts), "--output", "json")
-	require.Contains(t, []int{0, exitHosts}, code, "%s%s", p.out(), p.err())
+	p, code := r.tripod("check", "-f", r.file("hosts.csv", list.String()), "--parallel", "10", "--output", "json")
+	require.Zero(t, code, "%s%s", p.out(), p.err())
 	doc := r.report(p.out())
 	require.Len(t, doc.Invocations, hosts)
 
 	tries, dropped := 0, 0
 	for _, inv := range doc.Invocations {
-		if inv.InvocationStatus != installer.Succeeded { // for no reason but a machine that is too slow for so many
-			assert.Empty(t, attemptsThatCount(t, inv), "%s: %s", inv.Kind, inv.Message)
-			assert.Equal(t, installer.KindStepTimeout, inv.Kind, inv.Message)
-		}
 		tries += len(inv.Attempts)
 		for _, a := range inv.Attempts {
 			if a.Kind == installer.KindThrottled {
