@@ -56,10 +56,7 @@ func TestScriptOutlivesItsKeeper(t *testing.T) {
 			}
 			f := requireKind(t, installer.KindScriptFailed, err)
 			assert.Contains(t, f.Detail, "killed from outside")
-			// Who followed the script before a shutdown notices within a second; the script
-			// itself would go on for half a minute.
-			require.Eventually(t, func() bool { return len(b.srv.Processes()) == 0 }, 20*time.Second, 20*time.Millisecond,
-				"failed, and nothing of it goes on")
+			b.nothingRuns("failed, and nothing of it goes on")
 			assert.Equal(t, 1, b.runs())
 			assert.Empty(t, b.runFolders())
 			steps := b.attempt().Steps

@@ -22,7 +22,7 @@ func TestCancelKillsTheGroup(t *testing.T) {
 	b.out.awaits(t, "begun\n")
 	cancel(installer.ErrCanceled)
 	requireKind(t, installer.KindCanceled, <-done)
-	assert.Empty(t, b.srv.Processes(), "the script's children are gone")
+	b.nothingRuns("the script's children are gone")
 	assert.Empty(t, b.runFolders())
 	rec, _ := b.attempt().Step(installer.StepRun)
 	assert.Equal(t, installer.KindCanceled, rec.Kind)
@@ -35,7 +35,7 @@ func TestRunLimit(t *testing.T) {
 	_, err := b.work(t.Context())
 	f := requireKind(t, installer.KindScriptTimeout, err)
 	assert.Equal(t, "the script ran longer than 5s and was killed: begun", f.Detail)
-	assert.Empty(t, b.srv.Processes())
+	b.nothingRuns("what was killed is gone")
 	assert.Empty(t, b.runFolders())
 }
 
@@ -61,7 +61,7 @@ func TestCanceledWhileNobodyWorkedOnIt(t *testing.T) {
 	cancel(installer.ErrCanceled)
 	_, err := b.work(canceled)
 	requireKind(t, installer.KindCanceled, err)
-	assert.Empty(t, b.srv.Processes())
+	b.nothingRuns("what was killed is gone")
 	assert.Empty(t, b.runFolders())
 }
 

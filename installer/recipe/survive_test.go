@@ -130,6 +130,14 @@ func (b *bed) letGo() {
 	require.NoError(b.t, os.WriteFile(b.srv.Path("go"), nil, 0o600))
 }
 
+// nothingRuns: no process of the script is left. Who followed it over a connection
+// that has ended notices within a second or so, and is none of them; the script
+// itself would go on for half a minute.
+func (b *bed) nothingRuns(why string) {
+	b.t.Helper()
+	require.Eventually(b.t, func() bool { return len(b.srv.Processes()) == 0 }, 20*time.Second, 20*time.Millisecond, why)
+}
+
 func (b *bed) start(ctx context.Context) <-chan error {
 	done := make(chan error, 1)
 	go func() {
