@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 
 	"tripod/installer"
 	"tripod/installer/api"
@@ -77,9 +79,17 @@ func tell(w io.Writer, e *exitError) {
 		text = fmt.Sprintf("%d faults in the input; nothing was done:\n%s", len(faults), text)
 	}
 	fmt.Fprintf(w, "tripod: %s\n", text)
-	if e.hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", e.hint)
+	if hint := cmp.Or(e.hint, hintOf(e.err)); hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", hint)
 	}
+}
+
+// hintOf tells what to do about an error that carries no hint.
+func hintOf(err error) string {
+	if errors.Is(err, installer.ErrStorage) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		return "make room where the state folder is (--state-dir), then give the command again"
+	}
+	return ""
 }
 
 // inputOrStorage tells a refusal of the input from a failure of the storage.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +35,7 @@ func TestExitCodes(t *testing.T) {
 		{installer.ErrShutdown, 4, "tripod: interrupted\n"},
 		{context.Canceled, 4, "tripod: interrupted\n"},
 		{fmt.Errorf("write: %w", installer.ErrStorage), 5, "tripod: write: storage error\n"},
+		{fmt.Errorf("write: %w: %w", installer.ErrStorage, syscall.ENOSPC), 5, "tripod: write: storage error: no space left on device\nhint: make room where the state folder is (--state-dir), then give the command again\n"},
 		{errors.New("a\x1b[2Jb\u202e"), 5, "tripod: a\\x1b[2Jb\\u202e\n"},
 		{errors.Join(exitWith(exitHosts), nil), 1, ""},
 	} {
