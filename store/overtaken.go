@@ -69,33 +69,11 @@ func (t *tx) forgetReplaced(r *record) error {
 		}
 		from = of
 	}
-	replaced, err := t.changedSince(r, *from.Height)
-	if replaced {
+	later, err := t.latestChange(r, func(number uint64, _ string) bool { return number <= *from.Height })
+	if later != nil {
 		r.Outcome = installer.Outcome{CurrentVersion: installer.VersionUnknown}
 	}
 	return err
-}
-
-// changedSince reports whether a change of r's machine above that height is not
-// undone.
-func (t *tx) changedSince(r *record, height uint64) (bool, error) {
-	prefix := changesAt(r)
-	for key, id := range t.allBackwards(bChanges, prefix) {
-		if binary.BigEndian.Uint64(key[len(prefix):]) <= height {
-			break
-		}
-		other, err := t.load(string(id))
-		if err != nil {
-			return false, err
-		}
-		if other == nil || other.State != installer.Succeeded {
-			continue
-		}
-		if same, err := t.sameMachine(r.ProjectID, other.Host, r.Host); err != nil || same {
-			return same, err
-		}
-	}
-	return false, nil
 }
 
 // overtaker finds the latest change of r's machine since r that is not undone;
@@ -104,9 +82,16 @@ func (t *tx) overtaker(r *record) (*record, error) {
 	if !r.ChangedHost() {
 		return nil, nil
 	}
-	for _, id := range t.allBackwards(bChanges, changesAt(r)) {
-		if string(id) == r.ID {
-			return nil, nil
+	return t.latestChange(r, func(_ uint64, id string) bool { return id == r.ID })
+}
+
+// latestChange finds the latest change of r's machine that is not undone, down to
+// the one for which end holds; nil: there is none.
+func (t *tx) latestChange(r *record, end func(number uint64, id string) bool) (*record, error) {
+	prefix := changesAt(r)
+	for key, id := range t.allBackwards(bChanges, prefix) {
+		if end(binary.BigEndian.Uint64(key[len(prefix):]), string(id)) {
+			break
 		}
 		other, err := t.load(string(id))
 		if err != nil {
@@ -115,8 +100,12 @@ func (t *tx) overtaker(r *record) (*record, error) {
 		if other == nil || other.State != installer.Succeeded {
 			continue
 		}
-		if same, err := t.sameMachine(r.ProjectID, other.Host, r.Host); err != nil || same {
-			return other, err
+		same, err := t.sameMachine(r.ProjectID, other.Host, r.Host)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			return other, nil
 		}
 	}
 	return nil, nil
