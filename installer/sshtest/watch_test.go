@@ -20,14 +20,20 @@ func (c slowDeadline) SetReadDeadline(at time.Time) error {
 	return c.Conn.SetReadDeadline(at)
 }
 
+// pipedConn is the server's end of a connection, and the client's.
+func pipedConn(t *testing.T) (*conn, net.Conn) {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	c := newConn(&Server{counts: newCounter()}, slowDeadline{ours}, 1)
+	t.Cleanup(func() { _, _ = c.Close(), theirs.Close() })
+	return c, theirs
+}
+
 // A stall that ends leaves the connection as it was: who reads after it does
 // not meet the deadline that called the watcher back.
 func TestWatchLeavesNoDeadline(t *testing.T) {
 	t.Parallel()
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
-	c := newConn(&Server{counts: newCounter()}, slowDeadline{ours}, 1)
-	defer c.Close()
+	c, theirs := pipedConn(t)
 	stop := c.watch()
 	_, err := theirs.Write([]byte("a")) // the watcher reads
 	require.NoError(t, err)
@@ -53,10 +59,7 @@ func TestWatchLeavesNoDeadline(t *testing.T) {
 // A watcher that has taken in all that it may does not disturb who reads after it.
 func TestWatchIsFull(t *testing.T) {
 	t.Parallel()
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
-	c := newConn(&Server{counts: newCounter()}, slowDeadline{ours}, 1)
-	defer c.Close()
+	c, theirs := pipedConn(t)
 	stop := c.watch()
 	_, err := theirs.Write(make([]byte, maxSpare))
 	require.NoError(t, err)
