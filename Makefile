@@ -19,10 +19,10 @@ build: ## bin/tripod, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tripod ./cmd/tripod
 
 demo: build ## three hosts, the stand-in agent on them, the result
-	$(GO) run ./installer/sshtest/demo
+	$(GO) run ./cmd/demo
 
 demo-down: ## remove what `make demo` left running
-	$(GO) run ./installer/sshtest/demo -down
+	$(GO) run ./cmd/demo -down
 
 images: ## the sshd images that the tests use (needs a Docker engine)
 	sh testdata/images/build.sh
@@ -59,10 +59,10 @@ bench: ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./installer ./installer/hostsfile ./installer/sshconn ./installer/recipe ./store
 
 compare: build ## Tripod beside a bare x/crypto loop and its peers, 200 hosts behind a real sshd
-	$(GO) run ./installer/sshtest/compare
+	$(GO) run ./cmd/compare
 
 load: build ## one daemon under many clients, and long lists; the tables of docs/performance.md
-	$(GO) run ./installer/sshtest/load
+	$(GO) run ./cmd/load
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list $(PACKAGES)); do \

@@ -35,7 +35,7 @@ var arrows = map[string]string{
 
 // testOnly are packages for tests, demonstrations and measurements: they may
 // import anything, and nothing of the product may import them.
-var testOnly = []string{"installer/sshtest", "testdata/"}
+var testOnly = []string{"installer/sshtest", "testdata/", "cmd/demo", "cmd/compare", "cmd/load"}
 
 func isTestOnly(pkg string) bool {
 	for _, prefix := range testOnly {
