@@ -5,10 +5,11 @@ LDFLAGS   = -s -w -X main.version=$(VERSION)
 GO       ?= go
 FUZZTIME ?= 30s
 PACKAGES = ./...
+GOLANGCI = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 # A module of its own: the official SDK is no dependency of Tripod.
 SDK      = testdata/sdk
 
-.PHONY: all build demo demo-down test test-short test-sdk lint bench compare load fuzz images cross clean help
+.PHONY: all build demo demo-down test test-long test-short test-sdk test-images lint vuln bench compare load fuzz images cross clean help
 
 all: build
 
@@ -30,30 +31,43 @@ images: ## the sshd images that the tests use (needs a Docker engine)
 # A program built with -race sleeps a second at its exit, so that other goroutines can
 # still report. The test programs, and what they start, do with 10 ms.
 RACE = GORACE=atexit_sleep_ms=10
+# These start processes more than goroutines: the race detector only in `make test-long`.
+PLAIN   = ./cmd/... ./scripts/...
+# Packages tested at a time: tests wait more than they compute.
+AT_ONCE = 4
 
-test: ## everything: unit, in-process SSH, testscript, race detector, real sshd in containers
-	@if docker info >/dev/null 2>&1; then sh testdata/images/build.sh; \
-	 elif [ "$$CI" = true ]; then echo 'make test: CI=true, but no Docker engine answers' >&2; exit 1; \
-	 else echo '*** make test: no Docker engine answers: THE TESTS ON REAL SSHD ARE SKIPPED ***' >&2; fi
-	$(GO) vet $(PACKAGES)
-	$(RACE) $(GO) test -race -timeout 28m $(PACKAGES)
+test: test-images ## everything that a change needs: unit, in-process SSH, testscript, race detector, real sshd in containers
+	$(GO) vet $(PACKAGES) ./testdata/agent/...
+	$(GO) test -p $(AT_ONCE) -timeout 20m $(PLAIN)
+	$(RACE) $(GO) test -race -p $(AT_ONCE) -timeout 20m $$($(GO) list $(PACKAGES) | grep -vxF "$$($(GO) list $(PLAIN))")
 	$(MAKE) test-sdk
+
+test-long: test-images ## the same with the race detector everywhere, every cut-off point and every kind of host
+	$(RACE) TRIPOD_TEST_LONG=1 $(GO) test -race -p $(AT_ONCE) -timeout 40m $(PACKAGES)
+	$(RACE) $(GO) -C $(SDK) test -race -timeout 20m ./...
+
+test-short: ## the quick half, without containers
+	$(GO) test -short -p $(AT_ONCE) $(PACKAGES)
 
 test-sdk: ## the official Go SDK and the Terraform provider's life against the real daemon
 	$(GO) -C $(SDK) vet ./...
-	$(RACE) $(GO) -C $(SDK) test -race -timeout 10m ./...
+	$(GO) -C $(SDK) test -timeout 10m ./...
 
-test-short: ## the quick half, without containers
-	$(GO) test -short $(PACKAGES)
+test-images:
+	@if docker info >/dev/null 2>&1; then sh testdata/images/build.sh; \
+	 elif [ "$$CI" = true ]; then echo 'make test: CI=true, but no Docker engine answers' >&2; exit 1; \
+	 else echo '*** make test: no Docker engine answers: THE TESTS ON REAL SSHD ARE SKIPPED ***' >&2; fi
 
-lint: ## gofmt, vet, staticcheck, shellcheck (the arrows between packages are held by a test in installer/)
-	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "not gofmt'ed:" $$out >&2; exit 1; fi
-	$(GO) vet $(PACKAGES)
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
-	$(GO) -C $(SDK) vet ./...
-	$(GO) -C $(SDK) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+lint: ## go mod tidy, golangci-lint (.golangci.yml), shellcheck; the arrows between packages are held by a test in installer/
+	$(GO) mod tidy -diff
+	$(GO) -C $(SDK) mod tidy -diff
+	$(GOLANGCI) run $(PACKAGES) ./testdata/agent/...
+	cd $(SDK) && $(GOLANGCI) run --config ../../.golangci.yml ./...
 	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck; \
 	 else echo '*** lint: shellcheck is not installed: shell scripts not checked ***' >&2; fi
+
+vuln: ## known vulnerabilities in what we call (needs the Go vulnerability database)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(PACKAGES)
 
 bench: ## Go benchmarks of the hot paths
 	$(GO) test -run '^$$' -bench . -benchmem ./installer ./installer/hostsfile ./installer/sshconn ./installer/recipe ./store
