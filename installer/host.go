@@ -151,30 +151,17 @@ func (h *Host) TakePins(known Host) {
 	}
 }
 
-// PinPlace is where a host's key is pinned: its address and port, and the way
-// there. Two private networks behind different installers may both have a 10.0.0.5.
-func PinPlace(host Endpoint, hops []Endpoint) string {
-	p := host.HostPort()
-	for i, hop := range hops {
-		if i == 0 {
-			p += " via "
-		} else {
-			p += ","
-		}
-		p += hop.HostPort()
-	}
-	return p
-}
-
 // SameHops reports whether two ways lead through the same installers.
 func SameHops(a, b []Endpoint) bool {
 	return slices.EqualFunc(a, b, func(a, b Endpoint) bool { return a.HostPort() == b.HostPort() })
 }
 
 // KnownAs takes over what is known of the host: its id, whichever that is, and
-// the addresses and labels that h has none of. ECS is what hosts are by default.
+// the host key, addresses and labels that h has none of. ECS is what hosts are by
+// default.
 func (h *Host) KnownAs(known Host) {
 	h.ID = known.ID
+	h.HostKey = cmp.Or(h.HostKey, known.HostKey)
 	if h.Type != BMS {
 		h.Type = known.Type
 	}

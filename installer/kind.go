@@ -65,7 +65,7 @@ var kinds = []KindInfo{
 	{KindThrottled, StepConnect, 8, 2 * time.Second, false, "sshd drops connections (MaxStartups or PerSourcePenalties): raise them there, or lower --parallel"},
 	{KindHandshakeTimeout, StepConnect, 2, 5 * time.Second, false, "the port is open but no SSH server speaks: check that it is sshd's port, and the host's load"},
 	{KindHandshakeFailed, StepConnect, 1, 0, false, "no common language with the SSH server: check that the port is sshd's; servers with only outdated algorithms are refused"},
-	{KindHostKeyChanged, StepConnect, 1, 0, false, "the host key is not the one pinned: if the host was rebuilt, remove its pin with `tripod hosts forget-key HOST`; otherwise somebody may be in between"},
+	{KindHostKeyChanged, StepConnect, 1, 0, false, "the host key is not the one pinned: if the host was rebuilt, remove its pin with `tripod hosts forget-key HOST`, and correct the host_key of its hosts file; if two hosts have this address behind different jump hosts, give each its host_key there; otherwise somebody may be in between"},
 	{KindHostKeyUnknown, StepConnect, 1, 0, false, "strict host keys, and no key is known for this host: add it to known_hosts or to the hosts file, or use --host-keys accept-new"},
 	{KindAuthRejected, StepConnect, 1, 0, false, "wrong user, password or key, or sshd forbids this way in (PermitRootLogin, PasswordAuthentication): try it once by hand with ssh"},
 	{KindAuthTimeout, StepConnect, 2, 5 * time.Second, false, "the server did not answer the login within its limit: check its PAM, LDAP and reverse DNS"},

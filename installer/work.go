@@ -77,7 +77,8 @@ type Upload struct {
 	Progress func(int64)
 }
 
-// HostKeys keeps host keys by place: where a host is and the way there, see PinPlace.
+// HostKeys keeps host keys by address and port. All ways to a host have one list: it
+// shows the same key by each of them.
 type HostKeys interface {
 	// PinnedKeys returns the pins in authorized_keys form ("ssh-ed25519 AAAA…").
 	PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error)

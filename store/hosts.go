@@ -86,11 +86,7 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 	if old != nil && !old.Imported {
 		adopt := old.Host.SameWay(r.Host)
 		if !adopt && sealed != nil && accepted == nil {
-			reached, err := t.wasReached(r.ProjectID, old)
-			if err != nil {
-				return err
-			}
-			adopt = !reached || old.Host.SameMachine(r.Host)
+			adopt = !t.wasReached(r.ProjectID, old) || old.Host.SameMachine(r.Host)
 		}
 		if adopt {
 			k.becomes(r, old.Host.SameMachine(r.Host))
@@ -107,13 +103,9 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 	return nil
 }
 
-// wasReached: somebody was there, by the way that is known.
-func (t *tx) wasReached(project string, k *knownHost) (bool, error) {
-	if !k.Verified.IsZero() {
-		return true, nil
-	}
-	keys, err := t.keysSeen(project, k.Host)
-	return len(keys) > 0, err
+// wasReached: somebody was there.
+func (t *tx) wasReached(project string, k *knownHost) bool {
+	return !k.Verified.IsZero() || t.isPinned(project, k.Host)
 }
 
 // becomes takes over what a task says of a host that nobody has imported. same: it
@@ -145,8 +137,8 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 	if err != nil || k == nil {
 		return err
 	}
-	if same, err := t.didWorkOn(k, r); err != nil || !same {
-		return err
+	if !t.workedOn(k.Host, r) {
+		return nil
 	}
 	was := edition{k.Version, k.Edition}
 	if k.Agent = found; found != installer.AgentUnknown { // else the rest is as it was last verified

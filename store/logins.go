@@ -81,11 +81,7 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 			k.Given = ""
 		}
 		if !k.Imported && !k.Host.SameWay(r.Host) {
-			same, err := t.didWorkOn(k, r)
-			if err != nil {
-				return err
-			}
-			k.becomes(r, same)
+			k.becomes(r, t.workedOn(k.Host, r))
 		}
 	}
 	t.putHost(r.ProjectID, &old, k)
@@ -158,15 +154,12 @@ func (t *tx) ownOf(k *knownHost, old *installer.Invocation) (*box, error) {
 	if err != nil {
 		return nil, err
 	}
-	if accepted != nil && accepted.seq > r.seq && accepted.Host.SameWay(k.Host) {
-		// As far as is known r's own way leads elsewhere until it was gone.
-		if same, err := t.sameMachine(old.ProjectID, k.Host, r.Host); err != nil || same {
-			return nil, err
+	if k.Host.SameMachine(r.Host) {
+		if accepted != nil && accepted.seq > r.seq && accepted.Host.SameWay(k.Host) {
+			return nil, nil
 		}
-	}
-	// Another way is r's own if it was sent since the host is known by this one.
-	if !k.Host.SameMachine(r.Host) && !k.Imported && r.seq < k.Turned {
-		return nil, nil
+	} else if !k.Imported && r.seq < k.Turned {
+		return nil, nil // another way is r's own if r was sent since the host is known by this one
 	}
 	return &box{r.BatchID, r.ID}, nil
 }

@@ -24,22 +24,24 @@ func verified(t *testing.T, s *Store, inv *installer.Invocation, version string)
 func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 	t.Parallel()
 	through := func(i *installer.Invocation) { i.Host.Through = &installer.Through{} }
-	const key, other = "ssh-ed25519 AAAA", "ssh-ed25519 BBBB"
 	for name, tc := range map[string]struct {
-		pinned string // by the new way
+		pinned bool
+		given  string // for the new way
 		policy installer.HostKeyPolicy
 		same   bool
 	}{
-		"same key":      {key, installer.AcceptNew, true},
-		"another key":   {other, installer.AcceptNew, false},
-		"no key":        {"", installer.AcceptNew, false},
-		"keys not seen": {key, installer.Insecure, false},
+		"same key":         {true, "", installer.AcceptNew, true},
+		"another one":      {true, "ssh-ed25519 BBBB", installer.AcceptNew, false},
+		"no key":           {false, "", installer.AcceptNew, false},
+		"keys not checked": {true, "", installer.Insecure, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newTest(t, Options{}) // keeps nothing
 			direct := given(t, s, "B1", "right", func(i *installer.Invocation) { i.Spec.Target = installer.TargetTelescope })
-			require.NoError(t, s.PinKey(t.Context(), project, direct.Host.HostPort(), key))
+			if tc.pinned {
+				require.NoError(t, s.PinKey(t.Context(), project, direct.Host.HostPort(), "ssh-ed25519 AAAA"))
+			}
 			verified(t, s, direct, "2.7.2")
 			setUp(t, s, "jump", "10.9.0.1", "of jump", nil)
 
@@ -52,20 +54,16 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 			assert.Equal(t, "2.7.2", h.Version)
 			assert.Equal(t, t0, h.Verified.UTC())
 
-			by = given(t, s, "B3", "right", through, func(i *installer.Invocation) { i.Spec.HostKeys = tc.policy })
-			if tc.pinned != "" {
-				hops := []installer.Endpoint{{Address: "10.9.0.1", Port: 22}}
-				require.NoError(t, s.PinKey(t.Context(), project, installer.PinPlace(direct.Host.Endpoint, hops), tc.pinned))
-			}
+			by = given(t, s, "B3", "right", through, func(i *installer.Invocation) { i.Host.HostKey, i.Spec.HostKeys = tc.given, tc.policy })
 			ended(t, s, by, "")
 			h = hostsOf(t, s, installer.HostFilter{IDs: []string{"h1"}})[0]
 			assert.NotNil(t, h.Through)
 			assert.Equal(t, tc.same, h.Version == "2.7.2")
 			assert.Equal(t, tc.same, !h.Verified.IsZero())
+			first, err := s.Invocation(t.Context(), project, direct.ID)
+			require.NoError(t, err)
+			assert.Equal(t, tc.same, first.Overtaken == by.ID, "what was done there since would be undone too")
 			if tc.policy == installer.AcceptNew {
-				first, err := s.Invocation(t.Context(), project, direct.ID)
-				require.NoError(t, err)
-				assert.Equal(t, tc.same, first.Overtaken == by.ID, "what was done there since would be undone too")
 				same, err := s.SameMachine(t.Context(), project, direct.Host, by.Host)
 				require.NoError(t, err)
 				assert.Equal(t, tc.same, same)

@@ -100,11 +100,7 @@ func (t *tx) latestChange(r *record, end func(number uint64, id string) bool) (*
 		if other == nil || other.State != installer.Succeeded {
 			continue
 		}
-		same, err := t.sameMachine(r.ProjectID, other.Host, r.Host)
-		if err != nil {
-			return nil, err
-		}
-		if same {
+		if t.workedOn(r.Host, other) && t.workedOn(other.Host, r) {
 			return other, nil
 		}
 	}

@@ -22,14 +22,13 @@ func (s *Store) PinnedKeys(ctx context.Context, project, hostPort string) ([]str
 	return keys, err
 }
 
-// longestPlace bounds a place, in bytes: a host name and eight installers' before it
-// (installer.PinPlace) are some 2,300.
-const longestPlace = 4 << 10
+// longestHostPort bounds a host name and a port, in bytes.
+const longestHostPort = 512
 
 // PinKey implements installer.HostKeys. A key that is pinned already costs no
 // write.
 func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error {
-	if err := errors.Join(checkProject(project), checkPart("host and port", hostPort, longestPlace), checkPart("host key", key, 16<<10)); err != nil {
+	if err := errors.Join(checkProject(project), checkPart("host and port", hostPort, longestHostPort), checkPart("host key", key, 16<<10)); err != nil {
 		return err
 	}
 	at := binary.BigEndian.AppendUint64(nil, micros(s.o.Clock()))
@@ -41,20 +40,14 @@ func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error
 	})
 }
 
-// ForgetKeys implements installer.HostKeys. It forgets the host at that place
-// reached directly and through any installers.
+// ForgetKeys implements installer.HostKeys.
 func (s *Store) ForgetKeys(ctx context.Context, project, hostPort string) (int, error) {
 	var n int
 	now := s.o.Clock()
 	err := s.update(ctx, func(t *tx) error {
 		var keys [][]byte
-		place := join(project, hostPort)
-		// sshconn's place for a host behind installers: "HOST:PORT via …".
-		behind := append(bytes.TrimSuffix(bytes.Clone(place), []byte{0}), " via "...)
-		for _, prefix := range [][]byte{place, behind} {
-			for k := range t.all(bPins, prefix) {
-				keys = append(keys, bytes.Clone(k))
-			}
+		for k := range t.all(bPins, join(project, hostPort)) {
+			keys = append(keys, bytes.Clone(k))
 		}
 		for _, k := range keys {
 			t.del(bPins, k)

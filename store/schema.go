@@ -25,7 +25,7 @@ var (
 	bSetUp    = bucket("setup")    // project, host → installer
 	bEpochs   = bucket("epochs")   // epoch → whose it is and since when unneeded
 	bSealed   = bucket("sealed")   // epoch, invocation or host → sealed credentials
-	bPins     = bucket("pins")     // project, place, key → when pinned
+	bPins     = bucket("pins")     // project, address and port, key → when pinned
 	bTokens   = bucket("tokens")   // first bytes of the hash → token
 	bNames    = bucket("names")    // project, name → key of the token
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"tripod/installer"
@@ -15,7 +16,8 @@ type knownFinder interface {
 
 // adoptKnown gives hosts that are known already their ids, types, addresses and
 // labels: one that was imported under an id of its own is not to become a second
-// one because a file names its address alone.
+// one because a file names its address alone. A host key that the user gave of the
+// host at an address holds whatever the file calls that host.
 func adoptKnown(ctx context.Context, from knownFinder, project string, entries []hostsfile.Entry) error {
 	hosts := make([]installer.Host, len(entries))
 	for i := range entries {
@@ -30,11 +32,15 @@ func adoptKnown(ctx context.Context, from knownFinder, project string, entries [
 		taken[entries[i].Host.ID] = true
 	}
 	for i := range entries {
-		h := &entries[i].Host
+		h, found := &entries[i].Host, known[i]
+		if found == nil {
+			continue
+		}
+		h.HostKey = cmp.Or(h.HostKey, found.HostKey)
 		if h.ID != installer.InstanceID(project, h.Address, h.Port) {
 			continue // the file gives it one
 		}
-		if found := known[i]; found != nil && (found.ID == h.ID || !taken[found.ID]) {
+		if found.ID == h.ID || !taken[found.ID] {
 			h.KnownAs(*found)
 			taken[found.ID] = true
 		}

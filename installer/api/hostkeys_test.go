@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"testing"
@@ -10,7 +11,6 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
-	"tripod/installer/sshconn"
 	"tripod/installer/sshtest"
 )
 
@@ -25,7 +25,7 @@ type otherWays struct {
 func newOtherWays(t *testing.T, change ...func(*api.Config)) otherWays {
 	w := otherWays{rig: newRig(t, change...), target: sshtest.Start(t, sshtest.Config{}), fake: sshtest.Start(t, sshtest.Config{})}
 	to := w.target.Endpoint("root")
-	w.asks = host(map[string]any{"remote_ip": to.Address, "port": strconv.Itoa(int(to.Port)), "password": nil})
+	w.asks = map[string]any{"remote_ip": to.Address, "port": strconv.Itoa(int(to.Port)), "password": nil}
 	w.jump("good", w.target)
 	w.jump("evil", w.fake)
 	return w
@@ -61,15 +61,7 @@ func (w otherWays) unset(id string) {
 func (w otherWays) install(entry map[string]any, through ...string) api.Result {
 	w.t.Helper()
 	h := host(w.asks)
-	for k, v := range w.asks {
-		if v == nil {
-			delete(h, k)
-		}
-	}
-	delete(h, "password")
-	for k, v := range entry {
-		h[k] = v
-	}
+	maps.Copy(h, entry)
 	body := map[string]any{"invocation_type": "REMOTE_INSTALL", "remote_install_meta": []any{h}}
 	if len(through) > 0 {
 		body["instance_ids"] = through
@@ -218,5 +210,3 @@ func TestAnotherHostKeyIsTheUsersToAccept(t *testing.T) {
 		})
 	}
 }
-
-var _ = sshconn.Config{}

@@ -50,7 +50,7 @@ type Dialer struct {
 	log     *slog.Logger
 	signers *signerCache
 	known   knownHosts
-	pinning [64]sync.Mutex // by place, so that two first contacts do not pin two keys
+	pinning [64]sync.Mutex // by host, so that two first contacts do not pin two keys
 	dialTCP func(ctx context.Context, addr string) (net.Conn, error)
 	lookup  func(ctx context.Context, name string) ([]netip.Addr, error)
 
@@ -159,7 +159,6 @@ func (d *Dialer) attempt(project string, host installer.Host, login installer.Lo
 		user:    host.User,
 		address: host.HostPort(),
 		project: project,
-		place:   installer.PinPlace(host.Endpoint, host.Via),
 		pin:     host.HostKey,
 		policy:  policy,
 		login:   login,

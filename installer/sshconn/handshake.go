@@ -25,14 +25,10 @@ type attempt struct {
 	user    string
 	address string // "address:port"
 	project string
-	place   string
-	// places are those of the same host by other ways: a key that is pinned there
-	// counts where none is pinned at place.
-	places []string
-	pin    string
-	policy installer.HostKeyPolicy
-	login  installer.Login
-	signer ssh.Signer // nil: no private key
+	pin     string
+	policy  installer.HostKeyPolicy
+	login   installer.Login
+	signer  ssh.Signer // nil: no private key
 
 	pins              pins
 	hostKeyAlgorithms []string

@@ -19,13 +19,11 @@ type pins struct {
 	fingerprint string
 	// keys were given by the user, pinned earlier, or found in known_hosts.
 	keys []ssh.PublicKey
-	// elsewhere: keys were pinned by another way to the same host only.
-	elsewhere bool
 	// known also asks known_hosts itself (certificates, revoked keys).
 	known ssh.HostKeyCallback
 }
 
-// loadPins finds out what is known about the place before anything is dialled.
+// loadPins finds out what is known about the host before anything is dialled.
 func (a *attempt) loadPins(ctx context.Context) *installer.Failure {
 	if a.pin != "" {
 		p, err := parsePin(a.pin)
@@ -38,11 +36,7 @@ func (a *attempt) loadPins(ctx context.Context) *installer.Failure {
 	if a.policy == installer.Insecure {
 		return nil
 	}
-	keys, fail := a.storedKeys(ctx, a.place)
-	for i := 0; fail == nil && len(keys) == 0 && i < len(a.places); i++ {
-		keys, fail = a.storedKeys(ctx, a.places[i])
-		a.pins.elsewhere = len(keys) > 0
-	}
+	keys, fail := a.storedKeys(ctx)
 	if fail != nil {
 		return fail
 	}
@@ -53,7 +47,7 @@ func (a *attempt) loadPins(ctx context.Context) *installer.Failure {
 	return nil
 }
 
-func (a *attempt) storedKeys(ctx context.Context, place string) ([]ssh.PublicKey, *installer.Failure) {
+func (a *attempt) storedKeys(ctx context.Context) ([]ssh.PublicKey, *installer.Failure) {
 	store := a.d.cfg.HostKeys
 	if store == nil {
 		if a.policy == installer.Strict {
@@ -61,7 +55,7 @@ func (a *attempt) storedKeys(ctx context.Context, place string) ([]ssh.PublicKey
 		}
 		return nil, failf(installer.KindInternal, nil, "no place to keep host keys in")
 	}
-	lines, err := store.PinnedKeys(ctx, a.project, place)
+	lines, err := store.PinnedKeys(ctx, a.project, a.address)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctxFailure(ctx, "while reading the pinned host keys")
@@ -72,7 +66,7 @@ func (a *attempt) storedKeys(ctx context.Context, place string) ([]ssh.PublicKey
 	for _, line := range lines {
 		key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
 		if err != nil {
-			return nil, failf(installer.KindInternal, err, "a pinned host key of %s is damaged", place)
+			return nil, failf(installer.KindInternal, err, "a pinned host key of %s is damaged", a.address)
 		}
 		keys = append(keys, key)
 	}
@@ -122,10 +116,7 @@ func (a *attempt) judgeHostKey(ctx context.Context, key ssh.PublicKey, blob []by
 	case p.known != nil:
 		return a.askKnownHosts(key)
 	case len(p.keys) > 0:
-		if fail := a.matchKeys(p.keys, key, blob); fail != nil || !p.elsewhere {
-			return fail
-		}
-		return a.pinNew(ctx, key, blob) // this way may be the only one left some day
+		return a.matchKeys(p.keys, key, blob)
 	case a.policy == installer.Insecure:
 		return nil
 	case a.policy == installer.Strict:
@@ -142,16 +133,20 @@ func (a *attempt) matchKeys(known []ssh.PublicKey, key ssh.PublicKey, blob []byt
 		}
 		names[i] = describe(k)
 	}
-	return failf(installer.KindHostKeyChanged, nil, "%s shows %s, but %s is pinned", a.address, describe(key), strings.Join(names, " or "))
+	said := "is pinned"
+	if a.pin != "" {
+		said = "was given for it"
+	}
+	return failf(installer.KindHostKeyChanged, nil, "%s shows %s, but %s %s", a.address, describe(key), strings.Join(names, " or "), said)
 }
 
 // pinNew stores the key of first sight. Another connection may have been there
-// first, so it looks again, one at a time for each place.
+// first, so it looks again, one at a time for each host.
 func (a *attempt) pinNew(ctx context.Context, key ssh.PublicKey, blob []byte) *installer.Failure {
-	mu := a.d.pinLock(a.project, a.place)
+	mu := a.d.pinLock(a.project, a.address)
 	mu.Lock()
 	defer mu.Unlock()
-	keys, fail := a.storedKeys(ctx, a.place)
+	keys, fail := a.storedKeys(ctx)
 	if fail != nil {
 		return fail
 	}
@@ -159,11 +154,11 @@ func (a *attempt) pinNew(ctx context.Context, key ssh.PublicKey, blob []byte) *i
 		return a.matchKeys(keys, key, blob)
 	}
 	line := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(key)), "\n")
-	if err := a.d.cfg.HostKeys.PinKey(ctx, a.project, a.place, line); err != nil {
+	if err := a.d.cfg.HostKeys.PinKey(ctx, a.project, a.address, line); err != nil {
 		if ctx.Err() != nil {
 			return ctxFailure(ctx, "while pinning the host key")
 		}
-		return failf(installer.KindInternal, err, "the host key of %s cannot be stored, so no credential was sent", a.place)
+		return failf(installer.KindInternal, err, "the host key of %s cannot be stored, so no credential was sent", a.address)
 	}
 	return nil
 }
@@ -174,6 +169,6 @@ func describe(key ssh.PublicKey) string {
 
 var pinSeed = maphash.MakeSeed()
 
-func (d *Dialer) pinLock(project, place string) *sync.Mutex {
-	return &d.pinning[maphash.String(pinSeed, project+"\x00"+place)%uint64(len(d.pinning))]
+func (d *Dialer) pinLock(project, address string) *sync.Mutex {
+	return &d.pinning[maphash.String(pinSeed, project+"\x00"+address)%uint64(len(d.pinning))]
 }

@@ -146,18 +146,6 @@ func TestInsecureTakesAnyKeyAndPinsNothing(t *testing.T) {
 	}
 }
 
-func TestPlaceHasTheWayInIt(t *testing.T) {
-	t.Parallel()
-	e := func(a string, p uint16) installer.Endpoint { return installer.Endpoint{Address: a, Port: p, User: "u"} }
-	for want, host := range map[string]installer.Host{
-		"10.0.0.5:22":                            {Endpoint: e("10.0.0.5", 22)},
-		"10.0.0.5:22 via jump:22":                {Endpoint: e("10.0.0.5", 22), Via: []installer.Endpoint{e("jump", 22)}},
-		"[fe80::1]:22 via jump:22,10.1.1.1:2222": {Endpoint: e("fe80::1", 22), Via: []installer.Endpoint{e("jump", 22), e("10.1.1.1", 2222)}},
-	} {
-		assert.Equal(t, want, installer.PinPlace(host.Endpoint, host.Via))
-	}
-}
-
 func FuzzParsePin(f *testing.F) {
 	f.Add("SHA256:uJ1dDmrVzyMcP7uKhFIbnRHnhSCsWfJJjM8vBDwHQ9c")
 	f.Add("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHo1h2c0a3tUj2pvn5v3m6u1gFfQJ3v0zqV3V8lJ7mB0 comment")

@@ -93,11 +93,6 @@ func wayName(w installer.Way) string {
 // try dials by one way. over: that is the result of the whole dial.
 func (s *search) try(ctx context.Context, w *triedWay) (c *Conn, fail *installer.Failure, over bool) {
 	at := s.d.attempt(s.project, installer.Host{Endpoint: s.host.Endpoint, Via: w.Hops}, s.login, s.policy)
-	for i := range s.ways {
-		if other := &s.ways[i]; other != w && other.Fail == nil {
-			at.places = append(at.places, installer.PinPlace(s.host.Endpoint, other.Hops))
-		}
-	}
 	c, fail, fault := s.d.reach(ctx, at, w.Way)
 	switch {
 	case fail == nil:

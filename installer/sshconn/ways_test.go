@@ -315,35 +315,58 @@ func TestAnInstallersLoginGoesItsOwnWayOnly(t *testing.T) {
 	assert.Contains(t, kind(t, installer.KindUnreachable, err).Detail, "has none any more", "another project's are not used")
 }
 
-// TestOneHostKeyByAllWays: the key that a host showed through one installer is the
-// one that it must show through another, before a credential is sent (C6).
+// TestOneHostKeyByAllWays: the key that a host showed by one way is the one that it
+// must show by every other, before a credential is sent (C6), whether the first way
+// can still be gone or not.
 func TestOneHostKeyByAllWays(t *testing.T) {
 	t.Parallel()
-	real, impostor := sshtest.Start(t, sshtest.Config{}), sshtest.Start(t, sshtest.Config{})
 	leads := func(to *sshtest.Server) func(*sshtest.Config) {
 		return func(c *sshtest.Config) {
 			c.Forwarding.Names = map[string]string{"closed.example:22": to.Addr()}
 		}
 	}
+	real, impostor := sshtest.Start(t, sshtest.Config{}), sshtest.Start(t, sshtest.Config{})
 	a, b := hopServer(t, 0, leads(real)), hopServer(t, 1, leads(impostor))
-	w, d, _ := through(t, real, a, b)
-	host, creds := root(real)
-	host.Address, host.Port, host.Through = "closed.example", 22, &installer.Through{}
-	dial := func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) }
-	used(t, a, dial)
-	w.ways[0], w.ways[1] = w.ways[1], w.ways[0]
-	_, err := dial()
-	kind(t, installer.KindHostKeyChanged, err)
-	assert.Empty(t, impostor.Counts().Passwords)
-
-	// A key that was the same by a second way is pinned there too: the first one
-	// may be an installer no more some day.
-	third := hopServer(t, 0, leads(real))
-	w.ways = []installer.Way{{Installer: "c", Hops: []installer.Endpoint{third.Endpoint("hop")}, Logins: []installer.Login{secret("hop0")}}, w.ways[1]}
-	used(t, third, dial)
-	keys, err := d.cfg.HostKeys.PinnedKeys(t.Context(), "p", "closed.example:22 via "+third.Addr())
-	require.NoError(t, err)
-	assert.Len(t, keys, 1)
+	_, creds := root(real)
+	closed := installer.Endpoint{Address: "closed.example", Port: 22, User: "root"}
+	by := func(hops ...*sshtest.Server) (installer.Host, installer.Credentials) {
+		host, creds := behind(real, hops...)
+		host.Endpoint = closed
+		return host, creds
+	}
+	chosen := installer.Host{Endpoint: closed, Through: &installer.Through{}}
+	for name, second := range map[string]func(w *waysOf) (installer.Host, installer.Credentials){
+		"the second one first": func(w *waysOf) (installer.Host, installer.Credentials) {
+			w.ways[0], w.ways[1] = w.ways[1], w.ways[0]
+			return chosen, creds
+		},
+		"the second one alone": func(w *waysOf) (installer.Host, installer.Credentials) {
+			w.ways = w.ways[1:]
+			return chosen, creds
+		},
+		"by a way of its own": func(*waysOf) (installer.Host, installer.Credentials) {
+			host, creds := by(b)
+			creds.Via[0] = secret("hop1")
+			return host, creds
+		},
+		"behind both": func(*waysOf) (installer.Host, installer.Credentials) { return by(a, b) },
+	} {
+		for _, policy := range []installer.HostKeyPolicy{installer.AcceptNew, installer.Strict} {
+			t.Run(name+", "+string(policy), func(t *testing.T) {
+				t.Parallel()
+				w, d, _ := through(t, real, a, b)
+				c, err := d.Dial(t.Context(), "p", chosen, creds, installer.AcceptNew)
+				require.NoError(t, err)
+				require.NoError(t, c.Close())
+				require.NoError(t, d.cfg.HostKeys.PinKey(t.Context(), "p", b.Addr(), b.HostKey())) // for Strict
+				host, creds := second(w)
+				_, err = d.Dial(t.Context(), "p", host, creds, policy)
+				fail := kind(t, installer.KindHostKeyChanged, err)
+				assert.Contains(t, fail.Detail, "closed.example:22 shows ")
+				assert.Empty(t, impostor.Counts().Passwords)
+			})
+		}
+	}
 }
 
 // TestLoginsOfInstallersOnTheWayAreLookedUp: of a way that is given, where they are
