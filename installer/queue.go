@@ -63,7 +63,7 @@ type Ledger interface {
 	// installers.
 	HostAt(ctx context.Context, project string, at Host) (Host, error)
 	// SameMachine reports whether both are one machine: Host.SameMachine, or they
-	// have the same address and port, and one host key was seen there by both ways.
+	// have the same address and port, and a host key is pinned there.
 	SameMachine(ctx context.Context, project string, a, b Host) (bool, error)
 	// HostCredentials opens what is stored for a known host, as far as it may be
 	// sent to where the caller is about to send it: see Host.SameWay. A Failure of

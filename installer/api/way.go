@@ -126,7 +126,7 @@ func (w way) given(by installer.Way) []installer.Login {
 }
 
 // sameMachine reports whether both are one machine: one way to the first leads to the
-// second, or by quite another way it has shown the same host key there.
+// second, or its host key is pinned and has to be shown by every other way.
 func (s service) sameMachine(ctx context.Context, project string, a, b installer.Host) (bool, error) {
 	if same, err := s.sameWays(ctx, project, a, b); err != nil || same {
 		return same, err

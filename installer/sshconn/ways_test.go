@@ -369,6 +369,26 @@ func TestOneHostKeyByAllWays(t *testing.T) {
 	}
 }
 
+// TestOneHostKeyOfAnInstaller: an installer shows the same key behind another one.
+func TestOneHostKeyOfAnInstaller(t *testing.T) {
+	t.Parallel()
+	target, b, impostor := sshtest.Start(t, sshtest.Config{}), hopServer(t, 1), hopServer(t, 1)
+	a := hopServer(t, 0, func(c *sshtest.Config) {
+		c.Forwarding.Names = map[string]string{b.Addr(): impostor.Addr()}
+	})
+	d := newDialer(t, Config{})
+	direct, creds := behind(target, b)
+	creds.Via[0] = secret("hop1")
+	c, err := d.Dial(t.Context(), "p", direct, creds, installer.AcceptNew)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	chain, creds := behind(target, a, b)
+	_, err = d.Dial(t.Context(), "p", chain, creds, installer.AcceptNew)
+	kind(t, installer.KindHostKeyChanged, err)
+	assert.Equal(t, 1, impostor.Counts().Connections)
+	assert.Empty(t, impostor.Counts().Passwords)
+}
+
 // TestLoginsOfInstallersOnTheWayAreLookedUp: of a way that is given, where they are
 // left out, and only for a hop that is reached as the installer is.
 func TestLoginsOfInstallersOnTheWayAreLookedUp(t *testing.T) {
