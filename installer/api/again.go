@@ -90,7 +90,7 @@ func (s service) again(ctx context.Context, project string, kind installer.Type,
 	if p.refused = s.denied(host.Address); p.refused != nil {
 		return p, nil
 	}
-	if same, err := s.sameMachine(ctx, project, host, old.Host); err != nil {
+	if same, err := s.workedOn(ctx, host, &old); err != nil {
 		return p, err
 	} else if !same {
 		p.refused = itemFault(ItemNotAllowed, "the instance is another machine now: "+reached(host)+"; it was "+reached(old.Host))

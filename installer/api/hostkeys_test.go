@@ -210,3 +210,26 @@ func TestAnotherHostKeyIsTheUsersToAccept(t *testing.T) {
 		})
 	}
 }
+
+// TestAWayWithoutAHostKeyIsNoOldOne: what was done where no key was checked is done again
+// by the way that it was done by, and nowhere else.
+func TestAWayWithoutAHostKeyIsNoOldOne(t *testing.T) {
+	t.Parallel()
+	for policy, code := range map[installer.HostKeyPolicy]api.ItemCode{
+		installer.Insecure: api.ItemNotAllowed, installer.AcceptNew: "",
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			w := newOtherWays(t, func(c *api.Config) { c.Spec.HostKeys = policy })
+			web := installer.Host{ID: "web", Endpoint: w.target.Endpoint("root")}
+			w.imports(web, w.target.Login("root"))
+			failed := w.ask("INSTALL", nil, "web")[0]
+			w.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindScriptFailed})
+			require.NoError(t, w.store.PinKey(t.Context(), project, w.target.Addr(), w.target.HostKey()))
+			web.Via = []installer.Endpoint{{Address: "10.9.0.1", Port: 22, User: "root"}}
+			creds := installer.Credentials{Login: w.target.Login("root"), Via: []installer.Login{w.target.Login("root")}}
+			require.NoError(t, w.store.RegisterHosts(t.Context(), project, []installer.HostEntry{{Host: web, Credentials: creds}}))
+			assert.Equal(t, code, w.ask("RETRY", nil, failed.InvocationID)[0].ErrorCode)
+		})
+	}
+}

@@ -125,13 +125,14 @@ func (w way) given(by installer.Way) []installer.Login {
 	return logins
 }
 
-// sameMachine reports whether both are one machine: one way to the first leads to the
-// second, or its host key is pinned and has to be shown by every other way.
-func (s service) sameMachine(ctx context.Context, project string, a, b installer.Host) (bool, error) {
-	if same, err := s.sameWays(ctx, project, a, b); err != nil || same {
+// workedOn reports whether old was done on the machine that a host is: one way to it
+// leads there, or its host key is pinned, and was checked then.
+func (s service) workedOn(ctx context.Context, host installer.Host, old *installer.Invocation) (bool, error) {
+	same, err := s.sameWays(ctx, old.ProjectID, host, old.Host)
+	if err != nil || same || old.Spec.HostKeys == installer.Insecure {
 		return same, err
 	}
-	return s.Ledger.SameMachine(ctx, project, a, b)
+	return s.Ledger.SameMachine(ctx, old.ProjectID, host, old.Host)
 }
 
 // sameWays reports whether one way to the first host is one to the second:
