@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string) int {
 		return left
 	}
 	if err != nil {
-		return report(a.stderr, usageError(err, "see `tripod --help`"))
+		return report(a.stderr, usageError(onlyLikelySuggestions(err), "see `tripod --help`"))
 	}
 	a.setUp(c.common)
 	command := parsed.Selected().Name
