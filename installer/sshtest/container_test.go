@@ -82,7 +82,7 @@ func (k kind) withTerminal(c *ssh.Client, line, stdin string) (string, error) {
 	require.NoError(k, err)
 	defer ss.Close()
 	require.NoError(k, ss.RequestPty("dumb", 24, 80, ssh.TerminalModes{ssh.ECHO: 0, ssh.OPOST: 0}))
-	var out safeBuffer
+	var out strings.Builder
 	ss.Stdin, ss.Stdout = strings.NewReader(stdin), &out
 	err = ss.Run(line)
 	return out.String(), err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 //go:embed shims/id.sh
@@ -74,11 +75,19 @@ func (s *Server) makeShims(u *User) error {
 		shims[name] = text
 	}
 	for name, text := range shims {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {
+		if err := writeProgram(filepath.Join(dir, name), text); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeProgram lets nothing fork while the file is open: a child that has the
+// file open too makes it "text file busy" to who wants to run it.
+func writeProgram(path, text string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte(text), 0o755)
 }
 
 // environment is what u's commands get; nothing of this process's own.

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -37,39 +36,22 @@ func dial(t *testing.T, s *sshtest.Server, user string, auth ...ssh.AuthMethod) 
 	return c
 }
 
-// safeBuffer takes both streams.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-// run returns output of both streams and the exit code.
+// run returns stdout, then stderr (no order between them is promised), and the
+// exit code.
 func run(t *testing.T, c *ssh.Client, line, stdin string) (string, int) {
 	t.Helper()
 	ss, err := c.NewSession()
 	require.NoError(t, err)
 	defer ss.Close()
 	ss.Stdin = strings.NewReader(stdin)
-	var out safeBuffer
-	ss.Stdout, ss.Stderr = &out, &out
+	var stdout, stderr strings.Builder
+	ss.Stdout, ss.Stderr = &stdout, &stderr
 	err = ss.Run(line)
 	if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
-		return out.String(), exit.ExitStatus()
+		return stdout.String() + stderr.String(), exit.ExitStatus()
 	}
 	require.NoError(t, err)
-	return out.String(), 0
+	return stdout.String() + stderr.String(), 0
 }
 
 func TestCommandsReallyRunInAThrowAwayRoot(t *testing.T) {

@@ -46,7 +46,7 @@ func TestSudo(t *testing.T) {
 		{"rest of stdin is the command's", pw, "sudo -S -p '' cat", "secret\nrest\n", 0, "rest\n"},
 		{"prompt", pw, "sudo -S -k -p '[%u] pw: ' true", "secret\n", 0, "[op] pw: "},
 		{"default prompt", pw, "sudo -S true", "secret\n", 0, "[sudo] password for op: "},
-		{"third time lucky", pw, "sudo -S -p '' id -u", "a\nb\nsecret\n", 0, "Sorry, try again.\nSorry, try again.\n0\n"},
+		{"third time lucky", pw, "sudo -S -p '' id -u", "a\nb\nsecret\n", 0, "0\nSorry, try again.\nSorry, try again.\n"},
 		{"three wrong", pw, "sudo -S -p '' id -u", "a\nb\nc\nsecret\n", 1, "sudo: 3 incorrect password attempts"},
 		{"one wrong, then the end", pw, "sudo -S -p '' id -u", "a\n", 1, "sudo: 1 incorrect password attempt\n"},
 		{"nothing", pw, "sudo -S -p '' id -u", "", 1, "no password was provided"},
@@ -81,7 +81,7 @@ func TestSudoOnATerminal(t *testing.T) {
 		if err != nil {
 			t.Skipf("no terminals on this system: %v", err)
 		}
-		var out safeBuffer
+		var out strings.Builder
 		ss.Stdin, ss.Stdout = strings.NewReader("secret\n"), &out
 		require.NoError(t, ss.Run(line), out.String())
 		assert.Equal(t, "0", strings.TrimSpace(out.String()))
