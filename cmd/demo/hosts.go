@@ -2,15 +2,31 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
 )
 
-const label = "tripod-demo"
+// ownLabel marks the containers of this checkout: others may have a demo of
+// their own on the same engine.
+func ownLabel() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(dir))
+	return "tripod-demo=" + hex.EncodeToString(sum[:8]), nil
+}
 
 // host is one of the demo's hosts.
 type host struct {
@@ -45,6 +61,10 @@ func start(ctx context.Context) (field, error) {
 
 func startContainers(ctx context.Context) (field, error) {
 	up := field{containers: true}
+	label, err := ownLabel()
+	if err != nil {
+		return up, err
+	}
 	for range hosts {
 		c, err := sshtest.NewContainer(ctx, sshtest.PasswordKind, sshtest.WithRunArgs("--label", label))
 		if err != nil {
@@ -94,9 +114,14 @@ func (f field) farewell() {
 	waitForEnter("The three hosts stay up for that until you press Enter here.")
 }
 
+// removeContainers removes those of this checkout.
 func removeContainers(ctx context.Context) error {
 	if sshtest.DockerAvailable(ctx) != nil {
 		return nil
+	}
+	label, err := ownLabel()
+	if err != nil {
+		return err
 	}
 	ids, err := exec.CommandContext(ctx, "docker", "ps", "-aq", "--filter", "label="+label).Output()
 	if err != nil || len(ids) == 0 {
