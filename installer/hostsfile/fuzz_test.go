@@ -94,7 +94,7 @@ func requireEndpoint(t *testing.T, e installer.Endpoint) {
 
 // The secret part of a line is never told, whatever is wrong around it.
 func FuzzNoSecretInFaults(f *testing.F) {
-	for _, before := range []string{"10.0.0.1,", "10.0.0.300,", "ip,password\n10.0.0.1,", "ip,password,port\n1,", "ip,port\n1,", "root:", "10.0.0.1 ", "10.0.0.1:", "x,", "[web]\nx ansible_password="} {
+	for _, before := range []string{"10.0.0.1,", "10.0.0.1,::1 ", "10.0.0.300,", "ip,password\n10.0.0.1,", "ip,password,port\n1,", "ip,port\n1,", "root:", "10.0.0.1 ", "10.0.0.1:", "x,", "[web]\nx ansible_password="} {
 		f.Add(before, ",x", uint8(0))
 		f.Add(before, "@10.0.0.1\n", uint8(1))
 		f.Add(before, "\"\n", uint8(3))
@@ -141,7 +141,7 @@ func BenchmarkParse10000(b *testing.B) {
 		address := fmt.Sprintf("10.%d.%d.%d", i/62500, i/250%250, i%250+1)
 		fmt.Fprintf(&list, "root@%s:22\n", address)
 		fmt.Fprintf(&csv, "web-%d,%s,22,root,password-%d\n", i, address, i)
-		fmt.Fprintf(&ip, "%s,password-%d\n", address, i)
+		fmt.Fprintf(&ip, "%s,Passw0rd-%d\n", address, i)
 	}
 	for name, text := range map[string]string{"list": list.String(), "csv": csv.String(), "ip-password": ip.String(), "range": "10.0.[0-39].[1-250]\n"} {
 		b.Run(name, func(b *testing.B) {

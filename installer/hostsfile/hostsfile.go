@@ -13,6 +13,7 @@
 //     "#" at the start of a line or after a space begins a comment.
 //   - ip-password: IP,password as the agent's own batch script reads them: the
 //     user is root, all after the first comma is the password, byte for byte.
+//     Recognised only where the lines can mean nothing else.
 //   - csv: RFC 4180 with a header. Columns, all but the first optional: address
 //     (or host, ip; with ranges and user and port as in a list, if they have no
 //     columns of their own), name, port, user, password, key (or identity: a
@@ -109,7 +110,8 @@ func Parse(name string, r io.Reader, format Format, d Defaults) ([]Entry, error)
 	if !readable {
 		return nil, c.err()
 	}
-	if format == FormatAuto || format == "" {
+	named := format != FormatAuto && format != ""
+	if !named {
 		if format, err = c.recognise(text); err != nil {
 			return nil, c.err()
 		}
@@ -121,7 +123,9 @@ func Parse(name string, r io.Reader, format Format, d Defaults) ([]Entry, error)
 	case FormatList:
 		c.list(text)
 	case FormatIPPassword:
-		c.ipPassword(text)
+		if c.ipPassword(text); !named {
+			c.doubt()
+		}
 	case FormatCSV:
 		c.csv(text)
 	case FormatJSON:

@@ -53,7 +53,7 @@ func TestRecognise(t *testing.T) {
 		"[web]": "ansible", "[web:children]": "ansible", "web1 ansible_host=1": "ansible",
 		"---\n": "YAML", "all:\n": "YAML", "- web1": "YAML", "a: b": "YAML",
 		"host;user": "semicolons", "host\tuser": "semicolons",
-		"web1,s3cret": "not recognised", "root@10.0.0.1,s3cret": "not recognised",
+		"web1,s3cret": "not recognised", "root@10.0.0.1,s3cret": "not recognised", "web1,web2": "one host on each line",
 		"": "names no hosts", "# nothing\n\n": "names no hosts", "\ufeff": "names no hosts",
 	} {
 		c := newCollector("hosts", Defaults{})
@@ -105,7 +105,7 @@ func TestDefaults(t *testing.T) {
 	assert.Empty(t, entries[3].Host.Via)
 
 	// What the file has goes before the flags.
-	entries, err = parse("10.0.0.1,pw\n", FormatAuto, d)
+	entries, err = parse("10.0.0.1,pw\n", FormatIPPassword, d)
 	require.NoError(t, err)
 	assert.Equal(t, installer.Login{Password: secret("pw")}, entries[0].Credentials.Login)
 	assert.Equal(t, "root", entries[0].Host.User)
@@ -118,6 +118,8 @@ func TestListFaults(t *testing.T) {
 		"10.0.0.1 s3cret":                     "hosts:1: there is more after the host",
 		"10.0.0.1\ts3cret":                    "there is more after the host",
 		"web1,s3cret":                         "there is a comma",
+		"10.0.0.1;s3cret":                     "there is a semicolon",
+		"10.0.0.1;root;s3cret":                "there is a semicolon",
 		"root:s3cret@10.0.0.1":                "passwords do not belong here",
 		"@10.0.0.1":                           "the user name is empty",
 		"-oProxyCommand=s3cret@10.0.0.1":      "begins with '-'",
@@ -205,7 +207,7 @@ func TestListForms(t *testing.T) {
 
 func TestIPPassword(t *testing.T) {
 	t.Parallel()
-	entries, err := parse("10.0.0.1,a,b \r\n\r\n  # c,d\r\n10.0.0.2, # kept\n10.0.0.3,\"quoted\"\n::ffff:10.0.0.4,é\n10.0.0.5,x", FormatAuto, Defaults{})
+	entries, err := parse("10.0.0.1,a,b \r\n\r\n  # c,d\r\n10.0.0.2, # kept\n10.0.0.3,\"quoted\"\n::ffff:10.0.0.4,é\n10.0.0.5,x", FormatIPPassword, Defaults{})
 	require.NoError(t, err)
 	var passwords []string
 	for _, e := range entries {
@@ -214,7 +216,7 @@ func TestIPPassword(t *testing.T) {
 	assert.Equal(t, []string{"a,b ", " # kept", `"quoted"`, "é", "x"}, passwords)
 	assert.Equal(t, "10.0.0.4", entries[3].Host.Address)
 
-	_, err = parse("10.0.0.1,s3cret\n10.0.0.2 s3cret\nweb,s3cret\n10.0.0.4,\n10.0.0.1,s3cret2\nfe80::1%1,s3cret\n10.0.0.7,"+strings.Repeat("s3cret", 501), FormatAuto, Defaults{})
+	_, err = parse("10.0.0.1,s3cret\n10.0.0.2 s3cret\nweb,s3cret\n10.0.0.4,\n10.0.0.1,s3cret2\nfe80::1%1,s3cret\n10.0.0.7,"+strings.Repeat("s3cret", 501), FormatIPPassword, Defaults{})
 	told(t, err,
 		"hosts:2: there is no comma",
 		"hosts:3 ip: the part before the comma must be an IP address",

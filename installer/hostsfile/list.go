@@ -51,6 +51,8 @@ func listLineFault(line string) string {
 		return ansibleFault
 	case strings.ContainsAny(line, " \t"):
 		return "there is more after the host: a list has one host a line; for passwords, keys and names use CSV with a header"
+	case strings.ContainsRune(line, ';'):
+		return "there is a semicolon: a list has one host a line; for passwords, keys and names use CSV with a header and commas"
 	case commaOutside(line):
 		return "there is a comma: a list has one host a line; name the format if the file has IP,password lines (ip-password) or is CSV with a header (csv)"
 	}

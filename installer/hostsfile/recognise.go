@@ -85,7 +85,7 @@ func recogniseLine(line string) (Format, string) {
 			return FormatCSV, ""
 		}
 	}
-	return "", "the format is not recognised: the line has a comma, but begins with no IP address and has none of the column names " + knownColumns()
+	return "", "the format is not recognised: the line has a comma, but begins with no IP address and has none of the column names " + knownColumns() + "; a list has one host on each line"
 }
 
 // commaOutside looks for a comma outside of the brackets of a range.

@@ -13,11 +13,16 @@ import (
 
 func sample(t *testing.T, name string) ([]Entry, error) {
 	t.Helper()
+	return sampleIn(t, FormatAuto, name)
+}
+
+func sampleIn(t *testing.T, format Format, name string) ([]Entry, error) {
+	t.Helper()
 	path := filepath.Join("../../testdata/hosts", name)
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
-	return Parse(path, f, FormatAuto, Defaults{Login: installer.Login{Password: installer.NewSecret("from the flags")}})
+	return Parse(path, f, format, Defaults{Login: installer.Login{Password: installer.NewSecret("from the flags")}})
 }
 
 func places(entries []Entry) []string {
@@ -45,7 +50,7 @@ func TestSampleList(t *testing.T) {
 
 func TestSampleIPList(t *testing.T) {
 	t.Parallel()
-	entries, err := sample(t, "iplist.txt")
+	entries, err := sampleIn(t, FormatIPPassword, "iplist.txt")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"root@192.0.2.20:22", "root@192.0.2.21:22", "root@[2001:db8::21]:22"}, places(entries))
 	assert.Equal(t, ` spaces, commas and "quotes" are kept `, entries[1].Credentials.Password.Reveal())
