@@ -82,7 +82,7 @@ func TestSuggestions(t *testing.T) {
 		"instrall":           `unexpected argument instrall, did you mean "install"?`,
 		"ret":                `unexpected argument ret, did you mean "retry"?`,
 		"hosts imprt":        `unexpected argument imprt, did you mean "import"?`,
-		"install --paralel":  `unknown flag --paralel, did you mean "--parallel"?`,
+		"install --dry-rn":   `unknown flag --dry-rn, did you mean "--dry-run"?`,
 		"install --known-ho": `unknown flag --known-ho, did you mean "--known-hosts"?`,
 		"install --passw":    `unknown flag --passw, did you mean "--password-file"?`,
 		"install --ask":      `unknown flag --ask, did you mean one of "--ask-pass", "--ask-sudo-pass", "--ask-via-pass"?`,
