@@ -9,7 +9,9 @@ import (
 
 const (
 	addHeader = "put a header above the first line, such as address,user,password"
-	elseName  = "; if it is root's password on every line, give --format ip-password"
+	// agentsList is what the agent's own batch script names its IP,password file.
+	agentsList = "iplist.txt"
+	elseName   = "; if it is root's password on every line, give --format ip-password"
 )
 
 // doubt finds what else recognised IP,password lines may mean: what follows the
@@ -41,7 +43,7 @@ func (c *collector) doubt() {
 		tell(first.Where, "another user than root is given by flag, but the lines would be root's: "+addHeader)
 	}
 	word := first.Credentials.Password.Reveal()
-	same, names := len(c.entries) > 1, true
+	same, names := len(c.entries) > 1, filepath.Base(c.name) != agentsList
 	for _, e := range c.entries {
 		password := e.Credentials.Password.Reveal()
 		if what := otherMeaning(password); what != "" {

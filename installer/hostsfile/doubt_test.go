@@ -91,6 +91,14 @@ func TestWhatCanOnlyBeAPassword(t *testing.T) {
 	}
 }
 
+func TestTheAgentsOwnListMayHavePlainWords(t *testing.T) {
+	t.Parallel()
+	_, err := Parse("dir/iplist.txt", strings.NewReader("10.0.0.1,sesame\n10.0.0.2,secret\n"), FormatAuto, Defaults{})
+	require.NoError(t, err)
+	_, err = Parse("dir/hosts.txt", strings.NewReader("10.0.0.1,sesame\n10.0.0.2,secret\n"), FormatAuto, Defaults{})
+	told(t, err, "hosts.txt:1: what follows the comma may be a name")
+}
+
 func TestFlagsBesideIPPassword(t *testing.T) {
 	t.Parallel()
 	const text = "# c\n10.0.0.1,S3cret\n10.0.0.2,Hunter2\n"
