@@ -1,7 +1,10 @@
 package api
 
 import (
+	"fmt"
 	"regexp"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"tripod/installer"
 	"tripod/installer/meta"
@@ -35,19 +38,31 @@ type createRequest struct {
 // good one has some 800 and agent-status 2000.
 const maxValues = 10_000
 
+// maxDepth of arrays and objects in each other.
+const maxDepth = 32
+
 // createLists are what the lists of a batch-create body may have.
 var createLists = map[string]int{fieldInstanceIDs: maxItems, fieldInvocationIDs: maxItems, fieldHosts: maxItems}
 
 // topFields are the fields of a body that is one JSON object, of which no list
 // is read further than it may be long. What is wrong with it, and later with
 // them, is added to faults.
-func topFields(body []byte, lists map[string]int, faults *installer.Faults) (*strictjson.Fields, bool) {
-	var document strictjson.Value
-	document, *faults = strictjson.Parse(body, strictjson.Options{MaxValues: maxValues, MaxItems: lists})
-	if document.Kind() == strictjson.Invalid {
+func topFields(body []byte, lists map[string]int, faults *installer.Faults) (*meta.Fields, bool) {
+	values := 0
+	ok := strictjson.Check(body, strictjson.Limits{Depth: maxDepth, Item: func(field string, _ jsontext.Kind, depth, n int) string {
+		most, bounded := lists[field]
+		switch values++; {
+		case depth == 2 && bounded && n > most:
+			return fmt.Sprintf("must hold at most %d items", most)
+		case values > maxValues:
+			return fmt.Sprintf("has more than %d values", maxValues)
+		}
+		return ""
+	}}, faults)
+	if !ok {
 		return nil, false
 	}
-	return document.Fields("", faults)
+	return meta.FieldsOf(body, "", faults)
 }
 
 // decodeCreate reads a body, or says everything that is wrong with it. Unknown
@@ -59,7 +74,7 @@ func decodeCreate(body []byte) (*createRequest, error) {
 		return nil, faults
 	}
 	req := &createRequest{}
-	if s, ok := f.String(fieldType); ok {
+	if s, ok := meta.Read[string](f, fieldType); ok {
 		if req.kind, ok = invocationType(s); !ok {
 			f.Fault(fieldType, "must be one of %s", words(types))
 		}
@@ -70,7 +85,7 @@ func decodeCreate(body []byte) (*createRequest, error) {
 	req.invocationIDs = distinctIDs(f, fieldInvocationIDs, installer.IDForm, &faults)
 	req.versionType = enum(f, "version_type", editions...)
 	req.origin = enum(f, "origin", origins...)
-	if s, ok := f.String("version"); ok {
+	if s, ok := meta.Read[string](f, "version"); ok {
 		if req.version = s; !version.MatchString(s) {
 			f.Fault("version", "must be 0–64 letters, digits, '_', '.' and '-'")
 		}
@@ -87,8 +102,8 @@ func decodeCreate(body []byte) (*createRequest, error) {
 }
 
 // enum reads a field that may be one of a few words.
-func enum[T ~string](f *strictjson.Fields, name string, allowed ...T) string {
-	s, ok := f.String(name)
+func enum[T ~string](f *meta.Fields, name string, allowed ...T) string {
+	s, ok := meta.Read[string](f, name)
 	if !ok {
 		return ""
 	}
@@ -99,8 +114,8 @@ func enum[T ~string](f *strictjson.Fields, name string, allowed ...T) string {
 }
 
 // ids reads a list of 1 to most ids.
-func ids(f *strictjson.Fields, name string, most int, form *regexp.Regexp, faults *installer.Faults) []string {
-	values, ok := f.List(name)
+func ids(f *meta.Fields, name string, most int, form *regexp.Regexp, faults *installer.Faults) []string {
+	values, ok := meta.Read[[]jsontext.Value](f, name)
 	if !ok {
 		return nil
 	}
@@ -110,21 +125,21 @@ func ids(f *strictjson.Fields, name string, most int, form *regexp.Regexp, fault
 	}
 	list := make([]string, 0, len(values))
 	for i, v := range values {
-		switch path := strictjson.Index(f.Path(name), i); {
-		case v.Kind() != strictjson.String:
-			faults.Add(path, "must be a string, not %s", v.Kind())
-		case !form.MatchString(v.Text()):
-			faults.Add(path, "must be 1–64 letters, digits and '-'")
-		default:
-			list = append(list, v.Text())
+		id, wrong := meta.Decode[string](v)
+		if wrong == "" && !form.MatchString(id) {
+			wrong = "must be 1–64 letters, digits and '-'"
 		}
+		if wrong != "" {
+			faults.Add(index(f.Path(name), i), "%s", wrong)
+		}
+		list = append(list, id)
 	}
 	return list
 }
 
 // distinctIDs reads a list of 1–100 ids, none of them twice: nothing is to be
 // done twice.
-func distinctIDs(f *strictjson.Fields, name string, form *regexp.Regexp, faults *installer.Faults) []string {
+func distinctIDs(f *meta.Fields, name string, form *regexp.Regexp, faults *installer.Faults) []string {
 	before := len(*faults)
 	list := ids(f, name, maxItems, form, faults)
 	if len(*faults) > before {
@@ -133,7 +148,7 @@ func distinctIDs(f *strictjson.Fields, name string, form *regexp.Regexp, faults 
 	first := make(map[string]int, len(list))
 	for i, id := range list {
 		if n, twice := first[id]; twice {
-			faults.Add(strictjson.Index(f.Path(name), i), "is the same as %s", strictjson.Index(f.Path(name), n))
+			faults.Add(index(f.Path(name), i), "is the same as %s", index(f.Path(name), n))
 			continue
 		}
 		first[id] = i
@@ -144,36 +159,25 @@ func distinctIDs(f *strictjson.Fields, name string, form *regexp.Regexp, faults 
 // hosts reads remote_install_meta: 0–100 hosts, and at least one where they
 // are what the request is about. Of an entry, remote_ip and user_name are
 // needed; the port is 22 where none is given.
-func hosts(f *strictjson.Fields, kind installer.Type, faults *installer.Faults) []meta.Host {
-	v, given := f.Get(fieldHosts)
-	if !given {
-		return nil
-	}
-	list, ok := v.List(f.Path(fieldHosts), faults)
+func hosts(f *meta.Fields, kind installer.Type, faults *installer.Faults) []meta.Host {
+	list, ok := meta.Read[[]jsontext.Value](f, fieldHosts)
 	if !ok {
 		return nil
 	}
 	switch n := len(list); {
-	case n > maxItems:
-		f.Fault(fieldHosts, "must hold at most %d hosts, not %d", maxItems, n)
-		return nil
 	case n == 0 && kind == installer.RemoteInstall:
 		f.Fault(fieldHosts, "must hold 1–%d hosts", maxItems)
 	case n > 0 && kind != installer.RemoteInstall && kind != "":
 		f.Fault(fieldHosts, "is for %s only: nothing would be done with it", installer.RemoteInstall)
 	}
-	hosts, more := meta.FromValue(v, f.Path(fieldHosts), meta.Options{Lenient: true})
-	*faults = append(*faults, more...)
+	// Whom to log in as cannot be guessed.
+	hosts := meta.Hosts(list, f.Path(fieldHosts), meta.Options{NeedUser: true}, faults)
 	for i := range hosts {
 		if hosts[i].Port == 0 {
 			hosts[i].Port = installer.DefaultPort
 		}
 	}
-	// Whom to log in as cannot be guessed; an empty name has been refused.
-	for i, entry := range list {
-		if _, given := entry.Field("user_name"); !given && entry.Kind() == strictjson.Object {
-			faults.Add(strictjson.Join(strictjson.Index(f.Path(fieldHosts), i), "user_name"), "is missing")
-		}
-	}
 	return hosts
 }
+
+func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

@@ -2,12 +2,17 @@ package control
 
 import (
 	"bytes"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"reflect"
-	"regexp"
-	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"tripod/installer"
+	"tripod/installer/meta"
 	"tripod/installer/strictjson"
 )
 
@@ -26,84 +31,36 @@ const (
 	maxDepth = 16
 )
 
-// newerClient is what is said of a field that is not known here: the routes are
-// for the client of the same version.
-const newerClient = `unknown field %s: is the client newer than the daemon?`
-
-// shapes of what is decoded, by type.
-var shapes sync.Map
-
-func shapeOf(into any) *strictjson.Shape {
-	t := reflect.TypeOf(into)
-	if s, known := shapes.Load(t); known {
-		return s.(*strictjson.Shape)
-	}
-	s, _ := shapes.LoadOrStore(t, strictjson.ShapeOf(into))
-	return s.(*strictjson.Shape)
-}
-
-// decode reads a body. What two readers could understand differently is refused,
-// and so is what encoding/json would leave out or replace: it is told by its path.
-// The error names no value: it may be a secret.
+// decode reads a body. The error names no value: it may be a secret.
 func decode(body []byte, into any) error {
-	if fault := tooMany(body); fault != nil {
-		return fault
-	}
-	if faults := strictjson.Check(body, shapeOf(into), newerClient, strictjson.Options{}); len(faults) > 0 {
+	var faults installer.Faults
+	nested := 0
+	if !strictjson.Check(body, strictjson.Limits{Depth: maxDepth, NoNull: true, Item: func(field string, in jsontext.Kind, depth, n int) string {
+		if depth > 2 && in == jsontext.KindBeginArray {
+			nested++
+		}
+		switch most := mostItems(field, depth); {
+		case n > most:
+			return fmt.Sprintf("must hold at most %d items", most)
+		case nested > maxNestedAll:
+			return fmt.Sprintf("is one of the lists in %s: they must hold at most %d items together", strictjson.Join("", field), maxNestedAll)
+		}
+		return ""
+	}}, &faults) || len(faults) > 0 {
 		return faults
 	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return installer.Faults{{Where: "body", What: "is not the JSON that is defined here: is the client of another version?"}}
+	in := jsontext.NewDecoder(bytes.NewBuffer(body))
+	err := json.UnmarshalDecode(in, into, json.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true))
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
+		return installer.Faults{{Where: strictjson.Path(in, wrong.JSONPointer), What: mismatch(wrong)}}
 	}
-	return nil
+	return err
 }
 
-// tooMany finds a list or an object with more entries than any good body has.
-// It reads no further than to there, and keeps nothing. What is no JSON it
-// leaves to the decoder.
-func tooMany(body []byte) error {
-	var entries [maxDepth + 1]int // commas, by depth
-	var lists [maxDepth + 1]bool  // and whether that is a list
-	var key []byte                // of the body's own object
-	depth, nested := 0, 0
-	for i := 0; i < len(body); i++ {
-		switch body[i] {
-		case '"':
-			from := i + 1
-			if i = stringEnd(body, from); i < 0 {
-				return nil
-			}
-			if depth == 1 && isKey(body[i+1:]) {
-				key = body[from:i]
-			}
-		case '{', '[':
-			if depth++; depth > maxDepth {
-				return refuseEntries(key, "is nested more than %d deep", maxDepth)
-			}
-			entries[depth], lists[depth] = 0, body[i] == '['
-		case '}', ']':
-			if depth--; depth < 0 {
-				return nil
-			}
-		case ',':
-			entries[depth]++
-			if most := mostEntries(depth, key); entries[depth] >= most {
-				return refuseEntries(key, "has more than %d entries", most)
-			}
-			if depth > 2 && lists[depth] {
-				if nested++; nested >= maxNestedAll {
-					return refuseEntries(key, "has more than %d entries in its lists", maxNestedAll)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// mostEntries is how many a list or an object at this depth may have.
-func mostEntries(depth int, key []byte) int {
+// mostItems is how many a list or an object at this depth may have.
+func mostItems(field string, depth int) int {
 	switch {
-	case depth == 2 && bytes.Equal(key, []byte("logins")):
+	case depth == 2 && field == "logins":
 		return maxLogins
 	case depth == 2:
 		return maxItems
@@ -111,33 +68,26 @@ func mostEntries(depth int, key []byte) int {
 	return maxNested
 }
 
-// stringEnd is where the string that begins at i has its closing quote; -1: nowhere.
-func stringEnd(body []byte, i int) int {
-	for ; i < len(body); i++ {
-		switch body[i] {
-		case '\\':
-			i++
-		case '"':
-			return i
-		}
+// mismatch says why a value cannot be decoded. What the library says shows the value.
+func mismatch(err *json.SemanticError) string {
+	want := jsontext.KindNumber
+	switch err.GoType.Kind() {
+	case reflect.String:
+		want = jsontext.KindString
+	case reflect.Bool:
+		want = jsontext.KindTrue
+	case reflect.Slice:
+		want = jsontext.KindBeginArray
+	case reflect.Map, reflect.Struct:
+		want = jsontext.KindBeginObject
 	}
-	return -1
-}
-
-// isKey: a colon follows.
-func isKey(rest []byte) bool {
-	rest = bytes.TrimLeft(rest, " \t\r\n")
-	return len(rest) > 0 && rest[0] == ':'
-}
-
-var plainKey = regexp.MustCompile(`^[a-z_]{1,32}$`)
-
-func refuseEntries(key []byte, format string, n int) error {
-	where := "body"
-	if plainKey.Match(key) {
-		where = string(key)
+	switch {
+	case errors.Is(err, json.ErrUnknownName):
+		return "is not a known field: is the client newer than the daemon?"
+	case err.GoType == reflect.TypeFor[time.Time]():
+		return "must be a time (RFC 3339)"
+	case want == err.JSONKind:
+		return "must be a whole number that fits"
 	}
-	var faults installer.Faults
-	faults.Add(where, format, n)
-	return faults
+	return fmt.Sprintf("must be %s, not %s", meta.Kinds[want], meta.Kinds[err.JSONKind])
 }

@@ -1,6 +1,10 @@
 package hostsfile
 
 import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tripod/installer"
 	"tripod/installer/meta"
 	"tripod/installer/strictjson"
@@ -8,24 +12,16 @@ import (
 
 const metaName = "remote_install_meta"
 
+// Bounds of a JSON file.
+const (
+	maxDepth  = 32
+	maxValues = 32 * MaxHosts
+)
+
 // json reads remote_install_meta: the array itself, or an object that has it
 // (a whole API request, say; its other members mean nothing here).
 func (c *collector) json(text []byte) {
-	v, faults := strictjson.Parse(text, strictjson.Options{MaxValues: 32 * MaxHosts})
-	path := ""
-	if v.Kind() == strictjson.Object {
-		list, found := v.Field(metaName)
-		if !found {
-			faults.Add("", "has no %s", metaName) // list is then Invalid
-		}
-		v, path = list, metaName
-	}
-	var hosts []meta.Host
-	if v.Kind() != strictjson.Invalid {
-		var more installer.Faults
-		hosts, more = meta.FromValue(v, path, meta.Options{Lenient: true, Known: true})
-		faults = append(faults, more...)
-	}
+	hosts, faults := jsonHosts(text)
 	for _, f := range faults {
 		c.faultAt(c.jsonWhere(f.Where), "%s", f.What)
 	}
@@ -35,6 +31,32 @@ func (c *collector) json(text []byte) {
 	for _, h := range hosts {
 		c.addMeta(h)
 	}
+}
+
+func jsonHosts(text []byte) (hosts []meta.Host, faults installer.Faults) {
+	values := 0
+	if !strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Item: func(string, jsontext.Kind, int, int) string {
+		if values++; values > maxValues {
+			return fmt.Sprintf("has more than %d values", maxValues)
+		}
+		return ""
+	}}, &faults) {
+		return nil, faults
+	}
+	list, path := jsontext.Value(text), ""
+	if list.Kind() == jsontext.KindBeginObject {
+		members, _ := meta.Decode[meta.Object](list)
+		list, path = members[metaName], metaName
+	}
+	items, wrong := meta.Decode[[]jsontext.Value](list)
+	switch {
+	case list == nil:
+		faults.Add("", "has no %s", metaName)
+	case wrong != "":
+		faults.Add(path, "%s", wrong)
+	}
+	hosts = meta.Hosts(items, path, meta.Options{Known: true}, &faults)
+	return hosts, faults
 }
 
 func (c *collector) addMeta(h meta.Host) {

@@ -1,8 +1,14 @@
 package meta
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"tripod/installer"
 	"tripod/installer/strictjson"
@@ -51,12 +57,12 @@ type Known struct {
 }
 
 func (r reader) known() (k Known) {
-	if id, ok := r.String("instance_id"); ok {
+	if id, ok := Read[string](r.Fields, "instance_id"); ok {
 		if k.ID = id; !IsInstanceID(id) {
 			r.Fault("instance_id", InstanceIDRule)
 		}
 	}
-	if text, ok := r.String("instance_type"); ok {
+	if text, ok := Read[string](r.Fields, "instance_type"); ok {
 		if k.Type, ok = ParseInstanceType(text); !ok {
 			r.Fault("instance_type", InstanceTypeRule)
 		}
@@ -67,40 +73,32 @@ func (r reader) known() (k Known) {
 }
 
 func (r reader) labels() map[string]string {
-	v, found := r.Get("labels")
-	if !found {
+	values, given := Read[Object](r.Fields, "labels")
+	if !given {
 		return nil
 	}
-	if v.Kind() != strictjson.Object {
-		r.Fault("labels", "must be an object, not %s", v.Kind())
-		return nil
-	}
-	names := v.Names()
-	if len(names) > installer.MaxLabels {
+	if len(values) > installer.MaxLabels {
 		r.Fault("labels", "has more than %d labels", installer.MaxLabels)
 	}
-	labels := make(map[string]string, len(names))
-	for _, name := range names {
-		value, _ := v.Field(name)
-		if value.Kind() != strictjson.String {
-			r.Fault("labels", "each value must be a string, not %s", value.Kind())
-			continue
+	labels := make(map[string]string, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		text, wrong := Decode[string](values[name])
+		if wrong = cmp.Or(wrong, installer.LabelFault(name, text)); wrong != "" {
+			r.faults.Add(strictjson.Join(r.Path("labels"), name), "%s", wrong)
 		}
-		if what := installer.LabelFault(name, value.Text()); what != "" {
-			r.Fault("labels", "%s", what)
-		}
-		labels[name] = value.Text()
+		labels[name] = text
 	}
 	return labels
 }
 
 func (r reader) ips(field string) []string {
-	items, _ := r.List(field)
+	items, _ := Read[[]jsontext.Value](r.Fields, field)
 	var ips []string
 	for i, item := range items {
-		ip, ok := ParseIP(item.Text())
-		if !ok || item.Kind() != strictjson.String {
-			r.Fault(field, "item %d %s", i, IPRule)
+		text, wrong := Decode[string](item)
+		ip, ok := ParseIP(text)
+		if !ok {
+			r.faults.Add(fmt.Sprintf("%s[%d]", r.Path(field), i), "%s", cmp.Or(wrong, IPRule))
 		}
 		ips = append(ips, ip)
 	}

@@ -7,14 +7,16 @@
 package meta
 
 import (
+	"fmt"
 	"net/netip"
 	"strconv"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"tripod/installer"
 	"tripod/installer/privkey"
-	"tripod/installer/strictjson"
 )
 
 // Bounds of the API, in characters.
@@ -37,49 +39,31 @@ type Host struct {
 	// zero, the project's default key is meant.
 	UsePEM bool
 	Login  installer.Login
-	// Known is set by Options.Known.
 	Known
 }
 
-// Options change what is needed. With the zero value, all but remote_use_pem.
+// Options: with the zero value only remote_ip is needed, as in the API's own
+// SDKs. What is left out is "", 0 or the zero Login, for the caller to fill in.
 type Options struct {
-	// Lenient lets all but remote_ip be left out, as in the API's own SDKs:
-	// they are then "", 0 and the zero Login, for the caller to fill in.
-	Lenient bool
+	NeedUser bool
 	// Known lets an object also say what hosts files say of known hosts.
 	Known bool
 }
 
-// Decode reads the JSON text of a list. path is where it stood, as in
-// "remote_install_meta". The hosts are valid only if there are no faults;
-// faults name paths and never values. The number of hosts is not limited.
-func Decode(raw []byte, path string) ([]Host, installer.Faults) {
-	v, faults := strictjson.Parse(raw, strictjson.Options{Path: path})
-	if v.Kind() == strictjson.Invalid {
-		return nil, faults
-	}
-	hosts, more := FromValue(v, path, Options{})
-	return hosts, append(faults, more...)
-}
-
-// FromValue is Decode for a list that strictjson has read already.
-func FromValue(v strictjson.Value, path string, o Options) ([]Host, installer.Faults) {
-	var faults installer.Faults
-	items, ok := v.List(path, &faults)
-	if !ok {
-		return nil, faults
-	}
+// Hosts reads a list that strictjson has checked. path is where it stood, as in
+// "remote_install_meta". The hosts are valid only if no fault was added; faults
+// name paths and never values. The number of hosts is not limited.
+func Hosts(items []jsontext.Value, path string, o Options, faults *installer.Faults) []Host {
 	hosts := make([]Host, 0, len(items))
 	first := make(map[netip.AddrPort]string, len(items))
 	keys := make(map[string]error)
 	for i, item := range items {
-		where := strictjson.Index(path, i)
-		fields, ok := item.Fields(where, &faults)
+		where := fmt.Sprintf("%s[%d]", path, i)
+		fields, ok := FieldsOf(item, where, faults)
 		if !ok {
 			continue
 		}
-		r := reader{fields, o, keys}
-		host := r.host(where)
+		host := reader{fields, o, keys}.host(where)
 		hosts = append(hosts, host)
 		addr, err := netip.ParseAddr(host.Address)
 		if err != nil || host.Port == 0 && fields.Has("port") {
@@ -92,12 +76,12 @@ func FromValue(v strictjson.Value, path string, o Options) ([]Host, installer.Fa
 		}
 		first[place] = where
 	}
-	return hosts, faults
+	return hosts
 }
 
 // reader reads one object.
 type reader struct {
-	*strictjson.Fields
+	*Fields
 	o Options
 	// keys remembers what was said of each private key: many hosts share one.
 	keys map[string]error
@@ -105,7 +89,7 @@ type reader struct {
 
 func (r reader) host(where string) Host {
 	h := Host{Where: where, Name: r.name(), Address: r.address(), User: r.user(), Port: r.port()}
-	h.UsePEM, _ = r.Bool("remote_use_pem")
+	h.UsePEM, _ = Read[bool](r.Fields, "remote_use_pem")
 	h.Login = r.login(h.UsePEM)
 	if r.o.Known {
 		h.Known = r.known()
@@ -114,19 +98,8 @@ func (r reader) host(where string) Host {
 	return h
 }
 
-// need is Need for the fields that Lenient lets be left out.
-func (r reader) need(name string) bool {
-	if r.o.Lenient && !r.Has(name) {
-		return false
-	}
-	return r.Need(name)
-}
-
 func (r reader) name() string {
-	if !r.need("instance_name") {
-		return ""
-	}
-	name, ok := r.String("instance_name")
+	name, ok := Read[string](r.Fields, "instance_name")
 	switch n := utf8.RuneCountInString(name); {
 	case !ok:
 	case n < 1 || n > MaxName:
@@ -138,10 +111,8 @@ func (r reader) name() string {
 }
 
 func (r reader) address() string {
-	if !r.Need("remote_ip") {
-		return ""
-	}
-	text, ok := r.String("remote_ip")
+	r.Need("remote_ip")
+	text, ok := Read[string](r.Fields, "remote_ip")
 	if !ok {
 		return ""
 	}
@@ -154,10 +125,10 @@ func (r reader) address() string {
 }
 
 func (r reader) user() string {
-	if !r.need("user_name") {
-		return ""
+	if r.o.NeedUser {
+		r.Need("user_name")
 	}
-	user, ok := r.String("user_name")
+	user, ok := Read[string](r.Fields, "user_name")
 	if ok {
 		if what := UserFault(user, MaxUser); what != "" {
 			r.Fault("user_name", "%s", what)
@@ -168,15 +139,19 @@ func (r reader) user() string {
 
 // port takes the API's string of digits, and a bare number, which people write.
 func (r reader) port() uint16 {
-	if !r.need("port") {
+	raw := r.Get("port")
+	text := string(raw)
+	switch raw.Kind() {
+	case jsontext.KindInvalid: // left out
+		return 0
+	case jsontext.KindString:
+		text, _ = Read[string](r.Fields, "port")
+	case jsontext.KindNumber:
+	default:
+		r.Fault("port", "must be a string of digits, not %s", Kinds[raw.Kind()])
 		return 0
 	}
-	v, _ := r.Get("port")
-	if v.Kind() != strictjson.String && v.Kind() != strictjson.Number {
-		r.Fault("port", "must be a string of digits, not %s", v.Kind())
-		return 0
-	}
-	port, ok := ParsePort(v.Text())
+	port, ok := ParsePort(text)
 	if !ok {
 		r.Fault("port", "%s", PortRule)
 	}
@@ -184,11 +159,7 @@ func (r reader) port() uint16 {
 }
 
 func (r reader) login(usePEM bool) (login installer.Login) {
-	if !r.Has("password") && (usePEM || r.o.Lenient) {
-		return login
-	}
-	r.Need("password")
-	text, ok := r.String("password")
+	text, ok := Read[string](r.Fields, "password")
 	n := utf8.RuneCountInString(text)
 	switch {
 	case !ok:

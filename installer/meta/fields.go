@@ -1,0 +1,119 @@
+package meta
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"tripod/installer"
+	"tripod/installer/strictjson"
+)
+
+// Kinds are what messages call the kinds of values.
+var Kinds = map[jsontext.Kind]string{
+	jsontext.KindInvalid: "nothing", jsontext.KindNull: "null", jsontext.KindTrue: "true or false", jsontext.KindFalse: "true or false",
+	jsontext.KindNumber: "a number", jsontext.KindString: "a string", jsontext.KindBeginArray: "an array", jsontext.KindBeginObject: "an object",
+}
+
+// Object is the members of an object, not decoded.
+type Object = map[string]jsontext.Value
+
+// Decode makes a T of a value that strictjson has checked, or says what is wrong.
+func Decode[T string | bool | []jsontext.Value | Object](raw jsontext.Value) (v T, wrong string) {
+	if text, ok := any(&v).(*string); ok && raw.Kind() == jsontext.KindString {
+		plain, _ := jsontext.AppendUnquote(nil, raw)
+		*text = string(plain)
+		return v, ""
+	}
+	if raw.Kind() != jsontext.KindNull && json.Unmarshal(raw, &v, strictjson.Lenient) == nil {
+		return v, ""
+	}
+	want := jsontext.KindBeginObject
+	switch any(v).(type) {
+	case string:
+		want = jsontext.KindString
+	case bool:
+		want = jsontext.KindTrue
+	case []jsontext.Value:
+		want = jsontext.KindBeginArray
+	}
+	return v, "must be " + Kinds[want] + ", not " + Kinds[raw.Kind()]
+}
+
+// Fields reads the members of one object and collects what is wrong with them.
+// What reads one returns false both where it is absent, which is no fault by
+// itself, and where it is of another kind, which is.
+type Fields struct {
+	members Object
+	path    string
+	faults  *installer.Faults
+	asked   []string
+}
+
+// FieldsOf starts reading an object. If raw is none that is a fault at path.
+func FieldsOf(raw jsontext.Value, path string, faults *installer.Faults) (*Fields, bool) {
+	members, wrong := Decode[Object](raw)
+	if wrong != "" {
+		faults.Add(cmp.Or(path, "document"), "%s", wrong)
+	}
+	return &Fields{members: members, path: path, faults: faults}, wrong == ""
+}
+
+// Read reads a member.
+func Read[T string | bool | []jsontext.Value | Object](f *Fields, name string) (v T, ok bool) {
+	raw := f.Get(name)
+	if raw == nil {
+		return v, false
+	}
+	v, wrong := Decode[T](raw)
+	if wrong != "" {
+		f.Fault(name, "%s", wrong)
+	}
+	return v, wrong == ""
+}
+
+// Get returns a member of any kind; nil: absent.
+func (f *Fields) Get(name string) jsontext.Value {
+	f.asked = append(f.asked, name)
+	return f.members[name]
+}
+
+// Path returns the path of a member.
+func (f *Fields) Path(name string) string { return strictjson.Join(f.path, name) }
+
+// Fault records what is wrong with a member. It must not tell secret values.
+func (f *Fields) Fault(name, format string, args ...any) {
+	f.faults.Add(f.Path(name), format, args...)
+}
+
+// Has reports whether the member is there, whatever its kind.
+func (f *Fields) Has(name string) bool { return f.members[name] != nil }
+
+// Need records a fault if the member is absent.
+func (f *Fields) Need(name string) bool {
+	if !f.Has(name) {
+		f.Fault(name, "is missing")
+	}
+	return f.Has(name)
+}
+
+// End looks at the members that nobody has asked for: one that differs from an
+// asked-for one in case only is a fault, and with refuseUnknown so is any other.
+func (f *Fields) End(refuseUnknown bool) {
+	rest := maps.Clone(f.members)
+	for _, name := range f.asked {
+		delete(rest, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(rest)) {
+		near := slices.IndexFunc(f.asked, func(asked string) bool { return strings.EqualFold(asked, name) })
+		if near >= 0 {
+			f.Fault(name, "is written %s", f.asked[near])
+		} else if refuseUnknown {
+			f.Fault(name, "is not a known field")
+		}
+	}
+}
