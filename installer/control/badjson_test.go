@@ -138,3 +138,23 @@ func hexOf(c byte) string {
 	const digits = "0123456789abcdef"
 	return string([]byte{digits[c>>4], digits[c&15]})
 }
+
+// TestNoFaultShowsALogin: a slip anywhere in a batch shows no part of a password.
+func TestNoFaultShowsALogin(t *testing.T) {
+	t.Parallel()
+	const canary = "Zk7QwX"
+	body := `{"batch_id":"b","max_failures":1,"specs":[{"target":"t","run_timeout":1000000000}],"logins":[{"password":"Zk7QwX","private_key":"Zk7QwX"}],"items":[{"login":0,"via":[0]}]}`
+	require.NoError(t, decode([]byte(body), new(wireBatch)))
+	for i := range body {
+		for _, with := range []string{"", `"`, `\`, `{`, `[`, `]`, `}`, `,`, `:`, "\n", "\x00", "\xff", `\u0000`, `\ud800`, `null`, `1e400`, `"":`} {
+			for _, slip := range []string{body[:i] + with + body[i:], body[:i] + with + body[i+1:]} {
+				err := decode([]byte(slip), new(wireBatch))
+				if err == nil || strings.Contains(slip, canary+`":`) {
+					continue // made a key of it: keys are names
+				}
+				require.NotContains(t, err.Error(), canary, slip)
+				require.IsType(t, installer.Faults{}, err)
+			}
+		}
+	}
+}

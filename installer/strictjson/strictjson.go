@@ -5,12 +5,10 @@ package strictjson
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -43,8 +41,8 @@ func Check(raw []byte, limits Limits, faults *installer.Faults) bool {
 		c = checker{limits: limits, names: make([]map[string]bool, limits.Depth+1)}
 		err = c.document(raw, Lenient)
 	}
-	if err != nil && err != errStop {
-		err = c.broken(raw, err)
+	if at, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		err = c.broken(raw, at)
 	}
 	*faults = append(*faults, c.faults...)
 	return err == nil
@@ -67,87 +65,95 @@ func (c *checker) document(raw []byte, o json.Options) error {
 	for err == nil && c.StackDepth() > 0 {
 		err = c.next()
 	}
-	if err != nil {
+	if errors.Is(err, io.EOF) {
+		return c.stop("", "is empty")
+	} else if err != nil {
 		return err
 	}
-	if _, err = c.ReadToken(); err != io.EOF {
+	if _, err = c.ReadToken(); !errors.Is(err, io.EOF) {
 		return c.stop("", "has data after its end")
 	}
 	return nil
 }
 
-// broken tells where the text is no JSON. What is there is not shown.
-func (c *checker) broken(raw []byte, err error) error {
-	at, ok := errors.AsType[*jsontext.SyntacticError](err)
-	switch {
-	case !ok:
-		return c.stop("", "is empty")
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return c.stop(at.JSONPointer, "ends too early")
-	case bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")):
+// broken tells where the text is no JSON. What is there is not shown: what seems
+// to be a key may be a password, before its colon has come.
+func (c *checker) broken(raw []byte, err *jsontext.SyntacticError) error {
+	at, before := err.JSONPointer, raw[:err.ByteOffset]
+	if in, n := c.StackIndex(c.StackDepth()); in == jsontext.KindBeginObject && n%2 == 1 && !bytes.Contains(before[c.InputOffset():], []byte{':'}) {
+		at = at.Parent()
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return c.stop(at, "ends too early")
+	}
+	if bytes.HasPrefix(raw, []byte("\xef\xbb\xbf")) {
 		return c.stop("", "begins with a byte order mark: save it as plain UTF-8")
 	}
-	before, why := raw[:at.ByteOffset], ""
-	if raw[at.ByteOffset] < ' ' {
-		why = ": a control character in a string must be escaped"
+	what := fmt.Sprintf("is not JSON at line %d, column %d", 1+bytes.Count(before, []byte{'\n'}), len(before)-bytes.LastIndexByte(before, '\n'))
+	if raw[err.ByteOffset] < ' ' {
+		what += ": a control character in a string must be escaped"
 	}
-	return c.stop(at.JSONPointer, fmt.Sprintf("is not JSON at line %d, column %d%s",
-		1+bytes.Count(before, []byte{'\n'}), len(before)-bytes.LastIndexByte(before, '\n'), why))
+	return c.stop(at, what)
 }
 
 // next reads a value, a name, or the end of an array or object.
 func (c *checker) next() error {
 	kind, depth := c.PeekKind(), c.StackDepth()
-	what, err := c.read(kind)
+	wrong, err := c.read(kind)
 	if err != nil || kind == jsontext.KindEndObject || kind == jsontext.KindEndArray {
 		return err
 	}
+	at := c.StackPointer
 	in, n := c.StackIndex(depth)
 	switch isName := in == jsontext.KindBeginObject && n%2 == 1; {
 	case isName && c.again(depth, n == 1):
-		what = "the key is there twice"
+		return c.fault(at(), "the key is there twice")
+	case isName && wrong != "": // not shown: its colon has not come
+		return c.fault(at().Parent(), "has a key that "+wrong)
 	case isName:
+		return nil
 	case c.StackDepth() > c.limits.Depth:
-		return c.stop(c.StackPointer(), fmt.Sprintf("is nested more than %d deep", c.limits.Depth))
+		return c.stop(at(), fmt.Sprintf("is nested more than %d deep", c.limits.Depth))
 	case depth > 0 && c.limits.Item != nil:
 		if in == jsontext.KindBeginObject {
 			n /= 2
 		}
-		if wrong := c.limits.Item(c.field, in, depth, int(n)); wrong != "" {
-			return c.stop(c.StackPointer().Parent(), wrong)
+		if full := c.limits.Item(c.field, in, depth, int(n)); full != "" {
+			return c.stop(at().Parent(), full)
 		}
 	}
-	if what != "" && len(c.faults) == maxFaults {
-		return c.stop("", "too many faults; the rest is not shown")
-	} else if what != "" {
-		_ = c.stop(c.StackPointer(), what)
+	if wrong == "" {
+		return nil
 	}
-	return nil
+	return c.fault(at(), wrong)
 }
 
 // read reads what is next and says what is wrong with it by itself.
-func (c *checker) read(kind jsontext.Kind) (string, error) {
-	if kind != jsontext.KindString {
-		token, err := c.ReadToken()
-		if err == nil && kind == jsontext.KindNumber {
-			if _, wide := token.Float(); wide != nil {
-				return "the number is out of range", nil
-			}
-		} else if kind == jsontext.KindNull && c.limits.NoNull {
-			return "must not be null", err
+func (c *checker) read(kind jsontext.Kind) (what string, err error) {
+	if kind != jsontext.KindString && kind != jsontext.KindNumber {
+		if _, err = c.ReadToken(); kind == jsontext.KindNull && c.limits.NoNull {
+			what = "must not be null"
 		}
-		return "", err
+		return what, err
 	}
 	raw, err := c.ReadValue()
 	if err != nil {
 		return "", err
 	}
-	if c.text, err = jsontext.AppendUnquote(c.text[:0], raw); err != nil {
-		return "holds bytes that are not UTF-8, or one half of a surrogate pair", nil
-	} else if bytes.IndexByte(c.text, 0) >= 0 {
-		return "holds a NUL character", nil
+	if kind == jsontext.KindNumber {
+		_, err = strconv.ParseFloat(string(raw), 64)
+	} else {
+		c.text, err = jsontext.AppendUnquote(c.text[:0], raw)
 	}
-	return "", nil
+	switch {
+	case err != nil && kind == jsontext.KindNumber:
+		what = "the number is out of range"
+	case err != nil:
+		what = "holds bytes that are not UTF-8, or one half of a surrogate pair"
+	case kind == jsontext.KindString && bytes.IndexByte(c.text, 0) >= 0:
+		what = "holds a NUL character"
+	}
+	return what, nil
 }
 
 // again notes the name that was read, and reports whether it was there before.
@@ -166,33 +172,15 @@ func (c *checker) again(depth int, first bool) bool {
 	return len(c.names[depth]) == before
 }
 
+func (c *checker) fault(at jsontext.Pointer, what string) error {
+	if len(c.faults) == maxFaults {
+		return c.stop("", "too many faults; the rest is not shown")
+	}
+	_ = c.stop(at, what)
+	return nil
+}
+
 func (c *checker) stop(at jsontext.Pointer, what string) error {
 	c.faults.Add(Path(c.Decoder, at), "%s", what)
 	return errStop
-}
-
-// Path is how messages call a place that the decoder is, or has just been, at.
-func Path(d *jsontext.Decoder, at jsontext.Pointer) (path string) {
-	depth := 0
-	for token := range at.Tokens() {
-		depth++
-		if in, _ := d.StackIndex(min(depth, d.StackDepth())); in == jsontext.KindBeginArray {
-			path += "[" + token + "]"
-		} else {
-			path = Join(path, token)
-		}
-	}
-	return cmp.Or(path, "document")
-}
-
-// Join is the path of a key in the object at path. Keys come from outside too,
-// and are made safe to show.
-func Join(path, key string) string {
-	odd := func(r rune) bool {
-		return r != '_' && r != '-' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
-	}
-	if key == "" || len(key) > 64 || strings.ContainsFunc(key, odd) {
-		return path + "[" + strconv.QuoteToASCII(fmt.Sprintf("%.64s", key)) + "]"
-	}
-	return strings.TrimPrefix(path+"."+key, ".")
 }

@@ -36,11 +36,11 @@ func TestCheck(t *testing.T) {
 		"duplicates everywhere":  {`{"a":[{"b":1,"b":2},{"b":1,"c":1,"c":1}],"d":{"a":1},"d":"\ud800"}`, "a[0].b: the key is there twice\na[1].c: the key is there twice\nd: the key is there twice\nd: " + surrogate},
 		"other case":             {`{"h":[{"ip":1,"IP":2}]}`, ""}, // for whom knows the fields to refuse
 		"NUL in a string":        {`{"a":"x\u0000"}`, "a: holds a NUL character"},
-		"NUL in a key":           {`{"x\u0000":[1e999]}`, `["x\x00"]: holds a NUL character` + "\n" + `["x\x00"][0]: the number is out of range`},
+		"NUL in a key":           {`{"x\u0000":[1e999]}`, "document: has a key that holds a NUL character\n" + `["x\x00"][0]: the number is out of range`},
 		"raw NUL in a string":    {"{\"a\":\"s3\x00\"}", "a: is not JSON at line 1, column 9: a control character in a string must be escaped"},
 		"line in a string":       {"{\n\"a\":\"s3\n\"}", "a: is not JSON at line 2, column 8: a control character in a string must be escaped"},
 		"bad UTF-8":              {"{\"a\":\"s3\xff\"}", "a: " + utf8},
-		"bad UTF-8 in a key":     {"{\"q\":{\"x\xff\":1}}", `q["x\ufffd"]: ` + utf8},
+		"bad UTF-8 in a key":     {"{\"q\":{\"x\xff\":1}}", "q: has a key that " + utf8},
 		"overlong UTF-8":         {"[\"\xc0\x80\"]", "[0]: " + utf8},
 		"surrogate in UTF-8":     {"[\"\xed\xa0\x80\"]", "[0]: " + utf8},
 		"high half":              {`["s3\ud83d"]`, "[0]: " + surrogate},
@@ -61,6 +61,9 @@ func TestCheck(t *testing.T) {
 		"word in a password":     {`{"password":truS3cret}`, "password: is not JSON at line 1, column 16"},
 		"odd key":                {`{"a b":1e999,"a\u001b":1e999,"":1e999}`, `["a b"]: the number is out of range` + "\n" + `["a\x1b"]: the number is out of range` + "\n" + `[""]: the number is out of range`},
 		"long key":               {`{"` + strings.Repeat("k", 99) + `":1e999}`, `["` + strings.Repeat("k", 64) + `"]: the number is out of range`},
+		"no colon":               {`{"a":{"s3cret"}}`, "a: is not JSON at line 1, column 15"},
+		"no colon, cut":          {`{"a":{"s3cret" `, "a: ends too early"},
+		"no colon, NUL":          {`{"a":{"s3\u0000"}}`, "a: has a key that holds a NUL character\na: is not JSON at line 1, column 17"},
 		"keys like pointers":     {`{"a/b~":[{"0":1e999}]}`, `["a/b~"][0].0: the number is out of range`},
 		"all of them at once":    {`{"a":1e999,"b":"\ud800","b":2,"c":[1,2}`, "a: the number is out of range\nb: " + surrogate + "\nb: the key is there twice\nc: is not JSON at line 1, column 39"},
 	} {
