@@ -31,7 +31,8 @@ const (
 	maxDepth = 16
 )
 
-// decode reads a body. The error names no value: it may be a secret.
+// decode reads a body. What is wrong with it as JSON is told all at once, what is
+// not of the form that is defined here as far as the first of it.
 func decode(body []byte, into any) error {
 	var faults installer.Faults
 	nested := 0
@@ -51,10 +52,15 @@ func decode(body []byte, into any) error {
 	}
 	in := jsontext.NewDecoder(bytes.NewBuffer(body))
 	err := json.UnmarshalDecode(in, into, json.RejectUnknownMembers(true), jsonv1.FormatDurationAsNano(true))
-	if wrong, ok := errors.AsType[*json.SemanticError](err); ok {
-		return installer.Faults{{Where: strictjson.Path(in, wrong.JSONPointer), What: mismatch(wrong)}}
+	if err == nil {
+		return nil
 	}
-	return err
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok && wrong.GoType != nil {
+		faults.Add(strictjson.Path(in, wrong.JSONPointer), "%s", mismatch(wrong))
+	} else { // what the library says may show a value
+		faults.Add("body", "is not the JSON that is defined here: is the client of another version?")
+	}
+	return faults
 }
 
 // mostItems is how many a list or an object at this depth may have.
@@ -68,7 +74,7 @@ func mostItems(field string, depth int) int {
 	return maxNested
 }
 
-// mismatch says why a value cannot be decoded. What the library says shows the value.
+// mismatch says why a value cannot be decoded; the library would show the value.
 func mismatch(err *json.SemanticError) string {
 	want := jsontext.KindNumber
 	switch err.GoType.Kind() {

@@ -24,11 +24,6 @@ type Object = map[string]jsontext.Value
 
 // Decode makes a T of a value that strictjson has checked, or says what is wrong.
 func Decode[T string | bool | []jsontext.Value | Object](raw jsontext.Value) (v T, wrong string) {
-	if text, ok := any(&v).(*string); ok && raw.Kind() == jsontext.KindString {
-		plain, _ := jsontext.AppendUnquote(nil, raw)
-		*text = string(plain)
-		return v, ""
-	}
 	if raw.Kind() != jsontext.KindNull && json.Unmarshal(raw, &v, strictjson.Lenient) == nil {
 		return v, ""
 	}
