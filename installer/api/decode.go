@@ -48,13 +48,12 @@ var createLists = map[string]int{fieldInstanceIDs: maxItems, fieldInvocationIDs:
 // is read further than it may be long. What is wrong with it, and later with
 // them, is added to faults.
 func topFields(body []byte, lists map[string]int, faults *installer.Faults) (*meta.Fields, bool) {
-	values := 0
-	ok := strictjson.Check(body, strictjson.Limits{Depth: maxDepth, Item: func(field string, _ jsontext.Kind, depth, n int) string {
-		most, bounded := lists[field]
-		switch values++; {
-		case depth == 2 && bounded && n > most:
+	ok := strictjson.Check(body, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
+		most, bounded := lists[i.Field]
+		switch {
+		case i.Depth == 2 && bounded && i.N > most:
 			return fmt.Sprintf("must hold at most %d items", most)
-		case values > maxValues:
+		case i.Values > maxValues:
 			return fmt.Sprintf("has more than %d values", maxValues)
 		}
 		return ""

@@ -36,3 +36,10 @@ func TestTooManyEntriesCostLittle(t *testing.T) {
 	// Whoever sends fields that are not known yet is not held to these lengths.
 	require.NoError(t, api.DecodeCreate([]byte(`{"invocation_type":"INSTALL","instance_ids":["i"],"new":[`+strings.Repeat("1,", 500)+`1]}`)))
 }
+
+// TestKeyTwiceInALongBody: what is read once more, to tell of every key, counts once.
+func TestKeyTwiceInALongBody(t *testing.T) {
+	t.Parallel()
+	err := api.DecodeStatus([]byte(`{"instance_ids":["i"],"new":[` + strings.Repeat("1,", 6000) + `1],"a":{"b":1,"b":2},"instance_ids":["i"]}`))
+	require.EqualError(t, err, "a.b: the key is there twice\ninstance_ids: the key is there twice")
+}

@@ -35,19 +35,7 @@ const (
 // not of the form that is defined here as far as the first of it.
 func decode(body []byte, into any) error {
 	var faults installer.Faults
-	nested := 0
-	if !strictjson.Check(body, strictjson.Limits{Depth: maxDepth, NoNull: true, Item: func(field string, in jsontext.Kind, depth, n int) string {
-		if depth > 2 && in == jsontext.KindBeginArray {
-			nested++
-		}
-		switch most := mostItems(field, depth); {
-		case n > most:
-			return fmt.Sprintf("must hold at most %d items", most)
-		case nested > maxNestedAll:
-			return fmt.Sprintf("is one of the lists in %s: they must hold at most %d items together", strictjson.Join("", field), maxNestedAll)
-		}
-		return ""
-	}}, &faults) || len(faults) > 0 {
+	if !strictjson.Check(body, strictjson.Limits{Depth: maxDepth, NoNull: true, Full: full}, &faults) || len(faults) > 0 {
 		return faults
 	}
 	in := jsontext.NewDecoder(bytes.NewBuffer(body))
@@ -63,15 +51,22 @@ func decode(body []byte, into any) error {
 	return faults
 }
 
-// mostItems is how many a list or an object at this depth may have.
-func mostItems(field string, depth int) int {
+// full: a list or an object has more entries than any good body's.
+func full(i strictjson.Item) string {
+	most := maxNested
 	switch {
-	case depth == 2 && field == "logins":
-		return maxLogins
-	case depth == 2:
-		return maxItems
+	case i.Depth == 2 && i.Field == "logins":
+		most = maxLogins
+	case i.Depth == 2:
+		most = maxItems
 	}
-	return maxNested
+	switch {
+	case i.N > most:
+		return fmt.Sprintf("must hold at most %d items", most)
+	case i.Nested > maxNestedAll:
+		return fmt.Sprintf("is one of the lists in %s: they must hold at most %d items together", strictjson.Join("", i.Field), maxNestedAll)
+	}
+	return ""
 }
 
 // mismatch says why a value cannot be decoded; the library would show the value.

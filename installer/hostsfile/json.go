@@ -34,9 +34,8 @@ func (c *collector) json(text []byte) {
 }
 
 func jsonHosts(text []byte) (hosts []meta.Host, faults installer.Faults) {
-	values := 0
-	if !strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Item: func(string, jsontext.Kind, int, int) string {
-		if values++; values > maxValues {
+	if !strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
+		if i.Values > maxValues {
 			return fmt.Sprintf("has more than %d values", maxValues)
 		}
 		return ""

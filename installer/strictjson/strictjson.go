@@ -20,9 +20,17 @@ import (
 type Limits struct {
 	Depth  int // of arrays and objects in each other
 	NoNull bool
-	// Item says what is wrong with one more value, or "". It is the n-th of the
-	// array or object that it is in, depth deep in that field of the document.
-	Item func(field string, in jsontext.Kind, depth, n int) string
+	// Full says what is wrong with one more value, or "". It keeps no state.
+	Full func(Item) string
+}
+
+// Item is a value in an array or object.
+type Item struct {
+	Field    string        // of the document: that which it is in
+	In       jsontext.Kind // the innermost of the arrays and objects around it
+	Depth, N int           // how many those are, and how many values the innermost has so far
+	Values   int           // of the document, so far
+	Nested   int           // of them those in arrays that are no field of the document
 }
 
 // maxFaults is where reading stops: nobody reads more, and a body full of
@@ -55,8 +63,8 @@ type checker struct {
 	limits Limits
 	faults installer.Faults
 	names  []map[string]bool // of the objects around, by depth; nil: the decoder looks after them
-	field  string            // of the document: the one being read
-	text   []byte            // the last string
+	last   Item
+	text   []byte // the last string
 }
 
 func (c *checker) document(raw []byte, o json.Options) error {
@@ -114,18 +122,29 @@ func (c *checker) next() error {
 		return nil
 	case c.StackDepth() > c.limits.Depth:
 		return c.stop(at(), fmt.Sprintf("is nested more than %d deep", c.limits.Depth))
-	case depth > 0 && c.limits.Item != nil:
-		if in == jsontext.KindBeginObject {
-			n /= 2
-		}
-		if full := c.limits.Item(c.field, in, depth, int(n)); full != "" {
-			return c.stop(at().Parent(), full)
-		}
+	}
+	if full := c.count(in, depth, int(n)); full != "" {
+		return c.stop(at().Parent(), full)
 	}
 	if wrong == "" {
 		return nil
 	}
 	return c.fault(at(), wrong)
+}
+
+func (c *checker) count(in jsontext.Kind, depth, n int) string {
+	if depth == 0 || c.limits.Full == nil {
+		return ""
+	}
+	i := &c.last
+	i.In, i.Depth, i.N = in, depth, n
+	i.Values++
+	if in == jsontext.KindBeginObject {
+		i.N = n / 2
+	} else if depth > 2 {
+		i.Nested++
+	}
+	return c.limits.Full(*i)
 }
 
 // read reads what is next and says what is wrong with it by itself.
@@ -159,7 +178,7 @@ func (c *checker) read(kind jsontext.Kind) (what string, err error) {
 // again notes the name that was read, and reports whether it was there before.
 func (c *checker) again(depth int, first bool) bool {
 	if depth == 1 {
-		c.field = string(c.text)
+		c.last.Field = string(c.text)
 	}
 	if c.names == nil {
 		return false
