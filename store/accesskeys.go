@@ -7,6 +7,7 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"tripod/installer"
 )
@@ -65,14 +66,33 @@ func (s *Store) AddKey(ctx context.Context, project, name string, rights install
 	return installer.KeyPair{AccessKey: info.AccessKey, SecretKey: installer.NewSecret(secret)}, nil
 }
 
+// decoyKey is the row that is opened where there is none, so that it takes as long
+// to find no key as to find one.
+func (s *Store) decoyKey() ([]byte, error) {
+	info := installer.KeyInfo{
+		Project: installer.DefaultProject, Name: "none", Rights: installer.FullRights,
+		AccessKey: strings.Repeat("0", accessKeyLength), Created: s.o.Clock(),
+	}
+	sealed, err := s.keys.sealMaster([]byte(rand.Text()+rand.Text()), keyPlace(info))
+	if err != nil {
+		return nil, err
+	}
+	row, err := newRow(storedKey{info, sealed})
+	if err != nil {
+		return nil, err
+	}
+	return sealRow(row, 0), nil
+}
+
 // Key tells whose an access key is, and its secret key. ErrNotFound if it is
 // not known.
 func (s *Store) Key(ctx context.Context, accessKey string) (who installer.Principal, secret installer.Secret, err error) {
 	var stored storedKey
+	known := true
 	err = s.view(ctx, func(t *tx) error {
 		row := t.get(bKeys, []byte(accessKey))
 		if row == nil {
-			return notFound("access key", accessKey)
+			row, known = s.noKey, false
 		}
 		_, err := readRow(row, &stored)
 		return err
@@ -85,6 +105,9 @@ func (s *Store) Key(ctx context.Context, accessKey string) (who installer.Princi
 		return who, secret, storageError("opening the secret key of access key "+accessKey, err)
 	}
 	defer clear(plain)
+	if !known {
+		return who, secret, notFound("access key", accessKey)
+	}
 	who = installer.Principal{Project: stored.Project, Kind: installer.KeyPrincipal, Name: stored.Name, Rights: stored.Rights}
 	return who, installer.NewSecret(string(plain)), nil
 }

@@ -75,6 +75,9 @@ func (s *Store) openAll() error {
 		return err
 	}
 	s.auditKey = s.keys.auditKey()
+	if s.noKey, err = s.decoyKey(); err != nil {
+		return err
+	}
 	if first {
 		if err := s.createDB(path); err != nil {
 			return fmt.Errorf("making %s: %w", path, err)

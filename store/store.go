@@ -29,6 +29,7 @@ type Store struct {
 	// known hosts: both change files beside the database.
 	catalogue, roster sync.Mutex
 	auditKey          []byte
+	noKey             []byte       // see decoyKey
 	pruning           sync.RWMutex // of the audit log; readers walk all of it
 	signatures        signatures
 	// session tells this process's claims from those of an earlier one.

@@ -41,6 +41,7 @@ func (h *handler) authenticate(w http.ResponseWriter, c *call, rt route) error {
 		return err
 	}
 	c.who, c.project = who, who.Project
+	connOf(c.Context()).authenticated(c.project)
 	c.Request = c.WithContext(installer.WithActor(c.Context(), c.who.String()))
 	return nil
 }

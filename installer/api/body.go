@@ -3,63 +3,161 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"crypto/subtle"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"os"
 	"strings"
+
+	"tripod/installer/signing"
 )
 
 // maxBody bounds a request's body, in bytes: 100 hosts with PEM keys of 3000
 // characters are a sixth of it.
 const maxBody = 2 << 20
 
+// unverifiedStep is how much of an unverified body is borrowed for first; then it
+// doubles. So who only announces a large one takes no more.
+const unverifiedStep = 64 << 10
+
 // bodyLimit bounds the route's body, in bytes.
 func (rt route) bodyLimit() int64 { return cmp.Or(rt.limit, maxBody) }
 
-// readBody reads a whole body, if that was not done to check its signature, or
-// says why it will not.
-func (c *call) readBody(w http.ResponseWriter, rt route) error {
-	r := c.Request
-	if len(r.Header.Values("Content-Encoding")) > 0 {
-		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
+// receive reads the body of a request that may be answered, if that was not done to
+// verify its signature, or says why it will not.
+func (h *handler) receive(w http.ResponseWriter, c *call, rt route) error {
+	sends := c.Method == http.MethodPost || c.Method == http.MethodPut
+	if !sends && c.claim == nil {
+		return nil
 	}
-	if !rt.binary && !isJSON(r.Header.Values("Content-Type")) {
-		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
+	if err := checkMedia(c.Header, rt); sends && err != nil {
+		return err
 	}
-	if !c.read {
-		var err error
-		if c.body, err = readAll(w, r, rt.bodyLimit()); err != nil {
-			return err
-		}
+	if err := h.readBody(w, c, rt); err != nil {
+		return err
 	}
-	if len(bytes.Trim(c.body, " \t\r\n")) == 0 && !rt.binary { // the end of a file may have come before
+	if c.claim != nil && c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.body)), []byte(c.claim.Content)) != 1 {
+		return unauthenticated("signature: the body is not the one that was signed")
+	}
+	if sends && !rt.binary && len(bytes.Trim(c.body, " \t\r\n")) == 0 { // the end of a file may have come before
 		return refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
 	}
 	return nil
 }
 
-// readAll reads a body of at most limit bytes.
-func readAll(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close")
-		return nil, tooLarge(limit)
+// readBody has the body paid for by the caller's project.
+func (h *handler) readBody(w http.ResponseWriter, c *call, rt route) error {
+	limit := rt.bodyLimit()
+	size := c.ContentLength
+	switch {
+	case c.read:
+		size = int64(len(c.body))
+	case size > limit:
+		return unread(w, tooLarge(limit))
+	case size < 0:
+		size = limit
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	l, err := h.bodies.borrow(c.Context(), c.project, size)
 	if err != nil {
-		w.Header().Set("Connection", "close")
+		return unread(w, err)
+	}
+	c.loan.close()
+	c.loan = l
+	if c.read {
+		return nil
+	}
+	body := http.MaxBytesReader(w, h.arriving(w, c, cmp.Or(rt.wait, readTimeout(c.Context())), h.pace), size)
+	if c.body, err = readAll(body, make([]byte, 0, size+1), nil); err != nil {
+		return unread(w, refusedBody(err, limit))
+	}
+	c.read = true
+	return nil
+}
+
+// readUnverified reads a body for its hash. All that takes memory before it is known
+// who asks is here.
+func (h *handler) readUnverified(w http.ResponseWriter, c *call, rt route) error {
+	limit := min(rt.bodyLimit(), maxBody)
+	if c.ContentLength > limit {
+		return unread(w, tooLarge(limit))
+	}
+	if c.ContentLength == 0 {
+		c.read = true
+		return nil
+	}
+	c.loan = h.bodies.unverified.loan(peerOf(c.RemoteAddr).String())
+	grow := func(n int64) error {
+		if c.loan.try(n) {
+			return nil
+		}
+		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many bodies are read to verify their signatures: try again, or tell the body's hash in X-Sdk-Content-Sha256")
+		e.RetryAfter = soonRetry
+		return e
+	}
+	err := grow(unverifiedStep)
+	if err == nil {
+		body := http.MaxBytesReader(w, h.arriving(w, c, readTimeout(c.Context()), h.unverifiedPace), limit)
+		c.body, err = readAll(body, make([]byte, 0, unverifiedStep), grow)
+	}
+	if err != nil {
+		return unread(w, refusedBody(err, limit))
+	}
+	c.read = true
+	return nil
+}
+
+// readAll reads to the end. Where b is too short it is made longer, by as much as
+// grow is asked for first.
+func readAll(r io.Reader, b []byte, grow func(n int64) error) ([]byte, error) {
+	for {
+		if len(b) == cap(b) {
+			if err := grow(int64(cap(b))); err != nil {
+				return nil, err
+			}
+			b = append(make([]byte, 0, 2*cap(b)), b...)
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case err == io.EOF:
+			return b, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+// unread ends the connection with the answer: nobody reads the rest of the body.
+func unread(w http.ResponseWriter, err error) error {
+	w.Header().Set("Connection", "close")
+	return err
+}
+
+// refusedBody is the answer to a body that could not be read.
+func refusedBody(err error, limit int64) error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
 	}
 	if _, big := errors.AsType[*http.MaxBytesError](err); big {
-		return nil, tooLarge(limit)
+		return tooLarge(limit)
 	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refuse(http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time")
-	case err != nil:
-		return nil, refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return refuse(http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time")
 	}
-	return body, nil
+	return refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
+}
+
+// checkMedia refuses a body that is not of the kind that the route reads.
+func checkMedia(header http.Header, rt route) error {
+	if len(header.Values("Content-Encoding")) > 0 {
+		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
+	}
+	if !rt.binary && !isJSON(header.Values("Content-Type")) {
+		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
+	}
+	return nil
 }
 
 // isJSON accepts no header at all (the API's default), or exactly one that

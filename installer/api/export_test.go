@@ -3,6 +3,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"tripod/installer"
 )
@@ -56,11 +57,11 @@ var UniagentOf = uniagentOf
 // MaxBody is maxBody.
 const MaxBody = maxBody
 
-// BuiltServer is the server that Serve runs with c, and its cap of connections.
-func BuiltServer(c ServerConfig) (*http.Server, int) {
+// BuiltServer is the server that Serve runs with c, and the limits of its connections.
+func BuiltServer(c ServerConfig) (srv *http.Server, login time.Duration, conns int) {
 	c = c.withDefaults()
 	c.Logger = slog.Default()
-	return c.server(nil), c.MaxConns
+	return c.server(nil), c.LoginTimeout, c.MaxConns
 }
 
 // Enums are the words of the API, by what the documentation calls them.
@@ -74,4 +75,20 @@ func plain[T ~string](words []T) (all []string) {
 		all = append(all, string(w))
 	}
 	return all
+}
+
+// BodiesWait sets how long a request waits for its part of the budget.
+func BodiesWait(h http.Handler, d time.Duration) { h.(*handler).bodies.wait = d }
+
+// BodiesHeld reports whether any body has a part of the budget.
+func BodiesHeld(h http.Handler) bool {
+	b := h.(*handler).bodies
+	for _, q := range []*quota{b.unverified, b.small, b.large} {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if len(q.owners) > 0 {
+			return true
+		}
+	}
+	return false
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/signing"
 )
 
 const headerRequestID = "X-Request-Id"
@@ -22,11 +23,12 @@ type call struct {
 	*http.Request
 	id      string // X-Request-Id of the answer
 	who     installer.Principal
-	project string // who's
-	body    []byte // of a POST: within the limits, not parsed yet
-	read    bool   // the body was read, to check the signature
-	denied  bool   // what the target policy refused is noted
-	leave   func() // gives up the place of a large body; nil: there is none
+	project string         // who's
+	body    []byte         // of a POST: within the limits, not parsed yet
+	read    bool           // the body was read
+	claim   *signing.Claim // of a signed request
+	denied  bool           // what the target policy refused is noted
+	loan    *loan          // of the budget, for the body; nil: none
 }
 
 // caller names who asks, for the log.
@@ -42,12 +44,16 @@ type handler struct {
 	service
 	table  []route
 	limits *rateLimiter
-	large  *places // for large bodies
-	paced  pace    // of large bodies
+	bodies *budget
+
+	pace, unverifiedPace pace // of bodies
 }
 
 func newHandler(s service) http.Handler {
-	return &handler{s, s.routes(), newRateLimiter(s.RequestRate), newPlaces(largeBodies, largeShare), pace{paceGrace, paceRate}}
+	return &handler{
+		service: s, table: s.routes(), limits: newRateLimiter(s.RequestRate), bodies: newBudget(),
+		pace: pace{paceGrace, paceRate}, unverifiedPace: pace{unverifiedGrace, paceRate},
+	}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -80,7 +86,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer finds the route, lets in who may come in, and runs the handler. The
-// order matters: nothing of a stranger's request is parsed, or told apart.
+// order matters: nothing of a stranger's request is parsed, or told apart, and no body
+// is read for who has not the rights.
 func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -88,7 +95,7 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 			answer, err = nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
-	defer c.done()
+	defer func() { c.loan.close() }()
 	rt, pathProject, noRoute := find(h.table, c.Request)
 	if rt.open && noRoute == nil {
 		answer, err = rt.handle(c)
@@ -112,13 +119,11 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 	if rt.wait > 0 {
 		giveTime(w, rt.wait)
 	}
-	if c.Method == http.MethodPost || c.Method == http.MethodPut {
-		if err := h.admit(w, c, rt, c.project); err != nil {
-			return rt, nil, err
-		}
-		if err := c.readBody(w, rt); err != nil {
-			return rt, nil, err
-		}
+	if err := h.receive(w, c, rt); err != nil {
+		return rt, nil, err
+	}
+	if err := h.checkReplay(c, rt); err != nil {
+		return rt, nil, err
 	}
 	answer, err = rt.handle(c)
 	return rt, answer, err

@@ -1,11 +1,8 @@
 package api_test
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,11 +20,7 @@ func TestBOverHTTP2(t *testing.T) {
 	r := newRig(t)
 	address, stop := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key})
 	short, stopShort := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key, ReadTimeout: 5 * time.Second}) // the TLS handshake is under it too
-	raw, err := os.ReadFile(cert)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	require.True(t, pool.AppendCertsFromPEM(raw))
-	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost"}}
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: trusting(t, cert)}
 	sendTo := func(address, method, path string, body io.Reader, change ...func(*http.Request)) answer {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), method, "https://"+address+path, body)

@@ -1,16 +1,19 @@
 package api
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"time"
 )
 
-// A body over 2 MiB has to arrive at some pace: while it trickles in, it has a
-// place that others wait for.
+// A body has to arrive at some pace: while it trickles in, it has a part of the
+// budget that others wait for.
 const (
 	// paceGrace is for the beginning, and what the network makes of it.
 	paceGrace = 10 * time.Second
+	// unverifiedGrace is that of a body whose sender is not known yet.
+	unverifiedGrace = 3 * time.Second
 	// paceRate is in bytes a second, from the beginning on.
 	paceRate = 64 << 10
 )
@@ -52,14 +55,15 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// pace makes a body that has a place arrive in time. One of a route that may not
-// take longer than the server's own limit has that alone.
-func (h *handler) pace(w http.ResponseWriter, c *call, rt route) {
-	if rt.wait == 0 {
-		return
+// arriving is the request's body, which has to keep the pace and to be there within limit.
+func (h *handler) arriving(w http.ResponseWriter, c *call, limit time.Duration, p pace) io.ReadCloser {
+	return &pacedBody{ReadCloser: c.Body, pace: p, deadline: http.NewResponseController(w).SetReadDeadline, began: time.Now(), limit: limit}
+}
+
+// readTimeout is what the server that serves the request has for all.
+func readTimeout(ctx context.Context) time.Duration {
+	if srv, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && srv.ReadTimeout > 0 {
+		return srv.ReadTimeout
 	}
-	c.Body = &pacedBody{
-		ReadCloser: c.Body, pace: h.paced, deadline: http.NewResponseController(w).SetReadDeadline,
-		began: time.Now(), limit: rt.wait,
-	}
+	return defaultReadTimeout
 }

@@ -51,7 +51,8 @@ func TestPacedBody(t *testing.T) {
 func TestBSlowLargeBody(t *testing.T) {
 	t.Parallel()
 	const size = 3 << 20
-	places := newPlaces(1, 1)
+	shared := newBudget()
+	shared.large = newQuota(size, size)
 	begin := func(p pace, body []byte) net.Conn {
 		made, err := New(Config{
 			Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
@@ -62,8 +63,7 @@ func TestBSlowLargeBody(t *testing.T) {
 		})
 		require.NoError(t, err)
 		h := made.(*handler)
-		h.paced = p
-		h.large = places
+		h.pace, h.bodies = p, shared
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())

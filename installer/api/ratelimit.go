@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"tripod/installer"
 )
 
@@ -17,56 +19,48 @@ const DefaultRequestRate = 500
 // silent may come at once.
 const burstSeconds = 4
 
-// maxBuckets bounds those that are kept; callers are tokens and keys that
+// maxLimiters bounds those that are kept; callers are tokens and keys that
 // exist, so that there are few.
-const maxBuckets = 10_000
+const maxLimiters = 10_000
 
-// rateLimiter is a token bucket per caller.
+// rateLimiter bounds the requests of each caller.
 type rateLimiter struct {
-	rate float64 // a second; 0: no limit
+	perSecond int // 0 or less: no limit
 
 	mu      sync.Mutex
-	buckets map[installer.Principal]bucket
-}
-
-type bucket struct {
-	left float64
-	at   time.Time
+	callers map[installer.Principal]*rate.Limiter
 }
 
 func newRateLimiter(perSecond int) *rateLimiter {
-	return &rateLimiter{rate: float64(max(0, perSecond)), buckets: map[installer.Principal]bucket{}}
+	return &rateLimiter{perSecond: perSecond, callers: map[installer.Principal]*rate.Limiter{}}
 }
 
 // take counts a request of who, or returns the error that refuses it.
 func (l *rateLimiter) take(who installer.Principal, now time.Time) error {
-	if l.rate == 0 {
+	if l.perSecond <= 0 {
 		return nil
 	}
+	request := l.caller(who).ReserveN(now, 1)
+	wait := request.DelayFrom(now)
+	if wait == 0 {
+		return nil
+	}
+	request.CancelAt(now)
+	e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many requests: at most %d a second for one token or key", l.perSecond)
+	e.RetryAfter = time.Duration(math.Ceil(wait.Seconds())) * time.Second
+	return e
+}
+
+func (l *rateLimiter) caller(who installer.Principal) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	most := l.rate * burstSeconds
-	b, known := l.buckets[who]
-	switch {
-	case known:
-		// A clock that was set back gives nothing, and takes nothing.
-		b.left = min(most, b.left+l.rate*max(0, now.Sub(b.at).Seconds()))
-	default:
-		if len(l.buckets) >= maxBuckets {
-			clear(l.buckets)
+	limiter := l.callers[who]
+	if limiter == nil {
+		if len(l.callers) >= maxLimiters {
+			clear(l.callers)
 		}
-		b.left = most
+		limiter = rate.NewLimiter(rate.Limit(l.perSecond), l.perSecond*burstSeconds)
+		l.callers[who] = limiter
 	}
-	b.at = now
-	ok := b.left >= 1
-	if ok {
-		b.left--
-	}
-	l.buckets[who] = b
-	if ok {
-		return nil
-	}
-	e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many requests: at most %g a second for one token or key", l.rate)
-	e.RetryAfter = time.Duration(math.Ceil((1-b.left)/l.rate)) * time.Second
-	return e
+	return limiter
 }

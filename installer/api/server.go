@@ -34,11 +34,26 @@ type ServerConfig struct {
 	WriteTimeout  time.Duration // from the end of the header to the end of the answer; default 2 min
 	IdleTimeout   time.Duration // between two requests of one connection; default 1 min
 	ShutdownGrace time.Duration // for the requests that are under way; default 10 s
-	MaxConns      int           // open connections at once; default 512
+	// LoginTimeout is for a connection of which no request was authenticated yet: to
+	// send its next one, header and TLS handshake included; default 5 s.
+	LoginTimeout time.Duration
+	MaxConns     int // open connections at once; default 512
 }
 
 // maxHeader bounds a request's header, in bytes. A token may have 16,384.
 const maxHeader = 64 << 10
+
+// defaultReadTimeout is ServerConfig.ReadTimeout if nothing is said.
+const defaultReadTimeout = 30 * time.Second
+
+// http2Limits bound what the server holds of one connection by itself: 256 KiB of
+// bodies that nobody reads, and 16 KiB of a frame.
+var http2Limits = http.HTTP2Config{
+	MaxConcurrentStreams:          32,
+	MaxReadFrameSize:              16 << 10,
+	MaxReceiveBufferPerConnection: 256 << 10,
+	MaxReceiveBufferPerStream:     256 << 10,
+}
 
 // ErrPlainHTTP: the address is not loopback, and there is no certificate.
 var ErrPlainHTTP = errors.New("plain HTTP is served on a loopback address only: give a certificate and its key (--tls-cert, --tls-key)")
@@ -64,14 +79,14 @@ func Serve(ctx context.Context, c ServerConfig) error {
 	if c.Ready != nil {
 		c.Ready(ln.Addr())
 	}
-	capped := newCapped(ln, c.MaxConns)
+	open := newConnections(ln, c.MaxConns, c.LoginTimeout)
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {
-			served <- srv.ServeTLS(capped, "", "")
+			served <- srv.ServeTLS(open, "", "")
 			return
 		}
-		served <- srv.Serve(capped)
+		served <- srv.Serve(open)
 	}()
 
 	select {
@@ -93,9 +108,10 @@ func Serve(ctx context.Context, c ServerConfig) error {
 // withDefaults puts the default in place of every limit that is not given.
 func (c ServerConfig) withDefaults() ServerConfig {
 	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
-	c.ReadTimeout = cmp.Or(c.ReadTimeout, 30*time.Second)
+	c.ReadTimeout = cmp.Or(c.ReadTimeout, defaultReadTimeout)
 	c.WriteTimeout = cmp.Or(c.WriteTimeout, 2*time.Minute)
 	c.IdleTimeout = cmp.Or(c.IdleTimeout, time.Minute)
+	c.LoginTimeout = cmp.Or(c.LoginTimeout, 5*time.Second)
 	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, 10*time.Second)
 	c.MaxConns = cmp.Or(c.MaxConns, 512)
 	return c
@@ -104,13 +120,15 @@ func (c ServerConfig) withDefaults() ServerConfig {
 // server has c's limits; they bound every client.
 func (c ServerConfig) server(tlsConfig *tls.Config) *http.Server {
 	return &http.Server{
-		Handler:           c.Handler,
+		Handler:           counted(c.Handler),
+		ConnContext:       withConn,
 		ReadHeaderTimeout: c.HeaderTimeout,
 		ReadTimeout:       c.ReadTimeout,
 		WriteTimeout:      c.WriteTimeout,
 		IdleTimeout:       c.IdleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		TLSConfig:         tlsConfig,
+		HTTP2:             &http2Limits,
 		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 }

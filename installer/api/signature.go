@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"net/http"
 	"time"
@@ -29,7 +28,7 @@ type Keys interface {
 const repeatable = 2 * time.Second
 
 // unknownKey is checked in place of a key that does not exist, so that its
-// absence takes as long.
+// absence is answered alike, and takes as long.
 var unknownKey = installer.NewSecret("an access key that is not known")
 
 // checkSignature finds out who has signed the request. Where the request tells
@@ -55,36 +54,27 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *call, rt route) (inst
 		return nobody, err
 	}
 	hash := claim.Content
-	if hash == "" && known {
-		if hash, err = c.hashBody(w, rt, maxBody); err != nil {
+	if hash == "" {
+		if err := h.readUnverified(w, c, rt); err != nil {
 			return nobody, err
 		}
+		hash = signing.Hash(c.body)
 	}
 	if !claim.Verify(c.Request, secret, hash) || !known {
 		return nobody, unauthenticated("signature: the access key is not known, or its secret key did not make this signature")
 	}
-	if err := h.limits.take(who, h.Clock()); err != nil {
-		return who, err
-	}
-	if claim.Content != "" {
-		if err := h.admit(w, c, rt, who.Project); err != nil {
-			return who, err
-		}
-		if hash, err = c.hashBody(w, rt, rt.bodyLimit()); err != nil {
-			return nobody, err
-		}
-		if subtle.ConstantTimeCompare([]byte(hash), []byte(claim.Content)) != 1 {
-			return nobody, unauthenticated("signature: the body is not the one that was signed")
-		}
-	}
-	return who, h.checkReplay(c, rt, who, claim)
+	c.claim = &claim
+	return who, h.limits.take(who, h.Clock())
 }
 
 // checkReplay refuses a signature that was seen before. What changes nothing
 // may be repeated for a moment; see repeatable.
-func (h *handler) checkReplay(c *call, rt route, who installer.Principal, claim signing.Claim) error {
+func (h *handler) checkReplay(c *call, rt route) error {
+	if c.claim == nil {
+		return nil
+	}
 	reads := rt.rights == installer.ReadRights
-	seen, ago, err := h.Keys.SeeSignature(c.Context(), who.Project, claim.AccessKey, claim.Signature, claim.Expires(), reads)
+	seen, ago, err := h.Keys.SeeSignature(c.Context(), c.project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
 	switch {
 	case errors.Is(err, installer.ErrFull):
 		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many signed requests of this access key, or of its project, in the last minutes: a signature is remembered until its date is too old")
@@ -96,17 +86,4 @@ func (h *handler) checkReplay(c *call, rt route, who installer.Principal, claim 
 		return unauthenticated("signature: seen before: a request that is sent again must be signed anew, with another X-Sdk-Date")
 	}
 	return nil
-}
-
-// hashBody reads the body, to be used as it is by whoever parses it.
-func (c *call) hashBody(w http.ResponseWriter, rt route, limit int64) (string, error) {
-	if rt.wait > 0 {
-		giveTime(w, rt.wait)
-	}
-	body, err := readAll(w, c.Request, min(limit, rt.bodyLimit()))
-	if err != nil {
-		return "", err
-	}
-	c.body, c.read = body, true
-	return signing.Hash(body), nil
 }

@@ -199,11 +199,6 @@ func TestC03BodyIsBounded(t *testing.T) {
 		r.URL.RawQuery = "altered"
 		r.Body = unreadable{t}
 	})().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
-	s.signed(t, s.clock(), "POST", create, "x", func(r *http.Request) {
-		r.Header.Del("X-Sdk-Content-Sha256")
-		r.Header.Set("Authorization", signedBy("TPDNOTKNOWN234567890", strings.Repeat("0", 64)))
-		r.Body = unreadable{t}
-	})().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
 	s.signed(t, s.clock(), "POST", create, "")().refused(t, http.StatusBadRequest, api.CodeContentMissing)
 }
 
@@ -216,6 +211,82 @@ func (u unreadable) Read([]byte) (int, error) {
 }
 
 func (unreadable) Close() error { return nil }
+
+// TestC03UnknownKeysAreLikeWrongSignatures: whether an access key exists is told by no
+// answer, nor by what is done for it.
+func TestC03UnknownKeysAreLikeWrongSignatures(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	const huge = api.MaxBody + 1
+	for name, row := range map[string]struct {
+		method, path string
+		arrives      int64
+		announced    int64 // -1: nothing
+		hash         bool
+		status       int
+	}{
+		"no body":              {"GET", listing, 0, 0, false, 401},
+		"a body":               {"POST", create, 100_000, 100_000, false, 401},
+		"with its hash":        {"POST", create, 100_000, 100_000, true, 401},
+		"of unknown length":    {"POST", create, 100_000, -1, false, 401},
+		"too large":            {"POST", create, huge, huge, false, 413},
+		"too large with hash":  {"POST", create, huge, huge, true, 401},
+		"too large in the end": {"POST", create, huge, -1, false, 413},
+		"no such route":        {"POST", "/v3/x", 100, 100, false, 401},
+		"another project":      {"POST", "/v3/p-two/agent-invocations/batch-create", 100, 100, false, 401},
+		"wrong method":         {"DELETE", create, 100, 100, false, 401},
+	} {
+		var answers []string
+		for _, key := range []string{s.pair.AccessKey, "TPDNOTKNOWN234567890"} {
+			body := &countedBody{Reader: strings.NewReader(strings.Repeat(" ", int(row.arrives)))}
+			r := httptest.NewRequest(row.method, "http://tripod.test"+row.path, body)
+			r.ContentLength = row.announced
+			r.Header.Set("X-Sdk-Date", sdkDate(s.clock()))
+			r.Header.Set("Authorization", signedBy(key, strings.Repeat("0", 64)))
+			if row.hash {
+				r.Header.Set("X-Sdk-Content-Sha256", signing.Hash(nil))
+			}
+			a := s.serve(r)
+			require.Equal(t, row.status, a.status, name)
+			a.header.Del("X-Request-Id")
+			answers = append(answers, fmt.Sprint(a.status, a.header, a.body, " read: ", body.n))
+		}
+		assert.Equal(t, answers[0], answers[1], name)
+	}
+}
+
+type countedBody struct {
+	*strings.Reader
+	n int
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	b.n += n
+	return n, err
+}
+
+// TestC13RightsComeBeforeTheBody: who may not do it has no body read, whether he
+// comes with a token or has signed.
+func TestC13RightsComeBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	token, err := s.store.AddToken(t.Context(), project, "looker", installer.ReadRights)
+	require.NoError(t, err)
+	s.pair, err = s.st.AddKey(t.Context(), project, "looker", installer.ReadRights)
+	require.NoError(t, err)
+	unread := func(r *http.Request) { r.Body = unreadable{t} }
+	for path, status := range map[string]int{
+		create: http.StatusForbidden,
+		"/v3/p-two/agent-invocations/batch-create": http.StatusForbidden,
+		"/v3/" + project + "/nothing":              http.StatusNotFound,
+	} {
+		require.Equal(t, status, s.signed(t, s.clock(), http.MethodPost, path, "{}", unread)().status)
+		r := httptest.NewRequest(http.MethodPost, path, unreadable{t})
+		r.Header.Set("X-Auth-Token", token)
+		require.Equal(t, status, s.serve(r).status)
+	}
+}
 
 // TestC01ReadRights walks the table: what a principal that may only look can
 // do is what is said here, and nothing that is added later by itself.

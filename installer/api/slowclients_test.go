@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -83,33 +82,6 @@ func TestBSlowReader(t *testing.T) {
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)
 	require.ErrorIs(t, <-failed, os.ErrDeadlineExceeded)
-}
-
-// TestBConnectionsCapped: one more than the cap waits until one has gone.
-func TestBConnectionsCapped(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	address, _ := serve(t, api.ServerConfig{Handler: r.handler, MaxConns: 2})
-	ask := func(conn net.Conn) {
-		_, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-		require.NoError(t, err)
-	}
-	first, second := dial(t, address), dial(t, address)
-	for _, c := range []net.Conn{first, second} {
-		ask(c)
-		require.Equal(t, http.StatusOK, status(c))
-	}
-	third := dial(t, address) // waits in the backlog
-	ask(third)
-	answered := make(chan int, 1)
-	go func() { answered <- status(third) }()
-	select {
-	case <-answered:
-		t.Fatal("a third connection was served")
-	case <-time.After(100 * time.Millisecond):
-	}
-	require.NoError(t, first.Close())
-	require.Equal(t, http.StatusOK, <-answered)
 }
 
 // TestBLyingContentLength: a body that is shorter or longer than announced.

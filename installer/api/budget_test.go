@@ -1,0 +1,242 @@
+package api
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/signing"
+)
+
+// doorman lets in whoever has a project's name for a token, or for a key.
+type doorman struct{ installer.Ledger }
+
+func (doorman) CheckToken(_ context.Context, token string) (installer.Principal, error) {
+	return installer.Principal{Project: token, Kind: "token", Name: "x", Rights: installer.FullRights}, nil
+}
+
+func (doorman) Key(_ context.Context, key string) (installer.Principal, installer.Secret, error) {
+	return installer.Principal{Project: key, Kind: "key", Name: "x", Rights: installer.FullRights}, installer.NewSecret("secret"), nil
+}
+
+func (doorman) SeeSignature(context.Context, string, string, [32]byte, time.Time, bool) (bool, time.Duration, error) {
+	return false, 0, nil
+}
+
+// slowBody begins to come at once and ends with the rest.
+type slowBody struct {
+	begun atomic.Bool
+	rest  chan struct{}
+}
+
+func (b *slowBody) Read([]byte) (int, error) {
+	b.begun.Store(true)
+	<-b.rest
+	return 0, io.EOF
+}
+
+func (b *slowBody) Close() error { return nil }
+
+// sent is a request on its way through a handler.
+type sent struct {
+	*slowBody
+	answer *httptest.ResponseRecorder
+	gone   context.CancelFunc // the client goes away
+}
+
+// large is a handler with one route, for bodies of up to 64 MiB.
+func large(t *testing.T, handle func(*Request) (any, error)) *handler {
+	made, err := New(Config{
+		Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
+		Routes: []Route{{Method: http.MethodPost, Pattern: "/large", MaxBody: 64 << 20, Binary: true, Handle: handle}},
+	})
+	require.NoError(t, err)
+	return made.(*handler)
+}
+
+func nothing(*Request) (any, error) { return struct{}{}, nil }
+
+// TestC13BodiesHaveABudget: a body is not read before there is room for it; a
+// project has its share of the room, and waits for a time at most.
+func TestC13BodiesHaveABudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := large(t, nothing)
+		send := func(project string, size int64, signed bool) sent {
+			s := sent{&slowBody{rest: make(chan struct{})}, httptest.NewRecorder(), nil}
+			ctx, cancel := context.WithCancel(t.Context())
+			s.gone = cancel
+			req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/large", s.slowBody)
+			req.ContentLength = size
+			if signed { // with the hash of the body, which is empty in the end
+				require.NoError(t, signing.Sign(req, project, installer.NewSecret("secret"), signing.Hash(nil), time.Now()))
+			} else {
+				req.Header.Set("X-Auth-Token", project)
+			}
+			go h.ServeHTTP(s.answer, req)
+			synctest.Wait()
+			return s
+		}
+		const full = 64 << 20
+		first, second := send("p1", full, true), send("p1", -1, false) // of unknown length: all that it may be
+		require.True(t, first.begun.Load())
+		require.True(t, second.begun.Load())
+		for _, signed := range []bool{false, true} {
+			third := send("p1", full, signed)
+			time.Sleep(budgetWait)
+			synctest.Wait()
+			require.False(t, third.begun.Load(), "nothing of it is read")
+			require.Equal(t, http.StatusTooManyRequests, third.answer.Code, third.answer.Body)
+			require.Equal(t, "10", third.answer.Header().Get("Retry-After"))
+		}
+		small, huge := send("p1", 1000, false), send("p1", full+1, false)
+		require.True(t, small.begun.Load(), "is not held up by large ones")
+		require.Equal(t, http.StatusRequestEntityTooLarge, huge.answer.Code, "and this one is not waited for")
+
+		// One that waits for its own share goes past nobody, and holds up no other project.
+		next, gone, other, last := send("p1", full, false), send("p1", full, false), send("p2", full, false), send("p3", full, false)
+		require.False(t, next.begun.Load())
+		require.True(t, other.begun.Load())
+		require.False(t, last.begun.Load(), "all the room is taken")
+		gone.gone()
+		synctest.Wait()
+		require.Equal(t, http.StatusServiceUnavailable, gone.answer.Code)
+		close(other.rest)
+		synctest.Wait()
+		require.True(t, last.begun.Load(), "its turn")
+		close(first.rest)
+		synctest.Wait()
+		require.True(t, next.begun.Load(), "its turn")
+		for _, s := range []sent{second, next, last, small} {
+			close(s.rest)
+		}
+		synctest.Wait()
+		for _, s := range []sent{first, second, next, other, last, small} {
+			require.Equal(t, http.StatusCreated, s.answer.Code, s.answer.Body)
+			s.gone()
+		}
+		require.False(t, BodiesHeld(h))
+	})
+}
+
+// TestC13SmallBodiesHaveTheirShare: of one project as many as fit, and others go on.
+func TestC13SmallBodiesHaveTheirShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget()
+		var loans []*loan
+		for range smallPerProject / maxBody {
+			l, err := b.borrow(t.Context(), "p1", maxBody)
+			require.NoError(t, err)
+			loans = append(loans, l)
+		}
+		_, err := b.borrow(t.Context(), "p1", 1)
+		require.Equal(t, http.StatusTooManyRequests, errorOf(err).Status)
+		l, err := b.borrow(t.Context(), "p2", maxBody)
+		require.NoError(t, err)
+		for _, l := range append(loans, l) {
+			l.close()
+		}
+		require.Empty(t, b.small.owners)
+		require.True(t, b.small.all.TryAcquire(smallBodies), "all of it is back")
+	})
+}
+
+// TestC13UnverifiedBodiesHaveTheirShare: one machine takes a quarter of it and leaves the
+// rest to others; a body takes room as it arrives, whatever length it announces.
+func TestC13UnverifiedBodiesHaveTheirShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := large(t, nothing)
+		begin := func(peer string, arrived int64) sent {
+			s := sent{&slowBody{rest: make(chan struct{})}, httptest.NewRecorder(), nil}
+			body := io.MultiReader(io.LimitReader(spaces{}, arrived), s.slowBody)
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/large", body)
+			req.ContentLength, req.RemoteAddr = maxBody, peer
+			req.Header.Set("X-Sdk-Date", time.Now().UTC().Format("20060102T150405Z"))
+			req.Header.Set("Authorization", "SDK-HMAC-SHA256 Access=p1, SignedHeaders=x-sdk-date, Signature="+strings.Repeat("0", 64))
+			go h.ServeHTTP(s.answer, req)
+			synctest.Wait()
+			return s
+		}
+		var all []sent
+		waits := func(peer string, arrived int64) {
+			t.Helper()
+			s := begin(peer, arrived)
+			require.True(t, s.begun.Load(), s.answer.Body)
+			all = append(all, s)
+		}
+		refused := func(peer string, arrived int64) {
+			t.Helper()
+			s := begin(peer, arrived)
+			require.Equal(t, http.StatusTooManyRequests, s.answer.Code)
+			require.Equal(t, "5", s.answer.Header().Get("Retry-After"))
+		}
+		for range 64 {
+			waits("192.0.2.1:1", 0)
+		}
+		refused("192.0.2.1:2", 0)
+		waits("[2001:db8::1]:1", maxBody-1)
+		waits("[2001:db8::2]:1", maxBody-1)
+		refused("[2001:db8::3]:1", 0) // of the same /64
+		waits("[2001:db8:0:1::3]:1", maxBody-1)
+		waits("192.0.2.2:1", maxBody/2-1)
+		for i := range 4 {
+			waits("192.0.2.3:1", maxBody/4)
+			_ = i
+		}
+		for _, s := range all {
+			close(s.rest)
+		}
+		synctest.Wait()
+		for _, s := range all {
+			require.Equal(t, http.StatusUnauthorized, s.answer.Code)
+		}
+		require.False(t, BodiesHeld(h))
+	})
+}
+
+// spaces is an endless body.
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// TestC13BudgetComesBack: also from a request that panics, fails, or is cut off.
+func TestC13BudgetComesBack(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]func(*Request) (any, error){
+		"panic":  func(*Request) (any, error) { panic("x") },
+		"error":  func(*Request) (any, error) { return nil, installer.ErrStorage },
+		"answer": nothing,
+	} {
+		h := large(t, handle)
+		for _, body := range []io.Reader{strings.NewReader("whole"), io.MultiReader(strings.NewReader("half"), brokenBody{})} {
+			for _, size := range []int64{5, maxBody, 64 << 20, -1} {
+				req := httptest.NewRequest(http.MethodPost, "/large", body)
+				req.ContentLength = size
+				req.Header.Set("X-Auth-Token", "p1")
+				h.ServeHTTP(httptest.NewRecorder(), req)
+				require.False(t, BodiesHeld(h), name)
+			}
+		}
+	}
+}
+
+type brokenBody struct{}
+
+func (brokenBody) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
