@@ -3,15 +3,12 @@ package api
 import (
 	"bytes"
 	"cmp"
-	"crypto/subtle"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"os"
 	"strings"
-
-	"tripod/installer/signing"
 )
 
 // maxBody bounds a request's body, in bytes: 100 hosts with PEM keys of 3000
@@ -26,28 +23,28 @@ const unverifiedStep = 64 << 10
 func (rt route) bodyLimit() int64 { return cmp.Or(rt.limit, maxBody) }
 
 // receive reads the body of a request that may be answered, if that was not done to
-// verify its signature, or says why it will not.
+// verify its signature, or says why it will not. A signature counts as seen before
+// anything of the body is judged.
 func (h *handler) receive(w http.ResponseWriter, c *call, rt route) error {
 	sends := c.Method == http.MethodPost || c.Method == http.MethodPut
 	if !sends && c.claim == nil {
 		return nil
 	}
-	if err := checkMedia(c.Header, rt); sends && err != nil {
-		return err
-	}
 	if err := h.readBody(w, c, rt); err != nil {
 		return err
 	}
-	if c.claim != nil && c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.body)), []byte(c.claim.Content)) != 1 {
-		return unauthenticated("signature: the body is not the one that was signed")
+	if c.claim != nil {
+		if err := h.checkSigned(c, rt); err != nil {
+			return err
+		}
 	}
-	if sends && !rt.binary && len(bytes.Trim(c.body, " \t\r\n")) == 0 { // the end of a file may have come before
-		return refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
+	if !sends {
+		return nil
 	}
-	return nil
+	return checkContent(c, rt)
 }
 
-// readBody has the body paid for by the caller's project.
+// readBody reads the body once the caller's project has room for it.
 func (h *handler) readBody(w http.ResponseWriter, c *call, rt route) error {
 	limit := rt.bodyLimit()
 	size := c.ContentLength
@@ -72,7 +69,6 @@ func (h *handler) readBody(w http.ResponseWriter, c *call, rt route) error {
 	if c.body, err = readAll(body, make([]byte, 0, size+1), nil); err != nil {
 		return unread(w, refusedBody(err, limit))
 	}
-	c.read = true
 	return nil
 }
 
@@ -149,13 +145,17 @@ func refusedBody(err error, limit int64) error {
 	return refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
 }
 
-// checkMedia refuses a body that is not of the kind that the route reads.
-func checkMedia(header http.Header, rt route) error {
-	if len(header.Values("Content-Encoding")) > 0 {
+// checkContent refuses a body that is not of the kind that the route reads.
+func checkContent(c *call, rt route) error {
+	switch {
+	case len(c.Header.Values("Content-Encoding")) > 0:
 		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
-	}
-	if !rt.binary && !isJSON(header.Values("Content-Type")) {
+	case rt.binary:
+		return nil
+	case !isJSON(c.Header.Values("Content-Type")):
 		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
+	case len(bytes.Trim(c.body, " \t\r\n")) == 0: // the end of a file may have come before
+		return refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
 	}
 	return nil
 }

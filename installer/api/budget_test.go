@@ -191,9 +191,8 @@ func TestC13UnverifiedBodiesHaveTheirShare(t *testing.T) {
 		refused("[2001:db8::3]:1", 0) // of the same /64
 		waits("[2001:db8:0:1::3]:1", maxBody-1)
 		waits("192.0.2.2:1", maxBody/2-1)
-		for i := range 4 {
+		for range 4 {
 			waits("192.0.2.3:1", maxBody/4)
-			_ = i
 		}
 		for _, s := range all {
 			close(s.rest)

@@ -57,7 +57,7 @@ var errorTable = []ErrorInfo{
 	{http.StatusConflict, CodeInvalidRequest, "the `Idempotency-Key` was used for a request with another body; or the same task was asked for by somebody else just now"},
 	{http.StatusRequestEntityTooLarge, CodeTooLarge, "the body is over 2 MiB"},
 	{http.StatusUnsupportedMediaType, CodeInvalidRequest, "the body is no JSON in UTF-8, or is compressed"},
-	{http.StatusTooManyRequests, CodeInvalidRequest, "too many requests, or as much work is open as may be; see the header `Retry-After`"},
+	{http.StatusTooManyRequests, CodeInvalidRequest, "too many requests, no room for the body, or as much work is open as may be; see the header `Retry-After`"},
 	{http.StatusInternalServerError, CodeInternal, "internal service error; the daemon's log has more under the `X-Request-Id`"},
 	{http.StatusServiceUnavailable, CodeInternal, "the request was given up before it was answered"},
 	{http.StatusServiceUnavailable, CodeStorage, "the state could not be read or written (disk full, say): nothing was changed"},

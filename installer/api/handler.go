@@ -25,7 +25,7 @@ type call struct {
 	who     installer.Principal
 	project string         // who's
 	body    []byte         // of a POST: within the limits, not parsed yet
-	read    bool           // the body was read
+	read    bool           // the body was read, to verify the signature
 	claim   *signing.Claim // of a signed request
 	denied  bool           // what the target policy refused is noted
 	loan    *loan          // of the budget, for the body; nil: none
@@ -120,9 +120,6 @@ func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, 
 		giveTime(w, rt.wait)
 	}
 	if err := h.receive(w, c, rt); err != nil {
-		return rt, nil, err
-	}
-	if err := h.checkReplay(c, rt); err != nil {
 		return rt, nil, err
 	}
 	answer, err = rt.handle(c)

@@ -46,6 +46,27 @@ func TestPacedBody(t *testing.T) {
 	require.Equal(t, []time.Duration{10 * time.Second, 11500 * time.Millisecond, 13 * time.Second, time.Minute}, deadlines)
 }
 
+// TestBSlowUnverifiedBody: it has less time than one whose sender is known, and gives
+// back what it had.
+func TestBSlowUnverifiedBody(t *testing.T) {
+	t.Parallel()
+	h := large(t, nothing)
+	h.unverifiedPace = pace{grace: 100 * time.Millisecond, rate: 1 << 40}
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "POST /large HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nX-Sdk-Date: %s\r\nAuthorization: SDK-HMAC-SHA256 Access=p1, SignedHeaders=x-sdk-date, Signature=%064d\r\n\r\nx",
+		time.Now().UTC().Format("20060102T150405Z"), 0)
+	require.NoError(t, err)
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusRequestTimeout, r.StatusCode)
+	require.NoError(t, r.Body.Close())
+	require.Eventually(t, func() bool { return !BodiesHeld(h) }, time.Minute, time.Millisecond)
+}
+
 // TestBSlowLargeBody: one that trickles is closed, and its place is free again,
 // long before it may have taken; one that comes in time is answered.
 func TestBSlowLargeBody(t *testing.T) {

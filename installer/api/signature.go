@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"net/http"
 	"time"
@@ -67,12 +68,17 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *call, rt route) (inst
 	return who, h.limits.take(who, h.Clock())
 }
 
+// checkSigned holds the body of a verified request against what was signed.
+func (h *handler) checkSigned(c *call, rt route) error {
+	if c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.body)), []byte(c.claim.Content)) != 1 {
+		return unauthenticated("signature: the body is not the one that was signed")
+	}
+	return h.checkReplay(c, rt)
+}
+
 // checkReplay refuses a signature that was seen before. What changes nothing
 // may be repeated for a moment; see repeatable.
 func (h *handler) checkReplay(c *call, rt route) error {
-	if c.claim == nil {
-		return nil
-	}
 	reads := rt.rights == installer.ReadRights
 	seen, ago, err := h.Keys.SeeSignature(c.Context(), c.project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
 	switch {
