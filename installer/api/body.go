@@ -66,7 +66,7 @@ func (h *handler) readBody(w http.ResponseWriter, c *call, rt route) error {
 		return nil
 	}
 	body := http.MaxBytesReader(w, h.arriving(w, c, cmp.Or(rt.wait, readTimeout(c.Context())), h.pace), size)
-	if c.body, err = readAll(body, make([]byte, 0, size+1), nil); err != nil {
+	if c.body, err = readAll(body, size, nil); err != nil {
 		return unread(w, refusedBody(err, limit))
 	}
 	return nil
@@ -84,18 +84,19 @@ func (h *handler) readUnverified(w http.ResponseWriter, c *call, rt route) error
 		return nil
 	}
 	c.loan = h.bodies.unverified.loan(peerOf(c.RemoteAddr).String())
-	grow := func(n int64) error {
-		if c.loan.try(n) {
-			return nil
+	grow := func(size int64) (int64, error) {
+		larger := min(max(2*size, unverifiedStep), limit)
+		if c.loan.try(larger - size) {
+			return larger, nil
 		}
 		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many bodies are read to verify their signatures: try again, or tell the body's hash in X-Sdk-Content-Sha256")
 		e.RetryAfter = soonRetry
-		return e
+		return 0, e
 	}
-	err := grow(unverifiedStep)
+	size, err := grow(0)
 	if err == nil {
 		body := http.MaxBytesReader(w, h.arriving(w, c, readTimeout(c.Context()), h.unverifiedPace), limit)
-		c.body, err = readAll(body, make([]byte, 0, unverifiedStep), grow)
+		c.body, err = readAll(body, size, grow)
 	}
 	if err != nil {
 		return unread(w, refusedBody(err, limit))
@@ -104,16 +105,11 @@ func (h *handler) readUnverified(w http.ResponseWriter, c *call, rt route) error
 	return nil
 }
 
-// readAll reads to the end. Where b is too short it is made longer, by as much as
-// grow is asked for first.
-func readAll(r io.Reader, b []byte, grow func(n int64) error) ([]byte, error) {
+// readAll reads to the end. Where it is not to be seen after size bytes, grow is asked
+// for a larger size.
+func readAll(r io.Reader, size int64, grow func(size int64) (int64, error)) ([]byte, error) {
+	b := make([]byte, 0, size+1)
 	for {
-		if len(b) == cap(b) {
-			if err := grow(int64(cap(b))); err != nil {
-				return nil, err
-			}
-			b = append(make([]byte, 0, 2*cap(b)), b...)
-		}
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		switch {
@@ -121,6 +117,11 @@ func readAll(r io.Reader, b []byte, grow func(n int64) error) ([]byte, error) {
 			return b, nil
 		case err != nil:
 			return nil, err
+		case len(b) == cap(b):
+			if size, err = grow(size); err != nil {
+				return nil, err
+			}
+			b = append(make([]byte, 0, size+1), b...)
 		}
 	}
 }

@@ -186,7 +186,7 @@ func TestC13UnverifiedBodiesHaveTheirShare(t *testing.T) {
 			waits("192.0.2.1:1", 0)
 		}
 		refused("192.0.2.1:2", 0)
-		waits("[2001:db8::1]:1", maxBody-1)
+		waits("[2001:db8::1]:1", maxBody)
 		waits("[2001:db8::2]:1", maxBody-1)
 		refused("[2001:db8::3]:1", 0) // of the same /64
 		waits("[2001:db8:0:1::3]:1", maxBody-1)
