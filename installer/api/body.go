@@ -20,7 +20,7 @@ const maxBody = 2 << 20
 const unverifiedStep = 64 << 10
 
 // bodyLimit bounds the route's body, in bytes.
-func (rt route) bodyLimit() int64 { return cmp.Or(rt.limit, maxBody) }
+func (r route) bodyLimit() int64 { return cmp.Or(r.limit, maxBody) }
 
 // receive reads the body of a request that may be answered, if that was not done to
 // verify its signature, or says why it will not. A signature counts as seen before
@@ -113,7 +113,7 @@ func readAll(r io.Reader, size int64, grow func(size int64) (int64, error)) ([]b
 		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return b, nil
 		case err != nil:
 			return nil, err

@@ -9,7 +9,8 @@
 // Everything about HTTP that must hold for every route (authentication, the
 // project check, size limits, error bodies, logging, panics) is done once, in
 // handler.go; the routes are one table, in routes.go; the handlers behind them
-// are a few lines each.
+// are a few lines each. How much memory bodies may take, and whose, is in budget.go;
+// which connection makes room for which, in connections.go.
 //
 // What the public documentation of the API leaves open, Tripod decides; those
 // decisions are written where they are made:
