@@ -119,7 +119,7 @@ func requireAgent(t *testing.T, c *sshtest.Container, version string) {
 		return
 	}
 	assert.Equal(t, "2", processes)
-	assert.Contains(t, in(t, c, "/usr/local/telescope/bin/agent -v"), version)
+	assert.Contains(t, in(t, c, "/usr/local/telescope/bin/agent -version"), version)
 }
 
 func inAll(t *testing.T, cs []*sshtest.Container, line string) {

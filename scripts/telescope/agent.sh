@@ -108,16 +108,17 @@ look() {
 }
 
 # version_in DIR LAYOUT prints the version of the agent whose files are in DIR,
-# nothing if it cannot be told. bin/telescope of the old layout must never be
-# asked: it ignores -v and starts running.
+# nothing if it cannot be told. Given a flag that they do not know, the agent's
+# programs start running: bin/telescope of the old layout knows none, bin/agent
+# only -version before 1.0.14.1; of the new layout -v alone is documented.
 version_in() {
 	case $2 in
-	old) version_bin=$1/bin/agent ;;
-	new) version_bin=$1/bin/telescope ;;
+	old) set -- "$1/bin/agent" -version ;;
+	new) set -- "$1/bin/telescope" -v ;;
 	*) return 0 ;;
 	esac
-	[ -f "$version_bin" ] && [ -x "$version_bin" ] || return 0
-	limited 10 "$version_bin" -v 2>/dev/null |
+	[ -f "$1" ] && [ -x "$1" ] || return 0
+	limited 10 "$@" 2>/dev/null |
 		sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9A-Za-z_.-]*[0-9A-Za-z]\).*$/\1/p' | sed -n 1p
 }
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # build.sh OUT.tar.gz VERSION [--layout old|new] [--arch amd64|arm64] [--habit H] [--folder NAME]
 # builds the stand-in for the telescope package: the real one's layout, processes,
-# version behaviour and bad habits, in scripts, so for any architecture.
+# version behaviour and bad habits, in scripts, so for any architecture: a copy of
+# the host's shell in the agent's folder runs them.
 #
 # Habits on demand (by default it behaves as well as the real one does):
 #   no-start       the service does not start; all say success or nothing
@@ -67,6 +68,11 @@ if [ "$layout" = new ]; then
 	service=ces-uniagent
 fi
 [ -n "$folder" ] || folder=telescope_linux_$arch
+# From 1.0.14.1 on it knows -v; before, that starts the agent, as any unknown flag does.
+version_flags='-v | -version'
+case $version in
+0.* | 1.0 | 1.0.? | 1.0.?.* | 1.0.1[0-3] | 1.0.1[0-3].* | 1.0.14) version_flags=-version ;;
+esac
 shown=$version
 [ "$habit" != wrong-version ] || shown=0.0.1
 
@@ -80,7 +86,7 @@ for file in install.sh uninstall.sh telescoped ces-uniagent uniagent \
 	old-*uniagent | new-bin/agent) continue ;;
 	esac
 	sed -e "s/@HABIT@/$habit/" -e "s/@LAYOUT@/$layout/" -e "s/@SHOWN@/$shown/" \
-		-e "s|@PLACE@|$place|" -e "s/@SERVICE@/$service/" \
+		-e "s/@VERSION_FLAGS@/$version_flags/" -e "s|@PLACE@|$place|" -e "s/@SERVICE@/$service/" \
 		"$here/package/$file" >"$work/$folder/$file"
 done
 printf '{"team_name": "telescope", "release_date": "2024-01-01 00:00:00", "release_version": "%s"}\n' \

@@ -17,7 +17,7 @@ func main() {
 		panic(err)
 	}
 	if filepath.Base(self) == "agent" {
-		if len(os.Args) == 2 && os.Args[1] == "-v" {
+		if len(os.Args) == 2 && (os.Args[1] == "-v" || os.Args[1] == "-version") {
 			fmt.Println("1.0.14.1")
 			return
 		}
