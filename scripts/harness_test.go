@@ -47,6 +47,9 @@ type host struct {
 	appended string
 }
 
+// shells are those that the scripts must run in.
+var shells = [][]string{{"sh"}, {"bash", "--posix"}, {"busybox", "sh"}}
+
 // newHost makes a host whose scripts run under shell. Whatever is left running
 // from its root at the end fails the test.
 func newHost(t *testing.T, shell ...string) *host {
@@ -187,7 +190,7 @@ func (h *host) processes() []string {
 	var all []string
 	for _, dir := range dirs {
 		cwd, err := os.Readlink(dir + "/cwd")
-		if err == nil && strings.HasPrefix(cwd, h.root+"/usr/") {
+		if err == nil && strings.HasPrefix(cwd, h.root+"/") {
 			comm, _ := os.ReadFile(dir + "/comm")
 			if strings.TrimSpace(string(comm)) != "sleep" { // ends by itself
 				all = append(all, filepath.Base(dir))

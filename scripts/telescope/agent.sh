@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# agent.sh: the agent on this host: where it lives, which processes are its,
-# how it is. Sourced after lib.sh.
+# agent.sh: the agent on this host: where it lives, and how it is. Sourced after
+# processes.sh.
 
 # The two layouts. The new one is an extension of the uniagent, which starts it
 # and starts it again.
@@ -13,7 +13,7 @@ agent_places() {
 	old_real=$(real "$old_dir")
 	uni_real=$(real "$uni_dir")
 	new_real=$(real "$new_dir")
-	pid_space=$(readlink /proc/self/ns/pid 2>/dev/null)
+	find_users "$old_real" "$uni_real"
 }
 
 # real PATH prints it without symbolic links, as far as it exists.
@@ -27,53 +27,6 @@ real() {
 	fi
 }
 
-# processes DIR... prints "PID PPID NAME DIR" for each process that runs from a
-# DIR: its program is there, or it is the script of an agent at work there. NAME
-# is telescope or other. A process is called telescope by its comm or its
-# argv[0]: in the old layout the child is bin/agent under its parent's argv.
-processes() {
-	for processes_dir; do
-		# One ls and one grep for all: forks for each process of a busy host
-		# would take seconds.
-		# shellcheck disable=SC2010,SC2012 # the names in /proc are numbers
-		ls -l /proc/[0-9]*/exe /proc/[0-9]*/cwd 2>/dev/null | grep -F -e " -> $processes_dir/" |
-			while IFS= read -r line; do
-				link=${line%% -> *}
-				link=${link##*/proc/}
-				pid=${link%/*}
-				comm=
-				{ read -r comm <"/proc/$pid/comm"; } 2>/dev/null
-				case ${link##*/}:$comm in
-				exe:*)
-					# It has been seen, or will be, by its folder.
-					case $comm:$(readlink "/proc/$pid/cwd" 2>/dev/null)/ in
-					telescope:"$processes_dir"/* | agent:"$processes_dir"/* | uniagent*:"$processes_dir"/*) continue ;;
-					esac
-					;;
-				cwd:telescope | cwd:agent | cwd:uniagent*) ;;
-				cwd:bash | cwd:sh | cwd:dash | cwd:telescoped)
-					# A start that the uniagent has begun outlives it.
-					case $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) in
-					*/telescoped\ * | */ces-uniagent\ *) ;;
-					*) continue ;;
-					esac
-					;;
-				*) continue ;;
-				esac
-				alive "$pid" || continue
-				# The agent of a container on this host is not this host's.
-				space=$(readlink "/proc/$pid/ns/pid" 2>/dev/null)
-				[ -z "$space" ] || [ "$space" = "$pid_space" ] || continue
-				name=other
-				if [ "$comm" != telescope ]; then
-					comm=$(tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | sed -n 1p)
-				fi
-				[ "${comm##*/}" != telescope ] || name=telescope
-				printf '%s %s %s %s\n' "$pid" "$stat_ppid" $name "$processes_dir"
-			done
-	done
-}
-
 # look sets state (none, healthy, stopped, unhealthy), layout, agent_dir,
 # parents, children and pids.
 look() {
@@ -81,7 +34,7 @@ look() {
 	layout=none agent_dir=
 	if [ -d "$old_dir" ]; then layout=old agent_dir=$old_dir; fi
 	if [ -d "$new_dir" ]; then layout=new agent_dir=$new_dir; fi
-	look_all=$(processes "$old_real" "$new_real" | grep ' telescope /')
+	look_all=$(processes "$old_real" "$new_real" | grep '^[0-9]* [0-9]* telescope ')
 	look_pids=" $(printf '%s\n' "$look_all" | cut -d ' ' -f 1 | tr '\n' ' ')"
 	while read -r pid ppid _ dir; do
 		[ -n "$pid" ] || continue

@@ -107,36 +107,6 @@ stop_agent() {
 	fi
 }
 
-# stop_from DIR ends every process that runs from DIR: asked first, then killed.
-# It looks again each time, for what a parent has started anew; once more at the
-# end, for what has come while it looked.
-stop_from() {
-	tick
-	stop_gone=yes
-	stop_end=$((clock + 10))
-	stop_signal=TERM
-	stop_nap=0.1
-	while :; do
-		stop_pids=$(processes "$1" | cut -d ' ' -f 1 | tr '\n' ' ')
-		if [ -z "$stop_pids" ]; then
-			[ $stop_gone = no ] || return 0
-			stop_gone=yes
-			continue
-		fi
-		stop_gone=no
-		tick
-		if [ "$clock" -ge $stop_end ]; then
-			[ $stop_signal = TERM ] || return 1
-			stop_signal=KILL
-			stop_end=$((clock + 10))
-		fi
-		# shellcheck disable=SC2086 # several PIDs
-		kill -$stop_signal $stop_pids 2>/dev/null
-		nap $stop_nap
-		stop_nap=0.3
-	done
-}
-
 # init_files NAME prints the files and links by which init systems know a service.
 init_files() {
 	for init_file in \

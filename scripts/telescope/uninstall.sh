@@ -6,6 +6,7 @@
 
 here=$(dirname "$0")
 . "$here/lib.sh"
+. "$here/processes.sh"
 . "$here/agent.sh"
 . "$here/service.sh"
 . "$here/package.sh"

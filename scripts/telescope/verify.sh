@@ -8,6 +8,7 @@
 
 here=$(dirname "$0")
 . "$here/lib.sh"
+. "$here/processes.sh"
 . "$here/agent.sh"
 . "$here/service.sh"
 
