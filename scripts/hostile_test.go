@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -236,5 +238,30 @@ func TestPrefixIsALink(t *testing.T) {
 			require.NoError(t, os.Remove(filepath.Join(h.root, "usr/local")))
 			h.uninstalled()
 		})
+	}
+}
+
+// Older kernels write a process's name into its stat as it is: no line break and no
+// parenthesis in it changes what the rest says.
+func TestNameInStat(t *testing.T) {
+	t.Parallel()
+	proc := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(proc, "7"), 0o755))
+	rest := "S 1 5 6 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 99 0 0\n"
+	for _, shell := range shells {
+		for _, name := range []string{"telescope", "", ") S 42 42 42", ") S 42\n", "\n", "\n\n) Z 42 (x\ny", "x\n7 (y) Z 42 4"} {
+			require.NoError(t, os.WriteFile(filepath.Join(proc, "7/stat"), []byte("7 ("+name+") "+rest), 0o600))
+			for dir, tt := range map[string]struct{ ask, want string }{
+				"telescope": {"alive 7 && echo $stat_state $stat_ppid", "S 1\n"},
+				"host":      {"look_at 7 && echo $group $session $born", "5 6 99\n"},
+			} {
+				lib, err := os.ReadFile(filepath.Join(dir, "lib.sh"))
+				require.NoError(t, err)
+				text := strings.ReplaceAll(string(lib), "/proc/", proc+"/") + tt.ask
+				out, err := exec.Command(shell[0], append(slices.Clone(shell[1:]), "-c", text)...).CombinedOutput()
+				require.NoError(t, err, "%s: %q: %s", dir, name, out)
+				assert.Equal(t, tt.want, string(out), "%s: %q", dir, name)
+			}
+		}
 	}
 }

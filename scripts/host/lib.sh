@@ -75,10 +75,12 @@ sum_of() {
 }
 
 # look_at PID sets $group, $session and $born (clock ticks after the boot). It
-# fails if there is no such process, or only a zombie. The name in the middle of
-# the line may hold anything, hence the cut at the last parenthesis.
+# fails if there is no such process, or only a zombie. The name in the middle may
+# hold anything, in older kernels a line break too: hence the last line, cut at its
+# last parenthesis.
 look_at() {
-	{ read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+	line=
+	{ while IFS= read -r next; do line=$next; done <"/proc/$1/stat"; } 2>/dev/null
 	# shellcheck disable=SC2086 # to be split into words
 	set -- ${line##*) }
 	[ $# -ge 20 ] || return 1

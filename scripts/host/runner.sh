@@ -43,7 +43,7 @@ mv "$run/exit.tmp" "$run/exit"
 
 # Wake who follows, if it is still the same process.
 if { read -r follower follower_born <"$run/follower"; } 2>/dev/null &&
-	{ read -r line <"/proc/$follower/stat"; } 2>/dev/null; then
+	{ while read -r next; do line=$next; done <"/proc/$follower/stat"; } 2>/dev/null; then
 	# shellcheck disable=SC2086 # to be split into words
 	set -- ${line##*) }
 	[ "${20}" != "$follower_born" ] || kill -USR1 "$follower" 2>/dev/null

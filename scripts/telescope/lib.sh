@@ -175,10 +175,13 @@ tick() {
 # nap SECONDS sleeps a moment; a second where sleep takes whole numbers only.
 nap() { sleep "$1" 2>/dev/null || sleep 1; }
 
-# stat_of PID prints "state ppid", nothing if there is no such process. The
-# name in the middle may hold anything, hence the cut at the last parenthesis.
+# stat_of PID sets stat_state and stat_ppid; it fails if there is no such process.
+# The name in the middle may hold anything, in older kernels a line break too: hence
+# the last line, cut at its last parenthesis.
 stat_of() {
-	{ read -r stat_line <"/proc/$1/stat"; } 2>/dev/null || return 1
+	stat_line=
+	{ while IFS= read -r stat_next; do stat_line=$stat_next; done <"/proc/$1/stat"; } 2>/dev/null
+	[ -n "$stat_line" ] || return 1
 	stat_line=${stat_line##*) }
 	stat_state=${stat_line%% *}
 	stat_line=${stat_line#* }
