@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -220,6 +221,65 @@ func (h *host) telescopes() int {
 		}
 	}
 	return count
+}
+
+// others are places on the host that are not the agent's, as admins have them.
+var others = map[string]os.FileMode{
+	"usr": 0o755, "usr/local": 0o775 | os.ModeSetgid, "etc": 0o751, "etc/init.d": 0o711, "etc/systemd/system": 0o750,
+}
+
+// furnish makes what is there on a host besides the agent.
+func (h *host) furnish() {
+	h.t.Helper()
+	for dir := range others {
+		require.NoError(h.t, os.MkdirAll(filepath.Join(h.root, dir), 0o755))
+	}
+	for dir, mode := range others {
+		h.give(dir, mode)
+	}
+}
+
+// give sets a mode and, as root, an owner that the scripts would not choose.
+func (h *host) give(path string, mode os.FileMode) {
+	h.t.Helper()
+	if os.Getuid() == 0 {
+		require.NoError(h.t, os.Chown(filepath.Join(h.root, path), 3, 50))
+	}
+	require.NoError(h.t, os.Chmod(filepath.Join(h.root, path), mode))
+}
+
+// folders tells type, mode, owner and target of all on the host but the files of
+// the agent itself, by their paths.
+func (h *host) folders() map[string]string {
+	h.t.Helper()
+	all := map[string]string{}
+	require.NoError(h.t, filepath.WalkDir(h.root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(path, h.root+"/")
+		if name == places["old"] || name == places["new"] || name == "usr/local/uniagent/bin" {
+			return fs.SkipDir
+		}
+		if base := d.Name(); base == "telescoped" || base == "ces-uniagent" {
+			return nil
+		}
+		info, err := os.Lstat(path)
+		target, _ := os.Readlink(path)
+		owner := info.Sys().(*syscall.Stat_t)
+		all[name] = fmt.Sprint(info.Mode(), " ", owner.Uid, ":", owner.Gid, " ", target)
+		return err
+	}))
+	return all
+}
+
+// unchanged: what was there before is there, as it was.
+func (h *host) unchanged(before map[string]string, after string) {
+	h.t.Helper()
+	now := h.folders()
+	for name, was := range before {
+		assert.Equal(h.t, was, now[name], "%s after %s", name, after)
+	}
 }
 
 // work lists what the scripts have left in their own folder.

@@ -53,7 +53,6 @@ check_room() {
 
 # run_packaged runs the package's own install.sh, from its own folder.
 run_packaged() {
-	[ -d "$prefix" ] || (umask 022 && mkdir -p "$prefix")
 	# It asks the metadata service first. wget would ask twenty times.
 	printf 'tries = 1\ntimeout = 7\n' >"$work/wgetrc"
 	printf 'max-time = 20\n' >"$work/.curlrc"
@@ -68,6 +67,7 @@ run_packaged() {
 # as it comes. Not through a pipe: the daemon that it leaves keeps its output
 # open.
 run_installer() {
+	make_folder "$prefix"
 	: >"$work/installer.log"
 	(
 		cd "$1" || exit 1
@@ -119,11 +119,13 @@ check_copied() {
 # set_modes: installed under our umask so that no key is readable even for a
 # moment; now as the vendor has it, but for what holds keys.
 set_modes() {
-	find "$installed_dir" ! -name 'conf*.json' ! -name 'custom_conf.json' -exec chmod go+rX {} +
+	find "$installed_dir" ! -type l ! -name 'conf*.json' ! -name 'custom_conf.json' -exec chmod go+rX {} +
 	find "$installed_dir" \( -name 'conf*.json' -o -name 'custom_conf.json' \) -type f -exec chmod 0600 {} +
 	{ init_files telescoped; init_files ces-uniagent; } |
 		while IFS= read -r file; do chmod go+rX "$file"; done
-	[ $new_layout = old ] || chmod go+rx "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
+	# A uniagent with other work was there before, and is not ours.
+	[ $new_layout = old ] || other_extensions ||
+		chmod go+rx "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
 }
 
 # kick starts the agent if its installer has not, within the first seconds.

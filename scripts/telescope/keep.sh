@@ -81,13 +81,20 @@ copy_tree() {
 	fi
 	copy_but extension "$uni_dir" "$1/uniagent" &&
 		copy_but install "$uni_dir/extension" "$1/uniagent/extension" &&
-		mkdir -p "$1/uniagent/extension/install" && chmod go+rx "$1/uniagent/extension/install" &&
+		copy_folder "$uni_dir/extension/install" "$1/uniagent/extension/install" &&
 		cp -Rp "$new_dir" "$1/uniagent/extension/install/"
+}
+
+# copy_folder FROM TO makes an empty folder with the owner and mode of another one.
+copy_folder() {
+	mkdir "$2" && chmod go+rx "$2" || return 1
+	have stat || return 0
+	chown "$(stat -c %u:%g "$1")" "$2" && chmod "$(stat -c %a "$1")" "$2"
 }
 
 # copy_but NAME FROM TO copies what is in a folder, but for one entry.
 copy_but() {
-	mkdir "$3" && chmod go+rx "$3" || return 1
+	copy_folder "$2" "$3" || return 1
 	for copy_entry in "$2"/* "$2"/.[!.]*; do
 		[ -e "$copy_entry" ] || [ -h "$copy_entry" ] || continue
 		[ "${copy_entry##*/}" = "$1" ] || cp -Rp "$copy_entry" "$3/" || return 1
@@ -135,17 +142,18 @@ promote_copy() {
 # way. It returns 1, and has set restore_says, if it cannot.
 restore_from() {
 	restore_says="it cannot be copied to $prefix"
-	mkdir -p "$prefix" || return 1
+	make_folder "$prefix" || return 1
 	if [ -d "$1/tree/uniagent" ] && [ -d "$uni_dir" ]; then
 		# The uniagent stays as it is: it has work besides telescope.
-		mkdir -p "${new_dir%/*}" && cp -Rp "$1/tree/uniagent/extension/install/telescope" "${new_dir%/*}/" || return 1
+		make_folder "${new_dir%/*}" && cp -Rp "$1/tree/uniagent/extension/install/telescope" "${new_dir%/*}/" || return 1
 	else
-		cp -Rp "$1/tree/." "$prefix/" || return 1
+		# Not tree/. itself: the prefix would get its mode.
+		cp -Rp "$1/tree"/* "$prefix/" || return 1
 	fi
 	restore_says="its service cannot be copied to $TRIPOD_ROOT/etc"
 	(cd "$1/init" && find . -type f) | while IFS= read -r restore_file; do
 		restore_to=$TRIPOD_ROOT/${restore_file#./}
-		mkdir -p "${restore_to%/*}" && cp -p "$1/init/$restore_file" "$restore_to" || exit 1
+		make_folder "${restore_to%/*}" && cp -p "$1/init/$restore_file" "$restore_to" || exit 1
 	done || return 1
 	look
 	restore_service=telescoped

@@ -166,6 +166,9 @@ is_root() { [ "$(id -u 2>/dev/null)" = 0 ]; }
 
 need_root() { is_root || die "$E_ROOT" "this must run as root (it is user $(id -un 2>/dev/null || id -u))"; }
 
+# make_folder DIR makes a folder that all may enter, where there is none.
+make_folder() { [ -d "$1" ] || (umask 022 && mkdir -p "$1"); }
+
 # tick sets clock: seconds since boot, by a clock that nobody sets.
 tick() {
 	read -r clock _ </proc/uptime
