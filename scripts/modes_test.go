@@ -57,7 +57,8 @@ func TestFoldersStayAsTheyWere(t *testing.T) {
 			h.want(0, "uninstall.sh", nil)
 			h.unchanged(empty, "uninstall")
 			if tt.shared {
-				require.NoError(t, os.RemoveAll(filepath.Join(h.root, "usr/local/uniagent")))
+				require.NoError(t, os.RemoveAll(filepath.Join(h.root, "usr/local/uniagent/extension/install/other")))
+				h.want(0, "uninstall.sh", nil)
 			}
 			h.uninstalled()
 		})
