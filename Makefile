@@ -70,7 +70,7 @@ vuln: ## known vulnerabilities in what we call (needs the Go vulnerability datab
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(PACKAGES)
 
 bench: ## Go benchmarks of the hot paths
-	$(GO) test -run '^$$' -bench . -benchmem ./installer ./installer/hostsfile ./installer/sshconn ./installer/recipe ./store
+	$(GO) test -run '^$$' -bench . -benchmem ./installer ./installer/hostsfile ./installer/sshconn ./installer/sshdial ./installer/recipe ./store
 
 compare: build ## Tripod beside a bare x/crypto loop and its peers, 200 hosts behind a real sshd
 	$(GO) run ./cmd/compare

@@ -23,14 +23,15 @@ var arrows = map[string]string{
 	"installer/pkgfile":    "",
 	"installer/meta":       "installer installer/strictjson installer/privkey",
 	"installer/hostsfile":  "installer installer/meta installer/strictjson installer/privkey",
-	"installer/sshconn":    "installer installer/privkey",
+	"installer/sshconn":    "installer",
+	"installer/sshdial":    "installer installer/privkey installer/sshconn",
 	"installer/recipe":     "installer installer/plaintext scripts",
 	"installer/api":        "installer installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
 	"installer/control":    "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/privkey installer/strictjson",
 	"store":                "installer",
 	"scripts":              "",
 	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/meta installer/pkgfile installer/plaintext " +
-		"installer/policy installer/privkey installer/recipe installer/sshconn scripts store",
+		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
 }
 
 // testOnly are packages for tests, demonstrations and measurements: they may

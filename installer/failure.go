@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Failure is an error that has been classified: at the transport's border
-// (sshconn) or by a step of the recipe. Nothing above them looks at text.
+// Failure is an error that has been classified: where SSH is spoken
+// (sshdial, sshconn) or by a step of the recipe. Nothing above looks at text.
 type Failure struct {
 	Kind Kind
 	// Step in which it happened; the recipe fills it in where it is empty.

@@ -10,7 +10,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/recipe"
-	"tripod/installer/sshconn"
+	"tripod/installer/sshdial"
 	"tripod/store"
 )
 
@@ -40,7 +40,7 @@ type localEngine struct {
 	app    *app
 	cfg    engineConfig
 	store  *store.Store
-	dialer *sshconn.Dialer
+	dialer *sshdial.Dialer
 	work   installer.Installer
 }
 
@@ -50,9 +50,9 @@ func (a *app) openLocal(cfg engineConfig) (*localEngine, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := sshconn.New(sshconn.Config{
+	dialer := sshdial.New(sshdial.Config{
 		HostKeys:   s,
-		Ways:       s,
+		Routes:     s,
 		KnownHosts: cfg.knownHosts,
 		Policy:     cfg.policy,
 		Logger:     a.log,

@@ -11,13 +11,13 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
-	"tripod/installer/sshconn"
+	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 )
 
 // installsOver dials what is open, and has installed version there.
 type installsOver struct {
-	*sshconn.Dialer
+	*sshdial.Dialer
 	outcome installer.Outcome
 }
 
@@ -31,7 +31,7 @@ func (d installsOver) Work(ctx context.Context, job *installer.Job) (installer.O
 
 func (r *rig) workWith(outcome installer.Outcome) {
 	r.t.Helper()
-	dialer := sshconn.New(sshconn.Config{HostKeys: r.store, Ways: r.store})
+	dialer := sshdial.New(sshdial.Config{HostKeys: r.store, Routes: r.store})
 	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: r.store, StopWhenIdle: true, Parallel: 2, Installer: installsOver{dialer, outcome}})
 	require.NoError(r.t, d.Run(r.t.Context()))
 	require.NoError(r.t, dialer.Close())

@@ -11,20 +11,20 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
-	"tripod/installer/sshconn"
+	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 )
 
 // work dials what is open as an engine would, and does nothing else there.
 func (r *rig) work() {
 	r.t.Helper()
-	dialer := sshconn.New(sshconn.Config{HostKeys: r.store, Ways: r.store})
+	dialer := sshdial.New(sshdial.Config{HostKeys: r.store, Routes: r.store})
 	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: r.store, StopWhenIdle: true, Parallel: 2, Installer: dials{dialer}})
 	require.NoError(r.t, d.Run(r.t.Context()))
 	require.NoError(r.t, dialer.Close())
 }
 
-type dials struct{ *sshconn.Dialer }
+type dials struct{ *sshdial.Dialer }
 
 func (d dials) Work(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
 	inv := job.Invocation

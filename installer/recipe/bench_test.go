@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"tripod/installer"
-	"tripod/installer/sshconn"
+	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 )
 
@@ -17,7 +17,7 @@ func BenchmarkScript(b *testing.B) {
 	srv := sshtest.Start(b, sshtest.Config{})
 	blobs := &memBlobs{}
 	ref := blobs.put("job.sh", []byte("#!/bin/sh\nexit 0\n"+strings.Repeat("# padding\n", 10<<10)))
-	dialer := sshconn.New(sshconn.Config{})
+	dialer := sshdial.New(sshdial.Config{})
 	b.Cleanup(func() { _ = dialer.Close() })
 	r := New(Config{Dialer: dialerOf(dialer), Blobs: blobs})
 	for i := 0; b.Loop(); i++ {

@@ -40,8 +40,8 @@ func (w *work) use(conn Conn) {
 // way tells the installers that conn goes through, if it knows them.
 func (w *work) way(conn Conn) string {
 	hops := w.inv.Host.Via
-	if c, ok := conn.(interface{ Hops() []installer.Endpoint }); ok {
-		hops = c.Hops()
+	if c, ok := conn.(interface{ JumpHosts() []installer.Endpoint }); ok {
+		hops = c.JumpHosts()
 	}
 	way := ""
 	for _, hop := range hops {

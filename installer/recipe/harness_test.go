@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tripod/installer"
-	"tripod/installer/sshconn"
+	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 )
 
@@ -153,7 +153,7 @@ func (b *bed) nextAttempt(kind installer.Kind) {
 
 // work is what one process does with the invocation: fresh Dialer and Recipe.
 func (b *bed) work(ctx context.Context) (installer.Outcome, error) {
-	dialer := sshconn.New(sshconn.Config{Limits: b.limits})
+	dialer := sshdial.New(sshdial.Config{Limits: b.limits})
 	defer func() { _ = dialer.Close() }()
 	r := New(Config{
 		Dialer: dialerOf(dialer),
@@ -231,7 +231,7 @@ func requireKind(t *testing.T, kind installer.Kind, err error) *installer.Failur
 	return f
 }
 
-func dialerOf(d *sshconn.Dialer) Dialer {
+func dialerOf(d *sshdial.Dialer) Dialer {
 	return DialerFunc(func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error) {
 		conn, err := d.Dial(ctx, project, host, creds, policy)
 		if err != nil {

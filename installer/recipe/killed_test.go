@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/sshconn"
+	"tripod/installer/sshdial"
 )
 
 // process is what one process does with the invocation of the batch id, as the
@@ -51,7 +51,7 @@ func (tr *tripod) process(id string, dies func(write string, after bool) bool) (
 		return false
 	}
 	var noted, finished []installer.StepRecord
-	dialer := sshconn.New(sshconn.Config{Limits: tr.limits})
+	dialer := sshdial.New(sshdial.Config{Limits: tr.limits})
 	defer func() { assert.NoError(tr.t, dialer.Close()) }()
 	r := New(Config{Dialer: dialerOf(dialer), Blobs: tr.blobs, Limits: tr.limits})
 	r.agentSettings = countedSettings + tr.extra

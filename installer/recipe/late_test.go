@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/sshconn"
+	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 	"tripod/store"
 )
@@ -50,7 +50,7 @@ func (tr *tripod) submit(id string, inv installer.Invocation) error {
 // run works on what was submitted as id, to its end.
 func (tr *tripod) run(id string) *installer.Invocation {
 	tr.t.Helper()
-	dialer := sshconn.New(sshconn.Config{Limits: tr.limits})
+	dialer := sshdial.New(sshdial.Config{Limits: tr.limits})
 	defer func() { assert.NoError(tr.t, dialer.Close()) }()
 	r := New(Config{Dialer: dialerOf(dialer), Blobs: tr.blobs, Limits: tr.limits})
 	r.agentSettings = countedSettings + tr.extra

@@ -10,24 +10,24 @@ import (
 	"tripod/installer"
 )
 
-// openSession opens a session channel under g. Where the server refuses though
-// it opened one before, it may be that it allows only one (MaxSessions 1) and
-// still counts that: then the earlier ones are brought to their end.
+// openSession opens a session channel under g. A server that allows only one
+// session (MaxSessions 1) refuses while it still counts an earlier one: then
+// those are closed first, and it is asked again.
 func (c *Conn) openSession(ctx context.Context, g *guard) (ssh.Channel, <-chan *ssh.Request, *installer.Failure) {
 	ch, reqs, err := c.ssh.OpenChannel("session", nil)
 	for try := range 4 {
 		if !refused(err) || !c.hadSession.Load() {
 			break
 		}
-		c.endSFTP()
-		c.leaving.Load().wait(c)
+		c.closeSFTP()
+		c.waitForClosing()
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
 		}
-		// sshd frees the place only after it has worked off what it has read
-		// so far; an answer comes when it has.
-		_, _, _ = c.ssh.SendRequest("keepalive@openssh.com", true, nil)
+		// sshd frees the session only after it has processed all it has read;
+		// it answers this request when it has.
+		_ = c.ping()
 		ch, reqs, err = c.ssh.OpenChannel("session", nil)
 	}
 	c.hadSession.Store(true)
@@ -35,15 +35,15 @@ func (c *Conn) openSession(ctx context.Context, g *guard) (ssh.Channel, <-chan *
 		return ch, reqs, nil
 	}
 	if oe, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
-		return nil, nil, failf(installer.KindChannelDenied, err, "the server opens no session: %s (%s)", oe.Reason, quote(oe.Message))
+		return nil, nil, Failf(installer.KindChannelDenied, err, "the server opens no session: %s (%s)", oe.Reason, Quote(oe.Message))
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil, nil, ctxFailure(ctx, "while opening a session")
+		return nil, nil, ContextFailure(ctx, "while opening a session")
 	case g.fired.Load() && !g.silent():
-		return nil, nil, failf(installer.KindChannelDenied, err, "the server is there but opened no session within %s", c.limits.Channel)
+		return nil, nil, Failf(installer.KindChannelDenied, err, "the server responds but opened no session within %s", c.limits.Channel)
 	}
-	return nil, nil, c.lost("while opening a session")
+	return nil, nil, c.Lost("while opening a session")
 }
 
 func refused(err error) bool {
@@ -51,23 +51,22 @@ func refused(err error) bool {
 	return ok
 }
 
-// departure is a channel that we have closed and the server has not yet.
-type departure struct{ over chan struct{} }
+// closingChannel is a channel that we have closed and the server has not yet.
+type closingChannel struct{ closed chan struct{} }
 
-// wait waits until the server has closed it too, for as long as the caller's
-// guard keeps the connection.
-func (d *departure) wait(c *Conn) {
-	if d == nil {
-		return
-	}
-	select {
-	case <-d.over:
-	case <-c.dead:
+// waitForClosing waits until the server has closed that channel too, for as
+// long as the caller's guard keeps the connection.
+func (c *Conn) waitForClosing() {
+	if closing := c.closing.Load(); closing != nil {
+		select {
+		case <-closing.closed:
+		case <-c.ended:
+		}
 	}
 }
 
-// abandon leaves a channel whose end is of no interest.
-func (c *Conn) abandon(ch ssh.Channel, reqs <-chan *ssh.Request) {
+// discard closes a channel whose end is of no interest.
+func (c *Conn) discard(ch ssh.Channel, reqs <-chan *ssh.Request) {
 	c.closeChannel(ch)
 	for {
 		select {
@@ -79,21 +78,21 @@ func (c *Conn) abandon(ch ssh.Channel, reqs <-chan *ssh.Request) {
 				_ = r.Reply(false, nil)
 			}
 		default:
-			d := &departure{over: make(chan struct{})}
-			c.leaving.Store(d)
+			closing := &closingChannel{closed: make(chan struct{})}
+			c.closing.Store(closing)
 			go func() { // until the server closes it too, or the connection ends
 				ssh.DiscardRequests(reqs)
-				close(d.over)
-				c.leaving.CompareAndSwap(d, nil)
+				close(closing.closed)
+				c.closing.CompareAndSwap(closing, nil)
 			}()
 			return
 		}
 	}
 }
 
-// closeChannel says goodbye on a channel, which is a write and may block.
+// closeChannel closes our side of a channel: a write, which may block.
 func (c *Conn) closeChannel(ch ssh.Channel) {
-	t := time.AfterFunc(cancelGrace, func() { c.kill("the connection stood still") })
+	t := time.AfterFunc(cancelGrace, func() { c.end("the connection stood still") })
 	_ = ch.Close()
 	t.Stop()
 }

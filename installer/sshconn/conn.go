@@ -2,7 +2,6 @@ package sshconn
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,33 +19,32 @@ const cancelGrace = time.Second
 // returns within a second or so after its context is done, and its error is an
 // *installer.Failure.
 type Conn struct {
-	ssh     ssh.Conn
-	wire    *wire
-	limits  *installer.Limits
-	dead    chan struct{}          // closed when the connection has ended
-	why     atomic.Pointer[string] // why we ended it
-	release func()                 // the installer it goes through
-	hops    []installer.Endpoint   // the way there
-	closing sync.Once
+	ssh    ssh.Conn
+	wire   *Wire
+	limits installer.Limits
+	ended  chan struct{}          // closed when the connection has ended
+	cause  atomic.Pointer[string] // why we ended it
 
-	leaving    atomic.Pointer[departure] // the last one, if any
 	hadSession atomic.Bool
-	watching   watcher
+	closing    atomic.Pointer[closingChannel] // the last one, if any
+	keepalive  keepalive
 	sftp       sftpState
 }
 
-func newConn(d *Dialer, sc ssh.Conn, w *wire, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) *Conn {
-	c := &Conn{ssh: sc, wire: w, limits: &d.limits, dead: make(chan struct{})}
+// New makes a Conn of what ssh.NewClientConn returned for wire. Limits are
+// used as they are. Close it.
+func New(sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, wire *Wire, limits installer.Limits) *Conn {
+	c := &Conn{ssh: sc, wire: wire, limits: limits, ended: make(chan struct{})}
 	go func() {
-		discard(chans, reqs)
-		close(c.dead)
+		refuseAll(chans, reqs)
+		close(c.ended)
 	}()
 	return c
 }
 
-// discard refuses whatever the server asks for, until the connection ends.
+// refuseAll refuses whatever the server asks for, until the connection ends.
 // Both channels must be served, or x/crypto stops reading.
-func discard(chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) {
+func refuseAll(chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) {
 	for chans != nil || reqs != nil {
 		select {
 		case ch, ok := <-chans:
@@ -67,110 +65,55 @@ func discard(chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) {
 	}
 }
 
-// Hops are the installers that the connection goes through, first hop first.
-func (c *Conn) Hops() []installer.Endpoint { return c.hops }
-
 // Close ends the connection and returns without waiting for the server. More
 // calls do nothing.
 func (c *Conn) Close() error {
-	c.kill("closed")
-	c.closing.Do(func() {
-		if c.release != nil {
-			c.release()
-		}
-	})
+	c.end("closed")
 	return nil
 }
 
-// kill ends the connection; the first reason is kept.
-func (c *Conn) kill(why string) {
-	c.why.CompareAndSwap(nil, &why)
+// end ends the connection; the first cause is kept.
+func (c *Conn) end(cause string) {
+	c.cause.CompareAndSwap(nil, &cause)
 	_ = c.wire.Close()
 }
 
-// alive reports whether the connection has not ended yet.
+// ready is asked before each operation.
+func (c *Conn) ready(ctx context.Context, when string) *installer.Failure {
+	if ctx.Err() != nil {
+		return ContextFailure(ctx, when)
+	}
+	if !c.alive() {
+		return c.Lost(when)
+	}
+	return nil
+}
+
+// alive reports whether the SSH connection has not ended yet.
 func (c *Conn) alive() bool {
 	select {
-	case <-c.dead:
+	case <-c.ended:
 		return false
 	default:
-		return c.why.Load() == nil
+		return c.cause.Load() == nil
 	}
 }
 
-// broken reports whether the connection has ended below SSH, which is known a
-// little earlier than that it is not alive.
-func (c *Conn) broken() bool { return c.wire.err() != nil || !c.alive() }
+// Broken reports whether the connection has ended, or the one below SSH has,
+// which is known a little earlier.
+func (c *Conn) Broken() bool { return c.wire.Err() != nil || !c.alive() }
 
-// lost is the Failure of an operation whose connection ended.
-func (c *Conn) lost(when string) *installer.Failure {
-	return failf(installer.KindLostContact, c.wire.err(), "%s %s", c.reason(), when)
+// Lost is the Failure of an operation whose connection ended.
+func (c *Conn) Lost(when string) *installer.Failure {
+	return Failf(installer.KindLostContact, c.wire.Err(), "%s %s", c.howEnded(), when)
 }
 
-// reason says how the connection ended, or that it seems to.
-func (c *Conn) reason() string {
-	if why := c.why.Load(); why != nil {
-		return *why
+func (c *Conn) howEnded() string {
+	if cause := c.cause.Load(); cause != nil {
+		return *cause
 	}
-	if c.wire.err() != nil {
+	if c.wire.Err() != nil {
 		return "the connection broke"
 	}
 	return "the server ended it"
 }
-
-// guard bounds an operation that cannot be interrupted: past its limit, or
-// cancelGrace after its context is done, the connection is closed under it.
-type guard struct {
-	c     *Conn
-	ctx   context.Context
-	limit time.Duration
-	reads uint32
-	stop  func() bool
-	fired atomic.Bool
-
-	mu    sync.Mutex
-	over  bool
-	timer *time.Timer
-}
-
-func (c *Conn) guard(ctx context.Context, limit time.Duration, why string) *guard {
-	g := &guard{c: c, ctx: ctx, limit: limit, reads: c.wire.reads.Load()}
-	g.timer = time.AfterFunc(limit, func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if !g.over {
-			g.fired.Store(true)
-			c.kill(why)
-		}
-	})
-	g.stop = context.AfterFunc(ctx, func() { g.reset(min(limit, cancelGrace)) })
-	return g
-}
-
-// touch starts the limit anew: there was progress.
-func (g *guard) touch() {
-	if g.ctx.Err() == nil {
-		g.reset(g.limit)
-	}
-}
-
-func (g *guard) reset(d time.Duration) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.over {
-		g.timer.Reset(d)
-	}
-}
-
-// done ends the guard; nothing arms it again.
-func (g *guard) done() {
-	g.stop()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.over = true
-	g.timer.Stop()
-}
-
-// silent: nothing at all was heard from the server since the guard began, not
-// even an answer to a keepalive.
-func (g *guard) silent() bool { return g.c.wire.reads.Load() == g.reads }

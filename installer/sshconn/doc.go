@@ -1,13 +1,10 @@
-// Package sshconn puts x/crypto/ssh and pkg/sftp behind a small Conn.
+// Package sshconn is what can be done over one authenticated SSH connection:
+// commands, uploads by SFTP or through a command, TCP forwarding. Package
+// sshdial makes the connections.
 //
-// It exists so that everything that can go wrong between Tripod and an SSH
-// server is met in one place: every wait has a limit of its own, every remote
-// text is capped and quoted, and every error leaves as an *installer.Failure
-// with a Kind. Nothing above this package looks at error texts.
-//
-// A Dialer connects: TCP or a channel through installers (jump hosts), then
-// the handshake, the host key, the login. A Conn is the result: commands,
-// uploads, a forwarding check. The limits are kept as deadlines on the
-// net.Conn while connecting, and by closing the connection afterwards, because
-// neither x/crypto/ssh nor pkg/sftp can be interrupted in any other way.
+// Every wait has a limit, every remote text is capped and quoted, and every
+// error of an operation is an *installer.Failure with a Kind, so that nothing
+// above looks at error texts. Neither x/crypto/ssh nor pkg/sftp can be
+// interrupted: an operation that takes too long is ended by closing the
+// connection.
 package sshconn

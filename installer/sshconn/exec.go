@@ -19,8 +19,9 @@ import (
 // Failures: channel-denied if the server opens no session or starts no
 // command; lost-contact if the connection ends, or the start is not confirmed
 // within Limits.Channel (it may have happened), or there is no exit status, or
-// the connection broke before the end of the output; password-expired. When ctx is done only this command's session is closed, as
-// long as the server cooperates.
+// the connection broke before the end of the output; password-expired. When
+// ctx is done only this command's session is closed, as long as the server
+// cooperates.
 //
 // A Stdout or Stderr whose Write fails is not written to again; after Exec has
 // returned neither is. Nothing reads Stdin any more once its Read has returned
@@ -34,14 +35,11 @@ func (c *Conn) Exec(ctx context.Context, cmd installer.Command) (int, error) {
 }
 
 func (c *Conn) exec(ctx context.Context, cmd installer.Command) (int, *installer.Failure) {
-	if ctx.Err() != nil {
-		return 0, ctxFailure(ctx, "before a command")
+	if fail := c.ready(ctx, "before a command"); fail != nil {
+		return 0, fail
 	}
-	if !c.alive() {
-		return 0, c.lost("before a command")
-	}
-	c.watch()
-	defer c.unwatch()
+	c.StartKeepalive()
+	defer c.StopKeepalive()
 	s, fail := c.start(ctx, cmd)
 	if fail != nil {
 		return 0, fail
@@ -66,29 +64,29 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 	if fail != nil {
 		return nil, fail
 	}
-	ask := func(what string, payload []byte) *installer.Failure {
-		ok, err := ch.SendRequest(what, true, payload)
+	request := func(name string, payload []byte) (fail *installer.Failure) {
+		ok, err := ch.SendRequest(name, true, payload)
 		switch {
 		case err == nil && ok:
 			return nil
 		case ctx.Err() != nil:
-			fail = ctxFailure(ctx, "while starting a command")
+			fail = ContextFailure(ctx, "while starting a command")
 		case err == nil:
-			fail = failf(installer.KindChannelDenied, nil, "the server refused the request %q on a session", what)
+			fail = Failf(installer.KindChannelDenied, nil, "the server refused the request %q on a session", name)
 		case g.fired.Load():
-			fail = failf(installer.KindLostContact, err, "the server did not confirm the start of a command within %s", c.limits.Channel)
+			fail = Failf(installer.KindLostContact, err, "the server did not confirm the start of a command within %s", c.limits.Channel)
 		default:
-			fail = c.lost("while starting a command")
+			fail = c.Lost("while starting a command")
 		}
-		c.abandon(ch, reqs)
+		c.discard(ch, reqs)
 		return fail
 	}
 	if cmd.PTY {
-		if fail := ask("pty-req", ptyRequest); fail != nil {
+		if fail := request("pty-req", ptyRequest); fail != nil {
 			return nil, fail
 		}
 	}
-	if fail := ask("exec", ssh.Marshal(struct{ Command string }{cmd.Line})); fail != nil {
+	if fail := request("exec", ssh.Marshal(struct{ Command string }{cmd.Line})); fail != nil {
 		return nil, fail
 	}
 	s := &session{c: c, ch: ch, reqs: reqs, out: newOutput(cmd)}
@@ -107,13 +105,12 @@ func (s *session) wait(ctx context.Context) (int, *installer.Failure) {
 	if fail == nil || fail.Kind == installer.KindLostContact {
 		s.drain(ctx)
 	}
-	if fail == nil && s.c.broken() {
-		// The code is known, but the output may have been cut, and nobody
-		// could tell.
-		fail = s.c.lost("before the end of a command's output came")
+	if fail == nil && s.c.Broken() {
+		// The exit code is known, but output may be missing.
+		fail = s.c.Lost("before the end of a command's output")
 	}
 	s.out.close()
-	s.c.abandon(s.ch, s.reqs)
+	s.c.discard(s.ch, s.reqs)
 	ended := fail == nil && code != 0 || fail != nil && fail.Kind == installer.KindLostContact
 	if ended && s.out.expired() {
 		return 0, expiredFailure()
@@ -122,7 +119,7 @@ func (s *session) wait(ctx context.Context) (int, *installer.Failure) {
 }
 
 func expiredFailure() *installer.Failure {
-	return failf(installer.KindPasswordExpired, nil, "the server runs no command before the password is changed")
+	return Failf(installer.KindPasswordExpired, nil, "the server runs no command before the password is changed")
 }
 
 func (s *session) status(ctx context.Context) (int, *installer.Failure) {
@@ -130,10 +127,10 @@ func (s *session) status(ctx context.Context) (int, *installer.Failure) {
 		select {
 		case req, ok := <-s.reqs:
 			if !ok {
-				if s.c.broken() {
-					return 0, s.c.lost("before the command's exit status came")
+				if s.c.Broken() {
+					return 0, s.c.Lost("before the command's exit status came")
 				}
-				return 0, failf(installer.KindLostContact, nil, "the server closed the session without an exit status")
+				return 0, Failf(installer.KindLostContact, nil, "the server closed the session without an exit status")
 			}
 			if code, ok := exitCode(req); ok {
 				return code, nil
@@ -141,10 +138,10 @@ func (s *session) status(ctx context.Context) (int, *installer.Failure) {
 			if req.WantReply {
 				_ = req.Reply(false, nil)
 			}
-		case <-s.out.stuck:
+		case <-s.out.passwordDialogue:
 			return 0, expiredFailure()
 		case <-ctx.Done():
-			return 0, ctxFailure(ctx, "while a command ran")
+			return 0, ContextFailure(ctx, "while a command ran")
 		}
 	}
 }

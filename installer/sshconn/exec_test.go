@@ -43,7 +43,7 @@ func (b *buffer) String() string {
 func TestExecKeepsEveryByteOfBothStreams(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
-	c := connect(t, newDialer(t, Config{}), s)
+	c := connect(t, long(), s)
 	in := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB: more than the window
 	var out, errOut bytes.Buffer
 	code, err := c.Exec(t.Context(), installer.Command{
@@ -62,7 +62,7 @@ func TestExecKeepsEveryByteOfBothStreams(t *testing.T) {
 func TestExecDoesNotWaitForInputThatNobodyReads(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
-	c := connect(t, newDialer(t, Config{}), s)
+	c := connect(t, long(), s)
 	r, w := io.Pipe()
 	defer w.Close()
 	code, err := c.Exec(t.Context(), installer.Command{Line: "exit 4", Stdin: r})
@@ -77,7 +77,7 @@ func TestA14ChildHoldsOutput(t *testing.T) {
 	s := sshtest.Start(t, sshtest.Config{})
 	l := long()
 	l.ExitGrace = 2 * time.Second // a slow machine has time for what was written before
-	c := connect(t, newDialer(t, Config{Limits: l}), s)
+	c := connect(t, l, s)
 	var out bytes.Buffer // not locked: the race detector watches
 	holds := `cd "$TRIPOD_ROOT/tmp"; (trap '' PIPE; while [ ! -e go ]; do sleep 0.02; done; echo late; : >said; exec sleep 600) & echo early; exit 5`
 	code, err := c.Exec(t.Context(), installer.Command{Line: holds, Stdout: &out})
@@ -113,7 +113,7 @@ func TestA15NoExitStatus(t *testing.T) {
 			s := sshtest.Start(t, sshtest.Config{Faults: []sshtest.Fault{tc.fault}})
 			l := long()
 			l.ExitGrace = short
-			c := connect(t, newDialer(t, Config{Limits: l}), s)
+			c := connect(t, l, s)
 			code, err := c.Exec(t.Context(), installer.Command{Line: "echo hello"})
 			if tc.want == "" {
 				require.NoError(t, err)
@@ -151,7 +151,7 @@ func TestA11ExecStages(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := sshtest.Start(t, sshtest.Config{})
-			c := connect(t, newDialer(t, Config{Limits: tc.limits}), s)
+			c := connect(t, tc.limits, s)
 			remove := s.Inject(tc.fault)
 			_, err := c.Exec(t.Context(), installer.Command{Line: "true"})
 			f := kind(t, tc.want, err)
@@ -170,7 +170,7 @@ func TestA11ExecStages(t *testing.T) {
 func TestCanceledExecLeavesTheConnection(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
-	c := connect(t, newDialer(t, Config{Limits: long()}), s)
+	c := connect(t, long(), s)
 	out := newBuffer()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	go func() {
@@ -194,7 +194,7 @@ func TestCanceledExecReturnsWhateverTheServerDoes(t *testing.T) {
 		t.Run(string(stage), func(t *testing.T) {
 			t.Parallel()
 			s := sshtest.Start(t, sshtest.Config{})
-			c := connect(t, newDialer(t, Config{Limits: long()}), s)
+			c := connect(t, long(), s)
 			s.Inject(sshtest.Fault{Stage: stage, Action: sshtest.Stall})
 			ctx, cancel := context.WithTimeout(t.Context(), short)
 			defer cancel()
@@ -211,7 +211,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 func TestPTY(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
-	c := connect(t, newDialer(t, Config{}), s)
+	c := connect(t, long(), s)
 	var out, errOut bytes.Buffer
 	code, err := c.Exec(t.Context(), installer.Command{
 		Line: "test -t 0 || exit 9; read -r a; cat; echo \"$a\" >&2", Stdin: strings.NewReader("s3cret\nline\n"), Stdout: &out, Stderr: &errOut, PTY: true,
@@ -225,7 +225,7 @@ func TestPTY(t *testing.T) {
 func TestExpiredPasswordOnATerminalDoesNotHang(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
-	c := connect(t, newDialer(t, Config{Limits: long()}), s)
+	c := connect(t, long(), s)
 	_, err := c.Exec(t.Context(), installer.Command{Line: "echo WARNING: Your password has expired.; exec sleep 600", PTY: true})
 	kind(t, installer.KindPasswordExpired, err)
 }
@@ -233,7 +233,7 @@ func TestExpiredPasswordOnATerminalDoesNotHang(t *testing.T) {
 func TestClosedConn(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
-	c := connect(t, newDialer(t, Config{}), s)
+	c := connect(t, long(), s)
 	require.NoError(t, c.Close())
 	require.NoError(t, c.Close())
 	_, err := c.Exec(t.Context(), installer.Command{Line: "true"})
@@ -249,7 +249,7 @@ func TestA12Floods(t *testing.T) {
 	s := sshtest.Start(t, sshtest.Config{})
 	l := long()
 	l.Channel = short
-	c := connect(t, newDialer(t, Config{Limits: l}), s)
+	c := connect(t, l, s)
 	s.Inject(sshtest.Fault{Stage: sshtest.ChannelOpen, Action: sshtest.Flood})
 	_, err := c.Exec(t.Context(), installer.Command{Line: "true"})
 	if err != nil {

@@ -18,13 +18,13 @@ import (
 // csh and fish, whichever is the login shell. `read` takes no byte too many.
 const uploadLine = `exec sh -c 'LC_ALL=C; export LC_ALL; umask 077; IFS= read -r p && cat >"$p" && n=$(wc -c <"$p") && echo "tripod: size=$((n))"'`
 
-// uploadExec brings a file to a host that has no SFTP.
+// uploadExec uploads to a host that has no SFTP.
 func (c *Conn) uploadExec(ctx context.Context, up installer.Upload) *installer.Failure {
 	size := up.Blob.Ref().Size
-	// The guard is armed anew by each chunk that the flow control lets out.
+	// Each chunk that flow control lets out restarts the limit.
 	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
 	defer g.done()
-	src := &sendReader{r: io.NewSectionReader(up.Blob, 0, size), touch: g.touch, progress: up.Progress}
+	src := &sendReader{r: io.NewSectionReader(up.Blob, 0, size), chunk: g.progress, progress: up.Progress}
 	defer src.end()
 	var stdout, stderr capped
 	code, fail := c.exec(ctx, installer.Command{
@@ -52,29 +52,23 @@ func (c *Conn) uploadExec(ctx context.Context, up installer.Upload) *installer.F
 	return nil
 }
 
-// sizeIn finds the last size that the host told, whatever its login shell
-// printed before.
+// sizeIn finds the size that the host reports, whatever its login shell printed
+// before.
 func sizeIn(out string) (int64, error) {
-	_, after, ok := cutLast(out, "tripod: size=")
-	if !ok {
-		return 0, errors.New("the host did not tell the size of the file")
+	const label = "tripod: size="
+	at := strings.LastIndex(out, label)
+	if at < 0 {
+		return 0, errors.New("the host did not report the size of the file")
 	}
-	after, _, _ = strings.Cut(after, "\n")
-	return strconv.ParseInt(strings.TrimSpace(after), 10, 64)
+	size, _, _ := strings.Cut(out[at+len(label):], "\n")
+	return strconv.ParseInt(strings.TrimSpace(size), 10, 64)
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// sendReader tells what has been handed to the channel: a chunk is asked for
-// when the one before it has been let out.
+// sendReader reports progress: a chunk is read when the one before it has been
+// sent.
 type sendReader struct {
 	r     io.Reader
-	touch func()
+	chunk func() // called before each chunk
 
 	mu       sync.Mutex
 	progress func(int64)
@@ -89,7 +83,7 @@ func (s *sendReader) Read(p []byte) (int, error) {
 	if s.ended {
 		return 0, io.EOF
 	}
-	s.touch()
+	s.chunk()
 	if s.last > 0 && s.progress != nil {
 		s.sent += int64(s.last)
 		s.progress(s.sent)
@@ -99,7 +93,7 @@ func (s *sendReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// end keeps a reader that is left behind from telling any more.
+// end stops the reports, also where a read is still in progress.
 func (s *sendReader) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

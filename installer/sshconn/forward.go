@@ -3,9 +3,8 @@ package sshconn
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -13,52 +12,97 @@ import (
 	"tripod/installer"
 )
 
-// direct is the payload of a direct-tcpip channel (RFC 4254, 7.2).
-type direct struct {
+// directTCPIP is the payload of a direct-tcpip channel (RFC 4254, 7.2).
+type directTCPIP struct {
 	Host       string
 	Port       uint32
 	OriginHost string
 	OriginPort uint32
 }
 
-type opened struct {
+// ErrForwardTimeout: the server did not answer a request to connect in time.
+var ErrForwardTimeout = errors.New("no answer to the request to connect")
+
+// Forward opens a TCP connection from the server's side. Its error is not a
+// Failure, since only the caller knows whose fault it is: an
+// *ssh.OpenChannelError where the server refuses, ErrForwardTimeout past the
+// limit, the context's, or another one where the connection has ended.
+func (c *Conn) Forward(ctx context.Context, host string, port uint16, limit time.Duration) (net.Conn, error) {
+	ch, reqs, err := c.openForward(ctx, host, port, limit)
+	if err != nil {
+		return nil, err
+	}
+	return c.forwarded(ch, reqs), nil
+}
+
+type openResult struct {
 	ch   ssh.Channel
 	reqs <-chan *ssh.Request
 	err  error
 }
 
-var errForwardTimeout = errors.New("the installer did not answer the request to connect")
-
-// forward opens a TCP connection from the server's side. The request cannot
-// be taken back, so where limit or ctx end the wait, a goroutine waits for the
-// answer and closes what then comes; it ends with the connection at latest.
-func (c *Conn) forward(ctx context.Context, host string, port uint16, limit time.Duration) (ssh.Channel, <-chan *ssh.Request, error) {
-	res := make(chan opened)
+// openForward requests the channel. The request cannot be taken back: where
+// limit or ctx end the wait, a goroutine waits for the answer and closes what
+// then comes; it ends with the connection at latest.
+func (c *Conn) openForward(ctx context.Context, host string, port uint16, limit time.Duration) (ssh.Channel, <-chan *ssh.Request, error) {
+	result := make(chan openResult)
 	gone := make(chan struct{})
 	defer close(gone)
 	go func() {
-		ch, reqs, err := c.ssh.OpenChannel("direct-tcpip", ssh.Marshal(direct{host, uint32(port), "127.0.0.1", 0}))
+		ch, reqs, err := c.ssh.OpenChannel("direct-tcpip", ssh.Marshal(directTCPIP{host, uint32(port), "127.0.0.1", 0}))
 		select {
-		case res <- opened{ch, reqs, err}:
+		case result <- openResult{ch, reqs, err}:
 		case <-gone:
 			if err == nil {
-				c.abandon(ch, reqs)
+				c.discard(ch, reqs)
 			}
 		}
 	}()
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
-	case o := <-res:
-		return o.ch, o.reqs, o.err
+	case r := <-result:
+		return r.ch, r.reqs, r.err
 	case <-t.C:
-		return nil, nil, errForwardTimeout
+		return nil, nil, ErrForwardTimeout
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
 }
 
-// CanForward tells whether the server opens TCP connections for us, by asking
+const forwardBuffer = 16 << 10
+
+// forwarded makes a net.Conn of a channel, with deadlines and a Close that
+// does not block, which an ssh.Channel does not have: two goroutines copy
+// between the channel and a net.Pipe. They end when the server closes the
+// channel, or with the connection.
+func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
+	near, far := net.Pipe()
+	go ssh.DiscardRequests(reqs)
+	go func() { // from us to the target
+		buf := make([]byte, forwardBuffer)
+		for {
+			n, err := far.Read(buf)
+			if n > 0 {
+				if _, werr := ch.Write(buf[:n]); werr != nil {
+					break
+				}
+			}
+			if err != nil {
+				break
+			}
+		}
+		_ = far.Close()
+		c.closeChannel(ch)
+	}()
+	go func() { // from the target to us
+		_, _ = io.CopyBuffer(struct{ io.Writer }{far}, struct{ io.Reader }{ch}, make([]byte, forwardBuffer))
+		_ = far.Close()
+	}()
+	return near
+}
+
+// CanForward reports whether the server opens TCP connections for us, by asking
 // it for one to a port of its own where nothing listens. Nil: it does. A
 // server that restricts forwarding to certain addresses (PermitOpen) counts as
 // one that does not.
@@ -70,103 +114,27 @@ func (c *Conn) CanForward(ctx context.Context) error {
 }
 
 func (c *Conn) canForward(ctx context.Context) *installer.Failure {
-	if ctx.Err() != nil {
-		return ctxFailure(ctx, "before asking for a forwarding")
+	if fail := c.ready(ctx, "before a request to forward"); fail != nil {
+		return fail
 	}
-	if !c.alive() {
-		return c.lost("before asking for a forwarding")
-	}
-	c.watch()
-	defer c.unwatch()
-	ch, reqs, err := c.forward(ctx, "127.0.0.1", 1, c.limits.Channel)
+	c.StartKeepalive()
+	defer c.StopKeepalive()
+	ch, reqs, err := c.openForward(ctx, "127.0.0.1", 1, c.limits.Channel)
 	if err == nil {
-		c.abandon(ch, reqs)
+		c.discard(ch, reqs)
 		return nil
 	}
 	if oe, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
 		if oe.Reason == ssh.ConnectionFailed {
 			return nil
 		}
-		return failf(installer.KindChannelDenied, err, "the server forwards no TCP connections: %s (%s)", oe.Reason, quote(oe.Message))
+		return Failf(installer.KindChannelDenied, err, "the server forwards no TCP connections: %s (%s)", oe.Reason, Quote(oe.Message))
 	}
 	switch {
 	case ctx.Err() != nil:
-		return ctxFailure(ctx, "while asking for a forwarding")
-	case errors.Is(err, errForwardTimeout):
-		return failf(installer.KindChannelDenied, err, "the server did not answer a request to forward within %s", c.limits.Channel)
+		return ContextFailure(ctx, "while waiting for a forwarding")
+	case errors.Is(err, ErrForwardTimeout):
+		return Failf(installer.KindChannelDenied, err, "the server did not answer a request to forward within %s", c.limits.Channel)
 	}
-	return c.lost("while asking for a forwarding")
-}
-
-// dialThrough connects to a target by way of an installer and waits for a
-// place among the handshakes that go through it.
-func (d *Dialer) dialThrough(ctx context.Context, via *shared, to installer.Endpoint) (net.Conn, *installer.Failure, whose) {
-	addresses, fail := d.addressesBehind(ctx, via, to)
-	if fail != nil {
-		return nil, fail, theTargets
-	}
-	var ch ssh.Channel
-	var reqs <-chan *ssh.Request
-	until := time.Now().Add(d.limits.Connect) // for all addresses: who has the name may give it many
-	for i, address := range addresses {
-		var err error
-		if ch, reqs, err = via.conn.forward(ctx, address, to.Port, time.Until(until)); err == nil {
-			break
-		}
-		oe, ok := errors.AsType[*ssh.OpenChannelError](err)
-		if i == len(addresses)-1 || !ok || oe.Reason != ssh.ConnectionFailed { // else the next one may do
-			fail, fault := forwardFailure(ctx, via, to, err, d.limits.Connect)
-			return nil, fail, fault
-		}
-	}
-	nc := newHopConn(via.conn, ch, reqs, to.HostPort())
-	select {
-	case via.slots <- struct{}{}:
-		return &slotConn{Conn: nc, slots: via.slots}, nil, theTargets
-	case <-ctx.Done():
-		_ = nc.Close()
-		return nil, ctxFailure(ctx, "while waiting for a handshake through "+via.name), theTargets
-	}
-}
-
-// forwardFailure classifies the refusal of a direct-tcpip channel.
-func forwardFailure(ctx context.Context, via *shared, to installer.Endpoint, err error, limit time.Duration) (*installer.Failure, whose) {
-	target := to.HostPort() + " from installer " + via.name
-	oe, ok := errors.AsType[*ssh.OpenChannelError](err)
-	switch {
-	case ok && oe.Reason == ssh.ConnectionFailed:
-		return failf(connectKind(oe.Message), err, "%s: %s", target, quote(oe.Message)), theTargets
-	case ok:
-		return failf(installer.KindChannelDenied, err, "installer %s does not forward to %s: %s (%s)", via.name, to.HostPort(), oe.Reason, quote(oe.Message)), theForwardings
-	case ctx.Err() != nil:
-		return ctxFailure(ctx, "while connecting to "+target), theTargets
-	case errors.Is(err, errForwardTimeout) && via.conn.answers(ctx, min(limit, answerWithin)):
-		return failf(installer.KindUnreachable, err, "%s: no answer within %s", target, limit), theTargets
-	case ctx.Err() != nil:
-		return ctxFailure(ctx, "while connecting to "+target), theTargets
-	case errors.Is(err, errForwardTimeout):
-		return failf(installer.KindUnreachable, err, "installer %s does not answer any more: no connection to %s within %s, and no answer to a keepalive", via.name, to.HostPort(), limit), theInstallers
-	}
-	f := via.conn.lost(fmt.Sprintf("before it connected to %s", to.HostPort()))
-	return atInstaller(via.name, f), theForwardings
-}
-
-// connectKind reads the words of the installer's connect(2), as servers send
-// them along.
-func connectKind(text string) installer.Kind {
-	switch low := strings.ToLower(text); {
-	case strings.Contains(low, "refused"):
-		return installer.KindRefused
-	case strings.Contains(low, "name or service"), strings.Contains(low, "name resolution"),
-		strings.Contains(low, "unknown host"), strings.Contains(low, "no such host"), strings.Contains(low, "no address associated"):
-		return installer.KindResolve
-	}
-	return installer.KindUnreachable
-}
-
-// atInstaller says that it was the installer, not the target.
-func atInstaller(name string, f *installer.Failure) *installer.Failure {
-	g := *f
-	g.Detail = "installer " + name + ": " + f.Detail
-	return &g
+	return c.Lost("while waiting for a forwarding")
 }

@@ -13,20 +13,21 @@ import (
 // within Limits.Keepalive, and a living one has half of it for its answer.
 const keepaliveTicks = 4
 
-// watcher notices a silent peer while somebody waits for it: one timer for the
-// whole connection, and none while nobody waits.
-type watcher struct {
+// keepalive notices a silent peer while somebody waits for it: one timer for
+// the whole connection, and none while nobody waits.
+type keepalive struct {
 	mu      sync.Mutex
 	waiting int
 	timer   *time.Timer
 	reads   uint32
-	silent  int
+	silent  int // ticks in a row
 	asking  bool
 }
 
-// watch is called when an operation begins to wait, unwatch when it ends.
-func (c *Conn) watch() {
-	w := &c.watching
+// StartKeepalive is called when something begins to wait for the server;
+// StopKeepalive, once for each, when it ends.
+func (c *Conn) StartKeepalive() {
+	w := &c.keepalive
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.waiting++; w.waiting > 1 {
@@ -40,8 +41,9 @@ func (c *Conn) watch() {
 	}
 }
 
-func (c *Conn) unwatch() {
-	w := &c.watching
+// StopKeepalive ends the wait that StartKeepalive began.
+func (c *Conn) StopKeepalive() {
+	w := &c.keepalive
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.waiting--; w.waiting == 0 {
@@ -49,24 +51,18 @@ func (c *Conn) unwatch() {
 	}
 }
 
-// answerWithin is how long a server has to show that it is there when something
-// else has not come in time.
-const answerWithin = 3 * time.Second
-
-// answers asks the server for any answer. A goroutine waits for it; it ends with the
-// connection at latest. Answers come one after the other: where many ask at once,
-// what is heard of the others' counts.
-func (c *Conn) answers(ctx context.Context, limit time.Duration) bool {
+// Responds reports whether the server sends anything within the limit when it
+// is asked to. A goroutine waits for its answer; it ends with the connection at
+// latest. Requests are answered one after the other, so that ours may wait
+// behind others: then whatever is received counts.
+func (c *Conn) Responds(ctx context.Context, limit time.Duration) bool {
 	reads := c.wire.reads.Load()
-	said := make(chan bool, 1)
-	go func() {
-		_, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil)
-		said <- err == nil
-	}()
+	answered := make(chan bool, 1)
+	go func() { answered <- c.ping() == nil }()
 	t := time.NewTimer(limit)
 	defer t.Stop()
 	select {
-	case ok := <-said:
+	case ok := <-answered:
 		return ok
 	case <-t.C:
 		return c.wire.reads.Load() != reads
@@ -75,10 +71,16 @@ func (c *Conn) answers(ctx context.Context, limit time.Duration) bool {
 	return false
 }
 
+// ping asks for an answer and waits for it, until the connection is closed.
+func (c *Conn) ping() error {
+	_, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil)
+	return err
+}
+
 func (c *Conn) tick() time.Duration { return c.limits.Keepalive / keepaliveTicks }
 
 func (c *Conn) onTick() {
-	w := &c.watching
+	w := &c.keepalive
 	w.mu.Lock()
 	if w.waiting == 0 || !c.alive() {
 		w.mu.Unlock()
@@ -91,7 +93,7 @@ func (c *Conn) onTick() {
 	}
 	if w.silent >= keepaliveTicks-1 {
 		w.mu.Unlock()
-		c.kill(fmt.Sprintf("nothing heard from the server for %s", c.limits.Keepalive))
+		c.end(fmt.Sprintf("nothing heard from the server for %s", c.limits.Keepalive))
 		return
 	}
 	ask := w.silent > 0 && !w.asking
@@ -101,8 +103,7 @@ func (c *Conn) onTick() {
 	w.timer.Reset(c.tick())
 	w.mu.Unlock()
 	if ask {
-		// Blocks until answered, or until the connection is closed.
-		_, _, _ = c.ssh.SendRequest("keepalive@openssh.com", true, nil)
+		_ = c.ping()
 		w.mu.Lock()
 		w.asking = false
 		w.mu.Unlock()

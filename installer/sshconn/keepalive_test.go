@@ -1,9 +1,9 @@
 package sshconn
 
 import (
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"io"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -76,20 +76,9 @@ func (q *quietServer) serve(t *testing.T, nc net.Conn) {
 // bubbleConn connects to q over a pipe, inside a synctest bubble.
 func bubbleConn(t *testing.T, q *quietServer, limits installer.Limits) *Conn {
 	t.Helper()
-	d := New(Config{Limits: limits})
-	d.dialTCP = func(context.Context, string) (net.Conn, error) {
-		near, far := sshtest.Pipe()
-		go q.serve(t, far)
-		return near, nil
-	}
-	c, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "h", Port: 22, User: "u"}},
-		installer.Credentials{Login: secret("x")}, installer.Insecure)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = c.Close()
-		_ = d.Close()
-	})
-	return c
+	near, far := sshtest.Pipe()
+	go q.serve(t, far)
+	return open(t, limits.WithDefaults(), near, "u", installer.Login{})
 }
 
 // TestQuietCommandRuns: an hour without a word is no loss of contact while the
@@ -127,60 +116,31 @@ func TestSilentServerIsNoticed(t *testing.T) {
 	})
 }
 
-// TestLimitsAreTheirOwn: each wait has its own limit, to the moment.
-func TestLimitsAreTheirOwn(t *testing.T) {
-	dial := func(t *testing.T, limits installer.Limits, serve func(net.Conn)) (time.Duration, error) {
-		d := New(Config{Limits: limits})
-		defer d.Close()
-		near, far := sshtest.Pipe()
-		defer far.Close()
-		d.dialTCP = func(context.Context, string) (net.Conn, error) { return near, nil }
-		go serve(far)
-		start := time.Now()
-		_, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "h", Port: 22, User: "u"}},
-			installer.Credentials{Login: secret("x")}, installer.Insecure)
-		return time.Since(start), err
-	}
-	defaults := installer.Limits{}.WithDefaults()
-	t.Run("handshake", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			took, err := dial(t, defaults, func(nc net.Conn) { // drips for ever
-				buf := make([]byte, 256)
-				go func() {
-					for {
-						if _, err := nc.Read(buf); err != nil {
-							return
-						}
-					}
-				}()
-				for {
-					if _, err := nc.Write([]byte("S")); err != nil {
-						return
-					}
-					time.Sleep(time.Second)
-				}
-			})
-			kind(t, installer.KindHandshakeTimeout, err)
-			assert.Equal(t, defaults.Handshake, took)
-			time.Sleep(2 * time.Second) // the dripping ends
-		})
-	})
-	t.Run("auth", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			hang := make(chan struct{})
-			defer close(hang)
-			took, err := dial(t, defaults, func(nc net.Conn) {
-				_, key, _ := ed25519.GenerateKey(rand.Reader)
-				signer, _ := ssh.NewSignerFromKey(key)
-				cfg := &ssh.ServerConfig{PasswordCallback: func(ssh.ConnMetadata, []byte) (*ssh.Permissions, error) {
-					<-hang
-					return nil, nil
-				}}
-				cfg.AddHostKey(signer)
-				_, _, _, _ = ssh.NewServerConn(nc, cfg)
-			})
-			kind(t, installer.KindAuthTimeout, err)
-			assert.Equal(t, defaults.Auth, took)
-		})
+// busy is a connection with many requests before ours.
+type busy struct {
+	ssh.Conn
+	ended chan struct{}
+}
+
+func (b busy) SendRequest(string, bool, []byte) (bool, []byte, error) {
+	<-b.ended
+	return false, nil, io.EOF
+}
+
+// TestRespondsToOthers: requests are answered one after the other, so where many
+// wait at once the answer to ours may not have come yet.
+func TestRespondsToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 3 * time.Second
+		c := &Conn{ssh: busy{ended: make(chan struct{})}, wire: &Wire{}}
+		defer close(c.ssh.(busy).ended)
+		assert.False(t, c.Responds(t.Context(), limit), "nothing is heard from it")
+		go func() {
+			time.Sleep(limit / 2)
+			c.wire.reads.Add(1)
+		}()
+		assert.True(t, c.Responds(t.Context(), limit))
+		assert.False(t, c.Responds(t.Context(), limit), "nor since then")
 	})
 }

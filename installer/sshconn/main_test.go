@@ -2,15 +2,15 @@ package sshconn
 
 import (
 	"bytes"
-	"context"
 	"flag"
+	"net"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/crypto/ssh"
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
@@ -20,53 +20,6 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	_ = flag.Set("test.parallel", "12") // they wait more than they compute
 	goleak.VerifyTestMain(m)
-}
-
-// memKeys is a HostKeys in memory.
-type memKeys struct {
-	mu    sync.Mutex
-	pins  map[string][]string
-	onPin func() // before a pin is stored
-	fails error
-}
-
-func newKeys() *memKeys { return &memKeys{pins: make(map[string][]string)} }
-
-func (m *memKeys) PinnedKeys(_ context.Context, project, place string) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.pins[project+"/"+place]), nil
-}
-
-func (m *memKeys) PinKey(_ context.Context, project, place, key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.onPin != nil {
-		m.onPin()
-	}
-	if m.fails != nil {
-		return m.fails
-	}
-	m.pins[project+"/"+place] = append(m.pins[project+"/"+place], key)
-	return nil
-}
-
-func (m *memKeys) ForgetKeys(_ context.Context, project, place string) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := len(m.pins[project+"/"+place])
-	delete(m.pins, project+"/"+place)
-	return n, nil
-}
-
-func (m *memKeys) all() map[string][]string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	c := make(map[string][]string)
-	for k, v := range m.pins {
-		c[k] = slices.Clone(v)
-	}
-	return c
 }
 
 // long are limits that no test waits for. A test sets the one it is about.
@@ -79,40 +32,29 @@ func long() installer.Limits {
 
 const short = 250 * time.Millisecond
 
-// unusedPort is refused for as long as the test runs.
-func unusedPort(t *testing.T) uint16 {
-	t.Helper()
-	port, release, err := sshtest.UnusedPort()
-	require.NoError(t, err)
-	t.Cleanup(release)
-	return port
-}
-
-// newDialer has long limits where none are given: a slow machine keeps output back
-// for longer than the usual ExitGrace.
-func newDialer(tb testing.TB, cfg Config) *Dialer {
+// connect logs in as root, without a Dialer.
+func connect(tb testing.TB, limits installer.Limits, s *sshtest.Server) *Conn {
 	tb.Helper()
-	if cfg.HostKeys == nil {
-		cfg.HostKeys = newKeys()
-	}
-	if cfg.Limits == (installer.Limits{}) {
-		cfg.Limits = long()
-	}
-	d := New(cfg)
-	tb.Cleanup(func() { _ = d.Close() })
-	return d
-}
-
-func root(s *sshtest.Server) (installer.Host, installer.Credentials) {
-	return installer.Host{Endpoint: s.Endpoint("root")}, installer.Credentials{Login: s.Login("root")}
-}
-
-// connect dials as root and must succeed.
-func connect(tb testing.TB, d *Dialer, s *sshtest.Server) *Conn {
-	tb.Helper()
-	host, creds := root(s)
-	c, err := d.Dial(tb.Context(), "p", host, creds, installer.AcceptNew)
+	nc, err := net.Dial("tcp", s.Addr())
 	require.NoError(tb, err)
+	return open(tb, limits, nc, "root", s.Login("root"))
+}
+
+func open(tb testing.TB, limits installer.Limits, nc net.Conn, user string, login installer.Login) *Conn {
+	tb.Helper()
+	password := login.Password.Reveal()
+	auth := []ssh.AuthMethod{ssh.Password(password), ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
+		return slices.Repeat([]string{password}, len(questions)), nil
+	})}
+	if !login.PrivateKey.IsZero() {
+		signer, err := ssh.ParsePrivateKey([]byte(login.PrivateKey.Reveal()))
+		require.NoError(tb, err)
+		auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
+	}
+	wire := NewWire(nc)
+	sc, chans, reqs, err := ssh.NewClientConn(wire, "host", &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
+	require.NoError(tb, err)
+	c := New(sc, chans, reqs, wire, limits)
 	tb.Cleanup(func() { _ = c.Close() })
 	return c
 }

@@ -13,23 +13,23 @@ import (
 
 const (
 	copyBuffer = 4 << 10
-	headSize   = 1 << 10 // of what is looked at for the words of sshd itself
+	headSize   = 1 << 10 // of a stream is searched for messages of sshd itself
 )
 
 // output brings a command's two streams to their writers, one write at a time,
 // and none after close: what still comes then is read and dropped.
 type output struct {
-	pty   bool
-	stuck chan struct{} // closed when a terminal shows the dialogue for a new password
+	pty              bool
+	passwordDialogue chan struct{} // closed when a terminal shows the dialogue for a new password
 
 	mu             sync.Mutex
 	closed         bool
 	stdout, stderr io.Writer // nil: dropped
-	head           []byte    // the beginning of the stream that sshd speaks on
+	head           []byte    // the beginning of the stream that sshd itself writes to
 }
 
 func newOutput(cmd installer.Command) *output {
-	return &output{pty: cmd.PTY, stuck: make(chan struct{}), stdout: cmd.Stdout, stderr: cmd.Stderr}
+	return &output{pty: cmd.PTY, passwordDialogue: make(chan struct{}), stdout: cmd.Stdout, stderr: cmd.Stderr}
 }
 
 // copyFrom copies both streams until they end. The returned channel is closed
@@ -59,18 +59,18 @@ func (o *output) copyFrom(ch ssh.Channel) <-chan struct{} {
 }
 
 // write passes p on. On the stream that sshd itself would use it looks for
-// sshd's words for an expired password.
-func (o *output) write(to *io.Writer, p []byte, sshdSpeaks bool) {
+// sshd's message about an expired password.
+func (o *output) write(to *io.Writer, p []byte, fromSSHD bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return
 	}
-	if sshdSpeaks && len(o.head) < headSize {
+	if fromSSHD && len(o.head) < headSize {
 		before := asksOnTerminal(o.head)
 		o.head = append(o.head, p[:min(len(p), headSize-len(o.head))]...)
 		if o.pty && !before && asksOnTerminal(o.head) {
-			close(o.stuck)
+			close(o.passwordDialogue)
 		}
 	}
 	if *to != nil {
@@ -80,14 +80,15 @@ func (o *output) write(to *io.Writer, p []byte, sshdSpeaks bool) {
 	}
 }
 
-// close waits for a write that goes on; there is none afterwards.
+// close waits for a write in progress; there is none afterwards.
 func (o *output) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closed = true
 }
 
-// expired: sshd ran no command because the password must be changed first.
+// expired reports whether sshd ran no command because the password must be
+// changed first.
 func (o *output) expired() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

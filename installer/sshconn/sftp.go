@@ -29,34 +29,34 @@ const (
 
 // sftpState is a Conn's SFTP client, opened by the first upload.
 type sftpState struct {
-	mu     sync.Mutex // held during an upload
-	off    bool       // the server has no SFTP; do not ask again
-	client *sftp.Client
-	ch     ssh.Channel
-	pipe   *sftpPipe
-	packet int
-	ended  <-chan struct{} // closed when the server has closed the channel
-	by     atomic.Value    // string
+	mu      sync.Mutex // held during an upload
+	missing bool       // the server has no SFTP; do not ask again
+	client  *sftp.Client
+	ch      ssh.Channel
+	pipe    *sftpPipe
+	packet  int
+	ended   <-chan struct{} // closed when the server has closed the channel
+	by      atomic.Value    // string
 }
 
-// uploadSFTP reports off if the server has no SFTP that works.
-func (c *Conn) uploadSFTP(ctx context.Context, up installer.Upload) (off bool, fail *installer.Failure) {
+// uploadSFTP reports missing if the server has no SFTP that works.
+func (c *Conn) uploadSFTP(ctx context.Context, up installer.Upload) (missing bool, fail *installer.Failure) {
 	size := up.Blob.Ref().Size
 	packet := smallPacket
 	if size > smallUpload {
 		packet = largePacket
 	}
-	if off, fail := c.openSFTP(ctx, packet); off || fail != nil {
-		return off, fail
+	if missing, fail := c.openSFTP(ctx, packet); missing || fail != nil {
+		return missing, fail
 	}
 	st := &c.sftp
 	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
 	defer g.done()
-	st.pipe.expect(g.touch, up.Progress, size, int64(st.packet))
+	st.pipe.expect(g.progress, up.Progress, size, int64(st.packet))
 	defer st.pipe.expect(nil, nil, 0, 0)
 	if err := c.writeFile(ctx, g, up, size); err != nil {
 		if c.alive() && ctx.Err() == nil && st.full(up.Path, err) {
-			return false, failf(installer.KindNoSpace, err, "%s: no space left on the file system", up.Path)
+			return false, Failf(installer.KindNoSpace, err, "%s: no space left on the file system", up.Path)
 		}
 		return false, c.uploadFailure(ctx, g, up, err)
 	}
@@ -79,7 +79,7 @@ func (c *Conn) writeFile(ctx context.Context, g *guard, up installer.Upload, siz
 	if _, err := f.ReadFromWithConcurrency(src, inFlight); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
-	g.touch()
+	g.progress()
 	fi, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("stat: %w", err)
@@ -90,8 +90,8 @@ func (c *Conn) writeFile(ctx context.Context, g *guard, up installer.Upload, siz
 	return nil
 }
 
-// full tells whether a failed write was for want of space. OpenSSH says no
-// more than "Failure", so the file system is asked.
+// full reports whether a write failed for lack of space. OpenSSH says no more
+// than "Failure", so the file system is asked.
 func (st *sftpState) full(file string, err error) bool {
 	if noSpace(err.Error()) {
 		return true
@@ -107,22 +107,22 @@ func (st *sftpState) full(file string, err error) bool {
 	return err == nil && vfs.Bavail*vfs.Frsize < largePacket
 }
 
-// openSFTP has the SFTP client ready, with at least this packet size.
-func (c *Conn) openSFTP(ctx context.Context, packet int) (off bool, fail *installer.Failure) {
+// openSFTP makes sure that there is an SFTP client with at least this packet size.
+func (c *Conn) openSFTP(ctx context.Context, packet int) (missing bool, fail *installer.Failure) {
 	st := &c.sftp
 	if st.client != nil && st.packet >= packet {
 		return false, nil
 	}
 	g := c.guard(ctx, c.limits.Channel, fmt.Sprintf("no SFTP within %s", c.limits.Channel))
 	defer g.done()
-	st.end() // the larger packets need another one
+	st.close() // larger packets need another client
 	ch, reqs, fail := c.openSession(ctx, g)
 	if fail != nil {
 		return false, fail
 	}
 	ok, err := ch.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
 	if err != nil || !ok {
-		c.abandon(ch, reqs)
+		c.discard(ch, reqs)
 		if err != nil {
 			return false, c.sftpStartFailure(ctx, g, err)
 		}
@@ -137,30 +137,30 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (off bool, fail *instal
 	client, err := sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketChecked(packet), sftp.MaxConcurrentRequestsPerFile(maxInFlight), sftp.UseConcurrentWrites(true))
 	if err != nil {
 		c.closeChannel(ch)
-		if ctx.Err() != nil || g.fired.Load() || c.broken() {
+		if ctx.Err() != nil || g.fired.Load() || c.Broken() {
 			return false, c.sftpStartFailure(ctx, g, err)
 		}
-		return true, nil // what came was not SFTP: a login shell that prints, or no server behind it
+		return true, nil // not SFTP: a login shell that prints, or no server behind it
 	}
 	st.client, st.ch, st.pipe, st.packet, st.ended = client, ch, pipe, packet, ended
 	return false, nil
 }
 
-// endSFTP gives the SFTP session back to a server that allows only so many at
-// once (MaxSessions 1). The server counts it until its process has ended,
-// which it says by closing the channel.
-func (c *Conn) endSFTP() {
+// closeSFTP frees the SFTP session where the server limits sessions
+// (MaxSessions 1). The server counts it until its process has ended; then it
+// closes the channel.
+func (c *Conn) closeSFTP() {
 	st := &c.sftp
 	if !st.mu.TryLock() {
 		return // in use
 	}
 	defer st.mu.Unlock()
-	st.end()
+	st.close()
 }
 
-// end ends the client, if there is one. A guard of the caller's closes the
+// close ends the client, if there is one. A guard of the caller's closes the
 // connection where the server takes too long.
-func (st *sftpState) end() {
+func (st *sftpState) close() {
 	if st.client == nil {
 		return
 	}
@@ -172,11 +172,11 @@ func (st *sftpState) end() {
 func (c *Conn) sftpStartFailure(ctx context.Context, g *guard, err error) *installer.Failure {
 	switch {
 	case ctx.Err() != nil:
-		return ctxFailure(ctx, "while starting SFTP")
+		return ContextFailure(ctx, "while starting SFTP")
 	case g.fired.Load():
-		return failf(installer.KindUploadFailed, err, "the server did not start SFTP within %s", c.limits.Channel)
+		return Failf(installer.KindUploadFailed, err, "the server did not start SFTP within %s", c.limits.Channel)
 	}
-	return failf(installer.KindUploadFailed, err, "%s while starting SFTP", c.reason())
+	return Failf(installer.KindUploadFailed, err, "%s while starting SFTP", c.howEnded())
 }
 
 // ctxReader ends an upload between two packets when ctx is done.

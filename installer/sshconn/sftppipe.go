@@ -7,8 +7,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// sftpPipe is the stream under an SFTP client. It watches the replies go by,
-// because pkg/sftp does not tell which writes have been acknowledged.
+// sftpPipe is the stream under an SFTP client. It counts the replies,
+// because pkg/sftp does not say which writes have been acknowledged.
 type sftpPipe struct {
 	ch ssh.Channel
 
@@ -18,7 +18,7 @@ type sftpPipe struct {
 	left uint32  // bytes of the packet after head
 
 	mu       sync.Mutex
-	touch    func()
+	reply    func()
 	progress func(int64)
 	size     int64
 	packet   int64
@@ -37,10 +37,10 @@ func (p *sftpPipe) Read(b []byte) (int, error) {
 }
 
 // expect begins the count for a file, or ends it with nil functions.
-func (p *sftpPipe) expect(touch func(), progress func(int64), size, packet int64) {
+func (p *sftpPipe) expect(reply func(), progress func(int64), size, packet int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.touch, p.progress, p.size, p.packet, p.acked = touch, progress, size, packet, 0
+	p.reply, p.progress, p.size, p.packet, p.acked = reply, progress, size, packet, 0
 }
 
 // scan follows the packets' lengths and counts those of type status.
@@ -61,17 +61,17 @@ func (p *sftpPipe) scan(b []byte) {
 		if length := binary.BigEndian.Uint32(p.head[:]); length > 0 {
 			p.left = length - 1
 		}
-		p.reply(p.head[4])
+		p.countReply(p.head[4])
 	}
 }
 
-// reply notes one reply. Until all of a file is acknowledged, each status is
+// countReply counts one reply. Until all of a file is acknowledged, each status is
 // that of a write: open is answered by a handle.
-func (p *sftpPipe) reply(kind byte) {
+func (p *sftpPipe) countReply(kind byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.touch != nil {
-		p.touch()
+	if p.reply != nil {
+		p.reply()
 	}
 	if kind != sftpStatus || p.progress == nil || p.acked >= p.size {
 		return

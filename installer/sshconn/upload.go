@@ -3,12 +3,13 @@ package sshconn
 import (
 	"context"
 	"path"
+	"slices"
 	"strings"
 
 	"tripod/installer"
 )
 
-// The ways in which a file reaches a host, as UploadedBy names them.
+// The methods of an upload, as UploadedBy names them.
 const (
 	BySFTP = "sftp"
 	ByExec = "exec"
@@ -16,7 +17,7 @@ const (
 
 // Upload writes up.Blob to up.Path, by SFTP or, where the server has none,
 // through a command; the server is asked once for each connection. At the end
-// the size on the host is compared.
+// the size on the host is checked.
 //
 // Failures: upload-failed for whatever keeps the bytes from arriving, a stall
 // of Limits.UploadStall and the loss of the connection included: since the
@@ -31,33 +32,30 @@ func (c *Conn) Upload(ctx context.Context, up installer.Upload) error {
 
 func (c *Conn) upload(ctx context.Context, up installer.Upload) *installer.Failure {
 	if !path.IsAbs(up.Path) || strings.ContainsAny(up.Path, "\n\r\x00") {
-		return failf(installer.KindInternal, nil, "%q is no absolute path on a host", up.Path)
+		return Failf(installer.KindInternal, nil, "%q is no absolute path on a host", up.Path)
 	}
-	if ctx.Err() != nil {
-		return ctxFailure(ctx, "before an upload")
+	if fail := c.ready(ctx, "before an upload"); fail != nil {
+		return fail
 	}
-	if !c.alive() {
-		return c.lost("before an upload")
-	}
-	c.watch()
-	defer c.unwatch()
+	c.StartKeepalive()
+	defer c.StopKeepalive()
 	st := &c.sftp
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if !st.off {
-		off, fail := c.uploadSFTP(ctx, up)
-		if !off {
+	if !st.missing {
+		missing, fail := c.uploadSFTP(ctx, up)
+		if !missing {
 			st.by.Store(BySFTP)
 			return fail
 		}
-		st.off = true
+		st.missing = true
 	}
 	st.by.Store(ByExec)
 	return c.uploadExec(ctx, up)
 }
 
-// UploadedBy tells which way the last upload took: BySFTP, ByExec, or "" if
-// there was none.
+// UploadedBy is the method of the last upload: BySFTP, ByExec, or "" if there
+// was none.
 func (c *Conn) UploadedBy() string {
 	by, _ := c.sftp.by.Load().(string)
 	return by
@@ -68,17 +66,20 @@ func (c *Conn) uploadFailure(ctx context.Context, g *guard, up installer.Upload,
 	name := path.Base(up.Path)
 	switch {
 	case ctx.Err() != nil:
-		return ctxFailure(ctx, "while uploading "+name)
+		return ContextFailure(ctx, "while uploading "+name)
 	case g.fired.Load():
-		return failf(installer.KindUploadFailed, err, "%s: no byte acknowledged within %s", name, g.limit)
-	case c.broken():
-		return failf(installer.KindUploadFailed, err, "%s: %s during the upload", name, c.reason())
+		return Failf(installer.KindUploadFailed, err, "%s: no byte acknowledged within %s", name, g.limit)
+	case c.Broken():
+		return Failf(installer.KindUploadFailed, err, "%s: %s during the upload", name, c.howEnded())
 	case noSpace(err.Error()):
-		return failf(installer.KindNoSpace, err, "%s: %s", up.Path, quote(err.Error()))
+		return Failf(installer.KindNoSpace, err, "%s: %s", up.Path, Quote(err.Error()))
 	}
-	return failf(installer.KindUploadFailed, err, "%s: %s", up.Path, quote(err.Error()))
+	return Failf(installer.KindUploadFailed, err, "%s: %s", up.Path, Quote(err.Error()))
 }
 
 func noSpace(text string) bool {
-	return containsAny(text, "no space left", "disk quota", "quota exceeded", "disk full")
+	text = strings.ToLower(text)
+	return slices.ContainsFunc([]string{"no space left", "disk quota", "quota exceeded", "disk full"}, func(words string) bool {
+		return strings.Contains(text, words)
+	})
 }

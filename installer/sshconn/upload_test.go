@@ -37,7 +37,7 @@ func TestUpload(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := sshtest.Start(t, tc.cfg)
-			c := connect(t, newDialer(t, Config{Limits: long()}), s)
+			c := connect(t, long(), s)
 			assert.Empty(t, c.UploadedBy())
 			for _, size := range []int{0, 1, 100 << 10, 3<<20 + 17, 8 << 10} {
 				data := randomBytes(size)
@@ -104,7 +104,7 @@ func TestA11UploadStages(t *testing.T) {
 			t.Parallel()
 			tc.cfg.Faults = []sshtest.Fault{tc.fault}
 			s := sshtest.Start(t, tc.cfg)
-			c := connect(t, newDialer(t, Config{Limits: tc.limits}), s)
+			c := connect(t, tc.limits, s)
 			err := c.Upload(t.Context(), installer.Upload{Blob: newBlob(randomBytes(6 << 20)), Path: s.Path("tmp", "f")})
 			f := kind(t, tc.want, err)
 			t.Log(f.Detail)
@@ -116,7 +116,7 @@ func TestUploadEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	for _, cfg := range []sshtest.Config{{}, {SFTP: sshtest.SFTPOff}} {
 		s := sshtest.Start(t, cfg)
-		c := connect(t, newDialer(t, Config{Limits: long()}), s)
+		c := connect(t, long(), s)
 		s.Inject(sshtest.Fault{Stage: sshtest.Inbound, Action: sshtest.Stall, After: 300 << 10})
 		ctx, cancel := context.WithTimeout(t.Context(), short)
 		err := c.Upload(ctx, installer.Upload{Blob: newBlob(randomBytes(6 << 20)), Path: s.Path("tmp", "f")})
@@ -130,7 +130,7 @@ func TestUploadWhereItCannotBe(t *testing.T) {
 	for name, cfg := range map[string]sshtest.Config{"sftp": {}, "exec": {SFTP: sshtest.SFTPOff}} {
 		t.Run(name, func(t *testing.T) {
 			s := sshtest.Start(t, cfg)
-			c := connect(t, newDialer(t, Config{Limits: long()}), s)
+			c := connect(t, long(), s)
 			b := newBlob([]byte("x"))
 			kind(t, installer.KindUploadFailed, c.Upload(t.Context(), installer.Upload{Blob: b, Path: s.Path("no", "such", "folder")}))
 			kind(t, installer.KindInternal, c.Upload(t.Context(), installer.Upload{Blob: b, Path: "relative"}))
@@ -147,7 +147,7 @@ func TestUploadWhereItCannotBe(t *testing.T) {
 func TestOneSessionAtATime(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{MaxSessions: 1})
-	c := connect(t, newDialer(t, Config{Limits: long()}), s)
+	c := connect(t, long(), s)
 	for range 2 {
 		for _, size := range []int{1 << 10, 1 << 20} {
 			require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(randomBytes(size)), Path: s.Path("tmp", "f")}))

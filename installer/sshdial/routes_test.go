@@ -1,4 +1,4 @@
-package sshconn
+package sshdial
 
 import (
 	"context"
@@ -44,7 +44,7 @@ func (w *waysOf) later(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// through is a target behind installers: the i-th one's password is "hop<i>".
+// through is a target behind jump hosts: the i-th one's password is "hop<i>".
 func through(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) (*waysOf, *Dialer, func() (*Conn, error)) {
 	t.Helper()
 	w := &waysOf{now: time.Unix(1_800_000_000, 0)}
@@ -56,7 +56,7 @@ func through(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) (*wa
 		})
 	}
 	limits := long()
-	d := newDialer(t, Config{Ways: w, Clock: w.clock, Limits: limits})
+	d := newDialer(t, Config{Routes: w, Clock: w.clock, Limits: limits})
 	host, creds := root(target)
 	host.Through = &installer.Through{}
 	return w, d, func() (*Conn, error) {
@@ -79,16 +79,16 @@ func hopServer(t *testing.T, i int, change ...func(*sshtest.Config)) *sshtest.Se
 
 func deny(c *sshtest.Config) { c.Forwarding = sshtest.Forwarding{Denied: true} }
 
-// used requires that the connection goes by this installer.
+// used requires that the connection goes by this jump host.
 func used(t *testing.T, hop *sshtest.Server, dial func() (*Conn, error)) {
 	t.Helper()
 	c, err := dial()
 	require.NoError(t, err)
-	require.Equal(t, []installer.Endpoint{hop.Endpoint("hop")}, c.Hops())
+	require.Equal(t, []installer.Endpoint{hop.Endpoint("hop")}, c.JumpHosts())
 	require.NoError(t, c.Close())
 }
 
-func TestTheFirstHealthyInstallerIsUsed(t *testing.T) {
+func TestFirstWorkingJumpHostIsUsed(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	w, _, dial := through(t, target, a, b)
@@ -99,7 +99,7 @@ func TestTheFirstHealthyInstallerIsUsed(t *testing.T) {
 	require.NoError(t, a.Resume())
 	asked := a.Counts().Connections
 	used(t, b, dial)
-	w.later(unwellFor - time.Second)
+	w.later(failedHold - time.Second)
 	used(t, b, dial)
 	require.Equal(t, asked, a.Counts().Connections)
 	w.later(time.Second)
@@ -111,8 +111,8 @@ func TestTheFirstHealthyInstallerIsUsed(t *testing.T) {
 	used(t, b, dial)
 }
 
-// TestADeadInstallerIsAskedOnce, and not once for each host.
-func TestADeadInstallerIsAskedOnce(t *testing.T) {
+// TestDeadJumpHostIsTriedOnce, and not once for each host.
+func TestDeadJumpHostIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	_, _, dial := through(t, target, a, b)
@@ -127,7 +127,7 @@ func TestADeadInstallerIsAskedOnce(t *testing.T) {
 			for range 3 {
 				c, err := dial()
 				if assert.NoError(t, err) {
-					assert.Equal(t, b.Endpoint("hop"), c.Hops()[0])
+					assert.Equal(t, b.Endpoint("hop"), c.JumpHosts()[0])
 					assert.NoError(t, c.Close())
 				}
 			}
@@ -137,9 +137,9 @@ func TestADeadInstallerIsAskedOnce(t *testing.T) {
 	assert.Equal(t, 1, a.Counts().Connections)
 }
 
-// TestOneAsksAndOthersPassOver: when the time of one that was unwell is over, one
-// host asks it, and the others do not wait with that one.
-func TestOneAsksAndOthersPassOver(t *testing.T) {
+// TestOneTriesAndOthersPassOver: when the hold of one that failed is over, one dial
+// tries it, and the others do not wait for that.
+func TestOneTriesAndOthersPassOver(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	w, _, dial := through(t, target, a, b)
@@ -147,12 +147,12 @@ func TestOneAsksAndOthersPassOver(t *testing.T) {
 	used(t, b, dial)
 	remove := a.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Stall})
 	require.NoError(t, a.Resume())
-	w.later(unwellFor)
+	w.later(failedHold)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		c, err := dial()
 		if assert.NoError(t, err) {
-			assert.Equal(t, a.Endpoint("hop"), c.Hops()[0])
+			assert.Equal(t, a.Endpoint("hop"), c.JumpHosts()[0])
 		}
 	})
 	require.NoError(t, a.Wait(t.Context(), func(c sshtest.Counts) bool { return c.Connections > 0 }))
@@ -162,8 +162,8 @@ func TestOneAsksAndOthersPassOver(t *testing.T) {
 	used(t, a, dial)
 }
 
-// TestInstallersThatArePassedOver: for whatever reason, the next one is used.
-func TestInstallersThatArePassedOver(t *testing.T) {
+// TestFailedJumpHostIsPassedOver: for whatever reason, the next one is used.
+func TestFailedJumpHostIsPassedOver(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		server func(*sshtest.Config)
@@ -174,7 +174,7 @@ func TestInstallersThatArePassedOver(t *testing.T) {
 		"forwards nothing": {server: deny, kind: installer.KindChannelDenied},
 		"another host key": {way: func(w *installer.Way) { w.Hops[0].HostKey = "SHA256:" + fmt.Sprintf("%043d", 0) }, kind: installer.KindHostKeyChanged},
 		"no credentials": {way: func(w *installer.Way) {
-			*w = installer.Way{Installer: w.Installer, Fail: installer.Fail(installer.KindCredentialMissing, "installer i-0: nothing is kept")}
+			*w = installer.Way{Installer: w.Installer, Fail: installer.Fail(installer.KindCredentialMissing, "jump host i-0: no login is kept")}
 		}, kind: installer.KindCredentialMissing},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -194,14 +194,14 @@ func TestInstallersThatArePassedOver(t *testing.T) {
 			w.ways = w.ways[:1]
 			_, err := dial()
 			f := kind(t, tc.kind, err)
-			assert.Contains(t, f.Detail, "the installer cannot be used: installer ")
+			assert.Contains(t, f.Detail, "the jump host cannot be used: ")
 			assert.LessOrEqual(t, len(a.Counts().Passwords), 1, "a refused login is not sent again")
 		})
 	}
 }
 
-// TestNoInstallerIsHealthy: all are named, and another try may help.
-func TestNoInstallerIsHealthy(t *testing.T) {
+// TestNoJumpHostWorks: all are named, and another try may help.
+func TestNoJumpHostWorks(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	w, _, dial := through(t, target, a, b)
@@ -209,7 +209,7 @@ func TestNoInstallerIsHealthy(t *testing.T) {
 	b.Stop()
 	_, err := dial()
 	f := kind(t, installer.KindRefused, err)
-	for _, want := range []string{"none of 2 installers", "hop@" + a.Addr(), string(installer.KindAuthRejected), "hop@" + b.Addr(), "connection refused"} {
+	for _, want := range []string{"none of 2 jump hosts", "hop@" + a.Addr(), string(installer.KindAuthRejected), "hop@" + b.Addr(), "connection refused"} {
 		assert.Contains(t, f.Detail, want)
 	}
 	assert.Greater(t, f.Kind.Info().Tries, 1)
@@ -219,7 +219,7 @@ func TestNoInstallerIsHealthy(t *testing.T) {
 	require.NoError(t, b.Resume())
 	_, err = dial()
 	assert.Contains(t, kind(t, installer.KindRefused, err).Detail, "0s ago")
-	w.later(askAgain)
+	w.later(lastResortHold)
 	used(t, b, dial)
 	assert.Equal(t, []string{"wrong"}, a.Counts().Passwords, "a refused login is sent once")
 
@@ -231,9 +231,9 @@ func TestNoInstallerIsHealthy(t *testing.T) {
 	kind(t, installer.KindInternal, err)
 }
 
-// TestTheTargetsFailureIsNotTheInstallers: nothing else is tried, and the installer
+// TestTargetFailureIsFinal: nothing else is tried, and the jump host
 // is not passed over afterwards.
-func TestTheTargetsFailureIsNotTheInstallers(t *testing.T) {
+func TestTargetFailureIsFinal(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		target sshtest.Config
@@ -267,9 +267,9 @@ func TestTheTargetsFailureIsNotTheInstallers(t *testing.T) {
 	}
 }
 
-// TestAnInstallersLoginGoesItsOwnWayOnly: whatever fails, no server is sent the
+// TestLoginGoesToItsOwnJumpHostOnly: whatever fails, no server is sent the
 // login of another one.
-func TestAnInstallersLoginGoesItsOwnWayOnly(t *testing.T) {
+func TestLoginGoesToItsOwnJumpHostOnly(t *testing.T) {
 	t.Parallel()
 	servers := []*sshtest.Server{hopServer(t, 0, deny), hopServer(t, 1), hopServer(t, 2)}
 	target := sshtest.Start(t, sshtest.Config{Users: user("root", "the target's")})
@@ -293,20 +293,20 @@ func TestAnInstallersLoginGoesItsOwnWayOnly(t *testing.T) {
 	w.ways = []installer.Way{w.ways[0], w.ways[2]}
 	c, err := dial()
 	require.NoError(t, err)
-	require.Len(t, c.Hops(), 2)
+	require.Len(t, c.JumpHosts(), 2)
 	own()
 	for _, s := range servers {
 		require.NotEmpty(t, s.Counts().Passwords, "the test is worth something")
 	}
 
-	// Of a target that is an installer itself, only the part before it is gone.
+	// Of a target that is a jump host itself, only the part before it is gone.
 	for i, s := range servers[1:] {
 		host := installer.Host{Endpoint: s.Endpoint("hop"), Through: &installer.Through{}}
 		w.ways = w.ways[1:2:2]
 		c, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: secret("hop" + strconv.Itoa(i+1))}, installer.AcceptNew)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
-		require.Len(t, c.Hops(), i)
+		require.Len(t, c.JumpHosts(), i)
 		own()
 		w.ways = []installer.Way{{}, w.ways[0]}
 	}
@@ -315,10 +315,10 @@ func TestAnInstallersLoginGoesItsOwnWayOnly(t *testing.T) {
 	assert.Contains(t, kind(t, installer.KindUnreachable, err).Detail, "has none any more", "another project's are not used")
 }
 
-// TestOneHostKeyByAllWays: the key that a host showed by one way is the one that it
-// must show by every other, before a credential is sent (C6), whether the first way
-// can still be gone or not.
-func TestOneHostKeyByAllWays(t *testing.T) {
+// TestOneHostKeyByAllRoutes: the key that a host showed by one route is the one that
+// it must show by every other, before a credential is sent (C6), whether the first
+// route still exists or not.
+func TestOneHostKeyByAllRoutes(t *testing.T) {
 	t.Parallel()
 	leads := func(to *sshtest.Server) func(*sshtest.Config) {
 		return func(c *sshtest.Config) {
@@ -369,8 +369,8 @@ func TestOneHostKeyByAllWays(t *testing.T) {
 	}
 }
 
-// TestOneHostKeyOfAnInstaller: an installer shows the same key behind another one.
-func TestOneHostKeyOfAnInstaller(t *testing.T) {
+// TestOneHostKeyOfAJumpHost: a jump host shows the same key behind another one.
+func TestOneHostKeyOfAJumpHost(t *testing.T) {
 	t.Parallel()
 	target, b, impostor := sshtest.Start(t, sshtest.Config{}), hopServer(t, 1), hopServer(t, 1)
 	a := hopServer(t, 0, func(c *sshtest.Config) {
@@ -389,9 +389,9 @@ func TestOneHostKeyOfAnInstaller(t *testing.T) {
 	assert.Empty(t, impostor.Counts().Passwords)
 }
 
-// TestLoginsOfInstallersOnTheWayAreLookedUp: of a way that is given, where they are
-// left out, and only for a hop that is reached as the installer is.
-func TestLoginsOfInstallersOnTheWayAreLookedUp(t *testing.T) {
+// TestLoginsOfHopsAreLookedUp where a route is given without them, and only for a
+// hop that is reached as the jump host is.
+func TestLoginsOfHopsAreLookedUp(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	w, d, _ := through(t, target, a)
@@ -410,18 +410,17 @@ func TestLoginsOfInstallersOnTheWayAreLookedUp(t *testing.T) {
 	kind(t, installer.KindCredentialMissing, err)
 	host.Via[0], host.Via[1] = host.Via[1], host.Via[0]
 	creds.Via[0], creds.Via[1] = creds.Via[1], creds.Via[0]
-	host.Via[0].HostKey = "SHA256:" + fmt.Sprintf("%043d", 0) // not the installer's own
+	host.Via[0].HostKey = "SHA256:" + fmt.Sprintf("%043d", 0) // not the jump host's own
 	_, err = dial()
 	kind(t, installer.KindCredentialMissing, err)
 	host.Via[0].HostKey = ""
 	w.ways = nil
 	_, err = dial()
-	assert.Contains(t, kind(t, installer.KindCredentialMissing, err).Detail, "none of the project's any more")
+	assert.Contains(t, kind(t, installer.KindCredentialMissing, err).Detail, "or the project does not use it any more")
 }
 
-// TestAnInstallerThatLetsUsInAgainIsUsedAtOnce: whoever repairs one and sets it
-// anew, with the same login, does not wait.
-func TestAnInstallerThatLetsUsInAgainIsUsedAtOnce(t *testing.T) {
+// TestRepairedJumpHostIsUsedAtOnce: a login on it that succeeds closes its breaker.
+func TestRepairedJumpHostIsUsedAtOnce(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	_, d, dial := through(t, target, a, b)
@@ -435,31 +434,31 @@ func TestAnInstallerThatLetsUsInAgainIsUsedAtOnce(t *testing.T) {
 	used(t, a, dial)
 }
 
-// TestABadKeyTellsNothingOfAnInstaller: nobody has asked it.
-func TestABadKeyTellsNothingOfAnInstaller(t *testing.T) {
+// TestBadKeyLeavesTheBreakerOpen: the jump host was not tried.
+func TestBadKeyLeavesTheBreakerOpen(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	w, d, dial := through(t, target, a, b)
 	a.Stop()
 	used(t, b, dial)
-	w.later(unwellFor)
+	w.later(failedHold)
 	host, _ := root(target)
 	host.Through = &installer.Through{}
 	_, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret("no key")}}, installer.AcceptNew)
 	require.Error(t, err)
-	require.True(t, d.unwell.any(), "it is unwell as before")
+	require.True(t, d.breaker.anyOpen(), "it is open as before")
 	w.later(time.Second)
 	require.NoError(t, a.Resume())
 	used(t, a, dial) // and the next one may ask it
 }
 
-// TestAnInstallerThatFallsSilentIsPassedOver within the same attempt: the target is not
-// blamed for a connection that leads nowhere any more, nor an installer that answers
+// TestSilentJumpHostIsPassedOver within the same attempt: the target is not
+// blamed for a dead connection to the jump host, nor a jump host that answers
 // for its target.
-func TestAnInstallerThatFallsSilentIsPassedOver(t *testing.T) {
+func TestSilentJumpHostIsPassedOver(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]sshtest.Fault{
-		"installer": {Stage: sshtest.Inbound, Action: sshtest.Stall},
+		"jump host": {Stage: sshtest.Inbound, Action: sshtest.Stall},
 		"target":    {Stage: sshtest.ChannelOpen, Action: sshtest.Stall, Match: "direct-tcpip"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -472,7 +471,7 @@ func TestAnInstallerThatFallsSilentIsPassedOver(t *testing.T) {
 			if name == "target" {
 				_, err := dial()
 				f := kind(t, installer.KindUnreachable, err)
-				require.Contains(t, f.Detail, target.Addr()+" from installer hop@"+a.Addr())
+				require.Contains(t, f.Detail, target.Addr()+" from jump host hop@"+a.Addr())
 				require.Zero(t, b.Counts().Connections)
 				return
 			}
@@ -487,10 +486,10 @@ func TestAnInstallerThatFallsSilentIsPassedOver(t *testing.T) {
 			w.ways = w.ways[:1]
 			w.mu.Unlock()
 			d.limits.Connect = 2 * short
-			w.later(unwellFor)
+			w.later(failedHold)
 			_, err := dial()
 			f := kind(t, installer.KindUnreachable, err)
-			require.Contains(t, f.Detail, "installer hop@"+a.Addr()+" does not answer any more")
+			require.Contains(t, f.Detail, "jump host hop@"+a.Addr()+" does not respond any more")
 		})
 	}
 }

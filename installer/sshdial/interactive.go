@@ -1,31 +1,28 @@
-package sshconn
+package sshdial
 
-import (
-	"errors"
-	"strings"
-)
+import "errors"
 
 var (
 	errExpired  = errors.New("the server asks for a new password")
-	errQuestion = errors.New("the server asks what we cannot answer")
+	errQuestion = errors.New("the server asks a question that has no answer here")
 )
 
 // answer is the ssh.KeyboardInteractiveChallenge. It answers one question, the
 // one for the password, once: the same question again means that the answer
 // was wrong, and answering again would lock accounts.
-func (a *attempt) answer(_, instruction string, questions []string, echos []bool) ([]string, error) {
+func (h *handshake) answer(_, instruction string, questions []string, echos []bool) ([]string, error) {
 	if asksNewPassword(instruction, questions) {
-		a.expired = true
+		h.expired = true
 		return nil, errExpired
 	}
 	answers := make([]string, len(questions))
 	for i, q := range questions {
-		if echos[i] || a.answered || asksCode(q) {
-			a.unknown = q
+		if echos[i] || h.answered || asksCode(q) {
+			h.unknown = q
 			return nil, errQuestion
 		}
-		a.answered = true
-		answers[i] = a.login.Password.Reveal()
+		h.answered = true
+		answers[i] = h.login.Password.Reveal()
 	}
 	return answers, nil
 }
@@ -56,14 +53,4 @@ func passwordExpired(text string) bool {
 		"password has expired", "password is expired", "password expired", "expired password",
 		"password change required", "must change your password", "required to change your password",
 		"change your password now", "change your password immediately")
-}
-
-func containsAny(text string, words ...string) bool {
-	text = strings.ToLower(text)
-	for _, w := range words {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,4 +1,4 @@
-package sshconn
+package sshdial
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"tripod/installer"
+	"tripod/installer/sshconn"
 )
 
 // policyError is a refusal by Config.Policy, on its way through net.Dialer.
@@ -24,7 +25,7 @@ func (d *Dialer) dialDirect(ctx context.Context, addr string) (net.Conn, error) 
 	nd := net.Dialer{
 		Timeout: d.limits.Connect,
 		ControlContext: func(_ context.Context, _, address string, raw syscall.RawConn) error {
-			if err := d.allowed(address); err != nil {
+			if err := d.allow(address); err != nil {
 				return err
 			}
 			// A full send buffer that nobody acknowledges ends here too.
@@ -35,8 +36,8 @@ func (d *Dialer) dialDirect(ctx context.Context, addr string) (net.Conn, error) 
 	return nd.DialContext(ctx, "tcp", addr)
 }
 
-// allowed asks the policy about "ip:port", as it will really be dialled.
-func (d *Dialer) allowed(address string) error {
+// allow asks the policy about "ip:port", as it will really be dialled.
+func (d *Dialer) allow(address string) error {
 	if d.cfg.Policy == nil {
 		return nil
 	}
@@ -44,6 +45,14 @@ func (d *Dialer) allowed(address string) error {
 	if err != nil {
 		return err
 	}
+	if pe := d.denied(ap); pe != nil {
+		return pe
+	}
+	return nil
+}
+
+// denied is the policy's refusal of an address, or nil.
+func (d *Dialer) denied(ap netip.AddrPort) *policyError {
 	ap = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	if err := d.cfg.Policy(ap); err != nil {
 		return &policyError{ap, err}
@@ -54,13 +63,13 @@ func (d *Dialer) allowed(address string) error {
 // dialFailure classifies what net.Dialer returned.
 func dialFailure(ctx context.Context, address string, err error) *installer.Failure {
 	if ctx.Err() != nil {
-		return ctxFailure(ctx, "while connecting to "+address)
+		return sshconn.ContextFailure(ctx, "while connecting to "+address)
 	}
 	if pe, ok := errors.AsType[*policyError](err); ok {
 		return policyFailure(pe)
 	}
 	fail := func(kind installer.Kind, what string) *installer.Failure {
-		return &installer.Failure{Kind: kind, Detail: address + ": " + what, Err: err}
+		return sshconn.Failf(kind, err, "%s: %s", address, what)
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		switch {
@@ -90,5 +99,5 @@ func dialFailure(ctx context.Context, address string, err error) *installer.Fail
 }
 
 func policyFailure(pe *policyError) *installer.Failure {
-	return &installer.Failure{Kind: installer.KindPolicyDenied, Detail: pe.addr.String() + ": " + pe.err.Error(), Err: pe.err}
+	return sshconn.Failf(installer.KindPolicyDenied, pe.err, "%s: %s", pe.addr, pe.err)
 }

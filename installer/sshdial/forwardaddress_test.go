@@ -1,4 +1,4 @@
-package sshconn
+package sshdial
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -24,9 +25,9 @@ func (n names) lookup(_ context.Context, name string) ([]netip.Addr, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
 }
 
-// TestC07PolicyBehindAnInstaller: what the policy denies is no more reached by an
-// installer's connection than by one's own, by address or by name.
-func TestC07PolicyBehindAnInstaller(t *testing.T) {
+// TestC07PolicyBehindAJumpHost: a target that the policy denies is not reached
+// through a jump host either, by address or by name.
+func TestC07PolicyBehindAJumpHost(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
@@ -67,9 +68,9 @@ func TestC07PolicyBehindAnInstaller(t *testing.T) {
 		{"metadata.internal", 22, "169.254.169.254:22: the policy says no"},
 		{"mapped.example", 22, "169.254.169.254:22: the policy says no"},
 		{"db.example", port, "the policy says no"},
-		{"localhost", target.Endpoint("").Port, "is the installer hop@"},
-		{"LocalHost.", target.Endpoint("").Port, "is the installer hop@"},
-		{"a.localhost", target.Endpoint("").Port, "is the installer hop@"},
+		{"localhost", target.Endpoint("").Port, "is the jump host hop@"},
+		{"LocalHost.", target.Endpoint("").Port, "is the jump host hop@"},
+		{"a.localhost", target.Endpoint("").Port, "is the jump host hop@"},
 		{"only-there.example", 22, "give the host's IP address"},
 		{"nothing.example", 22, "give the host's IP address"},
 		{"2130706433", 22, "give the host's IP address"}, // 127.0.0.1, for some resolvers
@@ -77,7 +78,7 @@ func TestC07PolicyBehindAnInstaller(t *testing.T) {
 		f := kind(t, installer.KindPolicyDenied, dial(denied.address, denied.port))
 		assert.Contains(t, f.Detail, denied.says, denied.address)
 	}
-	assert.Empty(t, hop.Counts().Forwards, "the installer was asked for none of them")
+	assert.Empty(t, hop.Counts().Forwards, "the jump host was asked for none of them")
 	assert.Zero(t, private.Counts().Connections)
 
 	to := target.Endpoint("").Port
@@ -86,9 +87,9 @@ func TestC07PolicyBehindAnInstaller(t *testing.T) {
 	assert.Equal(t, []string{target.Addr(), target.Addr()}, hop.Counts().Forwards, "an address that was allowed, and no name")
 }
 
-// TestNamesBehindAnInstaller: several addresses are tried in turn; without a policy
-// the installer resolves names.
-func TestNamesBehindAnInstaller(t *testing.T) {
+// TestNamesBehindAJumpHost: several addresses are tried in turn; without a policy
+// the jump host resolves names.
+func TestNamesBehindAJumpHost(t *testing.T) {
 	t.Parallel()
 	target := sshtest.Start(t, sshtest.Config{})
 	host, creds := root(target)
@@ -108,10 +109,36 @@ func TestNamesBehindAnInstaller(t *testing.T) {
 		require.NoError(t, c.Close())
 	}
 	assert.Equal(t, []string{"inside.example" + port, "10.0.0.1" + port, "10.0.0.2" + port}, hop.Counts().Forwards)
-	assert.Equal(t, 3, asked, "two addresses, and the installer's own")
+	assert.Equal(t, 3, asked, "two addresses, and the jump host's own")
 }
 
 func portOf(s *sshtest.Server) string {
 	_, port, _ := net.SplitHostPort(s.Addr())
 	return port
+}
+
+// TestConnectLimitIsForAllAddresses: a name with many addresses has Limits.Connect
+// for all of them, not for each one.
+func TestConnectLimitIsForAllAddresses(t *testing.T) {
+	t.Parallel()
+	target := sshtest.Start(t, sshtest.Config{})
+	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
+	host, creds := behind(target, hop)
+	d := newDialer(t, Config{Limits: long(), Policy: func(netip.AddrPort) error { return nil }})
+	via, fail := d.acquire(t.Context(), "p", host.Via, creds.Via, installer.AcceptNew)
+	require.Nil(t, fail)
+	defer via.release()
+
+	many := names{}
+	for range 20 {
+		many["many.example"] = append(many["many.example"], netip.MustParseAddr("127.0.0.1"))
+	}
+	d.lookup = many.lookup
+	d.limits.Connect = 200 * time.Millisecond
+	// Each is refused, later than after half of the time.
+	hop.Inject(sshtest.Fault{Stage: sshtest.ChannelOpen, Action: sshtest.Delay, Delay: 150 * time.Millisecond, Match: "direct-tcpip"})
+	_, fail, _ = d.forward(t.Context(), via, installer.Endpoint{Address: "many.example", Port: 1, User: "root"})
+	require.NotNil(t, fail)
+	assert.Equal(t, installer.KindUnreachable, fail.Kind, fail.Detail)
+	assert.LessOrEqual(t, len(hop.Counts().Forwards), 2)
 }

@@ -1,4 +1,4 @@
-package sshconn
+package sshdial
 
 import (
 	"crypto/ed25519"
@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"tripod/installer"
+	"tripod/installer/sshconn"
 )
 
 // knownHosts reads the known_hosts files once, when they are first needed.
@@ -41,7 +42,7 @@ type hostAddr string
 func (hostAddr) Network() string  { return "tcp" }
 func (a hostAddr) String() string { return string(a) }
 
-// probeKey is nobody's key; asking for it tells which keys are known.
+// probeKey is no host's key: the error of a look-up with it lists the known keys.
 var probeKey = func() ssh.PublicKey {
 	key, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
 	if err != nil {
@@ -50,33 +51,33 @@ var probeKey = func() ssh.PublicKey {
 	return key
 }()
 
-func (a *attempt) loadKnownHosts() *installer.Failure {
-	check, err := a.d.known.load()
+func (h *handshake) loadKnownHosts() *installer.Failure {
+	check, err := h.d.known.load()
 	if err != nil {
-		return failf(installer.KindHostKeyUnknown, err, "known_hosts cannot be read: %v", err)
+		return sshconn.Failf(installer.KindHostKeyUnknown, err, "known_hosts cannot be read: %v", err)
 	}
-	a.pins.known = check
-	if ke, ok := errors.AsType[*knownhosts.KeyError](check(a.address, hostAddr(a.address), probeKey)); ok {
+	h.pins.known = check
+	if ke, ok := errors.AsType[*knownhosts.KeyError](check(h.address, hostAddr(h.address), probeKey)); ok {
 		for _, w := range ke.Want {
-			a.pins.keys = append(a.pins.keys, w.Key)
+			h.pins.keys = append(h.pins.keys, w.Key)
 		}
 	}
-	// A known authority shows itself only when its certificate comes.
-	a.hostKeyAlgorithms = slices.Concat(certAlgorithms, preferTypes(a.pins.keys))
+	// Which hosts have certificates of a known authority is seen only from theirs.
+	h.hostKeyAlgorithms = slices.Concat(certAlgorithms, preferTypes(h.pins.keys))
 	return nil
 }
 
-func (a *attempt) askKnownHosts(key ssh.PublicKey) *installer.Failure {
-	err := a.pins.known(a.address, hostAddr(a.address), key)
+func (h *handshake) askKnownHosts(key ssh.PublicKey) *installer.Failure {
+	err := h.pins.known(h.address, hostAddr(h.address), key)
 	if err == nil {
 		return nil
 	}
 	if ke, ok := errors.AsType[*knownhosts.KeyError](err); ok && len(ke.Want) > 0 {
 		w := ke.Want[0]
-		return failf(installer.KindHostKeyChanged, err, "%s shows %s, but %s:%d has %s", a.address, describe(key), w.Filename, w.Line, describe(w.Key))
+		return sshconn.Failf(installer.KindHostKeyChanged, err, "%s shows %s, but %s:%d has %s", h.address, describe(key), w.Filename, w.Line, describe(w.Key))
 	}
 	if re, ok := errors.AsType[*knownhosts.RevokedError](err); ok {
-		return failf(installer.KindHostKeyChanged, err, "%s shows %s, which %s:%d revokes", a.address, describe(key), re.Revoked.Filename, re.Revoked.Line)
+		return sshconn.Failf(installer.KindHostKeyChanged, err, "%s shows %s, which %s:%d revokes", h.address, describe(key), re.Revoked.Filename, re.Revoked.Line)
 	}
-	return failf(installer.KindHostKeyUnknown, err, "%s shows %s, which is not in known_hosts", a.address, describe(key))
+	return sshconn.Failf(installer.KindHostKeyUnknown, err, "%s shows %s, which is not in known_hosts", h.address, describe(key))
 }

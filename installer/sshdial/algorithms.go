@@ -1,4 +1,4 @@
-package sshconn
+package sshdial
 
 import (
 	"slices"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// clientVersion is how we introduce ourselves. The version of Tripod is
-// nobody's business before the host key is checked.
+// clientVersion has no version of Tripod: servers whose host key has not been
+// checked need not know it.
 const clientVersion = "SSH-2.0-Tripod"
 
 // The algorithms offered, best first. AES-GCM costs least CPU where there is

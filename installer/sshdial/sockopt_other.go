@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sshconn
+package sshdial
 
 import (
 	"syscall"

@@ -1,8 +1,9 @@
-package sshconn
+package sshdial
 
 import (
 	"bytes"
 	"context"
+	"io"
 	"strconv"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ func behind(target *sshtest.Server, hops ...*sshtest.Server) (installer.Host, in
 	return host, creds
 }
 
-func TestViaChain(t *testing.T) {
+func TestChainOfJumpHosts(t *testing.T) {
 	t.Parallel()
 	hops := []*sshtest.Server{
 		sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")}),
@@ -47,7 +48,7 @@ func TestViaChain(t *testing.T) {
 	_, err = c.Exec(t.Context(), installer.Command{Line: "echo there", Stdout: &out})
 	require.NoError(t, err)
 	assert.Equal(t, "there\n", out.String())
-	data := randomBytes(3 << 20)
+	data := make([]byte, 3<<20)
 	require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(data), Path: target.Path("tmp", "f")}))
 	require.NoError(t, c.Close())
 
@@ -61,11 +62,11 @@ func TestViaChain(t *testing.T) {
 	}, keys.all())
 }
 
-func TestInstallerIsShared(t *testing.T) {
+func TestJumpHostIsShared(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
-	d := newDialer(t, Config{HandshakesPerInstaller: 3})
+	d := newDialer(t, Config{HandshakesPerJumpHost: 3})
 	host, creds := behind(target, hop)
 	const n = 20
 	var wg sync.WaitGroup
@@ -106,7 +107,7 @@ func TestInstallerIsShared(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-func TestInstallerLost(t *testing.T) {
+func TestJumpHostLost(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
@@ -114,16 +115,16 @@ func TestInstallerLost(t *testing.T) {
 	c, err := newDialer(t, Config{Limits: long()}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
 	require.NoError(t, err)
 	defer c.Close()
-	out := newBuffer()
+	r, w := io.Pipe()
 	go func() {
-		<-out.some
+		_, _ = r.Read(make([]byte, len("up\n")))
 		hop.DropAll()
 	}()
-	_, err = c.Exec(t.Context(), installer.Command{Line: "echo up; exec sleep 600", Stdout: out})
+	_, err = c.Exec(t.Context(), installer.Command{Line: "echo up; exec sleep 600", Stdout: w})
 	kind(t, installer.KindLostContact, err)
 }
 
-func TestSilentInstallerLosesItsTargets(t *testing.T) {
+func TestSilentJumpHostLosesItsTargets(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
@@ -138,9 +139,9 @@ func TestSilentInstallerLosesItsTargets(t *testing.T) {
 	kind(t, installer.KindLostContact, err)
 }
 
-// TestInstallerLostWhileConnecting is not taken for the target's refusal, which
+// TestJumpHostLostWhileConnecting is not taken for the target's refusal, which
 // would never be tried again.
-func TestInstallerLostWhileConnecting(t *testing.T) {
+func TestJumpHostLostWhileConnecting(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.Auth, Action: sshtest.Stall, Match: "password"}}})
@@ -151,12 +152,12 @@ func TestInstallerLostWhileConnecting(t *testing.T) {
 	}()
 	_, err := newDialer(t, Config{Limits: long()}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
 	f := kind(t, installer.KindLostContact, err)
-	assert.Contains(t, f.Detail, "installer hop@")
+	assert.Contains(t, f.Detail, "jump host hop@")
 }
 
-// TestInstallerFaults: the kind is that of what happened, and the text says
-// that it was the installer, or the target behind it.
-func TestInstallerFaults(t *testing.T) {
+// TestJumpHostFaults: the kind is that of what happened, and the text says
+// that it was the jump host, or the target behind it.
+func TestJumpHostFaults(t *testing.T) {
 	t.Parallel()
 	closedPort := unusedPort(t)
 	limits := long()
@@ -169,13 +170,13 @@ func TestInstallerFaults(t *testing.T) {
 		want   installer.Kind
 		says   string
 	}{
-		{"wrong login", sshtest.Config{}, func(_ *installer.Host, c *installer.Credentials) { c.Via[0] = secret("wrong") }, long(), installer.KindAuthRejected, "installer hop@"},
-		{"no login", sshtest.Config{}, func(_ *installer.Host, c *installer.Credentials) { c.Via = nil }, long(), installer.KindCredentialMissing, "installer"},
-		{"installer down", sshtest.Config{}, func(h *installer.Host, _ *installer.Credentials) { h.Via[0].Port = closedPort }, long(), installer.KindRefused, "installer hop@"},
+		{"wrong login", sshtest.Config{}, func(_ *installer.Host, c *installer.Credentials) { c.Via[0] = secret("wrong") }, long(), installer.KindAuthRejected, "jump host hop@"},
+		{"no login", sshtest.Config{}, func(_ *installer.Host, c *installer.Credentials) { c.Via = nil }, long(), installer.KindCredentialMissing, "jump host"},
+		{"jump host down", sshtest.Config{}, func(h *installer.Host, _ *installer.Credentials) { h.Via[0].Port = closedPort }, long(), installer.KindRefused, "jump host hop@"},
 		{"forwarding denied", sshtest.Config{Forwarding: sshtest.Forwarding{Denied: true}}, nil, long(), installer.KindChannelDenied, "does not forward"},
-		{"target closed", sshtest.Config{}, func(h *installer.Host, _ *installer.Credentials) { h.Port = closedPort }, long(), installer.KindRefused, "from installer hop@"},
-		{"target unknown", sshtest.Config{}, func(h *installer.Host, _ *installer.Credentials) { h.Address = "no-such-host.invalid" }, long(), installer.KindResolve, "from installer hop@"},
-		{"target dead", sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.ChannelOpen, Action: sshtest.Stall, Match: "direct-tcpip"}}}, nil, limits, installer.KindUnreachable, "from installer hop@"},
+		{"target closed", sshtest.Config{}, func(h *installer.Host, _ *installer.Credentials) { h.Port = closedPort }, long(), installer.KindRefused, "from jump host hop@"},
+		{"target unknown", sshtest.Config{}, func(h *installer.Host, _ *installer.Credentials) { h.Address = "no-such-host.invalid" }, long(), installer.KindResolve, "from jump host hop@"},
+		{"target dead", sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.ChannelOpen, Action: sshtest.Stall, Match: "direct-tcpip"}}}, nil, limits, installer.KindUnreachable, "from jump host hop@"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -195,8 +196,8 @@ func TestInstallerFaults(t *testing.T) {
 	}
 }
 
-// TestRejectedInstallerLoginIsSentOnce, however many targets want it.
-func TestRejectedInstallerLoginIsSentOnce(t *testing.T) {
+// TestRejectedJumpHostLoginIsSentOnce, however many targets want it.
+func TestRejectedJumpHostLoginIsSentOnce(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
@@ -245,7 +246,7 @@ func TestOneWaiterLeaves(t *testing.T) {
 	require.Eventually(t, func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		for _, s := range d.installers {
+		for _, s := range d.jumpHosts {
 			return s.refs == 2
 		}
 		return false
@@ -253,19 +254,4 @@ func TestOneWaiterLeaves(t *testing.T) {
 	cancel()
 	wg.Wait()
 	assert.Equal(t, 1, hop.Counts().Connections)
-}
-
-func TestCanForward(t *testing.T) {
-	t.Parallel()
-	s := sshtest.Start(t, sshtest.Config{})
-	require.NoError(t, connect(t, newDialer(t, Config{}), s).CanForward(t.Context()))
-	s = sshtest.Start(t, sshtest.Config{Forwarding: sshtest.Forwarding{Denied: true}})
-	kind(t, installer.KindChannelDenied, connect(t, newDialer(t, Config{}), s).CanForward(t.Context()))
-
-	s = sshtest.Start(t, sshtest.Config{})
-	l := long()
-	l.Channel = short
-	c := connect(t, newDialer(t, Config{Limits: l}), s)
-	s.Inject(sshtest.Fault{Stage: sshtest.ChannelOpen, Action: sshtest.Stall})
-	kind(t, installer.KindChannelDenied, c.CanForward(t.Context()))
 }

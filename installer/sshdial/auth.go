@@ -1,0 +1,170 @@
+package sshdial
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/ssh"
+
+	"tripod/installer"
+	"tripod/installer/sshconn"
+)
+
+// maxBanner is how many bytes of banner a server may send while we log in;
+// maxBannerKept of them are kept.
+const (
+	maxBanner     = 64 << 10
+	maxBannerKept = 2 << 10
+)
+
+// The authentication methods, as in RFC 4252 and 4256.
+const (
+	methodPublicKey   = "publickey"
+	methodPassword    = "password"
+	methodInteractive = "keyboard-interactive"
+)
+
+// authState is what has happened in one login.
+type authState struct {
+	allowed   []string // by the server, as it said last
+	tried     []string // by us, in order
+	partial   bool     // the server accepted a method and wants another one too
+	answered  bool     // the password has been sent
+	expired   bool     // the server asked for a new password
+	unknown   string   // a question that has no answer here
+	banner    []byte
+	bannerLen int
+}
+
+var errBanner = errors.New("the server floods the login with banners")
+
+func (h *handshake) takeBanner(text string) error {
+	h.bannerLen += len(text)
+	if h.bannerLen > maxBanner {
+		// No error is returned: x/crypto would stop reading, and its reading
+		// goroutine would wait for ever.
+		h.fail = sshconn.Failf(installer.KindHandshakeFailed, errBanner, "%s sends more than %d bytes of banner", h.address, maxBanner)
+		_ = h.wire.Close()
+		return nil
+	}
+	room := maxBannerKept - len(h.banner)
+	h.banner = append(h.banner, text[:min(room, len(text))]...)
+	return nil
+}
+
+// nextMethod is the ssh.ClientAuthCallback: the key first, then the password,
+// which is sent once. A server that rejected it as "password" does not get it
+// again by keyboard-interactive: both count as failures, and accounts lock.
+func (h *handshake) nextMethod(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+	h.allowed = c.AllowedMethods
+	h.partial = len(c.PartialSuccessMethods) > 0
+	if h.fail != nil || h.wire.Err() != nil || h.expired || h.unknown != "" {
+		return nil, nil
+	}
+	can := func(method string) bool {
+		return slices.Contains(c.AllowedMethods, method) && !slices.Contains(h.tried, method)
+	}
+	switch {
+	case h.signer != nil && can(methodPublicKey):
+		h.tried = append(h.tried, methodPublicKey)
+		return ssh.PublicKeys(h.signer), nil
+	case h.login.Password.IsZero():
+	case !h.answered && can(methodPassword):
+		h.tried = append(h.tried, methodPassword)
+		h.answered = true
+		return ssh.Password(h.login.Password.Reveal()), nil
+	case can(methodInteractive) && (!h.answered || slices.Contains(c.PartialSuccessMethods, methodPassword)):
+		h.tried = append(h.tried, methodInteractive)
+		return ssh.KeyboardInteractive(h.answer), nil
+	}
+	return nil, nil
+}
+
+// classifyAuth makes the Failure of a login.
+func (h *handshake) classifyAuth(err error) *installer.Failure {
+	who := h.user + "@" + h.address
+	below := h.wire.Err()
+	expired := h.expired || passwordExpired(string(h.banner)) ||
+		strings.Contains(err.Error(), "unexpected message type 60") // SSH_MSG_USERAUTH_PASSWD_CHANGEREQ
+	switch {
+	case expired:
+		return sshconn.Failf(installer.KindPasswordExpired, err, "%s: the password has expired, the server asks for a new one", who)
+	case errors.Is(below, os.ErrDeadlineExceeded):
+		return sshconn.Failf(installer.KindAuthTimeout, err, "%s: the login was not answered within %s", who, h.d.limits.Auth)
+	case closedByPeer(below) && len(h.tried) == 0:
+		return sshconn.Failf(installer.KindThrottled, err, "%s closed the connection before the login", h.address)
+	case !closedByPeer(below) && len(h.tried) == 0 && h.allowed == nil:
+		return sshconn.Failf(installer.KindHandshakeFailed, err, "%s: the login could not begin: %s", h.address, h.quote(trimSSH(err)))
+	}
+	return sshconn.Failf(installer.KindAuthRejected, err, "%s: %s", who, h.rejection(err, below))
+}
+
+// rejection says why a login may have been rejected: what was tried, what the
+// server allows, and what else is known.
+func (h *handshake) rejection(err, below error) string {
+	var b strings.Builder
+	switch {
+	case len(h.tried) == 0:
+		fmt.Fprintf(&b, "the server allows only %s", list(h.allowed))
+		if h.signer == nil && !h.login.Password.IsZero() {
+			b.WriteString(", and only a password was given")
+		} else {
+			b.WriteString(", and only a private key was given")
+		}
+	case h.partial:
+		fmt.Fprintf(&b, "%s was tried, and the server wants more than that; it allows %s", list(h.tried), list(h.allowed))
+	default:
+		fmt.Fprintf(&b, "%s was refused; the server allows %s", list(h.tried), list(h.allowed))
+	}
+	if h.unknown != "" {
+		fmt.Fprintf(&b, "; it asks %s", h.quote(h.unknown))
+	}
+	if closedByPeer(below) || disconnected(err, 2) {
+		b.WriteString("; it closed the connection during the login")
+	}
+	if strings.Contains(err.Error(), "no common public key signature algorithm") {
+		b.WriteString("; it accepts RSA keys only with outdated SHA-1 signatures: use another type of key")
+	}
+	if h.user == "root" {
+		b.WriteString("; it may not allow root to log in (PermitRootLogin): use another user, with sudo")
+	}
+	if line := refusalIn(string(h.banner)); line != "" {
+		fmt.Fprintf(&b, "; it says %s", h.quote(line))
+	}
+	return b.String()
+}
+
+func (h *handshake) quote(text string) string {
+	return sshconn.Quote(text, h.login.Password, h.login.Passphrase, h.login.PrivateKey)
+}
+
+func list(methods []string) string {
+	if len(methods) == 0 {
+		return "nothing"
+	}
+	return sshconn.Quote(strings.Join(methods, ","))
+}
+
+// refusalIn returns the line of a banner that is about a refusal. Most banners
+// are legal notices.
+func refusalIn(banner string) string {
+	for line := range strings.Lines(banner) {
+		if containsAny(line, "expired", "locked", "disabled", "denied", "not allowed") {
+			return line
+		}
+	}
+	return ""
+}
+
+func trimSSH(err error) string {
+	return strings.TrimPrefix(err.Error(), "ssh: handshake failed: ")
+}
+
+// disconnected reports whether the server disconnected with this reason code
+// (RFC 4253, 11.1); x/crypto has no type for it.
+func disconnected(err error, reason int) bool {
+	return err != nil && strings.Contains(err.Error(), fmt.Sprintf("ssh: disconnect, reason %d:", reason))
+}

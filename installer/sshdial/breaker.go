@@ -1,0 +1,112 @@
+package sshdial
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"tripod/installer"
+)
+
+// How long a jump host is not tried after a failure.
+const (
+	// failedHold is for failures that may be over soon.
+	failedHold = 30 * time.Second
+	// rejectedHold is for a rejected login: longer than any task retries by
+	// itself, since accounts lock. Another login is tried at once.
+	rejectedHold = 10 * time.Minute
+	// lastResortHold is for one that failed if no other jump host is left.
+	lastResortHold = 3 * time.Second
+)
+
+// breaker is a circuit breaker for each route to a jump host, with its logins:
+// while it is open, the jump host is passed over.
+type breaker struct {
+	clock   func() time.Time
+	longest time.Duration // that one try takes
+
+	mu   sync.Mutex
+	open map[string]*outage
+}
+
+type outage struct {
+	fail  *installer.Failure
+	seen  time.Time
+	until time.Time
+}
+
+func newBreaker(clock func() time.Time, limits installer.Limits) breaker {
+	return breaker{clock: clock, longest: limits.Connect + limits.Handshake + limits.Auth, open: map[string]*outage{}}
+}
+
+// allow reports whether a jump host may be tried. Once its hold is over one
+// caller may, and the others pass it over until that one knows more.
+func (b *breaker) allow(key string, lastResort bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := b.open[key]
+	if o == nil {
+		return true
+	}
+	now := b.clock()
+	if lastResort && !loginRejected(o.fail) {
+		return now.Sub(o.seen) >= lastResortHold
+	}
+	if now.Before(o.until) {
+		return false
+	}
+	o.until = now.Add(b.longest)
+	return true
+}
+
+func (b *breaker) anyOpen() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.open) > 0
+}
+
+func (b *breaker) failed(key string, fail *installer.Failure) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.clock()
+	for old, o := range b.open {
+		if now.Sub(o.seen) > rejectedHold+b.longest {
+			delete(b.open, old)
+		}
+	}
+	hold := failedHold
+	if loginRejected(fail) {
+		hold = rejectedHold
+	}
+	b.open[key] = &outage{fail, now, now.Add(hold)}
+}
+
+func (b *breaker) succeeded(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.open, key)
+}
+
+// abandoned ends a try without a result: the next caller may try.
+func (b *breaker) abandoned(key string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o := b.open[key]; o != nil && !loginRejected(o.fail) {
+		o.until = b.clock()
+	}
+}
+
+// lastFailure is why it is open, and how long ago that was, for people.
+func (b *breaker) lastFailure(key string) (*installer.Failure, string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := b.open[key]
+	if o == nil {
+		return nil, ""
+	}
+	return o.fail, fmt.Sprintf(", %s ago", b.clock().Sub(o.seen).Round(time.Second))
+}
+
+func loginRejected(f *installer.Failure) bool {
+	return f.Kind == installer.KindAuthRejected || f.Kind == installer.KindPasswordExpired
+}

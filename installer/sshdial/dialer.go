@@ -1,0 +1,206 @@
+package sshdial
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/sshconn"
+)
+
+// DefaultHandshakesPerJumpHost is how many targets behind one jump host may be
+// in their handshake at the same time.
+const DefaultHandshakesPerJumpHost = 8
+
+// Config says how a Dialer works. Only HostKeys is required, and not even that
+// if every Dial is Insecure or has a pin of its own.
+type Config struct {
+	// Limits bound every wait; zero fields have their defaults.
+	Limits installer.Limits
+	// HostKeys keeps the pins.
+	HostKeys installer.HostKeys
+	// KnownHosts are known_hosts files for Strict; those that do not exist are
+	// ignored.
+	KnownHosts []string
+	// Policy decides on the address really dialled, unmapped. Nil allows all.
+	// It also applies behind a jump host: names are resolved on this side then.
+	Policy func(netip.AddrPort) error
+	// Routes finds the routes to a host that is reached through its project's
+	// jump hosts. Nil: there are none.
+	Routes installer.Wayfinder
+	// Clock measures how long ago a jump host failed. Nil: time.Now.
+	Clock func() time.Time
+	// Logger gets debug lines, and a warning for each jump host that is passed
+	// over; no secrets. Nil: none.
+	Logger *slog.Logger
+	// HandshakesPerJumpHost bounds the handshakes through one connection to a
+	// jump host. Zero: DefaultHandshakesPerJumpHost.
+	HandshakesPerJumpHost int
+}
+
+// Dialer opens connections. It keeps what hosts share: parsed private keys
+// and the connections to jump hosts. Safe for use by many goroutines.
+type Dialer struct {
+	cfg     Config
+	limits  installer.Limits
+	log     *slog.Logger
+	signers *signerCache
+	known   knownHosts
+	pinning [64]sync.Mutex // by host, so that two first contacts do not pin two keys
+	dialTCP func(ctx context.Context, addr string) (net.Conn, error)
+	lookup  func(ctx context.Context, name string) ([]netip.Addr, error)
+
+	ctx    context.Context // of dials to jump hosts; ended by Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // dials to jump hosts
+
+	mu        sync.Mutex
+	closed    bool
+	jumpHosts map[string]*sharedConn
+
+	breaker breaker
+}
+
+// New makes a Dialer. Close it to end its connections to jump hosts.
+func New(cfg Config) *Dialer {
+	cfg.Limits = cfg.Limits.WithDefaults()
+	if cfg.HandshakesPerJumpHost <= 0 {
+		cfg.HandshakesPerJumpHost = DefaultHandshakesPerJumpHost
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Dialer{
+		cfg:       cfg,
+		limits:    cfg.Limits,
+		log:       cfg.Logger,
+		signers:   newSignerCache(),
+		known:     knownHosts{paths: cfg.KnownHosts},
+		jumpHosts: make(map[string]*sharedConn),
+		breaker:   newBreaker(cfg.Clock, cfg.Limits),
+	}
+	d.ctx, d.cancel = context.WithCancel(context.Background())
+	d.dialTCP, d.lookup = d.dialDirect, lookupName
+	return d
+}
+
+// Close ends the connections to jump hosts, and with them those of targets
+// behind them. It does not wait for any server.
+func (d *Dialer) Close() error {
+	d.mu.Lock()
+	d.closed = true
+	all := make([]*sharedConn, 0, len(d.jumpHosts))
+	for _, s := range d.jumpHosts {
+		s.retain() // so that nobody else closes it meanwhile
+		all = append(all, s)
+	}
+	d.mu.Unlock()
+
+	d.cancel()
+	d.wg.Wait()
+	for _, s := range all {
+		if s.conn != nil {
+			_ = s.conn.Close()
+		}
+		s.release()
+	}
+	d.signers.clear()
+	return nil
+}
+
+// Dial connects to host, checks its host key and logs in, each within its own
+// limit (Limits.Connect, Handshake, Auth). A host for which a jump host is to be
+// chosen goes through the first one that works, and creds.Via is not used. Its
+// error is an *installer.Failure; one that happened on a jump host names it in
+// its Detail. The connection outlives ctx.
+func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, error) {
+	started := time.Now()
+	c, fail := d.dial(ctx, project, host, creds, policy)
+	if fail != nil {
+		d.log.Debug("dial failed", "project", project, "address", host.HostPort(), "kind", fail.Kind, "duration", time.Since(started))
+		return nil, fail
+	}
+	d.log.Debug("dialled", "project", project, "address", host.HostPort(), "duration", time.Since(started))
+	return c, nil
+}
+
+func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, *installer.Failure) {
+	if ctx.Err() != nil {
+		return nil, sshconn.ContextFailure(ctx, "before connecting")
+	}
+	if host.Through != nil {
+		return d.dialFirstRoute(ctx, project, host, creds.Login, policy)
+	}
+	if len(creds.Via) < len(host.Via) {
+		return nil, installer.Fail(installer.KindCredentialMissing, "no login for jump host %s", host.Via[len(creds.Via)].HostPort())
+	}
+	logins, fail := d.fillLogins(ctx, project, host.Via, creds.Via)
+	if fail != nil {
+		return nil, fail
+	}
+	c, fail, _ := d.dialRoute(ctx, d.newHandshake(project, host.Endpoint, creds.Login, policy), installer.Way{Hops: host.Via, Logins: logins})
+	if fail == nil {
+		d.noteReached(project, append(slices.Clip(host.Via), host.Endpoint), append(slices.Clip(logins), creds.Login), policy)
+	}
+	return c, fail
+}
+
+// fault is what a failure to connect to a target is due to.
+type fault int
+
+const (
+	faultTarget fault = iota
+	// faultJumpHost: there is no connection to it, for any target.
+	faultJumpHost
+	// faultForwarding: the jump host did not forward to this target, or its
+	// connection was lost meanwhile.
+	faultForwarding
+	// faultInput: nothing was dialled.
+	faultInput
+)
+
+// dialRoute connects through the hops of a route, which may have none.
+func (d *Dialer) dialRoute(ctx context.Context, h *handshake, route installer.Way) (*Conn, *installer.Failure, fault) {
+	if fail := h.prepare(ctx); fail != nil {
+		return nil, fail, faultInput
+	}
+	if len(route.Hops) == 0 {
+		c, fail := h.connect(ctx, nil, func() (net.Conn, *installer.Failure) {
+			nc, err := d.dialTCP(ctx, h.address)
+			if err != nil {
+				return nil, dialFailure(ctx, h.address, err)
+			}
+			return nc, nil
+		})
+		if fail != nil {
+			return nil, fail, faultTarget
+		}
+		return &Conn{Conn: c}, nil, 0
+	}
+	via, fail := d.acquire(ctx, h.project, route.Hops, route.Logins, h.policy)
+	if fail != nil {
+		return nil, fail, faultJumpHost
+	}
+	cause := faultTarget
+	c, fail := h.connect(ctx, via.handshakes, func() (nc net.Conn, fail *installer.Failure) {
+		nc, fail, cause = d.forward(ctx, via, h.to)
+		return nc, fail
+	})
+	if fail != nil {
+		if via.conn.Broken() && ctx.Err() == nil {
+			// Whatever it looked like from here, it was not due to the target.
+			fail, cause = onJumpHost(via.name, via.conn.Lost("while connecting to "+h.address)), faultForwarding
+		}
+		via.release()
+		return nil, fail, cause
+	}
+	return &Conn{Conn: c, hops: route.Hops, last: via}, nil, 0
+}

@@ -1,0 +1,177 @@
+package sshdial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tripod/installer"
+	"tripod/installer/sshconn"
+)
+
+// dialFirstRoute connects to a host through the first jump host that works. One
+// that failed lately is passed over, so that not every host waits for it; if no
+// other one is left, it is tried once more. A failure of the target behind a
+// jump host is the result.
+func (d *Dialer) dialFirstRoute(ctx context.Context, project string, host installer.Host, login installer.Login, policy installer.HostKeyPolicy) (*Conn, *installer.Failure) {
+	s, fail := d.findRoutes(ctx, project, host, login, policy)
+	if fail != nil {
+		return nil, fail
+	}
+	for _, lastResort := range []bool{false, true} {
+		for i := range s.candidates {
+			r := &s.candidates[i]
+			if r.done || !d.breaker.allow(r.key, lastResort) {
+				continue
+			}
+			if c, fail, final := s.try(ctx, r); final {
+				return c, fail
+			}
+		}
+	}
+	return nil, s.allFailed()
+}
+
+// routeSearch is the dial of one host that goes through one of several jump hosts.
+type routeSearch struct {
+	d          *Dialer
+	project    string
+	host       installer.Host
+	login      installer.Login
+	policy     installer.HostKeyPolicy
+	candidates []candidate
+}
+
+// candidate is a route, and what has become of it in this dial.
+type candidate struct {
+	installer.Way
+	key  string
+	done bool // it need not be tried (again)
+	fail *installer.Failure
+}
+
+func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.Host, login installer.Login, policy installer.HostKeyPolicy) (*routeSearch, *installer.Failure) {
+	s := &routeSearch{d: d, project: project, host: host, login: login, policy: policy}
+	if d.cfg.Routes == nil {
+		return nil, sshconn.Failf(installer.KindInternal, nil, "no jump hosts are configured")
+	}
+	routes, err := d.cfg.Routes.Ways(ctx, project, *host.Through)
+	switch {
+	case ctx.Err() != nil:
+		return nil, sshconn.ContextFailure(ctx, "while looking for a jump host")
+	case err != nil:
+		return nil, sshconn.Failf(installer.KindInternal, err, "the jump hosts of the project cannot be read")
+	case len(routes) == 0:
+		return nil, sshconn.Failf(installer.KindUnreachable, nil, "%s is to be reached through the project's jump hosts, and the project has none any more: set one, or import the host with its own route", host.HostPort())
+	}
+	seen := map[string]bool{}
+	for _, route := range routes {
+		r := candidate{Way: route.To(host.Endpoint), fail: route.Fail, done: route.Fail != nil}
+		if !r.done {
+			r.key = d.routeKey(project, r.Hops, r.Logins, policy)
+			if seen[r.key] { // two jump hosts, and one route to this host
+				continue
+			}
+			seen[r.key] = true
+		}
+		s.candidates = append(s.candidates, r)
+	}
+	return s, nil
+}
+
+// try dials by one route. final: that is the result of the whole dial.
+func (s *routeSearch) try(ctx context.Context, r *candidate) (c *Conn, fail *installer.Failure, final bool) {
+	breaker := &s.d.breaker
+	h := s.d.newHandshake(s.project, s.host.Endpoint, s.login, s.policy)
+	c, fail, cause := s.d.dialRoute(ctx, h, r.Way)
+	switch {
+	case fail == nil:
+		breaker.succeeded(r.key)
+		return c, nil, true
+	case ctx.Err() != nil || fail.Kind == installer.KindCanceled || cause == faultInput:
+		breaker.abandoned(r.key)
+		return nil, fail, true
+	case cause == faultTarget:
+		breaker.succeeded(r.key) // the jump host works
+		return nil, fail, true
+	case cause == faultJumpHost:
+		breaker.failed(r.key, fail)
+	default:
+		breaker.succeeded(r.key)
+	}
+	r.done, r.fail = true, fail
+	s.d.log.Warn("jump host passed over", "project", s.project, "jump_host", r.Installer, "target", s.host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
+	return nil, nil, false
+}
+
+// allFailed says that no jump host can be used, and why. Its kind is that of the
+// first one for which a retry may help, so that there is one.
+func (s *routeSearch) allFailed() *installer.Failure {
+	var first *installer.Failure
+	whys := make([]string, 0, len(s.candidates))
+	var causes []error
+	for i := range s.candidates {
+		r := &s.candidates[i]
+		fail, ago := r.fail, ""
+		if fail == nil {
+			fail, ago = s.d.breaker.lastFailure(r.key)
+		}
+		if fail == nil {
+			continue // it works again since a moment: the next try finds it so
+		}
+		if first == nil || first.Kind.Info().Tries == 1 && fail.Kind.Info().Tries > 1 {
+			first = fail
+		}
+		whys = append(whys, fmt.Sprintf("%s (%s%s)", fail.Detail, fail.Kind, ago))
+		causes = append(causes, fail)
+	}
+	if first == nil {
+		return sshconn.Failf(installer.KindUnreachable, nil, "no jump host could be used this moment")
+	}
+	what := "the jump host cannot be used: "
+	if len(s.candidates) > 1 {
+		what = fmt.Sprintf("none of %d jump hosts can be used: ", len(s.candidates))
+	}
+	return sshconn.Failf(first.Kind, errors.Join(causes...), "%s%s", what, strings.Join(whys, "; "))
+}
+
+// fillLogins returns the logins of the hops to a host. Those that are not given
+// are those kept for the project's jump hosts.
+func (d *Dialer) fillLogins(ctx context.Context, project string, hops []installer.Endpoint, given []installer.Login) ([]installer.Login, *installer.Failure) {
+	given = given[:len(hops)]
+	if d.cfg.Routes == nil || !slices.ContainsFunc(given, installer.Login.IsZero) {
+		return given, nil
+	}
+	routes, err := d.cfg.Routes.Ways(ctx, project, installer.Through{})
+	if err != nil {
+		return nil, sshconn.Failf(installer.KindInternal, err, "the jump hosts of the project cannot be read")
+	}
+	logins := slices.Clone(given)
+	for i := range logins {
+		if !logins[i].IsZero() {
+			continue
+		}
+		var found bool
+		if logins[i], found = installer.LoginOf(routes, hops[:i+1]); !found {
+			return nil, sshconn.Failf(installer.KindCredentialMissing, nil, "no login is kept for jump host %s@%s, or the project does not use it any more", hops[i].User, hops[i].HostPort())
+		}
+	}
+	return logins, nil
+}
+
+// noteReached closes the breaker of a host that was reached, if it is a jump host
+// that had failed.
+func (d *Dialer) noteReached(project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) {
+	if !d.breaker.anyOpen() {
+		return
+	}
+	key := d.routeKey(project, hops, logins, policy)
+	d.breaker.succeeded(key)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.jumpHosts[key]; s != nil && s.refs == 0 && s.failed() {
+		delete(d.jumpHosts, key)
+	}
+}

@@ -1,0 +1,247 @@
+package sshdial
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/sshconn"
+)
+
+// How long an unused connection to a jump host is kept, and how long a failure
+// to get one holds for all targets. A rejected login must not be tried again
+// for each target: accounts lock. Other failures are remembered just long
+// enough that a queue of targets does not wait for each in turn.
+const (
+	jumpHostIdle     = 20 * time.Second
+	rejectionHold    = time.Minute
+	otherFailureHold = 2 * time.Second
+)
+
+// sharedConn is the connection to one jump host, for all targets of one project
+// that have the same route with the same logins. Fields below ready are set before
+// it is closed; the others belong to Dialer.mu.
+type sharedConn struct {
+	d          *Dialer
+	key        string
+	name       string        // user@host:port
+	handshakes chan struct{} // a slot for each at a time
+
+	refs   int
+	idle   *time.Timer
+	cancel context.CancelFunc // of the dial
+
+	ready    chan struct{}
+	conn     *Conn
+	fail     *installer.Failure
+	failedAt time.Time
+}
+
+// routeKey identifies a route with its logins. It holds no secret: of the logins
+// it has a keyed hash.
+func (d *Dialer) routeKey(project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%q %q", project, policy)
+	secrets := make([]string, 0, 3*len(logins))
+	for i, h := range hops {
+		fmt.Fprintf(&b, " %q %q %q", h.User, h.HostPort(), h.HostKey)
+		l := logins[i]
+		secrets = append(secrets, l.Password.Reveal(), l.PrivateKey.Reveal(), l.Passphrase.Reveal())
+	}
+	sum := d.signers.hash(secrets...)
+	return b.String() + " " + hex.EncodeToString(sum[:])
+}
+
+// acquire returns the live connection to the last of hops, dialling it once
+// for all who wait. The caller releases it.
+func (d *Dialer) acquire(ctx context.Context, project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
+	key := d.routeKey(project, hops, logins, policy)
+	for {
+		s, fail := d.join(key, project, hops, logins, policy)
+		if fail != nil {
+			return nil, fail
+		}
+		select {
+		case <-s.ready:
+		case <-ctx.Done():
+			s.release()
+			return nil, sshconn.ContextFailure(ctx, "while connecting to jump host "+s.name)
+		}
+		if s.fail == nil && !s.conn.Broken() {
+			return s, nil
+		}
+		s.release()
+		if s.fail != nil {
+			f := *s.fail // callers add to theirs
+			return nil, &f
+		}
+	}
+}
+
+// join takes a reference on the connection for key, and begins a new dial if
+// there is none that can be used.
+func (d *Dialer) join(key, project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, sshconn.Failf(installer.KindCanceled, nil, "the connections are closed")
+	}
+	d.dropFailed()
+	if s := d.jumpHosts[key]; s != nil && s.usable() {
+		s.retain()
+		return s, nil
+	}
+	last := len(hops) - 1
+	s := &sharedConn{
+		d: d, key: key,
+		name:       hops[last].User + "@" + hops[last].HostPort(),
+		handshakes: make(chan struct{}, d.cfg.HandshakesPerJumpHost),
+		ready:      make(chan struct{}),
+	}
+	ctx, cancel := context.WithCancel(d.ctx)
+	s.cancel = cancel
+	s.retain()
+	d.jumpHosts[key] = s
+	d.wg.Go(func() {
+		defer close(s.ready)
+		defer cancel()
+		h := d.newHandshake(project, hops[last], logins[last], policy)
+		c, fail, cause := d.dialRoute(ctx, h, installer.Way{Hops: hops[:last], Logins: logins[:last]})
+		if fail != nil {
+			if cause == faultTarget || cause == faultInput { // else it names an earlier hop
+				fail = onJumpHost(s.name, fail)
+			}
+			s.fail, s.failedAt = fail, d.cfg.Clock()
+			return
+		}
+		d.noteReached(project, hops, logins, policy)
+		c.StartKeepalive() // for as long as it is shared: targets wait on it
+		s.conn = c
+	})
+	return s, nil
+}
+
+// usable: still being dialled, alive, or failed so lately that it is not tried
+// again. Under Dialer.mu.
+func (s *sharedConn) usable() bool {
+	select {
+	case <-s.ready:
+	default:
+		return true
+	}
+	if s.fail == nil {
+		return !s.conn.Broken()
+	}
+	hold := otherFailureHold
+	if s.fail.Kind.Info().Tries == 1 {
+		hold = rejectionHold
+	}
+	return s.d.cfg.Clock().Sub(s.failedAt) < hold
+}
+
+// failed: it is known that there is no connection. Under Dialer.mu.
+func (s *sharedConn) failed() bool {
+	select {
+	case <-s.ready:
+		return s.fail != nil
+	default:
+		return false
+	}
+}
+
+// dropFailed forgets failures that no longer hold, and dead connections that
+// nobody uses. Under Dialer.mu.
+func (d *Dialer) dropFailed() {
+	for key, s := range d.jumpHosts {
+		if s.refs > 0 || s.usable() {
+			continue
+		}
+		delete(d.jumpHosts, key)
+		if s.fail == nil {
+			s.stopIdle()
+			go s.close() // takes Dialer.mu for the jump hosts before it
+		}
+	}
+}
+
+// retain adds a reference. Under Dialer.mu.
+func (s *sharedConn) retain() {
+	s.refs++
+	s.stopIdle()
+}
+
+// stopIdle cancels a planned close. Under Dialer.mu.
+func (s *sharedConn) stopIdle() {
+	if s.idle != nil {
+		s.idle.Stop()
+		s.idle = nil
+	}
+}
+
+// release drops a reference. After the last one the connection is closed a
+// little later, or its dial is canceled.
+func (s *sharedConn) release() {
+	d := s.d
+	d.mu.Lock()
+	s.refs--
+	if s.refs > 0 {
+		d.mu.Unlock()
+		return
+	}
+	select {
+	case <-s.ready:
+	default: // nobody waits for the dial any more
+		if d.jumpHosts[s.key] == s {
+			delete(d.jumpHosts, s.key)
+		}
+		d.mu.Unlock()
+		s.cancel()
+		go s.closeWhenReady()
+		return
+	}
+	if s.fail != nil {
+		d.mu.Unlock()
+		return // kept in the map for as long as it holds
+	}
+	if d.closed || d.jumpHosts[s.key] != s || s.conn.Broken() {
+		if d.jumpHosts[s.key] == s {
+			delete(d.jumpHosts, s.key)
+		}
+		d.mu.Unlock()
+		s.close()
+		return
+	}
+	s.idle = time.AfterFunc(jumpHostIdle, s.expire)
+	d.mu.Unlock()
+}
+
+// expire closes the connection if nobody has taken it since.
+func (s *sharedConn) expire() {
+	d := s.d
+	d.mu.Lock()
+	if s.refs > 0 || s.idle == nil || d.jumpHosts[s.key] != s {
+		d.mu.Unlock()
+		return
+	}
+	s.idle = nil
+	delete(d.jumpHosts, s.key)
+	d.mu.Unlock()
+	s.close()
+}
+
+// closeWhenReady closes the connection of a canceled dial, if it succeeded all
+// the same.
+func (s *sharedConn) closeWhenReady() {
+	<-s.ready
+	if s.conn != nil {
+		s.close()
+	}
+}
+
+func (s *sharedConn) close() {
+	s.conn.StopKeepalive()
+	_ = s.conn.Close()
+}
