@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // clean removes the run folder. The result is in the journal by now, and no
@@ -14,19 +15,19 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 		return nil
 	}
 	args := []string{"root=" + w.found.root, "id=" + w.runID()}
-	if w.host.spot != "" {
-		args = append(args, "dir="+w.host.spot)
+	if w.host.Folder != "" {
+		args = append(args, "dir="+w.host.Folder)
 	}
 	var r reply
 	err := limited(ctx, w.Limits.Clean, "removing the run folder", func(ctx context.Context) (err error) {
-		r, err = w.host.do(ctx, nil, cleanFiles, "clean", args...)
+		r, err = w.host.do(ctx, nil, hostshell.CleanFiles, "clean", args...)
 		return err
 	})
 	switch {
 	case err != nil:
 		rec.Note = "run folder not removed: " + w.shown(installer.FailureOf(err).Detail, maxShown)
-	case r.end == nil || r.end.get("cleaned") != "yes":
-		rec.Note = "run folder not removed" + w.quoted(r.stderr)
+	case r.end == nil || r.end.Get("cleaned") != "yes":
+		rec.Note = "run folder not removed" + w.quoted(r.Stderr)
 	default:
 		rec.Note = "run folder removed"
 	}
@@ -36,12 +37,12 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 // leave removes what the probe of a user who needs sudo left behind. The probe
 // has failed, and this is a courtesy.
 func (w *work) leave(ctx context.Context) {
-	if w.host.spot == "" {
+	if w.host.Folder == "" {
 		return
 	}
 	inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Clean)
 	defer cancel()
-	if err := w.host.leave(inner); err != nil {
-		w.Logger.Info("folder not removed", "invocation", w.inv.ID, "folder", w.host.spot, "error", err)
+	if err := w.host.Leave(inner); err != nil {
+		w.Logger.Info("folder not removed", "invocation", w.inv.ID, "folder", w.host.Folder, "error", err)
 	}
 }

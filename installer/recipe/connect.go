@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // connect dials. The one connection serves all that follows.
@@ -26,15 +27,15 @@ func (w *work) connect(ctx context.Context, rec *installer.StepRecord) error {
 // use takes conn in the place of the connection so far.
 func (w *work) use(conn Conn) {
 	w.close()
-	if w.host != nil && w.host.spot != "" {
-		w.oldSpot = w.host.spot
+	if w.host != nil && w.host.Folder != "" {
+		w.oldSpot = w.host.Folder
 	}
-	w.conn = patient{conn}
+	w.conn = conn
 	password := w.job.Credentials.SudoPassword
 	if password.IsZero() {
 		password = w.job.Credentials.Password
 	}
-	w.host = &hostShell{conn: w.conn, nonce: newNonce(), password: password, settings: w.settings()}
+	w.host = &hostShell{hostshell.New(conn, password, w.settings())}
 }
 
 // way tells the installers that conn goes through, if it knows them.

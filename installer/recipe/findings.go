@@ -3,6 +3,8 @@ package recipe
 import (
 	"regexp"
 	"strings"
+
+	"tripod/installer/recipe/hostshell"
 )
 
 // maxFindings caps what is kept of one conversation.
@@ -35,7 +37,7 @@ type findings struct {
 	began      int64   // where in the output of the script the reply begins
 	failed     string  // what failed
 	busy       *string // who holds the lock
-	end        *finding
+	end        *hostshell.Finding
 }
 
 // keptVersion is one that a ROLLBACK can put back.
@@ -60,15 +62,15 @@ func isSafePath(p string) bool {
 }
 
 // add takes one finding in.
-func (fs *findings) add(f finding) {
-	switch f.word {
+func (fs *findings) add(f hostshell.Finding) {
+	switch f.Word {
 	case "enter":
 		fs.entered = true
 	case "host":
-		fs.uid, fs.kernel, fs.machine = f.get("uid"), f.get("kernel"), f.get("machine")
-		fs.arch, fs.boot = f.get("arch"), f.get("boot")
+		fs.uid, fs.kernel, fs.machine = f.Get("uid"), f.Get("kernel"), f.Get("machine")
+		fs.arch, fs.boot = f.Get("arch"), f.Get("boot")
 	case "spot":
-		if dir := f.get("dir"); isSafePath(dir) {
+		if dir := f.Get("dir"); isSafePath(dir) {
 			fs.spot = dir
 		}
 	case "traceless":
@@ -76,69 +78,69 @@ func (fs *findings) add(f finding) {
 	case "nospot":
 		fs.noSpot = true
 	case "refused":
-		fs.refused = f.get("why")
+		fs.refused = f.Get("why")
 		if fs.refused == "" {
 			fs.refused = "no reason given"
 		}
 	case "place":
-		if root := f.get("root"); isSafePath(root) {
-			fs.root, fs.freeKiB = root, f.number("free", 1<<50)
+		if root := f.Get("root"); isSafePath(root) {
+			fs.root, fs.freeKiB = root, f.Number("free", 1<<50)
 		}
 	case "tried":
 		if len(fs.tried) < maxFindings {
-			fs.tried = append(fs.tried, f.get("place")+": "+f.get("why"))
+			fs.tried = append(fs.tried, f.Get("place")+": "+f.Get("why"))
 		}
 	case "have":
 		if fs.have == nil {
 			fs.have = map[string]bool{}
 		}
 		if len(fs.have) < maxFindings {
-			fs.have[f.get("sha")] = true
+			fs.have[f.Get("sha")] = true
 		}
 	case "kept":
-		if dir := f.get("dir"); isSafePath(dir) && len(fs.kept) < maxFindings {
-			fs.kept = append(fs.kept, keptVersion{dir, f.get("version")})
+		if dir := f.Get("dir"); isSafePath(dir) && len(fs.kept) < maxFindings {
+			fs.kept = append(fs.kept, keptVersion{dir, f.Get("version")})
 			if strings.HasPrefix(dir, fs.root+"/kept/") && strings.HasSuffix(dir, ".next") {
-				fs.unfinished = f.get("version")
+				fs.unfinished = f.Get("version")
 			}
 		}
 	case "agent":
-		if f.get("agent") != "" {
-			fs.agent = f.pairs
+		if f.Get("agent") != "" {
+			fs.agent = f.Values
 		}
 	case "looked":
-		code := f.number("code", 255)
-		fs.looked, fs.lookedWhy = &code, f.get("why")
+		code := f.Number("code", 255)
+		fs.looked, fs.lookedWhy = &code, f.Get("why")
 	case "run":
 		fs.run = readRunState(f)
 	case "begin":
-		fs.began = f.number("at", 1<<62)
+		fs.began = f.Number("at", 1<<62)
 	case "failed":
 		if fs.failed == "" {
-			fs.failed = f.get("what")
+			fs.failed = f.Get("what")
 		}
 	case "busy":
-		holder := f.get("holder")
+		holder := f.Get("holder")
 		fs.busy = &holder
 	case "end":
 		fs.end = &f
-		if f.get("state") != "" {
+		if f.Get("state") != "" {
 			fs.run = readRunState(f)
 		}
-		fs.fits = f.get("fits") == "yes"
+		fs.fits = f.Get("fits") == "yes"
 	}
 }
 
 // answered: the script came to its end.
 func (fs *findings) answered() bool { return fs.end != nil || fs.failed != "" || fs.busy != nil }
 
-func readRunState(f finding) runState {
+func readRunState(f hostshell.Finding) runState {
 	return runState{
-		state:    f.get("state"),
-		code:     int(f.number("code", 255)),
-		by:       f.get("by"),
-		age:      f.number("age", 1<<31),
-		rebooted: f.get("rebooted") == "yes",
-		killed:   f.get("killed"),
+		state:    f.Get("state"),
+		code:     int(f.Number("code", 255)),
+		by:       f.Get("by"),
+		age:      f.Number("age", 1<<31),
+		rebooted: f.Get("rebooted") == "yes",
+		killed:   f.Get("killed"),
 	}
 }

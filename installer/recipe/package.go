@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 const (
@@ -130,12 +131,12 @@ func (w *work) settings() string {
 	if w.kind == script {
 		return "TRIPOD_VERSION=''\n"
 	}
-	text := "TRIPOD_VERSION=" + quote(w.version()) + "\n"
+	text := "TRIPOD_VERSION=" + hostshell.Quote(w.version()) + "\n"
 	switch from := w.inv.Spec.Online; {
 	case w.kind == remove:
 		text += "TRIPOD_ABSENT=yes\n"
 	case w.kind == online:
-		text += "TRIPOD_ONLINE_URL=" + quote(from.URL) + "\nTRIPOD_REGION=" + quote(from.Region) + "\n"
+		text += "TRIPOD_ONLINE_URL=" + hostshell.Quote(from.URL) + "\nTRIPOD_REGION=" + hostshell.Quote(from.Region) + "\n"
 		if from.Insecure {
 			text += "TRIPOD_ONLINE_INSECURE=yes\n"
 		}
@@ -148,11 +149,5 @@ func (w *work) files(all []string) []string {
 	if w.wanted() != "" {
 		return all
 	}
-	var kept []string
-	for _, name := range all {
-		if name != "put_agent" {
-			kept = append(kept, name)
-		}
-	}
-	return kept
+	return hostshell.WithoutAgent(all)
 }

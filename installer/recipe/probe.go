@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // probe finds out what the host is and what is on it.
@@ -42,7 +43,7 @@ func (w *work) lookAround(ctx context.Context) error {
 func (w *work) look(ctx context.Context) error {
 	args := w.probeArgs()
 	if w.inv.Host.User == "root" || w.asUser() {
-		r, err := w.host.do(ctx, nil, w.files(probeFiles), "probe", args...)
+		r, err := w.host.do(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
 		if err != nil {
 			return err
 		}
@@ -50,7 +51,7 @@ func (w *work) look(ctx context.Context) error {
 		if r.uid == "" {
 			return w.noAnswer(r)
 		}
-		if r.end != nil && r.end.get("root") == "no" && !w.asUser() {
+		if r.end != nil && r.end.Get("root") == "no" && !w.asUser() {
 			return w.becomeRoot(ctx, args)
 		}
 		return nil
@@ -93,11 +94,11 @@ func (w *work) probeArgs() []string {
 
 // noAnswer explains a login whose shell did not run our script.
 func (w *work) noAnswer(r reply) error {
-	if r.code > 128 {
-		return installer.Fail(installer.KindLostContact, "what looked at the host was killed there (exit code %d)", r.code)
+	if r.Code > 128 {
+		return installer.Fail(installer.KindLostContact, "what looked at the host was killed there (exit code %d)", r.Code)
 	}
 	return installer.Fail(installer.KindUnsupportedHost,
-		"the login shell ran no command (exit code %d)%s", r.code, w.quoted(r.noise+"\n"+r.stderr))
+		"the login shell ran no command (exit code %d)%s", r.Code, w.quoted(r.Noise+"\n"+r.Stderr))
 }
 
 // usable judges what was found.
@@ -106,8 +107,8 @@ func (w *work) usable() error {
 	switch {
 	case f.kernel != "" && f.kernel != "Linux":
 		return installer.Fail(installer.KindUnsupportedHost, "the host runs %s, not Linux", w.shown(f.kernel, 40))
-	case f.end != nil && f.end.get("missing") != "":
-		return installer.Fail(installer.KindUnsupportedHost, "the host lacks the program %s", w.shown(f.end.get("missing"), 40))
+	case f.end != nil && f.end.Get("missing") != "":
+		return installer.Fail(installer.KindUnsupportedHost, "the host lacks the program %s", w.shown(f.end.Get("missing"), 40))
 	case f.root == "" && len(f.tried) > 0:
 		return w.noPlace()
 	case f.end == nil || f.root == "":

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // errRunLimit is why the run's context ends when the script takes too long.
@@ -140,14 +141,14 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 			case "died":
 				return r.run, w.bury(ctx)
 			case "staged":
-				return runState{}, installer.Fail(installer.KindNoSpace, "the script could not be started in %s%s", w.found.root, w.quoted(r.stderr))
+				return runState{}, installer.Fail(installer.KindNoSpace, "the script could not be started in %s%s", w.found.root, w.quoted(r.Stderr))
 			}
 		}
-		if r.written > 0 {
+		if r.Written > 0 {
 			barren = 0
 		}
 		if barren++; barren > maxBarren {
-			return runState{}, installer.Fail(installer.KindLostContact, "the host does not answer what it is asked%s", w.quoted(r.stderr))
+			return runState{}, installer.Fail(installer.KindLostContact, "the host does not answer what it is asked%s", w.quoted(r.Stderr))
 		}
 		if err := w.reconnect(ctx, err); err != nil {
 			return runState{}, err
@@ -161,13 +162,13 @@ func (w *work) converse(ctx context.Context, act action) (reply, error) {
 		"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target(),
 		"offset=" + strconv.FormatInt(w.offset, 10),
 	}
-	files := attachFiles
+	files := hostshell.AttachFiles
 	if act == attach {
 		if w.offset == 0 && (w.before.staged || w.found.run.by != w.key) {
 			w.rewindLog()
 		}
 	} else {
-		files = w.files(runFiles)
+		files = w.files(hostshell.RunFiles)
 		args = append(args, w.launchArgs(act)...)
 		w.mayRun = true
 	}
@@ -177,7 +178,7 @@ func (w *work) converse(ctx context.Context, act action) (reply, error) {
 }
 
 // advance counts the output. The host may have skipped what it does not keep.
-func (w *work) advance(r reply) { w.offset = max(w.offset, r.began) + r.written }
+func (w *work) advance(r reply) { w.offset = max(w.offset, r.began) + r.Written }
 
 func (w *work) launchArgs(act action) []string {
 	args := []string{"launch=yes"}
@@ -202,7 +203,7 @@ func (w *work) launchArgs(act action) []string {
 
 // notStarted explains why the host did not start the script.
 func (w *work) notStarted(r reply) error {
-	f := installer.Fail(installer.KindNoSpace, "%s cannot be written to (%s)%s", w.found.root, w.shown(r.failed, 40), w.quoted(r.stderr))
+	f := installer.Fail(installer.KindNoSpace, "%s cannot be written to (%s)%s", w.found.root, w.shown(r.failed, 40), w.quoted(r.Stderr))
 	switch r.failed {
 	case "sum":
 		f = installer.Fail(installer.KindUploadFailed, "the file arrived damaged: its SHA-256 is another one")

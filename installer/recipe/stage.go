@@ -40,8 +40,8 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		return err
 	}
 	rec.Note = "1 file sent, " + size(ref.Size)
-	if by := w.conn.uploadedBy(); by != "" {
-		rec.Note += " by " + by
+	if c, ok := w.conn.(interface{ UploadedBy() string }); ok {
+		rec.Note += " by " + c.UploadedBy()
 	}
 	return nil
 }
@@ -82,11 +82,11 @@ func (w *work) bring(ctx context.Context, ref installer.BlobRef) error {
 // from is the folder for uploads: the final one, or that of a user who needs
 // sudo, from which root copies.
 func (w *work) from() string {
-	if w.host.spot != "" {
-		return w.host.spot
+	if w.host.Folder != "" {
+		return w.host.Folder
 	}
 	return w.found.root + "/files"
 }
 
 // tag keeps apart the temporary names of attempts.
-func (w *work) tag() string { return w.host.nonce[:12] }
+func (w *work) tag() string { return w.host.Tag() }

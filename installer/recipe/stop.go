@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // killGrace is how many seconds a script has between TERM and KILL.
@@ -67,10 +68,10 @@ func (w *work) bury(ctx context.Context) error {
 
 // askToKill asks the host on the present connection.
 func (w *work) askToKill(ctx context.Context, why string) (reply, error) {
-	r, err := w.host.do(ctx, nil, killFiles, "kill",
+	r, err := w.host.do(ctx, nil, hostshell.KillFiles, "kill",
 		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "why="+why, "grace="+strconv.Itoa(killGrace))
 	if err == nil && !r.answered() {
-		err = fmt.Errorf("no answer%s", w.quoted(r.stderr))
+		err = fmt.Errorf("no answer%s", w.quoted(r.Stderr))
 	}
 	return r, err
 }
@@ -95,7 +96,7 @@ func (w *work) kill(ctx context.Context, why string) (reply, error) {
 func (w *work) lastWords(ctx context.Context) {
 	inner, cancel := context.WithTimeout(ctx, w.Limits.Clean)
 	defer cancel()
-	r, _ := w.host.do(inner, io.MultiWriter(&w.tail, w.output()), attachFiles, "run",
+	r, _ := w.host.do(inner, io.MultiWriter(&w.tail, w.output()), hostshell.AttachFiles, "run",
 		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "target="+w.target(), "offset="+strconv.FormatInt(w.offset, 10))
 	w.advance(r)
 }

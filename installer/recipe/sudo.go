@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // becomeRoot finds out how sudo lets this user be root, and probes as root. The
@@ -19,9 +20,9 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	w.found, h.spot = r.findings, r.spot
+	w.found, h.Folder = r.findings, r.spot
 	if r.traceless {
-		h.rights = sudoFreely
+		h.Rights = hostshell.FreeSudo
 		return nil
 	}
 	switch {
@@ -34,16 +35,16 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 	case r.spot == "":
 		return w.noAnswer(r)
 	case r.uid == "0":
-		h.rights = sudoFreely
+		h.Rights = hostshell.FreeSudo
 		return nil
 	}
-	h.rights = sudoPassword
+	h.Rights = hostshell.PasswordSudo
 	if needsTerminal(r.refused) {
-		h.rights = sudoTerminal
+		h.Rights = hostshell.TerminalSudo
 	} else if fault := hopeless(r.refused); fault != "" {
 		return w.sudoDenied(fault, r.refused)
 	}
-	if h.password.IsZero() && h.rights == sudoPassword {
+	if !h.HasPassword() && h.Rights == hostshell.PasswordSudo {
 		return w.sudoDenied("sudo asks for a password, and none was given", r.refused)
 	}
 	return w.askSudo(ctx, args)
@@ -53,26 +54,26 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 // with the same password would only help to lock the account.
 func (w *work) askSudo(ctx context.Context, args []string) error {
 	h := w.host
-	r, err := h.do(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.spot)...)
+	r, err := h.do(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.Folder)...)
 	if err != nil {
 		return err
 	}
-	said := r.stderr + "\n" + r.noise
+	said := r.Stderr + "\n" + r.Noise
 	switch {
 	case r.uid == "0":
 		if r.traceless {
-			h.spot = ""
+			h.Folder = ""
 		}
 		w.found = r.findings
 		return nil
-	case h.rights == sudoPassword && needsTerminal(said):
-		h.rights = sudoTerminal
+	case h.Rights == hostshell.PasswordSudo && needsTerminal(said):
+		h.Rights = hostshell.TerminalSudo
 		return w.askSudo(ctx, args)
 	}
 	fault := hopeless(said)
 	if fault == "" {
 		fault = "sudo did not take the password"
-		if h.password.IsZero() {
+		if !h.HasPassword() {
 			fault = "sudo asks for a password, and none was given"
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // verify looks at what is on the host now. The exit code of an installer is
@@ -33,7 +34,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if w.kind == remove {
 		want = "none"
 	}
-	if code := int(r.end.number("code", 255)); code != 0 || health != want {
+	if code := int(r.end.Number("code", 255)); code != 0 || health != want {
 		if health == "" {
 			health = "not found"
 		}
@@ -65,8 +66,8 @@ func (w *work) done() string {
 // askVerify asks again where the connection broke: looking does no harm.
 func (w *work) askVerify(ctx context.Context) (reply, error) {
 	for tries := 1; ; tries++ {
-		w.tail = tail{}
-		r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), verifyFiles, "verify", "root="+w.found.root, "id="+w.runID())
+		w.tail = hostshell.Tail{}
+		r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), hostshell.VerifyFiles, "verify", "root="+w.found.root, "id="+w.runID())
 		if err == nil && r.end != nil {
 			return r, nil
 		}

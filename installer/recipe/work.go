@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // work is one attempt, while it goes on.
@@ -21,16 +22,16 @@ type work struct {
 	key     string // names this attempt on the host
 	before  past
 
-	conn    patient // its Conn is nil before connect
+	conn    Conn // nil before connect
 	host    *hostShell
-	oldSpot string   // hostShell.spot of the connection before
+	oldSpot string   // host.Folder of the connection before
 	found   findings // of the last probe
 	pkg     *installer.BlobRef
-	kept    string   // folder on the host of the version to restore
-	sent    []string // SHA-256 of what stage brought
-	offset  int64    // bytes of the script's output that have come
-	tail    tail     // the last of them
-	mayRun  bool     // a launch may have reached the host in this attempt
+	kept    string         // folder on the host of the version to restore
+	sent    []string       // SHA-256 of what stage brought
+	offset  int64          // bytes of the script's output that have come
+	tail    hostshell.Tail // the last of them
+	mayRun  bool           // a launch may have reached the host in this attempt
 	outcome installer.Outcome
 }
 
@@ -74,7 +75,7 @@ func (w *work) target() string {
 }
 
 func (w *work) close() {
-	if w.conn.Conn != nil {
+	if w.conn != nil {
 		_ = w.conn.Close()
 	}
 }

@@ -10,12 +10,15 @@ import (
 	"tripod/installer"
 )
 
+// sessionPauses are the waits before a session is requested again.
+var sessionPauses = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond}
+
 // openSession opens a session channel under g. A server that allows only one
 // session (MaxSessions 1) refuses while it still counts an earlier one: then
 // those are closed first, and it is asked again.
 func (c *Conn) openSession(ctx context.Context, g *guard) (ssh.Channel, <-chan *ssh.Request, *installer.Failure) {
 	ch, reqs, err := c.ssh.OpenChannel("session", nil)
-	for try := range 4 {
+	for _, pause := range sessionPauses {
 		if !refused(err) || !c.hadSession.Load() {
 			break
 		}
@@ -23,7 +26,7 @@ func (c *Conn) openSession(ctx context.Context, g *guard) (ssh.Channel, <-chan *
 		c.waitForClosing()
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Duration(try) * 50 * time.Millisecond):
+		case <-time.After(pause):
 		}
 		// sshd frees the session only after it has processed all it has read;
 		// it answers this request when it has.

@@ -1,4 +1,4 @@
-package recipe
+package hostshell
 
 import (
 	"bytes"
@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// sudoPrompt is what sudo is told to ask with on a terminal.
+	// sudoPrompt is the prompt that sudo is given on a terminal.
 	sudoPrompt = "tripod-asks:"
-	// promptWait is how long to wait for it: PAM may ask in its own words.
+	// promptWait is how long to wait for it: PAM may use a prompt of its own.
 	promptWait = 3 * time.Second
 )
 
-// prompter types the password into a terminal when sudo asks for it, which
-// throws away what was typed before. When sudo asks again the password was
-// wrong, and the input ends. It is the standard input of a command, and stands
-// in the way of its standard output.
+// prompter types the password into a terminal when sudo asks for it: sudo
+// discards what was typed before. When sudo asks again the password was wrong,
+// and the input ends. It is the standard input of a command, and filters its
+// standard output.
 type prompter struct {
 	out    io.Writer
 	secret installer.Secret

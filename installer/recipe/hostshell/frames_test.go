@@ -1,9 +1,7 @@
-package recipe
+package hostshell
 
 import (
 	"bytes"
-	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -20,8 +18,8 @@ func TestFramesInPieces(t *testing.T) {
 		say("end state=exited code=3 by=a.1") + "afterwards"
 	for size := 1; size <= len(stream); size++ {
 		var out bytes.Buffer
-		var found findings
-		f := newFrames(testNonce, &out, found.add)
+		var found []Finding
+		f := newFrames(testNonce, &out, func(one Finding) { found = append(found, one) })
 		for rest := []byte(stream); len(rest) > 0; {
 			n := min(size, len(rest))
 			wrote, err := f.Write(rest[:n])
@@ -33,8 +31,10 @@ func TestFramesInPieces(t *testing.T) {
 		require.Equal(t, "out 1\ntripod: end state=exited\nno line end\x00\xff\r\ntripod: 0123", out.String(), "in pieces of %d", size)
 		require.EqualValues(t, out.Len(), written)
 		require.Equal(t, "motd\nnoiseafterwards", noise)
-		require.Equal(t, "x86", found.machine)
-		require.Equal(t, runState{state: "exited", code: 3, by: "a.1"}, found.run)
+		require.Equal(t, []Finding{
+			{"host", map[string]string{"uid": "0", "machine": "x86"}}, {"begin", map[string]string{}}, {"beat", map[string]string{}},
+			{"end", map[string]string{"state": "exited", "code": "3", "by": "a.1"}},
+		}, found)
 	}
 }
 
@@ -55,8 +55,8 @@ func TestFramesHoldLittleBack(t *testing.T) {
 
 func TestFramesBounds(t *testing.T) {
 	t.Parallel()
-	var found findings
-	f := newFrames(testNonce, nil, found.add)
+	var found []Finding
+	f := newFrames(testNonce, nil, func(one Finding) { found = append(found, one) })
 	_, _ = f.Write(bytes.Repeat([]byte("noise "), 1<<16))
 	_, _ = f.Write([]byte("tripod: " + testNonce + " host uid="))
 	for range 1000 {
@@ -64,54 +64,25 @@ func TestFramesBounds(t *testing.T) {
 	}
 	assert.LessOrEqual(t, cap(f.line), 2*maxFrame)
 	_, _ = f.Write([]byte("\ntripod: " + testNonce + " host uid=0\n"))
-	assert.Equal(t, "0", found.uid, "the long one is dropped, the next one is read")
-	for i := range 10 * maxFindings {
-		found.add(parseFinding(fmt.Sprintf("have sha=%d", i)))
-		found.add(parseFinding("tried place=/x why=y"))
-	}
-	assert.Len(t, found.have, maxFindings)
-	assert.Len(t, found.tried, maxFindings)
+	require.Len(t, found, 1, "the long one is dropped, the next one is read")
+	assert.Equal(t, "0", found[0].Get("uid"))
 	noise, _ := f.close()
 	assert.Len(t, noise, maxNoise)
 }
 
-func TestHostilePathsAreNotUsed(t *testing.T) {
-	t.Parallel()
-	for path, want := range map[string]bool{
-		"/var/lib/tripod": true, "/root/.tripod": true, "/tmp/sshtest-1/root/tmp/tripod.0a": true,
-		"": false, "var": false, "/": false, "/a/../etc": false, "/a/..": false, "/a b": false, "/a;rm": false, "/a\n": false,
-		"/$(id)": false, "//a": false, "/" + strings.Repeat("a", 2000): false,
-	} {
-		assert.Equal(t, want, isSafePath(path), "%q", path)
-	}
-	var found findings
-	found.add(parseFinding("place root=/tmp/$(reboot) free=99999999999999999999999"))
-	assert.Empty(t, found.root)
-	found.add(parseFinding("place root=/var/lib/tripod free=99999999999999999999999"))
-	assert.Zero(t, found.freeKiB)
-}
-
-func FuzzFindings(f *testing.F) {
+func FuzzFrames(f *testing.F) {
 	f.Add([]byte("tripod: "+testNonce+" host uid=0 kernel=Linux arch=amd64\ntripod: "+testNonce+" end fits=yes\n"), 7)
 	f.Add([]byte("tripod: "+testNonce+" begin\nout"+"tripod: "+testNonce+" end state=exited code=256 age=-1\n"), 3)
-	f.Add([]byte("tripod: "+testNonce+" place root=/%2e%2e/x free=zz\ntripod: "+testNonce+" failed\n"), 1)
 	f.Add([]byte("tripod: "+testNonce+" have sha=\n\x00tripod: "+testNonce+"\n\ntripod: "), 64)
 	f.Fuzz(func(t *testing.T, stream []byte, size int) {
 		size = max(1, size&0xff)
 		whole, pieces := readAll(stream, len(stream)+1), readAll(stream, size)
 		require.Equal(t, whole, pieces, "the pieces in which a stream comes change nothing")
-		if whole.found.root != "" {
-			require.True(t, isSafePath(whole.found.root))
-			_, err := commandLine(plainly, "run", "root="+whole.found.root)
-			require.NoError(t, err)
-		}
-		require.LessOrEqual(t, whole.found.run.code, 255)
-		require.GreaterOrEqual(t, whole.found.run.age, int64(0))
 	})
 }
 
 type readResult struct {
-	found   findings
+	found   []Finding
 	out     string
 	noise   string
 	written int64
@@ -120,7 +91,7 @@ type readResult struct {
 func readAll(stream []byte, size int) readResult {
 	var r readResult
 	var out bytes.Buffer
-	f := newFrames(testNonce, &out, r.found.add)
+	f := newFrames(testNonce, &out, func(one Finding) { r.found = append(r.found, one) })
 	for len(stream) > 0 {
 		n := min(size, len(stream))
 		_, _ = f.Write(stream[:n])

@@ -1,4 +1,4 @@
-package recipe
+package hostshell
 
 import (
 	"bytes"
@@ -12,28 +12,28 @@ const (
 	maxNoise = 2048 // bytes kept of what is neither finding nor output
 )
 
-// frames takes the standard output of a host script apart: findings, which are
-// "tripod: NONCE …\n", and everything between them. Between the
-// findings "begin" and "end" that is the output of the script that is followed,
-// byte for byte; elsewhere it is noise of a login shell, of which a little is
-// kept for an explanation. All of it may be hostile: only who knows the nonce
-// can make a finding.
+// frames parses the standard output of a host script: findings, which are
+// "tripod: NONCE …\n", and everything between them. Between the findings
+// "begin" and "end" that is the output of the script that is followed, byte for
+// byte; elsewhere it is noise of a login shell, of which a little is kept for an
+// explanation. All of it may be hostile: only who knows the nonce can make a
+// finding.
 type frames struct {
 	marker []byte
 	out    io.Writer // gets the followed output; nil: dropped
-	each   func(finding)
+	each   func(Finding)
 
 	mu      sync.Mutex
 	closed  bool
 	inside  bool   // between begin and end
-	line    []byte // the finding that is coming in, after its marker; nil: none
-	skip    bool   // it is too long
-	held    []byte // may be the beginning of a marker
+	line    []byte // the incomplete finding, after its marker; nil: none
+	skip    bool   // the finding is too long
+	held    []byte // may be the start of a marker
 	noise   []byte
 	written int64 // bytes of output passed on
 }
 
-func newFrames(nonce string, out io.Writer, each func(finding)) *frames {
+func newFrames(nonce string, out io.Writer, each func(Finding)) *frames {
 	// Not only at the beginning of a line: output may have left one open.
 	return &frames{marker: []byte("tripod: " + nonce + " "), out: out, each: each}
 }
@@ -62,7 +62,7 @@ func (f *frames) Write(p []byte) (int, error) {
 			p = p[at+len(f.marker):]
 			continue
 		}
-		keep := f.beginning(p)
+		keep := f.markerStart(p)
 		f.raw(p[:len(p)-keep])
 		f.held = append([]byte(nil), p[len(p)-keep:]...)
 		break
@@ -86,14 +86,14 @@ func (f *frames) takeLine(p []byte) []byte {
 		return nil
 	}
 	if !f.skip {
-		f.finding(parseFinding(strings.TrimSuffix(string(f.line), "\r")))
+		f.pass(ParseFinding(strings.TrimSuffix(string(f.line), "\r")))
 	}
 	f.line, f.skip = nil, false
 	return p[end+1:]
 }
 
-func (f *frames) finding(found finding) {
-	switch found.word {
+func (f *frames) pass(found Finding) {
+	switch found.Word {
 	case "begin":
 		f.inside = true
 	case "end", "failed", "busy":
@@ -104,8 +104,8 @@ func (f *frames) finding(found finding) {
 	}
 }
 
-// beginning counts the bytes at p's end that a marker may begin with.
-func (f *frames) beginning(p []byte) int {
+// markerStart counts the bytes at the end of p that may be the start of a marker.
+func (f *frames) markerStart(p []byte) int {
 	for n := min(len(f.marker)-1, len(p)); n > 0; n-- {
 		if bytes.HasPrefix(f.marker, p[len(p)-n:]) {
 			return n

@@ -3,40 +3,10 @@ package recipe
 import (
 	"bytes"
 	"strings"
-	"sync"
 
 	"tripod/installer"
 	"tripod/installer/plaintext"
 )
-
-// maxTail is how much of a stream's end is kept for an explanation.
-const maxTail = 4096
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	last []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(p) >= maxTail {
-		t.last = append(t.last[:0], p[len(p)-maxTail:]...)
-		return len(p), nil
-	}
-	t.last = append(t.last, p...)
-	if over := len(t.last) - maxTail; over > 0 {
-		t.last = append(t.last[:0], t.last[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.last)
-}
 
 // lastLines returns the last line that is not blank, and the one before it if
 // both together are short.

@@ -1,0 +1,79 @@
+package hostshell
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"tripod/scripts"
+)
+
+// The files of scripts/host that each verb needs.
+var (
+	ProbeFiles  = []string{"lib.sh", "probe.sh", agentScripts}
+	RunFiles    = []string{"lib.sh", "run.sh", "runner", agentScripts}
+	AttachFiles = []string{"lib.sh", "run.sh"}
+	KillFiles   = []string{"lib.sh", "kill.sh"}
+	VerifyFiles = []string{"lib.sh", "verify.sh"}
+	CleanFiles  = []string{"lib.sh", "clean.sh"}
+	allFiles    = []string{"lib.sh", "probe.sh", "run.sh", "kill.sh", "verify.sh", "clean.sh", "runner", agentScripts}
+)
+
+// agentScripts is the file that puts the target's scripts on the host.
+const agentScripts = "put_agent"
+
+// WithoutAgent leaves out the target's scripts.
+func WithoutAgent(files []string) []string {
+	return slices.DeleteFunc(slices.Clone(files), func(name string) bool { return name == agentScripts })
+}
+
+// hostFiles are the files of scripts/host by name. Two more carry texts that are
+// written to the host: "runner" has runner.sh as an assignment, "put_agent" the
+// target's scripts in a function.
+var hostFiles = readHostFiles()
+
+func readHostFiles() map[string]string {
+	files := readScripts(scripts.Host, "host")
+	var put strings.Builder
+	put.WriteString("put_agent() {\n")
+	target := readScripts(scripts.Files, "telescope")
+	for _, name := range slices.Sorted(maps.Keys(target)) {
+		fmt.Fprintf(&put, "put \"$1/%s\" %s || return\n", name, Quote(target[name]))
+	}
+	put.WriteString("}\n")
+	files[agentScripts] = put.String()
+	files["runner"] = "runner_text=" + Quote(files["runner.sh"]) + "\n"
+	return files
+}
+
+func readScripts(from fs.FS, folder string) map[string]string {
+	entries, err := fs.ReadDir(from, folder)
+	if err != nil {
+		panic("hostshell: embedded scripts: " + err.Error()) // impossible: they are compiled in
+	}
+	files := map[string]string{}
+	for _, entry := range entries {
+		text, err := fs.ReadFile(from, folder+"/"+entry.Name())
+		if err != nil {
+			panic("hostshell: embedded scripts: " + err.Error())
+		}
+		files[entry.Name()] = string(text)
+	}
+	return files
+}
+
+// program is the text of files of scripts/host, and the call of main after them:
+// what is cut short runs nothing.
+func program(files ...string) string {
+	var b strings.Builder
+	for _, name := range files {
+		b.WriteString(hostFiles[name])
+	}
+	b.WriteString("main \"$@\" </dev/null\nexit\n")
+	return b.String()
+}
+
+// Quote makes one word of text for sh.
+func Quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
