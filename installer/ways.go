@@ -5,23 +5,23 @@ import (
 	"slices"
 )
 
-// Through says that a host is reached by way of an installer which is chosen
-// when it is dialled: the first one that is healthy.
+// Through says that a host is reached through a jump host which is chosen when it
+// is dialled: the first one that works.
 type Through struct {
-	// Named are the installers that were asked for, in order of preference. No
-	// other one is taken. Empty: those of the project, as they are then.
+	// Named are the jump hosts that a request names, in order of preference. No
+	// other one is used. Empty: those of the project, as they are then.
 	Named []NamedInstaller `json:"named,omitempty"`
 }
 
-// NamedInstaller is an installer that a request names.
+// NamedInstaller is a jump host that a request names.
 type NamedInstaller struct {
 	ID string `json:"instance_id"`
-	// SetUp: it was an installer of the project when it was named, and is not
-	// used any more once it is none. Otherwise it is a known host.
+	// SetUp: it was a jump host of the project when it was named, and is used only
+	// as long as it is. Otherwise it is a known host.
 	SetUp bool `json:"set_up,omitempty"`
 }
 
-// Same reports whether both name the same installers in the same order.
+// Same reports whether both name the same jump hosts in the same order.
 func (t *Through) Same(other *Through) bool {
 	if t == nil || other == nil {
 		return t == other
@@ -29,20 +29,21 @@ func (t *Through) Same(other *Through) bool {
 	return slices.EqualFunc(t.Named, other.Named, func(a, b NamedInstaller) bool { return a.ID == b.ID })
 }
 
-// Way is how to get to the hosts behind one installer.
+// Way is the route to the hosts behind one jump host.
 type Way struct {
-	// Installer is its instance id.
+	// Its instance id.
 	Installer string
-	// Hops are the servers on the way, first hop first, the installer last. Each
+	// Hops are the servers of the route, first hop first, the jump host last. Each
 	// has a login of its own in Logins.
 	Hops   []Endpoint
 	Logins []Login
-	// Fail says why this way cannot be gone, whoever is healthy: there is no
-	// login for it, or the installer is none any more. Nil: it may be tried.
+	// Fail says why this route cannot be used, whether the servers work or not:
+	// there is no login, or the project does not use the jump host any more. Nil:
+	// it may be tried.
 	Fail *Failure
 }
 
-// To is the part of the way that leads to a host: one that is itself a hop is
+// To is the part of the route that leads to a host: one that is itself a hop is
 // reached as that hop is, and not through itself.
 func (w Way) To(host Endpoint) Way {
 	at := slices.IndexFunc(w.Hops, func(hop Endpoint) bool { return hop.HostPort() == host.HostPort() })
@@ -52,9 +53,9 @@ func (w Way) To(host Endpoint) Way {
 	return w
 }
 
-// LoginOf is the login of the last of the hops, if one of the ways leads over these
-// and no others: at the same addresses, the last one as the same user and with the
-// same pin.
+// LoginOf is the login of the last of the hops, if one of the routes has exactly
+// these: at the same addresses, the last one as the same user and with the same
+// pin.
 func LoginOf(ways []Way, hops []Endpoint) (Login, bool) {
 	last := len(hops) - 1
 	for _, w := range ways {
@@ -65,11 +66,11 @@ func LoginOf(ways []Way, hops []Endpoint) (Login, bool) {
 	return Login{}, false
 }
 
-// Wayfinder knows the ways through the installers of a project.
+// Wayfinder knows the routes through the jump hosts of a project.
 type Wayfinder interface {
 	// Ways returns them as they are now, with the logins that are kept now, in the
-	// order in which they are to be tried. No other project's installer is among
-	// them. Without Named ones it is empty if the project has no installer; with
-	// them it has one at least for each of them.
+	// order in which they are to be tried. No other project's jump host is among
+	// them. Without Named ones the list is empty if the project has no jump host;
+	// with them it has at least one route for each.
 	Ways(ctx context.Context, project string, through Through) ([]Way, error)
 }

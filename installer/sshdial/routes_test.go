@@ -15,7 +15,7 @@ import (
 	"tripod/installer/sshtest"
 )
 
-// waysOf are a project's ways, and a clock that only a test moves.
+// waysOf are a project's routes, and a clock that only a test moves.
 type waysOf struct {
 	mu   sync.Mutex
 	ways []installer.Way
@@ -44,8 +44,8 @@ func (w *waysOf) later(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-// through is a target behind jump hosts: the i-th one's password is "hop<i>".
-func through(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) (*waysOf, *Dialer, func() (*Conn, error)) {
+// dialThrough is a target behind jump hosts: the i-th one's password is "hop<i>".
+func dialThrough(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) (*waysOf, *Dialer, func() (*Conn, error)) {
 	t.Helper()
 	w := &waysOf{now: time.Unix(1_800_000_000, 0)}
 	for i, h := range hops {
@@ -91,7 +91,7 @@ func used(t *testing.T, hop *sshtest.Server, dial func() (*Conn, error)) {
 func TestFirstWorkingJumpHostIsUsed(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-	w, _, dial := through(t, target, a, b)
+	w, _, dial := dialThrough(t, target, a, b)
 	a.Stop()
 	used(t, b, dial)
 
@@ -115,7 +115,7 @@ func TestFirstWorkingJumpHostIsUsed(t *testing.T) {
 func TestDeadJumpHostIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-	_, _, dial := through(t, target, a, b)
+	_, _, dial := dialThrough(t, target, a, b)
 	a.Inject(sshtest.Fault{Stage: sshtest.Version, Action: sshtest.Stall})
 	var wg sync.WaitGroup
 	wg.Go(func() { // in place of a time limit
@@ -142,7 +142,7 @@ func TestDeadJumpHostIsTriedOnce(t *testing.T) {
 func TestOneTriesAndOthersPassOver(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-	w, _, dial := through(t, target, a, b)
+	w, _, dial := dialThrough(t, target, a, b)
 	a.Stop()
 	used(t, b, dial)
 	remove := a.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Stall})
@@ -184,7 +184,7 @@ func TestFailedJumpHostIsPassedOver(t *testing.T) {
 				change = append(change, tc.server)
 			}
 			a, b, target := hopServer(t, 0, change...), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-			w, _, dial := through(t, target, a, b)
+			w, _, dial := dialThrough(t, target, a, b)
 			if tc.way != nil {
 				tc.way(&w.ways[0])
 			}
@@ -204,7 +204,7 @@ func TestFailedJumpHostIsPassedOver(t *testing.T) {
 func TestNoJumpHostWorks(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-	w, _, dial := through(t, target, a, b)
+	w, _, dial := dialThrough(t, target, a, b)
 	w.ways[0].Logins[0] = secret("wrong")
 	b.Stop()
 	_, err := dial()
@@ -251,7 +251,7 @@ func TestTargetFailureIsFinal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a, b, target, other := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, tc.target), sshtest.Start(t, sshtest.Config{})
-			_, d, _ := through(t, target, a, b)
+			_, d, _ := dialThrough(t, target, a, b)
 			host, creds := root(target)
 			host.Through = &installer.Through{}
 			if tc.change != nil {
@@ -273,7 +273,7 @@ func TestLoginGoesToItsOwnJumpHostOnly(t *testing.T) {
 	t.Parallel()
 	servers := []*sshtest.Server{hopServer(t, 0, deny), hopServer(t, 1), hopServer(t, 2)}
 	target := sshtest.Start(t, sshtest.Config{Users: user("root", "the target's")})
-	w, d, dial := through(t, target, servers...)
+	w, d, dial := dialThrough(t, target, servers...)
 	// The third is behind the second.
 	w.ways[2].Hops = append(w.ways[1].Hops[:1:1], w.ways[2].Hops...)
 	w.ways[2].Logins = append(w.ways[1].Logins[:1:1], w.ways[2].Logins...)
@@ -344,7 +344,7 @@ func TestOneHostKeyByAllRoutes(t *testing.T) {
 			w.ways = w.ways[1:]
 			return chosen, creds
 		},
-		"by a way of its own": func(*waysOf) (installer.Host, installer.Credentials) {
+		"by a route of its own": func(*waysOf) (installer.Host, installer.Credentials) {
 			host, creds := by(b)
 			creds.Via[0] = secret("hop1")
 			return host, creds
@@ -354,7 +354,7 @@ func TestOneHostKeyByAllRoutes(t *testing.T) {
 		for _, policy := range []installer.HostKeyPolicy{installer.AcceptNew, installer.Strict} {
 			t.Run(name+", "+string(policy), func(t *testing.T) {
 				t.Parallel()
-				w, d, _ := through(t, real, a, b)
+				w, d, _ := dialThrough(t, real, a, b)
 				c, err := d.Dial(t.Context(), "p", chosen, creds, installer.AcceptNew)
 				require.NoError(t, err)
 				require.NoError(t, c.Close())
@@ -394,7 +394,7 @@ func TestOneHostKeyOfAJumpHost(t *testing.T) {
 func TestLoginsOfHopsAreLookedUp(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-	w, d, _ := through(t, target, a)
+	w, d, _ := dialThrough(t, target, a)
 	host, creds := behind(target, a, b)
 	creds.Via[0] = installer.Login{}
 	dial := func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) }
@@ -423,7 +423,7 @@ func TestLoginsOfHopsAreLookedUp(t *testing.T) {
 func TestRepairedJumpHostIsUsedAtOnce(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-	_, d, dial := through(t, target, a, b)
+	_, d, dial := dialThrough(t, target, a, b)
 	remove := a.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Refuse})
 	used(t, b, dial)
 	remove()
@@ -438,7 +438,7 @@ func TestRepairedJumpHostIsUsedAtOnce(t *testing.T) {
 func TestBadKeyLeavesTheBreakerOpen(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-	w, d, dial := through(t, target, a, b)
+	w, d, dial := dialThrough(t, target, a, b)
 	a.Stop()
 	used(t, b, dial)
 	w.later(failedHold)
@@ -464,7 +464,7 @@ func TestSilentJumpHostIsPassedOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
-			w, d, dial := through(t, target, a, b)
+			w, d, dial := dialThrough(t, target, a, b)
 			used(t, a, dial)              // its connection stays open
 			d.limits.Connect = 12 * short // a slow machine has time to answer
 			a.Inject(fault)
