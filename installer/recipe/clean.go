@@ -7,8 +7,8 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// clean removes the run folder. The result is in the journal by now, and no
-// trouble here changes it: a note tells of it.
+// clean removes the run folder. The result is in the journal by now, and a
+// failure here does not change it: it is noted.
 func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 	if installer.Interrupted(ctx) {
 		rec.Note = "not removed: tripod is shutting down"
@@ -34,8 +34,7 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 	return nil
 }
 
-// leave removes what the probe of a user who needs sudo left behind. The probe
-// has failed, and this is a courtesy.
+// leave removes what the failed probe of a user who needs sudo left on the host.
 func (w *work) leave(ctx context.Context) {
 	if w.host.Folder == "" {
 		return

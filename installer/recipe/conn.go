@@ -33,7 +33,7 @@ type Conn interface {
 	// through exec where the server has no SFTP. A stall longer than
 	// Limits.UploadStall is upload-failed.
 	Upload(ctx context.Context, up installer.Upload) error
-	// CanForward tells whether the server forwards TCP for us: nil, or a
+	// CanForward reports whether the server forwards TCP for us: nil, or a
 	// Failure of kind channel-denied.
 	CanForward(ctx context.Context) error
 	// Close ends the connection and returns without waiting for the server.

@@ -20,15 +20,15 @@ func (w *work) connect(ctx context.Context, rec *installer.StepRecord) error {
 		return err
 	}
 	w.use(conn)
-	rec.Note = fmt.Sprintf("logged in as %s%s in %d ms", w.inv.Host.User, w.way(conn), time.Since(began).Milliseconds())
+	rec.Note = fmt.Sprintf("logged in as %s%s in %d ms", w.inv.Host.User, w.jumpHosts(conn), time.Since(began).Milliseconds())
 	return nil
 }
 
-// use takes conn in the place of the connection so far.
+// use replaces the connection by conn.
 func (w *work) use(conn Conn) {
 	w.close()
 	if w.host != nil && w.host.Folder != "" {
-		w.oldSpot = w.host.Folder
+		w.oldFolder = w.host.Folder
 	}
 	w.conn = conn
 	password := w.job.Credentials.SudoPassword
@@ -38,17 +38,17 @@ func (w *work) use(conn Conn) {
 	w.host = &hostShell{hostshell.New(conn, password, w.settings())}
 }
 
-// way tells the installers that conn goes through, if it knows them.
-func (w *work) way(conn Conn) string {
+// jumpHosts names the jump hosts that conn goes through, if it knows them.
+func (w *work) jumpHosts(conn Conn) string {
 	hops := w.inv.Host.Via
 	if c, ok := conn.(interface{ JumpHosts() []installer.Endpoint }); ok {
 		hops = c.JumpHosts()
 	}
-	way := ""
+	text := ""
 	for _, hop := range hops {
-		way += " via " + hop.HostPort()
+		text += " via " + hop.HostPort()
 	}
-	return way
+	return text
 }
 
 // limited runs do within a step's own limit. Where the limit ended it, the

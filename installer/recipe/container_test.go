@@ -88,7 +88,7 @@ func TestWrongSudoPasswordOnce(t *testing.T) {
 		b.creds.SudoPassword = installer.NewSecret("wrong-canary")
 		_, err := b.script(containerScript).work(t.Context())
 		f := requireKind(t, installer.KindSudoDenied, err)
-		assert.Contains(t, f.Detail, "did not take the password")
+		assert.Contains(t, f.Detail, "rejected the password")
 		assert.Contains(t, f.Detail, "1 incorrect password attempt")
 	}
 }

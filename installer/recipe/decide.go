@@ -6,7 +6,7 @@ import (
 	"tripod/installer"
 )
 
-// action is what to do about the run folder.
+// action is what to do with the run folder.
 type action int
 
 const (
@@ -15,7 +15,7 @@ const (
 	attach               // follow what runs, or collect what has ended
 )
 
-// situation is all that decides about it.
+// situation is everything that an action depends on.
 type situation struct {
 	run runState
 	// key of this attempt, invocation it belongs to.
@@ -31,7 +31,7 @@ type situation struct {
 // where P3 (no script runs twice for one attempt) and P4 (not known is not
 // failed; look first) are kept.
 //
-//	on the host   whose                         what to do
+//	on the host   started by                    what to do
 //	absent        launched by this attempt      unknown: lost-contact
 //	absent        no                            begin
 //	staged                                      begin (the host starts it once)
@@ -49,7 +49,7 @@ func decide(s situation) (action, error) {
 	case "absent":
 		if s.mayRun {
 			return 0, installer.Fail(installer.KindLostContact,
-				"the run folder has gone from the host: whether the script ran is not known")
+				"the run folder is gone from the host: whether the script ran is not known")
 		}
 		return begin, nil
 	case "staged":
@@ -76,7 +76,7 @@ func decide(s situation) (action, error) {
 		}
 		return anew, nil
 	}
-	return 0, installer.Fail(installer.KindLostContact, "the host did not say how the run stands")
+	return 0, installer.Fail(installer.KindLostContact, "the host did not report the state of the run")
 }
 
 func died(r runState) error {

@@ -18,8 +18,8 @@ type findings struct {
 	machine   string
 	arch      string // GOARCH name, or "unknown"
 	boot      string
-	spot      string // the login user's folder
-	noSpot    bool
+	folder    string // the login user's folder
+	noFolder  bool
 	traceless bool   // nothing was left on the host, that folder neither
 	refused   string // why sudo would not, as it said it; empty: not asked
 	root      string // run root
@@ -71,12 +71,12 @@ func (fs *findings) add(f hostshell.Finding) {
 		fs.arch, fs.boot = f.Get("arch"), f.Get("boot")
 	case "spot":
 		if dir := f.Get("dir"); isSafePath(dir) {
-			fs.spot = dir
+			fs.folder = dir
 		}
 	case "traceless":
-		fs.spot, fs.traceless = "", true
+		fs.folder, fs.traceless = "", true
 	case "nospot":
-		fs.noSpot = true
+		fs.noFolder = true
 	case "refused":
 		fs.refused = f.Get("why")
 		if fs.refused == "" {

@@ -6,11 +6,11 @@ import (
 	"tripod/installer"
 )
 
-// heldSince is what the lock of a target holds: whose it is, and since when.
+// heldSince matches what the lock of a target holds: its owner, and since when.
 var heldSince = regexp.MustCompile(`^\S+( since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)$`)
 
-// busy is the failure of a run that has found another one on the host. Whose that
-// is is for the log: it may be another project's, of which nothing is told.
+// busy is the failure of a run that has found another one on the host. Its owner
+// is named in the log only: it may be another project's.
 func (w *work) busy(holder string) error {
 	w.Logger.Info("another run holds the lock", "invocation", w.inv.ID, "host", w.inv.Host.Label(), "holder", w.shown(holder, 100))
 	since := ""

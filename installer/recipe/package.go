@@ -12,7 +12,7 @@ const (
 	packageGrows = 4       // an unpacked archive and the copies of it
 )
 
-// needKiB is the room that the work takes.
+// needKiB is the disk space that the work needs.
 func (w *work) needKiB() int64 {
 	var largest int64
 	for _, p := range w.inv.Spec.Packages {
@@ -25,7 +25,7 @@ func (w *work) needKiB() int64 {
 	return need
 }
 
-// blobArgs names what may have to be brought: SHA-256:ARCH, by comma.
+// blobArgs names what may have to be uploaded: SHA-256:ARCH, by comma.
 func (w *work) blobArgs() string {
 	var all []string
 	switch w.kind {
@@ -43,7 +43,7 @@ func (w *work) blobArgs() string {
 	return strings.Join(all, ",")
 }
 
-// version is the one that the agent must say in the end; empty: any.
+// version is the one that the agent must have in the end; empty: any.
 func (w *work) version() string {
 	switch w.kind {
 	case restore:
@@ -54,8 +54,8 @@ func (w *work) version() string {
 	return w.inv.Spec.Version
 }
 
-// wanted says with which versions of the agent a healthy host needs no work, as
-// ARCH:VERSION by comma. Empty: the agent is not asked for at all.
+// wanted are the versions of the agent with which a healthy host needs no work, as
+// ARCH:VERSION by comma. Empty: the agent is not looked at.
 func (w *work) wanted() string {
 	spec := w.inv.Spec
 	switch {
@@ -89,7 +89,7 @@ func (w *work) wanted() string {
 	return strings.Join(all, ",")
 }
 
-// choosePackage takes the one for this architecture and version.
+// choosePackage chooses the one for this architecture and version.
 func (w *work) choosePackage() error {
 	for i := range w.inv.Spec.Packages {
 		p := &w.inv.Spec.Packages[i]
@@ -109,7 +109,7 @@ func (w *work) choosePackage() error {
 	return installer.Fail(installer.KindPackageMissing, "no package %s was given", what)
 }
 
-// chooseKept takes the folder of the version to go back to.
+// chooseKept chooses the folder of the version to restore.
 func (w *work) chooseKept() error {
 	var others []string
 	for _, k := range w.found.kept {

@@ -13,17 +13,17 @@ const (
 	mostPause  = 15 * time.Second
 )
 
-// final are failures to connect that another try only makes worse.
+// final are failures to connect that a retry only makes worse.
 var final = []installer.Kind{
 	installer.KindAuthRejected, installer.KindPasswordExpired, installer.KindHostKeyChanged,
 	installer.KindHostKeyUnknown, installer.KindPolicyDenied, installer.KindCredentialMissing,
 	installer.KindSudoDenied,
 }
 
-// reconnect finds the host again after a lost connection, and looks how the run
-// stands. It tries for Limits.Reconnect, with growing pauses.
+// reconnect dials again after a lost connection, and probes the state of the run.
+// It tries for Limits.Reconnect, with growing pauses.
 func (w *work) reconnect(ctx context.Context, lost error) error {
-	w.Logger.Info("connection lost, looking for the host", "invocation", w.inv.ID, "host", w.inv.Host.Label(), "error", lost)
+	w.Logger.Info("connection lost, reconnecting", "invocation", w.inv.ID, "host", w.inv.Host.Label(), "error", lost)
 	began := time.Now()
 	inner, cancel := context.WithTimeout(ctx, w.Limits.Reconnect)
 	defer cancel()
@@ -49,16 +49,16 @@ func (w *work) reconnect(ctx context.Context, lost error) error {
 }
 
 func (w *work) lost(last error, after time.Duration) error {
-	f := installer.Fail(installer.KindLostContact, "the connection broke and could not be made again")
+	f := installer.Fail(installer.KindLostContact, "the connection broke and could not be restored")
 	if last != nil {
 		why := installer.FailureOf(last)
-		f = installer.Fail(installer.KindLostContact, "the connection broke and could not be made again in %s: %s: %s",
+		f = installer.Fail(installer.KindLostContact, "the connection broke and could not be restored in %s: %s: %s",
 			after.Round(time.Second), why.Kind, why.Detail)
 	}
 	return f
 }
 
-// again dials and looks.
+// again dials and probes.
 func (w *work) again(ctx context.Context) error {
 	conn, err := w.Dialer.Dial(ctx, w.inv.ProjectID, w.inv.Host, w.job.Credentials, w.inv.Spec.HostKeys)
 	if err != nil {

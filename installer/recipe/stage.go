@@ -8,27 +8,27 @@ import (
 	"tripod/installer"
 )
 
-// stage brings what the host does not have yet, under temporary names. The
-// host checks it and gives it its name before it starts anything.
+// stage uploads what the host does not have yet, under temporary names. The
+// host checks and renames it before it starts anything.
 func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 	act, err := w.decide()
 	if err != nil {
 		return err
 	}
 	if act == attach {
-		rec.Note = "nothing to bring: the run is there already"
+		rec.Note = "nothing to send: the run is there already"
 		return nil
 	}
 	w.markLog(rec)
 	switch w.kind {
 	case restore:
-		rec.Note = "nothing to bring: the version is kept on the host"
+		rec.Note = "nothing to send: the version is kept on the host"
 		return w.chooseKept()
 	case remove:
-		rec.Note = "nothing to bring"
+		rec.Note = "nothing to send"
 		return nil
 	case online:
-		rec.Note = "nothing to bring: the host downloads the agent from " + w.inv.Spec.Online.URL
+		rec.Note = "nothing to send: the host downloads the agent from " + w.inv.Spec.Online.URL
 		return nil
 	}
 	ref := w.main()
@@ -36,7 +36,7 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "1 file already there, nothing sent"
 		return nil
 	}
-	if err := w.bring(ctx, ref); err != nil {
+	if err := w.upload(ctx, ref); err != nil {
 		return err
 	}
 	rec.Note = "1 file sent, " + size(ref.Size)
@@ -54,8 +54,8 @@ func (w *work) main() installer.BlobRef {
 	return *w.pkg
 }
 
-// bring uploads one blob to where the host's settle looks for it.
-func (w *work) bring(ctx context.Context, ref installer.BlobRef) error {
+// upload sends one blob to where the host expects it.
+func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 	blob, err := w.Blobs.OpenBlob(ref)
 	if errors.Is(err, installer.ErrNotFound) {
 		return installer.Fail(installer.KindPackageMissing, "the file %s is no longer kept here", w.shown(ref.Name, 100))
@@ -88,5 +88,5 @@ func (w *work) from() string {
 	return w.found.root + "/files"
 }
 
-// tag keeps apart the temporary names of attempts.
+// tag distinguishes the temporary names of attempts.
 func (w *work) tag() string { return w.host.Tag() }

@@ -8,31 +8,31 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// becomeRoot finds out how sudo lets this user be root, and probes as root. The
+// becomeRoot finds out how this user becomes root by sudo, and probes as root. The
 // probe's limit bounds all of it, so no question can hang.
 func (w *work) becomeRoot(ctx context.Context, args []string) error {
 	h := w.host
 	first := args
-	if w.oldSpot != "" {
-		first = append(args[:len(args):len(args)], "dir="+w.oldSpot)
+	if w.oldFolder != "" {
+		first = append(args[:len(args):len(args)], "dir="+w.oldFolder)
 	}
 	r, err := h.enter(ctx, first...)
 	if err != nil {
 		return err
 	}
-	w.found, h.Folder = r.findings, r.spot
+	w.found, h.Folder = r.findings, r.folder
 	if r.traceless {
 		h.Rights = hostshell.FreeSudo
 		return nil
 	}
 	switch {
-	case r.noSpot:
+	case r.noFolder:
 		return installer.Fail(installer.KindNoSpace, "no folder in which %s can write: tried TMPDIR, /tmp, /var/tmp, HOME, /dev/shm", w.inv.Host.User)
 	case !r.entered:
 		return w.noAnswer(r)
-	case r.uid == "0" && r.spot == "": // root under another name
+	case r.uid == "0" && r.folder == "": // root under another name
 		return nil
-	case r.spot == "":
+	case r.folder == "":
 		return w.noAnswer(r)
 	case r.uid == "0":
 		h.Rights = hostshell.FreeSudo
@@ -72,7 +72,7 @@ func (w *work) askSudo(ctx context.Context, args []string) error {
 	}
 	fault := hopeless(said)
 	if fault == "" {
-		fault = "sudo did not take the password"
+		fault = "sudo rejected the password"
 		if !h.HasPassword() {
 			fault = "sudo asks for a password, and none was given"
 		}
@@ -88,7 +88,7 @@ func needsTerminal(said string) bool {
 	return strings.Contains(said, "must have a tty") || strings.Contains(said, "no tty present and no askpass")
 }
 
-// hopeless tells refusals that a password does not change. sudo runs under
+// hopeless explains refusals that a password does not change. sudo runs under
 // LC_ALL=C where we ask without a password; these texts have not changed since
 // 1.8.
 func hopeless(said string) string {

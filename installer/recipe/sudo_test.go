@@ -36,8 +36,8 @@ func TestSudo(t *testing.T) {
 		"lecture":             {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, Lecture: true}, execs: 4},
 		"requiretty":          {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, RequireTTY: true}, execs: 4, ptys: 3},
 		"requiretty, free":    {sudo: sshtest.Sudo{Mode: sshtest.SudoNoPassword, RequireTTY: true}, execs: 4, ptys: 3},
-		"wrong password":      {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, Password: "other"}, execs: 3, kind: installer.KindSudoDenied, says: "sudo did not take the password (user ops)"},
-		"wrong, requiretty":   {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, Password: "other", RequireTTY: true}, execs: 3, ptys: 1, kind: installer.KindSudoDenied, says: "sudo did not take the password"},
+		"wrong password":      {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, Password: "other"}, execs: 3, kind: installer.KindSudoDenied, says: "sudo rejected the password (user ops)"},
+		"wrong, requiretty":   {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, Password: "other", RequireTTY: true}, execs: 3, ptys: 1, kind: installer.KindSudoDenied, says: "sudo rejected the password"},
 		"not in sudoers":      {sudo: sshtest.Sudo{Mode: sshtest.SudoDenied}, execs: 3, kind: installer.KindSudoDenied, says: "not in sudoers"},
 		"no sudo on the host": {sudo: sshtest.Sudo{Mode: sshtest.SudoMissing}, execs: 2, kind: installer.KindSudoDenied, says: "there is no sudo"},
 	} {

@@ -22,17 +22,17 @@ type work struct {
 	key     string // names this attempt on the host
 	before  past
 
-	conn    Conn // nil before connect
-	host    *hostShell
-	oldSpot string   // host.Folder of the connection before
-	found   findings // of the last probe
-	pkg     *installer.BlobRef
-	kept    string         // folder on the host of the version to restore
-	sent    []string       // SHA-256 of what stage brought
-	offset  int64          // bytes of the script's output that have come
-	tail    hostshell.Tail // the last of them
-	mayRun  bool           // a launch may have reached the host in this attempt
-	outcome installer.Outcome
+	conn      Conn // nil before connect
+	host      *hostShell
+	oldFolder string   // host.Folder of the connection before
+	found     findings // of the last probe
+	pkg       *installer.BlobRef
+	kept      string         // folder on the host of the version to restore
+	sent      []string       // SHA-256 of what stage brought
+	offset    int64          // bytes of the script's output that have come
+	tail      hostshell.Tail // the last of them
+	mayRun    bool           // a launch may have reached the host in this attempt
+	outcome   installer.Outcome
 }
 
 var plainID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)

@@ -30,8 +30,8 @@ func lastLines(text string) string {
 // maxShown is how long text of a host may be in a message, in bytes.
 const maxShown = 300
 
-// shown makes hostile text fit for a message: no secret of this job, one line,
-// nothing that a terminal obeys, at most so many bytes.
+// shown makes hostile text fit for a message: without secrets of this job, on one
+// line, without control characters, at most so many bytes.
 func (w *work) shown(text string, most int) string {
 	line := plaintext.Line(strings.TrimSpace(w.scrubbed(text)))
 	if len(line) > most {
@@ -40,9 +40,9 @@ func (w *work) shown(text string, most int) string {
 	return line
 }
 
-// quoted is the end of a host's text, in a message: "" or ": what it said".
+// quoted is the end of a host's text, for a message: "" or ": TEXT".
 func (w *work) quoted(text string) string {
-	// Scrubbed before it is cut, so that no half of a secret is left.
+	// Scrubbed before it is cut, so that no part of a secret is left.
 	if text = w.shown(lastLines(w.scrubbed(text)), maxShown); text == "" {
 		return ""
 	}
