@@ -25,6 +25,14 @@ func Failf(kind installer.Kind, err error, format string, args ...any) *installe
 	return &installer.Failure{Kind: kind, Detail: fmt.Sprintf(format, args...), Err: err}
 }
 
+// asError keeps a nil Failure from becoming an error that is not nil.
+func asError(fail *installer.Failure) error {
+	if fail == nil {
+		return nil
+	}
+	return fail
+}
+
 // maxQuote is how many bytes of a remote text get into a Detail.
 const maxQuote = 200
 

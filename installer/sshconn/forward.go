@@ -107,10 +107,7 @@ func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
 // server that restricts forwarding to certain addresses (PermitOpen) counts as
 // one that does not.
 func (c *Conn) CanForward(ctx context.Context) error {
-	if fail := c.canForward(ctx); fail != nil {
-		return fail
-	}
-	return nil
+	return asError(c.canForward(ctx))
 }
 
 func (c *Conn) canForward(ctx context.Context) *installer.Failure {

@@ -24,10 +24,7 @@ const (
 // file has no final name yet, nothing on the host is in doubt. no-space where
 // that is the reason. lost-contact only if the connection was lost before.
 func (c *Conn) Upload(ctx context.Context, up installer.Upload) error {
-	if fail := c.upload(ctx, up); fail != nil {
-		return fail
-	}
-	return nil
+	return asError(c.upload(ctx, up))
 }
 
 func (c *Conn) upload(ctx context.Context, up installer.Upload) *installer.Failure {

@@ -148,7 +148,7 @@ func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, 
 	}
 	c, fail, _ := d.dialRoute(ctx, d.newHandshake(project, host.Endpoint, creds.Login, policy), installer.Way{Hops: host.Via, Logins: logins})
 	if fail == nil {
-		d.noteReached(project, append(slices.Clip(host.Via), host.Endpoint), append(slices.Clip(logins), creds.Login), policy)
+		d.noteReached(project, installer.Way{Hops: append(slices.Clip(host.Via), host.Endpoint), Logins: append(slices.Clip(logins), creds.Login)}, policy)
 	}
 	return c, fail
 }
@@ -185,7 +185,7 @@ func (d *Dialer) dialRoute(ctx context.Context, h *handshake, route installer.Wa
 		}
 		return &Conn{Conn: c}, nil, 0
 	}
-	via, fail := d.acquire(ctx, h.project, route.Hops, route.Logins, h.policy)
+	via, fail := d.acquire(ctx, h.project, route, h.policy)
 	if fail != nil {
 		return nil, fail, faultJumpHost
 	}

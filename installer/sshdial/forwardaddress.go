@@ -29,20 +29,20 @@ func (d *Dialer) forwardAddresses(ctx context.Context, via *sharedConn, to insta
 		}
 	}
 	var allowed []string
-	var denied *policyError
+	var denied *installer.Failure
 	for _, addr := range addrs {
-		pe := d.denied(netip.AddrPortFrom(addr, to.Port))
-		if pe == nil {
+		fail := d.denied(netip.AddrPortFrom(addr, to.Port))
+		if fail == nil {
 			allowed = append(allowed, addr.Unmap().WithZone("").String())
 		} else if denied == nil {
-			denied = pe
+			denied = fail
 		}
 	}
 	switch {
 	case len(allowed) > 0:
 		return allowed, nil
 	case denied != nil:
-		return nil, policyFailure(denied)
+		return nil, denied
 	}
 	return nil, unresolved(via, to, nil)
 }

@@ -70,7 +70,7 @@ func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.
 	for _, route := range routes {
 		r := candidate{Way: route.To(host.Endpoint), fail: route.Fail, done: route.Fail != nil}
 		if !r.done {
-			r.key = d.routeKey(project, r.Hops, r.Logins, policy)
+			r.key = d.routeKey(project, r.Way, policy)
 			if seen[r.key] { // two jump hosts, and one route to this host
 				continue
 			}
@@ -163,11 +163,11 @@ func (d *Dialer) fillLogins(ctx context.Context, project string, hops []installe
 
 // noteReached closes the breaker of a host that was reached, if it is a jump host
 // that had failed.
-func (d *Dialer) noteReached(project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) {
+func (d *Dialer) noteReached(project string, route installer.Way, policy installer.HostKeyPolicy) {
 	if !d.breaker.anyOpen() {
 		return
 	}
-	key := d.routeKey(project, hops, logins, policy)
+	key := d.routeKey(project, route, policy)
 	d.breaker.succeeded(key)
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -42,25 +42,25 @@ type sharedConn struct {
 
 // routeKey identifies a route with its logins. It holds no secret: of the logins
 // it has a keyed hash.
-func (d *Dialer) routeKey(project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) string {
+func (d *Dialer) routeKey(project string, route installer.Way, policy installer.HostKeyPolicy) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q", project, policy)
-	secrets := make([]string, 0, 3*len(logins))
-	for i, h := range hops {
+	secrets := make([]string, 0, 3*len(route.Logins))
+	for i, h := range route.Hops {
 		fmt.Fprintf(&b, " %q %q %q", h.User, h.HostPort(), h.HostKey)
-		l := logins[i]
+		l := route.Logins[i]
 		secrets = append(secrets, l.Password.Reveal(), l.PrivateKey.Reveal(), l.Passphrase.Reveal())
 	}
 	sum := d.signers.hash(secrets...)
 	return b.String() + " " + hex.EncodeToString(sum[:])
 }
 
-// acquire returns the live connection to the last of hops, dialling it once
+// acquire returns the live connection to the last hop of a route, dialling it once
 // for all who wait. The caller releases it.
-func (d *Dialer) acquire(ctx context.Context, project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
-	key := d.routeKey(project, hops, logins, policy)
+func (d *Dialer) acquire(ctx context.Context, project string, route installer.Way, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
+	key := d.routeKey(project, route, policy)
 	for {
-		s, fail := d.join(key, project, hops, logins, policy)
+		s, fail := d.join(key, project, route, policy)
 		if fail != nil {
 			return nil, fail
 		}
@@ -83,7 +83,7 @@ func (d *Dialer) acquire(ctx context.Context, project string, hops []installer.E
 
 // join takes a reference on the connection for key, and begins a new dial if
 // there is none that can be used.
-func (d *Dialer) join(key, project string, hops []installer.Endpoint, logins []installer.Login, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
+func (d *Dialer) join(key, project string, route installer.Way, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -94,10 +94,11 @@ func (d *Dialer) join(key, project string, hops []installer.Endpoint, logins []i
 		s.retain()
 		return s, nil
 	}
-	last := len(hops) - 1
+	last := len(route.Hops) - 1
+	jumpHost := route.Hops[last]
 	s := &sharedConn{
 		d: d, key: key,
-		name:       hops[last].User + "@" + hops[last].HostPort(),
+		name:       jumpHost.User + "@" + jumpHost.HostPort(),
 		handshakes: make(chan struct{}, d.cfg.HandshakesPerJumpHost),
 		ready:      make(chan struct{}),
 	}
@@ -108,8 +109,8 @@ func (d *Dialer) join(key, project string, hops []installer.Endpoint, logins []i
 	d.wg.Go(func() {
 		defer close(s.ready)
 		defer cancel()
-		h := d.newHandshake(project, hops[last], logins[last], policy)
-		c, fail, cause := d.dialRoute(ctx, h, installer.Way{Hops: hops[:last], Logins: logins[:last]})
+		h := d.newHandshake(project, jumpHost, route.Logins[last], policy)
+		c, fail, cause := d.dialRoute(ctx, h, installer.Way{Hops: route.Hops[:last], Logins: route.Logins[:last]})
 		if fail != nil {
 			if cause == faultTarget || cause == faultInput { // else it names an earlier hop
 				fail = onJumpHost(s.name, fail)
@@ -117,7 +118,7 @@ func (d *Dialer) join(key, project string, hops []installer.Endpoint, logins []i
 			s.fail, s.failedAt = fail, d.cfg.Clock()
 			return
 		}
-		d.noteReached(project, hops, logins, policy)
+		d.noteReached(project, route, policy)
 		c.StartKeepalive() // for as long as it is shared: targets wait on it
 		s.conn = c
 	})

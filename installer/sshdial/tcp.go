@@ -12,21 +12,16 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// policyError is a refusal by Config.Policy, on its way through net.Dialer.
-type policyError struct {
-	addr netip.AddrPort
-	err  error
-}
-
-func (e *policyError) Error() string { return e.err.Error() }
-func (e *policyError) Unwrap() error { return e.err }
-
 func (d *Dialer) dialDirect(ctx context.Context, addr string) (net.Conn, error) {
 	nd := net.Dialer{
 		Timeout: d.limits.Connect,
 		ControlContext: func(_ context.Context, _, address string, raw syscall.RawConn) error {
-			if err := d.allow(address); err != nil {
+			ap, err := netip.ParseAddrPort(address)
+			if err != nil {
 				return err
+			}
+			if fail := d.denied(ap); fail != nil {
+				return fail
 			}
 			// A full send buffer that nobody acknowledges ends here too.
 			setUserTimeout(raw, d.limits.Connect+d.limits.Keepalive)
@@ -36,26 +31,14 @@ func (d *Dialer) dialDirect(ctx context.Context, addr string) (net.Conn, error) 
 	return nd.DialContext(ctx, "tcp", addr)
 }
 
-// allow asks the policy about "ip:port", as it will really be dialled.
-func (d *Dialer) allow(address string) error {
+// denied is the policy's refusal of an address, as it will really be dialled.
+func (d *Dialer) denied(ap netip.AddrPort) *installer.Failure {
 	if d.cfg.Policy == nil {
 		return nil
 	}
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return err
-	}
-	if pe := d.denied(ap); pe != nil {
-		return pe
-	}
-	return nil
-}
-
-// denied is the policy's refusal of an address, or nil.
-func (d *Dialer) denied(ap netip.AddrPort) *policyError {
 	ap = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	if err := d.cfg.Policy(ap); err != nil {
-		return &policyError{ap, err}
+		return sshconn.Failf(installer.KindPolicyDenied, err, "%s: %s", ap, err)
 	}
 	return nil
 }
@@ -65,8 +48,8 @@ func dialFailure(ctx context.Context, address string, err error) *installer.Fail
 	if ctx.Err() != nil {
 		return sshconn.ContextFailure(ctx, "while connecting to "+address)
 	}
-	if pe, ok := errors.AsType[*policyError](err); ok {
-		return policyFailure(pe)
+	if denied, ok := errors.AsType[*installer.Failure](err); ok {
+		return denied
 	}
 	fail := func(kind installer.Kind, what string) *installer.Failure {
 		return sshconn.Failf(kind, err, "%s: %s", address, what)
@@ -96,8 +79,4 @@ func dialFailure(ctx context.Context, address string, err error) *installer.Fail
 		return fail(installer.KindUnreachable, errno.Error())
 	}
 	return fail(installer.KindUnreachable, "no TCP connection")
-}
-
-func policyFailure(pe *policyError) *installer.Failure {
-	return sshconn.Failf(installer.KindPolicyDenied, pe.err, "%s: %s", pe.addr, pe.err)
 }
