@@ -19,6 +19,14 @@ const (
 	lastResortHold = 3 * time.Second
 )
 
+// How long a failure is the answer to all who want that jump host and no other: a
+// rejected login must not be tried again for each target, since accounts lock, and
+// a queue of targets must not wait for each in turn.
+const (
+	recentFailure = 2 * time.Second
+	recentFinal   = time.Minute // where a retry does not help
+)
+
 // breaker is a circuit breaker for each route to a jump host, with its logins:
 // while it is open, the jump host is passed over.
 type breaker struct {
@@ -79,6 +87,25 @@ func (b *breaker) failed(key string, fail *installer.Failure) {
 		hold = rejectedHold
 	}
 	b.open[key] = &outage{fail, now, now.Add(hold)}
+}
+
+// recent is a failure that is not to be tried again yet, or nil.
+func (b *breaker) recent(key string) *installer.Failure {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o := b.open[key]
+	if o == nil {
+		return nil
+	}
+	hold := recentFailure
+	if o.fail.Kind.Info().Tries == 1 {
+		hold = recentFinal
+	}
+	if b.clock().Sub(o.seen) >= hold {
+		return nil
+	}
+	f := *o.fail // callers add to theirs
+	return &f
 }
 
 func (b *breaker) succeeded(key string) {

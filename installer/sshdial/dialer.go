@@ -199,6 +199,9 @@ func (d *Dialer) dialRoute(ctx context.Context, h *handshake, route installer.Wa
 			// Whatever it looked like from here, it was not due to the target.
 			fail, cause = onJumpHost(via.name, via.conn.Lost("while connecting to "+h.address)), faultForwarding
 		}
+		if cause == faultJumpHost && ctx.Err() == nil {
+			d.breaker.failed(via.key, fail)
+		}
 		via.release()
 		return nil, fail, cause
 	}

@@ -221,6 +221,30 @@ func TestRejectedJumpHostLoginIsSentOnce(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
+// TestAbandonedDialIsNoFailure: where the only one who waits gives up, nothing is
+// known of the jump host, and the next one tries it.
+func TestAbandonedDialIsNoFailure(t *testing.T) {
+	t.Parallel()
+	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
+	target := sshtest.Start(t, sshtest.Config{})
+	remove := hop.Inject(sshtest.Fault{Stage: sshtest.Auth, Action: sshtest.Stall})
+	host, creds := behind(target, hop)
+	d := newDialer(t, Config{Limits: long()})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_ = hop.Wait(ctx, func(c sshtest.Counts) bool { return c.Connections > 0 })
+		cancel()
+	}()
+	_, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew)
+	kind(t, installer.KindCanceled, err)
+	d.wg.Wait()
+	assert.False(t, d.breaker.anyOpen())
+	remove()
+	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+}
+
 // TestOneWaiterLeaves: who gives up does not take the dial from the others.
 func TestOneWaiterLeaves(t *testing.T) {
 	t.Parallel()

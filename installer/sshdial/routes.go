@@ -96,9 +96,7 @@ func (s *routeSearch) try(ctx context.Context, r *candidate) (c *Conn, fail *ins
 	case cause == faultTarget:
 		breaker.succeeded(r.key) // the jump host works
 		return nil, fail, true
-	case cause == faultJumpHost:
-		breaker.failed(r.key, fail)
-	default:
+	case cause == faultForwarding:
 		breaker.succeeded(r.key)
 	}
 	r.done, r.fail = true, fail
@@ -167,11 +165,5 @@ func (d *Dialer) noteReached(project string, route installer.Way, policy install
 	if !d.breaker.anyOpen() {
 		return
 	}
-	key := d.routeKey(project, route, policy)
-	d.breaker.succeeded(key)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.jumpHosts[key]; s != nil && s.refs == 0 && s.failed() {
-		delete(d.jumpHosts, key)
-	}
+	d.breaker.succeeded(d.routeKey(project, route, policy))
 }

@@ -11,15 +11,8 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// How long an unused connection to a jump host is kept, and how long a failure
-// to get one holds for all targets. A rejected login must not be tried again
-// for each target: accounts lock. Other failures are remembered just long
-// enough that a queue of targets does not wait for each in turn.
-const (
-	jumpHostIdle     = 20 * time.Second
-	rejectionHold    = time.Minute
-	otherFailureHold = 2 * time.Second
-)
+// jumpHostIdle is how long an unused connection to a jump host is kept.
+const jumpHostIdle = 20 * time.Second
 
 // sharedConn is the connection to one jump host, for all targets of one project
 // that have the same route with the same logins. Fields below ready are set before
@@ -34,10 +27,9 @@ type sharedConn struct {
 	idle   *time.Timer
 	cancel context.CancelFunc // of the dial
 
-	ready    chan struct{}
-	conn     *Conn
-	fail     *installer.Failure
-	failedAt time.Time
+	ready chan struct{}
+	conn  *Conn
+	fail  *installer.Failure
 }
 
 // routeKey identifies a route with its logins. It holds no secret: of the logins
@@ -89,10 +81,13 @@ func (d *Dialer) join(key, project string, route installer.Way, policy installer
 	if d.closed {
 		return nil, sshconn.Failf(installer.KindCanceled, nil, "the connections are closed")
 	}
-	d.dropFailed()
+	d.dropDead()
 	if s := d.jumpHosts[key]; s != nil && s.usable() {
 		s.retain()
 		return s, nil
+	}
+	if fail := d.breaker.recent(key); fail != nil {
+		return nil, fail
 	}
 	last := len(route.Hops) - 1
 	jumpHost := route.Hops[last]
@@ -115,7 +110,10 @@ func (d *Dialer) join(key, project string, route installer.Way, policy installer
 			if cause == faultTarget || cause == faultInput { // else it names an earlier hop
 				fail = onJumpHost(s.name, fail)
 			}
-			s.fail, s.failedAt = fail, d.cfg.Clock()
+			s.fail = fail
+			if ctx.Err() == nil { // else nobody waits for it any more
+				d.breaker.failed(key, fail)
+			}
 			return
 		}
 		d.noteReached(project, route, policy)
@@ -125,37 +123,19 @@ func (d *Dialer) join(key, project string, route installer.Way, policy installer
 	return s, nil
 }
 
-// usable: still being dialled, alive, or failed so lately that it is not tried
-// again. Under Dialer.mu.
+// usable: still being dialled, or alive. Under Dialer.mu.
 func (s *sharedConn) usable() bool {
 	select {
 	case <-s.ready:
+		return s.fail == nil && !s.conn.Broken()
 	default:
 		return true
 	}
-	if s.fail == nil {
-		return !s.conn.Broken()
-	}
-	hold := otherFailureHold
-	if s.fail.Kind.Info().Tries == 1 {
-		hold = rejectionHold
-	}
-	return s.d.cfg.Clock().Sub(s.failedAt) < hold
 }
 
-// failed: it is known that there is no connection. Under Dialer.mu.
-func (s *sharedConn) failed() bool {
-	select {
-	case <-s.ready:
-		return s.fail != nil
-	default:
-		return false
-	}
-}
-
-// dropFailed forgets failures that no longer hold, and dead connections that
-// nobody uses. Under Dialer.mu.
-func (d *Dialer) dropFailed() {
+// dropDead forgets failed dials, and dead connections that nobody uses. Under
+// Dialer.mu.
+func (d *Dialer) dropDead() {
 	for key, s := range d.jumpHosts {
 		if s.refs > 0 || s.usable() {
 			continue
@@ -205,7 +185,7 @@ func (s *sharedConn) release() {
 	}
 	if s.fail != nil {
 		d.mu.Unlock()
-		return // kept in the map for as long as it holds
+		return // dropDead forgets it
 	}
 	if d.closed || d.jumpHosts[s.key] != s || s.conn.Broken() {
 		if d.jumpHosts[s.key] == s {
