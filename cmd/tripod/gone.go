@@ -27,15 +27,15 @@ func (a *app) gone(ctx context.Context, err error) error {
 	if told, is := errors.AsType[*exitError](lost.Err); is { // the folder cannot be opened either
 		return told
 	}
-	who, hint := "the daemon at "+a.server.Server, a.goesOn()
+	who, at, hint := "the daemon", " at "+a.server.Server, a.goesOn()
 	if a.daemon == nil {
-		who, hint = "the process that has the state folder", "to see what became of it: "+a.again("status", "")
+		who, at, hint = "the process that has the state folder", "", "to see what became of it: "+a.again("status", "")
 	}
 	if ctx.Err() != nil {
 		a.notef("interrupted, and %s does not answer; %s", who, hint)
 		return exitWith(exitInterrupted)
 	}
-	return &exitError{code: exitInternal, err: fmt.Errorf("%s does not answer any more: %w", who, lost.Err), hint: hint}
+	return &exitError{code: exitInternal, err: fmt.Errorf("%s%s does not answer any more: %w", who, at, lost.Err), hint: hint}
 }
 
 // ifUnanswered is err if it says that the daemon does not answer, else nil.
