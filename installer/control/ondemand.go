@@ -226,3 +226,14 @@ func (o *OnDemand) Close() {
 		<-r.done
 	}
 }
+
+// Followers counts them.
+func (o *OnDemand) Followers() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for _, r := range o.runs {
+		n += len(r.followers)
+	}
+	return n
+}
