@@ -23,10 +23,9 @@ type folder struct {
 	// isDaemons: a daemon had the folder, and will have it again. Nil: not known yet.
 	isDaemons func() bool
 
-	mu      sync.Mutex
-	own     *holder // nil: another process has it, or nobody yet
-	reached bool    // somebody was there
-	closed  bool
+	mu     sync.Mutex
+	own    *holder // nil: another process has it, or nobody yet
+	closed bool
 }
 
 const (
@@ -112,12 +111,8 @@ func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
 		return f.own.server.pipe.Dial(ctx)
 	}
 	conn, err := local.Dial(ctx, f.app.stateDir)
-	if err == nil {
-		f.reached = true
-		return conn, nil
-	}
-	if errors.Is(err, local.ErrStranger) || f.isDaemons != nil && f.isDaemons() {
-		return nil, err
+	if err == nil || errors.Is(err, local.ErrStranger) || f.isDaemons != nil && f.isDaemons() {
+		return conn, err
 	}
 	if !local.Nobody(err) {
 		f.app.log.Debug("no socket in the state folder", "error", err)
@@ -127,7 +122,7 @@ func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	f.own = own
-	if f.reached {
+	if len(f.app.handed.acknowledged) > 0 {
 		f.app.notef("the process that had the state folder has ended: this one goes on with it")
 	}
 	return own.server.pipe.Dial(ctx)

@@ -11,8 +11,8 @@ import (
 // This file says what every command says of a process that was there and does not
 // answer any more: it was killed, is being restarted, or the line to it is cut.
 
-// handedOver remembers batches that were sent to a daemon: what it has
-// acknowledged goes on there without us.
+// handedOver remembers batches that were sent to who does the work: what a daemon
+// has acknowledged goes on there without us.
 type handedOver struct {
 	sent         string   // being sent: whether it was taken is not known
 	acknowledged []string // in the order of the work
