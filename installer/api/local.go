@@ -92,7 +92,7 @@ func (c *Cause) Unwrap() error {
 
 // Cause is what the error comes of, where the process on this machine has told it.
 func (e *Error) Cause() error {
-	if c, told := e.cause.(*Cause); told {
+	if c, told := errors.AsType[*Cause](e.cause); told {
 		return c
 	}
 	return nil

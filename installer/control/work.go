@@ -136,7 +136,7 @@ func (f *Follower) Work(ctx context.Context, o Work, watch func(installer.Event)
 	}
 	<-asked
 	how.Daemon, how.LimitReached = f.c.daemon.Load(), answer.LimitReached
-	if err == nil {
+	if err == nil && asking.Err() == nil {
 		err = refused
 	}
 	if err == nil && !how.Daemon {
@@ -156,7 +156,7 @@ func (f *Follower) keepAsking(ctx context.Context, w wireWork) (answer worked, e
 		err = f.post(ctx, "work", w, &answer)
 		switch {
 		case ctx.Err() != nil:
-			return worked{}, nil
+			return worked{}, ctx.Err()
 		case err == nil && !answer.Stopped:
 			if answer.Daemon {
 				f.c.daemon.Store(true)
