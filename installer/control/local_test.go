@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -106,4 +107,20 @@ func TestLocalErrorsTellTheirCause(t *testing.T) {
 	require.False(t, control.Lost(err))
 	_, err = c.Log(t.Context(), project, "x")
 	require.EqualError(t, err, "the log is torn")
+}
+
+// TestLongNamesAreCut: what is for people alone, a command line of many ids or a long
+// path, is no reason to refuse the work.
+func TestLongNamesAreCut(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	long := strings.Repeat("ü", 300)
+	b := batch(1)
+	b.Source = long
+	require.NoError(t, r.client.Submit(t.Context(), b))
+	head, err := r.client.Batch(t.Context(), project, b.ID)
+	require.NoError(t, err)
+	assert.Equal(t, long[:2*255]+"…", head.Source)
+	entry := installer.HostEntry{Where: long, Host: b.Items[0].Invocation.Host, Credentials: b.Items[0].Credentials}
+	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{entry}))
 }
