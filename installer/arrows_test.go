@@ -29,9 +29,10 @@ var arrows = map[string]string{
 	"installer/recipe/hostshell": "installer scripts",
 	"installer/api":              "installer installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
 	"installer/control":          "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/privkey installer/strictjson",
+	"installer/local":            "",
 	"store":                      "installer",
 	"scripts":                    "",
-	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/meta installer/pkgfile installer/plaintext " +
+	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
 }
 

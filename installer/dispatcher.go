@@ -2,6 +2,7 @@ package installer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -38,6 +39,10 @@ type DispatcherConfig struct {
 	// StopWhenIdle ends Run when nothing is left to do. Otherwise Run waits
 	// for work until its context is done.
 	StopWhenIdle bool
+	// Over is asked before that ends it: what is left may wait for a host that
+	// another Dispatcher of this process works on, which is to Wake this one then.
+	// Nil: there is none.
+	Over func(context.Context) (bool, error)
 }
 
 // Dispatcher runs ready invocations through a bounded pool of workers. A free
@@ -74,6 +79,9 @@ func NewDispatcher(c DispatcherConfig) *Dispatcher {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Over == nil {
+		c.Over = func(context.Context) (bool, error) { return true, nil }
 	}
 	c.Limits = c.Limits.WithDefaults()
 	return &Dispatcher{
@@ -175,8 +183,14 @@ func (d *Dispatcher) next(stop context.Context) (*Invocation, error) {
 			return inv, nil
 		}
 		if d.StopWhenIdle && due.IsZero() && !d.busy() {
-			d.Wake() // the next in turn finds the same
-			return nil, nil
+			over, err := d.Over(stop)
+			if err != nil && stop.Err() == nil {
+				return nil, fmt.Errorf("look whether all has ended: %w", err)
+			}
+			if over {
+				d.Wake() // the next in turn finds the same
+				return nil, nil
+			}
 		}
 		d.sleep(stop, due)
 	}
@@ -240,7 +254,11 @@ func (d *Dispatcher) takeUpOrphans(ctx context.Context) error {
 	for i := range orphans {
 		inv := &orphans[i]
 		t := Next(inv, End{Crashed: true}, d.Clock())
-		if err := d.Queue.Finish(ctx, inv.Ref(), t); err != nil {
+		err := d.Queue.Finish(ctx, inv.Ref(), t)
+		if errors.Is(err, ErrStale) {
+			continue // another Dispatcher of this process has taken it up
+		}
+		if err != nil {
 			return fmt.Errorf("take up interrupted invocation %s: %w", inv.ID, err)
 		}
 		d.Logger.Info("took up an interrupted invocation", "invocation", inv.ID, "host", inv.Host.Label(), "state", t.State)

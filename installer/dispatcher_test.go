@@ -462,6 +462,27 @@ func TestOrphansAreTakenUpOrSetAside(t *testing.T) {
 	})
 }
 
+// An orphan that another Dispatcher of the process has just taken up is left to it.
+func TestOrphanOfAnotherDispatcher(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue("a", "b")
+		q.all[0].State, q.all[0].Claim = installer.Running, 1
+		q.all[0].Attempts = []installer.Attempt{{Number: 1, Started: time.Now()}}
+		taken := false
+		q.finish = func() error {
+			if !taken {
+				taken = true
+				return installer.ErrStale
+			}
+			return nil
+		}
+		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+			return installer.Outcome{}, nil
+		})})
+		assert.Equal(t, map[installer.State]int{installer.Running: 1, installer.Succeeded: 1}, q.states())
+	})
+}
+
 func TestFailureLimitStopsClaiming(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a", "b", "c", "d", "e")

@@ -25,7 +25,7 @@ func (r Rights) Allow(needed Rights) bool {
 // Principal is who asks.
 type Principal struct {
 	Project string
-	// Kind is TokenPrincipal or KeyPrincipal.
+	// Kind is TokenPrincipal, KeyPrincipal or UserPrincipal.
 	Kind string
 	// Name is the one that the user gave it.
 	Name   string
@@ -36,7 +36,12 @@ type Principal struct {
 const (
 	TokenPrincipal = "token"
 	KeyPrincipal   = "key"
+	UserPrincipal  = "user" // of the machine that the state folder is on
 )
+
+// Local reports whether it is the user who has the state folder, and all projects
+// with it.
+func (p Principal) Local() bool { return p.Kind == UserPrincipal }
 
 // String is how the audit log names the principal: "token NAME".
 func (p Principal) String() string { return p.Kind + " " + p.Name }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
 
@@ -17,16 +18,6 @@ type auditCmd struct {
 	List   auditListCmd   `cmd:"" default:"withargs" help:"Show who did what on which hosts, when, and how it ended."`
 	Verify auditVerifyCmd `cmd:"" help:"Check that the log is whole and unaltered."`
 	Prune  auditPruneCmd  `cmd:"" help:"Drop old entries."`
-}
-
-// auditLog is a state folder's audit log, or a daemon's.
-type auditLog interface {
-	// Audit returns entries, the oldest first.
-	Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error)
-	// VerifyAudit checks the chain, and that it holds the anchors.
-	VerifyAudit(ctx context.Context, anchors ...installer.AuditAnchor) (installer.AuditReport, error)
-	// PruneAudit drops the entries before a time, and returns how many.
-	PruneAudit(ctx context.Context, before time.Time) (int, error)
 }
 
 // auditPage is how many entries are held in memory.
@@ -43,7 +34,7 @@ func (c *auditListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return looking(a, func(l auditLog) error {
+	return a.look(ctx, func(l *control.Client) error {
 		f := installer.AuditFilter{Project: a.onlyProject, Since: since, Limit: auditPage}
 		show := auditTable
 		switch c.Output {
@@ -199,7 +190,7 @@ func (c *auditVerifyCmd) Run(ctx context.Context, a *app) error {
 		anchors[i] = installer.AuditAnchor{Number: n, Hash: hash}
 	}
 	var report installer.AuditReport
-	err := looking(a, func(l auditLog) (err error) {
+	err := a.look(ctx, func(l *control.Client) (err error) {
 		report, err = l.VerifyAudit(ctx, anchors...)
 		return err
 	})
@@ -251,7 +242,7 @@ func (c *auditPruneCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return managing(a, func(l auditLog) error {
+	return a.change(ctx, func(l *control.Client) error {
 		n, err := l.PruneAudit(ctx, before)
 		if err != nil {
 			return inputOrStorage(err)

@@ -21,11 +21,7 @@ first, and only then it counts as canceled.`
 
 // Run cancels what is open.
 func (c *cancelCmd) Run(ctx context.Context, a *app) error {
-	workers, err := a.parallel(defaultParallel)
-	if err != nil {
-		return err
-	}
-	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: defaultKnownHosts(), keep: keepForRetry})
+	e, err := (&runFlags{Parallel: defaultParallel}).openEngine(ctx, a, nil)
 	if err != nil {
 		return err
 	}
@@ -34,8 +30,8 @@ func (c *cancelCmd) Run(ctx context.Context, a *app) error {
 
 func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 	batchID, only := c.ID, ""
-	if _, err := e.store.Batch(ctx, e.app.project, c.ID); errors.Is(err, installer.ErrNotFound) {
-		inv, err := findInvocation(ctx, e.store, c.ID)
+	if _, err := e.client.Batch(ctx, e.app.project, c.ID); errors.Is(err, installer.ErrNotFound) {
+		inv, err := findInvocation(ctx, e.client, c.ID)
 		if err != nil {
 			return err
 		}
@@ -43,7 +39,7 @@ func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 	} else if err != nil {
 		return err
 	}
-	asked, err := e.store.CancelOpen(ctx, e.app.project, batchID, only)
+	asked, err := e.client.CancelOpen(ctx, e.app.project, batchID, only)
 	if err != nil {
 		return err
 	}
@@ -57,7 +53,7 @@ func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 	}
 	var invs []installer.Invocation
 	for _, id := range asked {
-		inv, err := e.store.Invocation(context.WithoutCancel(ctx), e.app.project, id)
+		inv, err := e.client.Invocation(context.WithoutCancel(ctx), e.app.project, id)
 		if err != nil {
 			return err
 		}
@@ -70,7 +66,7 @@ func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 // canceled, or ended well before the cancel reached them. only is the invocation
 // that was meant alone; empty: all of the batch.
 func (e *engine) showCanceled(ctx context.Context, format string, how ran, batchID, only string, invs []installer.Invocation) error {
-	r := newReport(context.WithoutCancel(ctx), e.store, batchID, invs)
+	r := newReport(context.WithoutCancel(ctx), e.client, batchID, invs)
 	text, err := r.render(format)
 	if err != nil {
 		return err

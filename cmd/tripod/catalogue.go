@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/store"
 )
 
@@ -34,15 +35,9 @@ func (a *app) choosePackages(ctx context.Context, spec *installer.Spec) (fault s
 	return fmt.Sprintf("%s: the catalogue has no%s; it has %s", installer.KindPackageMissing, wantedPackage(*spec), packageWords(all)), nil
 }
 
-// editionSource tells the editions of hosts and of packages.
-type editionSource interface {
-	hostList
-	packageList
-}
-
 // keepEditions gives hosts of which the edition is known packages that go with it,
 // where the user has named none; other hosts get what the plan has already.
-func keepEditions(ctx context.Context, from editionSource, project string, p *plan) error {
+func keepEditions(ctx context.Context, from *control.Client, project string, p *plan) error {
 	if !p.catalogued {
 		return nil
 	}
@@ -73,7 +68,7 @@ func keepEditions(ctx context.Context, from editionSource, project string, p *pl
 }
 
 // editionsOf finds the editions of the hosts that are known to have one.
-func editionsOf(ctx context.Context, from hostList, project string, t targets) (map[string]installer.Edition, error) {
+func editionsOf(ctx context.Context, from *control.Client, project string, t targets) (map[string]installer.Edition, error) {
 	const most = 100 // ids in one request
 	has := map[string]installer.Edition{}
 	for entries := range slices.Chunk(t.entries, most) {
@@ -121,7 +116,7 @@ func packageWords(all []installer.Package) string {
 
 // catalogue reads the packages that there are; none where there is no state yet.
 func (a *app) catalogue(ctx context.Context, target string) (all []installer.Package, err error) {
-	err = looking(a, func(from packageList) error {
+	err = a.look(ctx, func(from *control.Client) error {
 		all, err = from.Packages(ctx, target)
 		return err
 	})

@@ -42,12 +42,12 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if p.maxFailures, err = c.failureLimit(len(p.entries)); err != nil {
 		return err
 	}
-	e, err := c.openEngine(a, c.knownHosts())
+	e, err := c.openEngine(ctx, a, c.knownHosts())
 	if err != nil {
 		return err
 	}
 	return e.closing(func() error {
-		if err := adoptKnown(ctx, e.store, a.project, p.entries); err != nil {
+		if err := adoptKnown(ctx, e.client, a.project, p.entries); err != nil {
 			return err
 		}
 		b := p.batch(time.Now(), "") // a look is always a new one
@@ -58,7 +58,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		if how.interrupted || how.limitReached {
+		if how.interrupted || how.LimitReached {
 			if err := e.dropBatch(context.WithoutCancel(ctx), b.ID); err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 // dropBatch cancels what is open of a batch that nobody will go on with. It
 // dials nothing, since nothing that only looks can have left anything behind.
 func (e *engine) dropBatch(ctx context.Context, batchID string) error {
-	if _, err := e.store.CancelOpen(ctx, e.app.project, batchID, ""); err != nil {
+	if _, err := e.client.CancelOpen(ctx, e.app.project, batchID, ""); err != nil {
 		return err
 	}
 	return e.drop(ctx, batchID)

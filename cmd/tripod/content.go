@@ -59,15 +59,18 @@ func (f *contentFlags) inspect() (content, error) {
 	return c, faults.Err()
 }
 
-// store puts the files into the store and makes spec point to them.
-func (c content) store(ctx context.Context, s backend, spec *installer.Spec) error {
+// keeper keeps a file of which ref has the hash and the size.
+type keeper func(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
+
+// store has the files kept and makes spec point to them.
+func (c content) store(ctx context.Context, keep keeper, spec *installer.Spec) error {
 	put := func(f contentFile) (installer.BlobRef, error) {
 		file, err := os.Open(f.path)
 		if err != nil {
 			return f.ref, usageError(err, "")
 		}
 		defer file.Close()
-		return s.PutBlob(ctx, file, f.ref)
+		return keep(ctx, file, f.ref)
 	}
 	if len(c.packages) > 0 {
 		spec.Packages = nil // those of the catalogue are in the store
@@ -87,6 +90,15 @@ func (c content) store(ctx context.Context, s backend, spec *installer.Spec) err
 		spec.Script = &ref
 	}
 	return nil
+}
+
+// keep is a keeper: the folder itself.
+func (e *localEngine) keep(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error) {
+	put, err := e.store.PutBlob(ctx, r, ref.Name)
+	if err == nil && put.SHA256 != ref.SHA256 {
+		err = usagef("%s was changed while it was read", ref.Name)
+	}
+	return ref, err
 }
 
 // hold opens what a daemon's own tasks need for as long as its store is open:

@@ -19,8 +19,7 @@ type daemon struct {
 	*api.Client
 }
 
-// token makes one for the project that `tripod status` looks at. Not while a
-// daemon runs.
+// token makes one for the project that `tripod status` looks at.
 func (r *rig) token() installer.Secret {
 	r.t.Helper()
 	return installer.NewSecret(strings.TrimSpace(r.must("tokens", "add", "e2e-"+fmt.Sprint(r.started))))

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"sync"
 	"time"
@@ -12,46 +11,58 @@ import (
 	"tripod/installer/control"
 )
 
-// engine is what a command works with that gets something done on hosts: where
-// it is stored, and who does it.
+// engine is what a command works with that gets something done on hosts.
 type engine struct {
-	app   *app
-	store backend
-	worker
+	app    *app
+	client *control.Client
+	work   control.Work
 }
 
-// worker works through what is stored, and shows how it goes.
-type worker interface {
-	// runBatch works through one batch, or one invocation of it, until nothing is
-	// left, the user interrupts it or too many hosts fail.
-	runBatch(ctx context.Context, what installer.ClaimFilter, maxFailures int) (ran, error)
-	// drop waits for the end of what was canceled of a batch that only looks.
-	drop(ctx context.Context, batchID string) error
-	close() error
-}
-
-// openEngine opens the state folder with an engine of our own, or a daemon with
-// its. Close it.
-func (a *app) openEngine(cfg engineConfig) (*engine, error) {
-	if a.daemon != nil {
-		return a.remoteEngine(cfg)
-	}
-	local, err := a.openLocal(cfg)
+// openEngine opens it for as many hosts at once as are wanted. What whoever does the
+// work cannot take over is refused, or said. Close it.
+func (f *runFlags) openEngine(ctx context.Context, a *app, knownHosts []string) (*engine, error) {
+	workers, err := a.parallel(f.Parallel)
 	if err != nil {
 		return nil, err
 	}
-	return &engine{app: a, store: localState{local.store, a.project}, worker: local}, nil
+	client, err := a.client(ctx, holderConfig{knownHosts: knownHosts})
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{app: a, client: client}
+	if f.Parallel != defaultParallel {
+		e.work.Parallel = workers
+	}
+	if err := e.checkJoined(knownHosts); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return e, nil
 }
 
-// remoteEngine is the daemon's. What is the daemon's to decide is refused, or said.
-func (a *app) remoteEngine(cfg engineConfig) (*engine, error) {
-	if !slices.Equal(cfg.knownHosts, defaultKnownHosts()) {
-		return nil, usageError(errors.New("--known-hosts: a daemon reads its own known_hosts"), "give it to `tripod serve`, or put the keys into the hosts file (host_key)")
+// checkJoined refuses what another process does in its own way.
+func (e *engine) checkJoined(knownHosts []string) error {
+	usual := defaultKnownHosts()
+	if knownHosts == nil { // no host key is decided about
+		return nil
 	}
-	if cfg.parallel != defaultParallel {
-		a.notef("note: how many hosts at once is the daemon's to decide (its --parallel)")
+	if !e.client.Daemon() {
+		theirs := e.client.KnownHosts()
+		if len(theirs) == 0 {
+			theirs = usual
+		}
+		if !slices.Equal(knownHosts, theirs) {
+			return usageError(errors.New("--known-hosts: another tripod process has the state folder, and reads other known_hosts"),
+				"wait for it to end, use another --state-dir, or put the keys into the hosts file (host_key)")
+		}
+		return nil
 	}
-	return &engine{app: a, store: a.daemon, worker: remoteWorker{a}}, nil
+	if !slices.Equal(knownHosts, usual) {
+		return usageError(errors.New("--known-hosts: a daemon reads its own known_hosts"), "give it to `tripod serve`, or put the keys into the hosts file (host_key)")
+	}
+	if e.work.Parallel != 0 {
+		e.app.notef("note: how many hosts at once is the daemon's to decide (its --parallel)")
+	}
+	return nil
 }
 
 // submit stores a batch of the present project. inherit names, by invocation,
@@ -61,10 +72,8 @@ func (e *engine) submit(ctx context.Context, b installer.Batch, inherit map[stri
 	for i := range b.Items {
 		b.Items[i].Invocation.ProjectID = b.ProjectID
 	}
-	if e.app.daemon != nil {
-		e.app.handed.sent = b.ID
-	}
-	err := e.store.Submit(ctx, control.Submission{Batch: b, Inherit: inherit})
+	e.app.handed.sent = b.ID
+	err := e.client.Submit(ctx, control.Submission{Batch: b, Inherit: inherit})
 	if _, lost := errors.AsType[*control.Unanswered](err); !lost {
 		e.app.handed.sent = ""
 	}
@@ -73,9 +82,7 @@ func (e *engine) submit(ctx context.Context, b installer.Batch, inherit map[stri
 
 // closing runs fn, then closes the engine. A store that does not close well
 // matters more than what fn says.
-func (e *engine) closing(fn func() error) error {
-	return closing(fn, e.worker.close)
-}
+func (e *engine) closing(fn func() error) error { return closing(fn, e.client.Close) }
 
 // closing is engine.closing.
 func (e *localEngine) closing(fn func() error) error { return closing(fn, e.close) }
@@ -87,8 +94,6 @@ func closing(fn, shut func() error) error {
 	}
 	return err
 }
-
-func joinClose(err error, c io.Closer) error { return errors.Join(err, c.Close()) }
 
 // shown runs work while the progress of a batch is printed.
 func (a *app) shown(ctx context.Context, head installer.BatchHead, work func(watch func(installer.Event)) error) error {
@@ -102,57 +107,67 @@ func (a *app) shown(ctx context.Context, head installer.BatchHead, work func(wat
 	return err
 }
 
-// remoteWorker is the daemon, which works by itself: it is only followed.
-type remoteWorker struct{ app *app }
+// ran is how a run over one batch ended.
+type ran struct {
+	control.Worked
+	interrupted bool
+}
 
-func (w remoteWorker) close() error { return w.app.daemon.Close() }
-
-// runBatch implements worker. The limit of failures went with the batch.
-func (w remoteWorker) runBatch(ctx context.Context, what installer.ClaimFilter, _ int) (ran, error) {
-	project := w.app.project
-	w.app.handed.acknowledged = append(w.app.handed.acknowledged, what.BatchID)
-	f, err := w.app.daemon.Follow(context.WithoutCancel(ctx), project, what.BatchID, what.InvocationID, w.lost)
+// runBatch has one batch, or one invocation of it, worked on until nothing is left,
+// the user interrupts it or too many hosts fail.
+func (e *engine) runBatch(ctx context.Context, what installer.ClaimFilter, maxFailures int) (ran, error) {
+	project := e.app.project
+	e.app.handed.acknowledged = append(e.app.handed.acknowledged, what.BatchID)
+	f, err := e.client.Follow(context.WithoutCancel(ctx), project, what.BatchID, what.InvocationID, e.lost)
 	if err != nil {
 		return ran{}, err
 	}
-	err = w.app.shown(ctx, f.Head, func(watch func(installer.Event)) error { return f.Run(ctx, watch) })
-	if ctx.Err() != nil {
-		w.app.daemon.Patience(0) // whoever interrupts does not wait for it
+	work := e.work
+	work.MaxFailures = maxFailures
+	var how ran
+	err = e.app.shown(ctx, f.Head, func(watch func(installer.Event)) (err error) {
+		how.Worked, err = f.Work(ctx, work, watch)
+		return err
+	})
+	if how.interrupted = ctx.Err() != nil; how.interrupted {
+		e.client.Patience(0) // whoever interrupts does not wait for a daemon
 	}
-	if err != nil || ctx.Err() != nil {
-		return ran{interrupted: ctx.Err() != nil}, err
+	if err != nil || how.interrupted || !how.Daemon {
+		return how, err
 	}
-	head, err := w.app.daemon.Batch(ctx, project, what.BatchID)
-	return ran{limitReached: control.LimitReached(head)}, err
+	head, err := e.client.Batch(ctx, project, what.BatchID)
+	how.LimitReached = control.LimitReached(head)
+	return how, err
 }
 
-// lost says that the daemon cannot be asked, and that it can again.
-func (w remoteWorker) lost(err error) {
-	if err != nil {
-		if unanswered, ok := errors.AsType[*control.Unanswered](err); ok {
-			err = unanswered.Err
-		}
-		w.app.notef("the daemon does not answer (%v); it goes on by itself, and is asked again", err)
+// lost says that the daemon cannot be asked, and that it can again. Of another
+// process it is said who goes on with its work.
+func (e *engine) lost(err error) {
+	if !e.client.Daemon() {
 		return
 	}
-	w.app.notef("the daemon answers again")
+	if err == nil {
+		e.app.notef("the daemon answers again")
+		return
+	}
+	if unanswered, ok := errors.AsType[*control.Unanswered](err); ok {
+		err = unanswered.Err
+	}
+	e.app.notef("the daemon does not answer (%v); it goes on by itself, and is asked again", err)
 }
 
-// drop implements worker.
-func (w remoteWorker) drop(ctx context.Context, batchID string) error {
+// dropLimit is how long we wait for hosts to be let go of.
+const dropLimit = 10 * time.Second
+
+// drop waits for the end of what was canceled of a batch that only looks. Nothing is
+// dialled for it.
+func (e *engine) drop(ctx context.Context, batchID string) error {
 	ctx, cancel := context.WithTimeout(ctx, dropLimit)
 	defer cancel()
-	f, err := w.app.daemon.Follow(ctx, w.app.project, batchID, "", func(error) {})
+	f, err := e.client.Follow(ctx, e.app.project, batchID, "", func(error) {})
 	if err != nil {
 		return err
 	}
-	return f.Run(ctx, func(installer.Event) {})
-}
-
-// dropLimit is how long we wait for a daemon to let go of hosts.
-const dropLimit = 10 * time.Second
-
-// drop implements worker. It dials nothing.
-func (e *localEngine) drop(ctx context.Context, batchID string) error {
-	return e.dispatcher(installer.DispatcherConfig{BatchID: batchID, StopWhenIdle: true}).Run(ctx)
+	_, err = f.Work(ctx, control.Work{}, func(installer.Event) {})
+	return err
 }

@@ -6,11 +6,12 @@ import (
 	"fmt"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 // findInvocation finds what a user means: an invocation's id, or the address
 // or name of a host in the newest batch that has it.
-func findInvocation(ctx context.Context, l ledger, what string) (installer.Invocation, error) {
+func findInvocation(ctx context.Context, l *control.Client, what string) (installer.Invocation, error) {
 	inv, err := l.Invocation(ctx, l.Project(), what)
 	if err == nil || !errors.Is(err, installer.ErrNotFound) {
 		return inv, err
@@ -59,10 +60,10 @@ type namedInvocation struct {
 func (e *engine) named(ctx context.Context, ids ...string) ([]namedInvocation, error) {
 	var all, single []namedInvocation
 	for _, id := range ids {
-		_, err := e.store.Batch(ctx, e.app.project, id)
+		_, err := e.client.Batch(ctx, e.app.project, id)
 		switch {
 		case err == nil:
-			invs, err := batchInvocations(ctx, e.store, id)
+			invs, err := batchInvocations(ctx, e.client, id)
 			if err != nil {
 				return nil, err
 			}
@@ -72,7 +73,7 @@ func (e *engine) named(ctx context.Context, ids ...string) ([]namedInvocation, e
 		case !errors.Is(err, installer.ErrNotFound):
 			return nil, err
 		default:
-			inv, err := e.store.Invocation(ctx, e.app.project, id)
+			inv, err := e.client.Invocation(ctx, e.app.project, id)
 			if err != nil {
 				return nil, notFoundHint(err, "see `tripod status`")
 			}

@@ -8,31 +8,34 @@ import (
 	"tripod/installer/control"
 )
 
-// This file says what every command says of a daemon that was there and does not
+// This file says what every command says of a process that was there and does not
 // answer any more: it was killed, is being restarted, or the line to it is cut.
 
-// handedOver remembers batches that were sent to a daemon: what it has
-// acknowledged goes on there without us.
+// handedOver remembers batches that were sent to who does the work: what a daemon
+// has acknowledged goes on there without us.
 type handedOver struct {
 	sent         string   // being sent: whether it was taken is not known
 	acknowledged []string // in the order of the work
 }
 
-// gone makes one error of all those that say that the daemon does not answer.
+// gone makes one error of all those that say that nobody answers.
 func (a *app) gone(ctx context.Context, err error) error {
 	lost, ok := errors.AsType[*control.Unanswered](err)
-	if a.daemon == nil || !ok {
+	if !ok {
 		return err
 	}
+	if told, is := errors.AsType[*exitError](lost.Err); is { // the folder cannot be opened either
+		return told
+	}
+	who, at, hint := "the daemon", " at "+a.server.Server, a.goesOn()
+	if a.daemon == nil {
+		who, at, hint = "the process that has the state folder", "", "to see what became of it: "+a.again("status", "")
+	}
 	if ctx.Err() != nil {
-		a.notef("interrupted, and the daemon does not answer; %s", a.goesOn())
+		a.notef("interrupted, and %s does not answer; %s", who, hint)
 		return exitWith(exitInterrupted)
 	}
-	return &exitError{
-		code: exitInternal,
-		err:  fmt.Errorf("the daemon at %s does not answer any more: %w", a.server.Server, lost.Err),
-		hint: a.goesOn(),
-	}
+	return &exitError{code: exitInternal, err: fmt.Errorf("%s%s does not answer any more: %w", who, at, lost.Err), hint: hint}
 }
 
 // ifUnanswered is err if it says that the daemon does not answer, else nil.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/hostsfile"
 )
 
@@ -14,18 +15,6 @@ type hostsCmd struct {
 	Show      hostsShowCmd   `cmd:"" help:"Show one known host."`
 	Remove    hostsRemoveCmd `cmd:"" help:"Forget known hosts and erase their logins."`
 	ForgetKey forgetKeyCmd   `cmd:"" help:"Forget the pinned host key of a host that was rebuilt."`
-}
-
-// hostList is what the commands that show known hosts work on.
-type hostList interface {
-	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
-}
-
-// hostBook is what the commands that change known hosts work on.
-type hostBook interface {
-	hostList
-	RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error
-	RemoveHosts(ctx context.Context, project string, ids []string) error
 }
 
 type forgetKeyCmd struct {
@@ -39,7 +28,7 @@ func (c *forgetKeyCmd) Run(ctx context.Context, a *app) error {
 		return usageError(fmt.Errorf("host: %w", err), "want HOST or HOST:PORT")
 	}
 	at := host.HostPort()
-	return a.withBackend(func(s backend) error {
+	return a.change(ctx, func(s *control.Client) error {
 		n, err := s.ForgetKeys(ctx, a.project, at)
 		if err != nil {
 			return err

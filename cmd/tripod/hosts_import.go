@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/hostsfile"
 )
 
@@ -53,7 +54,7 @@ func (c *hostsImportCmd) Run(ctx context.Context, a *app) error {
 		}
 		entries[i] = installer.HostEntry{Where: e.Where, Host: e.Host, Credentials: e.Credentials}
 	}
-	return managing(a, func(hosts hostBook) error {
+	return a.change(ctx, func(hosts *control.Client) error {
 		if err := hosts.RegisterHosts(ctx, a.project, entries); err != nil {
 			return err
 		}

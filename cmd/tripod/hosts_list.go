@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
 
@@ -26,7 +27,7 @@ func (c *hostsListCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return looking(a, func(hosts hostList) error {
+	return a.look(ctx, func(hosts *control.Client) error {
 		found, err := allHosts(ctx, hosts, a.project, labels)
 		if err != nil {
 			return err
@@ -40,7 +41,7 @@ func (c *hostsListCmd) Run(ctx context.Context, a *app) error {
 }
 
 // allHosts reads the list page by page.
-func allHosts(ctx context.Context, hosts hostList, project string, labels map[string]string) ([]installer.KnownHost, error) {
+func allHosts(ctx context.Context, hosts *control.Client, project string, labels map[string]string) ([]installer.KnownHost, error) {
 	all := []installer.KnownHost{}
 	for {
 		page, err := hosts.Hosts(ctx, project, installer.HostFilter{Labels: labels, Offset: int64(len(all)), Limit: 1000})

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 type hostsRemoveCmd struct {
@@ -21,7 +22,7 @@ installers. What was done on them stays in the lists, and so do their host keys
 
 // Run removes all of the hosts or none.
 func (c *hostsRemoveCmd) Run(ctx context.Context, a *app) error {
-	return managing(a, func(hosts hostBook) error {
+	return a.change(ctx, func(hosts *control.Client) error {
 		var ids []string
 		var faults installer.Faults
 		for _, what := range c.Host {

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
 
@@ -18,7 +19,7 @@ type hostsShowCmd struct {
 
 // Run shows one host.
 func (c *hostsShowCmd) Run(ctx context.Context, a *app) error {
-	return looking(a, func(hosts hostList) error {
+	return a.look(ctx, func(hosts *control.Client) error {
 		h, err := findHost(ctx, hosts, a.project, c.Host)
 		if err != nil {
 			return err
@@ -61,7 +62,7 @@ func hostText(h installer.KnownHost) string {
 }
 
 // findHost finds what a user means: an id, an address or a name.
-func findHost(ctx context.Context, hosts hostList, project, what string) (installer.KnownHost, error) {
+func findHost(ctx context.Context, hosts *control.Client, project, what string) (installer.KnownHost, error) {
 	page, err := hosts.Hosts(ctx, project, installer.HostFilter{IDs: []string{what}})
 	if err != nil {
 		return installer.KnownHost{}, err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/store"
 )
 
@@ -49,28 +50,28 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 	if p.maxFailures, err = c.failureLimit(len(p.entries)); err != nil {
 		return err
 	}
-	workers, err := a.parallel(c.Parallel)
-	if err != nil {
-		return err
-	}
 	if c.DryRun {
 		if err := a.lookUp(ctx, &p); err != nil {
 			return err
 		}
+		workers, err := a.parallel(c.Parallel)
+		if err != nil {
+			return err
+		}
 		return a.showPlan(p, c.Output, workers)
 	}
-	e, err := a.openEngine(engineConfig{parallel: workers, knownHosts: c.knownHosts(), keep: keepForRetry})
+	e, err := c.openEngine(ctx, a, c.knownHosts())
 	if err != nil {
 		return err
 	}
 	return e.closing(func() error {
-		if err := files.store(ctx, e.store, &p.spec); err != nil {
+		if err := files.store(ctx, e.client.PutBlob, &p.spec); err != nil {
 			return err
 		}
-		if err := adoptKnown(ctx, e.store, a.project, p.entries); err != nil {
+		if err := adoptKnown(ctx, e.client, a.project, p.entries); err != nil {
 			return err
 		}
-		if err := keepEditions(ctx, e.store, a.project, &p); err != nil {
+		if err := keepEditions(ctx, e.client, a.project, &p); err != nil {
 			return err
 		}
 		batchID, err := e.submitOrResume(ctx, p)
@@ -87,10 +88,7 @@ func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) e
 
 // lookUp is for a plan that nobody stores: what is known of its hosts, if anything.
 func (a *app) lookUp(ctx context.Context, p *plan) error {
-	err := looking(a, func(from interface {
-		knownFinder
-		editionSource
-	}) error {
+	err := a.look(ctx, func(from *control.Client) error {
 		if err := adoptKnown(ctx, from, a.project, p.entries); err != nil {
 			return err
 		}
@@ -132,7 +130,7 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	head, found, err := e.store.OpenBatch(ctx, e.app.project, fingerprint)
+	head, found, err := e.client.OpenBatch(ctx, e.app.project, fingerprint)
 	if err != nil {
 		return "", err
 	}
@@ -143,11 +141,11 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 		b := p.batch(time.Now(), fingerprint)
 		return b.ID, keptGone(e.submit(ctx, b, p.inherit(b)))
 	}
-	invs, err := batchInvocations(ctx, e.store, head.ID)
+	invs, err := batchInvocations(ctx, e.client, head.ID)
 	if err != nil {
 		return "", err
 	}
-	if err := e.store.RefreshCredentials(ctx, e.app.project, head.ID, p.credentialsFor(invs)); err != nil {
+	if err := e.client.RefreshCredentials(ctx, e.app.project, head.ID, p.credentialsFor(invs)); err != nil {
 		return "", err
 	}
 	e.app.notef("going on with batch %s of %s: %d of %d are done and are not touched again",
@@ -159,7 +157,7 @@ func (e *engine) submitOrResume(ctx context.Context, p plan) (string, error) {
 // differs in a flag does not go on with it.
 func (e *engine) mentionUnfinished(ctx context.Context) error {
 	const newest = 20
-	heads, err := e.store.Batches(ctx, e.app.project, newest)
+	heads, err := e.client.Batches(ctx, e.app.project, newest)
 	if err != nil {
 		return err
 	}

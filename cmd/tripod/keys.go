@@ -5,21 +5,13 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 type keysCmd struct {
 	Add    keysAddCmd    `cmd:"" help:"Make an access key and its secret key, and print them, once."`
 	List   keysListCmd   `cmd:"" help:"List the access keys."`
 	Remove keysRemoveCmd `cmd:"" help:"End an access key."`
-}
-
-// keyManager keeps access keys: a state folder, or a daemon.
-type keyManager interface {
-	// AddKey returns the secret key, once.
-	AddKey(ctx context.Context, project, name string, rights installer.Rights) (installer.KeyPair, error)
-	// Keys lists those of a project; an empty one: of all that there are.
-	Keys(ctx context.Context, project string) ([]installer.KeyInfo, error)
-	RemoveKey(ctx context.Context, project, name string) error
 }
 
 type keysAddCmd struct {
@@ -30,7 +22,7 @@ type keysAddCmd struct {
 
 // Run prints the pair, once.
 func (c *keysAddCmd) Run(ctx context.Context, a *app) error {
-	return managing(a, func(m keyManager) error {
+	return a.change(ctx, func(m *control.Client) error {
 		pair, err := m.AddKey(ctx, a.project, c.Name, installer.Rights(c.Rights))
 		if err != nil {
 			return grantError(err)
@@ -51,7 +43,7 @@ type keysRemoveCmd struct{ grantFlags }
 
 // Run ends a key.
 func (c *keysRemoveCmd) Run(ctx context.Context, a *app) error {
-	return managing(a, func(m keyManager) error {
+	return a.change(ctx, func(m *control.Client) error {
 		if err := m.RemoveKey(ctx, a.project, c.Name); err != nil {
 			return inputOrStorage(err)
 		}
@@ -65,7 +57,7 @@ type keysListCmd struct{ tableFlag }
 // Run lists access keys, never their secret keys.
 func (c *keysListCmd) Run(ctx context.Context, a *app) error {
 	var infos []installer.KeyInfo
-	err := looking(a, func(m keyManager) (err error) {
+	err := a.look(ctx, func(m *control.Client) (err error) {
 		infos, err = m.Keys(ctx, a.onlyProject)
 		return err
 	})

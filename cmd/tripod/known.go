@@ -5,20 +5,15 @@ import (
 	"context"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/hostsfile"
 )
-
-// knownFinder finds hosts by where they are.
-type knownFinder interface {
-	// HostsAt finds known hosts by their addresses; nil: not known.
-	HostsAt(ctx context.Context, project string, at []installer.Host) ([]*installer.Host, error)
-}
 
 // adoptKnown gives hosts that are known already their ids, types, addresses and
 // labels: one that was imported under an id of its own is not to become a second
 // one because a file names its address alone. A host key that the user gave of the
 // host at an address holds whatever the file calls that host.
-func adoptKnown(ctx context.Context, from knownFinder, project string, entries []hostsfile.Entry) error {
+func adoptKnown(ctx context.Context, from *control.Client, project string, entries []hostsfile.Entry) error {
 	hosts := make([]installer.Host, len(entries))
 	for i := range entries {
 		hosts[i] = entries[i].Host

@@ -22,7 +22,7 @@ func (f *knownFlags) anyKnown() bool { return len(f.Known)+len(f.Label) > 0 }
 const allKnown = "all"
 
 // findKnown finds the hosts, and tells all that is wrong.
-func (f *knownFlags) findKnown(ctx context.Context, hosts hostList, project string) ([]installer.KnownHost, installer.Faults, error) {
+func (f *knownFlags) findKnown(ctx context.Context, hosts *control.Client, project string) ([]installer.KnownHost, installer.Faults, error) {
 	labels, err := parseLabels("--label", f.Label)
 	if faults, ok := errors.AsType[installer.Faults](err); ok {
 		return nil, faults, nil
@@ -69,7 +69,7 @@ func (f *targetFlags) readKnown(ctx context.Context, a *app) (targets, error) {
 	} else if err != nil {
 		return t, err
 	}
-	err = looking(a, func(hosts hostList) error {
+	err = a.look(ctx, func(hosts *control.Client) error {
 		known, more, err := f.findKnown(ctx, hosts, a.project)
 		faults = append(faults, more...)
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
 
@@ -26,14 +27,10 @@ func (c *logsCmd) Run(ctx context.Context, a *app) error {
 	if c.Raw && a.stdoutIsATerm {
 		return usageError(errors.New("--raw does not write to a terminal: what a host printed can change it"), "redirect it into a file, or leave --raw out")
 	}
-	s, err := a.look()
-	if err != nil {
-		return err
-	}
-	return errors.Join(c.write(ctx, a, s), s.Close())
+	return a.look(ctx, func(from *control.Client) error { return c.write(ctx, a, from) })
 }
 
-func (c *logsCmd) write(ctx context.Context, a *app, l ledger) error {
+func (c *logsCmd) write(ctx context.Context, a *app, l *control.Client) error {
 	inv, err := findInvocation(ctx, l, c.ID)
 	if err != nil {
 		return err
@@ -69,7 +66,7 @@ const logTailSize = 64 << 10
 // logTail returns the end of an invocation's log; empty if it has none, or none
 // that can be read. A daemon that does not answer is an error: each of the others
 // would wait for it again.
-func logTail(ctx context.Context, l ledger, id string) (string, error) {
+func logTail(ctx context.Context, l *control.Client, id string) (string, error) {
 	log, err := l.Log(ctx, l.Project(), id)
 	if err != nil {
 		return "", ifUnanswered(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
 
@@ -19,19 +19,6 @@ type packagesCmd struct {
 	Add    packagesAddCmd    `cmd:"" help:"Put agents' packages into the catalogue."`
 	List   packagesListCmd   `cmd:"" help:"List the catalogue."`
 	Remove packagesRemoveCmd `cmd:"" help:"Take packages out of the catalogue and delete them."`
-}
-
-// packageList is what shows and chooses packages works on.
-type packageList interface {
-	Packages(ctx context.Context, target string) ([]installer.Package, error)
-}
-
-// packageShelf is what the commands that change the catalogue work on.
-type packageShelf interface {
-	packageList
-	PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
-	AddPackage(ctx context.Context, p installer.Package) error
-	RemovePackage(ctx context.Context, sha string) error
 }
 
 // editions are the words of the command line.
@@ -53,7 +40,7 @@ type packagesListCmd struct {
 
 // Run lists the catalogue, the newest versions first.
 func (c *packagesListCmd) Run(ctx context.Context, a *app) error {
-	return looking(a, func(shelf packageList) error {
+	return a.look(ctx, func(shelf *control.Client) error {
 		all, err := shelf.Packages(ctx, c.Target)
 		if err != nil {
 			return err
@@ -98,7 +85,7 @@ var hashStart = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // Run removes all that is named, or tells what is named wrongly and removes nothing.
 func (c *packagesRemoveCmd) Run(ctx context.Context, a *app) error {
-	return managing(a, func(shelf packageShelf) error {
+	return a.change(ctx, func(shelf *control.Client) error {
 		all, err := shelf.Packages(ctx, "")
 		if err != nil {
 			return err
@@ -144,7 +131,7 @@ func findPackages(all []installer.Package, what string) (found []installer.Packa
 }
 
 // removePackages goes on after one that is in use, and tells each.
-func (a *app) removePackages(ctx context.Context, shelf packageShelf, gone []installer.Package) error {
+func (a *app) removePackages(ctx context.Context, shelf *control.Client, gone []installer.Package) error {
 	var faults installer.Faults
 	done := map[string]bool{}
 	for _, p := range gone {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 type packagesAddCmd struct {
@@ -34,7 +35,7 @@ func (c *packagesAddCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return managing(a, func(shelf packageShelf) error {
+	return a.change(ctx, func(shelf *control.Client) error {
 		for _, p := range found {
 			if err := c.add(ctx, shelf, p); err != nil {
 				return err
@@ -90,7 +91,7 @@ func (c *packagesAddCmd) inspect() ([]newPackage, error) {
 	return found, faults.Err()
 }
 
-func (c *packagesAddCmd) add(ctx context.Context, shelf packageShelf, p newPackage) error {
+func (c *packagesAddCmd) add(ctx context.Context, shelf *control.Client, p newPackage) error {
 	file, err := os.Open(p.path)
 	if err != nil {
 		return usageError(err, "")

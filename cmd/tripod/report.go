@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 // reportOf is what the four output formats render: stored invocations, and
@@ -21,7 +22,7 @@ type reportOf struct {
 	logTail func(id string) (string, error)
 }
 
-func newReport(ctx context.Context, l ledger, batchID string, invs []installer.Invocation) reportOf {
+func newReport(ctx context.Context, l *control.Client, batchID string, invs []installer.Invocation) reportOf {
 	return reportOf{
 		batchID:     batchID,
 		invocations: invs,

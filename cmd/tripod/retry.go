@@ -71,7 +71,7 @@ func (c *retryCmd) report(ctx context.Context, e *engine, invs []namedInvocation
 		}
 		id = batches[0]
 	}
-	r := newReport(context.WithoutCancel(ctx), e.store, id, after)
+	r := newReport(context.WithoutCancel(ctx), e.client, id, after)
 	r.retryIDs = c.ids()
 	return r
 }

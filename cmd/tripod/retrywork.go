@@ -134,7 +134,7 @@ func (e *engine) whatToRetry(ctx context.Context, named []namedInvocation, ids s
 
 // latestOf finds the newest invocation of inv's chain of RETRYs.
 func (e *engine) latestOf(ctx context.Context, inv installer.Invocation) (installer.Invocation, error) {
-	page, err := e.store.Invocations(ctx, installer.Filter{ProjectID: inv.ProjectID, InstanceID: inv.Host.ID})
+	page, err := e.client.Invocations(ctx, installer.Filter{ProjectID: inv.ProjectID, InstanceID: inv.Host.ID})
 	if err != nil {
 		return inv, err
 	}
@@ -163,7 +163,7 @@ func (f *againFlags) work(ctx context.Context, a *app, do func(context.Context, 
 	if err != nil {
 		return err
 	}
-	e, err := f.openEngine(a, f.knownHosts())
+	e, err := f.openEngine(ctx, a, f.knownHosts())
 	if err != nil {
 		return err
 	}
@@ -276,20 +276,20 @@ func (e *engine) workThrough(ctx context.Context, w retryWork, fresh []string, m
 		if how, err = e.runBatch(ctx, what, maxFailures); err != nil {
 			return how, nil, err
 		}
-		if how.interrupted || how.limitReached {
+		if how.interrupted || how.LimitReached {
 			break
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
 	for _, old := range w.goOn {
-		inv, err := e.store.Invocation(ctx, e.app.project, old.ID)
+		inv, err := e.client.Invocation(ctx, e.app.project, old.ID)
 		if err != nil {
 			return how, nil, err
 		}
 		invs = append(invs, inv)
 	}
 	for _, id := range fresh {
-		more, err := batchInvocations(ctx, e.store, id)
+		more, err := batchInvocations(ctx, e.client, id)
 		if err != nil {
 			return how, nil, err
 		}
@@ -310,7 +310,7 @@ func (e *engine) refresh(ctx context.Context, open []installer.Invocation, given
 		}
 	}
 	for batchID, creds := range byBatch {
-		if err := e.store.RefreshCredentials(ctx, e.app.project, batchID, creds); err != nil {
+		if err := e.client.RefreshCredentials(ctx, e.app.project, batchID, creds); err != nil {
 			return err
 		}
 	}

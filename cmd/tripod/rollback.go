@@ -98,7 +98,7 @@ func (c *rollbackCmd) whatToRollBack(ctx context.Context, e *engine) (retryWork,
 
 // openRollback finds a ROLLBACK of inv that has not ended, or a RETRY of one.
 func (e *engine) openRollback(ctx context.Context, inv *installer.Invocation) (installer.Invocation, bool, error) {
-	page, err := e.store.Invocations(ctx, installer.Filter{ProjectID: inv.ProjectID, InstanceID: inv.Host.ID})
+	page, err := e.client.Invocations(ctx, installer.Filter{ProjectID: inv.ProjectID, InstanceID: inv.Host.ID})
 	if err != nil {
 		return installer.Invocation{}, false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 // runFlags say how a batch is worked through.
@@ -34,35 +35,11 @@ func (f *runFlags) failureLimit(total int) (int, error) {
 	return n, nil
 }
 
-// ran is how a run over one batch ended.
-type ran struct {
-	interrupted  bool
-	limitReached bool
-}
-
-// runBatch implements worker.
-func (e *localEngine) runBatch(ctx context.Context, what installer.ClaimFilter, maxFailures int) (ran, error) {
-	head, err := e.store.Batch(context.WithoutCancel(ctx), e.app.project, what.BatchID)
-	if err != nil {
-		return ran{}, err
-	}
-	var limitReached bool
-	err = e.app.shown(ctx, head, func(watch func(installer.Event)) error {
-		d := e.dispatcher(installer.DispatcherConfig{
-			BatchID: what.BatchID, InvocationID: what.InvocationID, StopWhenIdle: true, MaxFailures: maxFailures, Watch: watch,
-		})
-		err := d.Run(ctx)
-		limitReached = d.LimitReached()
-		return err
-	})
-	return ran{interrupted: ctx.Err() != nil, limitReached: limitReached}, err
-}
-
 // show prints what became of the invocations, and returns the error that
 // stands for the exit code. batchID is what `tripod retry` is to be given.
 func (e *engine) show(ctx context.Context, format string, how ran, batchID string, invs []installer.Invocation) error {
 	ctx = context.WithoutCancel(ctx) // an interrupted run is reported too
-	return e.showReport(format, how, newReport(ctx, e.store, batchID, invs))
+	return e.showReport(format, how, newReport(ctx, e.client, batchID, invs))
 }
 
 // showReport is show for a report that is made already.
@@ -79,7 +56,7 @@ func (e *engine) showReport(format string, how ran, r reportOf) error {
 
 // showBatch is show for all of a batch.
 func (e *engine) showBatch(ctx context.Context, format string, how ran, batchID string) error {
-	invs, err := batchInvocations(context.WithoutCancel(ctx), e.store, batchID)
+	invs, err := batchInvocations(context.WithoutCancel(ctx), e.client, batchID)
 	if err != nil {
 		return err
 	}
@@ -90,12 +67,16 @@ func (e *engine) showBatch(ctx context.Context, format string, how ran, batchID 
 func (a *app) verdict(r reportOf, how ran) error {
 	s := r.summary()
 	undone := s.Unfinished
-	if r.check || a.daemon != nil && how.limitReached {
+	if r.check || how.Daemon && how.LimitReached {
 		undone += s.Canceled // what was left was dropped
 	}
 	switch {
-	case how.interrupted && undone > 0 && a.daemon != nil && !r.check:
-		a.notef("interrupted: %d of %d done, %d unfinished; the daemon goes on with them", s.Total-undone, s.Total, undone)
+	case how.interrupted && undone > 0 && (how.Daemon || how.Shared) && !r.check:
+		who := "another tripod command"
+		if how.Daemon {
+			who = "the daemon"
+		}
+		a.notef("interrupted: %d of %d done, %d unfinished; %s goes on with them", s.Total-undone, s.Total, undone, who)
 		a.notef("to see how it goes: %s", a.again("status", r.batchID))
 		a.notef("to give up: %s", a.again("cancel", r.batchID))
 		return exitWith(exitInterrupted)
@@ -106,7 +87,7 @@ func (a *app) verdict(r reportOf, how ran) error {
 			a.notef("to give up: %s", a.again("cancel", r.batchID))
 		}
 		return exitWith(exitInterrupted)
-	case how.limitReached && undone > 0: // one that the last host reaches has stopped nothing
+	case how.LimitReached && undone > 0: // one that the last host reaches has stopped nothing
 		a.notef("stopped by --max-failures: %d failed, %d not tried", s.Failed+s.Timeout, undone)
 		if !r.check {
 			a.notef("to go on with all of them: %s", a.again("retry", cmp.Or(r.retryIDs, r.batchID)))
@@ -147,22 +128,12 @@ func shellQuote(s string) string {
 }
 
 // batchInvocations returns a batch's invocations in the order of the hosts file.
-func batchInvocations(ctx context.Context, l ledger, batchID string) ([]installer.Invocation, error) {
-	page, err := l.Invocations(ctx, installer.Filter{ProjectID: l.Project(), BatchID: batchID})
+func batchInvocations(ctx context.Context, c *control.Client, batchID string) ([]installer.Invocation, error) {
+	page, err := c.Invocations(ctx, installer.Filter{ProjectID: c.Project(), BatchID: batchID})
 	if err != nil {
 		return nil, err
 	}
 	invs := page.Invocations
 	slices.Reverse(invs) // they come newest first
 	return invs, nil
-}
-
-// openEngine opens the batch tool's engine: as many workers as asked for, and
-// credentials kept for a retry.
-func (f *runFlags) openEngine(a *app, knownHosts []string) (*engine, error) {
-	workers, err := a.parallel(f.Parallel)
-	if err != nil {
-		return nil, err
-	}
-	return a.openEngine(engineConfig{parallel: workers, knownHosts: knownHosts, keep: keepForRetry})
 }

@@ -14,35 +14,15 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// onServer are scripts of testdata/script that hold word for word with a daemon
-// in the place of the state folder: same output, same exit codes. Each is here
-// for what goes another way then, which is said beside it; what is read and
-// decided before (flags, hosts files, prompts) is the same code, and
-// server_every_command.txtar has every subcommand once. server_*.txtar are about
-// the daemon alone.
+// onServer are scripts of testdata/script that hold word for word with a daemon in the
+// place of the state folder: same output, same exit codes. All commands go one way, to
+// whoever has the folder; each is here for what a daemon does in its own way, which is
+// said beside it. server_every_command.txtar has every subcommand once, server_*.txtar
+// are about the daemon alone.
 var onServer = map[string]string{
-	"agent_install":        "a package is sent in parts; versions come back",
-	"check":                "a look is a batch of the daemon's",
-	"hosts_import":         "logins are packed; lists come in pages",
-	"hosts_known_ids":      "the daemon finds hosts by their addresses",
-	"install":              "submitted and followed in place of done; the log is streamed",
-	"install_catalogue":    "the catalogue and the hosts' editions are the daemon's",
-	"install_mixed":        "kinds, hints and states come as events and as pages",
-	"keys":                 "private keys and passphrases are packed",
-	"known_targets":        "what is kept for hosts stays at the daemon",
-	"logs":                 "bytes pass through HTTP unchanged",
-	"online":               "the URL goes with the work",
-	"output_json":          "the report is made of the control routes' invocations",
-	"output_junit":         "the ends of the logs are fetched",
-	"packages":             "the daemon looks into packages again; it keeps those in use",
-	"retry":                "credentials are inherited at the daemon",
-	"retry_one":            "one is found, and taken on, through the control routes",
-	"retry_new_password":   "new ones are sent for what is there",
-	"set_remote_installer": "what makes an installer is kept at the daemon",
-	"sudo":                 "sudo's passwords are packed",
-	"update_rollback":      "chains of tasks are found through the control routes",
-	"verbose":              "each step is an event",
-	"via":                  "the hops' logins are packed",
+	"check":    "a look is one of the daemon's batches",
+	"install":  "the daemon works by itself, and is only followed",
+	"packages": "only the operator's project changes the catalogue; a package that is in use is kept",
 }
 
 // TestScriptServer runs them with TRIPOD_SERVER.

@@ -81,15 +81,15 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.openLocal(engineConfig{
-		parallel: workers, knownHosts: c.knownHosts(), keep: keepTimes{c.Keep, c.Keep}, maxOpen: c.MaxOpen,
+	e, err := a.openLocal(holderConfig{
+		parallel: workers, knownHosts: c.knownHosts(), keep: &keepTimes{c.Keep, c.Keep}, maxOpen: c.MaxOpen, lockWait: folderWait,
 		policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
 	})
 	if err != nil {
 		return err
 	}
 	return e.closing(func() error {
-		if err := files.store(ctx, localState{e.store, a.project}, &spec); err != nil {
+		if err := files.store(ctx, e.keep, &spec); err != nil {
 			return err
 		}
 		if err := hold(e.store, spec); err != nil {
@@ -97,22 +97,23 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		}
 		hub := control.NewHub()
 		d := e.watched(hub)
+		routes := e.daemonRoutes(ctx, d, hub, allowed, spec.HostKeys, c.Operator)
 		handler, err := api.New(api.Config{
 			Ledger: e.store, Replays: e.store, Hosts: e.store, Packages: e.store, StatusMaxAge: c.StatusMaxAge,
 			Tokens: e.store, Keys: e.store, RequestRate: c.requestRate(), Spec: spec, Wake: d.Wake, Policy: allowed.Check, Denials: e.store,
 			DefaultLogin: defaultLogin, Logger: a.log,
-			Routes: e.controlRoutes(ctx, d, hub, allowed, spec.HostKeys, c.Operator),
+			Routes: routes,
 		})
 		if err != nil {
 			return err
 		}
-		return c.serve(ctx, e, d, handler)
+		return c.serve(ctx, e, d, handler, routes)
 	})
 }
 
-// serve runs the listener, the engine and the purge until ctx ends or
-// one of them fails. Nothing is worked on before the address is taken.
-func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispatcher, handler http.Handler) error {
+// serve runs the listener, the folder's socket, the engine and the purge until ctx
+// ends or one of them fails. Nothing is worked on before the address is taken.
+func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispatcher, handler http.Handler, routes []api.Route) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
@@ -123,7 +124,14 @@ func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispa
 			if c.TLSCert != "" {
 				scheme = "https"
 			}
+			here := e.serveLocal(routes, func() {})
 			e.app.notef("listening on %s://%s", scheme, at)
+			parts.Go(func() {
+				<-ctx.Done()
+				if err := here.close(); err != nil {
+					e.app.log.Warn("local requests cut off at shutdown", "error", err)
+				}
+			})
 			parts.Go(func() {
 				if err := d.Run(ctx); err != nil {
 					stop(fmt.Errorf("the engine stopped: %w", err))

@@ -41,9 +41,9 @@ func (c *setRemoteInstallerCmd) Run(ctx context.Context, a *app) error {
 		return usageError(errors.New("no hosts"), "name known hosts, or give --label; see `tripod hosts list`")
 	}
 	if c.Unset {
-		return managing(a, func(b backend) error { return c.unset(ctx, a, b) })
+		return a.change(ctx, func(b *control.Client) error { return c.unset(ctx, a, b) })
 	}
-	e, err := c.openEngine(a, c.knownHosts())
+	e, err := c.openEngine(ctx, a, c.knownHosts())
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (c *setRemoteInstallerCmd) Run(ctx context.Context, a *app) error {
 
 // set has each host looked at, and makes it an installer if it is fit.
 func (c *setRemoteInstallerCmd) set(ctx context.Context, e *engine) error {
-	hosts, err := c.hosts(ctx, e.store, e.app.project, func(h installer.KnownHost) string {
+	hosts, err := c.hosts(ctx, e.client, e.app.project, func(h installer.KnownHost) string {
 		if h.Login {
 			return ""
 		}
@@ -82,7 +82,7 @@ func (c *setRemoteInstallerCmd) set(ctx context.Context, e *engine) error {
 }
 
 // unset dials nothing.
-func (c *setRemoteInstallerCmd) unset(ctx context.Context, a *app, b backend) error {
+func (c *setRemoteInstallerCmd) unset(ctx context.Context, a *app, b *control.Client) error {
 	hosts, err := c.hosts(ctx, b, a.project, func(h installer.KnownHost) string {
 		if h.Installer {
 			return ""
@@ -104,7 +104,7 @@ func (c *setRemoteInstallerCmd) unset(ctx context.Context, a *app, b backend) er
 }
 
 // hosts are those that are meant, each once. unfit says why one will not do.
-func (c *setRemoteInstallerCmd) hosts(ctx context.Context, list hostList, project string, unfit func(installer.KnownHost) string) ([]installer.KnownHost, error) {
+func (c *setRemoteInstallerCmd) hosts(ctx context.Context, list *control.Client, project string, unfit func(installer.KnownHost) string) ([]installer.KnownHost, error) {
 	known := knownFlags{Known: c.Host, Label: c.Label}
 	found, faults, err := known.findKnown(ctx, list, project)
 	if err != nil {

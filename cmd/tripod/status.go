@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
 
@@ -29,18 +30,18 @@ func (c *statusCmd) Run(ctx context.Context, a *app) error {
 	if c.Limit < 1 {
 		return usagef("--limit: must be at least 1")
 	}
-	s, err := a.look()
-	if err != nil {
+	var text string
+	err := a.look(ctx, func(from *control.Client) (err error) {
+		text, err = c.text(ctx, from)
 		return err
-	}
-	text, err := c.text(ctx, s)
-	if err = errors.Join(err, s.Close()); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	return a.print(text)
 }
 
-func (c *statusCmd) text(ctx context.Context, l ledger) (string, error) {
+func (c *statusCmd) text(ctx context.Context, l *control.Client) (string, error) {
 	if c.ID == "" {
 		heads, err := l.Batches(ctx, l.Project(), c.Limit)
 		if err != nil {

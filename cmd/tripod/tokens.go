@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/control"
 	"tripod/store"
 )
 
@@ -13,15 +14,6 @@ type tokensCmd struct {
 	Add    tokensAddCmd    `cmd:"" help:"Make a token and print it, once."`
 	List   tokensListCmd   `cmd:"" help:"List the tokens' names."`
 	Remove tokensRemoveCmd `cmd:"" help:"End a token."`
-}
-
-// tokenManager keeps tokens: a state folder, or a daemon.
-type tokenManager interface {
-	// AddToken returns the token, once.
-	AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error)
-	// Tokens lists those of a project; an empty one: of all that there are.
-	Tokens(ctx context.Context, project string) ([]installer.TokenInfo, error)
-	RemoveToken(ctx context.Context, project, name string) error
 }
 
 // grantFlags name a token or key within a project.
@@ -41,7 +33,7 @@ type tokensAddCmd struct {
 
 // Run prints the token alone on stdout.
 func (c *tokensAddCmd) Run(ctx context.Context, a *app) error {
-	return managing(a, func(m tokenManager) error {
+	return a.change(ctx, func(m *control.Client) error {
 		token, err := m.AddToken(ctx, a.project, c.Name, installer.Rights(c.Rights))
 		if err != nil {
 			return grantError(err)
@@ -62,7 +54,7 @@ type tokensRemoveCmd struct{ grantFlags }
 
 // Run ends a token.
 func (c *tokensRemoveCmd) Run(ctx context.Context, a *app) error {
-	return managing(a, func(m tokenManager) error {
+	return a.change(ctx, func(m *control.Client) error {
 		if err := m.RemoveToken(ctx, a.project, c.Name); err != nil {
 			return inputOrStorage(err)
 		}
@@ -76,7 +68,7 @@ type tokensListCmd struct{ tableFlag }
 // Run lists names, never tokens: only their hashes are stored.
 func (c *tokensListCmd) Run(ctx context.Context, a *app) error {
 	var infos []installer.TokenInfo
-	err := looking(a, func(m tokenManager) (err error) {
+	err := a.look(ctx, func(m *control.Client) (err error) {
 		infos, err = m.Tokens(ctx, a.onlyProject)
 		return err
 	})

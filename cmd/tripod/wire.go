@@ -16,39 +16,45 @@ import (
 
 // This file puts the parts together, the same way for every command.
 
-// engineConfig is what differs between the commands.
-type engineConfig struct {
-	parallel   int
+// holderConfig is what differs between the processes that have a state folder.
+type holderConfig struct {
+	readOnly   bool
+	lockWait   time.Duration // 0: some time
 	knownHosts []string
-	policy     func(netip.AddrPort) error // nil: every address
-	keep       keepTimes
-	maxOpen    int // tasks; 0: no bound
+	// Of a daemon only:
+	parallel int
+	policy   func(netip.AddrPort) error // nil: every address
+	keep     *keepTimes                 // nil: as a retry needs it
+	maxOpen  int                        // tasks; 0: no bound
 }
 
 // keepTimes say how long credentials stay after their batch has ended.
 type keepTimes struct{ succeeded, other time.Duration }
 
-var (
-	// keepForRetry forgets at once what is no longer needed.
-	keepForRetry = keepTimes{other: 24 * time.Hour}
-	// keepAll is of commands that do not know how long others keep.
-	keepAll = keepTimes{100 * 365 * 24 * time.Hour, 100 * 365 * 24 * time.Hour}
-)
+// keepForRetry forgets at once what is no longer needed.
+var keepForRetry = keepTimes{other: 24 * time.Hour}
 
 // localEngine is the state folder, and what works on its invocations.
 type localEngine struct {
 	app    *app
-	cfg    engineConfig
+	cfg    holderConfig
 	store  *store.Store
 	dialer *sshdial.Dialer
 	work   installer.Installer
 }
 
 // openLocal opens the state folder and makes the rest. Close it.
-func (a *app) openLocal(cfg engineConfig) (*localEngine, error) {
-	s, err := a.openStore(cfg.keep, cfg.maxOpen)
+func (a *app) openLocal(cfg holderConfig) (*localEngine, error) {
+	keep := keepForRetry
+	if cfg.keep != nil {
+		keep = *cfg.keep
+	}
+	s, err := store.Open(a.stateDir, store.Options{
+		ReadOnly: cfg.readOnly, KeepSucceeded: keep.succeeded, KeepOther: keep.other, MaxOpen: cfg.maxOpen,
+		LockWait: cfg.lockWait, Logger: a.log,
+	})
 	if err != nil {
-		return nil, err
+		return nil, stateError(err)
 	}
 	dialer := sshdial.New(sshdial.Config{
 		HostKeys:   s,
@@ -73,25 +79,10 @@ func (e *localEngine) close() error {
 	return errors.Join(e.dialer.Close(), e.store.Close())
 }
 
-// dispatcher makes one for a batch, or for all if batchID is empty.
+// dispatcher makes one that works on the folder's hosts.
 func (e *localEngine) dispatcher(c installer.DispatcherConfig) *installer.Dispatcher {
-	c.Queue, c.Installer = e.store, e.work
-	c.Parallel, c.Logger = e.cfg.parallel, e.app.log
+	c.Queue, c.Installer, c.Logger = e.store, e.work, e.app.log
 	return installer.NewDispatcher(c)
-}
-
-// openToRead opens the state folder for looking only.
-func (a *app) openToRead() (*store.Store, error) {
-	s, err := store.Open(a.stateDir, store.Options{ReadOnly: true, Logger: a.log})
-	return s, stateError(err)
-}
-
-// openStore opens the state folder, without an engine.
-func (a *app) openStore(keep keepTimes, maxOpen int) (*store.Store, error) {
-	s, err := store.Open(a.stateDir, store.Options{
-		KeepSucceeded: keep.succeeded, KeepOther: keep.other, MaxOpen: maxOpen, Logger: a.log,
-	})
-	return s, stateError(err)
 }
 
 // stateError adds what to do about a state folder that cannot be opened.

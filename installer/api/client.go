@@ -229,9 +229,15 @@ func answeredError(resp *http.Response, raw []byte) error {
 	if json.Unmarshal(raw, e) != nil || e.Code == "" {
 		e.Code, e.Msg = "none", "the answer is not one of Tripod's: "+resp.Status
 	}
-	var more struct{ Faults installer.Faults }
+	var more struct {
+		Faults installer.Faults
+		Cause  *Cause
+	}
 	if json.Unmarshal(raw, &more) == nil {
 		e.Faults = more.Faults
+		if more.Cause != nil {
+			e.cause = more.Cause
+		}
 	}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second

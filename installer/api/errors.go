@@ -81,7 +81,7 @@ type Error struct {
 	Faults installer.Faults `json:"-"`
 
 	allow string // header of a 405
-	cause error  // for the log only
+	cause error  // for the log and the user of this machine only
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (%s, HTTP %d)", e.Msg, e.Code, e.Status) }

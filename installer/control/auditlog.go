@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -42,7 +41,7 @@ func (s service) auditRoutes() []api.Route {
 }
 
 func (s service) audit(r *api.Request) (any, error) {
-	f := installer.AuditFilter{Project: r.Principal.Project}
+	f := installer.AuditFilter{Project: projectsOf(r)}
 	limit, err := numberOf(r, "limit", 1000, 1, 1000)
 	if err != nil {
 		return nil, err
@@ -82,9 +81,11 @@ func (s service) pruneAudit(r *api.Request) (any, error) {
 	return wirePrune{Dropped: n}, refusal(err)
 }
 
-// Audit returns entries of the client's project, the oldest first.
+// Audit returns entries of the project, or of all that the caller may see, the oldest
+// first.
 func (c *Client) Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error) {
-	q := url.Values{"after": {strconv.FormatUint(f.After, 10)}}
+	q := allQuery(f.Project)
+	q.Set("after", strconv.FormatUint(f.After, 10))
 	if f.Limit > 0 {
 		q.Set("limit", strconv.Itoa(min(f.Limit, 1000)))
 	}

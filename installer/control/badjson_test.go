@@ -28,6 +28,8 @@ func bodies(t *testing.T) map[string]string {
 			Items: []wireItem{{ID: "inv-1", Type: installer.Install, Host: host, wireCredentials: wireCredentials{Login: new(0)}}}},
 		"/batches/{batch_id}/credentials": wireRefresh{Logins: []wireLogin{{Password: "canary"}}, ByInvocation: map[string]wireCredentials{"inv-1": {Login: new(0)}}},
 		"/batches/{batch_id}/cancel":      wireCancel{"canary"},
+		"/batches/{batch_id}/work":        wireWork{Follower: "canary"},
+		"/batches/{batch_id}/leave":       wireWork{Follower: "canary"},
 		"/hosts":                          wireHosts{Logins: logins, Hosts: []wireHost{{Host: host}}},
 		"/hosts/at":                       wireAt{[]installer.Host{host}},
 		"/hosts/remove":                   wireIDs{[]string{"canary"}},

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tripod/installer"
@@ -23,6 +24,9 @@ type Client struct {
 	api       *api.Client
 	principal Principal
 	patience  time.Duration // see Patience
+	// daemon: who answers works on everything by himself.
+	daemon atomic.Bool
+	close  func() error // nil: nothing else is to be closed
 
 	mu    sync.Mutex
 	fresh map[string]bool // batches that this client submitted
@@ -35,16 +39,38 @@ func Connect(ctx context.Context, c *api.Client) (*Client, error) {
 		return nil, err
 	}
 	c.Project = client.principal.Project
+	client.daemon.Store(client.principal.Daemon)
 	return client, nil
 }
+
+// Local is the client of whoever has a state folder, for any project. The connections
+// of c lead there; shut is called when the client is closed.
+func Local(ctx context.Context, c *api.Client, project string, shut func() error) (*Client, error) {
+	client, err := Connect(ctx, c)
+	if err != nil {
+		return nil, errors.Join(asUnanswered(err), shut())
+	}
+	c.Project, client.principal.Project, client.close = project, project, shut
+	return client, nil
+}
+
+// Daemon reports whether who answers works on everything by himself.
+func (c *Client) Daemon() bool { return c.daemon.Load() }
+
+// KnownHosts are the known_hosts files that are read by a process that is no daemon,
+// where they are not the usual ones.
+func (c *Client) KnownHosts() []string { return c.principal.KnownHosts }
 
 // Project is the one that the login is for.
 func (c *Client) Project() string { return c.principal.Project }
 
-// Close lets go of idle connections.
+// Close lets go of the connections.
 func (c *Client) Close() error {
 	if c.api.HTTP != nil {
 		c.api.HTTP.CloseIdleConnections()
+	}
+	if c.close != nil {
+		return c.close()
 	}
 	return nil
 }
@@ -152,7 +178,9 @@ func plainError(err error, what, id string) error {
 	case len(e.Faults) > 0:
 		return e.Faults
 	case e.Code == api.CodeStorage:
-		return fmt.Errorf("%w: the daemon: %w", installer.ErrStorage, e)
+		return &storageError{answer: e}
+	case e.Cause() != nil:
+		return e.Cause()
 	case e.Status == http.StatusBadRequest:
 		return &remoteError{e.Msg, e}
 	}
@@ -167,6 +195,18 @@ type remoteError struct {
 
 func (e *remoteError) Error() string { return e.msg }
 func (e *remoteError) Unwrap() error { return e.kind }
+
+// storageError is installer.ErrStorage, with what it comes of where that is told.
+type storageError struct{ answer *api.Error }
+
+func (e *storageError) Error() string {
+	if cause := e.answer.Cause(); cause != nil {
+		return cause.Error()
+	}
+	return installer.ErrStorage.Error() + ": the daemon: " + e.answer.Error()
+}
+
+func (e *storageError) Unwrap() []error { return []error{installer.ErrStorage, e.answer} }
 
 // change makes a request about a project, which has to be the client's own;
 // empty: it is. in is nil where there is no body.

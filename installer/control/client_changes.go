@@ -17,6 +17,7 @@ func (c *Client) Submit(ctx context.Context, s Submission) error {
 	if err := c.own(s.ProjectID); err != nil {
 		return err
 	}
+	s.Source = cut(s.Source)
 	var head installer.BatchHead
 	if err := c.post(ctx, c.path("batches"), s.wire(), &head, "", ""); err != nil {
 		return err
@@ -25,6 +26,14 @@ func (c *Client) Submit(ctx context.Context, s Submission) error {
 	defer c.mu.Unlock()
 	c.fresh[s.ID] = true
 	return nil
+}
+
+// cut shortens what is for people alone to what the routes take.
+func cut(text string) string {
+	if r := []rune(text); len(r) > maxText {
+		return string(r[:maxText-1]) + "…"
+	}
+	return text
 }
 
 // RefreshCredentials replaces those of the batch's open invocations.

@@ -19,14 +19,14 @@ import (
 // Bounds of what is decoded. They are looked at before anything is made of the
 // body: a megabyte of "{}," would be many of structs.
 const (
-	// maxLogins of one body: an item has one, sudo's, and one for each hop.
-	maxLogins = 10 * maxItems
+	// maxLogins of one body: an item has one, and one for sudo; those of hops are shared.
+	maxLogins = 2 * maxItems
 	// maxNested is how many entries a list within a list has: the longest that is
 	// good has namedMost.
 	maxNested = 256
 	// maxNestedAll is how many entries all those lists of one body have together:
-	// 50 for each item, where a way of maxHops with its logins has 16.
-	maxNestedAll = 50 * maxItems
+	// as many as a way of maxHops with its logins has, for each item.
+	maxNestedAll = 2 * maxHops * maxItems
 	// maxDepth of arrays and objects in each other.
 	maxDepth = 16
 )

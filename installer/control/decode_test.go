@@ -34,17 +34,17 @@ func TestTooManyEntriesCostLittle(t *testing.T) {
 		into func() any
 		want string
 	}{
-		"items":       {list("items", "{}", maxItems+1), func() any { return new(wireBatch) }, "items: must hold at most 20000 items"},
-		"specs":       {list("specs", "{}", maxItems+1), func() any { return new(wireBatch) }, "specs: must hold at most 20000 items"},
+		"items":       {list("items", "{}", maxItems+1), func() any { return new(wireBatch) }, "items: must hold at most 100000 items"},
+		"specs":       {list("specs", "{}", maxItems+1), func() any { return new(wireBatch) }, "specs: must hold at most 100000 items"},
 		"logins":      {list("logins", "{}", maxLogins+1), func() any { return new(wireBatch) }, "logins: must hold at most 200000 items"},
 		"way":         {list("items", `{"via":[`+strings.Repeat("0,", maxNested)+`0]}`, 1), func() any { return new(wireBatch) }, "items[0].via: must hold at most 256 items"},
-		"hosts":       {list("hosts", "{}", maxItems+1), func() any { return new(wireHosts) }, "hosts: must hold at most 20000 items"},
-		"hosts at":    {list("hosts", "{}", maxItems+1), func() any { return new(wireAt) }, "hosts: must hold at most 20000 items"},
-		"ids":         {list("instance_ids", `"i"`, maxItems+1), func() any { return new(wireIDs) }, "instance_ids: must hold at most 20000 items"},
-		"other case":  {list("LOGINS", "{}", maxItems+1), func() any { return new(wireBatch) }, "LOGINS: must hold at most 20000 items"},
-		"credentials": {credentials(maxItems + 1), func() any { return new(wireRefresh) }, "credentials: must hold at most 20000 items"},
-		"spaced":      {[]byte(`{"logins":[],"items"` + strings.Repeat(" ", 1000) + `:[` + strings.Repeat("{},", maxItems) + `{}]}`), func() any { return new(wireBatch) }, "items: must hold at most 20000 items"},
-		"all lists":   {list("specs", `{"packages":[`+strings.Repeat("{},", 100)+`{}]}`, 10_000), func() any { return new(wireBatch) }, "specs[9900].packages: is one of the lists in specs: they must hold at most 1000000 items together"},
+		"hosts":       {list("hosts", "{}", maxItems+1), func() any { return new(wireHosts) }, "hosts: must hold at most 100000 items"},
+		"hosts at":    {list("hosts", "{}", maxItems+1), func() any { return new(wireAt) }, "hosts: must hold at most 100000 items"},
+		"ids":         {list("instance_ids", `"i"`, maxItems+1), func() any { return new(wireIDs) }, "instance_ids: must hold at most 100000 items"},
+		"other case":  {list("LOGINS", "{}", maxItems+1), func() any { return new(wireBatch) }, "LOGINS: must hold at most 100000 items"},
+		"credentials": {credentials(maxItems + 1), func() any { return new(wireRefresh) }, "credentials: must hold at most 100000 items"},
+		"spaced":      {[]byte(`{"logins":[],"items"` + strings.Repeat(" ", 1000) + `:[` + strings.Repeat("{},", maxItems) + `{}]}`), func() any { return new(wireBatch) }, "items: must hold at most 100000 items"},
+		"all lists":   {list("specs", `{"packages":[`+strings.Repeat("{},", 100)+`{}]}`, 17_000), func() any { return new(wireBatch) }, "specs[15841].packages: is one of the lists in specs: they must hold at most 1600000 items together"},
 		"deep":        {[]byte(strings.Repeat("[", 10_000)), func() any { return new(wireBatch) }, strings.Repeat("[0]", 16) + ": is nested more than 16 deep"},
 	} {
 		into := tc.into()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"tripod/installer"
 	"tripod/installer/api"
@@ -51,11 +52,11 @@ func (s service) grantRoutes() []api.Route {
 	}
 	return []api.Route{
 		route(http.MethodGet, "/tokens", func(r *api.Request) (any, error) {
-			all, err := s.Store.Tokens(r.Context(), r.Principal.Project)
+			all, err := s.Store.Tokens(r.Context(), projectsOf(r))
 			return tokenList{all}, err
 		}),
 		route(http.MethodGet, "/keys", func(r *api.Request) (any, error) {
-			all, err := s.Store.Keys(r.Context(), r.Principal.Project)
+			all, err := s.Store.Keys(r.Context(), projectsOf(r))
 			return keyList{all}, err
 		}),
 		route(http.MethodPost, "/tokens", grant(func(r *api.Request, w wireGrant) (any, error) {
@@ -73,6 +74,23 @@ func (s service) grantRoutes() []api.Route {
 			return struct{}{}, refusal(s.Store.RemoveKey(r.Context(), r.Principal.Project, r.PathValue("name")))
 		}),
 	}
+}
+
+// projectsOf is the project that a list is of; empty: all, which the user of the
+// state folder may ask for (`all=true`).
+func projectsOf(r *api.Request) string {
+	if r.Principal.Local() && r.URL.Query().Get("all") == "true" {
+		return ""
+	}
+	return r.Principal.Project
+}
+
+// allQuery asks for all projects where none is named. From afar there is one.
+func allQuery(project string) url.Values {
+	if project == "" {
+		return url.Values{"all": {"true"}}
+	}
+	return url.Values{}
 }
 
 func grant(do func(*api.Request, wireGrant) (any, error)) func(*api.Request) (any, error) {
@@ -108,10 +126,10 @@ func (c *Client) AddToken(ctx context.Context, project, name string, rights inst
 	return w.Token, err
 }
 
-// Tokens lists the project's.
+// Tokens lists the project's; an empty one: of all that the caller may see.
 func (c *Client) Tokens(ctx context.Context, project string) ([]installer.TokenInfo, error) {
 	var list tokenList
-	err := c.change(ctx, project, http.MethodGet, c.path("tokens"), nil, &list, "", "")
+	err := c.change(ctx, project, http.MethodGet, c.path("tokens")+"?"+allQuery(project).Encode(), nil, &list, "", "")
 	return list.Tokens, err
 }
 
@@ -127,10 +145,10 @@ func (c *Client) AddKey(ctx context.Context, project, name string, rights instal
 	return installer.KeyPair{AccessKey: w.AccessKey, SecretKey: installer.NewSecret(w.SecretKey)}, err
 }
 
-// Keys lists the project's.
+// Keys lists the project's; an empty one: of all that the caller may see.
 func (c *Client) Keys(ctx context.Context, project string) ([]installer.KeyInfo, error) {
 	var list keyList
-	err := c.change(ctx, project, http.MethodGet, c.path("keys"), nil, &list, "", "")
+	err := c.change(ctx, project, http.MethodGet, c.path("keys")+"?"+allQuery(project).Encode(), nil, &list, "", "")
 	return list.Keys, err
 }
 

@@ -160,7 +160,7 @@ func (c *Client) RegisterHosts(ctx context.Context, project string, entries []in
 	var w wireHosts
 	var p packer
 	for _, e := range entries {
-		w.Hosts = append(w.Hosts, wireHost{e.Where, e.Host, p.credentials(e.Credentials)})
+		w.Hosts = append(w.Hosts, wireHost{cut(e.Where), e.Host, p.credentials(e.Credentials)})
 	}
 	w.Logins = p.logins
 	return c.change(ctx, project, http.MethodPost, c.path("hosts"), w, new(struct{}), "", "")

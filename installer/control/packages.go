@@ -39,7 +39,7 @@ func (s service) packageRoutes() []api.Route {
 
 // operatorOnly refuses what would touch other projects.
 func (s service) operatorOnly(r *api.Request, why string) error {
-	if s.Operator != "" && r.Principal.Project == s.Operator {
+	if r.Principal.Local() || s.Operator != "" && r.Principal.Project == s.Operator {
 		return nil
 	}
 	return api.Refuse(http.StatusForbidden, api.CodeForbidden, "%s: only a login of the operator's project changes it (serve --operator-project)", why)
@@ -48,6 +48,9 @@ func (s service) operatorOnly(r *api.Request, why string) error {
 // asProject is the request's context for what belongs to no project: the audit log
 // tells whose login it was, since names of tokens are one project's.
 func asProject(r *api.Request) context.Context {
+	if r.Principal.Local() {
+		return r.Context()
+	}
 	return installer.WithActorProject(r.Context(), r.Principal.Project)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/hostsfile"
 )
 
 // Store is what the routes work on. The state folder is one.
@@ -55,6 +56,11 @@ type Config struct {
 	// projects share: the catalogue, and how far back the audit log goes. Empty:
 	// nobody does from afar.
 	Operator string
+	// OnDemand works on what is followed. Nil: an engine works on everything.
+	OnDemand *OnDemand
+	// KnownHosts are the files that a process reads which is no daemon, where they
+	// are not the usual ones.
+	KnownHosts []string
 	// Version is the daemon's, for people.
 	Version string
 	// Clock tells the time. Nil: time.Now.
@@ -96,8 +102,8 @@ const root = "/tripod/v1/{project_id}"
 const (
 	// maxSubmission is for 10,000 hosts with a key of its own each.
 	maxSubmission = 64 << 20
-	// maxItems of one batch.
-	maxItems = 20_000
+	// maxItems of one batch: as many as hosts files name.
+	maxItems = hostsfile.MaxHosts
 	// partSize is how much of a file the client sends at a time, in bytes.
 	partSize = 1 << 20
 	// pageSize is how many invocations an answer has at most.
@@ -133,7 +139,7 @@ func (s service) routes() []api.Route {
 		{Method: http.MethodPut, Pattern: root + "/blobs/{sha256}", MaxBody: partSize, Binary: true, Wait: longest, Handle: s.addToBlob},
 		{Method: http.MethodDelete, Pattern: root + "/host-keys/{host_port}", Handle: s.forgetKeys},
 	}
-	return slices.Concat(routes, s.grantRoutes(), s.auditRoutes(), s.hostRoutes(), s.installerRoutes(), s.packageRoutes())
+	return slices.Concat(routes, s.workRoutes(), s.grantRoutes(), s.auditRoutes(), s.hostRoutes(), s.installerRoutes(), s.packageRoutes())
 }
 
 // Principal is who the daemon takes the client for.
@@ -143,11 +149,14 @@ type Principal struct {
 	Name    string           `json:"name"`
 	Rights  installer.Rights `json:"rights"`
 	Version string           `json:"version"` // of the daemon
+	// Daemon: it works on everything by itself.
+	Daemon     bool     `json:"daemon"`
+	KnownHosts []string `json:"known_hosts,omitempty"` // see Config
 }
 
 func (s service) principal(r *api.Request) (any, error) {
 	p := r.Principal
-	return Principal{p.Project, p.Kind, p.Name, p.Rights, s.Version}, nil
+	return Principal{p.Project, p.Kind, p.Name, p.Rights, s.Version, s.OnDemand == nil, s.KnownHosts}, nil
 }
 
 // refusal makes an error of the store's that is about the input one for the

@@ -1,0 +1,127 @@
+// Package local is how the commands on one machine reach the process that has a
+// state folder: by a Unix socket in the folder, which lets in the folder's own user
+// and root alone, or, within that process, in memory.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+)
+
+// SocketName is the socket's file in the folder.
+const SocketName = "control.sock"
+
+// ErrStranger: the process at the other end is another user's.
+var ErrStranger = errors.New("the process at the other end of the socket is another user's")
+
+// Conn is a connection of which it is known whose process is at the other end.
+type Conn struct {
+	net.Conn
+	UID uint32
+}
+
+// Listen makes the socket of a folder, in the place of one that a process has left
+// that was killed. Only who has the folder for itself may.
+func Listen(dir string) (net.Listener, error) {
+	path := filepath.Join(dir, SocketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	short, release, err := shortPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	ln.SetUnlinkOnClose(false) // it would look for the short path
+	l := &listener{UnixListener: ln, path: path}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+type listener struct {
+	*net.UnixListener
+	path string
+	once sync.Once
+	err  error
+}
+
+// Accept returns connections of the folder's own user and root.
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		uid, err := peerOf(conn)
+		if err == nil && trusted(uid) {
+			return Conn{conn, uid}, nil
+		}
+		_ = conn.Close()
+	}
+}
+
+// Close removes the socket first: nobody is to find one that does not answer.
+func (l *listener) Close() error {
+	l.once.Do(func() { l.err = errors.Join(os.Remove(l.path), l.UnixListener.Close()) })
+	return l.err
+}
+
+// Dial connects to the process that has the folder. It does so only if that is run
+// by the folder's owner, by ourselves or by root: ErrStranger.
+func Dial(ctx context.Context, dir string) (net.Conn, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	short, release, err := shortPath(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", short)
+	if err != nil {
+		return nil, err
+	}
+	uid, err := peerOf(conn.(*net.UnixConn))
+	if owner := info.Sys().(*syscall.Stat_t).Uid; err == nil && !trusted(uid) && uid != owner {
+		err = fmt.Errorf("%s: %w (user %d)", filepath.Join(dir, SocketName), ErrStranger, uid)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return Conn{conn, uid}, nil
+}
+
+// Nobody reports whether a Dial failed because nobody listens.
+func Nobody(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+func trusted(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
+
+// maxPath is how long the path of a socket may be, in bytes.
+const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// peerOf asks the kernel about the process at the other end.
+func peerOf(conn *net.UnixConn) (uid uint32, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var asked error
+	err = raw.Control(func(fd uintptr) { uid, asked = peerUID(int(fd)) })
+	return uid, errors.Join(err, asked)
+}
