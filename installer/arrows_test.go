@@ -27,7 +27,10 @@ var arrows = map[string]string{
 	"installer/recipe":     "installer installer/plaintext scripts",
 	"installer/api":        "installer installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
 	"installer/control":    "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/privkey installer/strictjson",
-	"store":                "installer",
+	"store":                "installer store/disk store/kv store/vault",
+	"store/disk":           "installer",
+	"store/kv":             "installer store/disk",
+	"store/vault":          "store/disk",
 	"scripts":              "",
 	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/meta installer/pkgfile installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshconn scripts store",
@@ -86,7 +89,7 @@ func TestArrows(t *testing.T) {
 				assert.Contains(t, imported, "github.com/sourcegraph/conc/", "the domain imports the standard library and conc")
 			}
 			if strings.Contains(imported, "bbolt") {
-				assert.Equal(t, "store", pkg, "bbolt stays in the store")
+				assert.Equal(t, "store/kv", pkg, "bbolt stays behind the key-value border")
 			}
 			if strings.HasPrefix(imported, "github.com/pkg/sftp") {
 				assert.Equal(t, "installer/sshconn", pkg, "sftp stays in sshconn")

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 // accessKeyPrefix makes an access key that was leaked somewhere easy to
@@ -29,7 +31,7 @@ type storedKey struct {
 // keyPlace is what a sealed secret key is bound to: nobody who can write to
 // the database gives it to another project, or more rights.
 func keyPlace(k installer.KeyInfo) []byte {
-	return join("tripod/1 key", k.Project, k.Name, k.AccessKey, string(k.Rights))
+	return kv.Join("tripod/1 key", k.Project, k.Name, k.AccessKey, string(k.Rights))
 }
 
 // AddKey makes an access key with which name may act for the project. Its
@@ -44,20 +46,20 @@ func (s *Store) AddKey(ctx context.Context, project, name string, rights install
 	info := installer.KeyInfo{Project: project, Name: name, Rights: rights, Created: now}
 	info.AccessKey = (accessKeyPrefix + base32.StdEncoding.EncodeToString(random[:11]))[:accessKeyLength]
 	secret := base64.RawURLEncoding.EncodeToString(random[11:])
-	sealed, err := s.keys.sealMaster([]byte(secret), keyPlace(info))
+	sealed, err := s.vault.SealWithMaster(keyPlace(info), []byte(secret))
 	if err != nil {
 		return installer.KeyPair{}, err
 	}
 	err = s.update(ctx, func(t *tx) error {
-		byName := join(project, name)
-		if t.get(bKeyNames, byName) != nil {
+		byName := kv.Join(project, name)
+		if t.Get(bKeyNames, byName) != nil {
 			return fmt.Errorf("key %q of project %s: %w", name, project, ErrExists)
 		}
-		if t.get(bKeys, []byte(info.AccessKey)) != nil {
+		if t.Get(bKeys, []byte(info.AccessKey)) != nil {
 			return fmt.Errorf("access key: %w; try again", ErrExists)
 		}
-		t.put(bKeyNames, byName, []byte(info.AccessKey))
-		t.putRow(bKeys, []byte(info.AccessKey), 0, storedKey{info, sealed})
+		t.Put(bKeyNames, byName, []byte(info.AccessKey))
+		t.PutRow(bKeys, []byte(info.AccessKey), 0, storedKey{info, sealed})
 		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyAdd, Subject: name, Detail: "rights " + string(rights) + ", access key " + info.AccessKey})
 	})
 	if err != nil {
@@ -73,15 +75,15 @@ func (s *Store) decoyKey() ([]byte, error) {
 		Project: installer.DefaultProject, Name: "none", Rights: installer.FullRights,
 		AccessKey: strings.Repeat("0", accessKeyLength), Created: s.o.Clock(),
 	}
-	sealed, err := s.keys.sealMaster([]byte(rand.Text()+rand.Text()), keyPlace(info))
+	sealed, err := s.vault.SealWithMaster(keyPlace(info), []byte(rand.Text()+rand.Text()))
 	if err != nil {
 		return nil, err
 	}
-	row, err := newRow(storedKey{info, sealed})
+	row, err := kv.NewRow(storedKey{info, sealed})
 	if err != nil {
 		return nil, err
 	}
-	return sealRow(row, 0), nil
+	return kv.SealRow(row, 0), nil
 }
 
 // Key tells whose an access key is, and its secret key. ErrNotFound if it is
@@ -90,19 +92,19 @@ func (s *Store) Key(ctx context.Context, accessKey string) (who installer.Princi
 	var stored storedKey
 	known := true
 	err = s.view(ctx, func(t *tx) error {
-		row := t.get(bKeys, []byte(accessKey))
+		row := t.Get(bKeys, []byte(accessKey))
 		if row == nil {
 			row, known = s.noKey, false
 		}
-		_, err := readRow(row, &stored)
+		_, err := kv.ReadRow(row, &stored)
 		return err
 	})
 	if err != nil {
 		return who, secret, err
 	}
-	plain, err := s.keys.unsealMaster(stored.Secret, keyPlace(stored.KeyInfo))
+	plain, err := s.vault.OpenWithMaster(keyPlace(stored.KeyInfo), stored.Secret)
 	if err != nil {
-		return who, secret, storageError("opening the secret key of access key "+accessKey, err)
+		return who, secret, disk.Error("opening the secret key of access key "+accessKey, err)
 	}
 	defer clear(plain)
 	if !known {
@@ -118,9 +120,9 @@ func (s *Store) Keys(ctx context.Context, project string) ([]installer.KeyInfo, 
 	var infos []installer.KeyInfo
 	err := s.view(ctx, func(t *tx) error {
 		infos = nil
-		for _, key := range t.all(bKeyNames, ofProject(project)) {
+		for _, key := range t.All(bKeyNames, ofProject(project)) {
 			var stored storedKey
-			if _, err := readRow(t.get(bKeys, key), &stored); err != nil {
+			if _, err := kv.ReadRow(t.Get(bKeys, key), &stored); err != nil {
 				return err
 			}
 			infos = append(infos, stored.KeyInfo)
@@ -134,13 +136,13 @@ func (s *Store) Keys(ctx context.Context, project string) ([]installer.KeyInfo, 
 func (s *Store) RemoveKey(ctx context.Context, project, name string) error {
 	now := s.o.Clock()
 	return s.update(ctx, func(t *tx) error {
-		byName := join(project, name)
-		key := bytes.Clone(t.get(bKeyNames, byName))
+		byName := kv.Join(project, name)
+		key := bytes.Clone(t.Get(bKeyNames, byName))
 		if key == nil {
 			return notFound("key", name)
 		}
-		t.del(bKeyNames, byName)
-		t.del(bKeys, key)
+		t.Del(bKeyNames, byName)
+		t.Del(bKeys, key)
 		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyRemove, Subject: name, Detail: "access key " + string(key)})
 	})
 }

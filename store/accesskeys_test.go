@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // TestC03UnknownKeysTakeAsLong: what is done for a key that exists is done for one that
@@ -87,12 +88,12 @@ func TestC08SecretKeyIsBoundToItsPlace(t *testing.T) {
 	for field, value := range map[string]string{"project_id": "another", "rights": "full", "name": "other", "access_key": "TPDX"} {
 		require.NoError(t, s.update(t.Context(), func(tx *tx) error {
 			var stored map[string]any
-			if _, err := readRow(tx.get(bKeys, []byte(pair.AccessKey)), &stored); err != nil {
+			if _, err := kv.ReadRow(tx.Get(bKeys, []byte(pair.AccessKey)), &stored); err != nil {
 				return err
 			}
 			stored[field] = value
 			text, err := json.Marshal(stored)
-			tx.putRow(bKeys, []byte("moved-"+field), 0, json.RawMessage(text))
+			tx.PutRow(bKeys, []byte("moved-"+field), 0, json.RawMessage(text))
 			return err
 		}))
 		_, _, err := s.Key(t.Context(), "moved-"+field)
@@ -117,7 +118,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 		return seen, ago
 	}
 	txid := func() (id int) {
-		require.NoError(t, s.view(ctx, func(t *tx) error { id = t.b.ID(); return nil }))
+		require.NoError(t, s.view(ctx, func(t *tx) error { id = t.ID(); return nil }))
 		return id
 	}
 	before, began := txid(), time.Now()
@@ -151,7 +152,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 		found := false
 		require.NoError(t, s.view(ctx, func(t *tx) error {
 			k := newSeenKey([32]byte{101}, expires)
-			for row := range t.from(bSeen, k[:]) {
+			for row := range t.From(bSeen, k[:]) {
 				found = bytes.Equal(row, k[:])
 				break
 			}
@@ -168,7 +169,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 	s = openTest(t, dir, o)
 	left := 0
 	require.NoError(t, s.view(ctx, func(t *tx) error {
-		for range t.from(bSeen, nil) {
+		for range t.From(bSeen, nil) {
 			left++
 		}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tripod/installer"
+	"tripod/store/disk"
 )
 
 // active is the small row of a RUNNING invocation, so that journaling a step
@@ -33,7 +34,7 @@ func (a active) encode() []byte {
 
 func decodeActive(b []byte) (active, error) {
 	if len(b) != activeSize {
-		return active{}, fmt.Errorf("%w: an active claim cannot be read", ErrDamaged)
+		return active{}, fmt.Errorf("%w: an active claim cannot be read", disk.ErrDamaged)
 	}
 	return active{
 		claim:   binary.BigEndian.Uint64(b),
@@ -47,7 +48,7 @@ func decodeActive(b []byte) (active, error) {
 // held returns the claim's row if ref is the latest claim: the compare of
 // every compare-and-set.
 func (t *tx) held(ref installer.Ref) (active, error) {
-	row := t.get(bActive, []byte(ref.ID))
+	row := t.Get(bActive, []byte(ref.ID))
 	if row == nil {
 		return active{}, fmt.Errorf("invocation %s: %w", ref.ID, installer.ErrStale)
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 // The audit log is a chain: every entry holds the hash of the one before, and
@@ -25,13 +27,6 @@ import (
 type auditHash [sha256.Size]byte
 
 func (h auditHash) String() string { return hex.EncodeToString(h[:]) }
-
-// auditKey is derived, so that it is good for nothing else.
-func (k *keyring) auditKey() []byte {
-	h := hmac.New(sha256.New, k.master)
-	_, _ = h.Write([]byte("tripod/1 audit"))
-	return h.Sum(nil)
-}
 
 // auditSum hashes an entry or a head; what keeps the two apart.
 func (s *Store) auditSum(what byte, text []byte) (sum auditHash) {
@@ -56,12 +51,12 @@ func (s *Store) putAuditHead(t *tx, h auditHead) {
 	b = binary.BigEndian.AppendUint64(b, h.last)
 	b = append(append(b, h.baseHash[:]...), h.lastHash[:]...)
 	sum := s.auditSum('h', b)
-	t.put(bMeta, keyAudit, append(b, sum[:]...))
+	t.Put(bMeta, keyAudit, append(b, sum[:]...))
 }
 
 // auditHead reads the head; ok is false if it is missing or altered.
 func (s *Store) auditHead(t *tx) (h auditHead, ok bool) {
-	b := t.get(bMeta, keyAudit)
+	b := t.Get(bMeta, keyAudit)
 	if len(b) != auditHeadSize {
 		return h, false
 	}
@@ -85,7 +80,7 @@ func auditRow(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, 
 // acts is taken from ctx where an entry does not say.
 func (s *Store) audit(ctx context.Context, t *tx, at time.Time, entries ...installer.AuditEntry) error {
 	head, ok := s.auditHead(t)
-	if !ok || t.get(bAudit, auditRow(head.last+1)) != nil {
+	if !ok || t.Get(bAudit, auditRow(head.last+1)) != nil {
 		// Somebody has been at it. Work goes on, and this entry, which cannot be
 		// taken out again without the key, says so for ever.
 		head = t.auditRemains()
@@ -102,7 +97,7 @@ func (s *Store) audit(ctx context.Context, t *tx, at time.Time, entries ...insta
 			return err
 		}
 		head.lastHash = s.auditSum('e', text)
-		t.putRow(bAudit, auditRow(head.last), head.last, storedAudit{text, head.lastHash[:]})
+		t.PutRow(bAudit, auditRow(head.last), head.last, storedAudit{text, head.lastHash[:]})
 	}
 	s.putAuditHead(t, head)
 	return nil
@@ -114,11 +109,10 @@ const auditBroken installer.Action = "log-broken"
 // auditRemains is a head made of what rows there are.
 func (t *tx) auditRemains() auditHead {
 	var h auditHead
-	c := t.bucket(bAudit).Cursor()
-	if k, _ := c.First(); len(k) == 8 {
+	if k, _ := t.First(bAudit, nil); len(k) == 8 {
 		h.base = binary.BigEndian.Uint64(k) - 1
 	}
-	if k, _ := c.Last(); len(k) == 8 {
+	if k, _ := t.Last(bAudit, nil); len(k) == 8 {
 		h.last = binary.BigEndian.Uint64(k)
 	}
 	return h
@@ -229,7 +223,7 @@ func (s *Store) Audit(ctx context.Context, f installer.AuditFilter) ([]installer
 		err := s.view(ctx, func(t *tx) error {
 			more = false
 			n := 0
-			for k, row := range t.from(bAudit, auditRow(f.After+1)) {
+			for k, row := range t.From(bAudit, auditRow(f.After+1)) {
 				if n++; n > auditChunk {
 					more = true
 					return nil
@@ -239,11 +233,11 @@ func (s *Store) Audit(ctx context.Context, f installer.AuditFilter) ([]installer
 				}
 				var stored storedAudit
 				var e installer.AuditEntry
-				if _, err := readRow(row, &stored); err != nil {
+				if _, err := kv.ReadRow(row, &stored); err != nil {
 					return err
 				}
 				if err := json.Unmarshal(stored.Entry, &e); err != nil {
-					return fmt.Errorf("%w: an audit entry cannot be read: %v", ErrDamaged, err)
+					return fmt.Errorf("%w: an audit entry cannot be read: %v", disk.ErrDamaged, err)
 				}
 				f.After = binary.BigEndian.Uint64(k)
 				if (f.Project == "" || e.Project == f.Project) && !e.At.Before(f.Since) {
@@ -287,10 +281,10 @@ func (s *Store) pruneSome(ctx context.Context, t *tx, before time.Time) (int, er
 		return 0, fmt.Errorf("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
 	}
 	var keys [][]byte
-	for k, row := range t.from(bAudit, auditRow(head.base+1)) {
+	for k, row := range t.From(bAudit, auditRow(head.base+1)) {
 		var stored storedAudit
 		var e installer.AuditEntry
-		if _, err := readRow(row, &stored); err != nil {
+		if _, err := kv.ReadRow(row, &stored); err != nil {
 			return 0, err
 		}
 		if err := json.Unmarshal(stored.Entry, &e); err != nil {
@@ -304,7 +298,7 @@ func (s *Store) pruneSome(ctx context.Context, t *tx, before time.Time) (int, er
 		copy(head.baseHash[:], stored.Hash)
 	}
 	for _, k := range keys {
-		t.del(bAudit, k)
+		t.Del(bAudit, k)
 	}
 	if len(keys) == 0 {
 		return 0, nil

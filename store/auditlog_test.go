@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // lines are the entries as a person would sum them up.
@@ -144,7 +145,7 @@ func TestC14AuditAddsNoCommit(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
 	commits := func() (id int) {
-		require.NoError(t, s.view(t.Context(), func(t *tx) error { id = t.b.ID(); return nil }))
+		require.NoError(t, s.view(t.Context(), func(t *tx) error { id = t.ID(); return nil }))
 		return id
 	}
 	before := commits()
@@ -168,15 +169,15 @@ func TestC14Tampering(t *testing.T) {
 	row := func(n uint64) []byte { return auditRow(n) }
 	edit := func(b *bbolt.Bucket, n uint64, change func(*storedAudit)) error {
 		var stored storedAudit
-		if _, err := readRow(b.Get(row(n)), &stored); err != nil {
+		if _, err := kv.ReadRow(b.Get(row(n)), &stored); err != nil {
 			return err
 		}
 		change(&stored)
-		made, err := newRow(stored)
+		made, err := kv.NewRow(stored)
 		if err != nil {
 			return err
 		}
-		return b.Put(row(n), sealRow(made, n))
+		return b.Put(row(n), kv.SealRow(made, n))
 	}
 	for name, c := range map[string]struct {
 		change func(b *bbolt.Tx, log *bbolt.Bucket) error
@@ -248,7 +249,7 @@ func firstError(errs ...error) error {
 	return nil
 }
 
-func remake(b *bbolt.Tx, name bucket) error {
+func remake(b *bbolt.Tx, name kv.Table) error {
 	if err := b.DeleteBucket(name); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // VerifyAudit walks the whole chain: it notices entries that were altered,
@@ -20,12 +21,7 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 	defer s.pruning.RUnlock()
 	report := installer.AuditReport{Faults: []string{}}
 	var head auditHead
-	kept := true
 	err := s.view(ctx, func(t *tx) error {
-		if t.reading(bAudit) == nil {
-			kept = false // an older tripod's database
-			return nil
-		}
 		var ok bool
 		if head, ok = s.auditHead(t); !ok {
 			report.Fault("the end of the log is missing or altered: entries may have been cut off")
@@ -36,7 +32,7 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 	})
 	report.First, report.Last = head.base+1, head.last
 	report.Anchor = installer.AuditAnchor{Number: head.last, Hash: head.lastHash.String()}
-	if err != nil || !kept {
+	if err != nil {
 		return report, err
 	}
 	v := verifier{s: s, report: &report, anchors: anchors, next: head.base + 1, last: head.last, previous: head.baseHash}
@@ -61,11 +57,10 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 
 // auditStrays looks for entries outside of what the head says there is.
 func (t *tx) auditStrays(head auditHead, report *installer.AuditReport) {
-	c := t.bucket(bAudit).Cursor()
-	if k, _ := c.First(); len(k) == 8 && binary.BigEndian.Uint64(k) <= head.base {
+	if k, _ := t.First(bAudit, nil); len(k) == 8 && binary.BigEndian.Uint64(k) <= head.base {
 		report.Fault("entries before %d, the first, have been put in", head.base+1)
 	}
-	if k, _ := c.Last(); len(k) == 8 && binary.BigEndian.Uint64(k) > head.last {
+	if k, _ := t.Last(bAudit, nil); len(k) == 8 && binary.BigEndian.Uint64(k) > head.last {
 		report.Fault("entries after %d, the last, have been put in, or the end of the log was put back", head.last)
 	}
 }
@@ -97,7 +92,7 @@ func (v *verifier) checkAnchors(head auditHead) error {
 // chunk checks the next entries and reports whether there may be more.
 func (v *verifier) chunk(t *tx) (more bool) {
 	n := 0
-	for k, row := range t.from(bAudit, auditRow(v.next)) {
+	for k, row := range t.From(bAudit, auditRow(v.next)) {
 		number := binary.BigEndian.Uint64(k)
 		if number > v.last {
 			return false
@@ -125,7 +120,7 @@ func (v *verifier) missing(number uint64) {
 func (v *verifier) entry(number uint64, row []byte) {
 	var stored storedAudit
 	var e installer.AuditEntry
-	_, err := readRow(row, &stored)
+	_, err := kv.ReadRow(row, &stored)
 	if err == nil {
 		err = json.Unmarshal(stored.Entry, &e)
 	}

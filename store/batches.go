@@ -6,41 +6,41 @@ import (
 	"encoding/hex"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 func printKey(project, fingerprint string) []byte {
 	sum := sha256.Sum256([]byte(fingerprint))
-	return join(project, hex.EncodeToString(sum[:]))
+	return kv.Join(project, hex.EncodeToString(sum[:]))
 }
 
 // batchRow is a batch's head as it is stored.
 type batchRow struct {
 	installer.BatchHead
-	// Keep is how long its credentials are kept; nil: an older tripod stored it.
-	Keep *keepRule `json:"keep,omitempty"`
+	Keep retention `json:"keep"` // of its credentials
 }
 
-func (t *tx) addHead(h installer.BatchHead, keep keepRule, first *record, count tally) {
-	h.Created, h.Total, h.Open, h.ByState = first.Created, 0, 0, nil // the counts live in the tally
-	t.putRow(bHeads, []byte(h.ID), first.seq, batchRow{h, &keep})
-	t.put(bTally, []byte(h.ID), count.encode())
-	t.put(bHeadList, stamped(join(h.ProjectID), h.Created, first.seq), []byte(h.ID))
+func (t *tx) addHead(h installer.BatchHead, keep retention, first *record, count stateCounts) {
+	h.Created, h.Total, h.Open, h.ByState = first.Created, 0, 0, nil // the counts have a table of their own
+	t.PutRow(bHeads, []byte(h.ID), first.seq, batchRow{h, keep})
+	t.Put(bCounts, []byte(h.ID), count.encode())
+	t.Put(bHeadList, kv.Stamped(kv.Join(h.ProjectID), h.Created, first.seq), []byte(h.ID))
 	if h.Fingerprint != "" {
-		t.put(bPrints, stamped(printKey(h.ProjectID, h.Fingerprint), h.Created, first.seq), []byte(h.ID))
+		t.Put(bPrints, kv.Stamped(printKey(h.ProjectID, h.Fingerprint), h.Created, first.seq), []byte(h.ID))
 	}
 }
 
 // head returns a batch's head, or nil.
 func (t *tx) head(id string) (*installer.BatchHead, error) {
-	row := t.get(bHeads, []byte(id))
+	row := t.Get(bHeads, []byte(id))
 	if row == nil {
 		return nil, nil
 	}
 	var h installer.BatchHead
-	if _, err := readRow(row, &h); err != nil {
+	if _, err := kv.ReadRow(row, &h); err != nil {
 		return nil, err
 	}
-	t.tally(id).fill(&h)
+	t.counts(id).fill(&h)
 	return &h, nil
 }
 
@@ -64,7 +64,7 @@ func (s *Store) Batch(ctx context.Context, project, id string) (head installer.B
 func (s *Store) Batches(ctx context.Context, project string, n int) ([]installer.BatchHead, error) {
 	var heads []installer.BatchHead
 	err := s.view(ctx, func(t *tx) error {
-		for _, id := range t.allBackwards(bHeadList, join(project)) {
+		for _, id := range t.AllBackwards(bHeadList, kv.Join(project)) {
 			h, err := t.head(string(id))
 			if err != nil {
 				return err
@@ -86,8 +86,8 @@ func (s *Store) Batches(ctx context.Context, project string, n int) ([]installer
 // invocations, and reports whether there is one.
 func (s *Store) OpenBatch(ctx context.Context, project, fingerprint string) (head installer.BatchHead, found bool, err error) {
 	err = s.view(ctx, func(t *tx) error {
-		for _, id := range t.allBackwards(bPrints, printKey(project, fingerprint)) {
-			if t.tally(string(id)).open() == 0 {
+		for _, id := range t.AllBackwards(bPrints, printKey(project, fingerprint)) {
+			if t.counts(string(id)).open() == 0 {
 				continue
 			}
 			h, err := t.head(string(id))

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"tripod/installer"
+	"tripod/store/disk"
 )
 
 var hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -42,12 +43,12 @@ func (b blob) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p,
 // name is what the user called it; its last part is kept.
 func (s *Store) PutBlob(ctx context.Context, r io.Reader, name string) (installer.BlobRef, error) {
 	if s.o.ReadOnly {
-		return installer.BlobRef{}, errReadOnly
+		return installer.BlobRef{}, disk.ErrReadOnly
 	}
 	dir := s.path(blobsDir)
 	tmp, err := os.CreateTemp(dir, "new-*.tmp") // mode 0600
 	if err != nil {
-		return installer.BlobRef{}, storageError("storing a file", err)
+		return installer.BlobRef{}, disk.Error("storing a file", err)
 	}
 	defer func() {
 		_ = tmp.Close()
@@ -59,15 +60,15 @@ func (s *Store) PutBlob(ctx context.Context, r io.Reader, name string) (installe
 		return installer.BlobRef{}, err
 	}
 	if err := errors.Join(tmp.Chmod(0o600), tmp.Sync()); err != nil {
-		return installer.BlobRef{}, storageError("storing a file", err)
+		return installer.BlobRef{}, disk.Error("storing a file", err)
 	}
 	ref := installer.BlobRef{SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size, Name: baseName(name)}
 	// One that is there already is replaced by the same bytes, for it may be damaged.
 	err = os.Rename(tmp.Name(), s.path(blobsDir, ref.SHA256))
 	if err == nil {
-		err = syncDir(dir)
+		err = disk.SyncFolder(dir)
 	}
-	return ref, storageError("storing a file", err)
+	return ref, disk.Error("storing a file", err)
 }
 
 // OpenBlob implements installer.Blobs. The content is compared with its hash
@@ -79,7 +80,7 @@ func (s *Store) OpenBlob(ref installer.BlobRef) (installer.Blob, error) {
 	s.blobs.mu.Lock()
 	defer s.blobs.mu.Unlock()
 	if s.blobs.closed {
-		return nil, storageError("opening a file", os.ErrClosed)
+		return nil, disk.Error("opening a file", os.ErrClosed)
 	}
 	f := s.blobs.files[ref.SHA256]
 	if f == nil {
@@ -96,12 +97,12 @@ func (s *Store) OpenBlob(ref installer.BlobRef) (installer.Blob, error) {
 }
 
 func openBlob(path string, ref installer.BlobRef) (*os.File, error) {
-	f, err := openPrivate(path, os.O_RDONLY)
+	f, err := disk.Open(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, notFound("file", ref.Name)
 	}
 	if err != nil {
-		return nil, storageError("opening a file", err)
+		return nil, disk.Error("opening a file", err)
 	}
 	hash := sha256.New()
 	size, err := io.Copy(hash, f)
@@ -109,7 +110,7 @@ func openBlob(path string, ref installer.BlobRef) (*os.File, error) {
 		err = fmt.Errorf("%s is not what was stored: add %q again", path, ref.Name)
 	}
 	if err != nil {
-		return nil, errors.Join(storageError("opening a file", err), f.Close())
+		return nil, errors.Join(disk.Error("opening a file", err), f.Close())
 	}
 	return f, nil
 }
@@ -146,7 +147,7 @@ type writeErrors struct{ w io.Writer }
 
 func (w writeErrors) Write(p []byte) (int, error) {
 	n, err := w.w.Write(p)
-	return n, storageError("storing a file", err)
+	return n, disk.Error("storing a file", err)
 }
 
 // contextReader ends a copy when its context is done.

@@ -13,15 +13,15 @@ import (
 // what is there first.
 func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 	now := s.o.Clock()
-	var open bool
-	var over *epoch
+	var open, over bool
+	var batch string
 	err := s.update(ctx, func(t *tx) error {
-		open, over = false, nil
+		open, over = false, false
 		r, err := t.loadIn(project, id)
 		if err != nil || r.State.Terminal() {
 			return err
 		}
-		open = true
+		open, batch = true, r.BatchID
 		if err := s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditCancel}); err != nil {
 			return err
 		}
@@ -56,6 +56,6 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.eraseIfOver(ctx, over)
+	s.forgetIfOver(ctx, over, batch)
 	return open, nil
 }

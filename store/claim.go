@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/disk"
 )
 
 // Claim implements installer.Queue. It costs a few look-ups however many
@@ -36,7 +37,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	if err != nil || claimed == nil {
 		return nil, wake, err
 	}
-	s.commits.workers.Add(1)
+	s.db.AddWriters(1)
 	return &claimed.Invocation, time.Time{}, nil
 }
 
@@ -51,11 +52,11 @@ func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*rec
 			return nil, wake, err
 		}
 		if r == nil || r.State != installer.Pending {
-			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", ErrDamaged, id)
+			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", disk.ErrDamaged, id)
 		}
 		t.dequeue(r) // one that is named may be on a wait list
-		if t.get(bBusy, r.hostKey()) != nil {
-			t.put(bWaiting, r.waitKey(), []byte(r.ID))
+		if t.Get(bBusy, r.hostKey()) != nil {
+			t.Put(bWaiting, r.waitKey(), []byte(r.ID))
 			continue
 		}
 		return r, wake, t.start(r, now, session)
@@ -71,7 +72,7 @@ func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake tim
 	}
 	r, err := t.load(f.InvocationID)
 	switch {
-	case err != nil || r == nil || r.State != installer.Pending || t.get(bBusy, r.hostKey()) != nil,
+	case err != nil || r == nil || r.State != installer.Pending || t.Get(bBusy, r.hostKey()) != nil,
 		f.BatchID != "" && f.BatchID != r.BatchID:
 		return "", time.Time{}, err
 	case r.NotBefore.After(now):
@@ -95,8 +96,8 @@ func (t *tx) start(r *record, now time.Time, session uint64) error {
 	if err := t.tell(r); err != nil {
 		return err
 	}
-	t.put(bBusy, r.hostKey(), []byte(r.ID))
-	t.put(bActive, []byte(r.ID), active{
+	t.Put(bBusy, r.hostKey(), []byte(r.ID))
+	t.Put(bActive, []byte(r.ID), active{
 		claim:   r.Claim,
 		session: session,
 		attempt: uint32(len(r.Attempts)),
@@ -112,7 +113,7 @@ func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 	var orphans []installer.Invocation
 	err := s.view(ctx, func(t *tx) error {
 		orphans = nil
-		for id, row := range t.all(bActive, nil) {
+		for id, row := range t.All(bActive, nil) {
 			a, err := decodeActive(row)
 			if err != nil {
 				return err
@@ -125,7 +126,7 @@ func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 				return err
 			}
 			if r == nil {
-				return fmt.Errorf("%w: invocation %q is active but missing", ErrDamaged, id)
+				return fmt.Errorf("%w: invocation %q is active but missing", disk.ErrDamaged, id)
 			}
 			if err := t.tell(r); err != nil {
 				return err

@@ -5,28 +5,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
+	"tripod/store/vault"
 )
+
+// A sealed login is found by its key. Batches' ids begin with no '/'.
+
+// taskLogin is what came with an invocation.
+func taskLogin(r *record) []byte { return kv.Join(r.BatchID, r.ID) }
+
+// hostLogin is what a host was imported with.
+func hostLogin(project, host string) []byte { return kv.Join("/host", project, host) }
+
+// jumpLogin is what a host was made an installer with.
+func jumpLogin(project, host string) []byte { return kv.Join("/installer", project, host) }
+
+// batchOf is the batch whose time is the login's; empty: it has no time.
+func batchOf(login []byte) string {
+	batch, _, _ := bytes.Cut(login, []byte{0})
+	if bytes.HasPrefix(batch, []byte("/")) {
+		return ""
+	}
+	return string(batch)
+}
+
+// place is what a sealed login is bound to.
+func place(project, host string, login []byte) []byte {
+	return append(kv.Join("tripod/2", project, host), login...)
+}
 
 // Credentials implements installer.Queue.
 func (s *Store) Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error) {
-	return s.openSealed(ctx, inv.BatchID, inv.ProjectID, inv.Host.ID, inv.ID)
+	return s.openLogin(ctx, inv.ProjectID, inv.Host.ID, taskLogin(&record{Invocation: *inv}))
 }
-
-// box names a sealed row of a host: its epoch, and what it is bound to.
-type box struct{ epoch, field string }
-
-// hostField binds the credentials that a host was imported with.
-const hostField = "/host"
 
 // HostCredentials implements installer.Ledger: those that the host was imported
 // with, else the newest that it has accepted, else the newest that came with a
 // task for it; for an installer of which these are gone, those it was made one with.
 func (s *Store) HostCredentials(ctx context.Context, project string, to installer.Host) (installer.Credentials, error) {
-	return s.openFirst(ctx, project, to.ID, func(t *tx) ([]box, error) {
+	return s.openFirst(ctx, project, to.ID, func(t *tx) ([][]byte, error) {
 		k, err := t.knownHost(project, to.ID)
 		if err != nil {
 			return nil, err
@@ -34,135 +55,111 @@ func (s *Store) HostCredentials(ctx context.Context, project string, to installe
 		if k == nil {
 			return nil, notFound("host", to.ID)
 		}
-		return t.boxesFor(project, k, to)
+		return t.loginsFor(project, k, to)
 	})
 }
 
-// openSealed opens one sealed row. field is the invocation that the
-// credentials came with, hostField or setUpField.
-func (s *Store) openSealed(ctx context.Context, epoch, project, host, field string) (installer.Credentials, error) {
-	return s.openFirst(ctx, project, host, func(*tx) ([]box, error) { return []box{{epoch, field}}, nil })
+func (s *Store) openLogin(ctx context.Context, project, host string, login []byte) (installer.Credentials, error) {
+	return s.openFirst(ctx, project, host, func(*tx) ([][]byte, error) { return [][]byte{login}, nil })
 }
 
-// sealedRow is a sealed value with what it takes to open it.
-type sealedRow struct {
-	box
-	key   string // the name of its epoch's key
-	value []byte
-}
+// sealedLogin is a row.
+type sealedLogin struct{ key, value []byte }
 
-// openFirst opens the first of a host's boxes that can be opened. Where a key is
-// gone it looks once more: what shared it with others may have been sealed anew.
-func (s *Store) openFirst(ctx context.Context, project, host string, find func(*tx) ([]box, error)) (installer.Credentials, error) {
-	gone := map[string]bool{} // keys
+// openFirst opens the first of a host's logins that can be opened. Where one is
+// forgotten meanwhile it looks once more: another may have taken its place.
+func (s *Store) openFirst(ctx context.Context, project, host string, find func(*tx) ([][]byte, error)) (installer.Credentials, error) {
+	gone := map[string]bool{} // sealed values
 	for {
-		var rows []sealedRow
+		var rows []sealedLogin
 		err := s.view(ctx, func(t *tx) error {
-			boxes, err := find(t)
+			keys, err := find(t)
 			if err != nil {
 				return err
 			}
-			rows, err = s.kept(t, host, boxes)
+			rows, err = s.kept(t, keys)
 			return err
 		})
 		if err != nil {
 			return installer.Credentials{}, err
 		}
-		rows = slices.DeleteFunc(rows, func(r sealedRow) bool { return gone[r.key] })
+		rows = slices.DeleteFunc(rows, func(r sealedLogin) bool { return gone[string(r.value)] })
 		switch {
 		case len(rows) == 0 && len(gone) > 0:
 			return installer.Credentials{}, missing("the credentials of host %s have been erased", host)
 		case len(rows) == 0:
 			return installer.Credentials{}, missing("no credentials are kept for host %s", host)
 		}
-		c, err := s.open(rows[0], project, host)
-		if !errors.Is(err, errKeyGone) {
-			return c, err
+		packed, err := s.vault.Open(place(project, host, rows[0].key), rows[0].value)
+		if errors.Is(err, vault.ErrForgotten) {
+			gone[string(rows[0].value)] = true
+			continue
 		}
-		gone[rows[0].key] = true
+		if err != nil {
+			return installer.Credentials{}, disk.Error("opening credentials", fmt.Errorf("host %s: %w", host, err))
+		}
+		defer clear(packed)
+		return unpackCredentials(packed)
 	}
 }
 
-// errKeyGone: the key was erased.
-var errKeyGone = errors.New("the key has been erased")
-
-// kept returns the rows of the boxes that are there and whose time is not over.
-func (s *Store) kept(t *tx, host string, boxes []box) ([]sealedRow, error) {
-	var rows []sealedRow
-	for _, b := range boxes {
-		value := t.get(bSealed, join(b.epoch, sealedName(host, b.field)))
+// kept returns the logins that are there and whose time is not over.
+func (s *Store) kept(t *tx, keys [][]byte) ([]sealedLogin, error) {
+	var rows []sealedLogin
+	for _, key := range keys {
+		value := t.Get(bSealed, key)
 		if value == nil {
 			continue
 		}
-		e, err := t.epoch(b.epoch)
-		if err != nil {
-			return nil, err
-		}
-		over, err := s.over(t, e, s.o.Clock())
+		over, err := t.isOver(batchOf(key), s.o.Clock())
 		if err != nil {
 			return nil, err
 		}
 		if !over {
-			rows = append(rows, sealedRow{b, e.key(), bytes.Clone(value)})
+			rows = append(rows, sealedLogin{key, bytes.Clone(value)})
 		}
 	}
 	return rows, nil
 }
 
-func (s *Store) open(row sealedRow, project, host string) (installer.Credentials, error) {
-	key, err := s.keys.key(row.key)
-	if errors.Is(err, fs.ErrNotExist) {
-		return installer.Credentials{}, errKeyGone
-	}
-	if err != nil {
-		return installer.Credentials{}, storageError("opening credentials", err)
-	}
-	defer clear(key)
-	packed, err := unseal(key, row.value, place(row.epoch, project, host, row.field))
-	if err != nil {
-		return installer.Credentials{}, storageError("opening credentials", fmt.Errorf("host %s: %w", host, err))
-	}
-	defer clear(packed)
-	return unpackCredentials(packed)
-}
-
-// sealedName is the second part of a sealed row's key.
-func sealedName(host, field string) string {
-	if field == setUpField || field == hostField {
-		return host
-	}
-	return field
-}
-
-// sealBatch seals the credentials of a new batch under a new epoch. nil: none
-// of its items has any.
-func (s *Store) sealBatch(epoch string, records []*record, items []installer.Item) ([][]byte, error) {
-	var key []byte
-	var sealed [][]byte
+// sealBatch seals the credentials of a new batch. nil: none of its items has any.
+func (s *Store) sealBatch(records []*record, items []installer.Item) ([][]byte, error) {
+	n := 0
 	for i := range items {
+		if !isNone(items[i].Credentials) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	keys, err := s.vault.NewKeys(n)
+	if err != nil {
+		return nil, err
+	}
+	sealed := make([][]byte, len(items))
+	for i, r := range records {
 		if isNone(items[i].Credentials) {
 			continue
 		}
-		if key == nil {
-			if s.o.ReadOnly {
-				return nil, errReadOnly
-			}
-			var err error
-			if key, err = s.keys.create(epoch); err != nil {
-				return nil, err
-			}
-			defer clear(key)
-			sealed = make([][]byte, len(items))
-		}
-		sealed[i] = sealCredentials(key, epoch, records[i], items[i].Credentials)
+		sealed[i] = sealLogin(keys[0], r.ProjectID, r.Host.ID, taskLogin(r), items[i].Credentials)
+		keys = keys[1:]
 	}
 	return sealed, nil
 }
 
-func sealCredentials(key []byte, epoch string, r *record, c installer.Credentials) []byte {
+func sealLogin(key vault.Key, project, host string, login []byte, c installer.Credentials) []byte {
 	packed := packCredentials(c)
 	defer clear(packed)
-	return seal(key, packed, place(epoch, r.ProjectID, r.Host.ID, r.ID))
+	return key.Seal(place(project, host, login), packed)
+}
+
+func refs(keys []vault.Key) [][]byte {
+	all := make([][]byte, len(keys))
+	for i := range keys {
+		all[i] = keys[i].Ref()
+	}
+	return all
 }
 
 func isNone(c installer.Credentials) bool { return len(c.Via) == 0 && len(c.Secrets()) == 0 }
@@ -171,19 +168,15 @@ func isNone(c installer.Credentials) bool { return len(c.Via) == 0 && len(c.Secr
 // have not ended; those that have are left out. ErrNotFound if an invocation
 // is not of this batch.
 func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
-	if s.o.ReadOnly {
-		return errReadOnly
+	keys, err := s.vault.NewKeys(len(byInvocation))
+	if err != nil {
+		return err
 	}
-	s.roster.Lock() // nobody changes the key meanwhile
-	defer s.roster.Unlock()
-	var open []*record
-	name := batchID // of the key
-	err := s.view(ctx, func(t *tx) error {
-		e, err := t.epoch(batchID)
-		if err != nil {
-			return err
-		}
-		name, open = e.key(), nil
+	unused := keys
+	now := s.o.Clock()
+	err = s.update(ctx, func(t *tx) error {
+		unused = keys
+		var open []*record
 		for id, c := range byInvocation {
 			r, err := t.load(id)
 			if err != nil {
@@ -192,59 +185,28 @@ func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvoca
 			if r == nil || r.BatchID != batchID {
 				return notFound("invocation", id)
 			}
-			if !r.State.Terminal() && !isNone(c) {
-				open = append(open, r)
+			if r.State.Terminal() || isNone(c) {
+				continue
+			}
+			open = append(open, r)
+			sealed := sealLogin(unused[0], r.ProjectID, r.Host.ID, taskLogin(r), c)
+			unused = unused[1:]
+			if err := t.registerHost(r, sealed); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
-	if err != nil || len(open) == 0 {
-		return err
-	}
-	key, err := s.keys.key(name)
-	made := errors.Is(err, fs.ErrNotExist)
-	if made {
-		key, err = s.keys.create(name)
-	}
-	if err != nil {
-		return storageError("opening an epoch key", err)
-	}
-	defer clear(key)
-	sealed := map[string][]byte{}
-	for _, r := range open {
-		sealed[r.ID] = sealCredentials(key, batchID, r, byInvocation[r.ID])
-	}
-	now := s.o.Clock()
-	err = s.update(ctx, func(t *tx) error {
-		if err := t.refresh(batchID, sealed); err != nil {
-			return err
+		if len(open) == 0 {
+			return nil
+		}
+		if t.Get(bKept, []byte(batchID)) == nil {
+			t.PutRow(bKept, []byte(batchID), 0, keptUntil{})
 		}
 		return s.auditRefresh(ctx, t, now, batchID, open)
 	})
-	if err != nil && made {
-		s.abandon(name, err)
+	if err != nil {
+		s.abandon(err, refs(keys)...)
+		return err
 	}
-	return err
-}
-
-func (t *tx) refresh(batchID string, sealed map[string][]byte) error {
-	if t.tally(batchID).open() == 0 {
-		return fmt.Errorf("batch %s: %w", batchID, installer.ErrStale)
-	}
-	for id, box := range sealed {
-		r, err := t.load(id)
-		if err != nil {
-			return err
-		}
-		if r.State.Terminal() {
-			continue
-		}
-		if err := t.registerHost(r, box); err != nil {
-			return err
-		}
-	}
-	if t.get(bEpochs, []byte(batchID)) == nil {
-		t.putRow(bEpochs, []byte(batchID), 0, epoch{ID: batchID})
-	}
+	s.abandon(nil, refs(unused)...)
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/disk"
 )
 
 // legal is the state machine as far as Finish may move along it.
@@ -30,11 +31,12 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if err != nil {
 		return err
 	}
-	kept, err := s.keepInstaller(ctx, ref, tr)
+	login, err := s.sealInstaller(ctx, ref, tr)
 	if err != nil {
 		return err
 	}
-	var over unneeded
+	var over bool
+	var batch string
 	var mine bool // claimed by this process
 	err = s.update(ctx, func(t *tx) error {
 		a, err := t.held(ref)
@@ -43,46 +45,43 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 		}
 		mine = a.session == s.session
 		t.appendSteps(ref.ID, a, rows)
-		if over, err = t.finish(ref, tr, kept); err != nil || !tr.State.Terminal() {
-			return err
-		}
-		r, err := t.load(ref.ID)
+		r, err := t.finish(ref, tr, login)
 		if err != nil {
 			return err
 		}
+		if over, err = t.endBatch(r.BatchID, tr.At); err != nil || !tr.State.Terminal() {
+			return err
+		}
+		batch = r.BatchID
 		return s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
 	})
-	s.settleInstaller(kept, over.installer, err)
 	if err != nil {
+		if login != nil {
+			s.abandon(err, login)
+		}
 		return err
 	}
 	if mine {
-		s.commits.workers.Add(-1)
+		s.db.AddWriters(-1)
 	}
-	s.eraseIfOver(ctx, over.batch)
+	s.forgetIfOver(ctx, over, batch)
 	return nil
 }
 
-// unneeded are the epochs that nothing needs after an end.
-type unneeded struct {
-	batch     *epoch // of the batch, if this ended it
-	installer string // of the installer's login that was replaced; empty: none
-}
-
-func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstaller) (over unneeded, err error) {
+func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) (*record, error) {
 	r, err := t.load(ref.ID)
 	if err != nil {
-		return over, err
+		return nil, err
 	}
 	if r == nil || r.State != installer.Running {
-		return over, fmt.Errorf("%w: invocation %q is active but not running", ErrDamaged, ref.ID)
+		return nil, fmt.Errorf("%w: invocation %q is active but not running", disk.ErrDamaged, ref.ID)
 	}
 	r.apply(tr)
 	t.setState(r, tr.State)
-	t.del(bActive, []byte(r.ID))
-	t.del(bBusy, r.hostKey())
+	t.Del(bActive, []byte(r.ID))
+	t.Del(bBusy, r.hostKey())
 	if err := t.release(r.ProjectID, r.Host.ID); err != nil {
-		return over, err
+		return nil, err
 	}
 	if tr.State == installer.Pending {
 		t.enqueue(r)
@@ -91,18 +90,17 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstal
 	t.save(r)
 	right, wrong := saidOfLogin(tr)
 	if err := t.noteLogin(r, right, wrong); err != nil {
-		return over, err
+		return nil, err
 	}
 	if err := t.noteAgent(r, tr); err != nil {
-		return over, err
+		return nil, err
 	}
 	if tr.State == installer.Succeeded {
-		if over.installer, err = t.succeeded(r, tr.At, kept); err != nil {
-			return over, err
+		if err := t.succeeded(r, tr.At, login); err != nil {
+			return nil, err
 		}
 	}
-	over.batch, err = t.endBatch(r.BatchID, tr.At)
-	return over, err
+	return r, nil
 }
 
 // apply is what the transition means for the invocation itself.
@@ -127,23 +125,22 @@ func (r *record) apply(tr installer.Transition) {
 	}
 }
 
-// succeeded does what a success means for others, and returns the epoch of an
-// installer that it replaced.
-func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) (replaced string, err error) {
+// succeeded does what a success means for others. login is an installer's.
+func (t *tx) succeeded(r *record, at time.Time, login []byte) error {
 	t.noteChange(r)
 	switch r.Task() {
 	case installer.SetRemoteInstaller:
-		return t.addInstaller(r, kept)
+		return t.addInstaller(r, login)
 	case installer.Rollback:
 		undone, err := t.undoneBy(r)
 		if err != nil || undone == nil || undone.State != installer.Succeeded {
-			return "", err
+			return err
 		}
 		undone.Updated, undone.UndoneBy = at, r.ID
 		t.setState(undone, installer.Rollbacked)
 		t.save(undone)
 	}
-	return "", nil
+	return nil
 }
 
 // undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.

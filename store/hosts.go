@@ -8,24 +8,22 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
-// knownHost is a registered host: where its credentials are, and what was last
-// seen of its agent.
+// knownHost is a host of the inventory: which credentials count for it, and what
+// was last seen of its agent.
 type knownHost struct {
 	Host installer.Host `json:"host"`
 	// Imported: by RegisterHosts. Tasks do not change what it says of the host.
 	Imported bool `json:"imported,omitempty"`
-	// Kept is the epoch of the credentials that it was imported with; empty: none.
-	Kept string `json:"kept,omitempty"`
-	// Since is when it was imported last. Zero: not, or by an older tripod.
+	// Since is when it was imported last; zero: not.
 	Since time.Time `json:"since,omitzero"`
 	// Invocation is the one with the newest credentials that were accepted by the
-	// host; empty: none was since it was imported. An older tripod did not ask
-	// whether they were.
+	// host; empty: none was since it was imported.
 	Invocation string `json:"invocation,omitempty"`
-	// Turned is the number of the task since which it is reached by this way. Zero:
-	// always, or since an older tripod.
+	// Turned is the number of the task since which it is reached by this way; zero:
+	// always.
 	Turned uint64 `json:"turned,omitempty"`
 	// Given is the invocation with the newest ones that the host has said nothing of.
 	Given string `json:"given,omitempty"`
@@ -40,12 +38,12 @@ type knownHost struct {
 }
 
 func (t *tx) knownHost(project, id string) (*knownHost, error) {
-	row := t.get(bHosts, join(project, id))
+	row := t.Get(bHosts, kv.Join(project, id))
 	if row == nil {
 		return nil, nil
 	}
 	k := &knownHost{}
-	_, err := readRow(row, k)
+	_, err := kv.ReadRow(row, k)
 	return k, err
 }
 
@@ -54,16 +52,18 @@ func (t *tx) putHost(project string, old, k *knownHost) {
 	at := placeKey(project, k.Host)
 	if old == nil || !bytes.Equal(placeKey(project, old.Host), at) {
 		if old != nil {
-			t.del(bPlaces, placeKey(project, old.Host))
+			t.Del(bPlaces, placeKey(project, old.Host))
 		}
-		t.put(bPlaces, at, nil)
+		t.Put(bPlaces, at, nil)
 	}
-	t.putRow(bHosts, join(project, k.Host.ID), 0, k)
+	t.PutRow(bHosts, kv.Join(project, k.Host.ID), 0, k)
 }
 
+// dropHost drops the host, and what it was imported with.
 func (t *tx) dropHost(project string, k *knownHost) {
-	t.del(bPlaces, placeKey(project, k.Host))
-	t.del(bHosts, join(project, k.Host.ID))
+	t.dropLogin(hostLogin(project, k.Host.ID))
+	t.Del(bPlaces, placeKey(project, k.Host))
+	t.Del(bHosts, kv.Join(project, k.Host.ID))
 }
 
 // registerHost remembers the host of a new invocation, and its credentials if
@@ -93,7 +93,7 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 		}
 	}
 	if sealed != nil {
-		t.put(bSealed, join(r.BatchID, r.ID), sealed)
+		t.putLogin(taskLogin(r), sealed)
 		if k.Invocation == r.ID { // a new one in the place of the accepted one
 			k.Invocation = ""
 		}
@@ -183,7 +183,7 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 				return nil
 			}
 			k := knownHost{}
-			if _, err := readRow(row, &k); err != nil || !k.Host.HasLabels(f.Labels) {
+			if _, err := kv.ReadRow(row, &k); err != nil || !k.Host.HasLabels(f.Labels) {
 				return err
 			}
 			page.Count++
@@ -195,7 +195,7 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 			return err
 		}
 		if f.IDs == nil {
-			for _, row := range t.all(bHosts, join(project)) {
+			for _, row := range t.All(bHosts, kv.Join(project)) {
 				if err := take(row); err != nil {
 					return err
 				}
@@ -203,7 +203,7 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 			return nil
 		}
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(f.IDs))) {
-			if row := t.get(bHosts, join(project, id)); row != nil {
+			if row := t.Get(bHosts, kv.Join(project, id)); row != nil {
 				if err := take(row); err != nil {
 					return err
 				}
@@ -217,13 +217,13 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 func (s *Store) describe(t *tx, project string, k *knownHost) (installer.KnownHost, error) {
 	known := installer.KnownHost{
 		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
-		Installer: t.get(bSetUp, join(project, k.Host.ID)) != nil,
+		Installer: t.Get(bSetUp, kv.Join(project, k.Host.ID)) != nil,
 	}
-	boxes, err := t.boxesFor(project, k, k.Host)
+	logins, err := t.loginsFor(project, k, k.Host)
 	if err != nil {
 		return known, err
 	}
-	rows, err := s.kept(t, k.Host.ID, boxes)
+	rows, err := s.kept(t, logins)
 	known.Login = len(rows) > 0
 	return known, err
 }

@@ -23,8 +23,8 @@ func TestAnInstallerThatIsReachedAnotherWayLeavesNoKey(t *testing.T) {
 		finish(t, s, claim(t, s, t0, ""), installer.Succeeded)
 	}
 	set("B1", "root", installer.Credentials{Login: installer.Login{Password: installer.NewSecret("one")}})
-	require.Equal(t, 1, keyFiles(t, s))
+	require.Equal(t, 1, keyCount(s))
 	set("B2", "admin", installer.Credentials{})
-	assert.Zero(t, keyFiles(t, s))
-	assert.Zero(t, rows(t, s, bEpochs))
+	assert.Zero(t, keyCount(s))
+	assert.Zero(t, rows(t, s, bSealed))
 }

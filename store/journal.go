@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // Journal implements installer.Queue. A finished step is progress, so it sets
@@ -33,14 +34,14 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 		}
 		a.crashes, r.Crashes = 0, 0
 		t.save(r)
-		t.put(bActive, []byte(ref.ID), a.encode())
+		t.Put(bActive, []byte(ref.ID), a.encode())
 		return nil
 	})
 }
 
 func stepRows(steps []installer.StepRecord) (rows [][]byte, err error) {
 	for _, rec := range steps {
-		row, err := newRow(rec)
+		row, err := kv.NewRow(rec)
 		if err != nil {
 			return nil, err
 		}
@@ -57,13 +58,13 @@ func (t *tx) appendSteps(id string, a active, rows [][]byte) {
 	number := t.lastStep(id)
 	for _, row := range rows {
 		number++
-		t.put(bSteps, stepKey(id, int(a.attempt), number), sealRow(row, uint64(number)))
+		t.Put(bSteps, stepKey(id, int(a.attempt), number), kv.SealRow(row, uint64(number)))
 	}
 }
 
 // lastStep is the number of the newest step; 0: there is none.
 func (t *tx) lastStep(id string) uint32 {
-	for k := range t.allBackwards(bSteps, join(id)) {
+	for k := range t.AllBackwards(bSteps, kv.Join(id)) {
 		return binary.BigEndian.Uint32(k[len(k)-4:])
 	}
 	return 0

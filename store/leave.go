@@ -14,14 +14,7 @@ import (
 // reached by others, or fails. The error joins one for each that is no installer:
 // ErrNotFound. What is kept for tasks on the hosts themselves stays.
 func (s *Store) UnsetInstallers(ctx context.Context, project string, ids []string) error {
-	if s.o.ReadOnly {
-		return errReadOnly
-	}
-	s.roster.Lock()
-	defer s.roster.Unlock()
-	var gone []string
-	err := s.update(ctx, func(t *tx) error {
-		gone = nil
+	return s.update(ctx, func(t *tx) error {
 		var hosts []installer.Host
 		var errs []error
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
@@ -34,26 +27,13 @@ func (s *Store) UnsetInstallers(ctx context.Context, project string, ids []strin
 				continue
 			}
 			hosts = append(hosts, h.Host)
-			if h.Epoch != "" {
-				gone = append(gone, h.Epoch)
-			}
 		}
 		if len(errs) > 0 || len(hosts) == 0 {
 			return errors.Join(errs...)
 		}
 		for _, h := range hosts {
-			t.del(bSetUp, join(project, h.ID))
-		}
-		for _, epoch := range gone {
-			t.dropEpoch(epoch)
+			t.dropInstaller(project, h.ID)
 		}
 		return s.auditManaged(ctx, t, project, installer.AuditInstallerUnset, hosts)
 	})
-	if err != nil {
-		return err
-	}
-	for _, epoch := range gone {
-		s.abandon(epoch, nil)
-	}
-	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/disk"
 )
 
 func ids(page installer.Page) []string {
@@ -158,9 +159,7 @@ func TestSubmitRefuses(t *testing.T) {
 	page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, page.Count, "all or nothing")
-	files, _, err := s.keys.files()
-	require.NoError(t, err)
-	assert.Equal(t, []string{"B1"}, files)
+	assert.Equal(t, 1, keyCount(s), "no key of a refused batch is left behind")
 	_, err = s.Credentials(t.Context(), &page.Invocations[0])
 	require.NoError(t, err, "the first batch's credentials are untouched")
 }
@@ -323,7 +322,7 @@ func TestConcurrentWorkers(t *testing.T) {
 		require.Len(t, inv.Attempts, 1)
 		require.Len(t, inv.Attempts[0].Steps, 2)
 	}
-	assert.Zero(t, s.commits.workers.Load())
+	assert.Zero(t, s.db.Writers())
 }
 
 // TestOneBadWriteSpoilsNobodyElses: a write that fails half-way is taken out
@@ -338,7 +337,7 @@ func TestOneBadWriteSpoilsNobodyElses(t *testing.T) {
 	for n := range writers {
 		wg.Go(func() {
 			results[n] = s.update(context.Background(), func(t *tx) error {
-				t.put(bPins, fmt.Appendf(nil, "key-%d", n), []byte("x"))
+				t.Put(bPins, fmt.Appendf(nil, "key-%d", n), []byte("x"))
 				switch n % 4 {
 				case 1:
 					return bad
@@ -353,7 +352,7 @@ func TestOneBadWriteSpoilsNobodyElses(t *testing.T) {
 	for n, err := range results {
 		var there bool
 		require.NoError(t, s.view(t.Context(), func(tx *tx) error {
-			there = tx.get(bPins, fmt.Appendf(nil, "key-%d", n)) != nil
+			there = tx.Get(bPins, fmt.Appendf(nil, "key-%d", n)) != nil
 			return nil
 		}))
 		switch n % 4 {
@@ -361,7 +360,7 @@ func TestOneBadWriteSpoilsNobodyElses(t *testing.T) {
 			require.ErrorIs(t, err, bad)
 			require.False(t, there)
 		case 2:
-			require.ErrorIs(t, err, ErrDamaged)
+			require.ErrorIs(t, err, disk.ErrDamaged)
 			require.ErrorIs(t, err, installer.ErrStorage)
 			require.False(t, there)
 		default:
@@ -433,22 +432,6 @@ func TestC02TokensAreHashes(t *testing.T) {
 	}
 	_, err = s.CheckToken(t.Context(), string(hash[:]))
 	require.ErrorIs(t, err, installer.ErrNotFound, "the hash is no token")
-}
-
-// TestOldTokensHaveFullRights: those that were made before there were rights.
-func TestOldTokensHaveFullRights(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	token, err := s.AddToken(t.Context(), project, "old", installer.ReadRights)
-	require.NoError(t, err)
-	hash := sha256.Sum256([]byte(token))
-	require.NoError(t, s.update(t.Context(), func(tx *tx) error {
-		tx.putRow(bTokens, tokenKey(hash[:]), 0, map[string]any{"project_id": project, "name": "old", "created": t0, "hash": hash[:]})
-		return nil
-	}))
-	who, err := s.CheckToken(t.Context(), token)
-	require.NoError(t, err)
-	assert.Equal(t, installer.FullRights, who.Rights)
 }
 
 func TestPins(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"iter"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 // pageChunk is how many invocations one read transaction assembles.
@@ -70,7 +72,7 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
 	want := factsWanted(f)
 	take := func(facts []byte) {
-		if f.TasksOnly && isLook(facts) {
+		if f.TasksOnly && isCheckOnly(facts) {
 			return
 		}
 		if count >= f.Offset && (f.Limit <= 0 || len(ids) < f.Limit) {
@@ -90,21 +92,20 @@ func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
 		return ids, count, nil
 	}
 
-	from, prefix, owns := bList, join(f.ProjectID), true
+	from, prefix, owns := bList, kv.Join(f.ProjectID), true
 	switch {
 	case f.BatchID != "":
 		h, err := t.head(f.BatchID)
 		if err != nil || h == nil || h.ProjectID != f.ProjectID {
 			return nil, 0, err
 		}
-		from, prefix, owns = bBatList, join(f.BatchID), false
+		from, prefix, owns = bBatList, kv.Join(f.BatchID), false
 	case f.InstanceID != "":
-		from, prefix, owns = bHostList, join(f.ProjectID, f.InstanceID), false
+		from, prefix, owns = bHostList, kv.Join(f.ProjectID, f.InstanceID), false
 	}
-	list := t.bucket(bList)
-	for k, facts := range t.allBackwards(from, prefix) {
+	for k, facts := range t.AllBackwards(from, prefix) {
 		if !owns {
-			facts = list.Get(append(join(f.ProjectID), stampOf(k)...))
+			facts = t.Get(bList, append(kv.Join(f.ProjectID), kv.StampOf(k)...))
 		}
 		if factsMatch(facts, want) {
 			take(facts)
@@ -138,12 +139,11 @@ func factsMatch(facts []byte, want []string) bool {
 // The body must not change them.
 func (t *tx) invocationsOn(project, host string) iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
-		list := t.bucket(bList)
-		for k := range t.all(bHostList, join(project, host)) {
-			id, _, _ := bytes.Cut(list.Get(append(join(project), stampOf(k)...)), []byte{0})
+		for k := range t.All(bHostList, kv.Join(project, host)) {
+			id, _, _ := bytes.Cut(t.Get(bList, append(kv.Join(project), kv.StampOf(k)...)), []byte{0})
 			r, err := t.load(string(id))
 			if err == nil && r == nil {
-				err = fmt.Errorf("%w: host %s lists %q, which is missing", ErrDamaged, host, id)
+				err = fmt.Errorf("%w: host %s lists %q, which is missing", disk.ErrDamaged, host, id)
 			}
 			if !yield(r, err) {
 				return

@@ -12,12 +12,12 @@ import (
 // task. A mistyped one serves its own task, and takes no other's place. Each is
 // bound to the way that it was given for (installer.Host.SameWay).
 
-// boxesFor are where a host's credentials may be, as far as they may be sent to
+// loginsFor are where a host's credentials may be, as far as they may be sent to
 // where the caller is about to send them, in the order in which they count.
-func (t *tx) boxesFor(project string, k *knownHost, to installer.Host) ([]box, error) {
-	var all []box
-	if k.Kept != "" && k.Host.SameWay(to) {
-		all = append(all, box{k.Kept, hostField})
+func (t *tx) loginsFor(project string, k *knownHost, to installer.Host) ([][]byte, error) {
+	var all [][]byte
+	if own := hostLogin(project, k.Host.ID); t.Get(bSealed, own) != nil && k.Host.SameWay(to) {
+		all = append(all, own)
 	}
 	tasks := []string{k.Invocation}
 	if k.Given != k.Invocation {
@@ -29,12 +29,12 @@ func (t *tx) boxesFor(project string, k *knownHost, to installer.Host) ([]box, e
 			return nil, err
 		}
 		if r != nil && r.Host.SameWay(to) {
-			all = append(all, box{r.BatchID, r.ID})
+			all = append(all, taskLogin(r))
 		}
 	}
 	setUp, err := t.setUpHost(project, k.Host.ID)
-	if err == nil && setUp != nil && setUp.Epoch != "" && setUp.Host.SameWay(to) {
-		all = append(all, box{setUp.Epoch, setUpField})
+	if err == nil && setUp != nil && setUp.Host.SameWay(to) {
+		all = append(all, jumpLogin(project, k.Host.ID))
 	}
 	return all, err
 }
@@ -53,7 +53,7 @@ func (t *tx) cameWith(project string, k *knownHost, id string) (*record, error) 
 }
 
 // bringsLogin: a login came with r, and is not erased.
-func (t *tx) bringsLogin(r *record) bool { return t.get(bSealed, join(r.BatchID, r.ID)) != nil }
+func (t *tx) bringsLogin(r *record) bool { return t.Get(bSealed, taskLogin(r)) != nil }
 
 // noteLogin remembers what the host has said of r's login, as far as the steps and
 // the result tell: that it is right, or that it is wrong.
@@ -69,7 +69,7 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 	switch {
 	case !right:
 		// Where the host has never let anybody in, its sshd may be what is wrong.
-		if k.Given != r.ID || k.Invocation == "" && k.Kept == "" {
+		if k.Given != r.ID || k.Invocation == "" && t.Get(bSealed, hostLogin(r.ProjectID, k.Host.ID)) == nil {
 			return nil
 		}
 		k.Given = "" // it serves a RETRY of r, and nothing else
@@ -110,7 +110,7 @@ func saidOfLogin(tr installer.Transition) (right, wrong bool) {
 // CredentialsAgain implements installer.Ledger.
 func (s *Store) CredentialsAgain(ctx context.Context, old *installer.Invocation) (installer.Host, installer.Credentials, error) {
 	var host installer.Host
-	c, err := s.openFirst(ctx, old.ProjectID, old.Host.ID, func(t *tx) ([]box, error) {
+	c, err := s.openFirst(ctx, old.ProjectID, old.Host.ID, func(t *tx) ([][]byte, error) {
 		k, err := t.knownHost(old.ProjectID, old.Host.ID)
 		if err != nil {
 			return nil, err
@@ -124,30 +124,30 @@ func (s *Store) CredentialsAgain(ctx context.Context, old *installer.Invocation)
 			return nil, err
 		}
 		if own != nil {
-			rows, err := s.kept(t, old.Host.ID, []box{*own})
+			rows, err := s.kept(t, [][]byte{own})
 			if err != nil {
 				return nil, err
 			}
 			if len(rows) > 0 {
 				host.Endpoint, host.Via, host.Through = old.Host.Endpoint, old.Host.Via, old.Host.Through
-				return []box{*own}, nil
+				return [][]byte{own}, nil
 			}
 		}
-		return t.boxesFor(old.ProjectID, k, k.Host)
+		return t.loginsFor(old.ProjectID, k, k.Host)
 	})
 	return host, c, err
 }
 
 // ownOf is the login that old came with; nil: it has none any more, the host is
 // another machine now, or it is known better since old.
-func (t *tx) ownOf(k *knownHost, old *installer.Invocation) (*box, error) {
+func (t *tx) ownOf(k *knownHost, old *installer.Invocation) ([]byte, error) {
 	r, err := t.loadIn(old.ProjectID, old.ID)
 	if err != nil || !t.bringsLogin(r) || k.Host.HostPort() != r.Host.HostPort() {
 		return nil, err
 	}
 	// What the user has said of the host since then counts.
 	since := k.Imported && (k.Since.IsZero() || k.Since.After(r.Created))
-	if since && (k.Kept != "" || !k.Host.SameWay(r.Host)) {
+	if since && (t.Get(bSealed, hostLogin(old.ProjectID, k.Host.ID)) != nil || !k.Host.SameWay(r.Host)) {
 		return nil, nil
 	}
 	accepted, err := t.cameWith(old.ProjectID, k, k.Invocation)
@@ -161,5 +161,5 @@ func (t *tx) ownOf(k *knownHost, old *installer.Invocation) (*box, error) {
 	} else if !k.Imported && r.seq < k.Turned {
 		return nil, nil // another way is r's own if r was sent since the host is known by this one
 	}
-	return &box{r.BatchID, r.ID}, nil
+	return taskLogin(r), nil
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"tripod/installer"
+	"tripod/store/disk"
 )
 
 // openLogs are the logs that are being written, by invocation.
@@ -38,7 +39,7 @@ type logWriter struct {
 // the cap is dropped without an error, after a line that says so. Close syncs.
 func (s *Store) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
 	if s.o.ReadOnly {
-		return nil, errReadOnly
+		return nil, disk.ErrReadOnly
 	}
 	if err := errors.Join(checkID("batch", inv.BatchID), checkID("invocation", inv.ID)); err != nil {
 		return nil, err
@@ -60,13 +61,13 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return 0, storageError("writing a log", os.ErrClosed)
+		return 0, disk.Error("writing a log", os.ErrClosed)
 	}
 	if len(p) == 0 {
 		return 0, nil
 	}
 	if err := w.ensure(); err != nil {
-		return 0, storageError("opening a log", err)
+		return 0, disk.Error("opening a log", err)
 	}
 	room := w.most - w.size
 	if room < 0 {
@@ -80,7 +81,7 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	w.size += int64(n)
 	w.dirty = w.dirty || n > 0
 	if err != nil {
-		return min(n, len(p)), storageError("writing a log", err)
+		return min(n, len(p)), disk.Error("writing a log", err)
 	}
 	return len(p), nil
 }
@@ -100,19 +101,19 @@ func (w *logWriter) ensure() error {
 		return nil
 	}
 	dir := filepath.Dir(w.path)
-	if err := makeDir(dir); err != nil {
+	if err := disk.MakeFolder(dir); err != nil {
 		return err
 	}
-	if err := checkPrivate(dir, true); err != nil {
+	if err := disk.CheckFolder(dir); err != nil {
 		return err
 	}
-	f, err := openPrivate(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
+	f, err := disk.Open(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return err
 	}
 	info, err := f.Stat()
 	if err == nil && info.Size() == 0 {
-		err = syncDir(dir)
+		err = disk.SyncFolder(dir)
 	}
 	if err != nil {
 		return errors.Join(err, f.Close())
@@ -133,7 +134,7 @@ func (w *logWriter) Position() (int64, error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, storageError("looking at a log", err)
+		return 0, disk.Error("looking at a log", err)
 	}
 	return info.Size(), nil
 }
@@ -143,16 +144,16 @@ func (w *logWriter) Rewind(position int64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed {
-		return storageError("cutting a log", os.ErrClosed)
+		return disk.Error("cutting a log", os.ErrClosed)
 	}
 	if err := w.ensure(); err != nil {
-		return storageError("opening a log", err)
+		return disk.Error("opening a log", err)
 	}
 	if position < 0 || position >= w.size {
 		return nil
 	}
 	if err := w.file.Truncate(position); err != nil {
-		return storageError("cutting a log", err)
+		return disk.Error("cutting a log", err)
 	}
 	w.size, w.dirty = position, true
 	return nil
@@ -169,7 +170,7 @@ func (w *logWriter) flush() error {
 		return nil
 	}
 	if err := w.file.Sync(); err != nil {
-		return storageError("syncing a log", err)
+		return disk.Error("syncing a log", err)
 	}
 	w.dirty = false
 	return nil
@@ -233,12 +234,12 @@ func (s *Store) Log(ctx context.Context, project, id string) (io.ReadCloser, err
 	if err != nil {
 		return nil, err
 	}
-	f, err := openPrivate(s.logPath(r.BatchID, r.ID), os.O_RDONLY)
+	f, err := disk.Open(s.logPath(r.BatchID, r.ID), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 	if err != nil {
-		return nil, storageError("reading a log", err)
+		return nil, disk.Error("reading a log", err)
 	}
 	return f, nil
 }

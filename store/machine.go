@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // A machine that is reached by another way than before (a project gets its first
@@ -39,7 +40,7 @@ func (t *tx) workedOn(h installer.Host, r *record) bool {
 
 // isPinned reports whether a host has shown a key, by whatever way.
 func (t *tx) isPinned(project string, h installer.Host) bool {
-	for range t.all(bPins, join(project, h.HostPort())) {
+	for range t.All(bPins, kv.Join(project, h.HostPort())) {
 		return true
 	}
 	return false

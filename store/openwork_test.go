@@ -21,7 +21,7 @@ func TestOpenWorkReadsTheIndexOnly(t *testing.T) {
 	running := claim(t, s, t0, "")
 	open := func(id string) (n int, err error) {
 		err = s.update(t.Context(), func(tx *tx) error {
-			tx.put(bInv, []byte(done.ID), []byte("not read"))
+			tx.Put(bInv, []byte(done.ID), []byte("not read"))
 			n, err = tx.openWork(project, id)
 			return err
 		})

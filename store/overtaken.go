@@ -1,14 +1,12 @@
 package store
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
-	"time"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // A ROLLBACK goes back to what its invocation has found on the host. If a later one
@@ -18,7 +16,7 @@ import (
 // came after them can be told; another machine at that place has a stack of its own.
 
 func changesAt(r *record) []byte {
-	return join(r.ProjectID, targetOf(r), r.Host.HostPort())
+	return kv.Join(r.ProjectID, targetOf(r), r.Host.HostPort())
 }
 
 func targetOf(r *record) string {
@@ -35,12 +33,12 @@ func (t *tx) noteChange(r *record) {
 	}
 	prefix := changesAt(r)
 	number := t.height(prefix) + 1
-	t.put(bChanges, binary.BigEndian.AppendUint64(prefix, number), []byte(r.ID))
+	t.Put(bChanges, binary.BigEndian.AppendUint64(prefix, number), []byte(r.ID))
 }
 
 // height is the number of the latest change, undone or not.
 func (t *tx) height(prefix []byte) uint64 {
-	for key := range t.allBackwards(bChanges, prefix) {
+	for key := range t.AllBackwards(bChanges, prefix) {
 		return binary.BigEndian.Uint64(key[len(prefix):])
 	}
 	return 0
@@ -89,7 +87,7 @@ func (t *tx) overtaker(r *record) (*record, error) {
 // the one for which end holds; nil: there is none.
 func (t *tx) latestChange(r *record, end func(number uint64, id string) bool) (*record, error) {
 	prefix := changesAt(r)
-	for key, id := range t.allBackwards(bChanges, prefix) {
+	for key, id := range t.AllBackwards(bChanges, prefix) {
 		if end(binary.BigEndian.Uint64(key[len(prefix):]), string(id)) {
 			break
 		}
@@ -142,44 +140,6 @@ func (t *tx) current(records []*record) error {
 		if by := asked.Overtaken; by != "" {
 			return fmt.Errorf("%s of %s: %w: %s", r.Type, r.Of, installer.ErrOvertaken, by)
 		}
-	}
-	return nil
-}
-
-// indexChanges makes the stacks of what an older tripod has stored.
-func (t *tx) indexChanges() error {
-	type change struct { // the records of a whole state are too much to hold
-		prefix, id string
-		at         time.Time
-		seq        uint64
-	}
-	var all []change
-	for _, row := range t.all(bInv, nil) {
-		r := &record{}
-		seq, err := readRow(row, r)
-		if err != nil {
-			return err
-		}
-		undone := r.State == installer.Rollbacked
-		if r.seq = seq; !undone && r.State != installer.Succeeded || !r.ChangedHost() {
-			continue
-		}
-		c := change{string(changesAt(r)), r.ID, r.Updated, seq}
-		if n := len(r.Attempts); n > 0 && !r.Attempts[n-1].Ended.IsZero() {
-			c.at = r.Attempts[n-1].Ended // it was updated when it was undone
-		}
-		all = append(all, c)
-	}
-	slices.SortFunc(all, func(a, b change) int {
-		if d := a.at.Compare(b.at); d != 0 {
-			return d
-		}
-		return cmp.Compare(a.seq, b.seq)
-	})
-	last := map[string]uint64{}
-	for _, c := range all {
-		last[c.prefix]++
-		t.put(bChanges, binary.BigEndian.AppendUint64([]byte(c.prefix), last[c.prefix]), []byte(c.id))
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 // AddPackage puts an archive that PutBlob has kept into the catalogue. The same
@@ -29,8 +31,8 @@ func (s *Store) AddPackage(ctx context.Context, p installer.Package) error {
 	}
 	s.catalogue.Lock()
 	defer s.catalogue.Unlock()
-	if there, err := exists(s.path(blobsDir, p.SHA256)); err != nil {
-		return storageError("adding a package", err)
+	if there, err := disk.Exists(s.path(blobsDir, p.SHA256)); err != nil {
+		return disk.Error("adding a package", err)
 	} else if !there {
 		return notFound("file", p.Name)
 	}
@@ -38,7 +40,7 @@ func (s *Store) AddPackage(ctx context.Context, p installer.Package) error {
 		p.Added = s.o.Clock()
 	}
 	return s.update(ctx, func(t *tx) error {
-		t.putRow(bPackages, []byte(p.SHA256), 0, p)
+		t.PutRow(bPackages, []byte(p.SHA256), 0, p)
 		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPackageAdd, Subject: packageSubject(p)})
 	})
 }
@@ -49,9 +51,9 @@ func (s *Store) Packages(ctx context.Context, target string) ([]installer.Packag
 	var found []installer.Package
 	err := s.view(ctx, func(t *tx) error {
 		found = []installer.Package{}
-		for _, row := range t.all(bPackages, nil) {
+		for _, row := range t.All(bPackages, nil) {
 			var p installer.Package
-			if _, err := readRow(row, &p); err != nil {
+			if _, err := kv.ReadRow(row, &p); err != nil {
 				return err
 			}
 			if target == "" || p.Target == target {
@@ -75,16 +77,16 @@ func (s *Store) RemovePackage(ctx context.Context, sha string) error {
 	s.catalogue.Lock()
 	defer s.catalogue.Unlock()
 	err := s.update(ctx, func(t *tx) error {
-		row := t.get(bPackages, []byte(sha))
+		row := t.Get(bPackages, []byte(sha))
 		if row == nil {
 			return notFound("package", sha)
 		}
 		var p installer.Package
-		if _, err := readRow(row, &p); err != nil {
+		if _, err := kv.ReadRow(row, &p); err != nil {
 			return err
 		}
 		users := 0
-		for r, err := range t.open() {
+		for r, err := range t.openRecords() {
 			if err != nil {
 				return err
 			}
@@ -95,7 +97,7 @@ func (s *Store) RemovePackage(ctx context.Context, sha string) error {
 		if users > 0 {
 			return fmt.Errorf("package %.12s: %w: %d tasks that have not ended need it", sha, installer.ErrInUse, users)
 		}
-		t.del(bPackages, []byte(sha))
+		t.Del(bPackages, []byte(sha))
 		t.forgetSent(sha)
 		return s.audit(ctx, t, s.o.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPackageRemove, Subject: packageSubject(p)})
 	})
@@ -103,7 +105,7 @@ func (s *Store) RemovePackage(ctx context.Context, sha string) error {
 		return err
 	}
 	if err := os.Remove(s.path(blobsDir, sha)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return storageError("removing a package", err)
+		return disk.Error("removing a package", err)
 	}
 	return nil
 }

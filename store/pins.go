@@ -7,14 +7,15 @@ import (
 	"errors"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // PinnedKeys implements installer.HostKeys.
 func (s *Store) PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error) {
 	var keys []string
-	prefix := join(project, hostPort)
+	prefix := kv.Join(project, hostPort)
 	err := s.view(ctx, func(t *tx) error {
-		for k := range t.all(bPins, prefix) {
+		for k := range t.All(bPins, prefix) {
 			keys = append(keys, string(bytes.TrimSuffix(k[len(prefix):], []byte{0})))
 		}
 		return nil
@@ -31,10 +32,10 @@ func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error
 	if err := errors.Join(checkProject(project), checkPart("host and port", hostPort, longestHostPort), checkPart("host key", key, 16<<10)); err != nil {
 		return err
 	}
-	at := binary.BigEndian.AppendUint64(nil, micros(s.o.Clock()))
+	at := binary.BigEndian.AppendUint64(nil, kv.Micros(s.o.Clock()))
 	return s.update(ctx, func(t *tx) error {
-		if k := join(project, hostPort, key); t.get(bPins, k) == nil {
-			t.put(bPins, k, at)
+		if k := kv.Join(project, hostPort, key); t.Get(bPins, k) == nil {
+			t.Put(bPins, k, at)
 		}
 		return nil
 	})
@@ -46,11 +47,11 @@ func (s *Store) ForgetKeys(ctx context.Context, project, hostPort string) (int, 
 	now := s.o.Clock()
 	err := s.update(ctx, func(t *tx) error {
 		var keys [][]byte
-		for k := range t.all(bPins, join(project, hostPort)) {
+		for k := range t.All(bPins, kv.Join(project, hostPort)) {
 			keys = append(keys, bytes.Clone(k))
 		}
 		for _, k := range keys {
-			t.del(bPins, k)
+			t.Del(bPins, k)
 		}
 		if n = len(keys); n == 0 {
 			return nil

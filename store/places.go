@@ -5,13 +5,14 @@ import (
 	"context"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // The same address and port are the same host, whichever id it was given: that
 // is what the index of places is for. Only where a user gave several hosts with
 // one address ids of their own do the installers on the way tell them apart.
 
-func placeKey(project string, h installer.Host) []byte { return join(project, h.HostPort(), h.ID) }
+func placeKey(project string, h installer.Host) []byte { return kv.Join(project, h.HostPort(), h.ID) }
 
 // HostAt returns the known host that has this address and port, whatever its
 // id. ErrNotFound if there is none, or if several have them and none is reached
@@ -32,9 +33,9 @@ func (s *Store) HostAt(ctx context.Context, project string, at installer.Host) (
 }
 
 func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
-	prefix := join(project, at.HostPort())
+	prefix := kv.Join(project, at.HostPort())
 	var found []*knownHost
-	for key := range t.all(bPlaces, prefix) {
+	for key := range t.All(bPlaces, prefix) {
 		k, err := t.knownHost(project, string(bytes.TrimSuffix(key[len(prefix):], []byte{0})))
 		if err != nil {
 			return nil, err
@@ -51,21 +52,4 @@ func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 		return found[0], nil
 	}
 	return nil, nil
-}
-
-// indexPlaces makes the index from the hosts that are known.
-func (t *tx) indexPlaces() error {
-	var keys [][]byte
-	for key, row := range t.all(bHosts, nil) {
-		var k knownHost
-		if _, err := readRow(row, &k); err != nil {
-			return err
-		}
-		project, _, _ := bytes.Cut(key, []byte{0})
-		keys = append(keys, placeKey(string(project), k.Host))
-	}
-	for _, key := range keys {
-		t.put(bPlaces, key, nil)
-	}
-	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"time"
+
+	"tripod/store/kv"
 )
 
 // The ready index holds every PENDING invocation whose host was free when it
@@ -23,21 +25,21 @@ const (
 // order is an invocation's place in the ready index and in wait lists.
 func (r *record) order(prefix []byte) []byte {
 	if r.NotBefore.IsZero() {
-		return stamped(append(prefix, classNow), r.Created, r.seq)
+		return kv.Stamped(append(prefix, classNow), r.Created, r.seq)
 	}
-	return stamped(append(prefix, classTimed), r.NotBefore, r.seq)
+	return kv.Stamped(append(prefix, classTimed), r.NotBefore, r.seq)
 }
 
 func (r *record) readyKeys() [2][]byte {
-	return [2][]byte{r.order(join("")), r.order(join(r.BatchID))}
+	return [2][]byte{r.order(kv.Join("")), r.order(kv.Join(r.BatchID))}
 }
 
-func (r *record) waitKey() []byte { return r.order(join(r.ProjectID, r.Host.ID, r.BatchID)) }
+func (r *record) waitKey() []byte { return r.order(kv.Join(r.ProjectID, r.Host.ID, r.BatchID)) }
 
 // enqueue makes a PENDING invocation claimable.
 func (t *tx) enqueue(r *record) {
-	if t.get(bBusy, r.hostKey()) != nil {
-		t.put(bWaiting, r.waitKey(), []byte(r.ID))
+	if t.Get(bBusy, r.hostKey()) != nil {
+		t.Put(bWaiting, r.waitKey(), []byte(r.ID))
 		return
 	}
 	t.makeReady(r)
@@ -45,21 +47,21 @@ func (t *tx) enqueue(r *record) {
 
 func (t *tx) makeReady(r *record) {
 	for _, key := range r.readyKeys() {
-		t.put(bReady, key, []byte(r.ID))
+		t.Put(bReady, key, []byte(r.ID))
 	}
 }
 
 func (t *tx) dropReady(r *record) {
 	for _, key := range r.readyKeys() {
-		t.del(bReady, key)
+		t.Del(bReady, key)
 	}
 }
 
 // dequeue takes an invocation out, wherever it waits. Call it before anything
 // that its place depends on is changed.
 func (t *tx) dequeue(r *record) {
-	if t.get(bWaiting, r.waitKey()) != nil {
-		t.del(bWaiting, r.waitKey())
+	if t.Get(bWaiting, r.waitKey()) != nil {
+		t.Del(bWaiting, r.waitKey())
 		return
 	}
 	t.dropReady(r)
@@ -68,13 +70,13 @@ func (t *tx) dequeue(r *record) {
 // release brings back the first waiting invocation of each batch, if nothing
 // runs on the host.
 func (t *tx) release(project, host string) error {
-	hostKey := join(project, host)
-	if t.get(bBusy, hostKey) != nil {
+	hostKey := kv.Join(project, host)
+	if t.Get(bBusy, hostKey) != nil {
 		return nil
 	}
 	next := hostKey
 	for {
-		key, id := t.bucket(bWaiting).Cursor().Seek(next)
+		key, id := t.Next(bWaiting, next)
 		if key == nil || !bytes.HasPrefix(key, hostKey) {
 			return nil
 		}
@@ -83,25 +85,25 @@ func (t *tx) release(project, host string) error {
 		if err != nil {
 			return err
 		}
-		t.del(bWaiting, key)
+		t.Del(bWaiting, key)
 		if r != nil {
 			t.makeReady(r)
 		}
 		// Skip the rest of this batch.
-		next = following(key[:len(key)-17])
+		next = kv.Following(key[:len(key)-17])
 	}
 }
 
 // due finds the first invocation of the scope that is ready at now, or else
 // when the first one will be.
 func (t *tx) due(scope string, now time.Time) (id string, at time.Time) {
-	prefix := join(scope)
-	plainKey, plain := t.first(bReady, append(bytes.Clone(prefix), classNow))
-	timedKey, timed := t.first(bReady, append(prefix, classTimed))
+	prefix := kv.Join(scope)
+	plainKey, plain := t.First(bReady, append(bytes.Clone(prefix), classNow))
+	timedKey, timed := t.First(bReady, append(prefix, classTimed))
 	if timedKey != nil {
-		us := binary.BigEndian.Uint64(stampOf(timedKey))
-		if us > micros(now) {
-			timedKey, at = nil, fromMicros(us)
+		us := binary.BigEndian.Uint64(kv.StampOf(timedKey))
+		if us > kv.Micros(now) {
+			timedKey, at = nil, kv.FromMicros(us)
 		}
 	}
 	switch {
@@ -109,7 +111,7 @@ func (t *tx) due(scope string, now time.Time) (id string, at time.Time) {
 		return "", at
 	case plainKey == nil:
 		return string(timed), time.Time{}
-	case timedKey == nil || bytes.Compare(stampOf(plainKey), stampOf(timedKey)) <= 0:
+	case timedKey == nil || bytes.Compare(kv.StampOf(plainKey), kv.StampOf(timedKey)) <= 0:
 		return string(plain), time.Time{}
 	default:
 		return string(timed), time.Time{}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 // record is an invocation as it is stored: without steps, which have rows of
@@ -29,17 +31,17 @@ func (r *record) row() ([]byte, error) {
 	for i := range stored.Attempts {
 		stored.Attempts[i].Steps = nil
 	}
-	return newRow(&stored)
+	return kv.NewRow(&stored)
 }
 
 // load reads an invocation without its steps; nil if there is none.
 func (t *tx) load(id string) (*record, error) {
-	row := t.get(bInv, []byte(id))
+	row := t.Get(bInv, []byte(id))
 	if row == nil {
 		return nil, nil
 	}
 	r := &record{}
-	seq, err := readRow(row, r)
+	seq, err := kv.ReadRow(row, r)
 	if err != nil {
 		return nil, err
 	}
@@ -59,10 +61,10 @@ func (t *tx) loadIn(project, id string) (*record, error) {
 func (t *tx) save(r *record) {
 	row, err := r.row()
 	if err != nil {
-		t.err = err
+		t.Fail(err)
 		return
 	}
-	t.put(bInv, []byte(r.ID), sealRow(row, r.seq))
+	t.Put(bInv, []byte(r.ID), kv.SealRow(row, r.seq))
 }
 
 // tell fills in what is not in the invocation's own row.
@@ -78,13 +80,13 @@ func (t *tx) addSteps(inv *installer.Invocation) error {
 	for i := range inv.Attempts {
 		inv.Attempts[i].Steps = []installer.StepRecord{}
 	}
-	for k, row := range t.all(bSteps, join(inv.ID)) {
+	for k, row := range t.All(bSteps, kv.Join(inv.ID)) {
 		number := int(binary.BigEndian.Uint32(k[len(k)-8:]))
 		if number < 1 || number > len(inv.Attempts) {
 			continue
 		}
 		var rec installer.StepRecord
-		if _, err := readRow(row, &rec); err != nil {
+		if _, err := kv.ReadRow(row, &rec); err != nil {
 			return err
 		}
 		a := &inv.Attempts[number-1]
@@ -95,22 +97,22 @@ func (t *tx) addSteps(inv *installer.Invocation) error {
 
 // stepKey orders steps by attempt and then as they came.
 func stepKey(id string, attempt int, number uint32) []byte {
-	key := binary.BigEndian.AppendUint32(join(id), uint32(attempt))
+	key := binary.BigEndian.AppendUint32(kv.Join(id), uint32(attempt))
 	return binary.BigEndian.AppendUint32(key, number)
 }
 
-func (r *record) hostKey() []byte { return join(r.ProjectID, r.Host.ID) }
+func (r *record) hostKey() []byte { return kv.Join(r.ProjectID, r.Host.ID) }
 
-func (r *record) listKey() []byte { return stamped(join(r.ProjectID), r.Created, r.seq) }
+func (r *record) listKey() []byte { return kv.Stamped(kv.Join(r.ProjectID), r.Created, r.seq) }
 
 // facts is what lists filter by, so that they need not decode invocations:
-// id, state, type, instance type, target, host, each followed by NUL; see factLook.
+// id, state, type, instance type, target, host, each followed by NUL; see factCheck.
 func (r *record) facts() []byte {
 	facts := []string{r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID}
 	if r.Spec.CheckOnly {
-		facts = append(facts, factLook)
+		facts = append(facts, factCheck)
 	}
-	return join(facts...)
+	return kv.Join(facts...)
 }
 
 // setState is the only way from one state to another: it keeps the list and
@@ -119,33 +121,33 @@ func (t *tx) setState(r *record, to installer.State) {
 	if r.State == to {
 		return
 	}
-	t.addTally(r.BatchID, r.State, -1)
-	t.addTally(r.BatchID, to, +1)
+	t.addCount(r.BatchID, r.State, -1)
+	t.addCount(r.BatchID, to, +1)
 	r.State = to
-	t.put(bList, r.listKey(), r.facts())
+	t.Put(bList, r.listKey(), r.facts())
 }
 
-// open walks the invocations that have not ended: RUNNING, ready or waiting for
+// openRecords walks the invocations that have not ended: RUNNING, ready or waiting for
 // their host. The body must not change their state.
-func (t *tx) open() iter.Seq2[*record, error] {
+func (t *tx) openRecords() iter.Seq2[*record, error] {
 	return func(yield func(*record, error) bool) {
 		one := func(id []byte) bool {
 			r, err := t.load(string(id))
 			if err == nil && r == nil {
-				err = fmt.Errorf("%w: an index names %q, which is missing", ErrDamaged, id)
+				err = fmt.Errorf("%w: an index names %q, which is missing", disk.ErrDamaged, id)
 			}
 			return yield(r, err)
 		}
-		for id := range t.all(bActive, nil) {
+		for id := range t.All(bActive, nil) {
 			if !one(id) {
 				return
 			}
 		}
 		for _, from := range []struct {
-			bucket
+			table  kv.Table
 			prefix []byte
-		}{{bReady, join("")}, {bWaiting, nil}} {
-			for _, id := range t.all(from.bucket, from.prefix) {
+		}{{bReady, kv.Join("")}, {bWaiting, nil}} {
+			for _, id := range t.All(from.table, from.prefix) {
 				if !one(id) {
 					return
 				}

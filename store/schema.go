@@ -1,66 +1,63 @@
 package store
 
-// A bucket is one of the database's top-level tables.
-type bucket []byte
+import "tripod/store/kv"
 
 // Keys are strings joined by NUL and big-endian numbers, so that their order
 // is the order of the lists. A stamp is time and sequence number.
 var (
-	bMeta     = bucket("meta")     // schema, master key check
-	bInv      = bucket("inv")      // invocation → record without steps
-	bSteps    = bucket("steps")    // invocation, attempt, number → step
-	bActive   = bucket("active")   // invocation → its claim; RUNNING ones only
-	bList     = bucket("list")     // project, stamp → what filters look at
-	bHostList = bucket("hostlist") // project, host, stamp → nothing
-	bBatList  = bucket("batlist")  // batch, stamp → nothing
-	bHeads    = bucket("heads")    // batch → head without its counts
-	bTally    = bucket("tally")    // batch → how many are in each state
-	bHeadList = bucket("headlist") // project, stamp → batch
-	bPrints   = bucket("prints")   // project, fingerprint, stamp → batch
-	bReady    = bucket("ready")    // scope, class, stamp → invocation
-	bWaiting  = bucket("waiting")  // project, host, batch, class, stamp → invocation
-	bBusy     = bucket("busy")     // project, host → the invocation that runs there
-	bHosts    = bucket("hosts")    // project, host → registered host
-	bPlaces   = bucket("places")   // project, address and port, host → nothing
-	bSetUp    = bucket("setup")    // project, host → installer
-	bEpochs   = bucket("epochs")   // epoch → whose it is and since when unneeded
-	bSealed   = bucket("sealed")   // epoch, invocation or host → sealed credentials
-	bPins     = bucket("pins")     // project, address and port, key → when pinned
-	bTokens   = bucket("tokens")   // first bytes of the hash → token
-	bNames    = bucket("names")    // project, name → key of the token
+	bMeta     = kv.Table("meta")     // schema, master key check
+	bInv      = kv.Table("inv")      // invocation → record without steps
+	bSteps    = kv.Table("steps")    // invocation, attempt, number → step
+	bActive   = kv.Table("active")   // invocation → its claim; RUNNING ones only
+	bList     = kv.Table("list")     // project, stamp → what filters look at
+	bHostList = kv.Table("hostlist") // project, host, stamp → nothing
+	bBatList  = kv.Table("batlist")  // batch, stamp → nothing
+	bHeads    = kv.Table("heads")    // batch → head without its counts
+	bCounts   = kv.Table("counts")   // batch → how many are in each state
+	bHeadList = kv.Table("headlist") // project, stamp → batch
+	bPrints   = kv.Table("prints")   // project, fingerprint, stamp → batch
+	bReady    = kv.Table("ready")    // scope, class, stamp → invocation
+	bWaiting  = kv.Table("waiting")  // project, host, batch, class, stamp → invocation
+	bBusy     = kv.Table("busy")     // project, host → the invocation that runs there
+	bHosts    = kv.Table("hosts")    // project, host → registered host
+	bPlaces   = kv.Table("places")   // project, address and port, host → nothing
+	bSetUp    = kv.Table("setup")    // project, host → installer
+	bKept     = kv.Table("kept")     // batch → until when its logins can be opened
+	bSealed   = kv.Table("sealed")   // batch, invocation; or whose and what host it is → sealed credentials
+	bPins     = kv.Table("pins")     // project, address and port, key → when pinned
+	bTokens   = kv.Table("tokens")   // first bytes of the hash → token
+	bNames    = kv.Table("names")    // project, name → key of the token
 
-	bKeys     = bucket("keys")     // access key → key, its secret key sealed
-	bKeyNames = bucket("keynames") // project, name → access key
-	bSeen     = bucket("seen")     // time, signature → project/access key
-	bAudit    = bucket("audit")    // number → entry
+	bKeys     = kv.Table("keys")     // access key → key, its secret key sealed
+	bKeyNames = kv.Table("keynames") // project, name → access key
+	bSeen     = kv.Table("seen")     // time, signature → project/access key
+	bAudit    = kv.Table("audit")    // number → entry
 
-	bReplays   = bucket("replays")   // project, Idempotency-Key → what was answered
-	bReplayAge = bucket("replayage") // stamp → key of the replay
+	bReplays   = kv.Table("replays")   // project, Idempotency-Key → what was answered
+	bReplayAge = kv.Table("replayage") // stamp → key of the replay
 
-	bPackages = bucket("packages") // SHA-256 → package
-	bSent     = bucket("sent")     // project, SHA-256 → nothing: the project has sent that file
+	bPackages = kv.Table("packages") // SHA-256 → package
+	bSent     = kv.Table("sent")     // project, SHA-256 → nothing: the project has sent that file
 
-	bChanges = bucket("changes") // project, target, address and port, number → invocation
+	bChanges = kv.Table("changes") // project, target, address and port, number → invocation
 )
 
-var buckets = []bucket{
-	bMeta, bInv, bSteps, bActive, bList, bHostList, bBatList, bHeads, bTally, bHeadList, bPrints,
-	bReady, bWaiting, bBusy, bHosts, bPlaces, bSetUp, bEpochs, bSealed, bPins, bTokens, bNames, bPackages,
+var tables = []kv.Table{
+	bMeta, bInv, bSteps, bActive, bList, bHostList, bBatList, bHeads, bCounts, bHeadList, bPrints,
+	bReady, bWaiting, bBusy, bHosts, bPlaces, bSetUp, bKept, bSealed, bPins, bTokens, bNames, bPackages,
 	bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit, bSent, bChanges,
 }
 
-// newer are the tables that version 1 of the schema did not have.
-var newer = []bucket{bPlaces, bPackages, bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit, bSent, bChanges}
+// rowTables are those whose values are rows that carry a checksum.
+var rowTables = []kv.Table{bInv, bSteps, bHeads, bHosts, bSetUp, bKept, bTokens, bReplays, bPackages, bKeys, bAudit}
 
-// checked are the buckets whose values are rows that carry a checksum.
-var checked = []bucket{bInv, bSteps, bHeads, bHosts, bSetUp, bEpochs, bTokens, bReplays, bPackages, bKeys, bAudit}
-
-// schema is the version of all this. A newer one is refused; an older one is
-// brought up to it when it is opened for writing, and read as it is otherwise.
-const schema = 5
+// schema is the version of all this, and of the files beside the database. No
+// other one is read.
+const schema = 6
 
 var (
 	keySchema = []byte("schema")
 	keyMaster = []byte("master-key-check")
+	keyOpen   = []byte("open-invocations")
 	keyAudit  = []byte("audit-head")
 )

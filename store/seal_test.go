@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/kv"
+	"tripod/store/vault"
 )
 
 func secret(s string) installer.Secret { return installer.NewSecret(s) }
@@ -62,14 +64,14 @@ func TestC08SwappedSeals(t *testing.T) {
 	submit(t, s, batch("B2", "h1"))
 	rows := map[string][]byte{}
 	require.NoError(t, s.view(t.Context(), func(t *tx) error {
-		for k, v := range t.all(bSealed, nil) {
+		for k, v := range t.All(bSealed, nil) {
 			rows[string(k)] = bytes.Clone(v)
 		}
 		return nil
 	}))
 	require.Len(t, rows, 3)
 	open := func(batch, id, host string) error {
-		_, err := s.openSealed(t.Context(), batch, project, host, id)
+		_, err := s.openLogin(t.Context(), project, host, kv.Join(batch, id))
 		return err
 	}
 	require.NoError(t, open("B1", "B1-0000", "h1"))
@@ -78,37 +80,37 @@ func TestC08SwappedSeals(t *testing.T) {
 			if to == from {
 				continue
 			}
-			require.NoError(t, s.update(t.Context(), func(t *tx) error { t.put(bSealed, []byte(to), val); return nil }))
+			require.NoError(t, s.update(t.Context(), func(t *tx) error { t.Put(bSealed, []byte(to), val); return nil }))
 			parts := strings.Split(to, "\x00")
 			for _, host := range []string{"h1", "h2"} {
 				err := open(parts[0], parts[1], host)
-				require.ErrorIs(t, err, errUnsealed, "%q in the place of %q", from, to)
+				require.ErrorIs(t, err, vault.ErrAltered, "%q in the place of %q", from, to)
 				require.ErrorIs(t, err, installer.ErrStorage)
 			}
 		}
 	}
 	require.NoError(t, s.update(t.Context(), func(t *tx) error {
 		for k, v := range rows {
-			t.put(bSealed, []byte(k), v)
+			t.Put(bSealed, []byte(k), v)
 		}
 		return nil
 	}))
 	require.NoError(t, open("B1", "B1-0000", "h1"))
-	_, err := s.openSealed(t.Context(), "B1", "another", "h1", "B1-0000")
-	require.ErrorIs(t, err, errUnsealed, "another project")
-	require.ErrorIs(t, open("B1", "B1-0000", "h2"), errUnsealed, "another host")
+	_, err := s.openLogin(t.Context(), "another", "h1", kv.Join("B1", "B1-0000"))
+	require.ErrorIs(t, err, vault.ErrAltered, "another project")
+	require.ErrorIs(t, open("B1", "B1-0000", "h2"), vault.ErrAltered, "another host")
 }
 
 // TestC08MasterKey: a wrong, missing or malformed master key refuses to start.
 func TestC08MasterKey(t *testing.T) {
 	t.Parallel()
 	dir := used(t)
-	own := filepath.Join(dir, masterName)
+	own := filepath.Join(dir, vault.MasterName)
 	right, err := os.ReadFile(own)
 	require.NoError(t, err)
-	require.Len(t, right, keySize)
+	require.Len(t, right, 32)
 
-	require.NoError(t, os.WriteFile(own, bytes.Repeat([]byte{7}, keySize), 0o600))
+	require.NoError(t, os.WriteFile(own, bytes.Repeat([]byte{7}, 32), 0o600))
 	_, err = Open(dir, Options{})
 	require.ErrorContains(t, err, "master key is not the one")
 	_, err = Open(dir, Options{ReadOnly: true})
@@ -162,8 +164,7 @@ func TestC09Erasure(t *testing.T) {
 			inv, err := s.Invocation(t.Context(), project, "B1-0000")
 			require.NoError(t, err)
 			requireMissing(t, s, &inv)
-			assert.NoFileExists(t, s.path(epochsDir, "B1.key"))
-			assert.FileExists(t, s.path(epochsDir, "B2.key"), "another batch's key")
+			assert.Equal(t, 1, keyCount(s), "another batch's")
 			require.NoError(t, s.Close())
 
 			require.NoError(t, os.Rename(filepath.Join(filepath.Dir(dir), "copy"), filepath.Join(dir, dbName)))
@@ -266,7 +267,7 @@ func TestKeepSucceededAndOther(t *testing.T) {
 			_, err = keptHostCredentials(t.Context(), s, project, "h1")
 			require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
 			require.NoError(t, s.view(t.Context(), func(tx *tx) error {
-				for k := range tx.all(bSealed, nil) {
+				for k := range tx.All(bSealed, nil) {
 					return fmt.Errorf("row %q is left", k)
 				}
 				return nil
@@ -275,28 +276,30 @@ func TestKeepSucceededAndOther(t *testing.T) {
 	}
 }
 
-// TestEraseCutShort: keys without rows and rows without keys, as a crash
-// leaves them, are tidied at the next start.
-func TestEraseCutShort(t *testing.T) {
+// TestForgetCutShort: keys without rows and rows without keys, as a crash leaves
+// them, are tidied at the next start.
+func TestForgetCutShort(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := filepath.Join(fastDir(t), "state")
 	s, err := Open(dir, Options{KeepOther: time.Hour, Clock: func() time.Time { return t0 }})
 	require.NoError(t, err)
 	submit(t, s, batch("B1", "h1"))
 	submit(t, s, batch("B2", "h2"))
 	inv := claim(t, s, t0, "B1")
 	finish(t, s, inv, installer.Failed)
-	require.NoError(t, s.keys.erase("B1"))
-	_, err = s.keys.create("B3")
+	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+		_, sealed := t.loginsOf("B1")
+		return s.vault.Forget(sealed...) // the rows are still there
+	}))
+	_, err = s.vault.NewKeys(3) // of a batch that was not stored
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(s.path(epochsDir, "B4.key.tmp"), []byte("x"), 0o600))
+	require.Equal(t, 4, keyCount(s))
 	require.NoError(t, s.Close())
 
 	s = openTest(t, dir, Options{KeepOther: time.Hour, Clock: func() time.Time { return t0.Add(time.Hour) }})
-	entries, err := os.ReadDir(s.path(epochsDir))
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
-	assert.Equal(t, "B2.key", entries[0].Name())
+	assert.Equal(t, 1, keyCount(s))
+	assert.Equal(t, 1, rows(t, s, bSealed))
+	assert.Equal(t, "pw-h2", passwordOf(t, s, "h2"))
 	requireMissing(t, s, inv)
 }
 
@@ -383,9 +386,7 @@ func TestInstallers(t *testing.T) {
 	require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
 	_, err = keptHostCredentials(ctx, s, project, "unknown")
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	files, _, err := s.keys.files()
-	require.NoError(t, err)
-	assert.Len(t, files, 2, "the replaced key is erased: %v", files)
+	assert.Equal(t, 2, keyCount(s), "the replaced key is erased: %v")
 	none, err := s.Installers(ctx, "another")
 	require.NoError(t, err)
 	assert.Empty(t, none)

@@ -90,7 +90,7 @@ func TestSignaturesOfABrokenDisk(t *testing.T) {
 	now := t0
 	s := newTest(t, Options{Clock: func() time.Time { return now }})
 	s.signatures.closed = true // no timer
-	s.commits.broken = installer.ErrStorage
+	s.db.Refuse(installer.ErrStorage)
 	for n := range byte(2) {
 		_, _, err := s.SeeSignature(t.Context(), "p1", "a", [32]byte{n}, t0.Add(time.Duration(1+n)*time.Minute), true)
 		require.NoError(t, err)
@@ -100,7 +100,7 @@ func TestSignaturesOfABrokenDisk(t *testing.T) {
 	now = t0.Add(90 * time.Second)
 	s.flushSignatures()
 	require.Len(t, s.signatures.pending, 1, "the first has expired")
-	s.commits.broken = nil
+	s.db.Refuse(nil)
 	s.flushSignatures()
 	require.Empty(t, s.signatures.pending)
 	require.Equal(t, 1, rows(t, s, bSeen))

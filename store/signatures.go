@@ -8,6 +8,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 const (
@@ -39,12 +42,12 @@ type seenRow struct {
 type seenKey [8 + 32]byte
 
 func newSeenKey(signature [32]byte, expires time.Time) (k seenKey) {
-	binary.BigEndian.PutUint64(k[:], micros(expires))
+	binary.BigEndian.PutUint64(k[:], kv.Micros(expires))
 	copy(k[8:], signature[:])
 	return k
 }
 
-func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:]) < micros(now) }
+func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:]) < kv.Micros(now) }
 
 // SeeSignature notes that a request came with the signature, and reports
 // whether one had come before: by how much, or a long time if that was an
@@ -55,7 +58,7 @@ func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:])
 // ErrFull if there are too many of this access key, or of its project.
 func (s *Store) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
 	if s.o.ReadOnly {
-		return false, 0, errReadOnly
+		return false, 0, disk.ErrReadOnly
 	}
 	now := s.o.Clock()
 	row := seenRow{newSeenKey(signature, expires), signer{project, accessKey}}
@@ -138,17 +141,17 @@ func (s *Store) flushSignatures() {
 func (s *Store) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
 	return s.update(ctx, func(t *tx) error {
 		for _, row := range rows {
-			t.put(bSeen, bytes.Clone(row.key[:]), row.by.text())
+			t.Put(bSeen, bytes.Clone(row.key[:]), row.by.text())
 		}
 		var over [][]byte
-		for k := range t.from(bSeen, nil) {
-			if len(over) == seenTidy || binary.BigEndian.Uint64(k) >= micros(now) {
+		for k := range t.From(bSeen, nil) {
+			if len(over) == seenTidy || binary.BigEndian.Uint64(k) >= kv.Micros(now) {
 				break
 			}
 			over = append(over, bytes.Clone(k))
 		}
 		for _, k := range over {
-			t.del(bSeen, k)
+			t.Del(bSeen, k)
 		}
 		return nil
 	})
@@ -157,11 +160,11 @@ func (s *Store) writeSignatures(ctx context.Context, now time.Time, rows ...seen
 // loadSignatures reads what earlier processes have seen.
 func (s *Store) loadSignatures(t *tx) error {
 	now := s.o.Clock()
-	for k, by := range t.from(bSeen, auditRow(micros(now))) {
+	for k, by := range t.From(bSeen, auditRow(kv.Micros(now))) {
 		if len(k) != len(seenKey{}) {
-			return fmt.Errorf("%w: a signature has %d bytes", ErrDamaged, len(k))
+			return fmt.Errorf("%w: a signature has %d bytes", disk.ErrDamaged, len(k))
 		}
-		s.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, fromMicros(binary.BigEndian.Uint64(k)))
+		s.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, kv.FromMicros(binary.BigEndian.Uint64(k)))
 	}
 	return nil
 }

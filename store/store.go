@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"sync"
 
-	"go.etcd.io/bbolt"
-
 	"tripod/installer"
+	"tripod/store/kv"
+	"tripod/store/vault"
 )
 
 // Store is one open state folder. Its methods can be called from many
@@ -19,19 +19,18 @@ type Store struct {
 	dir     string
 	o       Options
 	lock    *os.File
-	db      *bbolt.DB
-	commits *committer
-	keys    *keyring
+	db      *kv.DB
+	vault   *vault.Vault
 	logs    openLogs
 	blobs   openBlobs
 	uploads sync.Mutex // one part is added at a time
-	// catalogue keeps adding and removing of packages apart, roster that of
-	// known hosts: both change files beside the database.
-	catalogue, roster sync.Mutex
-	auditKey          []byte
-	noKey             []byte       // see decoyKey
-	pruning           sync.RWMutex // of the audit log; readers walk all of it
-	signatures        signatures
+	// catalogue keeps adding and removing of packages apart: both change files
+	// beside the database.
+	catalogue  sync.Mutex
+	auditKey   []byte
+	noKey      []byte // see decoyKey
+	pruning    sync.RWMutex // of the audit log; readers walk all of it
+	signatures signatures
 	// session tells this process's claims from those of an earlier one.
 	session uint64
 	close   func() error
@@ -70,8 +69,8 @@ func (s *Store) shut() error {
 		s.flushSignatures()
 		errs = append(errs, s.db.Close())
 	}
-	if s.keys != nil {
-		s.keys.forgetAll()
+	if s.vault != nil {
+		errs = append(errs, s.vault.Close())
 	}
 	errs = append(errs, unlockFolder(s.lock, s.o.ReadOnly))
 	return errors.Join(errs...)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // Submit implements installer.Ledger. The caller gives the ids; what is left
@@ -31,7 +32,7 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 			return err
 		}
 	}
-	sealed, err := s.sealBatch(b.ID, records, b.Items)
+	sealed, err := s.sealBatch(records, b.Items)
 	if err != nil {
 		return err
 	}
@@ -43,13 +44,13 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 		if err := s.full(t, len(records)); err != nil {
 			return err
 		}
-		if err := t.submit(b, s.o.rule(), records, rows, sealed, now); err != nil {
+		if err := t.submit(b, s.o.retention(), records, rows, sealed, now); err != nil {
 			return err
 		}
 		return s.auditRequest(ctx, t, now, b.BatchHead, records)
 	})
-	if err != nil && sealed != nil {
-		s.abandon(b.ID, err)
+	if err != nil {
+		s.abandon(err, sealed...)
 	}
 	return err
 }
@@ -110,8 +111,8 @@ func (r *record) complete(b installer.BatchHead, created time.Time) error {
 	return err
 }
 
-func (t *tx) submit(b installer.Batch, keep keepRule, records []*record, rows, sealed [][]byte, now time.Time) error {
-	if t.get(bHeads, []byte(b.ID)) != nil {
+func (t *tx) submit(b installer.Batch, keep retention, records []*record, rows, sealed [][]byte, now time.Time) error {
+	if t.Get(bHeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
 	if err := t.alone(records); err != nil {
@@ -120,30 +121,26 @@ func (t *tx) submit(b installer.Batch, keep keepRule, records []*record, rows, s
 	if err := t.current(records); err != nil {
 		return err
 	}
-	table := t.bucket(bInv)
-	seq := table.Sequence()
+	seq := t.Sequence(bInv)
 	if b.Replay != nil {
 		if err := t.addReplay(b.ProjectID, *b.Replay, now, seq+1); err != nil {
 			return err
 		}
 	}
-	if err := table.SetSequence(seq + uint64(len(records))); err != nil {
-		return err
-	}
-	t.changes++
+	t.SetSequence(bInv, seq+uint64(len(records)))
 
-	var count tally
+	var count stateCounts
 	for i, r := range records {
-		if t.get(bInv, []byte(r.ID)) != nil {
+		if t.Get(bInv, []byte(r.ID)) != nil {
 			return fmt.Errorf("invocation %s: %w", r.ID, ErrExists)
 		}
 		seq++
 		r.seq = seq
 		count[0]++
-		t.put(bInv, []byte(r.ID), sealRow(rows[i], seq))
-		t.put(bList, r.listKey(), r.facts())
-		t.put(bHostList, stamped(r.hostKey(), r.Created, seq), nil)
-		t.put(bBatList, stamped(join(b.ID), r.Created, seq), nil)
+		t.Put(bInv, []byte(r.ID), kv.SealRow(rows[i], seq))
+		t.Put(bList, r.listKey(), r.facts())
+		t.Put(bHostList, kv.Stamped(r.hostKey(), r.Created, seq), nil)
+		t.Put(bBatList, kv.Stamped(kv.Join(b.ID), r.Created, seq), nil)
 		t.enqueue(r)
 		var box []byte
 		if sealed != nil {
@@ -154,9 +151,9 @@ func (t *tx) submit(b installer.Batch, keep keepRule, records []*record, rows, s
 		}
 	}
 	t.addHead(b.BatchHead, keep, records[0], count)
-	t.opened += int64(len(records))
+	t.addOpen(len(records))
 	if sealed != nil {
-		t.putRow(bEpochs, []byte(b.ID), seq, epoch{ID: b.ID})
+		t.PutRow(bKept, []byte(b.ID), seq, keptUntil{})
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // tokenPrefix makes a token that was leaked somewhere easy to recognise.
@@ -23,15 +24,6 @@ const tokenLength = len(tokenPrefix) + 43
 type storedToken struct {
 	installer.TokenInfo
 	Hash []byte `json:"hash"` // SHA-256
-}
-
-// info is the token as it is now understood: one that was made before there
-// were rights has all of them.
-func (t storedToken) info() installer.TokenInfo {
-	if t.Rights == "" {
-		t.Rights = installer.FullRights
-	}
-	return t.TokenInfo
 }
 
 // tokenKey finds a token by a part of its hash; the whole is compared in
@@ -52,15 +44,15 @@ func (s *Store) AddToken(ctx context.Context, project, name string, rights insta
 	now := s.o.Clock()
 	stored := storedToken{installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: now}, hash[:]}
 	err := s.update(ctx, func(t *tx) error {
-		byName := join(project, name)
-		if t.get(bNames, byName) != nil {
+		byName := kv.Join(project, name)
+		if t.Get(bNames, byName) != nil {
 			return fmt.Errorf("token %q of project %s: %w", name, project, ErrExists)
 		}
-		if t.get(bTokens, tokenKey(hash[:])) != nil {
+		if t.Get(bTokens, tokenKey(hash[:])) != nil {
 			return errors.New("two tokens with one beginning; try again")
 		}
-		t.put(bNames, byName, tokenKey(hash[:]))
-		t.putRow(bTokens, tokenKey(hash[:]), 0, stored)
+		t.Put(bNames, byName, tokenKey(hash[:]))
+		t.PutRow(bTokens, tokenKey(hash[:]), 0, stored)
 		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenAdd, Subject: name, Detail: "rights " + string(rights)})
 	})
 	if err != nil {
@@ -90,19 +82,18 @@ func (s *Store) CheckToken(ctx context.Context, token string) (who installer.Pri
 	}
 	hash := sha256.Sum256([]byte(token))
 	err = s.view(ctx, func(t *tx) error {
-		row := t.get(bTokens, tokenKey(hash[:]))
+		row := t.Get(bTokens, tokenKey(hash[:]))
 		if row == nil {
 			return errTokenUnknown
 		}
 		var stored storedToken
-		if _, err := readRow(row, &stored); err != nil {
+		if _, err := kv.ReadRow(row, &stored); err != nil {
 			return err
 		}
 		if subtle.ConstantTimeCompare(stored.Hash, hash[:]) != 1 {
 			return errTokenUnknown
 		}
-		info := stored.info()
-		who = installer.Principal{Project: info.Project, Kind: installer.TokenPrincipal, Name: info.Name, Rights: info.Rights}
+		who = installer.Principal{Project: stored.Project, Kind: installer.TokenPrincipal, Name: stored.Name, Rights: stored.Rights}
 		return nil
 	})
 	return who, err
@@ -117,12 +108,12 @@ func (s *Store) Tokens(ctx context.Context, project string) ([]installer.TokenIn
 	var infos []installer.TokenInfo
 	err := s.view(ctx, func(t *tx) error {
 		infos = nil
-		for _, key := range t.all(bNames, ofProject(project)) {
+		for _, key := range t.All(bNames, ofProject(project)) {
 			var stored storedToken
-			if _, err := readRow(t.get(bTokens, key), &stored); err != nil {
+			if _, err := kv.ReadRow(t.Get(bTokens, key), &stored); err != nil {
 				return err
 			}
-			infos = append(infos, stored.info())
+			infos = append(infos, stored.TokenInfo)
 		}
 		return nil
 	})
@@ -134,20 +125,20 @@ func ofProject(project string) []byte {
 	if project == "" {
 		return nil
 	}
-	return join(project)
+	return kv.Join(project)
 }
 
 // RemoveToken ends a token. ErrNotFound if there is none of this name.
 func (s *Store) RemoveToken(ctx context.Context, project, name string) error {
 	now := s.o.Clock()
 	return s.update(ctx, func(t *tx) error {
-		byName := join(project, name)
-		key := bytes.Clone(t.get(bNames, byName))
+		byName := kv.Join(project, name)
+		key := bytes.Clone(t.Get(bNames, byName))
 		if key == nil {
 			return notFound("token", name)
 		}
-		t.del(bNames, byName)
-		t.del(bTokens, key)
+		t.Del(bNames, byName)
+		t.Del(bTokens, key)
 		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenRemove, Subject: name})
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // alone refuses a second RETRY or ROLLBACK about one original while the first one
@@ -54,11 +55,10 @@ func (t *tx) origin(r *record, before uint64) (string, error) {
 // underWay finds the open invocation on r's host that is about that origin too;
 // empty: there is none.
 func (t *tx) underWay(r *record, origin string) (string, error) {
-	list := t.bucket(bList)
 	pending := factsWanted(installer.Filter{State: installer.Pending})
 	running := factsWanted(installer.Filter{State: installer.Running})
-	for key := range t.all(bHostList, r.hostKey()) {
-		facts := list.Get(append(join(r.ProjectID), stampOf(key)...))
+	for key := range t.All(bHostList, r.hostKey()) {
+		facts := t.Get(bList, append(kv.Join(r.ProjectID), kv.StampOf(key)...))
 		if !factsMatch(facts, pending) && !factsMatch(facts, running) {
 			continue
 		}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 // largestUpload bounds a file that arrives in parts, in bytes.
@@ -27,20 +29,20 @@ const keepPart = 24 * time.Hour
 // sender's. So none can use another's file by its hash, find out what another has,
 // or spoil what another is sending. The catalogue is for all projects.
 
-func sentKey(project, sha256 string) []byte { return join(project, sha256) }
+func sentKey(project, sha256 string) []byte { return kv.Join(project, sha256) }
 
 // forgetSent is for a file whose content is deleted: who sends it again tells
 // nothing to those that sent it before.
 func (t *tx) forgetSent(sha256 string) {
 	var marks [][]byte
-	end := join("", sha256)
-	for key := range t.all(bSent, nil) {
+	end := kv.Join("", sha256)
+	for key := range t.All(bSent, nil) {
 		if bytes.HasSuffix(key, end) {
 			marks = append(marks, bytes.Clone(key))
 		}
 	}
 	for _, key := range marks {
-		t.del(bSent, key)
+		t.Del(bSent, key)
 	}
 }
 
@@ -74,14 +76,14 @@ func (s *Store) BlobSize(ctx context.Context, project, sha256 string) (have int6
 		}
 	}
 	if err != nil {
-		return 0, false, storageError("looking for a file", err)
+		return 0, false, disk.Error("looking for a file", err)
 	}
 	return info.Size(), complete, nil
 }
 
 // has tells whether there is a row, which may be empty.
-func (t *tx) has(b bucket, key []byte) bool {
-	k, _ := t.first(b, key)
+func (t *tx) has(b kv.Table, key []byte) bool {
+	k, _ := t.First(b, key)
 	return bytes.Equal(k, key)
 }
 
@@ -97,7 +99,7 @@ func (s *Store) partPath(project, sha256 string) string {
 func (s *Store) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
 	switch {
 	case s.o.ReadOnly:
-		return 0, false, errReadOnly
+		return 0, false, disk.ErrReadOnly
 	case ref.Size < 0 || ref.Size > largestUpload:
 		return 0, false, installer.Faults{{Where: "size", What: fmt.Sprintf("must be 0 to %d bytes", int64(largestUpload))}}
 	}
@@ -113,15 +115,15 @@ func (s *Store) AddToBlob(ctx context.Context, project string, ref installer.Blo
 	if offset == 0 {
 		s.dropOldParts()
 	}
-	f, err := openPrivate(s.partPath(project, ref.SHA256), os.O_RDWR|os.O_CREATE|os.O_APPEND)
+	f, err := disk.Open(s.partPath(project, ref.SHA256), os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
-		return 0, false, storageError("storing a file", err)
+		return 0, false, disk.Error("storing a file", err)
 	}
 	defer func() { _ = f.Close() }()
 	n, err := f.Write(data)
 	have += int64(n)
 	if err != nil || have < ref.Size {
-		return have, false, storageError("storing a file", err)
+		return have, false, disk.Error("storing a file", err)
 	}
 	// All bytes are here: whoever sent them need not wait for the rest.
 	ctx = context.WithoutCancel(ctx)
@@ -129,7 +131,7 @@ func (s *Store) AddToBlob(ctx context.Context, project string, ref installer.Blo
 		return have, true, err
 	}
 	return have, true, s.update(ctx, func(t *tx) error {
-		t.put(bSent, sentKey(project, ref.SHA256), nil)
+		t.Put(bSent, sentKey(project, ref.SHA256), nil)
 		return nil
 	})
 }
@@ -137,11 +139,11 @@ func (s *Store) AddToBlob(ctx context.Context, project string, ref installer.Blo
 // completeBlob gives a file that is all here its name.
 func (s *Store) completeBlob(ctx context.Context, f *os.File, ref installer.BlobRef) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return storageError("storing a file", err)
+		return disk.Error("storing a file", err)
 	}
 	hash := sha256.New()
 	if _, err := io.Copy(hash, contextReader{ctx, f}); err != nil {
-		return storageError("storing a file", err)
+		return disk.Error("storing a file", err)
 	}
 	if hex.EncodeToString(hash.Sum(nil)) != ref.SHA256 {
 		_ = os.Remove(f.Name())
@@ -152,9 +154,9 @@ func (s *Store) completeBlob(ctx context.Context, f *os.File, ref installer.Blob
 		err = os.Rename(f.Name(), s.path(blobsDir, ref.SHA256))
 	}
 	if err == nil {
-		err = syncDir(s.path(blobsDir))
+		err = disk.SyncFolder(s.path(blobsDir))
 	}
-	return storageError("storing a file", err)
+	return disk.Error("storing a file", err)
 }
 
 // dropOldParts removes what was never completed.

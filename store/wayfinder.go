@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // waysMost bounds how many installers one host's ways are made of.
@@ -69,7 +70,7 @@ type wayPlan struct {
 
 type installerOnWay struct {
 	host  installer.Host
-	setUp *box // what it was made an installer with; nil: what is kept for the host
+	setUp []byte // what it was made an installer with; nil: what is kept for the host
 }
 
 // openWay opens the logins. One that is gone fails the way and nothing else.
@@ -79,7 +80,7 @@ func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (install
 		if way.Fail != nil {
 			break
 		}
-		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *tx) ([]box, error) { return t.boxesOnWay(project, on) })
+		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *tx) ([][]byte, error) { return t.loginsOnWay(project, on) })
 		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
 			way.Fail = wayFailure("installer %s@%s: no password or key is kept for it any more", on.host.User, on.host.HostPort())
 			continue
@@ -96,17 +97,17 @@ func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (install
 	return way, nil
 }
 
-// boxesOnWay are where an installer's login may be, in the order in which they
+// loginsOnWay are where an installer's login may be, in the order in which they
 // count.
-func (t *tx) boxesOnWay(project string, on installerOnWay) ([]box, error) {
+func (t *tx) loginsOnWay(project string, on installerOnWay) ([][]byte, error) {
 	if on.setUp != nil {
-		return []box{*on.setUp}, nil
+		return [][]byte{on.setUp}, nil
 	}
 	k, err := t.knownHost(project, on.host.ID)
 	if err != nil || k == nil {
 		return nil, err
 	}
-	return t.boxesFor(project, k, on.host)
+	return t.loginsFor(project, k, on.host)
 }
 
 func wayFailure(format string, args ...any) *installer.Failure {
@@ -167,8 +168,8 @@ func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, 
 	switch {
 	case err != nil:
 		return nil, err
-	case setUp != nil && setUp.Epoch != "":
-		on = installerOnWay{setUp.Host, &box{setUp.Epoch, setUpField}}
+	case setUp != nil && f.Get(bSealed, jumpLogin(f.project, n.ID)) != nil:
+		on = installerOnWay{setUp.Host, jumpLogin(f.project, n.ID)}
 	case setUp != nil:
 		on = installerOnWay{host: setUp.Host}
 	case n.SetUp:
@@ -209,9 +210,9 @@ func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, 
 // installers are those of a project, the first one set first.
 func (t *tx) installers(project string) ([]setUpHost, error) {
 	var found []setUpHost
-	for _, row := range t.all(bSetUp, join(project)) {
+	for _, row := range t.All(bSetUp, kv.Join(project)) {
 		var h setUpHost
-		if _, err := readRow(row, &h); err != nil {
+		if _, err := kv.ReadRow(row, &h); err != nil {
 			return nil, err
 		}
 		found = append(found, h)

@@ -140,11 +140,7 @@ func TestUnsetInstaller(t *testing.T) {
 	register(t, s, known("a", "10.0.0.1", "of the host itself"))
 	setUp(t, s, "a", "10.0.0.1", "one", nil)
 	setUp(t, s, "b", "10.0.0.2", "two", nil)
-	keys := func() int {
-		files, _, err := s.keys.files()
-		require.NoError(t, err)
-		return len(files)
-	}
+	keys := func() int { return keyCount(s) }
 	before := keys()
 
 	// All or none; another project's is none.

@@ -1,4 +1,4 @@
-package store
+package kv
 
 import (
 	"encoding/binary"
@@ -6,6 +6,8 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+
+	"tripod/store/disk"
 )
 
 // The parts of bbolt's file format that are looked at before bbolt maps the
@@ -22,7 +24,7 @@ type dbMeta struct {
 
 // checkFile looks whether the file is whole, as far as its meta pages tell.
 func checkFile(path string) error {
-	f, err := openPrivate(path, os.O_RDONLY)
+	f, err := disk.Open(path, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -32,7 +34,7 @@ func checkFile(path string) error {
 		return err
 	}
 	if info.Size() == 0 {
-		return fmt.Errorf("%w: it is empty", ErrDamaged)
+		return fmt.Errorf("%w: it is empty", disk.ErrDamaged)
 	}
 	newest, ok := readMeta(f, 0)
 	for size := int64(1024); size <= 64<<10; size *= 2 {
@@ -41,10 +43,10 @@ func checkFile(path string) error {
 		}
 	}
 	if !ok {
-		return fmt.Errorf("%w: neither of its two meta pages is whole", ErrDamaged)
+		return fmt.Errorf("%w: neither of its two meta pages is whole", disk.ErrDamaged)
 	}
 	if want := newest.pages * newest.pageSize; uint64(info.Size()) < want {
-		return fmt.Errorf("%w: it is cut short, %d of at least %d bytes are there", ErrDamaged, info.Size(), want)
+		return fmt.Errorf("%w: it is cut short, %d of at least %d bytes are there", disk.ErrDamaged, info.Size(), want)
 	}
 	return nil
 }
@@ -66,17 +68,17 @@ func readMeta(r io.ReaderAt, page int64) (dbMeta, bool) {
 	}, true
 }
 
-// checkContent walks every page that is in use and every row.
-func (t *tx) checkContent() error {
-	for _, b := range buckets {
+// Check walks every page that is in use and every row.
+func (db *DB) Check(t *Tx) error {
+	for _, b := range db.schema.Tables {
 		if t.b.Bucket(b) == nil {
-			return fmt.Errorf("%w: table %q is missing", ErrDamaged, b)
+			return fmt.Errorf("%w: table %q is missing", disk.ErrDamaged, b)
 		}
-		for range t.all(b, nil) {
+		for range t.All(b, nil) {
 		}
 	}
-	for _, b := range checked {
-		for k, v := range t.all(b, nil) {
+	for _, b := range db.schema.Rows {
+		for k, v := range t.All(b, nil) {
 			if err := checkRow(v); err != nil {
 				return fmt.Errorf("%w (table %q, key %q)", err, b, k)
 			}

@@ -14,7 +14,6 @@ type hostPlan struct {
 	old   *knownHost     // what is known under that id, or nil
 	gives *knownHost     // joined by itself at this address, and gives way; or nil
 	keeps bool           // the credentials that there are stay
-	kept  string         // epoch of its new ones; empty: none
 }
 
 // planHosts decides about all entries, or tells all that is in the way.

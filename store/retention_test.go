@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/vault"
 )
 
 // TestKeepRuleIsTheBatchs: how long a batch's credentials are kept was said when it
@@ -66,35 +66,14 @@ func TestKeepRuleIsTheBatchs(t *testing.T) {
 					assert.Zero(t, next)
 				}
 				assert.Empty(t, passwordOf(t, s, "h1"))
-				assert.Zero(t, keyFiles(t, s))
+				assert.Zero(t, keyCount(s))
 			})
 		}
 	}
 }
 
-// A batch that an older tripod stored has no rule: the process's counts, as it
-// did then.
-func TestBatchesWithoutAKeepRule(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{KeepOther: time.Hour})
-	submit(t, s, batch("B1", "h1"))
-	require.NoError(t, s.update(t.Context(), func(t *tx) error {
-		h, err := t.head("B1")
-		if err != nil {
-			return err
-		}
-		t.putRow(bHeads, []byte("B1"), 1, h)
-		return nil
-	}))
-	finish(t, s, claim(t, s, t0, ""), installer.Failed)
-	require.NoError(t, s.Purge(t.Context(), t0.Add(time.Hour-1)))
-	assert.Equal(t, "pw-h1", passwordOf(t, s, "h1"))
-	require.NoError(t, s.Purge(t.Context(), t0.Add(time.Hour)))
-	assert.Empty(t, passwordOf(t, s, "h1"))
-}
-
-// TestC09RemovedHostsKeyIsGone: the key of a batch goes when one of its hosts is to
-// be forgotten; the others' logins are sealed anew, also while they are at work.
+// TestC09RemovedHostsKeyIsGone: the login of a host is forgotten when the host is,
+// before its batch's time is over; those of the others of the batch stay.
 func TestC09RemovedHostsKeyIsGone(t *testing.T) {
 	t.Parallel()
 	for name, forget := range map[string]func(*testing.T, *Store){
@@ -133,7 +112,7 @@ func TestC09RemovedHostsKeyIsGone(t *testing.T) {
 
 			s, err = Open(dir, o)
 			require.NoError(t, err)
-			assert.Equal(t, 1, keyFiles(t, s))
+			assert.Equal(t, 2, keyCount(s))
 			third := claim(t, s, t0, "")
 			c, err = s.Credentials(t.Context(), third)
 			require.NoError(t, err)
@@ -142,14 +121,18 @@ func TestC09RemovedHostsKeyIsGone(t *testing.T) {
 			now, err := os.ReadFile(filepath.Join(dir, dbName))
 			require.NoError(t, err)
 
+			// Yesterday's copy of the database, and the keys of now.
+			keys, err := os.ReadFile(filepath.Join(dir, vault.KeysName))
+			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(dir, dbName), yesterday, 0o600))
-			keys := copyOf(t, filepath.Join(dir, epochsDir)) // opening erases what it does not know
 			s, err = Open(dir, o)
 			require.NoError(t, err)
 			requireMissing(t, s, first)
+			c, err = s.Credentials(t.Context(), second)
+			require.NoError(t, err)
+			assert.Equal(t, "pw-h2", c.Password.Reveal())
 			require.NoError(t, s.Close())
-			require.NoError(t, os.RemoveAll(filepath.Join(dir, epochsDir)))
-			require.NoError(t, os.Rename(keys, filepath.Join(dir, epochsDir)))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, vault.KeysName), keys, 0o600)) // opening erases what it does not know
 
 			// All of it goes when its time is over.
 			require.NoError(t, os.WriteFile(filepath.Join(dir, dbName), now, 0o600))
@@ -160,43 +143,7 @@ func TestC09RemovedHostsKeyIsGone(t *testing.T) {
 				finish(t, s, &orphans[i], installer.Failed)
 			}
 			require.NoError(t, s.Purge(t.Context(), t0.Add(time.Hour)))
-			assert.Zero(t, keyFiles(t, s))
+			assert.Zero(t, keyCount(s))
 		})
 	}
-}
-
-// copyOf copies a folder of files.
-func copyOf(t *testing.T, dir string) string {
-	t.Helper()
-	to := dir + "-copy"
-	require.NoError(t, os.CopyFS(to, os.DirFS(dir)))
-	require.NoError(t, os.Chmod(to, 0o700))
-	files, err := os.ReadDir(to)
-	require.NoError(t, err)
-	for _, f := range files {
-		require.NoError(t, os.Chmod(filepath.Join(to, f.Name()), 0o600))
-	}
-	return to
-}
-
-// A crash between the commit and the destruction of the old key, and one before
-// the commit, are made good by the next start.
-func TestRekeyCutShort(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
-	o := Options{KeepSucceeded: time.Hour, KeepOther: time.Hour}
-	s := openTest(t, dir, o)
-	submit(t, s, batch("B1", "h1", "h2"))
-	finish(t, s, claim(t, s, t0, ""), installer.Failed)
-	finish(t, s, claim(t, s, t0, ""), installer.Failed)
-	first, err := os.ReadFile(s.path(epochsDir, "B1.key"))
-	require.NoError(t, err)
-	require.NoError(t, s.RemoveHosts(t.Context(), project, []string{"h1"}))
-	require.NoError(t, os.WriteFile(s.path(epochsDir, "B1.key"), first, 0o600))
-	require.NoError(t, os.WriteFile(s.path(epochsDir, "again-0123456789abcdef.key"), bytes.Repeat([]byte{1}, 72), 0o600))
-	require.NoError(t, s.Close())
-	s = openTest(t, dir, o)
-	assert.Equal(t, 1, keyFiles(t, s))
-	assert.NoFileExists(t, s.path(epochsDir, "B1.key"))
-	assert.Equal(t, "pw-h2", passwordOf(t, s, "h2"))
 }

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,52 +63,4 @@ func TestLooksAreNoTasks(t *testing.T) {
 	all, tasks = listed(t, s, installer.Filter{State: installer.Succeeded})
 	require.Len(t, all, 3)
 	require.Empty(t, tasks)
-}
-
-// TestLooksOfThePast: version 2 of the schema did not tell looks from tasks in
-// its lists; what it has written is brought up to date, and nothing else is.
-func TestLooksOfThePast(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
-	s := openTest(t, dir, Options{})
-	submit(t, s, batch("B1", "h1", "h2"))
-	submit(t, s, looks(batch("L1", "h1", "h2", "h3")))
-	finish(t, s, claim(t, s, t0, "L1"), installer.Failed)
-	head, err := s.VerifyAudit(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, s.update(t.Context(), func(tx *tx) error { // as it was written then
-		for _, row := range tx.all(bInv, nil) {
-			r := &record{}
-			seq, err := readRow(row, r)
-			if err != nil {
-				return err
-			}
-			r.seq = seq
-			tx.put(bList, r.listKey(), join(r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID))
-		}
-		tx.put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, 2))
-		return nil
-	}))
-	_, tasks := listed(t, s, installer.Filter{})
-	require.Len(t, tasks, 5)
-	require.NoError(t, s.Close())
-
-	reader := openTest(t, dir, Options{ReadOnly: true})
-	all, _ := listed(t, reader, installer.Filter{})
-	require.Len(t, all, 5, "who may only read reads it as it is")
-	require.NoError(t, reader.Close())
-
-	for range 2 {
-		s = openTest(t, dir, Options{})
-		all, tasks = listed(t, s, installer.Filter{})
-		require.Len(t, all, 5)
-		require.Len(t, tasks, 2)
-		all, _ = listed(t, s, installer.Filter{State: installer.Failed})
-		require.Len(t, all, 1)
-		now, err := s.VerifyAudit(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, head.Anchor, now.Anchor, "the audit log goes on")
-		require.Zero(t, now.FaultCount)
-		require.NoError(t, s.Close())
-	}
 }

@@ -1,6 +1,7 @@
-package store
+package vault
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,22 +10,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-)
 
-const keySize = 32
+	"tripod/store/disk"
+)
 
 // loadMaster reads the master key. Its own place is used where none is named;
 // there it is made at first use.
-func loadMaster(dir string, o Options, first bool) ([]byte, error) {
+func loadMaster(dir string, o Options) ([]byte, error) {
 	path, own := o.MasterKey, o.MasterKey == ""
 	if own {
-		path = filepath.Join(dir, masterName)
+		path = filepath.Join(dir, MasterName)
 	}
 	key, err := readMaster(path, own)
-	if errors.Is(err, fs.ErrNotExist) && own && first {
+	if errors.Is(err, fs.ErrNotExist) && own && o.First && !o.ReadOnly {
 		key = make([]byte, keySize)
 		_, _ = rand.Read(key) // never fails
-		return key, writeFile(path, key)
+		return key, disk.Write(path, key)
 	}
 	if errors.Is(err, fs.ErrNotExist) && own {
 		return nil, fmt.Errorf("the master key %s is missing: without it the stored credentials cannot be opened; put it back, or name its place", path)
@@ -56,7 +57,7 @@ func readMaster(path string, own bool) ([]byte, error) {
 // as group mode.
 func checkMasterMode(path string, own bool) error {
 	if own {
-		return checkPrivate(path, false)
+		return disk.CheckFile(path)
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -65,5 +66,43 @@ func checkMasterMode(path string, own bool) error {
 	if creds := os.Getenv("CREDENTIALS_DIRECTORY"); creds != "" && strings.HasPrefix(path, creds+"/") {
 		return nil
 	}
-	return checkPrivate(real, false)
+	return disk.CheckFile(real)
+}
+
+var (
+	checkPlace = []byte("tripod/1 master key")
+	checkText  = []byte("this is the right key")
+)
+
+// MasterCheck is a value to store, by which CheckMaster notices another master key.
+func (v *Vault) MasterCheck() []byte { return seal(v.master, checkText, checkPlace) }
+
+// CheckMaster fails unless the value was made with this master key.
+func (v *Vault) CheckMaster(value []byte) error {
+	text, err := unseal(v.master, value, checkPlace)
+	if err != nil || !bytes.Equal(text, checkText) {
+		return errors.New("the master key is not the one that this state was made with: nothing is opened with a wrong key")
+	}
+	return nil
+}
+
+// SealWithMaster seals under the master key itself, bound to place: for what lives
+// as long as the state does.
+func (v *Vault) SealWithMaster(place, secret []byte) ([]byte, error) {
+	done, err := v.use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return seal(v.master, secret, place), nil
+}
+
+// OpenWithMaster opens what SealWithMaster has sealed.
+func (v *Vault) OpenWithMaster(place, sealed []byte) ([]byte, error) {
+	done, err := v.use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return unseal(v.master, sealed, place)
 }
