@@ -52,7 +52,7 @@ func (s *Store) Batch(ctx context.Context, project, id string) (head installer.B
 			return err
 		}
 		if h == nil || h.ProjectID != project {
-			return notFound("batch", id)
+			return kv.NotFound("batch", id)
 		}
 		head = *h
 		return nil

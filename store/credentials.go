@@ -53,7 +53,7 @@ func (s *Store) HostCredentials(ctx context.Context, project string, to installe
 			return nil, err
 		}
 		if k == nil {
-			return nil, notFound("host", to.ID)
+			return nil, kv.NotFound("host", to.ID)
 		}
 		return t.loginsFor(project, k, to)
 	})
@@ -183,7 +183,7 @@ func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvoca
 				return err
 			}
 			if r == nil || r.BatchID != batchID {
-				return notFound("invocation", id)
+				return kv.NotFound("invocation", id)
 			}
 			if r.State.Terminal() || isNone(c) {
 				continue

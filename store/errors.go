@@ -36,10 +36,6 @@ func (e *LockedError) Error() string {
 // Unwrap makes it ErrLocked.
 func (e *LockedError) Unwrap() error { return ErrLocked }
 
-func notFound(what, id string) error {
-	return fmt.Errorf("%s %q: %w", what, id, installer.ErrNotFound)
-}
-
 // missing is what the engine is told when a credential is gone.
 func missing(format string, args ...any) error {
 	return installer.Fail(installer.KindCredentialMissing, format, args...)

@@ -24,7 +24,7 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if !legal(tr.State) {
 		return fmt.Errorf("invocation %s: RUNNING cannot become %s", ref.ID, tr.State)
 	}
-	if err := s.logs.sync(ref.ID); err != nil {
+	if err := s.SyncLog(ref.ID); err != nil {
 		return err
 	}
 	rows, err := stepRows(tr.Steps)

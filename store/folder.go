@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"tripod/store/disk"
+	"tripod/store/files"
 	"tripod/store/vault"
 )
 
@@ -14,8 +15,6 @@ const (
 	dbName     = "tripod.db"
 	lockName   = "tripod.lock"
 	markerName = "initialized"
-	logsDir    = "logs"
-	blobsDir   = "blobs"
 )
 
 // prepareFolder makes the folder and its subfolders, or checks those that are
@@ -44,7 +43,7 @@ func prepareFolder(dir string) error {
 	if err := disk.CheckFolder(dir); err != nil {
 		return err
 	}
-	for _, sub := range []string{logsDir, blobsDir} {
+	for _, sub := range []string{files.LogsFolder, files.BlobsFolder} {
 		if err := disk.MakeFolder(filepath.Join(dir, sub)); err != nil {
 			return err
 		}
@@ -57,7 +56,7 @@ func checkFolder(dir string) error {
 	if err := disk.CheckFolder(dir); err != nil {
 		return err
 	}
-	for _, sub := range []string{logsDir, blobsDir} {
+	for _, sub := range []string{files.LogsFolder, files.BlobsFolder} {
 		if err := disk.CheckFolder(filepath.Join(dir, sub)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -160,7 +160,7 @@ func (s *Store) KnownHost(ctx context.Context, project, instanceID string) (host
 			return err
 		}
 		if k == nil {
-			return notFound("host", instanceID)
+			return kv.NotFound("host", instanceID)
 		}
 		host = k.Host
 		return nil
@@ -171,7 +171,7 @@ func (s *Store) KnownHost(ctx context.Context, project, instanceID string) (host
 // Hosts returns one page of a project's known hosts.
 func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
 	var page installer.HostPage
-	if err := checkProject(project); err != nil {
+	if err := kv.CheckProject(project); err != nil {
 		return page, err
 	}
 	err := s.view(ctx, func(t *tx) error {

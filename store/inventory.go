@@ -21,11 +21,11 @@ import (
 //
 // The error is an installer.Faults where hosts are in each other's way.
 func (s *Store) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
-	if err := checkProject(project); err != nil {
+	if err := kv.CheckProject(project); err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if err := checkPart("instance id", e.Host.ID, 64); err != nil {
+		if err := kv.CheckPart("instance id", e.Host.ID, 64); err != nil {
 			return err
 		}
 	}
@@ -133,7 +133,7 @@ func (t *tx) removable(project string, ids []string) ([]*knownHost, error) {
 			return nil, err
 		}
 		if k == nil {
-			errs = append(errs, notFound("host", id))
+			errs = append(errs, kv.NotFound("host", id))
 			continue
 		}
 		n, err := t.openWork(project, id)

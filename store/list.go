@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"iter"
 
 	"tripod/installer"
@@ -30,12 +31,25 @@ func (s *Store) Invocation(ctx context.Context, project, id string) (inv install
 	return inv, err
 }
 
+// Log implements installer.Ledger.
+func (s *Store) Log(ctx context.Context, project, id string) (io.ReadCloser, error) {
+	var r *record
+	err := s.view(ctx, func(t *tx) (err error) {
+		r, err = t.loadIn(project, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.ReadLog(r.BatchID, r.ID)
+}
+
 // Invocations implements installer.Ledger. Which invocations are on the page
 // is decided at one moment; a long page is then read in several short
 // transactions, so its items may have moved on.
 func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.Page, error) {
 	page := installer.Page{Invocations: []installer.Invocation{}}
-	if err := checkProject(f.ProjectID); err != nil {
+	if err := kv.CheckProject(f.ProjectID); err != nil {
 		return page, err
 	}
 	var ids []string

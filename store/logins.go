@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // Which login counts for a host: what it was imported with; else the newest that
@@ -116,7 +117,7 @@ func (s *Store) CredentialsAgain(ctx context.Context, old *installer.Invocation)
 			return nil, err
 		}
 		if k == nil {
-			return nil, notFound("host", old.Host.ID)
+			return nil, kv.NotFound("host", old.Host.ID)
 		}
 		host = k.Host
 		own, err := t.ownOf(k, old)

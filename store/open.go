@@ -10,7 +10,10 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"tripod/store/access"
+	"tripod/store/audit"
 	"tripod/store/disk"
+	"tripod/store/files"
 	"tripod/store/kv"
 	"tripod/store/vault"
 )
@@ -78,10 +81,6 @@ func (s *Store) openAll() error {
 	if s.vault, err = vault.Open(s.dir, vault.Options{MasterKey: s.o.MasterKey, First: first, ReadOnly: s.o.ReadOnly}); err != nil {
 		return err
 	}
-	s.auditKey = s.vault.Derive("audit")
-	if s.noKey, err = s.decoyKey(); err != nil {
-		return err
-	}
 	if first {
 		if err := s.createDB(path); err != nil {
 			return fmt.Errorf("making %s: %w", path, err)
@@ -119,34 +118,41 @@ func (s *Store) firstUse() (bool, error) {
 }
 
 func (s *Store) createDB(path string) error {
-	return kv.Create(path, kv.Schema{Tables: tables}, func(k *kv.Tx) error {
+	return kv.Create(path, schemaOf(), func(k *kv.Tx) error {
 		t := &tx{Tx: k}
 		t.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
 		t.Put(bMeta, keyMaster, s.vault.MasterCheck())
-		s.putAuditHead(t, auditHead{})
+		audit.Begin(k, s.auditKey())
 		return nil
 	})
 }
 
 func (s *Store) openDB(path string) error {
-	db, err := kv.Open(path, kv.Schema{Tables: tables, Rows: rowTables}, s.o.ReadOnly)
+	db, err := kv.Open(path, schemaOf(), s.o.ReadOnly)
 	if err != nil {
 		return err
 	}
 	s.db = db
-	return s.view(context.Background(), func(t *tx) error {
+	err = s.view(context.Background(), func(t *tx) error {
 		if err := t.checkSchema(path); err != nil {
 			return err
 		}
 		if err := s.vault.CheckMaster(t.Get(bMeta, keyMaster)); err != nil || s.o.ReadOnly {
 			return err
 		}
-		if err := db.Check(t.Tx); err != nil {
-			return err
-		}
-		return s.loadSignatures(t)
+		return db.Check(t.Tx)
 	})
+	if err != nil {
+		return err
+	}
+	s.Trail = audit.New(db, s.auditKey(), s.o.Clock)
+	s.Files = files.New(s.dir, db, files.Options{Clock: s.o.Clock, LogCap: s.o.LogCap, Note: s.Append, Users: usersOf})
+	s.Access, err = access.New(context.Background(), db, s.vault, s.Append, s.o.Clock, s.o.Logger)
+	return err
 }
+
+// auditKey is that of the audit log's hashes.
+func (s *Store) auditKey() []byte { return s.vault.Derive("audit") }
 
 // checkSchema refuses what another version has written.
 func (t *tx) checkSchema(path string) error {

@@ -29,7 +29,7 @@ const longestHostPort = 512
 // PinKey implements installer.HostKeys. A key that is pinned already costs no
 // write.
 func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error {
-	if err := errors.Join(checkProject(project), checkPart("host and port", hostPort, longestHostPort), checkPart("host key", key, 16<<10)); err != nil {
+	if err := errors.Join(kv.CheckProject(project), kv.CheckPart("host and port", hostPort, longestHostPort), kv.CheckPart("host key", key, 16<<10)); err != nil {
 		return err
 	}
 	at := binary.BigEndian.AppendUint64(nil, kv.Micros(s.o.Clock()))

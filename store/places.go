@@ -24,7 +24,7 @@ func (s *Store) HostAt(ctx context.Context, project string, at installer.Host) (
 			return err
 		}
 		if k == nil {
-			return notFound("host", at.HostPort())
+			return kv.NotFound("host", at.HostPort())
 		}
 		host = k.Host
 		return nil

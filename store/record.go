@@ -53,7 +53,7 @@ func (t *tx) load(id string) (*record, error) {
 func (t *tx) loadIn(project, id string) (*record, error) {
 	r, err := t.load(id)
 	if err == nil && (r == nil || r.ProjectID != project) {
-		return nil, notFound("invocation", id)
+		return nil, kv.NotFound("invocation", id)
 	}
 	return r, err
 }
@@ -154,4 +154,17 @@ func (t *tx) openRecords() iter.Seq2[*record, error] {
 			}
 		}
 	}
+}
+
+// usersOf counts the invocations that have not ended and need a package.
+func usersOf(k *kv.Tx, sha256 string) (n int, err error) {
+	for r, err := range (&tx{Tx: k}).openRecords() {
+		if err != nil {
+			return 0, err
+		}
+		if slices.ContainsFunc(r.Spec.Packages, func(p installer.BlobRef) bool { return p.SHA256 == sha256 }) {
+			n++
+		}
+	}
+	return n, nil
 }

@@ -31,7 +31,7 @@ func (s *Store) Replay(ctx context.Context, project, key string) (installer.Repl
 			return err
 		}
 		if old == nil || old.over(now) {
-			return notFound("Idempotency-Key", key)
+			return kv.NotFound("Idempotency-Key", key)
 		}
 		found = old.Replay
 		return nil
@@ -75,7 +75,7 @@ func checkReplay(r *installer.Replay) error {
 	if r == nil {
 		return nil
 	}
-	return checkPart("Idempotency-Key", r.Key, 255)
+	return kv.CheckPart("Idempotency-Key", r.Key, 255)
 }
 
 // forgetReplays removes the keys that have been remembered long enough, the

@@ -1,6 +1,13 @@
 package store
 
-import "tripod/store/kv"
+import (
+	"slices"
+
+	"tripod/store/access"
+	"tripod/store/audit"
+	"tripod/store/files"
+	"tripod/store/kv"
+)
 
 // Keys are strings joined by NUL and big-endian numbers, so that their order
 // is the order of the lists. A stamp is time and sequence number.
@@ -25,31 +32,29 @@ var (
 	bKept     = kv.Table("kept")     // batch → until when its logins can be opened
 	bSealed   = kv.Table("sealed")   // batch, invocation; or whose and what host it is → sealed credentials
 	bPins     = kv.Table("pins")     // project, address and port, key → when pinned
-	bTokens   = kv.Table("tokens")   // first bytes of the hash → token
-	bNames    = kv.Table("names")    // project, name → key of the token
-
-	bKeys     = kv.Table("keys")     // access key → key, its secret key sealed
-	bKeyNames = kv.Table("keynames") // project, name → access key
-	bSeen     = kv.Table("seen")     // time, signature → project/access key
-	bAudit    = kv.Table("audit")    // number → entry
 
 	bReplays   = kv.Table("replays")   // project, Idempotency-Key → what was answered
 	bReplayAge = kv.Table("replayage") // stamp → key of the replay
-
-	bPackages = kv.Table("packages") // SHA-256 → package
-	bSent     = kv.Table("sent")     // project, SHA-256 → nothing: the project has sent that file
 
 	bChanges = kv.Table("changes") // project, target, address and port, number → invocation
 )
 
 var tables = []kv.Table{
 	bMeta, bInv, bSteps, bActive, bList, bHostList, bBatList, bHeads, bCounts, bHeadList, bPrints,
-	bReady, bWaiting, bBusy, bHosts, bPlaces, bSetUp, bKept, bSealed, bPins, bTokens, bNames, bPackages,
-	bReplays, bReplayAge, bKeys, bKeyNames, bSeen, bAudit, bSent, bChanges,
+	bReady, bWaiting, bBusy, bHosts, bPlaces, bSetUp, bKept, bSealed, bPins,
+	bReplays, bReplayAge, bChanges,
+}
+
+// schemaOf is that of the whole database: the tables of all rooms.
+func schemaOf() kv.Schema {
+	return kv.Schema{
+		Tables: slices.Concat(tables, audit.Tables, access.Tables, files.Tables),
+		Rows:   slices.Concat(rowTables, audit.RowTables, access.RowTables, files.RowTables),
+	}
 }
 
 // rowTables are those whose values are rows that carry a checksum.
-var rowTables = []kv.Table{bInv, bSteps, bHeads, bHosts, bSetUp, bKept, bTokens, bReplays, bPackages, bKeys, bAudit}
+var rowTables = []kv.Table{bInv, bSteps, bHeads, bHosts, bSetUp, bKept, bReplays}
 
 // schema is the version of all this, and of the files beside the database. No
 // other one is read.
@@ -59,5 +64,4 @@ var (
 	keySchema = []byte("schema")
 	keyMaster = []byte("master-key-check")
 	keyOpen   = []byte("open-invocations")
-	keyAudit  = []byte("audit-head")
 )

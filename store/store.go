@@ -9,6 +9,9 @@ import (
 	"sync"
 
 	"tripod/installer"
+	"tripod/store/access"
+	"tripod/store/audit"
+	"tripod/store/files"
 	"tripod/store/kv"
 	"tripod/store/vault"
 )
@@ -16,21 +19,15 @@ import (
 // Store is one open state folder. Its methods can be called from many
 // goroutines.
 type Store struct {
-	dir     string
-	o       Options
-	lock    *os.File
-	db      *kv.DB
-	vault   *vault.Vault
-	logs    openLogs
-	blobs   openBlobs
-	uploads sync.Mutex // one part is added at a time
-	// catalogue keeps adding and removing of packages apart: both change files
-	// beside the database.
-	catalogue  sync.Mutex
-	auditKey   []byte
-	noKey      []byte // see decoyKey
-	pruning    sync.RWMutex // of the audit log; readers walk all of it
-	signatures signatures
+	*audit.Trail
+	*access.Access
+	*files.Files
+
+	dir   string
+	o     Options
+	lock  *os.File
+	db    *kv.DB
+	vault *vault.Vault
 	// session tells this process's claims from those of an earlier one.
 	session uint64
 	close   func() error
@@ -63,10 +60,14 @@ func (s *Store) path(parts ...string) string {
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {
-	errs := []error{s.logs.closeAll(), s.blobs.closeAll()}
+	var errs []error
+	if s.Files != nil {
+		errs = append(errs, s.Files.Close())
+	}
+	if s.Access != nil {
+		s.Access.Close()
+	}
 	if s.db != nil {
-		s.signatures.close()
-		s.flushSignatures()
 		errs = append(errs, s.db.Close())
 	}
 	if s.vault != nil {

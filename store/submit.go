@@ -56,7 +56,7 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 }
 
 func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
-	if err := errors.Join(checkID("batch", b.ID), checkProject(b.ProjectID), checkReplay(b.Replay)); err != nil {
+	if err := errors.Join(kv.CheckID("batch", b.ID), kv.CheckProject(b.ProjectID), checkReplay(b.Replay)); err != nil {
 		return nil, err
 	}
 	if len(b.Items) == 0 {
@@ -102,10 +102,10 @@ func (r *record) complete(b installer.BatchHead, created time.Time) error {
 	if !slices.Contains(types, r.Type) {
 		return fmt.Errorf("invocation %s: unknown type %q", r.ID, r.Type)
 	}
-	err := errors.Join(checkID("invocation", r.ID), checkPart("instance id", r.Host.ID, 128))
+	err := errors.Join(kv.CheckID("invocation", r.ID), kv.CheckPart("instance id", r.Host.ID, 128))
 	for _, p := range []string{string(r.Host.Type), r.Spec.Target} {
 		if p != "" {
-			err = errors.Join(err, checkPart("instance type or target", p, 64))
+			err = errors.Join(err, kv.CheckPart("instance type or target", p, 64))
 		}
 	}
 	return err

@@ -19,6 +19,9 @@ func Join(parts ...string) []byte {
 	return key
 }
 
+// Number makes a key of a number, in whose order it sorts.
+func Number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
 // Stamped appends time and sequence number to a key.
 func Stamped(key []byte, t time.Time, seq uint64) []byte {
 	key = binary.BigEndian.AppendUint64(key, Micros(t))

@@ -146,6 +146,9 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	return db.commits.do(ctx, fn)
 }
 
+// ReadOnly reports whether Update is refused.
+func (db *DB) ReadOnly() bool { return db.readOnly }
+
 // AddWriters tells how many more, or fewer, may write at any moment: a writer
 // waits a little for the company of others only where there are others.
 func (db *DB) AddWriters(delta int) { db.commits.writers.Add(int64(delta)) }

@@ -166,7 +166,7 @@ func TestC14AuditAddsNoCommit(t *testing.T) {
 // key, cannot change the log unnoticed.
 func TestC14Tampering(t *testing.T) {
 	t.Parallel()
-	row := func(n uint64) []byte { return auditRow(n) }
+	row := func(n uint64) []byte { return kv.Number(n) }
 	edit := func(b *bbolt.Bucket, n uint64, change func(*storedAudit)) error {
 		var stored storedAudit
 		if _, err := kv.ReadRow(b.Get(row(n)), &stored); err != nil {
@@ -201,12 +201,12 @@ func TestC14Tampering(t *testing.T) {
 			return firstError(log.Put(row(2), b), log.Put(row(3), a))
 		}, "entry 3 stands where 2 should"},
 		"head altered": {func(b *bbolt.Tx, _ *bbolt.Bucket) error {
-			head := bytes.Clone(b.Bucket(bMeta).Get(keyAudit))
+			head := bytes.Clone(b.Bucket(bAuditEnd).Get(keyAudit))
 			head[15]--
-			return b.Bucket(bMeta).Put(keyAudit, head)
+			return b.Bucket(bAuditEnd).Put(keyAudit, head)
 		}, "the end of the log is missing or altered"},
 		"cut off, and no head": {func(b *bbolt.Tx, log *bbolt.Bucket) error {
-			return firstError(log.Delete(row(6)), b.Bucket(bMeta).Delete(keyAudit))
+			return firstError(log.Delete(row(6)), b.Bucket(bAuditEnd).Delete(keyAudit))
 		}, "the end of the log is missing or altered"},
 	} {
 		t.Run(name, func(t *testing.T) {

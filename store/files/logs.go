@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 // openLogs are the logs that are being written, by invocation.
@@ -37,14 +38,14 @@ type logWriter struct {
 
 // OpenLog implements installer.Queue. A resumed attempt appends. What is past
 // the cap is dropped without an error, after a line that says so. Close syncs.
-func (s *Store) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
-	if s.o.ReadOnly {
+func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
+	if s.db.ReadOnly() {
 		return nil, disk.ErrReadOnly
 	}
-	if err := errors.Join(checkID("batch", inv.BatchID), checkID("invocation", inv.ID)); err != nil {
+	if err := errors.Join(kv.CheckID("batch", inv.BatchID), kv.CheckID("invocation", inv.ID)); err != nil {
 		return nil, err
 	}
-	w := &logWriter{path: s.logPath(inv.BatchID, inv.ID), most: s.o.LogCap}
+	w := &logWriter{path: s.logPath(inv.BatchID, inv.ID), most: s.LogCap}
 	w.done = func() { s.logs.remove(inv.ID, w) }
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
@@ -55,7 +56,7 @@ func (s *Store) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteC
 	return w, nil
 }
 
-func (s *Store) logPath(batch, id string) string { return s.path(logsDir, batch, id+".log") }
+func (s *Files) logPath(batch, id string) string { return s.path(LogsFolder, batch, id+".log") }
 
 func (w *logWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
@@ -199,11 +200,11 @@ func (l *openLogs) remove(id string, w *logWriter) {
 	}
 }
 
-// sync puts an invocation's log on disk, if it is still being written.
-func (l *openLogs) sync(id string) error {
-	l.mu.Lock()
-	w := l.open[id]
-	l.mu.Unlock()
+// SyncLog puts an invocation's log on disk, if it is still being written.
+func (s *Files) SyncLog(id string) error {
+	s.logs.mu.Lock()
+	w := s.logs.open[id]
+	s.logs.mu.Unlock()
 	if w == nil {
 		return nil
 	}
@@ -224,17 +225,9 @@ func (l *openLogs) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// Log implements installer.Ledger.
-func (s *Store) Log(ctx context.Context, project, id string) (io.ReadCloser, error) {
-	var r *record
-	err := s.view(ctx, func(t *tx) (err error) {
-		r, err = t.loadIn(project, id)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	f, err := disk.Open(s.logPath(r.BatchID, r.ID), os.O_RDONLY)
+// ReadLog opens what an invocation has said so far; nothing at all is no error.
+func (s *Files) ReadLog(batch, id string) (io.ReadCloser, error) {
+	f, err := disk.Open(s.logPath(batch, id), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return io.NopCloser(strings.NewReader("")), nil
 	}

@@ -1,4 +1,4 @@
-package store
+package audit
 
 import (
 	"context"
@@ -16,18 +16,18 @@ import (
 // was replaced by an older copy it can notice only by an anchor that was noted
 // elsewhere since; those that are given are looked for. What is wrong with the
 // log is in the report, not in the error.
-func (s *Store) VerifyAudit(ctx context.Context, anchors ...installer.AuditAnchor) (installer.AuditReport, error) {
-	s.pruning.RLock()
-	defer s.pruning.RUnlock()
+func (l *Trail) VerifyAudit(ctx context.Context, anchors ...installer.AuditAnchor) (installer.AuditReport, error) {
+	l.pruning.RLock()
+	defer l.pruning.RUnlock()
 	report := installer.AuditReport{Faults: []string{}}
-	var head auditHead
-	err := s.view(ctx, func(t *tx) error {
+	var head chainHead
+	err := l.db.View(ctx, func(t *kv.Tx) error {
 		var ok bool
-		if head, ok = s.auditHead(t); !ok {
+		if head, ok = l.readHead(t); !ok {
 			report.Fault("the end of the log is missing or altered: entries may have been cut off")
-			head = t.auditRemains()
+			head = l.remains(t)
 		}
-		t.auditStrays(head, &report)
+		l.strays(t, head, &report)
 		return nil
 	})
 	report.First, report.Last = head.base+1, head.last
@@ -35,12 +35,12 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 	if err != nil {
 		return report, err
 	}
-	v := verifier{s: s, report: &report, anchors: anchors, next: head.base + 1, last: head.last, previous: head.baseHash}
+	v := verifier{log: l, report: &report, anchors: anchors, next: head.base + 1, last: head.last, previous: head.baseHash}
 	if err := v.checkAnchors(head); err != nil {
 		return report, err
 	}
 	for more := true; more; {
-		err := s.view(ctx, func(t *tx) error {
+		err := l.db.View(ctx, func(t *kv.Tx) error {
 			more = v.chunk(t)
 			return nil
 		})
@@ -55,27 +55,27 @@ func (s *Store) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 	return report, nil
 }
 
-// auditStrays looks for entries outside of what the head says there is.
-func (t *tx) auditStrays(head auditHead, report *installer.AuditReport) {
-	if k, _ := t.First(bAudit, nil); len(k) == 8 && binary.BigEndian.Uint64(k) <= head.base {
+// strays looks for entries outside of what the head says there is.
+func (l *Trail) strays(t *kv.Tx, head chainHead, report *installer.AuditReport) {
+	if k, _ := t.First(tEntries, nil); len(k) == 8 && binary.BigEndian.Uint64(k) <= head.base {
 		report.Fault("entries before %d, the first, have been put in", head.base+1)
 	}
-	if k, _ := t.Last(bAudit, nil); len(k) == 8 && binary.BigEndian.Uint64(k) > head.last {
+	if k, _ := t.Last(tEntries, nil); len(k) == 8 && binary.BigEndian.Uint64(k) > head.last {
 		report.Fault("entries after %d, the last, have been put in, or the end of the log was put back", head.last)
 	}
 }
 
 // verifier is a walk along the chain.
 type verifier struct {
-	s          *Store
+	log        *Trail
 	report     *installer.AuditReport
 	anchors    []installer.AuditAnchor
 	next, last uint64
-	previous   auditHash
+	previous   hash
 }
 
 // checkAnchors looks at those that no entry will show.
-func (v *verifier) checkAnchors(head auditHead) error {
+func (v *verifier) checkAnchors(head chainHead) error {
 	for _, a := range v.anchors {
 		switch {
 		case a.Number < head.base:
@@ -90,14 +90,14 @@ func (v *verifier) checkAnchors(head auditHead) error {
 }
 
 // chunk checks the next entries and reports whether there may be more.
-func (v *verifier) chunk(t *tx) (more bool) {
+func (v *verifier) chunk(t *kv.Tx) (more bool) {
 	n := 0
-	for k, row := range t.From(bAudit, auditRow(v.next)) {
+	for k, row := range t.From(tEntries, rowKey(v.next)) {
 		number := binary.BigEndian.Uint64(k)
 		if number > v.last {
 			return false
 		}
-		if n++; n > auditChunk {
+		if n++; n > chunkSize {
 			return true
 		}
 		v.missing(number)
@@ -118,7 +118,7 @@ func (v *verifier) missing(number uint64) {
 }
 
 func (v *verifier) entry(number uint64, row []byte) {
-	var stored storedAudit
+	var stored entryRow
 	var e installer.AuditEntry
 	_, err := kv.ReadRow(row, &stored)
 	if err == nil {
@@ -126,10 +126,10 @@ func (v *verifier) entry(number uint64, row []byte) {
 	}
 	if err != nil {
 		v.report.Fault("entry %d cannot be read: %v", number, err)
-		v.previous = auditHash{}
+		v.previous = hash{}
 		return
 	}
-	sum := v.s.auditSum('e', stored.Entry)
+	sum := v.log.sum('e', stored.Entry)
 	switch {
 	case !hmac.Equal(sum[:], stored.Hash):
 		v.report.Fault("entry %d was altered", number)
@@ -137,7 +137,7 @@ func (v *verifier) entry(number uint64, row []byte) {
 		v.report.Fault("entry %d stands where %d should", e.Number, number)
 	case e.Previous != v.previous.String() && number == v.next:
 		v.report.Fault("entry %d does not follow the one before it", number)
-	case e.Action == auditBroken:
+	case e.Action == broken:
 		v.report.Fault("before entry %d: %s", number, e.Detail)
 	}
 	copy(v.previous[:], stored.Hash)
@@ -149,10 +149,10 @@ func (v *verifier) entry(number uint64, row []byte) {
 }
 
 // AuditAnchor returns the present end of the chain, to be noted elsewhere.
-func (s *Store) AuditAnchor(ctx context.Context) (installer.AuditAnchor, error) {
-	var head auditHead
-	err := s.view(ctx, func(t *tx) error {
-		head, _ = s.auditHead(t)
+func (l *Trail) AuditAnchor(ctx context.Context) (installer.AuditAnchor, error) {
+	var head chainHead
+	err := l.db.View(ctx, func(t *kv.Tx) error {
+		head, _ = l.readHead(t)
 		return nil
 	})
 	return installer.AuditAnchor{Number: head.last, Hash: head.lastHash.String()}, err

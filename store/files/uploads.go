@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"bytes"
@@ -33,38 +33,38 @@ func sentKey(project, sha256 string) []byte { return kv.Join(project, sha256) }
 
 // forgetSent is for a file whose content is deleted: who sends it again tells
 // nothing to those that sent it before.
-func (t *tx) forgetSent(sha256 string) {
+func forgetSent(t *kv.Tx, sha256 string) {
 	var marks [][]byte
 	end := kv.Join("", sha256)
-	for key := range t.All(bSent, nil) {
+	for key := range t.All(tSent, nil) {
 		if bytes.HasSuffix(key, end) {
 			marks = append(marks, bytes.Clone(key))
 		}
 	}
 	for _, key := range marks {
-		t.Del(bSent, key)
+		t.Del(tSent, key)
 	}
 }
 
 // BlobSize tells how many bytes of a file the project has here, and whether that
 // is all of it. What has arrived of one outlives the process.
-func (s *Store) BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error) {
+func (s *Files) BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error) {
 	if !hashForm.MatchString(sha256) {
-		return 0, false, notFound("file", "")
+		return 0, false, kv.NotFound("file", "")
 	}
-	if err := checkProject(project); err != nil {
+	if err := kv.CheckProject(project); err != nil {
 		return 0, false, err
 	}
 	at := s.partPath(project, sha256)
-	err = s.view(ctx, func(t *tx) error {
-		complete = t.has(bSent, sentKey(project, sha256)) || t.has(bPackages, []byte(sha256))
+	err = s.db.View(ctx, func(t *kv.Tx) error {
+		complete = has(t, tSent, sentKey(project, sha256)) || has(t, tPackages, []byte(sha256))
 		return nil
 	})
 	if err != nil {
 		return 0, false, err
 	}
 	if complete {
-		at = s.path(blobsDir, sha256)
+		at = s.path(BlobsFolder, sha256)
 	}
 	info, err := os.Lstat(at)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,13 +82,13 @@ func (s *Store) BlobSize(ctx context.Context, project, sha256 string) (have int6
 }
 
 // has tells whether there is a row, which may be empty.
-func (t *tx) has(b kv.Table, key []byte) bool {
-	k, _ := t.First(b, key)
+func has(t *kv.Tx, table kv.Table, key []byte) bool {
+	k, _ := t.First(table, key)
 	return bytes.Equal(k, key)
 }
 
-func (s *Store) partPath(project, sha256 string) string {
-	return s.path(blobsDir, "part-"+sha256+"-"+project+".tmp")
+func (s *Files) partPath(project, sha256 string) string {
+	return s.path(BlobsFolder, "part-"+sha256+"-"+project+".tmp")
 }
 
 // AddToBlob appends to a file of which ref has the hash and the size, and
@@ -96,9 +96,9 @@ func (s *Store) partPath(project, sha256 string) string {
 // what is here are left out: the answer says where to go on. The last ones complete
 // it: it is checked, and on disk when it returns. Faults where it is not what ref
 // says.
-func (s *Store) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
+func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
 	switch {
-	case s.o.ReadOnly:
+	case s.db.ReadOnly():
 		return 0, false, disk.ErrReadOnly
 	case ref.Size < 0 || ref.Size > largestUpload:
 		return 0, false, installer.Faults{{Where: "size", What: fmt.Sprintf("must be 0 to %d bytes", int64(largestUpload))}}
@@ -130,14 +130,14 @@ func (s *Store) AddToBlob(ctx context.Context, project string, ref installer.Blo
 	if err := s.completeBlob(ctx, f, ref); err != nil {
 		return have, true, err
 	}
-	return have, true, s.update(ctx, func(t *tx) error {
-		t.Put(bSent, sentKey(project, ref.SHA256), nil)
+	return have, true, s.db.Update(ctx, func(t *kv.Tx) error {
+		t.Put(tSent, sentKey(project, ref.SHA256), nil)
 		return nil
 	})
 }
 
 // completeBlob gives a file that is all here its name.
-func (s *Store) completeBlob(ctx context.Context, f *os.File, ref installer.BlobRef) error {
+func (s *Files) completeBlob(ctx context.Context, f *os.File, ref installer.BlobRef) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return disk.Error("storing a file", err)
 	}
@@ -151,19 +151,19 @@ func (s *Store) completeBlob(ctx context.Context, f *os.File, ref installer.Blob
 	}
 	err := f.Sync()
 	if err == nil {
-		err = os.Rename(f.Name(), s.path(blobsDir, ref.SHA256))
+		err = os.Rename(f.Name(), s.path(BlobsFolder, ref.SHA256))
 	}
 	if err == nil {
-		err = disk.SyncFolder(s.path(blobsDir))
+		err = disk.SyncFolder(s.path(BlobsFolder))
 	}
 	return disk.Error("storing a file", err)
 }
 
 // dropOldParts removes what was never completed.
-func (s *Store) dropOldParts() {
-	parts, _ := filepath.Glob(s.path(blobsDir, "part-*.tmp"))
+func (s *Files) dropOldParts() {
+	parts, _ := filepath.Glob(s.path(BlobsFolder, "part-*.tmp"))
 	for _, p := range parts {
-		if info, err := os.Lstat(p); err == nil && s.o.Clock().Sub(info.ModTime()) > keepPart {
+		if info, err := os.Lstat(p); err == nil && s.Clock().Sub(info.ModTime()) > keepPart {
 			_ = os.Remove(p)
 		}
 	}

@@ -1,4 +1,4 @@
-package store
+package access
 
 import (
 	"bytes"
@@ -31,9 +31,9 @@ type storedToken struct {
 func tokenKey(hash []byte) []byte { return hash[:8] }
 
 // AddToken makes a token with which name may act for the project, and returns
-// it once: only its hash is stored. ErrExists if the project has one of this
+// it once: only its hash is stored. installer.ErrExists if the project has one of this
 // name.
-func (s *Store) AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error) {
+func (a *Access) AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error) {
 	if err := checkGrant("token", project, name, rights); err != nil {
 		return "", err
 	}
@@ -41,19 +41,19 @@ func (s *Store) AddToken(ctx context.Context, project, name string, rights insta
 	_, _ = rand.Read(random[:]) // never fails
 	token := tokenPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 	hash := sha256.Sum256([]byte(token))
-	now := s.o.Clock()
+	now := a.clock()
 	stored := storedToken{installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: now}, hash[:]}
-	err := s.update(ctx, func(t *tx) error {
+	err := a.db.Update(ctx, func(t *kv.Tx) error {
 		byName := kv.Join(project, name)
-		if t.Get(bNames, byName) != nil {
-			return fmt.Errorf("token %q of project %s: %w", name, project, ErrExists)
+		if t.Get(tTokenNames, byName) != nil {
+			return fmt.Errorf("token %q of project %s: %w", name, project, installer.ErrExists)
 		}
-		if t.Get(bTokens, tokenKey(hash[:])) != nil {
+		if t.Get(tTokens, tokenKey(hash[:])) != nil {
 			return errors.New("two tokens with one beginning; try again")
 		}
-		t.Put(bNames, byName, tokenKey(hash[:]))
-		t.PutRow(bTokens, tokenKey(hash[:]), 0, stored)
-		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenAdd, Subject: name, Detail: "rights " + string(rights)})
+		t.Put(tTokenNames, byName, tokenKey(hash[:]))
+		t.PutRow(tTokens, tokenKey(hash[:]), 0, stored)
+		return a.note(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenAdd, Subject: name, Detail: "rights " + string(rights)})
 	})
 	if err != nil {
 		return "", err
@@ -63,7 +63,7 @@ func (s *Store) AddToken(ctx context.Context, project, name string, rights insta
 
 // checkGrant checks what a token or key is to be.
 func checkGrant(what, project, name string, rights installer.Rights) error {
-	if err := checkProject(project); err != nil {
+	if err := kv.CheckProject(project); err != nil {
 		return err
 	}
 	if !nameForm.MatchString(name) {
@@ -76,13 +76,13 @@ func checkGrant(what, project, name string, rights installer.Rights) error {
 }
 
 // CheckToken tells who comes with a token. ErrNotFound if it is not known.
-func (s *Store) CheckToken(ctx context.Context, token string) (who installer.Principal, err error) {
+func (a *Access) CheckToken(ctx context.Context, token string) (who installer.Principal, err error) {
 	if len(token) != tokenLength || !strings.HasPrefix(token, tokenPrefix) {
 		return who, errTokenUnknown
 	}
 	hash := sha256.Sum256([]byte(token))
-	err = s.view(ctx, func(t *tx) error {
-		row := t.Get(bTokens, tokenKey(hash[:]))
+	err = a.db.View(ctx, func(t *kv.Tx) error {
+		row := t.Get(tTokens, tokenKey(hash[:]))
 		if row == nil {
 			return errTokenUnknown
 		}
@@ -104,13 +104,13 @@ var errTokenUnknown = fmt.Errorf("token: %w", installer.ErrNotFound)
 
 // Tokens lists the tokens of a project, or of all if it is empty, by project
 // and name.
-func (s *Store) Tokens(ctx context.Context, project string) ([]installer.TokenInfo, error) {
+func (a *Access) Tokens(ctx context.Context, project string) ([]installer.TokenInfo, error) {
 	var infos []installer.TokenInfo
-	err := s.view(ctx, func(t *tx) error {
+	err := a.db.View(ctx, func(t *kv.Tx) error {
 		infos = nil
-		for _, key := range t.All(bNames, ofProject(project)) {
+		for _, key := range t.All(tTokenNames, ofProject(project)) {
 			var stored storedToken
-			if _, err := kv.ReadRow(t.Get(bTokens, key), &stored); err != nil {
+			if _, err := kv.ReadRow(t.Get(tTokens, key), &stored); err != nil {
 				return err
 			}
 			infos = append(infos, stored.TokenInfo)
@@ -120,25 +120,17 @@ func (s *Store) Tokens(ctx context.Context, project string) ([]installer.TokenIn
 	return infos, err
 }
 
-// ofProject is the prefix of a project's keys, or of all.
-func ofProject(project string) []byte {
-	if project == "" {
-		return nil
-	}
-	return kv.Join(project)
-}
-
 // RemoveToken ends a token. ErrNotFound if there is none of this name.
-func (s *Store) RemoveToken(ctx context.Context, project, name string) error {
-	now := s.o.Clock()
-	return s.update(ctx, func(t *tx) error {
+func (a *Access) RemoveToken(ctx context.Context, project, name string) error {
+	now := a.clock()
+	return a.db.Update(ctx, func(t *kv.Tx) error {
 		byName := kv.Join(project, name)
-		key := bytes.Clone(t.Get(bNames, byName))
+		key := bytes.Clone(t.Get(tTokenNames, byName))
 		if key == nil {
-			return notFound("token", name)
+			return kv.NotFound("token", name)
 		}
-		t.Del(bNames, byName)
-		t.Del(bTokens, key)
-		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenRemove, Subject: name})
+		t.Del(tTokenNames, byName)
+		t.Del(tTokens, key)
+		return a.note(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditTokenRemove, Subject: name})
 	})
 }

@@ -1,7 +1,9 @@
-package store
+package access
 
 import (
+	"context"
 	"encoding/binary"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -9,7 +11,34 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
+	"tripod/store/vault"
 )
+
+var t0 = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+func openTest(t *testing.T, dir string, clock func() time.Time) (a *Access, close func()) {
+	t.Helper()
+	path := filepath.Join(dir, "db")
+	schema := kv.Schema{Tables: Tables, Rows: RowTables}
+	if there, err := disk.Exists(path); err != nil || !there {
+		require.NoError(t, err)
+		require.NoError(t, kv.Create(path, schema, func(*kv.Tx) error { return nil }))
+	}
+	db, err := kv.Open(path, schema, false)
+	require.NoError(t, err)
+	v, err := vault.Open(dir, vault.Options{First: true})
+	require.NoError(t, err)
+	note := func(context.Context, *kv.Tx, time.Time, ...installer.AuditEntry) error { return nil }
+	a, err = New(t.Context(), db, v, note, clock, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return a, func() {
+		a.Close()
+		require.NoError(t, db.Close())
+		require.NoError(t, v.Close())
+	}
+}
 
 // fill remembers as many signatures as by may have, all different by tag.
 func fill(t *testing.T, g *seen, tag byte, by signer, now, expires time.Time) (n int) {
@@ -56,12 +85,10 @@ func TestNobodyFillsTheMemoryOfSignatures(t *testing.T) {
 func TestC03SharesOfSignaturesHoldAcrossRestarts(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	o := Options{Clock: func() time.Time { return t0 }}
-	dir := filepath.Join(fastDir(t), "state")
-	s, err := Open(dir, o)
-	require.NoError(t, err)
+	dir := t.TempDir()
+	a, close := openTest(t, dir, func() time.Time { return t0 })
 	see := func(n byte, key string) (bool, error) {
-		seen, _, err := s.SeeSignature(ctx, "p1", key, [32]byte{n}, t0.Add(time.Minute), n%2 == 0)
+		seen, _, err := a.SeeSignature(ctx, "p1", key, [32]byte{n}, t0.Add(time.Minute), n%2 == 0)
 		return seen, err
 	}
 	for n := range byte(20) {
@@ -69,15 +96,16 @@ func TestC03SharesOfSignaturesHoldAcrossRestarts(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, seen)
 	}
-	require.NoError(t, s.Close())
-	s = openTest(t, dir, o)
-	s.signatures.seen.most = 60
+	close()
+	a, close = openTest(t, dir, func() time.Time { return t0 })
+	defer close()
+	a.signatures.seen.most = 60
 	for n := range byte(20) {
 		seen, err := see(n, "a")
 		require.NoError(t, err)
 		require.True(t, seen)
 	}
-	_, err = see(100, "a")
+	_, err := see(100, "a")
 	require.ErrorIs(t, err, installer.ErrFull)
 	require.ErrorContains(t, err, "access key a")
 	_, err = see(101, "b")
@@ -88,20 +116,28 @@ func TestC03SharesOfSignaturesHoldAcrossRestarts(t *testing.T) {
 func TestSignaturesOfABrokenDisk(t *testing.T) {
 	t.Parallel()
 	now := t0
-	s := newTest(t, Options{Clock: func() time.Time { return now }})
-	s.signatures.closed = true // no timer
-	s.db.Refuse(installer.ErrStorage)
+	a, close := openTest(t, t.TempDir(), func() time.Time { return now })
+	defer close()
+	a.signatures.closed = true // no timer
+	a.db.Refuse(installer.ErrStorage)
 	for n := range byte(2) {
-		_, _, err := s.SeeSignature(t.Context(), "p1", "a", [32]byte{n}, t0.Add(time.Duration(1+n)*time.Minute), true)
+		_, _, err := a.SeeSignature(t.Context(), "p1", "a", [32]byte{n}, t0.Add(time.Duration(1+n)*time.Minute), true)
 		require.NoError(t, err)
 	}
-	s.flushSignatures()
-	require.Len(t, s.signatures.pending, 2)
+	a.flushSignatures()
+	require.Len(t, a.signatures.pending, 2)
 	now = t0.Add(90 * time.Second)
-	s.flushSignatures()
-	require.Len(t, s.signatures.pending, 1, "the first has expired")
-	s.db.Refuse(nil)
-	s.flushSignatures()
-	require.Empty(t, s.signatures.pending)
-	require.Equal(t, 1, rows(t, s, bSeen))
+	a.flushSignatures()
+	require.Len(t, a.signatures.pending, 1, "the first has expired")
+	a.db.Refuse(nil)
+	a.flushSignatures()
+	require.Empty(t, a.signatures.pending)
+	require.NoError(t, a.db.View(t.Context(), func(tx *kv.Tx) error {
+		n := 0
+		for range tx.All(tSeen, nil) {
+			n++
+		}
+		require.Equal(t, 1, n)
+		return nil
+	}))
 }

@@ -1,4 +1,4 @@
-package store
+package access
 
 import (
 	"bytes"
@@ -56,22 +56,22 @@ func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:])
 // costs one commit for all of that time.
 //
 // ErrFull if there are too many of this access key, or of its project.
-func (s *Store) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
-	if s.o.ReadOnly {
+func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
+	if a.db.ReadOnly() {
 		return false, 0, disk.ErrReadOnly
 	}
-	now := s.o.Clock()
+	now := a.clock()
 	row := seenRow{newSeenKey(signature, expires), signer{project, accessKey}}
-	seen, ago, err = s.signatures.see(signature, row.by, now, expires)
+	seen, ago, err = a.signatures.see(signature, row.by, now, expires)
 	if seen || err != nil {
 		return seen, ago, err
 	}
 	if later {
-		s.signatures.later(s.flushSignatures, row)
+		a.signatures.later(a.flushSignatures, row)
 		return false, 0, nil
 	}
-	if err := s.writeSignatures(ctx, now, row); err != nil {
-		s.signatures.forget(signature)
+	if err := a.writeSignatures(ctx, now, row); err != nil {
+		a.signatures.forget(signature)
 		return false, 0, err
 	}
 	return false, 0, nil
@@ -123,48 +123,48 @@ func (g *signatures) close() {
 
 // flushSignatures writes what waits. What cannot be written waits on, as long as
 // it counts.
-func (s *Store) flushSignatures() {
-	s.signatures.flushing.Lock()
-	defer s.signatures.flushing.Unlock()
-	rows := s.signatures.take()
+func (a *Access) flushSignatures() {
+	a.signatures.flushing.Lock()
+	defer a.signatures.flushing.Unlock()
+	rows := a.signatures.take()
 	if len(rows) == 0 {
 		return
 	}
-	now := s.o.Clock()
-	if err := s.writeSignatures(context.Background(), now, rows...); err != nil {
-		s.o.Logger.Error("signatures of read requests not stored yet", "error", err)
+	now := a.clock()
+	if err := a.writeSignatures(context.Background(), now, rows...); err != nil {
+		a.logger.Error("signatures of read requests not stored yet", "error", err)
 		rows = slices.DeleteFunc(rows, func(r seenRow) bool { return r.key.over(now) })
-		s.signatures.later(s.flushSignatures, rows...)
+		a.signatures.later(a.flushSignatures, rows...)
 	}
 }
 
-func (s *Store) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
-	return s.update(ctx, func(t *tx) error {
+func (a *Access) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
+	return a.db.Update(ctx, func(t *kv.Tx) error {
 		for _, row := range rows {
-			t.Put(bSeen, bytes.Clone(row.key[:]), row.by.text())
+			t.Put(tSeen, bytes.Clone(row.key[:]), row.by.text())
 		}
 		var over [][]byte
-		for k := range t.From(bSeen, nil) {
+		for k := range t.From(tSeen, nil) {
 			if len(over) == seenTidy || binary.BigEndian.Uint64(k) >= kv.Micros(now) {
 				break
 			}
 			over = append(over, bytes.Clone(k))
 		}
 		for _, k := range over {
-			t.Del(bSeen, k)
+			t.Del(tSeen, k)
 		}
 		return nil
 	})
 }
 
 // loadSignatures reads what earlier processes have seen.
-func (s *Store) loadSignatures(t *tx) error {
-	now := s.o.Clock()
-	for k, by := range t.From(bSeen, auditRow(kv.Micros(now))) {
+func (a *Access) loadSignatures(t *kv.Tx) error {
+	now := a.clock()
+	for k, by := range t.From(tSeen, kv.Number(kv.Micros(now))) {
 		if len(k) != len(seenKey{}) {
 			return fmt.Errorf("%w: a signature has %d bytes", disk.ErrDamaged, len(k))
 		}
-		s.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, kv.FromMicros(binary.BigEndian.Uint64(k)))
+		a.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, kv.FromMicros(binary.BigEndian.Uint64(k)))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/disk"
+	"tripod/store/kv"
 )
 
 var hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -41,11 +42,11 @@ func (b blob) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p,
 
 // PutBlob keeps what r delivers under its SHA-256; on disk when it returns.
 // name is what the user called it; its last part is kept.
-func (s *Store) PutBlob(ctx context.Context, r io.Reader, name string) (installer.BlobRef, error) {
-	if s.o.ReadOnly {
+func (s *Files) PutBlob(ctx context.Context, r io.Reader, name string) (installer.BlobRef, error) {
+	if s.db.ReadOnly() {
 		return installer.BlobRef{}, disk.ErrReadOnly
 	}
-	dir := s.path(blobsDir)
+	dir := s.path(BlobsFolder)
 	tmp, err := os.CreateTemp(dir, "new-*.tmp") // mode 0600
 	if err != nil {
 		return installer.BlobRef{}, disk.Error("storing a file", err)
@@ -64,7 +65,7 @@ func (s *Store) PutBlob(ctx context.Context, r io.Reader, name string) (installe
 	}
 	ref := installer.BlobRef{SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size, Name: baseName(name)}
 	// One that is there already is replaced by the same bytes, for it may be damaged.
-	err = os.Rename(tmp.Name(), s.path(blobsDir, ref.SHA256))
+	err = os.Rename(tmp.Name(), s.path(BlobsFolder, ref.SHA256))
 	if err == nil {
 		err = disk.SyncFolder(dir)
 	}
@@ -73,9 +74,9 @@ func (s *Store) PutBlob(ctx context.Context, r io.Reader, name string) (installe
 
 // OpenBlob implements installer.Blobs. The content is compared with its hash
 // when it is opened for the first time.
-func (s *Store) OpenBlob(ref installer.BlobRef) (installer.Blob, error) {
+func (s *Files) OpenBlob(ref installer.BlobRef) (installer.Blob, error) {
 	if !hashForm.MatchString(ref.SHA256) {
-		return nil, notFound("file", ref.Name)
+		return nil, kv.NotFound("file", ref.Name)
 	}
 	s.blobs.mu.Lock()
 	defer s.blobs.mu.Unlock()
@@ -85,7 +86,7 @@ func (s *Store) OpenBlob(ref installer.BlobRef) (installer.Blob, error) {
 	f := s.blobs.files[ref.SHA256]
 	if f == nil {
 		var err error
-		if f, err = openBlob(s.path(blobsDir, ref.SHA256), ref); err != nil {
+		if f, err = openBlob(s.path(BlobsFolder, ref.SHA256), ref); err != nil {
 			return nil, err
 		}
 		if s.blobs.files == nil {
@@ -99,7 +100,7 @@ func (s *Store) OpenBlob(ref installer.BlobRef) (installer.Blob, error) {
 func openBlob(path string, ref installer.BlobRef) (*os.File, error) {
 	f, err := disk.Open(path, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, notFound("file", ref.Name)
+		return nil, kv.NotFound("file", ref.Name)
 	}
 	if err != nil {
 		return nil, disk.Error("opening a file", err)

@@ -1,4 +1,4 @@
-package store
+package access
 
 import (
 	"bytes"
@@ -35,32 +35,32 @@ func keyPlace(k installer.KeyInfo) []byte {
 }
 
 // AddKey makes an access key with which name may act for the project. Its
-// secret key is told once. ErrExists if the project has one of this name.
-func (s *Store) AddKey(ctx context.Context, project, name string, rights installer.Rights) (installer.KeyPair, error) {
+// secret key is told once. installer.ErrExists if the project has one of this name.
+func (a *Access) AddKey(ctx context.Context, project, name string, rights installer.Rights) (installer.KeyPair, error) {
 	if err := checkGrant("key", project, name, rights); err != nil {
 		return installer.KeyPair{}, err
 	}
 	var random [11 + 30]byte
 	_, _ = rand.Read(random[:]) // never fails
-	now := s.o.Clock()
+	now := a.clock()
 	info := installer.KeyInfo{Project: project, Name: name, Rights: rights, Created: now}
 	info.AccessKey = (accessKeyPrefix + base32.StdEncoding.EncodeToString(random[:11]))[:accessKeyLength]
 	secret := base64.RawURLEncoding.EncodeToString(random[11:])
-	sealed, err := s.vault.SealWithMaster(keyPlace(info), []byte(secret))
+	sealed, err := a.vault.SealWithMaster(keyPlace(info), []byte(secret))
 	if err != nil {
 		return installer.KeyPair{}, err
 	}
-	err = s.update(ctx, func(t *tx) error {
+	err = a.db.Update(ctx, func(t *kv.Tx) error {
 		byName := kv.Join(project, name)
-		if t.Get(bKeyNames, byName) != nil {
-			return fmt.Errorf("key %q of project %s: %w", name, project, ErrExists)
+		if t.Get(tKeyNames, byName) != nil {
+			return fmt.Errorf("key %q of project %s: %w", name, project, installer.ErrExists)
 		}
-		if t.Get(bKeys, []byte(info.AccessKey)) != nil {
-			return fmt.Errorf("access key: %w; try again", ErrExists)
+		if t.Get(tKeys, []byte(info.AccessKey)) != nil {
+			return fmt.Errorf("access key: %w; try again", installer.ErrExists)
 		}
-		t.Put(bKeyNames, byName, []byte(info.AccessKey))
-		t.PutRow(bKeys, []byte(info.AccessKey), 0, storedKey{info, sealed})
-		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyAdd, Subject: name, Detail: "rights " + string(rights) + ", access key " + info.AccessKey})
+		t.Put(tKeyNames, byName, []byte(info.AccessKey))
+		t.PutRow(tKeys, []byte(info.AccessKey), 0, storedKey{info, sealed})
+		return a.note(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyAdd, Subject: name, Detail: "rights " + string(rights) + ", access key " + info.AccessKey})
 	})
 	if err != nil {
 		return installer.KeyPair{}, err
@@ -70,12 +70,12 @@ func (s *Store) AddKey(ctx context.Context, project, name string, rights install
 
 // decoyKey is the row that is opened where there is none, so that it takes as long
 // to find no key as to find one.
-func (s *Store) decoyKey() ([]byte, error) {
+func (a *Access) decoyKey() ([]byte, error) {
 	info := installer.KeyInfo{
 		Project: installer.DefaultProject, Name: "none", Rights: installer.FullRights,
-		AccessKey: strings.Repeat("0", accessKeyLength), Created: s.o.Clock(),
+		AccessKey: strings.Repeat("0", accessKeyLength), Created: a.clock(),
 	}
-	sealed, err := s.vault.SealWithMaster(keyPlace(info), []byte(rand.Text()+rand.Text()))
+	sealed, err := a.vault.SealWithMaster(keyPlace(info), []byte(rand.Text()+rand.Text()))
 	if err != nil {
 		return nil, err
 	}
@@ -88,13 +88,13 @@ func (s *Store) decoyKey() ([]byte, error) {
 
 // Key tells whose an access key is, and its secret key. ErrNotFound if it is
 // not known.
-func (s *Store) Key(ctx context.Context, accessKey string) (who installer.Principal, secret installer.Secret, err error) {
+func (a *Access) Key(ctx context.Context, accessKey string) (who installer.Principal, secret installer.Secret, err error) {
 	var stored storedKey
 	known := true
-	err = s.view(ctx, func(t *tx) error {
-		row := t.Get(bKeys, []byte(accessKey))
+	err = a.db.View(ctx, func(t *kv.Tx) error {
+		row := t.Get(tKeys, []byte(accessKey))
 		if row == nil {
-			row, known = s.noKey, false
+			row, known = a.noKey, false
 		}
 		_, err := kv.ReadRow(row, &stored)
 		return err
@@ -102,13 +102,13 @@ func (s *Store) Key(ctx context.Context, accessKey string) (who installer.Princi
 	if err != nil {
 		return who, secret, err
 	}
-	plain, err := s.vault.OpenWithMaster(keyPlace(stored.KeyInfo), stored.Secret)
+	plain, err := a.vault.OpenWithMaster(keyPlace(stored.KeyInfo), stored.Secret)
 	if err != nil {
 		return who, secret, disk.Error("opening the secret key of access key "+accessKey, err)
 	}
 	defer clear(plain)
 	if !known {
-		return who, secret, notFound("access key", accessKey)
+		return who, secret, kv.NotFound("access key", accessKey)
 	}
 	who = installer.Principal{Project: stored.Project, Kind: installer.KeyPrincipal, Name: stored.Name, Rights: stored.Rights}
 	return who, installer.NewSecret(string(plain)), nil
@@ -116,13 +116,13 @@ func (s *Store) Key(ctx context.Context, accessKey string) (who installer.Princi
 
 // Keys lists the access keys of a project, or of all if it is empty, by
 // project and name.
-func (s *Store) Keys(ctx context.Context, project string) ([]installer.KeyInfo, error) {
+func (a *Access) Keys(ctx context.Context, project string) ([]installer.KeyInfo, error) {
 	var infos []installer.KeyInfo
-	err := s.view(ctx, func(t *tx) error {
+	err := a.db.View(ctx, func(t *kv.Tx) error {
 		infos = nil
-		for _, key := range t.All(bKeyNames, ofProject(project)) {
+		for _, key := range t.All(tKeyNames, ofProject(project)) {
 			var stored storedKey
-			if _, err := kv.ReadRow(t.Get(bKeys, key), &stored); err != nil {
+			if _, err := kv.ReadRow(t.Get(tKeys, key), &stored); err != nil {
 				return err
 			}
 			infos = append(infos, stored.KeyInfo)
@@ -133,16 +133,16 @@ func (s *Store) Keys(ctx context.Context, project string) ([]installer.KeyInfo, 
 }
 
 // RemoveKey ends an access key. ErrNotFound if there is none of this name.
-func (s *Store) RemoveKey(ctx context.Context, project, name string) error {
-	now := s.o.Clock()
-	return s.update(ctx, func(t *tx) error {
+func (a *Access) RemoveKey(ctx context.Context, project, name string) error {
+	now := a.clock()
+	return a.db.Update(ctx, func(t *kv.Tx) error {
 		byName := kv.Join(project, name)
-		key := bytes.Clone(t.Get(bKeyNames, byName))
+		key := bytes.Clone(t.Get(tKeyNames, byName))
 		if key == nil {
-			return notFound("key", name)
+			return kv.NotFound("key", name)
 		}
-		t.Del(bKeyNames, byName)
-		t.Del(bKeys, key)
-		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyRemove, Subject: name, Detail: "access key " + string(key)})
+		t.Del(tKeyNames, byName)
+		t.Del(tKeys, key)
+		return a.note(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditKeyRemove, Subject: name, Detail: "access key " + string(key)})
 	})
 }
