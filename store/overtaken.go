@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -14,9 +15,11 @@ import (
 // of a place (an address and port) are a stack: the table of changes has them in
 // the order in which they were made. Those that are undone stay in it, so that what
 // came after them can be told; another machine at that place has a stack of its own.
+// The projects share a stack, for they share the host. What other Tripods do, the
+// host itself tells (installer.Undone).
 
 func changesAt(r *record) []byte {
-	return kv.Join(r.ProjectID, targetOf(r), r.Host.HostPort())
+	return kv.Join(targetOf(r), r.Host.HostPort())
 }
 
 func targetOf(r *record) string {
@@ -98,11 +101,30 @@ func (t *tx) latestChange(r *record, end func(number uint64, id string) bool) (*
 		if other == nil || other.State != installer.Succeeded {
 			continue
 		}
-		if t.workedOn(r.Host, other) && t.workedOn(other.Host, r) {
+		if t.onOneMachine(r, other) {
 			return other, nil
 		}
 	}
 	return nil, nil
+}
+
+// onOneMachine: the two have worked on the same machine. Of another project it is known
+// by the way to it, or by a host key that both have pinned.
+func (t *tx) onOneMachine(a, b *record) bool {
+	if a.ProjectID == b.ProjectID {
+		return t.workedOn(a.Host, b) && t.workedOn(b.Host, a)
+	}
+	if a.Host.SameMachine(b.Host) {
+		return true
+	}
+	theirs := kv.Join(b.ProjectID, b.Host.HostPort())
+	ours := kv.Join(a.ProjectID, a.Host.HostPort())
+	for key := range t.All(bPins, ours) {
+		if t.Get(bPins, append(bytes.Clone(theirs), key[len(ours):]...)) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // findOvertaker sets r.Overtaken, of what can be rolled back and of a ROLLBACK.
@@ -120,6 +142,10 @@ func (t *tx) findOvertaker(r *record) (err error) {
 	by, err := t.overtaker(of)
 	if err != nil || by == nil {
 		return err
+	}
+	if by.ProjectID != r.ProjectID {
+		r.Overtaken = installer.OfAnotherProject
+		return nil
 	}
 	// It is the latest, so what forbids to undo it is its own.
 	r.Overtaken, r.OvertakenForGood = by.ID, installer.Allow(installer.Rollback, &by.Invocation) != nil

@@ -36,7 +36,7 @@ var (
 	bReplays   = kv.Table("replays")   // project, Idempotency-Key → what was answered
 	bReplayAge = kv.Table("replayage") // stamp → key of the replay
 
-	bChanges = kv.Table("changes") // project, target, address and port, number → invocation
+	bChanges = kv.Table("changes") // target, address and port, number → invocation
 )
 
 var tables = []kv.Table{

@@ -39,7 +39,10 @@ type findings struct {
 }
 
 // keptVersion is one that a ROLLBACK can put back.
-type keptVersion struct{ dir, version string }
+type keptVersion struct {
+	dir, version string
+	by           string // run id of the task that has replaced it; empty: not told
+}
 
 // runState is how a run stands on the host; the words are those of run_state
 // in scripts/host/lib.sh.
@@ -97,7 +100,7 @@ func (fs *findings) add(f finding) {
 		}
 	case "kept":
 		if dir := f.get("dir"); isSafePath(dir) && len(fs.kept) < maxFindings {
-			fs.kept = append(fs.kept, keptVersion{dir, f.get("version")})
+			fs.kept = append(fs.kept, keptVersion{dir, f.get("version"), f.get("by")})
 			if strings.HasPrefix(dir, fs.root+"/kept/") && strings.HasSuffix(dir, ".next") {
 				fs.unfinished = f.get("version")
 			}
