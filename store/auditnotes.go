@@ -2,19 +2,19 @@ package store
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"tripod/installer"
+	"tripod/store/tasks"
 )
 
 // audit notes entries in the transaction of what they are about.
 func (s *Store) audit(ctx context.Context, t *tx, at time.Time, entries ...installer.AuditEntry) error {
-	return s.Append(ctx, t.Tx, at, entries...)
+	return s.Append(ctx, t.Tx.Tx.Tx, at, entries...)
 }
 
 // auditRequest notes that work was asked for.
-func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head installer.BatchHead, records []*record) error {
+func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head installer.BatchHead, records []*tasks.Record) error {
 	var entries []installer.AuditEntry
 	for _, r := range records {
 		last := len(entries) - 1
@@ -39,38 +39,12 @@ func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head inst
 // hostsMost is how many hosts one entry names.
 const hostsMost = 100
 
-// auditManaged notes what was done to known hosts.
-func (s *Store) auditManaged(ctx context.Context, t *tx, project string, action installer.Action, hosts []installer.Host) error {
-	var entries []installer.AuditEntry
-	for some := range slices.Chunk(hosts, hostsMost) {
-		e := installer.AuditEntry{Project: project, Action: action}
-		for _, h := range some {
-			e.Hosts = append(e.Hosts, installer.AuditHostOf(h))
-		}
-		entries = append(entries, e)
-	}
-	return s.audit(ctx, t, s.o.Clock(), entries...)
-}
-
-// auditRefresh notes that open work was given other credentials.
-func (s *Store) auditRefresh(ctx context.Context, t *tx, at time.Time, batchID string, records []*record) error {
-	var entries []installer.AuditEntry
-	for some := range slices.Chunk(records, hostsMost) {
-		e := installer.AuditEntry{Project: some[0].ProjectID, Action: installer.AuditCredentials, Batch: batchID}
-		for _, r := range some {
-			e.Hosts = append(e.Hosts, installer.AuditHostOf(r.Host))
-		}
-		entries = append(entries, e)
-	}
-	return s.audit(ctx, t, at, entries...)
-}
-
 // auditWork notes what happens to one invocation.
-func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *record, e installer.AuditEntry) error {
+func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Record, e installer.AuditEntry) error {
 	e.Project, e.Batch, e.Invocation, e.Type = r.ProjectID, r.BatchID, r.ID, r.Type
 	e.Hosts = []installer.AuditHost{installer.AuditHostOf(r.Host)}
 	if e.Action == installer.AuditBegin || e.Action == installer.AuditEnd {
-		head, err := t.head(r.BatchID)
+		head, err := t.Head(r.BatchID)
 		if err != nil {
 			return err
 		}

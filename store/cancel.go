@@ -17,7 +17,7 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 	var batch string
 	err := s.update(ctx, func(t *tx) error {
 		open, over = false, false
-		r, err := t.loadIn(project, id)
+		r, err := t.LoadIn(project, id)
 		if err != nil || r.State.Terminal() {
 			return err
 		}
@@ -28,27 +28,27 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 		switch {
 		case r.State == installer.Running:
 			r.CancelAsked, r.Updated = true, now
-			t.save(r)
+			t.Save(r)
 			return nil
 		case r.Attempt() != nil || r.MayRun || r.Kind == installer.KindLostContact:
-			t.dequeue(r)
+			t.Dequeue(r)
 			r.CancelAsked, r.Updated, r.NotBefore = true, now, time.Time{}
-			t.enqueue(r)
-			t.save(r)
+			t.Enqueue(r)
+			t.Save(r)
 			return nil
 		}
-		t.dequeue(r)
+		t.Dequeue(r)
 		r.Updated, r.NotBefore = now, time.Time{}
 		r.Kind, r.Message = installer.KindCanceled, "canceled before it started"
 		if len(r.Attempts) > 0 {
 			r.Message = "canceled while it waited for its next attempt"
 		}
-		t.setState(r, installer.Canceled)
-		t.save(r)
-		if err := t.release(project, r.Host.ID); err != nil {
+		t.SetState(r, installer.Canceled)
+		t.Save(r)
+		if err := t.Release(project, r.Host.ID); err != nil {
 			return err
 		}
-		if over, err = t.endBatch(r.BatchID, now); err != nil {
+		if over, err = t.EndBatch(r.BatchID, now); err != nil {
 			return err
 		}
 		return s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: r.State, Kind: r.Kind})

@@ -35,13 +35,3 @@ func (e *LockedError) Error() string {
 
 // Unwrap makes it ErrLocked.
 func (e *LockedError) Unwrap() error { return ErrLocked }
-
-// missing is what the engine is told when a credential is gone.
-func missing(format string, args ...any) error {
-	return installer.Fail(installer.KindCredentialMissing, format, args...)
-}
-
-func isMissing(err error) bool {
-	f, ok := errors.AsType[*installer.Failure](err)
-	return ok && f.Kind == installer.KindCredentialMissing
-}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 )
 
 // childForget does tasks on four hosts and removes two of them, one after the other,
@@ -84,7 +85,7 @@ func TestForgetKilled(t *testing.T) {
 			}
 			require.Equal(t, want, now, id)
 		}
-		assert.Equal(t, rows(t, s, bSealed), keyCount(s))
+		assert.Equal(t, rows(t, s, inventory.TSealed), keyCount(s))
 		require.NoError(t, s.Close())
 	}
 	assert.NotEmpty(t, is)

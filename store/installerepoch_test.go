@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 )
 
 // An installer that is set again by another way, and brings no login: the one that
@@ -26,5 +27,5 @@ func TestAnInstallerThatIsReachedAnotherWayLeavesNoKey(t *testing.T) {
 	require.Equal(t, 1, keyCount(s))
 	set("B2", "admin", installer.Credentials{})
 	assert.Zero(t, keyCount(s))
-	assert.Zero(t, rows(t, s, bSealed))
+	assert.Zero(t, rows(t, s, inventory.TSealed))
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 )
 
@@ -93,7 +94,7 @@ func TestInventoryKilled(t *testing.T) {
 			is[id] = now(id)
 		}
 		clear(may)
-		require.Equal(t, rows(t, s, bSealed), keyCount(s), "a key without a login, or the other way round")
+		require.Equal(t, rows(t, s, inventory.TSealed), keyCount(s), "a key without a login, or the other way round")
 		require.NoError(t, s.Close())
 	}
 	assert.NotEmpty(t, is)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"tripod/installer"
 )
@@ -25,4 +26,9 @@ func keptInstallerCredentials(ctx context.Context, s *Store, project, id string)
 		return installer.Credentials{}, ways[0].Fail
 	}
 	return installer.Credentials{Login: ways[0].Logins[len(ways[0].Logins)-1]}, nil
+}
+
+func isMissing(err error) bool {
+	f, ok := errors.AsType[*installer.Failure](err)
+	return ok && f.Kind == installer.KindCredentialMissing
 }

@@ -19,6 +19,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/disk"
+	"tripod/store/inventory"
 )
 
 func ids(page installer.Page) []string {
@@ -337,7 +338,7 @@ func TestOneBadWriteSpoilsNobodyElses(t *testing.T) {
 	for n := range writers {
 		wg.Go(func() {
 			results[n] = s.update(context.Background(), func(t *tx) error {
-				t.Put(bPins, fmt.Appendf(nil, "key-%d", n), []byte("x"))
+				t.Put(inventory.TPins, fmt.Appendf(nil, "key-%d", n), []byte("x"))
 				switch n % 4 {
 				case 1:
 					return bad
@@ -352,7 +353,7 @@ func TestOneBadWriteSpoilsNobodyElses(t *testing.T) {
 	for n, err := range results {
 		var there bool
 		require.NoError(t, s.view(t.Context(), func(tx *tx) error {
-			there = tx.Get(bPins, fmt.Appendf(nil, "key-%d", n)) != nil
+			there = tx.Get(inventory.TPins, fmt.Appendf(nil, "key-%d", n)) != nil
 			return nil
 		}))
 		switch n % 4 {

@@ -85,7 +85,7 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 
 	// Not even when the accepted one is gone.
 	require.NoError(t, s.view(t.Context(), func(t *tx) error {
-		k, err := t.knownHost(project, "h1")
+		k, err := t.KnownHost(project, "h1")
 		if err == nil && k.Given != "" {
 			err = errors.New("a rejected login is kept as the host's: " + k.Given)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // modelInv is what the contract says about one invocation, in memory.
@@ -326,7 +327,7 @@ func (m *model) check() {
 		require.Equal(m.t, want, h.ByState, id)
 		require.Equal(m.t, want[installer.Pending]+want[installer.Running], h.Open, id)
 	}
-	for _, s := range states {
+	for _, s := range tasks.States {
 		page, err := m.s.Invocations(ctx, installer.Filter{ProjectID: project, State: s, InstanceID: "h1", Limit: 1})
 		require.NoError(m.t, err)
 		var want int64
@@ -345,10 +346,10 @@ func (m *model) check() {
 func (m *model) checkIndexes(busy int) {
 	require.NoError(m.t, m.s.view(m.t.Context(), func(t *tx) error {
 		places := map[string]int{}
-		for _, id := range t.All(bReady, nil) {
+		for _, id := range t.All(tasks.TReady, nil) {
 			places[string(id)]++
 		}
-		for k, id := range t.All(bWaiting, nil) {
+		for k, id := range t.All(tasks.TWaiting, nil) {
 			places[string(id)] += 2
 			require.True(m.t, bytes.HasPrefix(k, kv.Join(project, m.invs[string(id)].host)))
 		}
@@ -361,7 +362,7 @@ func (m *model) checkIndexes(busy int) {
 			delete(places, id)
 		}
 		require.Empty(m.t, places)
-		for _, b := range []kv.Table{bBusy, bActive} {
+		for _, b := range []kv.Table{tasks.TBusy, tasks.TActive} {
 			n := 0
 			for range t.All(b, nil) {
 				n++

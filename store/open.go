@@ -14,7 +14,9 @@ import (
 	"tripod/store/audit"
 	"tripod/store/disk"
 	"tripod/store/files"
+	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 	"tripod/store/vault"
 )
 
@@ -100,7 +102,8 @@ func (s *Store) openAll() error {
 			return err
 		}
 	}
-	return s.tidyKeys(context.Background())
+	ctx := context.Background()
+	return errors.Join(s.TidyKeys(ctx), s.Purge(ctx, s.o.Clock()))
 }
 
 // firstUse tells whether the database has to be made. One that is missing
@@ -118,35 +121,35 @@ func (s *Store) firstUse() (bool, error) {
 }
 
 func (s *Store) createDB(path string) error {
-	return kv.Create(path, schemaOf(), func(k *kv.Tx) error {
-		t := &tx{Tx: k}
-		t.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
-		t.Put(bMeta, keyMaster, s.vault.MasterCheck())
+	return kv.Create(path, tables(), func(k *kv.Tx) error {
+		k.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
+		k.Put(bMeta, keyMaster, s.vault.MasterCheck())
 		audit.Begin(k, s.auditKey())
 		return nil
 	})
 }
 
 func (s *Store) openDB(path string) error {
-	db, err := kv.Open(path, schemaOf(), s.o.ReadOnly)
+	db, err := kv.Open(path, tables(), s.o.ReadOnly)
 	if err != nil {
 		return err
 	}
 	s.db = db
-	err = s.view(context.Background(), func(t *tx) error {
-		if err := t.checkSchema(path); err != nil {
+	err = db.View(context.Background(), func(k *kv.Tx) error {
+		if err := checkSchema(k, path); err != nil {
 			return err
 		}
-		if err := s.vault.CheckMaster(t.Get(bMeta, keyMaster)); err != nil || s.o.ReadOnly {
+		if err := s.vault.CheckMaster(k.Get(bMeta, keyMaster)); err != nil || s.o.ReadOnly {
 			return err
 		}
-		return db.Check(t.Tx)
+		return db.Check(k)
 	})
 	if err != nil {
 		return err
 	}
 	s.Trail = audit.New(db, s.auditKey(), s.o.Clock)
-	s.Files = files.New(s.dir, db, files.Options{Clock: s.o.Clock, LogCap: s.o.LogCap, Note: s.Append, Users: usersOf})
+	s.Inventory = inventory.New(db, s.vault, inventory.Options{Clock: s.o.Clock, Logger: s.o.Logger, Note: s.Append})
+	s.Files = files.New(s.dir, db, files.Options{Clock: s.o.Clock, LogCap: s.o.LogCap, Note: s.Append, Users: tasks.UsersOf})
 	s.Access, err = access.New(context.Background(), db, s.vault, s.Append, s.o.Clock, s.o.Logger)
 	return err
 }
@@ -155,7 +158,7 @@ func (s *Store) openDB(path string) error {
 func (s *Store) auditKey() []byte { return s.vault.Derive("audit") }
 
 // checkSchema refuses what another version has written.
-func (t *tx) checkSchema(path string) error {
+func checkSchema(t *kv.Tx, path string) error {
 	if !t.Has(bMeta) {
 		return fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
 	}

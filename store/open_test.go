@@ -16,6 +16,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/disk"
+	"tripod/store/tasks"
 	"tripod/store/vault"
 )
 
@@ -132,10 +133,10 @@ func TestA05FlippedByte(t *testing.T) {
 	db, err := bbolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-		k, v := b.Bucket(bInv).Cursor().First()
+		k, v := b.Bucket(tasks.TInv).Cursor().First()
 		bad := append([]byte(nil), v...)
 		bad[len(bad)/2] ^= 1
-		return b.Bucket(bInv).Put(append([]byte(nil), k...), bad)
+		return b.Bucket(tasks.TInv).Put(append([]byte(nil), k...), bad)
 	}))
 	require.NoError(t, db.Close())
 	_, err = Open(dir, Options{})

@@ -7,7 +7,9 @@ import (
 	"math"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // A ROLLBACK goes back to what its invocation has found on the host. If a later one
@@ -18,11 +20,11 @@ import (
 // The projects share a stack, for they share the host. What other Tripods do, the
 // host itself tells (installer.Undone).
 
-func changesAt(r *record) []byte {
+func changesAt(r *tasks.Record) []byte {
 	return kv.Join(targetOf(r), r.Host.HostPort())
 }
 
-func targetOf(r *record) string {
+func targetOf(r *tasks.Record) string {
 	if r.Spec.Target == "" {
 		return installer.TargetTelescope
 	}
@@ -30,7 +32,7 @@ func targetOf(r *record) string {
 }
 
 // noteChange puts what has succeeded on top of the stack, if it changed its host.
-func (t *tx) noteChange(r *record) {
+func (t *tx) noteChange(r *tasks.Record) {
 	if !r.ChangedHost() {
 		return
 	}
@@ -48,7 +50,7 @@ func (t *tx) height(prefix []byte) uint64 {
 }
 
 // noteHeight is for what has changed its host and did not succeed: it is in no stack.
-func (t *tx) noteHeight(r *record) {
+func (t *tx) noteHeight(r *tasks.Record) {
 	if r.Changed && r.State != installer.Succeeded {
 		height := t.height(changesAt(r))
 		r.Height = &height
@@ -58,14 +60,14 @@ func (t *tx) noteHeight(r *record) {
 // forgetReplaced is for a new attempt. What one before it, or what is retried, has
 // left on the host is there no more once a later task has changed it: what is found
 // then is not r's, and the version before r not the one that was found first.
-func (t *tx) forgetReplaced(r *record) error {
+func (t *tx) forgetReplaced(r *tasks.Record) error {
 	if !r.Changed || r.Spec.Script != nil {
 		return nil
 	}
 	from := r
 	for from.Height == nil {
-		of, err := t.load(from.Of)
-		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.seq >= from.seq {
+		of, err := t.Load(from.Of)
+		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.Seq >= from.Seq {
 			return err
 		}
 		from = of
@@ -79,7 +81,7 @@ func (t *tx) forgetReplaced(r *record) error {
 
 // overtaker finds the latest change of r's machine since r that is not undone;
 // nil: there is none.
-func (t *tx) overtaker(r *record) (*record, error) {
+func (t *tx) overtaker(r *tasks.Record) (*tasks.Record, error) {
 	if !r.ChangedHost() {
 		return nil, nil
 	}
@@ -88,13 +90,13 @@ func (t *tx) overtaker(r *record) (*record, error) {
 
 // latestChange finds the latest change of r's machine that is not undone, down to
 // the one for which end holds; nil: there is none.
-func (t *tx) latestChange(r *record, end func(number uint64, id string) bool) (*record, error) {
+func (t *tx) latestChange(r *tasks.Record, end func(number uint64, id string) bool) (*tasks.Record, error) {
 	prefix := changesAt(r)
 	for key, id := range t.AllBackwards(bChanges, prefix) {
 		if end(binary.BigEndian.Uint64(key[len(prefix):]), string(id)) {
 			break
 		}
-		other, err := t.load(string(id))
+		other, err := t.Load(string(id))
 		if err != nil {
 			return nil, err
 		}
@@ -110,17 +112,17 @@ func (t *tx) latestChange(r *record, end func(number uint64, id string) bool) (*
 
 // onOneMachine: the two have worked on the same machine. Of another project it is known
 // by the way to it, or by a host key that both have pinned.
-func (t *tx) onOneMachine(a, b *record) bool {
+func (t *tx) onOneMachine(a, b *tasks.Record) bool {
 	if a.ProjectID == b.ProjectID {
-		return t.workedOn(a.Host, b) && t.workedOn(b.Host, a)
+		return t.WorkedOn(a.Host, b) && t.WorkedOn(b.Host, a)
 	}
 	if a.Host.SameMachine(b.Host) {
 		return true
 	}
 	theirs := kv.Join(b.ProjectID, b.Host.HostPort())
 	ours := kv.Join(a.ProjectID, a.Host.HostPort())
-	for key := range t.All(bPins, ours) {
-		if t.Get(bPins, append(bytes.Clone(theirs), key[len(ours):]...)) != nil {
+	for key := range t.All(inventory.TPins, ours) {
+		if t.Get(inventory.TPins, append(bytes.Clone(theirs), key[len(ours):]...)) != nil {
 			return true
 		}
 	}
@@ -128,7 +130,7 @@ func (t *tx) onOneMachine(a, b *record) bool {
 }
 
 // findOvertaker sets r.Overtaken, of what can be rolled back and of a ROLLBACK.
-func (t *tx) findOvertaker(r *record) (err error) {
+func (t *tx) findOvertaker(r *tasks.Record) (err error) {
 	r.Overtaken, r.OvertakenForGood = "", false
 	of := r
 	switch {
@@ -153,13 +155,13 @@ func (t *tx) findOvertaker(r *record) (err error) {
 }
 
 // current refuses new ROLLBACKs of what a later task has replaced.
-func (t *tx) current(records []*record) error {
+func (t *tx) current(records []*tasks.Record) error {
 	for _, r := range records {
 		if r.Task() != installer.Rollback || r.Of == "" {
 			continue
 		}
 		asked := *r
-		asked.seq = math.MaxUint64 // it has none yet, and is the newest
+		asked.Seq = math.MaxUint64 // it has none yet, and is the newest
 		if err := t.findOvertaker(&asked); err != nil {
 			return err
 		}

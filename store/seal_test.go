@@ -17,44 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 	"tripod/store/vault"
 )
 
 func secret(s string) installer.Secret { return installer.NewSecret(s) }
-
-func TestCredentialsAreByteExact(t *testing.T) {
-	t.Parallel()
-	for _, c := range []installer.Credentials{
-		{},
-		{Login: installer.Login{Password: secret("\x00\xff  spaces and \"quotes\" ")}},
-		{Login: installer.Login{PrivateKey: secret(strings.Repeat("k", 3000)), Passphrase: secret("p")}, SudoPassword: secret("s")},
-		{Via: []installer.Login{{Password: secret("one")}, {}, {PrivateKey: secret("three"), Passphrase: secret("é")}}},
-		{Login: installer.Login{Password: secret(strings.Repeat("x", 59))}},
-	} {
-		packed := packCredentials(c)
-		assert.Zero(t, len(packed)%padding)
-		got, err := unpackCredentials(packed)
-		require.NoError(t, err)
-		assert.Equal(t, c, got)
-	}
-}
-
-func FuzzUnpackCredentials(f *testing.F) {
-	f.Add(packCredentials(installer.Credentials{Via: []installer.Login{{Password: secret("x")}}}))
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
-	f.Add([]byte{3, 1, 'a'})
-	f.Fuzz(func(t *testing.T, packed []byte) {
-		c, err := unpackCredentials(packed)
-		if err != nil {
-			assert.Empty(t, c.Secrets())
-			return
-		}
-		again, err := unpackCredentials(packCredentials(c))
-		require.NoError(t, err)
-		assert.Equal(t, c, again)
-	})
-}
 
 // TestC08SwappedSeals: sealed values are bound to their place.
 func TestC08SwappedSeals(t *testing.T) {
@@ -64,14 +32,14 @@ func TestC08SwappedSeals(t *testing.T) {
 	submit(t, s, batch("B2", "h1"))
 	rows := map[string][]byte{}
 	require.NoError(t, s.view(t.Context(), func(t *tx) error {
-		for k, v := range t.All(bSealed, nil) {
+		for k, v := range t.All(inventory.TSealed, nil) {
 			rows[string(k)] = bytes.Clone(v)
 		}
 		return nil
 	}))
 	require.Len(t, rows, 3)
 	open := func(batch, id, host string) error {
-		_, err := s.openLogin(t.Context(), project, host, kv.Join(batch, id))
+		_, err := s.OpenLogin(t.Context(), project, host, kv.Join(batch, id))
 		return err
 	}
 	require.NoError(t, open("B1", "B1-0000", "h1"))
@@ -80,7 +48,7 @@ func TestC08SwappedSeals(t *testing.T) {
 			if to == from {
 				continue
 			}
-			require.NoError(t, s.update(t.Context(), func(t *tx) error { t.Put(bSealed, []byte(to), val); return nil }))
+			require.NoError(t, s.update(t.Context(), func(t *tx) error { t.Put(inventory.TSealed, []byte(to), val); return nil }))
 			parts := strings.Split(to, "\x00")
 			for _, host := range []string{"h1", "h2"} {
 				err := open(parts[0], parts[1], host)
@@ -91,12 +59,12 @@ func TestC08SwappedSeals(t *testing.T) {
 	}
 	require.NoError(t, s.update(t.Context(), func(t *tx) error {
 		for k, v := range rows {
-			t.Put(bSealed, []byte(k), v)
+			t.Put(inventory.TSealed, []byte(k), v)
 		}
 		return nil
 	}))
 	require.NoError(t, open("B1", "B1-0000", "h1"))
-	_, err := s.openLogin(t.Context(), "another", "h1", kv.Join("B1", "B1-0000"))
+	_, err := s.OpenLogin(t.Context(), "another", "h1", kv.Join("B1", "B1-0000"))
 	require.ErrorIs(t, err, vault.ErrAltered, "another project")
 	require.ErrorIs(t, open("B1", "B1-0000", "h2"), vault.ErrAltered, "another host")
 }
@@ -267,7 +235,7 @@ func TestKeepSucceededAndOther(t *testing.T) {
 			_, err = keptHostCredentials(t.Context(), s, project, "h1")
 			require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
 			require.NoError(t, s.view(t.Context(), func(tx *tx) error {
-				for k := range tx.All(bSealed, nil) {
+				for k := range tx.All(inventory.TSealed, nil) {
 					return fmt.Errorf("row %q is left", k)
 				}
 				return nil
@@ -288,7 +256,7 @@ func TestForgetCutShort(t *testing.T) {
 	inv := claim(t, s, t0, "B1")
 	finish(t, s, inv, installer.Failed)
 	require.NoError(t, s.view(t.Context(), func(t *tx) error {
-		_, sealed := t.loginsOf("B1")
+		_, sealed := t.LoginsOf("B1")
 		return s.vault.Forget(sealed...) // the rows are still there
 	}))
 	_, err = s.vault.NewKeys(3) // of a batch that was not stored
@@ -298,7 +266,7 @@ func TestForgetCutShort(t *testing.T) {
 
 	s = openTest(t, dir, Options{KeepOther: time.Hour, Clock: func() time.Time { return t0.Add(time.Hour) }})
 	assert.Equal(t, 1, keyCount(s))
-	assert.Equal(t, 1, rows(t, s, bSealed))
+	assert.Equal(t, 1, rows(t, s, inventory.TSealed))
 	assert.Equal(t, "pw-h2", passwordOf(t, s, "h2"))
 	requireMissing(t, s, inv)
 }

@@ -12,6 +12,7 @@ import (
 	"tripod/store/access"
 	"tripod/store/audit"
 	"tripod/store/files"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 	"tripod/store/vault"
 )
@@ -19,6 +20,7 @@ import (
 // Store is one open state folder. Its methods can be called from many
 // goroutines.
 type Store struct {
+	*inventory.Inventory
 	*audit.Trail
 	*access.Access
 	*files.Files

@@ -9,6 +9,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // Submit implements installer.Ledger. The caller gives the ids; what is left
@@ -28,11 +29,11 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	// Rows and seals are made before the transaction: others wait for it.
 	rows := make([][]byte, len(records))
 	for i, r := range records {
-		if rows[i], err = r.row(); err != nil {
+		if rows[i], err = r.Row(); err != nil {
 			return err
 		}
 	}
-	sealed, err := s.sealBatch(records, b.Items)
+	sealed, err := s.SealBatch(records, b.Items)
 	if err != nil {
 		return err
 	}
@@ -50,12 +51,12 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 		return s.auditRequest(ctx, t, now, b.BatchHead, records)
 	})
 	if err != nil {
-		s.abandon(err, sealed...)
+		s.Abandon(err, sealed...)
 	}
 	return err
 }
 
-func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
+func (s *Store) recordsOf(b installer.Batch) ([]*tasks.Record, error) {
 	if err := errors.Join(kv.CheckID("batch", b.ID), kv.CheckProject(b.ProjectID), checkReplay(b.Replay)); err != nil {
 		return nil, err
 	}
@@ -66,10 +67,10 @@ func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
 	if created.IsZero() {
 		created = s.o.Clock()
 	}
-	records := make([]*record, len(b.Items))
+	records := make([]*tasks.Record, len(b.Items))
 	for i := range b.Items {
-		records[i] = &record{Invocation: b.Items[i].Invocation}
-		if err := records[i].complete(b.BatchHead, created); err != nil {
+		records[i] = &tasks.Record{Invocation: b.Items[i].Invocation}
+		if err := complete(records[i], b.BatchHead, created); err != nil {
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		}
 	}
@@ -77,7 +78,7 @@ func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
 }
 
 // complete fills in and checks one new invocation.
-func (r *record) complete(b installer.BatchHead, created time.Time) error {
+func complete(r *tasks.Record, b installer.BatchHead, created time.Time) error {
 	for _, p := range []struct {
 		at   *string
 		want string
@@ -111,8 +112,8 @@ func (r *record) complete(b installer.BatchHead, created time.Time) error {
 	return err
 }
 
-func (t *tx) submit(b installer.Batch, keep retention, records []*record, rows, sealed [][]byte, now time.Time) error {
-	if t.Get(bHeads, []byte(b.ID)) != nil {
+func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Record, rows, sealed [][]byte, now time.Time) error {
+	if t.Get(tasks.THeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
 	if err := t.alone(records); err != nil {
@@ -121,39 +122,52 @@ func (t *tx) submit(b installer.Batch, keep retention, records []*record, rows, 
 	if err := t.current(records); err != nil {
 		return err
 	}
-	seq := t.Sequence(bInv)
+	seq := t.Sequence(tasks.TInv)
 	if b.Replay != nil {
 		if err := t.addReplay(b.ProjectID, *b.Replay, now, seq+1); err != nil {
 			return err
 		}
 	}
-	t.SetSequence(bInv, seq+uint64(len(records)))
+	t.SetSequence(tasks.TInv, seq+uint64(len(records)))
 
-	var count stateCounts
+	var count tasks.StateCounts
 	for i, r := range records {
-		if t.Get(bInv, []byte(r.ID)) != nil {
+		if t.Get(tasks.TInv, []byte(r.ID)) != nil {
 			return fmt.Errorf("invocation %s: %w", r.ID, ErrExists)
 		}
 		seq++
-		r.seq = seq
+		r.Seq = seq
 		count[0]++
-		t.Put(bInv, []byte(r.ID), kv.SealRow(rows[i], seq))
-		t.Put(bList, r.listKey(), r.facts())
-		t.Put(bHostList, kv.Stamped(r.hostKey(), r.Created, seq), nil)
-		t.Put(bBatList, kv.Stamped(kv.Join(b.ID), r.Created, seq), nil)
-		t.enqueue(r)
+		t.Put(tasks.TInv, []byte(r.ID), kv.SealRow(rows[i], seq))
+		t.Put(tasks.TList, r.ListKey(), r.Facts())
+		t.Put(tasks.THostList, kv.Stamped(r.HostKey(), r.Created, seq), nil)
+		t.Put(tasks.TBatList, kv.Stamped(kv.Join(b.ID), r.Created, seq), nil)
+		t.Enqueue(r)
 		var box []byte
 		if sealed != nil {
 			box = sealed[i]
 		}
-		if err := t.registerHost(r, box); err != nil {
+		if err := t.RegisterHost(r, box); err != nil {
 			return err
 		}
 	}
-	t.addHead(b.BatchHead, keep, records[0], count)
-	t.addOpen(len(records))
+	t.AddHead(b.BatchHead, keep, records[0], count)
+	t.AddOpen(len(records))
 	if sealed != nil {
-		t.PutRow(bKept, []byte(b.ID), seq, keptUntil{})
+		t.PutRow(tasks.TKept, []byte(b.ID), seq, tasks.KeptUntil{})
 	}
 	return nil
+}
+
+// full reports that n more invocations would be too many.
+func (s *Store) full(t *tx, n int) error {
+	if open := t.Open(); s.o.MaxOpen > 0 && open+n > s.o.MaxOpen {
+		return fmt.Errorf("%w: %d tasks have not ended, at most %d may be", installer.ErrFull, open, s.o.MaxOpen)
+	}
+	return nil
+}
+
+// retention is that of the batches which this process stores.
+func (o Options) retention() tasks.Retention {
+	return tasks.Retention{Succeeded: o.KeepSucceeded, Other: o.KeepOther}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 )
 
 // setUp makes a host an installer, as the engine does when its check went well.
@@ -105,7 +106,7 @@ func TestWaysDoNotGoInCircles(t *testing.T) {
 	}
 	ways, err := s.Ways(t.Context(), project, installer.Through{})
 	require.NoError(t, err)
-	assert.LessOrEqual(t, len(ways), waysMost)
+	assert.LessOrEqual(t, len(ways), inventory.WaysMost)
 	for _, w := range ways {
 		assert.NotNil(t, w.Fail, "nothing is there to begin with")
 	}

@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"bytes"
@@ -10,13 +10,14 @@ import (
 	"tripod/installer"
 	"tripod/store/disk"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 	"tripod/store/vault"
 )
 
 // A sealed login is found by its key. Batches' ids begin with no '/'.
 
 // taskLogin is what came with an invocation.
-func taskLogin(r *record) []byte { return kv.Join(r.BatchID, r.ID) }
+func taskLogin(r *tasks.Record) []byte { return kv.Join(r.BatchID, r.ID) }
 
 // hostLogin is what a host was imported with.
 func hostLogin(project, host string) []byte { return kv.Join("/host", project, host) }
@@ -39,16 +40,16 @@ func place(project, host string, login []byte) []byte {
 }
 
 // Credentials implements installer.Queue.
-func (s *Store) Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error) {
-	return s.openLogin(ctx, inv.ProjectID, inv.Host.ID, taskLogin(&record{Invocation: *inv}))
+func (s *Inventory) Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error) {
+	return s.OpenLogin(ctx, inv.ProjectID, inv.Host.ID, taskLogin(&tasks.Record{Invocation: *inv}))
 }
 
 // HostCredentials implements installer.Ledger: those that the host was imported
 // with, else the newest that it has accepted, else the newest that came with a
 // task for it; for an installer of which these are gone, those it was made one with.
-func (s *Store) HostCredentials(ctx context.Context, project string, to installer.Host) (installer.Credentials, error) {
-	return s.openFirst(ctx, project, to.ID, func(t *tx) ([][]byte, error) {
-		k, err := t.knownHost(project, to.ID)
+func (s *Inventory) HostCredentials(ctx context.Context, project string, to installer.Host) (installer.Credentials, error) {
+	return s.openFirst(ctx, project, to.ID, func(t *Tx) ([][]byte, error) {
+		k, err := t.KnownHost(project, to.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -59,8 +60,8 @@ func (s *Store) HostCredentials(ctx context.Context, project string, to installe
 	})
 }
 
-func (s *Store) openLogin(ctx context.Context, project, host string, login []byte) (installer.Credentials, error) {
-	return s.openFirst(ctx, project, host, func(*tx) ([][]byte, error) { return [][]byte{login}, nil })
+func (s *Inventory) OpenLogin(ctx context.Context, project, host string, login []byte) (installer.Credentials, error) {
+	return s.openFirst(ctx, project, host, func(*Tx) ([][]byte, error) { return [][]byte{login}, nil })
 }
 
 // sealedLogin is a row.
@@ -68,11 +69,11 @@ type sealedLogin struct{ key, value []byte }
 
 // openFirst opens the first of a host's logins that can be opened. Where one is
 // forgotten meanwhile it looks once more: another may have taken its place.
-func (s *Store) openFirst(ctx context.Context, project, host string, find func(*tx) ([][]byte, error)) (installer.Credentials, error) {
+func (s *Inventory) openFirst(ctx context.Context, project, host string, find func(*Tx) ([][]byte, error)) (installer.Credentials, error) {
 	gone := map[string]bool{} // sealed values
 	for {
 		var rows []sealedLogin
-		err := s.view(ctx, func(t *tx) error {
+		err := s.View(ctx, func(t *Tx) error {
 			keys, err := find(t)
 			if err != nil {
 				return err
@@ -104,14 +105,14 @@ func (s *Store) openFirst(ctx context.Context, project, host string, find func(*
 }
 
 // kept returns the logins that are there and whose time is not over.
-func (s *Store) kept(t *tx, keys [][]byte) ([]sealedLogin, error) {
+func (s *Inventory) kept(t *Tx, keys [][]byte) ([]sealedLogin, error) {
 	var rows []sealedLogin
 	for _, key := range keys {
-		value := t.Get(bSealed, key)
+		value := t.Get(TSealed, key)
 		if value == nil {
 			continue
 		}
-		over, err := t.isOver(batchOf(key), s.o.Clock())
+		over, err := t.IsOver(batchOf(key), s.Clock())
 		if err != nil {
 			return nil, err
 		}
@@ -122,8 +123,8 @@ func (s *Store) kept(t *tx, keys [][]byte) ([]sealedLogin, error) {
 	return rows, nil
 }
 
-// sealBatch seals the credentials of a new batch. nil: none of its items has any.
-func (s *Store) sealBatch(records []*record, items []installer.Item) ([][]byte, error) {
+// SealBatch seals the credentials of a new batch. nil: none of its items has any.
+func (s *Inventory) SealBatch(records []*tasks.Record, items []installer.Item) ([][]byte, error) {
 	n := 0
 	for i := range items {
 		if !isNone(items[i].Credentials) {
@@ -167,18 +168,18 @@ func isNone(c installer.Credentials) bool { return len(c.Via) == 0 && len(c.Secr
 // RefreshCredentials replaces the credentials of the batch's invocations that
 // have not ended; those that have are left out. ErrNotFound if an invocation
 // is not of this batch.
-func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
+func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
 	keys, err := s.vault.NewKeys(len(byInvocation))
 	if err != nil {
 		return err
 	}
 	unused := keys
-	now := s.o.Clock()
-	err = s.update(ctx, func(t *tx) error {
+	now := s.Clock()
+	err = s.Update(ctx, func(t *Tx) error {
 		unused = keys
-		var open []*record
+		var open []*tasks.Record
 		for id, c := range byInvocation {
-			r, err := t.load(id)
+			r, err := t.Load(id)
 			if err != nil {
 				return err
 			}
@@ -191,22 +192,22 @@ func (s *Store) RefreshCredentials(ctx context.Context, batchID string, byInvoca
 			open = append(open, r)
 			sealed := sealLogin(unused[0], r.ProjectID, r.Host.ID, taskLogin(r), c)
 			unused = unused[1:]
-			if err := t.registerHost(r, sealed); err != nil {
+			if err := t.RegisterHost(r, sealed); err != nil {
 				return err
 			}
 		}
 		if len(open) == 0 {
 			return nil
 		}
-		if t.Get(bKept, []byte(batchID)) == nil {
-			t.PutRow(bKept, []byte(batchID), 0, keptUntil{})
+		if t.Get(tasks.TKept, []byte(batchID)) == nil {
+			t.PutRow(tasks.TKept, []byte(batchID), 0, tasks.KeptUntil{})
 		}
 		return s.auditRefresh(ctx, t, now, batchID, open)
 	})
 	if err != nil {
-		s.abandon(err, refs(keys)...)
+		s.Abandon(err, refs(keys)...)
 		return err
 	}
-	s.abandon(nil, refs(unused)...)
+	s.Abandon(nil, refs(unused)...)
 	return nil
 }

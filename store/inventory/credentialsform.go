@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"encoding/binary"

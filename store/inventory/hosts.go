@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"bytes"
@@ -9,9 +9,10 @@ import (
 
 	"tripod/installer"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
-// knownHost is a host of the inventory: which credentials count for it, and what
+// KnownHost is a host of the inventory: which credentials count for it, and what
 // was last seen of its agent.
 type knownHost struct {
 	Host installer.Host `json:"host"`
@@ -37,8 +38,8 @@ type knownHost struct {
 	Before  edition           `json:"before,omitzero"`
 }
 
-func (t *tx) knownHost(project, id string) (*knownHost, error) {
-	row := t.Get(bHosts, kv.Join(project, id))
+func (t *Tx) KnownHost(project, id string) (*knownHost, error) {
+	row := t.Get(THosts, kv.Join(project, id))
 	if row == nil {
 		return nil, nil
 	}
@@ -48,28 +49,28 @@ func (t *tx) knownHost(project, id string) (*knownHost, error) {
 }
 
 // putHost stores k in the place of old, which may be nil.
-func (t *tx) putHost(project string, old, k *knownHost) {
+func (t *Tx) putHost(project string, old, k *knownHost) {
 	at := placeKey(project, k.Host)
 	if old == nil || !bytes.Equal(placeKey(project, old.Host), at) {
 		if old != nil {
-			t.Del(bPlaces, placeKey(project, old.Host))
+			t.Del(TPlaces, placeKey(project, old.Host))
 		}
-		t.Put(bPlaces, at, nil)
+		t.Put(TPlaces, at, nil)
 	}
-	t.PutRow(bHosts, kv.Join(project, k.Host.ID), 0, k)
+	t.PutRow(THosts, kv.Join(project, k.Host.ID), 0, k)
 }
 
 // dropHost drops the host, and what it was imported with.
-func (t *tx) dropHost(project string, k *knownHost) {
+func (t *Tx) dropHost(project string, k *knownHost) {
 	t.dropLogin(hostLogin(project, k.Host.ID))
-	t.Del(bPlaces, placeKey(project, k.Host))
-	t.Del(bHosts, kv.Join(project, k.Host.ID))
+	t.Del(TPlaces, placeKey(project, k.Host))
+	t.Del(THosts, kv.Join(project, k.Host.ID))
 }
 
-// registerHost remembers the host of a new invocation, and its credentials if
+// RegisterHost remembers the host of a new invocation, and its credentials if
 // it came with some. What a user said of the host stays.
-func (t *tx) registerHost(r *record, sealed []byte) error {
-	old, err := t.knownHost(r.ProjectID, r.Host.ID)
+func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) error {
+	old, err := t.KnownHost(r.ProjectID, r.Host.ID)
 	if err != nil {
 		return err
 	}
@@ -104,17 +105,17 @@ func (t *tx) registerHost(r *record, sealed []byte) error {
 }
 
 // wasReached: somebody was there.
-func (t *tx) wasReached(project string, k *knownHost) bool {
+func (t *Tx) wasReached(project string, k *knownHost) bool {
 	return !k.Verified.IsZero() || t.isPinned(project, k.Host)
 }
 
 // becomes takes over what a task says of a host that nobody has imported. same: it
 // is the machine that was known.
-func (k *knownHost) becomes(r *record, same bool) {
+func (k *knownHost) becomes(r *tasks.Record, same bool) {
 	old := k.Host
 	k.Host = r.Host
 	if !old.SameMachine(r.Host) {
-		k.Turned = r.seq
+		k.Turned = r.Seq
 	}
 	if len(r.Host.Labels) == 0 {
 		k.Host.Labels = old.Labels
@@ -124,8 +125,8 @@ func (k *knownHost) becomes(r *record, same bool) {
 	}
 }
 
-// noteAgent remembers what an attempt has found of the agent on its host.
-func (t *tx) noteAgent(r *record, tr installer.Transition) error {
+// NoteAgent remembers what an attempt has found of the agent on its host.
+func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) error {
 	found := tr.Outcome.Agent
 	if tr.State == installer.Succeeded && r.Task() == installer.Rollback && r.Spec.Restore == "" {
 		found = installer.AgentNone // it was uninstalled
@@ -133,11 +134,11 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 	if found == "" || r.Spec.Target != installer.TargetTelescope {
 		return nil
 	}
-	k, err := t.knownHost(r.ProjectID, r.Host.ID)
+	k, err := t.KnownHost(r.ProjectID, r.Host.ID)
 	if err != nil || k == nil {
 		return err
 	}
-	if !t.workedOn(k.Host, r) {
+	if !t.WorkedOn(k.Host, r) {
 		return nil
 	}
 	was := edition{k.Version, k.Edition}
@@ -153,9 +154,9 @@ func (t *tx) noteAgent(r *record, tr installer.Transition) error {
 }
 
 // KnownHost implements installer.Ledger.
-func (s *Store) KnownHost(ctx context.Context, project, instanceID string) (host installer.Host, err error) {
-	err = s.view(ctx, func(t *tx) error {
-		k, err := t.knownHost(project, instanceID)
+func (s *Inventory) KnownHost(ctx context.Context, project, instanceID string) (host installer.Host, err error) {
+	err = s.View(ctx, func(t *Tx) error {
+		k, err := t.KnownHost(project, instanceID)
 		if err != nil {
 			return err
 		}
@@ -169,12 +170,12 @@ func (s *Store) KnownHost(ctx context.Context, project, instanceID string) (host
 }
 
 // Hosts returns one page of a project's known hosts.
-func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
+func (s *Inventory) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
 	var page installer.HostPage
 	if err := kv.CheckProject(project); err != nil {
 		return page, err
 	}
-	err := s.view(ctx, func(t *tx) error {
+	err := s.View(ctx, func(t *Tx) error {
 		page = installer.HostPage{Hosts: []installer.KnownHost{}}
 		take := func(row []byte) error {
 			onPage := page.Count >= f.Offset && (f.Limit <= 0 || len(page.Hosts) < f.Limit)
@@ -195,7 +196,7 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 			return err
 		}
 		if f.IDs == nil {
-			for _, row := range t.All(bHosts, kv.Join(project)) {
+			for _, row := range t.All(THosts, kv.Join(project)) {
 				if err := take(row); err != nil {
 					return err
 				}
@@ -203,7 +204,7 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 			return nil
 		}
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(f.IDs))) {
-			if row := t.Get(bHosts, kv.Join(project, id)); row != nil {
+			if row := t.Get(THosts, kv.Join(project, id)); row != nil {
 				if err := take(row); err != nil {
 					return err
 				}
@@ -214,10 +215,10 @@ func (s *Store) Hosts(ctx context.Context, project string, f installer.HostFilte
 	return page, err
 }
 
-func (s *Store) describe(t *tx, project string, k *knownHost) (installer.KnownHost, error) {
+func (s *Inventory) describe(t *Tx, project string, k *knownHost) (installer.KnownHost, error) {
 	known := installer.KnownHost{
 		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
-		Installer: t.Get(bSetUp, kv.Join(project, k.Host.ID)) != nil,
+		Installer: t.Get(TSetUp, kv.Join(project, k.Host.ID)) != nil,
 	}
 	logins, err := t.loginsFor(project, k, k.Host)
 	if err != nil {

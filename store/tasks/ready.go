@@ -1,4 +1,4 @@
-package store
+package tasks
 
 import (
 	"bytes"
@@ -23,69 +23,69 @@ const (
 )
 
 // order is an invocation's place in the ready index and in wait lists.
-func (r *record) order(prefix []byte) []byte {
+func (r *Record) order(prefix []byte) []byte {
 	if r.NotBefore.IsZero() {
-		return kv.Stamped(append(prefix, classNow), r.Created, r.seq)
+		return kv.Stamped(append(prefix, classNow), r.Created, r.Seq)
 	}
-	return kv.Stamped(append(prefix, classTimed), r.NotBefore, r.seq)
+	return kv.Stamped(append(prefix, classTimed), r.NotBefore, r.Seq)
 }
 
-func (r *record) readyKeys() [2][]byte {
+func (r *Record) readyKeys() [2][]byte {
 	return [2][]byte{r.order(kv.Join("")), r.order(kv.Join(r.BatchID))}
 }
 
-func (r *record) waitKey() []byte { return r.order(kv.Join(r.ProjectID, r.Host.ID, r.BatchID)) }
+func (r *Record) WaitKey() []byte { return r.order(kv.Join(r.ProjectID, r.Host.ID, r.BatchID)) }
 
-// enqueue makes a PENDING invocation claimable.
-func (t *tx) enqueue(r *record) {
-	if t.Get(bBusy, r.hostKey()) != nil {
-		t.Put(bWaiting, r.waitKey(), []byte(r.ID))
+// Enqueue makes a PENDING invocation claimable.
+func (t Tx) Enqueue(r *Record) {
+	if t.Get(TBusy, r.HostKey()) != nil {
+		t.Put(TWaiting, r.WaitKey(), []byte(r.ID))
 		return
 	}
 	t.makeReady(r)
 }
 
-func (t *tx) makeReady(r *record) {
+func (t Tx) makeReady(r *Record) {
 	for _, key := range r.readyKeys() {
-		t.Put(bReady, key, []byte(r.ID))
+		t.Put(TReady, key, []byte(r.ID))
 	}
 }
 
-func (t *tx) dropReady(r *record) {
+func (t Tx) dropReady(r *Record) {
 	for _, key := range r.readyKeys() {
-		t.Del(bReady, key)
+		t.Del(TReady, key)
 	}
 }
 
-// dequeue takes an invocation out, wherever it waits. Call it before anything
+// Dequeue takes an invocation out, wherever it waits. Call it before anything
 // that its place depends on is changed.
-func (t *tx) dequeue(r *record) {
-	if t.Get(bWaiting, r.waitKey()) != nil {
-		t.Del(bWaiting, r.waitKey())
+func (t Tx) Dequeue(r *Record) {
+	if t.Get(TWaiting, r.WaitKey()) != nil {
+		t.Del(TWaiting, r.WaitKey())
 		return
 	}
 	t.dropReady(r)
 }
 
-// release brings back the first waiting invocation of each batch, if nothing
+// Release brings back the first waiting invocation of each batch, if nothing
 // runs on the host.
-func (t *tx) release(project, host string) error {
+func (t Tx) Release(project, host string) error {
 	hostKey := kv.Join(project, host)
-	if t.Get(bBusy, hostKey) != nil {
+	if t.Get(TBusy, hostKey) != nil {
 		return nil
 	}
 	next := hostKey
 	for {
-		key, id := t.Next(bWaiting, next)
+		key, id := t.Next(TWaiting, next)
 		if key == nil || !bytes.HasPrefix(key, hostKey) {
 			return nil
 		}
 		key = bytes.Clone(key)
-		r, err := t.load(string(id))
+		r, err := t.Load(string(id))
 		if err != nil {
 			return err
 		}
-		t.Del(bWaiting, key)
+		t.Del(TWaiting, key)
 		if r != nil {
 			t.makeReady(r)
 		}
@@ -94,12 +94,12 @@ func (t *tx) release(project, host string) error {
 	}
 }
 
-// due finds the first invocation of the scope that is ready at now, or else
+// Due finds the first invocation of the scope that is ready at now, or else
 // when the first one will be.
-func (t *tx) due(scope string, now time.Time) (id string, at time.Time) {
+func (t Tx) Due(scope string, now time.Time) (id string, at time.Time) {
 	prefix := kv.Join(scope)
-	plainKey, plain := t.First(bReady, append(bytes.Clone(prefix), classNow))
-	timedKey, timed := t.First(bReady, append(prefix, classTimed))
+	plainKey, plain := t.First(TReady, append(bytes.Clone(prefix), classNow))
+	timedKey, timed := t.First(TReady, append(prefix, classTimed))
 	if timedKey != nil {
 		us := binary.BigEndian.Uint64(kv.StampOf(timedKey))
 		if us > kv.Micros(now) {

@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/tasks"
 )
 
 // edition is that of an installed version; empty: not known.
@@ -17,7 +18,7 @@ type edition struct {
 // noteEdition follows the edition of what is on a host: that of the package that
 // was installed, after a ROLLBACK the one before, and not known where another
 // version has appeared. was is what there was until now.
-func (k *knownHost) noteEdition(r *record, tr installer.Transition, was edition) {
+func (k *knownHost) noteEdition(r *tasks.Record, tr installer.Transition, was edition) {
 	before := k.Before
 	switch {
 	case k.Version != "" && k.cameOf(r, tr, was):
@@ -33,7 +34,7 @@ func (k *knownHost) noteEdition(r *record, tr installer.Transition, was edition)
 
 // cameOf: the version that is there was installed by r, which has ended by tr. One
 // that failed may have brought it all the same, or an attempt before this one.
-func (k *knownHost) cameOf(r *record, tr installer.Transition, was edition) bool {
+func (k *knownHost) cameOf(r *tasks.Record, tr installer.Transition, was edition) bool {
 	switch r.Task() {
 	case installer.Install, installer.Update, installer.RemoteInstall:
 	default:

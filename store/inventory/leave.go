@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // were kept with; all of them or none. What waits and was to go through them is
 // reached by others, or fails. The error joins one for each that is no installer:
 // ErrNotFound. What is kept for tasks on the hosts themselves stays.
-func (s *Store) UnsetInstallers(ctx context.Context, project string, ids []string) error {
-	return s.update(ctx, func(t *tx) error {
+func (s *Inventory) UnsetInstallers(ctx context.Context, project string, ids []string) error {
+	return s.Update(ctx, func(t *Tx) error {
 		var hosts []installer.Host
 		var errs []error
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {

@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ type hostPlan struct {
 }
 
 // planHosts decides about all entries, or tells all that is in the way.
-func (t *tx) planHosts(project string, entries []installer.HostEntry) ([]hostPlan, error) {
+func (t *Tx) planHosts(project string, entries []installer.HostEntry) ([]hostPlan, error) {
 	plans := make([]hostPlan, len(entries))
 	var faults installer.Faults
 	named := make(map[string]bool, len(entries))
@@ -49,7 +49,7 @@ func (t *tx) planHosts(project string, entries []installer.HostEntry) ([]hostPla
 
 // planHost finds out by which id the host is to be known and what it meets, and
 // says what is in its way.
-func (t *tx) planHost(project string, p *hostPlan, named map[string]bool) (what string, err error) {
+func (t *Tx) planHost(project string, p *hostPlan, named map[string]bool) (what string, err error) {
 	there, err := t.hostAt(project, p.host)
 	if err != nil {
 		return "", err
@@ -68,7 +68,7 @@ func (t *tx) planHost(project string, p *hostPlan, named map[string]bool) (what 
 			return fmt.Sprintf("%s is known as %s: remove that first, or leave the instance_id out", p.host.HostPort(), id), nil
 		}
 	}
-	if p.old, err = t.knownHost(project, p.host.ID); err != nil {
+	if p.old, err = t.KnownHost(project, p.host.ID); err != nil {
 		return "", err
 	}
 	if p.moves() {
@@ -82,15 +82,15 @@ func (t *tx) planHost(project string, p *hostPlan, named map[string]bool) (what 
 }
 
 // moves: the id is to name another machine than it does. Nothing of the old one
-// counts for the new one, so the old one gives way.
+// Counts for the new one, so the old one gives way.
 func (p *hostPlan) moves() bool { return p.old != nil && !p.old.Host.SameMachine(p.host) }
 
 // inTheWay says why what is known by this id cannot give way, or "".
-func (t *tx) inTheWay(project, id string) (string, error) {
+func (t *Tx) inTheWay(project, id string) (string, error) {
 	if setUp, err := t.setUpHost(project, id); err != nil || setUp != nil {
 		return "is known as the installer " + id + ": remove that first", err
 	}
-	n, err := t.openWork(project, id)
+	n, err := t.OpenWork(project, id)
 	if err != nil || n == 0 {
 		return "", err
 	}

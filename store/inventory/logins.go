@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // Which login counts for a host: what it was imported with; else the newest that
@@ -15,9 +16,9 @@ import (
 
 // loginsFor are where a host's credentials may be, as far as they may be sent to
 // where the caller is about to send them, in the order in which they count.
-func (t *tx) loginsFor(project string, k *knownHost, to installer.Host) ([][]byte, error) {
+func (t *Tx) loginsFor(project string, k *knownHost, to installer.Host) ([][]byte, error) {
 	var all [][]byte
-	if own := hostLogin(project, k.Host.ID); t.Get(bSealed, own) != nil && k.Host.SameWay(to) {
+	if own := hostLogin(project, k.Host.ID); t.Get(TSealed, own) != nil && k.Host.SameWay(to) {
 		all = append(all, own)
 	}
 	tasks := []string{k.Invocation}
@@ -42,11 +43,11 @@ func (t *tx) loginsFor(project string, k *knownHost, to installer.Host) ([][]byt
 
 // cameWith is the invocation that a kept login came with; nil: it is not kept any
 // more.
-func (t *tx) cameWith(project string, k *knownHost, id string) (*record, error) {
+func (t *Tx) cameWith(project string, k *knownHost, id string) (*tasks.Record, error) {
 	if id == "" {
 		return nil, nil
 	}
-	r, err := t.load(id)
+	r, err := t.Load(id)
 	if err != nil || r == nil || r.ProjectID != project || r.Host.ID != k.Host.ID || !t.bringsLogin(r) {
 		return nil, err
 	}
@@ -54,15 +55,15 @@ func (t *tx) cameWith(project string, k *knownHost, id string) (*record, error) 
 }
 
 // bringsLogin: a login came with r, and is not erased.
-func (t *tx) bringsLogin(r *record) bool { return t.Get(bSealed, taskLogin(r)) != nil }
+func (t *Tx) bringsLogin(r *tasks.Record) bool { return t.Get(TSealed, taskLogin(r)) != nil }
 
-// noteLogin remembers what the host has said of r's login, as far as the steps and
+// NoteLogin remembers what the host has said of r's login, as far as the steps and
 // the result tell: that it is right, or that it is wrong.
-func (t *tx) noteLogin(r *record, right, wrong bool) error {
+func (t *Tx) NoteLogin(r *tasks.Record, right, wrong bool) error {
 	if !right && !wrong || !t.bringsLogin(r) {
 		return nil
 	}
-	k, err := t.knownHost(r.ProjectID, r.Host.ID)
+	k, err := t.KnownHost(r.ProjectID, r.Host.ID)
 	if err != nil || k == nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 	switch {
 	case !right:
 		// Where the host has never let anybody in, its sshd may be what is wrong.
-		if k.Given != r.ID || k.Invocation == "" && t.Get(bSealed, hostLogin(r.ProjectID, k.Host.ID)) == nil {
+		if k.Given != r.ID || k.Invocation == "" && t.Get(TSealed, hostLogin(r.ProjectID, k.Host.ID)) == nil {
 			return nil
 		}
 		k.Given = "" // it serves a RETRY of r, and nothing else
@@ -82,7 +83,7 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 			k.Given = ""
 		}
 		if !k.Imported && !k.Host.SameWay(r.Host) {
-			k.becomes(r, t.workedOn(k.Host, r))
+			k.becomes(r, t.WorkedOn(k.Host, r))
 		}
 	}
 	t.putHost(r.ProjectID, &old, k)
@@ -92,16 +93,16 @@ func (t *tx) noteLogin(r *record, right, wrong bool) error {
 // loggedIn: the steps tell that sshd has accepted the login.
 func loggedIn(steps []installer.StepRecord) bool { return wentWell(steps, installer.StepConnect) }
 
-// becameRoot: they tell that sudo, where it is needed, has accepted it too.
-func becameRoot(steps []installer.StepRecord) bool { return wentWell(steps, installer.StepProbe) }
+// BecameRoot: they tell that sudo, where it is needed, has accepted it too.
+func BecameRoot(steps []installer.StepRecord) bool { return wentWell(steps, installer.StepProbe) }
 
 func wentWell(steps []installer.StepRecord, step installer.Step) bool {
 	return slices.ContainsFunc(steps, func(s installer.StepRecord) bool { return s.Step == step && s.Kind == "" })
 }
 
-// saidOfLogin is what the end of an attempt tells of its login. A mistyped sudo
+// SaidOfLogin is what the end of an attempt tells of its login. A mistyped sudo
 // password is a mistyped one, though sshd lets in who has it.
-func saidOfLogin(tr installer.Transition) (right, wrong bool) {
+func SaidOfLogin(tr installer.Transition) (right, wrong bool) {
 	if tr.Kind == installer.KindSudoDenied {
 		return false, true
 	}
@@ -109,10 +110,10 @@ func saidOfLogin(tr installer.Transition) (right, wrong bool) {
 }
 
 // CredentialsAgain implements installer.Ledger.
-func (s *Store) CredentialsAgain(ctx context.Context, old *installer.Invocation) (installer.Host, installer.Credentials, error) {
+func (s *Inventory) CredentialsAgain(ctx context.Context, old *installer.Invocation) (installer.Host, installer.Credentials, error) {
 	var host installer.Host
-	c, err := s.openFirst(ctx, old.ProjectID, old.Host.ID, func(t *tx) ([][]byte, error) {
-		k, err := t.knownHost(old.ProjectID, old.Host.ID)
+	c, err := s.openFirst(ctx, old.ProjectID, old.Host.ID, func(t *Tx) ([][]byte, error) {
+		k, err := t.KnownHost(old.ProjectID, old.Host.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -141,14 +142,14 @@ func (s *Store) CredentialsAgain(ctx context.Context, old *installer.Invocation)
 
 // ownOf is the login that old came with; nil: it has none any more, the host is
 // another machine now, or it is known better since old.
-func (t *tx) ownOf(k *knownHost, old *installer.Invocation) ([]byte, error) {
-	r, err := t.loadIn(old.ProjectID, old.ID)
+func (t *Tx) ownOf(k *knownHost, old *installer.Invocation) ([]byte, error) {
+	r, err := t.LoadIn(old.ProjectID, old.ID)
 	if err != nil || !t.bringsLogin(r) || k.Host.HostPort() != r.Host.HostPort() {
 		return nil, err
 	}
 	// What the user has said of the host since then counts.
 	since := k.Imported && (k.Since.IsZero() || k.Since.After(r.Created))
-	if since && (t.Get(bSealed, hostLogin(old.ProjectID, k.Host.ID)) != nil || !k.Host.SameWay(r.Host)) {
+	if since && (t.Get(TSealed, hostLogin(old.ProjectID, k.Host.ID)) != nil || !k.Host.SameWay(r.Host)) {
 		return nil, nil
 	}
 	accepted, err := t.cameWith(old.ProjectID, k, k.Invocation)
@@ -156,10 +157,10 @@ func (t *tx) ownOf(k *knownHost, old *installer.Invocation) ([]byte, error) {
 		return nil, err
 	}
 	if k.Host.SameMachine(r.Host) {
-		if accepted != nil && accepted.seq > r.seq && accepted.Host.SameWay(k.Host) {
+		if accepted != nil && accepted.Seq > r.Seq && accepted.Host.SameWay(k.Host) {
 			return nil, nil
 		}
-	} else if !k.Imported && r.seq < k.Turned {
+	} else if !k.Imported && r.Seq < k.Turned {
 		return nil, nil // another way is r's own if r was sent since the host is known by this one
 	}
 	return taskLogin(r), nil

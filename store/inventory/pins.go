@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"bytes"
@@ -11,11 +11,11 @@ import (
 )
 
 // PinnedKeys implements installer.HostKeys.
-func (s *Store) PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error) {
+func (s *Inventory) PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error) {
 	var keys []string
 	prefix := kv.Join(project, hostPort)
-	err := s.view(ctx, func(t *tx) error {
-		for k := range t.All(bPins, prefix) {
+	err := s.View(ctx, func(t *Tx) error {
+		for k := range t.All(TPins, prefix) {
 			keys = append(keys, string(bytes.TrimSuffix(k[len(prefix):], []byte{0})))
 		}
 		return nil
@@ -28,37 +28,37 @@ const longestHostPort = 512
 
 // PinKey implements installer.HostKeys. A key that is pinned already costs no
 // write.
-func (s *Store) PinKey(ctx context.Context, project, hostPort, key string) error {
+func (s *Inventory) PinKey(ctx context.Context, project, hostPort, key string) error {
 	if err := errors.Join(kv.CheckProject(project), kv.CheckPart("host and port", hostPort, longestHostPort), kv.CheckPart("host key", key, 16<<10)); err != nil {
 		return err
 	}
-	at := binary.BigEndian.AppendUint64(nil, kv.Micros(s.o.Clock()))
-	return s.update(ctx, func(t *tx) error {
-		if k := kv.Join(project, hostPort, key); t.Get(bPins, k) == nil {
-			t.Put(bPins, k, at)
+	at := binary.BigEndian.AppendUint64(nil, kv.Micros(s.Clock()))
+	return s.Update(ctx, func(t *Tx) error {
+		if k := kv.Join(project, hostPort, key); t.Get(TPins, k) == nil {
+			t.Put(TPins, k, at)
 		}
 		return nil
 	})
 }
 
 // ForgetKeys implements installer.HostKeys.
-func (s *Store) ForgetKeys(ctx context.Context, project, hostPort string) (int, error) {
+func (s *Inventory) ForgetKeys(ctx context.Context, project, hostPort string) (int, error) {
 	var n int
-	now := s.o.Clock()
-	err := s.update(ctx, func(t *tx) error {
+	now := s.Clock()
+	err := s.Update(ctx, func(t *Tx) error {
 		var keys [][]byte
-		for k := range t.All(bPins, kv.Join(project, hostPort)) {
+		for k := range t.All(TPins, kv.Join(project, hostPort)) {
 			keys = append(keys, bytes.Clone(k))
 		}
 		for _, k := range keys {
-			t.Del(bPins, k)
+			t.Del(TPins, k)
 		}
 		if n = len(keys); n == 0 {
 			return nil
 		}
-		return s.audit(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditHostKey, Subject: hostPort})
+		return s.Note(ctx, t.Tx.Tx, now, installer.AuditEntry{Project: project, Action: installer.AuditHostKey, Subject: hostPort})
 	})
 	return n, err
 }
 
-var _ installer.HostKeys = (*Store)(nil)
+var _ installer.HostKeys = (*Inventory)(nil)

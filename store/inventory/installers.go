@@ -1,10 +1,11 @@
-package store
+package inventory
 
 import (
 	"context"
 
 	"tripod/installer"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // setUpHost is a host that SET_REMOTE_INSTALLER made an installer.
@@ -14,8 +15,8 @@ type setUpHost struct {
 	Order uint64 `json:"order"`
 }
 
-func (t *tx) setUpHost(project, id string) (*setUpHost, error) {
-	row := t.Get(bSetUp, kv.Join(project, id))
+func (t *Tx) setUpHost(project, id string) (*setUpHost, error) {
+	row := t.Get(TSetUp, kv.Join(project, id))
 	if row == nil {
 		return nil, nil
 	}
@@ -24,20 +25,20 @@ func (t *tx) setUpHost(project, id string) (*setUpHost, error) {
 	return h, err
 }
 
-// sealInstaller seals a new installer's credentials again, under a key of their own,
+// SealInstaller seals a new installer's credentials again, under a key of their own,
 // so that they outlive their batch's: for a SET_REMOTE_INSTALLER that is about to be
 // finished. nil: there is nothing to keep.
-func (s *Store) sealInstaller(ctx context.Context, ref installer.Ref, tr installer.Transition) ([]byte, error) {
+func (s *Inventory) SealInstaller(ctx context.Context, ref installer.Ref, tr installer.Transition) ([]byte, error) {
 	if tr.State != installer.Succeeded {
 		return nil, nil
 	}
-	var r *record
-	err := s.view(ctx, func(t *tx) error {
-		a, err := t.held(ref)
-		if err != nil || !a.setUp {
+	var r *tasks.Record
+	err := s.View(ctx, func(t *Tx) error {
+		a, err := t.Held(ref)
+		if err != nil || !a.SetUp {
 			return err
 		}
-		r, err = t.load(ref.ID)
+		r, err = t.Load(ref.ID)
 		return err
 	})
 	if err != nil || r == nil {
@@ -57,12 +58,12 @@ func (s *Store) sealInstaller(ctx context.Context, ref installer.Ref, tr install
 	return sealLogin(keys[0], r.ProjectID, r.Host.ID, jumpLogin(r.ProjectID, r.Host.ID), creds), nil
 }
 
-func (t *tx) addInstaller(r *record, login []byte) error {
+func (t *Tx) AddInstaller(r *tasks.Record, login []byte) error {
 	old, err := t.setUpHost(r.ProjectID, r.Host.ID)
 	if err != nil {
 		return err
 	}
-	now := setUpHost{Host: r.Host, Order: r.seq}
+	now := setUpHost{Host: r.Host, Order: r.Seq}
 	if old != nil {
 		now.Order = old.Order
 		if login == nil && !old.Host.SameWay(r.Host) { // the old one is for elsewhere
@@ -72,20 +73,20 @@ func (t *tx) addInstaller(r *record, login []byte) error {
 	if login != nil {
 		t.putLogin(jumpLogin(r.ProjectID, r.Host.ID), login)
 	}
-	t.PutRow(bSetUp, r.hostKey(), r.seq, now)
+	t.PutRow(TSetUp, r.HostKey(), r.Seq, now)
 	return nil
 }
 
-func (t *tx) dropInstaller(project, host string) {
-	t.Del(bSetUp, kv.Join(project, host))
+func (t *Tx) dropInstaller(project, host string) {
+	t.Del(TSetUp, kv.Join(project, host))
 	t.dropLogin(jumpLogin(project, host))
 }
 
 // Installers implements installer.Ledger.
-func (s *Store) Installers(ctx context.Context, project string) ([]installer.Host, error) {
+func (s *Inventory) Installers(ctx context.Context, project string) ([]installer.Host, error) {
 	var found []setUpHost
-	err := s.view(ctx, func(t *tx) (err error) {
-		found, err = t.installers(project)
+	err := s.View(ctx, func(t *Tx) (err error) {
+		found, err = t.Installers(project)
 		return err
 	})
 	hosts := make([]installer.Host, len(found))

@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"cmp"
@@ -9,16 +9,16 @@ import (
 	"tripod/store/kv"
 )
 
-// waysMost bounds how many installers one host's ways are made of.
-const waysMost = 64
+// WaysMost bounds how many installers one host's ways are made of.
+const WaysMost = 64
 
 // Ways implements installer.Wayfinder. An installer is reached as it was when it
 // was made one; one that is itself behind installers of which one is chosen has a
 // way by each of them.
-func (s *Store) Ways(ctx context.Context, project string, through installer.Through) ([]installer.Way, error) {
+func (s *Inventory) Ways(ctx context.Context, project string, through installer.Through) ([]installer.Way, error) {
 	var plans []wayPlan
-	err := s.view(ctx, func(t *tx) (err error) {
-		f := wayfinder{tx: t, project: project, left: waysMost}
+	err := s.View(ctx, func(t *Tx) (err error) {
+		f := wayfinder{Tx: t, project: project, left: WaysMost}
 		plans, err = f.ways(through, nil)
 		return err
 	})
@@ -36,7 +36,7 @@ func (s *Store) Ways(ctx context.Context, project string, through installer.Thro
 
 // fillHops looks up the logins that are left out: of hops which are themselves the
 // project's installers.
-func (s *Store) fillHops(ctx context.Context, project string, through installer.Through, ways []installer.Way) ([]installer.Way, error) {
+func (s *Inventory) fillHops(ctx context.Context, project string, through installer.Through, ways []installer.Way) ([]installer.Way, error) {
 	projects := ways
 	for n := range ways {
 		w := &ways[n]
@@ -74,13 +74,13 @@ type installerOnWay struct {
 }
 
 // openWay opens the logins. One that is gone fails the way and nothing else.
-func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (installer.Way, error) {
+func (s *Inventory) openWay(ctx context.Context, project string, p wayPlan) (installer.Way, error) {
 	way := installer.Way{Installer: p.installer, Fail: p.fail}
 	for _, on := range p.through {
 		if way.Fail != nil {
 			break
 		}
-		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *tx) ([][]byte, error) { return t.loginsOnWay(project, on) })
+		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *Tx) ([][]byte, error) { return t.loginsOnWay(project, on) })
 		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
 			way.Fail = wayFailure("installer %s@%s: no password or key is kept for it any more", on.host.User, on.host.HostPort())
 			continue
@@ -99,11 +99,11 @@ func (s *Store) openWay(ctx context.Context, project string, p wayPlan) (install
 
 // loginsOnWay are where an installer's login may be, in the order in which they
 // count.
-func (t *tx) loginsOnWay(project string, on installerOnWay) ([][]byte, error) {
+func (t *Tx) loginsOnWay(project string, on installerOnWay) ([][]byte, error) {
 	if on.setUp != nil {
 		return [][]byte{on.setUp}, nil
 	}
-	k, err := t.knownHost(project, on.host.ID)
+	k, err := t.KnownHost(project, on.host.ID)
 	if err != nil || k == nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func wayFailure(format string, args ...any) *installer.Failure {
 
 // wayfinder finds the ways within one transaction.
 type wayfinder struct {
-	*tx
+	*Tx
 	project string
 	left    int // how many installers it may still look at
 }
@@ -126,7 +126,7 @@ type wayfinder struct {
 func (f *wayfinder) ways(through installer.Through, behind []string) ([]wayPlan, error) {
 	named := through.Named
 	if len(named) == 0 {
-		all, err := f.installers(f.project)
+		all, err := f.Installers(f.project)
 		if err != nil {
 			return nil, err
 		}
@@ -163,12 +163,12 @@ func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, 
 	if err != nil {
 		return nil, err
 	}
-	known, err := f.knownHost(f.project, n.ID)
+	known, err := f.KnownHost(f.project, n.ID)
 	var on installerOnWay
 	switch {
 	case err != nil:
 		return nil, err
-	case setUp != nil && f.Get(bSealed, jumpLogin(f.project, n.ID)) != nil:
+	case setUp != nil && f.Get(TSealed, jumpLogin(f.project, n.ID)) != nil:
 		on = installerOnWay{setUp.Host, jumpLogin(f.project, n.ID)}
 	case setUp != nil:
 		on = installerOnWay{host: setUp.Host}
@@ -207,10 +207,10 @@ func (f *wayfinder) by(n installer.NamedInstaller, behind []string) ([]wayPlan, 
 	return before, nil
 }
 
-// installers are those of a project, the first one set first.
-func (t *tx) installers(project string) ([]setUpHost, error) {
+// Installers are those of a project, the first one set first.
+func (t *Tx) Installers(project string) ([]setUpHost, error) {
 	var found []setUpHost
-	for _, row := range t.All(bSetUp, kv.Join(project)) {
+	for _, row := range t.All(TSetUp, kv.Join(project)) {
 		var h setUpHost
 		if _, err := kv.ReadRow(row, &h); err != nil {
 			return nil, err

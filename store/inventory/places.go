@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ func placeKey(project string, h installer.Host) []byte { return kv.Join(project,
 // HostAt returns the known host that has this address and port, whatever its
 // id. ErrNotFound if there is none, or if several have them and none is reached
 // through the same installers.
-func (s *Store) HostAt(ctx context.Context, project string, at installer.Host) (host installer.Host, err error) {
-	err = s.view(ctx, func(t *tx) error {
+func (s *Inventory) HostAt(ctx context.Context, project string, at installer.Host) (host installer.Host, err error) {
+	err = s.View(ctx, func(t *Tx) error {
 		k, err := t.hostAt(project, at)
 		if err != nil {
 			return err
@@ -32,11 +32,11 @@ func (s *Store) HostAt(ctx context.Context, project string, at installer.Host) (
 	return host, err
 }
 
-func (t *tx) hostAt(project string, at installer.Host) (*knownHost, error) {
+func (t *Tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 	prefix := kv.Join(project, at.HostPort())
 	var found []*knownHost
-	for key := range t.All(bPlaces, prefix) {
-		k, err := t.knownHost(project, string(bytes.TrimSuffix(key[len(prefix):], []byte{0})))
+	for key := range t.All(TPlaces, prefix) {
+		k, err := t.KnownHost(project, string(bytes.TrimSuffix(key[len(prefix):], []byte{0})))
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package store
+package inventory
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"tripod/installer"
 	"tripod/store/disk"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // RegisterHosts makes hosts known, or known anew, in one transaction. An id
@@ -20,7 +21,7 @@ import (
 // with others.
 //
 // The error is an installer.Faults where hosts are in each other's way.
-func (s *Store) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
+func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
 	if err := kv.CheckProject(project); err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (s *Store) RegisterHosts(ctx context.Context, project string, entries []ins
 	if err != nil {
 		return err
 	}
-	err = s.update(ctx, func(t *tx) error {
+	err = s.Update(ctx, func(t *Tx) error {
 		plans, err := t.planHosts(project, entries)
 		if err != nil {
 			return err
@@ -48,7 +49,7 @@ func (s *Store) RegisterHosts(ctx context.Context, project string, entries []ins
 		hosts := make([]installer.Host, len(plans))
 		for i, p := range plans {
 			hosts[i] = p.host
-			if err := t.register(project, p, s.o.Clock()); err != nil {
+			if err := t.register(project, p, s.Clock()); err != nil {
 				return err
 			}
 			if login := hostLogin(project, p.host.ID); !isNone(p.Credentials) {
@@ -59,13 +60,13 @@ func (s *Store) RegisterHosts(ctx context.Context, project string, entries []ins
 		return s.auditManaged(ctx, t, project, installer.AuditHostAdd, hosts)
 	})
 	if err != nil {
-		s.abandon(err, refs(keys)...)
+		s.Abandon(err, refs(keys)...)
 	}
 	return err
 }
 
 // register stores one host as planned, without a login that comes with it.
-func (t *tx) register(project string, p hostPlan, at time.Time) error {
+func (t *Tx) register(project string, p hostPlan, at time.Time) error {
 	k := knownHost{Host: p.host, Imported: true, Since: at}
 	from := p.old
 	if p.moves() {
@@ -99,8 +100,8 @@ func (t *tx) register(project string, p hostPlan, at time.Time) error {
 // installer too; all of them or none. The error joins one for each host that
 // cannot be removed: ErrNotFound, or ErrInUse while work for it has not ended.
 // What was done on the hosts stays in the lists, and so do their host keys.
-func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) error {
-	return s.update(ctx, func(t *tx) error {
+func (s *Inventory) RemoveHosts(ctx context.Context, project string, ids []string) error {
+	return s.Update(ctx, func(t *Tx) error {
 		hosts, err := t.removable(project, ids)
 		if err != nil {
 			return err
@@ -119,7 +120,7 @@ func (s *Store) RemoveHosts(ctx context.Context, project string, ids []string) e
 }
 
 // removable returns the hosts if every one of them can be removed.
-func (t *tx) removable(project string, ids []string) ([]*knownHost, error) {
+func (t *Tx) removable(project string, ids []string) ([]*knownHost, error) {
 	hosts := make([]*knownHost, 0, len(ids))
 	seen := make(map[string]bool, len(ids))
 	var errs []error
@@ -128,7 +129,7 @@ func (t *tx) removable(project string, ids []string) ([]*knownHost, error) {
 			continue
 		}
 		seen[id] = true
-		k, err := t.knownHost(project, id)
+		k, err := t.KnownHost(project, id)
 		if err != nil {
 			return nil, err
 		}
@@ -136,7 +137,7 @@ func (t *tx) removable(project string, ids []string) ([]*knownHost, error) {
 			errs = append(errs, kv.NotFound("host", id))
 			continue
 		}
-		n, err := t.openWork(project, id)
+		n, err := t.OpenWork(project, id)
 		if err != nil {
 			return nil, err
 		}
@@ -148,16 +149,16 @@ func (t *tx) removable(project string, ids []string) ([]*knownHost, error) {
 	return hosts, errors.Join(errs...)
 }
 
-// openWork counts the invocations on a host that have not ended.
-func (t *tx) openWork(project, id string) (n int, err error) {
-	pending := factsWanted(installer.Filter{State: installer.Pending})
-	running := factsWanted(installer.Filter{State: installer.Running})
-	for key := range t.All(bHostList, kv.Join(project, id)) {
-		facts := t.Get(bList, append(kv.Join(project), kv.StampOf(key)...))
+// OpenWork counts the invocations on a host that have not ended.
+func (t *Tx) OpenWork(project, id string) (n int, err error) {
+	pending := tasks.FactsWanted(installer.Filter{State: installer.Pending})
+	running := tasks.FactsWanted(installer.Filter{State: installer.Running})
+	for key := range t.All(tasks.THostList, kv.Join(project, id)) {
+		facts := t.Get(tasks.TList, append(kv.Join(project), kv.StampOf(key)...))
 		if facts == nil {
 			return 0, fmt.Errorf("%w: the list has not all of host %s", disk.ErrDamaged, id)
 		}
-		if factsMatch(facts, pending) || factsMatch(facts, running) {
+		if tasks.FactsMatch(facts, pending) || tasks.FactsMatch(facts, running) {
 			n++
 		}
 	}
@@ -165,8 +166,8 @@ func (t *tx) openWork(project, id string) (n int, err error) {
 }
 
 // dropTaskLogins drops the credentials that came with the tasks on a host.
-func (t *tx) dropTaskLogins(project, id string) error {
-	for r, err := range t.invocationsOn(project, id) {
+func (t *Tx) dropTaskLogins(project, id string) error {
+	for r, err := range t.InvocationsOn(project, id) {
 		if err != nil {
 			return err
 		}
