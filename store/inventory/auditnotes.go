@@ -9,6 +9,11 @@ import (
 	"tripod/store/tasks"
 )
 
+// note puts entries into the audit log.
+func (s *Inventory) note(ctx context.Context, t *Tx, at time.Time, entries ...installer.AuditEntry) error {
+	return s.Note(ctx, t.Tx.Tx, at, entries...)
+}
+
 // auditManaged notes what was done to known hosts.
 func (s *Inventory) auditManaged(ctx context.Context, t *Tx, project string, action installer.Action, hosts []installer.Host) error {
 	var entries []installer.AuditEntry
@@ -19,7 +24,7 @@ func (s *Inventory) auditManaged(ctx context.Context, t *Tx, project string, act
 		}
 		entries = append(entries, e)
 	}
-	return s.Note(ctx, t.Tx.Tx, s.Clock(), entries...)
+	return s.note(ctx, t, s.Clock(), entries...)
 }
 
 // auditRefresh notes that open work was given other credentials.
@@ -32,7 +37,7 @@ func (s *Inventory) auditRefresh(ctx context.Context, t *Tx, at time.Time, batch
 		}
 		entries = append(entries, e)
 	}
-	return s.Note(ctx, t.Tx.Tx, at, entries...)
+	return s.note(ctx, t, at, entries...)
 }
 
 // hostsMost is how many hosts one entry names.

@@ -60,6 +60,7 @@ func (s *Inventory) HostCredentials(ctx context.Context, project string, to inst
 	})
 }
 
+// OpenLogin opens the login of a host that has this key.
 func (s *Inventory) OpenLogin(ctx context.Context, project, host string, login []byte) (installer.Credentials, error) {
 	return s.openFirst(ctx, project, host, func(*Tx) ([][]byte, error) { return [][]byte{login}, nil })
 }

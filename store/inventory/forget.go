@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+
 	"tripod/installer"
 	"tripod/store/disk"
 	"tripod/store/kv"

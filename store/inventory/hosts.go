@@ -12,7 +12,7 @@ import (
 	"tripod/store/tasks"
 )
 
-// KnownHost is a host of the inventory: which credentials count for it, and what
+// knownHost is a host of the inventory: which credentials count for it, and what
 // was last seen of its agent.
 type knownHost struct {
 	Host installer.Host `json:"host"`
@@ -38,6 +38,7 @@ type knownHost struct {
 	Before  edition           `json:"before,omitzero"`
 }
 
+// KnownHost returns a host, or nil.
 func (t *Tx) KnownHost(project, id string) (*knownHost, error) {
 	row := t.Get(THosts, kv.Join(project, id))
 	if row == nil {

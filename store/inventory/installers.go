@@ -58,6 +58,8 @@ func (s *Inventory) SealInstaller(ctx context.Context, ref installer.Ref, tr ins
 	return sealLogin(keys[0], r.ProjectID, r.Host.ID, jumpLogin(r.ProjectID, r.Host.ID), creds), nil
 }
 
+// AddInstaller makes the host of a task an installer, with the sealed login if there is
+// one.
 func (t *Tx) AddInstaller(r *tasks.Record, login []byte) error {
 	old, err := t.setUpHost(r.ProjectID, r.Host.ID)
 	if err != nil {

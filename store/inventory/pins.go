@@ -56,7 +56,7 @@ func (s *Inventory) ForgetKeys(ctx context.Context, project, hostPort string) (i
 		if n = len(keys); n == 0 {
 			return nil
 		}
-		return s.Note(ctx, t.Tx.Tx, now, installer.AuditEntry{Project: project, Action: installer.AuditHostKey, Subject: hostPort})
+		return s.note(ctx, t, now, installer.AuditEntry{Project: project, Action: installer.AuditHostKey, Subject: hostPort})
 	})
 	return n, err
 }

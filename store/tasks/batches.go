@@ -3,10 +3,12 @@ package tasks
 import (
 	"crypto/sha256"
 	"encoding/hex"
+
 	"tripod/installer"
 	"tripod/store/kv"
 )
 
+// PrintKey is the beginning of the keys of batches with a fingerprint.
 func PrintKey(project, fingerprint string) []byte {
 	sum := sha256.Sum256([]byte(fingerprint))
 	return kv.Join(project, hex.EncodeToString(sum[:]))
@@ -18,6 +20,7 @@ type batchRow struct {
 	Keep Retention `json:"keep"` // of its credentials
 }
 
+// AddHead stores the head of a new batch.
 func (t Tx) AddHead(h installer.BatchHead, keep Retention, first *Record, count StateCounts) {
 	h.Created, h.Total, h.Open, h.ByState = first.Created, 0, 0, nil // the counts have a table of their own
 	t.PutRow(THeads, []byte(h.ID), first.Seq, batchRow{h, keep})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+
 	"tripod/installer"
 	"tripod/store/disk"
 	"tripod/store/kv"
@@ -67,6 +68,7 @@ func FactsWanted(f installer.Filter) []string {
 	return want
 }
 
+// FactsMatch compares facts with those that are wanted.
 func FactsMatch(facts []byte, want []string) bool {
 	for _, w := range want {
 		end := bytes.IndexByte(facts, 0)

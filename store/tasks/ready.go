@@ -34,6 +34,7 @@ func (r *Record) readyKeys() [2][]byte {
 	return [2][]byte{r.order(kv.Join("")), r.order(kv.Join(r.BatchID))}
 }
 
+// WaitKey is its place in the wait list of its host.
 func (r *Record) WaitKey() []byte { return r.order(kv.Join(r.ProjectID, r.Host.ID, r.BatchID)) }
 
 // Enqueue makes a PENDING invocation claimable.

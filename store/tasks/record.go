@@ -22,6 +22,7 @@ type Record struct {
 	Height *uint64 `json:"height,omitempty"`
 }
 
+// Row encodes it.
 func (r *Record) Row() ([]byte, error) {
 	stored := *r
 	stored.Found = r.Outcome.Message
@@ -57,6 +58,7 @@ func (t Tx) LoadIn(project, id string) (*Record, error) {
 	return r, err
 }
 
+// Save stores it in place of what there is.
 func (t Tx) Save(r *Record) {
 	row, err := r.Row()
 	if err != nil {
@@ -69,6 +71,7 @@ func (t Tx) Save(r *Record) {
 // HostKey is that of the host in tables.
 func (r *Record) HostKey() []byte { return kv.Join(r.ProjectID, r.Host.ID) }
 
+// ListKey is its place in the list of its project.
 func (r *Record) ListKey() []byte { return kv.Stamped(kv.Join(r.ProjectID), r.Created, r.Seq) }
 
 // Facts is what lists filter by, so that they need not decode invocations:

@@ -31,6 +31,7 @@ type KeptUntil struct {
 	Until time.Time `json:"until,omitzero"` // zero: it has not ended
 }
 
+// Over reports whether that time has come.
 func (k KeptUntil) Over(now time.Time) bool { return !k.Until.IsZero() && !k.Until.After(now) }
 
 // EndBatch notes, once nothing of the batch is open, until when its logins are

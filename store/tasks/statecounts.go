@@ -16,6 +16,7 @@ var States = []installer.State{
 // StateCounts counts a batch's invocations by state.
 type StateCounts [7]uint32
 
+// Open is how many have not ended.
 func (c StateCounts) Open() int { return int(c[0] + c[1]) }
 
 // allSucceeded: nothing is open and nothing ended otherwise.
@@ -29,6 +30,7 @@ func (c StateCounts) encode() []byte {
 	return b
 }
 
+// Counts are those of a batch.
 func (t Tx) Counts(batch string) (c StateCounts) {
 	b := t.Get(TCounts, []byte(batch))
 	if len(b) != 4*len(c) {
@@ -40,6 +42,7 @@ func (t Tx) Counts(batch string) (c StateCounts) {
 	return c
 }
 
+// AddCount changes how many of a batch are in a state.
 func (t Tx) AddCount(batch string, s installer.State, delta int) {
 	c := t.Counts(batch)
 	if !s.Terminal() {
@@ -64,6 +67,7 @@ func (t Tx) Open() int {
 	return int(binary.BigEndian.Uint64(b))
 }
 
+// AddOpen changes how many have not ended.
 func (t Tx) AddOpen(delta int) {
 	t.Put(TCounts, openKey, binary.BigEndian.AppendUint64(nil, uint64(t.Open()+delta)))
 }

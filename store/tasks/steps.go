@@ -2,6 +2,7 @@ package tasks
 
 import (
 	"encoding/binary"
+
 	"tripod/installer"
 	"tripod/store/kv"
 )
@@ -32,6 +33,7 @@ func stepKey(id string, attempt int, number uint32) []byte {
 	return binary.BigEndian.AppendUint32(key, number)
 }
 
+// StepRows encodes steps; AppendSteps stores them.
 func StepRows(steps []installer.StepRecord) (rows [][]byte, err error) {
 	for _, rec := range steps {
 		row, err := kv.NewRow(rec)
