@@ -1,10 +1,8 @@
 package store
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -18,8 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/store/disk"
-	"tripod/store/inventory"
 )
 
 func ids(page installer.Page) []string {
@@ -324,51 +320,6 @@ func TestConcurrentWorkers(t *testing.T) {
 		require.Len(t, inv.Attempts[0].Steps, 2)
 	}
 	assert.Zero(t, s.db.Writers())
-}
-
-// TestOneBadWriteSpoilsNobodyElses: a write that fails half-way is taken out
-// of the shared transaction, and the rest is done again.
-func TestOneBadWriteSpoilsNobodyElses(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	bad := errors.New("half-way")
-	const writers = 40
-	results := make([]error, writers)
-	var wg sync.WaitGroup
-	for n := range writers {
-		wg.Go(func() {
-			results[n] = s.update(context.Background(), func(t *tx) error {
-				t.Put(inventory.TPins, fmt.Appendf(nil, "key-%d", n), []byte("x"))
-				switch n % 4 {
-				case 1:
-					return bad
-				case 2:
-					panic("a fault in a page")
-				}
-				return nil
-			})
-		})
-	}
-	wg.Wait()
-	for n, err := range results {
-		var there bool
-		require.NoError(t, s.view(t.Context(), func(tx *tx) error {
-			there = tx.Get(inventory.TPins, fmt.Appendf(nil, "key-%d", n)) != nil
-			return nil
-		}))
-		switch n % 4 {
-		case 1:
-			require.ErrorIs(t, err, bad)
-			require.False(t, there)
-		case 2:
-			require.ErrorIs(t, err, disk.ErrDamaged)
-			require.ErrorIs(t, err, installer.ErrStorage)
-			require.False(t, there)
-		default:
-			require.NoError(t, err)
-			require.True(t, there)
-		}
-	}
 }
 
 func TestTokens(t *testing.T) {
