@@ -20,7 +20,7 @@ type signer struct{ project, accessKey string }
 // text is how it is stored; neither part has a '/'.
 func (g signer) text() []byte { return []byte(g.project + "/" + g.accessKey) }
 
-// signerOf reads it. Rows of an older Tripod have none: they are one's.
+// signerOf reads it.
 func signerOf(text []byte) signer {
 	project, accessKey, _ := strings.Cut(string(text), "/")
 	return signer{project, accessKey}
