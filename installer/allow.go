@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -41,6 +42,9 @@ var (
 	}}
 	overtaken = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Overtaken != "" }, says: (*Invocation).overtakenBy}
 )
+
+// OfAnotherProject stands for the id of a task of another project.
+const OfAnotherProject = "a task of another project"
 
 const notUndone = "a later task changed the host and is not undone"
 
@@ -149,6 +153,7 @@ func RollbackOf(old *Invocation) Invocation {
 	inv := about(Rollback, old)
 	inv.Spec.Task = Rollback
 	inv.Spec.Restore, inv.Spec.Version = old.CurrentVersion, old.CurrentVersion
+	inv.Spec.Undoes = Undone{RunID: cmp.Or(old.RunID, old.ID), Version: old.TargetVersion}
 	// It works with what is on the host.
 	inv.Spec.VersionType, inv.Spec.Script, inv.Spec.Packages, inv.Spec.Online = "", nil, nil, nil
 	return inv

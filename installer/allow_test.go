@@ -161,6 +161,7 @@ func TestRollbackOf(t *testing.T) {
 	assert.Empty(t, back.RunID, "a run folder of its own")
 	assert.Equal(t, installer.Spec{
 		Target: "telescope", Version: "1.0", Restore: "1.0", Origin: "CES", HostKeys: installer.Strict, Task: installer.Rollback,
+		Undoes: installer.Undone{RunID: "first", Version: "2.0"},
 	}, back.Spec, "it needs nothing but what is on the host")
 	assert.Empty(t, back.Outcome)
 

@@ -30,7 +30,15 @@ var arrows = map[string]string{
 	"installer/api":              "installer installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
 	"installer/control":          "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/privkey installer/strictjson",
 	"installer/local":            "",
-	"store":                      "installer",
+	"store":                      "installer store/access store/audit store/disk store/files store/inventory store/kv store/tasks store/vault",
+	"store/access":               "installer store/disk store/kv store/vault",
+	"store/audit":                "installer store/disk store/kv",
+	"store/files":                "installer store/disk store/kv",
+	"store/disk":                 "installer",
+	"store/inventory":            "installer store/disk store/kv store/tasks store/vault",
+	"store/tasks":                "installer store/disk store/kv",
+	"store/kv":                   "installer store/disk",
+	"store/vault":                "store/disk",
 	"scripts":                    "",
 	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
@@ -89,7 +97,7 @@ func TestArrows(t *testing.T) {
 				assert.Contains(t, imported, "github.com/sourcegraph/conc/", "the domain imports the standard library and conc")
 			}
 			if strings.Contains(imported, "bbolt") {
-				assert.Equal(t, "store", pkg, "bbolt stays in the store")
+				assert.Equal(t, "store/kv", pkg, "bbolt stays behind the key-value border")
 			}
 			if strings.HasPrefix(imported, "github.com/pkg/sftp") {
 				assert.Equal(t, "installer/sshconn", pkg, "sftp stays in sshconn")

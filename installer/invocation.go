@@ -71,6 +71,15 @@ type Spec struct {
 	// Restore is the version that a ROLLBACK goes back to, from what is kept on
 	// the host. Empty: the agent is uninstalled. For a ROLLBACK only.
 	Restore string `json:"restore,omitempty"`
+	// Undoes is what the host must say of itself before a ROLLBACK changes it: that
+	// nothing but the invocation which is undone has made it what it is.
+	Undoes Undone `json:"undoes,omitzero"`
+}
+
+// Undone is the work that a ROLLBACK undoes.
+type Undone struct {
+	RunID   string `json:"run_id,omitempty"`  // of the invocation
+	Version string `json:"version,omitempty"` // that it has left
 }
 
 // VersionUnknown stands for the version of an agent that is there and does not

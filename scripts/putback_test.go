@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,43 @@ func TestPutBackThatDies(t *testing.T) {
 	assert.Regexp(t, "ended with exit code 3.*; version 1.0 could not be put back, its copy is in "+keep+".next: no room at all$", lastLine(r.stderr))
 	h.appended = ""
 	healthy(t, h.want(exitInstaller, "install.sh", bad), "1.0", "old")
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
+}
+
+// TestWhatHasReplacedTheKeptVersion: it says which task has replaced it, the latest
+// one, also where that one's own copy is not kept because it was broken; a repair
+// replaces nothing.
+func TestWhatHasReplacedTheKeptVersion(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	keep := filepath.Join(h.dir, "kept")
+	install := func(task, version string) {
+		t.Helper()
+		h.want(0, "install.sh", settings{
+			"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0", "TRIPOD_TASK": task,
+		})
+	}
+	replaced := func(version, by string) {
+		t.Helper()
+		info, err := os.ReadFile(filepath.Join(keep, "info"))
+		require.NoError(t, err)
+		lines := strings.Split(strings.TrimSuffix(string(info), "\n"), "\n")
+		require.Len(t, lines, 4)
+		assert.Equal(t, []string{"old " + version, "healthy", by}, []string{lines[0], lines[1], lines[3]})
+	}
+	install("first", "1.0")
+	assert.NoDirExists(t, keep)
+	install("update", "2.0")
+	replaced("1.0", "update")
+	install("repair", "2.0")
+	replaced("1.0", "update")
+	kill(t, h.processes()...)
+	require.NoError(t, os.WriteFile(h.root+"/usr/local/telescope/bin/telescope", []byte("#!/bin/sh\nexit 1\n"), 0o755))
+	install("over it", "3.0")
+	replaced("1.0", "over it")
+	install("last", "4.0")
+	replaced("3.0", "last")
 	h.want(0, "uninstall.sh", nil)
 	h.uninstalled()
 }

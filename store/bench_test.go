@@ -83,7 +83,7 @@ func BenchmarkClaimJournalFinish(b *testing.B) {
 // lastCommit is the number of the newest transaction.
 func lastCommit(b *testing.B, s *Store) (id int) {
 	require.NoError(b, s.view(context.Background(), func(t *tx) error {
-		id = t.b.ID()
+		id = t.ID()
 		return nil
 	}))
 	return id

@@ -13,42 +13,42 @@ import (
 // what is there first.
 func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 	now := s.o.Clock()
-	var open bool
-	var over *epoch
+	var open, over bool
+	var batch string
 	err := s.update(ctx, func(t *tx) error {
-		open, over = false, nil
-		r, err := t.loadIn(project, id)
+		open, over = false, false
+		r, err := t.LoadIn(project, id)
 		if err != nil || r.State.Terminal() {
 			return err
 		}
-		open = true
+		open, batch = true, r.BatchID
 		if err := s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditCancel}); err != nil {
 			return err
 		}
 		switch {
 		case r.State == installer.Running:
 			r.CancelAsked, r.Updated = true, now
-			t.save(r)
+			t.Save(r)
 			return nil
 		case r.Attempt() != nil || r.MayRun || r.Kind == installer.KindLostContact:
-			t.dequeue(r)
+			t.Dequeue(r)
 			r.CancelAsked, r.Updated, r.NotBefore = true, now, time.Time{}
-			t.enqueue(r)
-			t.save(r)
+			t.Enqueue(r)
+			t.Save(r)
 			return nil
 		}
-		t.dequeue(r)
+		t.Dequeue(r)
 		r.Updated, r.NotBefore = now, time.Time{}
 		r.Kind, r.Message = installer.KindCanceled, "canceled before it started"
 		if len(r.Attempts) > 0 {
 			r.Message = "canceled while it waited for its next attempt"
 		}
-		t.setState(r, installer.Canceled)
-		t.save(r)
-		if err := t.release(project, r.Host.ID); err != nil {
+		t.SetState(r, installer.Canceled)
+		t.Save(r)
+		if err := t.Release(project, r.Host.ID); err != nil {
 			return err
 		}
-		if over, err = t.endBatch(r.BatchID, now); err != nil {
+		if over, err = t.EndBatch(r.BatchID, now); err != nil {
 			return err
 		}
 		return s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: r.State, Kind: r.Kind})
@@ -56,6 +56,6 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.eraseIfOver(ctx, over)
+	s.forgetIfOver(ctx, over, batch)
 	return open, nil
 }

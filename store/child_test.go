@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/disk"
 )
 
 // The test binary starts itself again as a child that is killed, limited or
@@ -75,7 +76,7 @@ func killRounds() int {
 }
 
 func childMain(role string) {
-	work := map[string]func(*Store) error{"hold": childHold, "work": childWork, "full": childFull, "roster": childRoster, "forget": childForget}[role]
+	work := map[string]func(*Store) error{"hold": childHold, "work": childWork, "full": childFull, "inventory": childInventory, "forget": childForget}[role]
 	s, err := Open(os.Getenv(childDir), Options{KeepOther: time.Hour})
 	if err == nil {
 		err = errors.Join(work(s), s.Close())
@@ -195,7 +196,7 @@ func childFull(s *Store) error {
 			acknowledged++
 		}
 	}
-	if !errors.Is(err, installer.ErrStorage) || !curable(err) {
+	if !errors.Is(err, installer.ErrStorage) || !disk.Curable(err) {
 		return fmt.Errorf("the full disk was told as: %w", err)
 	}
 	page, err := s.Invocations(ctx, installer.Filter{ProjectID: project, Limit: 1})

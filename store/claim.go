@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/tasks"
 )
 
 // Claim implements installer.Queue. It costs a few look-ups however many
@@ -24,7 +26,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 		return nil, wake, err
 	}
 
-	var claimed *record
+	var claimed *tasks.Record
 	err = s.update(ctx, func(t *tx) (err error) {
 		claimed, wake, err = t.claim(f, now, s.session)
 		if err != nil || claimed == nil {
@@ -36,26 +38,26 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	if err != nil || claimed == nil {
 		return nil, wake, err
 	}
-	s.commits.workers.Add(1)
+	s.db.AddWriters(1)
 	return &claimed.Invocation, time.Time{}, nil
 }
 
-func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*record, time.Time, error) {
+func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time, error) {
 	for {
 		id, wake, err := t.dueFor(f, now)
 		if err != nil || id == "" {
 			return nil, wake, err
 		}
-		r, err := t.load(id)
+		r, err := t.Load(id)
 		if err != nil {
 			return nil, wake, err
 		}
 		if r == nil || r.State != installer.Pending {
-			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", ErrDamaged, id)
+			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", disk.ErrDamaged, id)
 		}
-		t.dequeue(r) // one that is named may be on a wait list
-		if t.get(bBusy, r.hostKey()) != nil {
-			t.put(bWaiting, r.waitKey(), []byte(r.ID))
+		t.Dequeue(r) // one that is named may be on a wait list
+		if t.Get(tasks.TBusy, r.HostKey()) != nil {
+			t.Put(tasks.TWaiting, r.WaitKey(), []byte(r.ID))
 			continue
 		}
 		return r, wake, t.start(r, now, session)
@@ -66,12 +68,12 @@ func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*rec
 // its host is free.
 func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time, err error) {
 	if f.InvocationID == "" {
-		id, wake = t.due(f.BatchID, now)
+		id, wake = t.Due(f.BatchID, now)
 		return id, wake, nil
 	}
-	r, err := t.load(f.InvocationID)
+	r, err := t.Load(f.InvocationID)
 	switch {
-	case err != nil || r == nil || r.State != installer.Pending || t.get(bBusy, r.hostKey()) != nil,
+	case err != nil || r == nil || r.State != installer.Pending || t.Get(tasks.TBusy, r.HostKey()) != nil,
 		f.BatchID != "" && f.BatchID != r.BatchID:
 		return "", time.Time{}, err
 	case r.NotBefore.After(now):
@@ -81,7 +83,7 @@ func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake tim
 }
 
 // start makes r RUNNING in the attempt that was interrupted, or in a new one.
-func (t *tx) start(r *record, now time.Time, session uint64) error {
+func (t *tx) start(r *tasks.Record, now time.Time, session uint64) error {
 	if r.Attempt() == nil {
 		if err := t.forgetReplaced(r); err != nil {
 			return err
@@ -91,19 +93,19 @@ func (t *tx) start(r *record, now time.Time, session uint64) error {
 	r.Claim++
 	r.Updated = now
 	r.NotBefore = time.Time{}
-	t.setState(r, installer.Running)
+	t.SetState(r, installer.Running)
 	if err := t.tell(r); err != nil {
 		return err
 	}
-	t.put(bBusy, r.hostKey(), []byte(r.ID))
-	t.put(bActive, []byte(r.ID), active{
-		claim:   r.Claim,
-		session: session,
-		attempt: uint32(len(r.Attempts)),
-		crashes: uint32(r.Crashes),
-		setUp:   r.Task() == installer.SetRemoteInstaller,
-	}.encode())
-	t.save(r)
+	t.Put(tasks.TBusy, r.HostKey(), []byte(r.ID))
+	t.Put(tasks.TActive, []byte(r.ID), tasks.Active{
+		Claim:   r.Claim,
+		Session: session,
+		Attempt: uint32(len(r.Attempts)),
+		Crashes: uint32(r.Crashes),
+		SetUp:   r.Task() == installer.SetRemoteInstaller,
+	}.Encode())
+	t.Save(r)
 	return nil
 }
 
@@ -112,20 +114,20 @@ func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 	var orphans []installer.Invocation
 	err := s.view(ctx, func(t *tx) error {
 		orphans = nil
-		for id, row := range t.all(bActive, nil) {
-			a, err := decodeActive(row)
+		for id, row := range t.All(tasks.TActive, nil) {
+			a, err := tasks.DecodeActive(row)
 			if err != nil {
 				return err
 			}
-			if a.session == s.session {
+			if a.Session == s.session {
 				continue
 			}
-			r, err := t.load(string(id))
+			r, err := t.Load(string(id))
 			if err != nil {
 				return err
 			}
 			if r == nil {
-				return fmt.Errorf("%w: invocation %q is active but missing", ErrDamaged, id)
+				return fmt.Errorf("%w: invocation %q is active but missing", disk.ErrDamaged, id)
 			}
 			if err := t.tell(r); err != nil {
 				return err

@@ -9,11 +9,8 @@
 //	tripod.db                        invocations, journal, indexes, pins, sealed credentials
 //	tripod.lock                      locked while a process uses the folder; holds its pid
 //	initialized                      the folder has been used: a missing database is a loss
-//	master.key                       32 random bytes that wrap the epoch keys
-//	epochs/<batch>.key               the wrapped key of one batch's credentials
-//	epochs/again-<id>.key            that of a batch of which a host was forgotten
-//	epochs/hosts-<id>.key            that of some imported hosts
-//	epochs/installer-<id>.key        that of an installer
+//	master.key                       32 random bytes without which no other key is good for anything
+//	login.keys                       a slot of 32 random bytes for each sealed login
 //	logs/<batch>/<invocation>.log    what the host said
 //	blobs/<sha256>                   packages and scripts
 //
@@ -26,15 +23,18 @@
 // log file and costs nothing.
 //
 // Credentials are sealed with XChaCha20-Poly1305, each bound to its project,
-// host and invocation, under a key per batch. Forgetting them is destroying
-// that key's file: rows that bbolt has deleted stay readable in its free pages
-// and in copies of the database, the key does not. (On copy-on-write file
-// systems and flash the old blocks of the key file may live on below the file
-// system; there the disk itself must be encrypted.)
+// host and invocation, each under a key of its own (package vault). Forgetting
+// one is overwriting its key's slot: rows that bbolt has deleted stay readable in
+// its free pages and in copies of the database, the key does not. (On
+// copy-on-write file systems and flash the old blocks may live on below the file
+// system; there the disk itself must be encrypted.) A new key is on disk before
+// the transaction that needs it; an old one goes after the transaction that drops
+// its login, or at the next start.
 //
 // How long they are kept is stored with the batch, so it does not depend on who
-// has the folder open. When a host is forgotten before that, what the others of
-// its batches need is sealed anew under another key.
+// has the folder open.
+//
+// A folder that an earlier version has written in another format is refused.
 //
 // Errors of the disk wrap installer.ErrStorage. After one that space can cure
 // the store goes on; after any other failed commit it refuses to write until

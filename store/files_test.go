@@ -66,19 +66,24 @@ func TestLogIsCutAndMarkedOnce(t *testing.T) {
 	}
 }
 
+type rewindable interface {
+	io.WriteCloser
+	installer.Rewinder
+}
+
 func TestLogGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
 	inv := &installer.Invocation{ID: "I1", BatchID: "B1", ProjectID: "p"}
 	read := func() string {
-		raw, err := os.ReadFile(s.logPath("B1", "I1"))
+		raw, err := os.ReadFile(s.path(logsDir, "B1", "I1.log"))
 		require.NoError(t, err)
 		return string(raw)
 	}
-	reopen := func() *logWriter {
+	reopen := func() rewindable {
 		log, err := s.OpenLog(t.Context(), inv)
 		require.NoError(t, err)
-		return log.(*logWriter)
+		return log.(rewindable)
 	}
 	log := reopen()
 	at, err := log.Position()

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/inventory"
+	"tripod/store/tasks"
 )
 
 // legal is the state machine as far as Finish may move along it.
@@ -23,90 +26,87 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if !legal(tr.State) {
 		return fmt.Errorf("invocation %s: RUNNING cannot become %s", ref.ID, tr.State)
 	}
-	if err := s.logs.sync(ref.ID); err != nil {
+	if err := s.SyncLog(ref.ID); err != nil {
 		return err
 	}
-	rows, err := stepRows(tr.Steps)
+	rows, err := tasks.StepRows(tr.Steps)
 	if err != nil {
 		return err
 	}
-	kept, err := s.keepInstaller(ctx, ref, tr)
+	login, err := s.SealInstaller(ctx, ref, tr)
 	if err != nil {
 		return err
 	}
-	var over unneeded
+	var over bool
+	var batch string
 	var mine bool // claimed by this process
 	err = s.update(ctx, func(t *tx) error {
-		a, err := t.held(ref)
+		a, err := t.Held(ref)
 		if err != nil {
 			return err
 		}
-		mine = a.session == s.session
-		t.appendSteps(ref.ID, a, rows)
-		if over, err = t.finish(ref, tr, kept); err != nil || !tr.State.Terminal() {
-			return err
-		}
-		r, err := t.load(ref.ID)
+		mine = a.Session == s.session
+		t.AppendSteps(ref.ID, a, rows)
+		r, err := t.finish(ref, tr, login)
 		if err != nil {
 			return err
 		}
+		if over, err = t.EndBatch(r.BatchID, tr.At); err != nil || !tr.State.Terminal() {
+			return err
+		}
+		batch = r.BatchID
 		return s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
 	})
-	s.settleInstaller(kept, over.installer, err)
 	if err != nil {
+		if login != nil {
+			s.Abandon(err, login)
+		}
 		return err
 	}
 	if mine {
-		s.commits.workers.Add(-1)
+		s.db.AddWriters(-1)
 	}
-	s.eraseIfOver(ctx, over.batch)
+	s.forgetIfOver(ctx, over, batch)
 	return nil
 }
 
-// unneeded are the epochs that nothing needs after an end.
-type unneeded struct {
-	batch     *epoch // of the batch, if this ended it
-	installer string // of the installer's login that was replaced; empty: none
-}
-
-func (t *tx) finish(ref installer.Ref, tr installer.Transition, kept *keptInstaller) (over unneeded, err error) {
-	r, err := t.load(ref.ID)
+func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) (*tasks.Record, error) {
+	r, err := t.Load(ref.ID)
 	if err != nil {
-		return over, err
+		return nil, err
 	}
 	if r == nil || r.State != installer.Running {
-		return over, fmt.Errorf("%w: invocation %q is active but not running", ErrDamaged, ref.ID)
+		return nil, fmt.Errorf("%w: invocation %q is active but not running", disk.ErrDamaged, ref.ID)
 	}
-	r.apply(tr)
-	t.setState(r, tr.State)
-	t.del(bActive, []byte(r.ID))
-	t.del(bBusy, r.hostKey())
-	if err := t.release(r.ProjectID, r.Host.ID); err != nil {
-		return over, err
+	apply(r, tr)
+	t.SetState(r, tr.State)
+	t.Del(tasks.TActive, []byte(r.ID))
+	t.Del(tasks.TBusy, r.HostKey())
+	if err := t.Release(r.ProjectID, r.Host.ID); err != nil {
+		return nil, err
 	}
 	if tr.State == installer.Pending {
-		t.enqueue(r)
+		t.Enqueue(r)
 	}
 	t.noteHeight(r)
-	t.save(r)
-	right, wrong := saidOfLogin(tr)
-	if err := t.noteLogin(r, right, wrong); err != nil {
-		return over, err
+	t.Save(r)
+	right, wrong := inventory.SaidOfLogin(tr)
+	if err := t.NoteLogin(r, right, wrong); err != nil {
+		return nil, err
 	}
-	if err := t.noteAgent(r, tr); err != nil {
-		return over, err
+	if err := t.NoteAgent(r, tr); err != nil {
+		return nil, err
 	}
 	if tr.State == installer.Succeeded {
-		if over.installer, err = t.succeeded(r, tr.At, kept); err != nil {
-			return over, err
+		if err := t.succeeded(r, tr.At, login); err != nil {
+			return nil, err
 		}
 	}
-	over.batch, err = t.endBatch(r.BatchID, tr.At)
-	return over, err
+	return r, nil
 }
 
 // apply is what the transition means for the invocation itself.
-func (r *record) apply(tr installer.Transition) {
+func apply(r *tasks.Record, tr installer.Transition) {
 	if a := r.Attempt(); a != nil && (tr.EndAttempt || tr.State.Terminal()) {
 		a.Ended, a.Kind, a.Message = tr.At, tr.Kind, tr.Message
 	}
@@ -127,30 +127,29 @@ func (r *record) apply(tr installer.Transition) {
 	}
 }
 
-// succeeded does what a success means for others, and returns the epoch of an
-// installer that it replaced.
-func (t *tx) succeeded(r *record, at time.Time, kept *keptInstaller) (replaced string, err error) {
+// succeeded does what a success means for others. login is an installer's.
+func (t *tx) succeeded(r *tasks.Record, at time.Time, login []byte) error {
 	t.noteChange(r)
 	switch r.Task() {
 	case installer.SetRemoteInstaller:
-		return t.addInstaller(r, kept)
+		return t.AddInstaller(r, login)
 	case installer.Rollback:
 		undone, err := t.undoneBy(r)
 		if err != nil || undone == nil || undone.State != installer.Succeeded {
-			return "", err
+			return err
 		}
 		undone.Updated, undone.UndoneBy = at, r.ID
-		t.setState(undone, installer.Rollbacked)
-		t.save(undone)
+		t.SetState(undone, installer.Rollbacked)
+		t.Save(undone)
 	}
-	return "", nil
+	return nil
 }
 
 // undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.
-func (t *tx) undoneBy(r *record) (*record, error) {
+func (t *tx) undoneBy(r *tasks.Record) (*tasks.Record, error) {
 	for {
-		of, err := t.load(r.Of)
-		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.seq >= r.seq {
+		of, err := t.Load(r.Of)
+		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.Seq >= r.Seq {
 			return nil, err // what it is about was there before it
 		}
 		if r.Type == installer.Rollback {

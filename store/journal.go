@@ -2,69 +2,39 @@ package store
 
 import (
 	"context"
-	"encoding/binary"
 
 	"tripod/installer"
+	"tripod/store/inventory"
+	"tripod/store/tasks"
 )
 
 // Journal implements installer.Queue. A finished step is progress, so it sets
 // the count of crashes back.
 func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
-	rows, err := stepRows(steps)
+	rows, err := tasks.StepRows(steps)
 	if err != nil {
 		return err
 	}
 	return s.update(ctx, func(t *tx) error {
-		a, err := t.held(ref)
+		a, err := t.Held(ref)
 		if err != nil {
 			return err
 		}
-		t.appendSteps(ref.ID, a, rows)
-		right := becameRoot(steps)
-		if a.crashes == 0 && !right {
+		t.AppendSteps(ref.ID, a, rows)
+		right := inventory.BecameRoot(steps)
+		if a.Crashes == 0 && !right {
 			return nil
 		}
-		r, err := t.load(ref.ID)
+		r, err := t.Load(ref.ID)
 		if err != nil {
 			return err
 		}
-		if err := t.noteLogin(r, right, false); err != nil || a.crashes == 0 {
+		if err := t.NoteLogin(r, right, false); err != nil || a.Crashes == 0 {
 			return err
 		}
-		a.crashes, r.Crashes = 0, 0
-		t.save(r)
-		t.put(bActive, []byte(ref.ID), a.encode())
+		a.Crashes, r.Crashes = 0, 0
+		t.Save(r)
+		t.Put(tasks.TActive, []byte(ref.ID), a.Encode())
 		return nil
 	})
-}
-
-func stepRows(steps []installer.StepRecord) (rows [][]byte, err error) {
-	for _, rec := range steps {
-		row, err := newRow(rec)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
-}
-
-// appendSteps seals the rows at the end of the present attempt's journal.
-func (t *tx) appendSteps(id string, a active, rows [][]byte) {
-	if len(rows) == 0 {
-		return
-	}
-	number := t.lastStep(id)
-	for _, row := range rows {
-		number++
-		t.put(bSteps, stepKey(id, int(a.attempt), number), sealRow(row, uint64(number)))
-	}
-}
-
-// lastStep is the number of the newest step; 0: there is none.
-func (t *tx) lastStep(id string) uint32 {
-	for k := range t.allBackwards(bSteps, join(id)) {
-		return binary.BigEndian.Uint32(k[len(k)-4:])
-	}
-	return 0
 }

@@ -1,10 +1,8 @@
 package store
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -158,9 +156,7 @@ func TestSubmitRefuses(t *testing.T) {
 	page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, page.Count, "all or nothing")
-	files, _, err := s.keys.files()
-	require.NoError(t, err)
-	assert.Equal(t, []string{"B1"}, files)
+	assert.Equal(t, 1, keyCount(s), "no key of a refused batch is left behind")
 	_, err = s.Credentials(t.Context(), &page.Invocations[0])
 	require.NoError(t, err, "the first batch's credentials are untouched")
 }
@@ -323,52 +319,7 @@ func TestConcurrentWorkers(t *testing.T) {
 		require.Len(t, inv.Attempts, 1)
 		require.Len(t, inv.Attempts[0].Steps, 2)
 	}
-	assert.Zero(t, s.commits.workers.Load())
-}
-
-// TestOneBadWriteSpoilsNobodyElses: a write that fails half-way is taken out
-// of the shared transaction, and the rest is done again.
-func TestOneBadWriteSpoilsNobodyElses(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	bad := errors.New("half-way")
-	const writers = 40
-	results := make([]error, writers)
-	var wg sync.WaitGroup
-	for n := range writers {
-		wg.Go(func() {
-			results[n] = s.update(context.Background(), func(t *tx) error {
-				t.put(bPins, fmt.Appendf(nil, "key-%d", n), []byte("x"))
-				switch n % 4 {
-				case 1:
-					return bad
-				case 2:
-					panic("a fault in a page")
-				}
-				return nil
-			})
-		})
-	}
-	wg.Wait()
-	for n, err := range results {
-		var there bool
-		require.NoError(t, s.view(t.Context(), func(tx *tx) error {
-			there = tx.get(bPins, fmt.Appendf(nil, "key-%d", n)) != nil
-			return nil
-		}))
-		switch n % 4 {
-		case 1:
-			require.ErrorIs(t, err, bad)
-			require.False(t, there)
-		case 2:
-			require.ErrorIs(t, err, ErrDamaged)
-			require.ErrorIs(t, err, installer.ErrStorage)
-			require.False(t, there)
-		default:
-			require.NoError(t, err)
-			require.True(t, there)
-		}
-	}
+	assert.Zero(t, s.db.Writers())
 }
 
 func TestTokens(t *testing.T) {
@@ -433,22 +384,6 @@ func TestC02TokensAreHashes(t *testing.T) {
 	}
 	_, err = s.CheckToken(t.Context(), string(hash[:]))
 	require.ErrorIs(t, err, installer.ErrNotFound, "the hash is no token")
-}
-
-// TestOldTokensHaveFullRights: those that were made before there were rights.
-func TestOldTokensHaveFullRights(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	token, err := s.AddToken(t.Context(), project, "old", installer.ReadRights)
-	require.NoError(t, err)
-	hash := sha256.Sum256([]byte(token))
-	require.NoError(t, s.update(t.Context(), func(tx *tx) error {
-		tx.putRow(bTokens, tokenKey(hash[:]), 0, map[string]any{"project_id": project, "name": "old", "created": t0, "hash": hash[:]})
-		return nil
-	}))
-	who, err := s.CheckToken(t.Context(), token)
-	require.NoError(t, err)
-	assert.Equal(t, installer.FullRights, who.Rights)
 }
 
 func TestPins(t *testing.T) {

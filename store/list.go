@@ -1,12 +1,12 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"iter"
+	"io"
 
 	"tripod/installer"
+	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // pageChunk is how many invocations one read transaction assembles.
@@ -15,7 +15,7 @@ const pageChunk = 256
 // Invocation implements installer.Ledger.
 func (s *Store) Invocation(ctx context.Context, project, id string) (inv installer.Invocation, err error) {
 	err = s.view(ctx, func(t *tx) error {
-		r, err := t.loadIn(project, id)
+		r, err := t.LoadIn(project, id)
 		if err != nil {
 			return err
 		}
@@ -28,17 +28,30 @@ func (s *Store) Invocation(ctx context.Context, project, id string) (inv install
 	return inv, err
 }
 
+// Log implements installer.Ledger.
+func (s *Store) Log(ctx context.Context, project, id string) (io.ReadCloser, error) {
+	var r *tasks.Record
+	err := s.view(ctx, func(t *tx) (err error) {
+		r, err = t.LoadIn(project, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.ReadLog(r.BatchID, r.ID)
+}
+
 // Invocations implements installer.Ledger. Which invocations are on the page
 // is decided at one moment; a long page is then read in several short
 // transactions, so its items may have moved on.
 func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.Page, error) {
 	page := installer.Page{Invocations: []installer.Invocation{}}
-	if err := checkProject(f.ProjectID); err != nil {
+	if err := kv.CheckProject(f.ProjectID); err != nil {
 		return page, err
 	}
 	var ids []string
 	err := s.view(ctx, func(t *tx) (err error) {
-		ids, page.Count, err = t.pick(f)
+		ids, page.Count, err = t.Pick(f)
 		return err
 	})
 	for len(ids) > 0 && err == nil {
@@ -46,7 +59,7 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 		ids = ids[len(chunk):]
 		err = s.view(ctx, func(t *tx) error {
 			for _, id := range chunk {
-				r, err := t.loadIn(f.ProjectID, id)
+				r, err := t.LoadIn(f.ProjectID, id)
 				if err != nil {
 					return err
 				}
@@ -64,90 +77,10 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 	return page, nil
 }
 
-// pick returns the ids on the page and how many match in all, from index keys.
-// It walks all of them, because the count is told with each page: how long that
-// takes depends on the length of the list, not on how deep in it the page is.
-func (t *tx) pick(f installer.Filter) (ids []string, count int64, err error) {
-	want := factsWanted(f)
-	take := func(facts []byte) {
-		if f.TasksOnly && isLook(facts) {
-			return
-		}
-		if count >= f.Offset && (f.Limit <= 0 || len(ids) < f.Limit) {
-			id, _, _ := bytes.Cut(facts, []byte{0})
-			ids = append(ids, string(id))
-		}
-		count++
+// tell fills in what is not in the invocation's own row.
+func (t *tx) tell(r *tasks.Record) error {
+	if err := t.AddSteps(&r.Invocation); err != nil {
+		return err
 	}
-	if f.InvocationID != "" {
-		r, err := t.load(f.InvocationID)
-		if err != nil || r == nil || r.ProjectID != f.ProjectID || f.BatchID != "" && r.BatchID != f.BatchID {
-			return nil, 0, err
-		}
-		if facts := r.facts(); factsMatch(facts, want) {
-			take(facts)
-		}
-		return ids, count, nil
-	}
-
-	from, prefix, owns := bList, join(f.ProjectID), true
-	switch {
-	case f.BatchID != "":
-		h, err := t.head(f.BatchID)
-		if err != nil || h == nil || h.ProjectID != f.ProjectID {
-			return nil, 0, err
-		}
-		from, prefix, owns = bBatList, join(f.BatchID), false
-	case f.InstanceID != "":
-		from, prefix, owns = bHostList, join(f.ProjectID, f.InstanceID), false
-	}
-	list := t.bucket(bList)
-	for k, facts := range t.allBackwards(from, prefix) {
-		if !owns {
-			facts = list.Get(append(join(f.ProjectID), stampOf(k)...))
-		}
-		if factsMatch(facts, want) {
-			take(facts)
-		}
-	}
-	return ids, count, nil
-}
-
-// factsWanted is the part of the filter that is about facts, in their order: an
-// empty part is any, and those at the end that are any are left out.
-func factsWanted(f installer.Filter) []string {
-	want := []string{"", string(f.State), string(f.Type), string(f.InstanceType), f.Target, f.InstanceID}
-	for len(want) > 0 && want[len(want)-1] == "" {
-		want = want[:len(want)-1]
-	}
-	return want
-}
-
-func factsMatch(facts []byte, want []string) bool {
-	for _, w := range want {
-		end := bytes.IndexByte(facts, 0)
-		if end < 0 || w != "" && string(facts[:end]) != w {
-			return false
-		}
-		facts = facts[end+1:]
-	}
-	return true
-}
-
-// invocationsOn walks a host's invocations without their steps, oldest first.
-// The body must not change them.
-func (t *tx) invocationsOn(project, host string) iter.Seq2[*record, error] {
-	return func(yield func(*record, error) bool) {
-		list := t.bucket(bList)
-		for k := range t.all(bHostList, join(project, host)) {
-			id, _, _ := bytes.Cut(list.Get(append(join(project), stampOf(k)...)), []byte{0})
-			r, err := t.load(string(id))
-			if err == nil && r == nil {
-				err = fmt.Errorf("%w: host %s lists %q, which is missing", ErrDamaged, host, id)
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
+	return t.findOvertaker(r)
 }

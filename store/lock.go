@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tripod/store/disk"
 )
 
 // lockPoll is the pause between two tries: flock has no wait with a limit.
@@ -23,7 +25,7 @@ func lockFolder(dir string, shared bool, wait time.Duration) (*os.File, error) {
 	if shared {
 		flag, how = os.O_RDONLY, syscall.LOCK_SH
 	}
-	f, err := openPrivate(path, flag)
+	f, err := disk.Open(path, flag)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNoState
 	}

@@ -85,7 +85,7 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 
 	// Not even when the accepted one is gone.
 	require.NoError(t, s.view(t.Context(), func(t *tx) error {
-		k, err := t.knownHost(project, "h1")
+		k, err := t.KnownHost(project, "h1")
 		if err == nil && k.Given != "" {
 			err = errors.New("a rejected login is kept as the host's: " + k.Given)
 		}
@@ -258,26 +258,8 @@ func TestLoginIsNotOfAHostThatHasMovedSince(t *testing.T) {
 	})
 }
 
-// What an older tripod has kept counts as accepted: it did not ask.
-func TestLoginsOfAnOlderTripod(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
-	ended(t, s, given(t, s, "B1", "kept"), installer.KindUnreachable)
-	require.NoError(t, s.update(t.Context(), func(t *tx) error {
-		k, err := t.knownHost(project, "h1")
-		if err != nil {
-			return err
-		}
-		t.putRow(bHosts, join(project, "h1"), 0, map[string]any{"host": k.Host, "epoch": "B1", "invocation": "B1-0000"})
-		return nil
-	}))
-	assert.Equal(t, "kept", passwordOf(t, s, "h1"))
-	ended(t, s, given(t, s, "B2", "wrong"), installer.KindAuthRejected)
-	assert.Equal(t, "kept", passwordOf(t, s, "h1"))
-}
-
-// TestLoginsStayWhileNeighboursGo: a login is found at any moment while others that
-// share its key are removed.
+// TestLoginsStayWhileNeighboursGo: a login is found at any moment while others of
+// its batch are removed.
 func TestLoginsStayWhileNeighboursGo(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
@@ -318,5 +300,5 @@ func TestLoginsStayWhileNeighboursGo(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "pw-i-19", c.Password.Reveal())
 	}
-	assert.Equal(t, 2, keyFiles(t, s))
+	assert.Equal(t, 2, keyCount(s), "the imported one, and that of its task")
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // modelInv is what the contract says about one invocation, in memory.
@@ -49,7 +51,7 @@ type model struct {
 
 func (m *model) open() {
 	m.s = openTest(m.t, m.dir, Options{KeepOther: time.Hour, KeepSucceeded: time.Hour})
-	m.s.commits.linger = 0 // there is no company to wait for
+	m.s.db.NoLinger() // there is no company to wait for
 }
 
 func (m *model) pick(keep func(*modelInv) bool) string {
@@ -325,7 +327,7 @@ func (m *model) check() {
 		require.Equal(m.t, want, h.ByState, id)
 		require.Equal(m.t, want[installer.Pending]+want[installer.Running], h.Open, id)
 	}
-	for _, s := range states {
+	for _, s := range tasks.States {
 		page, err := m.s.Invocations(ctx, installer.Filter{ProjectID: project, State: s, InstanceID: "h1", Limit: 1})
 		require.NoError(m.t, err)
 		var want int64
@@ -344,12 +346,12 @@ func (m *model) check() {
 func (m *model) checkIndexes(busy int) {
 	require.NoError(m.t, m.s.view(m.t.Context(), func(t *tx) error {
 		places := map[string]int{}
-		for _, id := range t.all(bReady, nil) {
+		for _, id := range t.All(tasks.TReady, nil) {
 			places[string(id)]++
 		}
-		for k, id := range t.all(bWaiting, nil) {
+		for k, id := range t.All(tasks.TWaiting, nil) {
 			places[string(id)] += 2
-			require.True(m.t, bytes.HasPrefix(k, join(project, m.invs[string(id)].host)))
+			require.True(m.t, bytes.HasPrefix(k, kv.Join(project, m.invs[string(id)].host)))
 		}
 		for id, i := range m.invs {
 			want := 0
@@ -360,9 +362,9 @@ func (m *model) checkIndexes(busy int) {
 			delete(places, id)
 		}
 		require.Empty(m.t, places)
-		for _, b := range []bucket{bBusy, bActive} {
+		for _, b := range []kv.Table{tasks.TBusy, tasks.TActive} {
 			n := 0
-			for range t.all(b, nil) {
+			for range t.All(b, nil) {
 				n++
 			}
 			require.Equal(m.t, busy, n)

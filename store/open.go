@@ -6,12 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 
-	"go.etcd.io/bbolt"
+	"tripod/store/access"
+	"tripod/store/audit"
+	"tripod/store/disk"
+	"tripod/store/files"
+	"tripod/store/inventory"
+	"tripod/store/kv"
+	"tripod/store/tasks"
+	"tripod/store/vault"
 )
 
 // Open opens the state folder dir, and makes it at first use.
@@ -26,7 +32,7 @@ func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, storageError("opening "+dir, err)
+		return nil, disk.Error("opening "+dir, err)
 	}
 	// The folder itself may be a link (systemd makes one); what is in it not.
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
@@ -38,7 +44,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoState) {
 		return s, err
 	}
-	return nil, storageError("opening "+dir, err)
+	return nil, disk.Error("opening "+dir, err)
 }
 
 func open(dir string, o Options) (*Store, error) {
@@ -71,11 +77,10 @@ func (s *Store) openAll() error {
 	if first && s.o.ReadOnly {
 		return ErrNoState
 	}
-	if s.keys, err = openKeyring(s.dir, s.o, first); err != nil {
+	if err := s.checkFormat(); err != nil {
 		return err
 	}
-	s.auditKey = s.keys.auditKey()
-	if s.noKey, err = s.decoyKey(); err != nil {
+	if s.vault, err = vault.Open(s.dir, vault.Options{MasterKey: s.o.MasterKey, First: first, ReadOnly: s.o.ReadOnly}); err != nil {
 		return err
 	}
 	if first {
@@ -92,162 +97,98 @@ func (s *Store) openAll() error {
 	if s.o.ReadOnly {
 		return nil
 	}
-	if marked, err := exists(s.path(markerName)); err != nil || !marked {
-		if err = errors.Join(err, writeFile(s.path(markerName), []byte("tripod\n"))); err != nil {
+	if marked, err := disk.Exists(s.path(markerName)); err != nil || !marked {
+		if err = errors.Join(err, disk.Write(s.path(markerName), []byte("tripod\n"))); err != nil {
 			return err
 		}
 	}
-	return s.tidyEpochs(context.Background())
+	ctx := context.Background()
+	return errors.Join(s.TidyKeys(ctx), s.Purge(ctx, s.o.Clock()))
 }
 
 // firstUse tells whether the database has to be made. One that is missing
 // from a folder that was used before is a loss, not a beginning (A6).
 func (s *Store) firstUse() (bool, error) {
-	there, err := exists(s.path(dbName))
+	there, err := disk.Exists(s.path(dbName))
 	if err != nil || there {
 		return false, err
 	}
-	used, err := exists(s.path(markerName))
+	used, err := disk.Exists(s.path(markerName))
 	if err != nil || !used {
 		return err == nil, err
 	}
 	return false, fmt.Errorf("%s: %w: it is missing, though this folder has been used: restore a backup of the whole folder, or move the folder away to begin anew", s.path(dbName), ErrDamaged)
 }
 
-// createDB makes the database under another name first, so that it is whole
-// as soon as it is there.
 func (s *Store) createDB(path string) error {
-	fresh := path + ".new"
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	db, _, err := openBolt(fresh, false)
-	if err != nil {
-		return err
-	}
-	err = db.Update(func(b *bbolt.Tx) error {
-		for _, name := range buckets {
-			if _, err := b.CreateBucket(name); err != nil {
-				return err
-			}
-		}
-		meta := b.Bucket(bMeta)
-		if err := meta.Put(keySchema, binary.BigEndian.AppendUint32(nil, schema)); err != nil {
-			return err
-		}
-		t := &tx{b: b}
-		s.putAuditHead(t, auditHead{})
-		return errors.Join(t.err, meta.Put(keyMaster, s.keys.checkValue()))
+	return kv.Create(path, tables(), func(k *kv.Tx) error {
+		k.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
+		k.Put(bMeta, keyMaster, s.vault.MasterCheck())
+		audit.Begin(k, s.auditKey())
+		return nil
 	})
-	if err = errors.Join(err, db.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }
 
 func (s *Store) openDB(path string) error {
-	if err := checkFile(path); err != nil {
-		return err
-	}
-	db, file, err := openBolt(path, s.o.ReadOnly)
+	db, err := kv.Open(path, tables(), s.o.ReadOnly)
 	if err != nil {
-		if file != nil {
-			// A panic in bbolt leaks the file and its memory map, which keeps
-			// bbolt's lock even when the file is closed.
-			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
-			_ = file.Close()
-		}
 		return err
 	}
 	s.db = db
-	s.commits = &committer{db: db, linger: defaultLinger}
-	if err := s.upgrade(); err != nil {
+	err = db.View(context.Background(), func(k *kv.Tx) error {
+		if err := checkSchema(k, path); err != nil {
+			return err
+		}
+		if err := s.vault.CheckMaster(k.Get(bMeta, keyMaster)); err != nil || s.o.ReadOnly {
+			return err
+		}
+		return db.Check(k)
+	})
+	if err != nil {
 		return err
 	}
-	if s.o.ReadOnly {
-		return nil
-	}
-	return s.view(context.Background(), func(t *tx) error {
-		if err := t.checkContent(); err != nil {
-			return err
-		}
-		s.commits.open.Store(t.countOpen())
-		return s.loadSignatures(t)
-	})
+	s.Trail = audit.New(db, s.auditKey(), s.o.Clock)
+	s.Inventory = inventory.New(db, s.vault, inventory.Options{Clock: s.o.Clock, Logger: s.o.Logger, Note: s.Append})
+	s.Files = files.New(s.dir, db, files.Options{Clock: s.o.Clock, LogCap: s.o.LogCap, Note: s.Append, Users: tasks.UsersOf})
+	s.Access, err = access.New(context.Background(), db, s.vault, s.Append, s.o.Clock, s.o.Logger)
+	return err
 }
 
-// openBolt also returns the file that bbolt has opened, where it failed
-// without closing it.
-func openBolt(path string, readOnly bool) (db *bbolt.DB, file *os.File, err error) {
-	err = guarded(func() (err error) {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:      lockPoll, // the folder's own lock is held already
-			ReadOnly:     readOnly,
-			FreelistType: bbolt.FreelistMapType,
-			NoStatistics: true,
-			OpenFile: func(name string, flag int, _ os.FileMode) (*os.File, error) {
-				f, err := openPrivate(name, flag)
-				file = f
-				return f, err
-			},
-		})
-		return err
-	})
-	return db, file, err
-}
+// auditKey is that of the audit log's hashes.
+func (s *Store) auditKey() []byte { return s.vault.Derive("audit") }
 
-// upgrade makes sure that schema and master key fit, and brings a database that
-// an older tripod has written up to this schema, in one transaction.
-func (s *Store) upgrade() error {
-	var have uint32
-	err := s.view(context.Background(), func(t *tx) (err error) {
-		if have, err = t.schema(); err != nil {
-			return err
-		}
-		return s.keys.check(t.get(bMeta, keyMaster))
-	})
-	if err != nil || have == schema || s.o.ReadOnly {
-		return err
+// checkSchema refuses what another version has written.
+func checkSchema(t *kv.Tx, path string) error {
+	if !t.Has(bMeta) {
+		return fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
 	}
-	return s.update(context.Background(), func(t *tx) error {
-		for _, b := range newer {
-			if _, err := t.b.CreateBucketIfNotExists(b); err != nil {
-				return err
-			}
-		}
-		if have < 2 {
-			if err := t.indexPlaces(); err != nil {
-				return err
-			}
-			s.putAuditHead(t, auditHead{})
-		}
-		if err := t.markLooks(); err != nil {
-			return err
-		}
-		if err := t.indexChanges(); err != nil {
-			return err
-		}
-		t.put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
-		return nil
-	})
-}
-
-// schema reads the database's version.
-func (t *tx) schema() (uint32, error) {
-	meta := t.b.Bucket(bMeta)
-	if meta == nil {
-		return 0, fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
-	}
-	v := meta.Get(keySchema)
+	v := t.Get(bMeta, keySchema)
 	if len(v) != 4 {
-		return 0, fmt.Errorf("%w: it has no schema version", ErrDamaged)
+		return fmt.Errorf("%w: it has no schema version", ErrDamaged)
 	}
 	have := binary.BigEndian.Uint32(v)
 	if have > schema {
-		return have, fmt.Errorf("%s has schema version %d, this tripod knows %d: use the newer tripod", t.b.DB().Path(), have, schema)
+		return fmt.Errorf("%s has schema version %d, this tripod knows %d: use the newer tripod", path, have, schema)
 	}
-	return have, nil
+	if have < schema {
+		return earlierFormat(filepath.Dir(path))
+	}
+	return nil
+}
+
+// oldKeysDir is where earlier formats had the keys of batches.
+const oldKeysDir = "epochs"
+
+// checkFormat refuses a folder of an earlier format before anything is made in it.
+func (s *Store) checkFormat() error {
+	old, err := disk.Exists(s.path(oldKeysDir))
+	if err != nil || !old {
+		return err
+	}
+	return earlierFormat(s.dir)
+}
+
+func earlierFormat(dir string) error {
+	return fmt.Errorf("%s was written by an earlier tripod in a format that this one does not read; nothing in it was changed: "+
+		"let its open tasks end with that tripod (or cancel them), then move the folder away, start anew, and add tokens, keys, hosts and packages again", dir)
 }

@@ -15,6 +15,9 @@ import (
 	"go.etcd.io/bbolt"
 
 	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/tasks"
+	"tripod/store/vault"
 )
 
 // used is a folder with some work in it, closed.
@@ -78,7 +81,7 @@ func TestA05DamagedDatabase(t *testing.T) {
 			// The original belongs to another folder: its master key too.
 			require.NoError(t, os.WriteFile(path, bad, 0o600))
 			_, err := Open(dir, Options{})
-			require.ErrorIs(t, err, ErrDamaged)
+			require.ErrorIs(t, err, disk.ErrDamaged)
 			require.ErrorIs(t, err, installer.ErrStorage)
 			assert.ErrorContains(t, err, path)
 			assert.ErrorContains(t, err, "kept as it is")
@@ -110,7 +113,7 @@ func TestA05ZeroedPages(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, bad, 0o600))
 		s, err := Open(dir, Options{KeepOther: time.Hour})
 		if err != nil {
-			require.ErrorIs(t, err, ErrDamaged, "page %d", n)
+			require.ErrorIs(t, err, disk.ErrDamaged, "page %d", n)
 			noticed++
 			continue
 		}
@@ -130,14 +133,14 @@ func TestA05FlippedByte(t *testing.T) {
 	db, err := bbolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-		k, v := b.Bucket(bInv).Cursor().First()
+		k, v := b.Bucket(tasks.TInv).Cursor().First()
 		bad := append([]byte(nil), v...)
 		bad[len(bad)/2] ^= 1
-		return b.Bucket(bInv).Put(append([]byte(nil), k...), bad)
+		return b.Bucket(tasks.TInv).Put(append([]byte(nil), k...), bad)
 	}))
 	require.NoError(t, db.Close())
 	_, err = Open(dir, Options{})
-	require.ErrorIs(t, err, ErrDamaged)
+	require.ErrorIs(t, err, disk.ErrDamaged)
 	assert.ErrorContains(t, err, "B1-0000")
 }
 
@@ -147,7 +150,7 @@ func TestA06MissingOrEmptyDatabase(t *testing.T) {
 	path := filepath.Join(dir, dbName)
 	require.NoError(t, os.Truncate(path, 0))
 	_, err := Open(dir, Options{})
-	require.ErrorIs(t, err, ErrDamaged)
+	require.ErrorIs(t, err, disk.ErrDamaged)
 	assert.ErrorContains(t, err, "empty")
 	info, err := os.Stat(path)
 	require.NoError(t, err)
@@ -155,10 +158,10 @@ func TestA06MissingOrEmptyDatabase(t *testing.T) {
 
 	require.NoError(t, os.Remove(path))
 	_, err = Open(dir, Options{})
-	require.ErrorIs(t, err, ErrDamaged)
+	require.ErrorIs(t, err, disk.ErrDamaged)
 	assert.ErrorContains(t, err, "missing")
 	_, err = Open(dir, Options{ReadOnly: true})
-	require.ErrorIs(t, err, ErrDamaged)
+	require.ErrorIs(t, err, disk.ErrDamaged)
 	assert.NoFileExists(t, path)
 }
 
@@ -166,7 +169,7 @@ func TestA06MissingOrEmptyDatabase(t *testing.T) {
 // leaves a folder that the next start completes.
 func TestFirstUseCutShort(t *testing.T) {
 	t.Parallel()
-	for _, removed := range [][]string{{markerName}, {markerName, dbName}, {markerName, dbName, masterName}} {
+	for _, removed := range [][]string{{markerName}, {markerName, dbName}, {markerName, dbName, vault.KeysName}, {markerName, dbName, vault.KeysName, vault.MasterName}} {
 		dir := filepath.Join(fastDir(t), "state")
 		s, err := Open(dir, Options{})
 		require.NoError(t, err)
@@ -196,41 +199,41 @@ func TestSchemaOfTheFuture(t *testing.T) {
 	require.ErrorContains(t, err, fmt.Sprint("schema version ", schema+1))
 }
 
-// TestSchemaOfThePast: what the first tripod has written is read as it is, and
-// brought up to date by whoever may write.
+// TestSchemaOfThePast: what an earlier tripod has written is refused, with what to
+// do about it, and left as it is.
 func TestSchemaOfThePast(t *testing.T) {
 	t.Parallel()
-	dir := used(t)
-	db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
-	require.NoError(t, err)
-	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-		for _, table := range newer {
-			if err := b.DeleteBucket(table); err != nil {
-				return err
+	for name, age := range map[string]func(t *testing.T, dir string){
+		"its schema": func(t *testing.T, dir string) {
+			db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
+			require.NoError(t, err)
+			require.NoError(t, db.Update(func(b *bbolt.Tx) error {
+				return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema-1))
+			}))
+			require.NoError(t, db.Close())
+		},
+		"its key files": func(t *testing.T, dir string) {
+			require.NoError(t, os.Mkdir(filepath.Join(dir, oldKeysDir), 0o700))
+			require.NoError(t, os.Remove(filepath.Join(dir, vault.KeysName)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := used(t)
+			age(t, dir)
+			before, err := os.ReadFile(filepath.Join(dir, dbName))
+			require.NoError(t, err)
+			for _, o := range []Options{{}, {ReadOnly: true}} {
+				_, err := Open(dir, o)
+				require.ErrorIs(t, err, installer.ErrStorage)
+				require.NotErrorIs(t, err, ErrDamaged)
+				require.ErrorContains(t, err, dir+" was written by an earlier tripod")
+				require.ErrorContains(t, err, "move the folder away")
 			}
-		}
-		return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, 1))
-	}))
-	require.NoError(t, db.Close())
-
-	reader, err := Open(dir, Options{ReadOnly: true})
-	require.NoError(t, err)
-	_, err = reader.Replay(t.Context(), project, "key")
-	require.ErrorIs(t, err, installer.ErrNotFound)
-	packages, err := reader.Packages(t.Context(), "")
-	require.NoError(t, err)
-	require.Empty(t, packages)
-	require.NoError(t, reader.Close())
-
-	for range 2 {
-		s, err := Open(dir, Options{KeepOther: time.Hour})
-		require.NoError(t, err)
-		page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
-		require.NoError(t, err)
-		require.EqualValues(t, 200, page.Count)
-		require.NotZero(t, rows(t, s, bHosts))
-		require.Equal(t, rows(t, s, bHosts), rows(t, s, bPlaces), "each is found by its address")
-		require.NoError(t, s.Close())
+			after, err := os.ReadFile(filepath.Join(dir, dbName))
+			require.NoError(t, err)
+			assert.Equal(t, before, after)
+		})
 	}
 }
 
@@ -304,18 +307,14 @@ func TestC11Modes(t *testing.T) {
 		}
 		return nil
 	}))
-	require.Greater(t, len(files), 8)
+	require.Greater(t, len(files), 7)
 
 	for _, path := range files {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
 		for _, loose := range []os.FileMode{0o040, 0o004, 0o020} {
 			require.NoError(t, os.Chmod(path, info.Mode().Perm()|loose))
-			s, err := Open(dir, Options{KeepOther: time.Hour})
-			if err == nil { // an epoch's key is looked at when it is used
-				_, err = keptHostCredentials(t.Context(), s, project, "h1")
-				assert.NoError(t, s.Close())
-			}
+			_, err := Open(dir, Options{KeepOther: time.Hour})
 			require.ErrorContains(t, err, "open to other users", path)
 			require.ErrorContains(t, err, path)
 		}
@@ -325,11 +324,7 @@ func TestC11Modes(t *testing.T) {
 		}
 		require.NoError(t, os.Rename(path, path+"-real"))
 		require.NoError(t, os.Symlink(path+"-real", path))
-		s, err := Open(dir, Options{KeepOther: time.Hour})
-		if err == nil {
-			_, err = keptHostCredentials(t.Context(), s, project, "h1")
-			assert.NoError(t, s.Close())
-		}
+		_, err = Open(dir, Options{KeepOther: time.Hour})
 		require.ErrorContains(t, err, "symbolic link", path)
 		require.NoError(t, os.Remove(path))
 		require.NoError(t, os.Rename(path+"-real", path))

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/tasks"
 )
 
 // Hosts have long histories: what is open is told by the index, without a look at
@@ -21,8 +22,8 @@ func TestOpenWorkReadsTheIndexOnly(t *testing.T) {
 	running := claim(t, s, t0, "")
 	open := func(id string) (n int, err error) {
 		err = s.update(t.Context(), func(tx *tx) error {
-			tx.put(bInv, []byte(done.ID), []byte("not read"))
-			n, err = tx.openWork(project, id)
+			tx.Put(tasks.TInv, []byte(done.ID), []byte("not read"))
+			n, err = tx.OpenWork(project, id)
 			return err
 		})
 		return n, err

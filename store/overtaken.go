@@ -1,14 +1,15 @@
 package store
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
-	"time"
 
 	"tripod/installer"
+	"tripod/store/inventory"
+	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // A ROLLBACK goes back to what its invocation has found on the host. If a later one
@@ -16,12 +17,14 @@ import (
 // of a place (an address and port) are a stack: the table of changes has them in
 // the order in which they were made. Those that are undone stay in it, so that what
 // came after them can be told; another machine at that place has a stack of its own.
+// The projects share a stack, for they share the host. What other Tripods do, the
+// host itself tells (installer.Undone).
 
-func changesAt(r *record) []byte {
-	return join(r.ProjectID, targetOf(r), r.Host.HostPort())
+func changesAt(r *tasks.Record) []byte {
+	return kv.Join(targetOf(r), r.Host.HostPort())
 }
 
-func targetOf(r *record) string {
+func targetOf(r *tasks.Record) string {
 	if r.Spec.Target == "" {
 		return installer.TargetTelescope
 	}
@@ -29,25 +32,25 @@ func targetOf(r *record) string {
 }
 
 // noteChange puts what has succeeded on top of the stack, if it changed its host.
-func (t *tx) noteChange(r *record) {
+func (t *tx) noteChange(r *tasks.Record) {
 	if !r.ChangedHost() {
 		return
 	}
 	prefix := changesAt(r)
 	number := t.height(prefix) + 1
-	t.put(bChanges, binary.BigEndian.AppendUint64(prefix, number), []byte(r.ID))
+	t.Put(bChanges, binary.BigEndian.AppendUint64(prefix, number), []byte(r.ID))
 }
 
 // height is the number of the latest change, undone or not.
 func (t *tx) height(prefix []byte) uint64 {
-	for key := range t.allBackwards(bChanges, prefix) {
+	for key := range t.AllBackwards(bChanges, prefix) {
 		return binary.BigEndian.Uint64(key[len(prefix):])
 	}
 	return 0
 }
 
 // noteHeight is for what has changed its host and did not succeed: it is in no stack.
-func (t *tx) noteHeight(r *record) {
+func (t *tx) noteHeight(r *tasks.Record) {
 	if r.Changed && r.State != installer.Succeeded {
 		height := t.height(changesAt(r))
 		r.Height = &height
@@ -57,14 +60,14 @@ func (t *tx) noteHeight(r *record) {
 // forgetReplaced is for a new attempt. What one before it, or what is retried, has
 // left on the host is there no more once a later task has changed it: what is found
 // then is not r's, and the version before r not the one that was found first.
-func (t *tx) forgetReplaced(r *record) error {
+func (t *tx) forgetReplaced(r *tasks.Record) error {
 	if !r.Changed || r.Spec.Script != nil {
 		return nil
 	}
 	from := r
 	for from.Height == nil {
-		of, err := t.load(from.Of)
-		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.seq >= from.seq {
+		of, err := t.Load(from.Of)
+		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.Seq >= from.Seq {
 			return err
 		}
 		from = of
@@ -78,7 +81,7 @@ func (t *tx) forgetReplaced(r *record) error {
 
 // overtaker finds the latest change of r's machine since r that is not undone;
 // nil: there is none.
-func (t *tx) overtaker(r *record) (*record, error) {
+func (t *tx) overtaker(r *tasks.Record) (*tasks.Record, error) {
 	if !r.ChangedHost() {
 		return nil, nil
 	}
@@ -87,28 +90,47 @@ func (t *tx) overtaker(r *record) (*record, error) {
 
 // latestChange finds the latest change of r's machine that is not undone, down to
 // the one for which end holds; nil: there is none.
-func (t *tx) latestChange(r *record, end func(number uint64, id string) bool) (*record, error) {
+func (t *tx) latestChange(r *tasks.Record, end func(number uint64, id string) bool) (*tasks.Record, error) {
 	prefix := changesAt(r)
-	for key, id := range t.allBackwards(bChanges, prefix) {
+	for key, id := range t.AllBackwards(bChanges, prefix) {
 		if end(binary.BigEndian.Uint64(key[len(prefix):]), string(id)) {
 			break
 		}
-		other, err := t.load(string(id))
+		other, err := t.Load(string(id))
 		if err != nil {
 			return nil, err
 		}
 		if other == nil || other.State != installer.Succeeded {
 			continue
 		}
-		if t.workedOn(r.Host, other) && t.workedOn(other.Host, r) {
+		if t.onOneMachine(r, other) {
 			return other, nil
 		}
 	}
 	return nil, nil
 }
 
+// onOneMachine: the two have worked on the same machine. Of another project it is known
+// by the way to it, or by a host key that both have pinned.
+func (t *tx) onOneMachine(a, b *tasks.Record) bool {
+	if a.ProjectID == b.ProjectID {
+		return t.WorkedOn(a.Host, b) && t.WorkedOn(b.Host, a)
+	}
+	if a.Host.SameMachine(b.Host) {
+		return true
+	}
+	theirs := kv.Join(b.ProjectID, b.Host.HostPort())
+	ours := kv.Join(a.ProjectID, a.Host.HostPort())
+	for key := range t.All(inventory.TPins, ours) {
+		if t.Get(inventory.TPins, append(bytes.Clone(theirs), key[len(ours):]...)) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // findOvertaker sets r.Overtaken, of what can be rolled back and of a ROLLBACK.
-func (t *tx) findOvertaker(r *record) (err error) {
+func (t *tx) findOvertaker(r *tasks.Record) (err error) {
 	r.Overtaken, r.OvertakenForGood = "", false
 	of := r
 	switch {
@@ -123,63 +145,29 @@ func (t *tx) findOvertaker(r *record) (err error) {
 	if err != nil || by == nil {
 		return err
 	}
+	if by.ProjectID != r.ProjectID {
+		r.Overtaken = installer.OfAnotherProject
+		return nil
+	}
 	// It is the latest, so what forbids to undo it is its own.
 	r.Overtaken, r.OvertakenForGood = by.ID, installer.Allow(installer.Rollback, &by.Invocation) != nil
 	return nil
 }
 
 // current refuses new ROLLBACKs of what a later task has replaced.
-func (t *tx) current(records []*record) error {
+func (t *tx) current(records []*tasks.Record) error {
 	for _, r := range records {
 		if r.Task() != installer.Rollback || r.Of == "" {
 			continue
 		}
 		asked := *r
-		asked.seq = math.MaxUint64 // it has none yet, and is the newest
+		asked.Seq = math.MaxUint64 // it has none yet, and is the newest
 		if err := t.findOvertaker(&asked); err != nil {
 			return err
 		}
 		if by := asked.Overtaken; by != "" {
 			return fmt.Errorf("%s of %s: %w: %s", r.Type, r.Of, installer.ErrOvertaken, by)
 		}
-	}
-	return nil
-}
-
-// indexChanges makes the stacks of what an older tripod has stored.
-func (t *tx) indexChanges() error {
-	type change struct { // the records of a whole state are too much to hold
-		prefix, id string
-		at         time.Time
-		seq        uint64
-	}
-	var all []change
-	for _, row := range t.all(bInv, nil) {
-		r := &record{}
-		seq, err := readRow(row, r)
-		if err != nil {
-			return err
-		}
-		undone := r.State == installer.Rollbacked
-		if r.seq = seq; !undone && r.State != installer.Succeeded || !r.ChangedHost() {
-			continue
-		}
-		c := change{string(changesAt(r)), r.ID, r.Updated, seq}
-		if n := len(r.Attempts); n > 0 && !r.Attempts[n-1].Ended.IsZero() {
-			c.at = r.Attempts[n-1].Ended // it was updated when it was undone
-		}
-		all = append(all, c)
-	}
-	slices.SortFunc(all, func(a, b change) int {
-		if d := a.at.Compare(b.at); d != 0 {
-			return d
-		}
-		return cmp.Compare(a.seq, b.seq)
-	})
-	last := map[string]uint64{}
-	for _, c := range all {
-		last[c.prefix]++
-		t.put(bChanges, binary.BigEndian.AppendUint64([]byte(c.prefix), last[c.prefix]), []byte(c.id))
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/binary"
 	"path/filepath"
 	"testing"
 	"time"
@@ -97,15 +96,8 @@ func TestRollbackOfWhatALaterTaskReplaced(t *testing.T) {
 	h.refused("install", "update")
 	h.allowed("update")
 
-	// It stays so over a restart, and for a database that has no stacks yet.
-	require.NoError(t, s.update(t.Context(), func(tx *tx) error {
-		tx.put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema-1))
-		return tx.b.DeleteBucket(bChanges)
-	}))
+	// It stays so over a restart.
 	require.NoError(t, s.Close())
-	h.s = openTest(t, dir, Options{ReadOnly: true})
-	h.read("install")
-	require.NoError(t, h.s.Close())
 	h.s = openTest(t, dir, Options{})
 	h.refused("install", "update")
 	require.NoError(t, h.rollback("back-2", "update"))
@@ -143,6 +135,44 @@ func TestRollbackThatWaitsIsOvertaken(t *testing.T) {
 	require.NoError(t, installer.Allow(installer.Retry, &back), "what was in the way is undone")
 	require.NoError(t, h.submit("again", installer.RetryOf(&back)))
 	require.Empty(t, claim(t, s, t0, "again").Overtaken)
+}
+
+// TestAnotherProjectsChangeIsSeen: the host is one machine, whoever works on it. What
+// another project has done is not named.
+func TestAnotherProjectsChangeIsSeen(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		via  []installer.Endpoint
+		keys []string // that each of the two projects has pinned there
+		same bool
+	}{
+		"by the same way":             {same: true},
+		"by another way":              {via: []installer.Endpoint{{Address: "10.9.9.9", Port: 22}}, keys: []string{"a", "b"}},
+		"by another way, by its key":  {via: []installer.Endpoint{{Address: "10.9.9.9", Port: 22}}, keys: []string{"a", "a"}, same: true},
+		"by another way, not reached": {via: []installer.Endpoint{{Address: "10.9.9.9", Port: 22}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHistory(t, newTest(t, Options{}))
+			h.did("install", installer.Install, "", "1")
+			h.allowed("install")
+			for i, key := range row.keys {
+				require.NoError(t, h.s.PinKey(t.Context(), []string{project, "another"}[i], h.host.HostPort(), key))
+			}
+			theirs := batch("theirs", "x")
+			inv := &theirs.Items[0].Invocation
+			theirs.ProjectID, inv.Type, inv.Host.Endpoint, inv.Host.Via = "another", installer.Update, h.host.Endpoint, row.via
+			submit(t, h.s, theirs)
+			require.NoError(t, h.s.Finish(t.Context(), claim(t, h.s, t0, "theirs").Ref(), installer.Transition{State: installer.Succeeded, EndAttempt: true, At: t0,
+				Outcome: installer.Outcome{Changed: true, CurrentVersion: "1", TargetVersion: "2"}}))
+			if row.same {
+				h.refused("install", installer.OfAnotherProject)
+			} else {
+				h.allowed("install")
+				require.NoError(t, h.rollback("back", "install"))
+			}
+		})
+	}
 }
 
 // TestARepairIsNoLaterChange: nor is what changed nothing, failed, only looked, or

@@ -56,7 +56,7 @@ func grown(t *testing.T, readers int) int64 {
 	reading.Wait()
 	var size int64
 	require.NoError(t, s.view(t.Context(), func(t *tx) error {
-		size = t.b.Size()
+		size = t.Size()
 		return nil
 	}))
 	return size

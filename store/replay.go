@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 // keepReplays is how long an Idempotency-Key is remembered.
@@ -30,7 +31,7 @@ func (s *Store) Replay(ctx context.Context, project, key string) (installer.Repl
 			return err
 		}
 		if old == nil || old.over(now) {
-			return notFound("Idempotency-Key", key)
+			return kv.NotFound("Idempotency-Key", key)
 		}
 		found = old.Replay
 		return nil
@@ -41,12 +42,12 @@ func (s *Store) Replay(ctx context.Context, project, key string) (installer.Repl
 func (r *storedReplay) over(now time.Time) bool { return !r.At.Add(keepReplays).After(now) }
 
 func (t *tx) replay(project, key string) (*storedReplay, error) {
-	row := t.get(bReplays, join(project, key))
+	row := t.Get(bReplays, kv.Join(project, key))
 	if row == nil {
 		return nil, nil
 	}
 	r := &storedReplay{}
-	_, err := readRow(row, r)
+	_, err := kv.ReadRow(row, r)
 	return r, err
 }
 
@@ -59,13 +60,13 @@ func (t *tx) addReplay(project string, r installer.Replay, now time.Time, seq ui
 	case old != nil && !old.over(now):
 		return fmt.Errorf("project %s: %w", project, installer.ErrKeyTaken)
 	case old != nil:
-		t.del(bReplayAge, old.Stamp)
+		t.Del(bReplayAge, old.Stamp)
 	}
 	r.At = now
-	stored := storedReplay{r, stamped(nil, now, seq)}
-	key := join(project, r.Key)
-	t.putRow(bReplays, key, seq, stored)
-	t.put(bReplayAge, stored.Stamp, key)
+	stored := storedReplay{r, kv.Stamped(nil, now, seq)}
+	key := kv.Join(project, r.Key)
+	t.PutRow(bReplays, key, seq, stored)
+	t.Put(bReplayAge, stored.Stamp, key)
 	return nil
 }
 
@@ -74,7 +75,7 @@ func checkReplay(r *installer.Replay) error {
 	if r == nil {
 		return nil
 	}
-	return checkPart("Idempotency-Key", r.Key, 255)
+	return kv.CheckPart("Idempotency-Key", r.Key, 255)
 }
 
 // forgetReplays removes the keys that have been remembered long enough, the
@@ -86,15 +87,15 @@ func (s *Store) forgetReplays(ctx context.Context, now time.Time) error {
 		err := s.update(ctx, func(t *tx) error {
 			n = 0
 			var stamps, keys [][]byte
-			for stamp, key := range t.all(bReplayAge, nil) {
-				if len(stamps) == most || !fromMicros(binary.BigEndian.Uint64(stamp)).Add(keepReplays).Before(now) {
+			for stamp, key := range t.All(bReplayAge, nil) {
+				if len(stamps) == most || !kv.FromMicros(binary.BigEndian.Uint64(stamp)).Add(keepReplays).Before(now) {
 					break
 				}
 				stamps, keys = append(stamps, bytes.Clone(stamp)), append(keys, bytes.Clone(key))
 			}
 			for i := range stamps {
-				t.del(bReplayAge, stamps[i])
-				t.del(bReplays, keys[i])
+				t.Del(bReplayAge, stamps[i])
+				t.Del(bReplays, keys[i])
 			}
 			n = len(stamps)
 			return nil

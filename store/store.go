@@ -8,30 +8,28 @@ import (
 	"path/filepath"
 	"sync"
 
-	"go.etcd.io/bbolt"
-
 	"tripod/installer"
+	"tripod/store/access"
+	"tripod/store/audit"
+	"tripod/store/files"
+	"tripod/store/inventory"
+	"tripod/store/kv"
+	"tripod/store/vault"
 )
 
 // Store is one open state folder. Its methods can be called from many
 // goroutines.
 type Store struct {
-	dir     string
-	o       Options
-	lock    *os.File
-	db      *bbolt.DB
-	commits *committer
-	keys    *keyring
-	logs    openLogs
-	blobs   openBlobs
-	uploads sync.Mutex // one part is added at a time
-	// catalogue keeps adding and removing of packages apart, roster that of
-	// known hosts: both change files beside the database.
-	catalogue, roster sync.Mutex
-	auditKey          []byte
-	noKey             []byte       // see decoyKey
-	pruning           sync.RWMutex // of the audit log; readers walk all of it
-	signatures        signatures
+	*inventory.Inventory
+	*audit.Trail
+	*access.Access
+	*files.Files
+
+	dir   string
+	o     Options
+	lock  *os.File
+	db    *kv.DB
+	vault *vault.Vault
 	// session tells this process's claims from those of an earlier one.
 	session uint64
 	close   func() error
@@ -64,14 +62,18 @@ func (s *Store) path(parts ...string) string {
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) shut() error {
-	errs := []error{s.logs.closeAll(), s.blobs.closeAll()}
+	var errs []error
+	if s.Files != nil {
+		errs = append(errs, s.Files.Close())
+	}
+	if s.Access != nil {
+		s.Access.Close()
+	}
 	if s.db != nil {
-		s.signatures.close()
-		s.flushSignatures()
 		errs = append(errs, s.db.Close())
 	}
-	if s.keys != nil {
-		s.keys.forgetAll()
+	if s.vault != nil {
+		errs = append(errs, s.vault.Close())
 	}
 	errs = append(errs, unlockFolder(s.lock, s.o.ReadOnly))
 	return errors.Join(errs...)

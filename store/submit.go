@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // Submit implements installer.Ledger. The caller gives the ids; what is left
@@ -27,11 +29,11 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	// Rows and seals are made before the transaction: others wait for it.
 	rows := make([][]byte, len(records))
 	for i, r := range records {
-		if rows[i], err = r.row(); err != nil {
+		if rows[i], err = r.Row(); err != nil {
 			return err
 		}
 	}
-	sealed, err := s.sealBatch(b.ID, records, b.Items)
+	sealed, err := s.SealBatch(records, b.Items)
 	if err != nil {
 		return err
 	}
@@ -43,19 +45,19 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 		if err := s.full(t, len(records)); err != nil {
 			return err
 		}
-		if err := t.submit(b, s.o.rule(), records, rows, sealed, now); err != nil {
+		if err := t.submit(b, s.o.retention(), records, rows, sealed, now); err != nil {
 			return err
 		}
 		return s.auditRequest(ctx, t, now, b.BatchHead, records)
 	})
-	if err != nil && sealed != nil {
-		s.abandon(b.ID, err)
+	if err != nil {
+		s.Abandon(err, sealed...)
 	}
 	return err
 }
 
-func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
-	if err := errors.Join(checkID("batch", b.ID), checkProject(b.ProjectID), checkReplay(b.Replay)); err != nil {
+func (s *Store) recordsOf(b installer.Batch) ([]*tasks.Record, error) {
+	if err := errors.Join(kv.CheckID("batch", b.ID), kv.CheckProject(b.ProjectID), checkReplay(b.Replay)); err != nil {
 		return nil, err
 	}
 	if len(b.Items) == 0 {
@@ -65,10 +67,10 @@ func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
 	if created.IsZero() {
 		created = s.o.Clock()
 	}
-	records := make([]*record, len(b.Items))
+	records := make([]*tasks.Record, len(b.Items))
 	for i := range b.Items {
-		records[i] = &record{Invocation: b.Items[i].Invocation}
-		if err := records[i].complete(b.BatchHead, created); err != nil {
+		records[i] = &tasks.Record{Invocation: b.Items[i].Invocation}
+		if err := complete(records[i], b.BatchHead, created); err != nil {
 			return nil, fmt.Errorf("item %d: %w", i, err)
 		}
 	}
@@ -76,7 +78,7 @@ func (s *Store) recordsOf(b installer.Batch) ([]*record, error) {
 }
 
 // complete fills in and checks one new invocation.
-func (r *record) complete(b installer.BatchHead, created time.Time) error {
+func complete(r *tasks.Record, b installer.BatchHead, created time.Time) error {
 	for _, p := range []struct {
 		at   *string
 		want string
@@ -101,17 +103,17 @@ func (r *record) complete(b installer.BatchHead, created time.Time) error {
 	if !slices.Contains(types, r.Type) {
 		return fmt.Errorf("invocation %s: unknown type %q", r.ID, r.Type)
 	}
-	err := errors.Join(checkID("invocation", r.ID), checkPart("instance id", r.Host.ID, 128))
+	err := errors.Join(kv.CheckID("invocation", r.ID), kv.CheckPart("instance id", r.Host.ID, 128))
 	for _, p := range []string{string(r.Host.Type), r.Spec.Target} {
 		if p != "" {
-			err = errors.Join(err, checkPart("instance type or target", p, 64))
+			err = errors.Join(err, kv.CheckPart("instance type or target", p, 64))
 		}
 	}
 	return err
 }
 
-func (t *tx) submit(b installer.Batch, keep keepRule, records []*record, rows, sealed [][]byte, now time.Time) error {
-	if t.get(bHeads, []byte(b.ID)) != nil {
+func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Record, rows, sealed [][]byte, now time.Time) error {
+	if t.Get(tasks.THeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
 	if err := t.alone(records); err != nil {
@@ -120,43 +122,52 @@ func (t *tx) submit(b installer.Batch, keep keepRule, records []*record, rows, s
 	if err := t.current(records); err != nil {
 		return err
 	}
-	table := t.bucket(bInv)
-	seq := table.Sequence()
+	seq := t.Sequence(tasks.TInv)
 	if b.Replay != nil {
 		if err := t.addReplay(b.ProjectID, *b.Replay, now, seq+1); err != nil {
 			return err
 		}
 	}
-	if err := table.SetSequence(seq + uint64(len(records))); err != nil {
-		return err
-	}
-	t.changes++
+	t.SetSequence(tasks.TInv, seq+uint64(len(records)))
 
-	var count tally
+	var count tasks.StateCounts
 	for i, r := range records {
-		if t.get(bInv, []byte(r.ID)) != nil {
+		if t.Get(tasks.TInv, []byte(r.ID)) != nil {
 			return fmt.Errorf("invocation %s: %w", r.ID, ErrExists)
 		}
 		seq++
-		r.seq = seq
+		r.Seq = seq
 		count[0]++
-		t.put(bInv, []byte(r.ID), sealRow(rows[i], seq))
-		t.put(bList, r.listKey(), r.facts())
-		t.put(bHostList, stamped(r.hostKey(), r.Created, seq), nil)
-		t.put(bBatList, stamped(join(b.ID), r.Created, seq), nil)
-		t.enqueue(r)
+		t.Put(tasks.TInv, []byte(r.ID), kv.SealRow(rows[i], seq))
+		t.Put(tasks.TList, r.ListKey(), r.Facts())
+		t.Put(tasks.THostList, kv.Stamped(r.HostKey(), r.Created, seq), nil)
+		t.Put(tasks.TBatList, kv.Stamped(kv.Join(b.ID), r.Created, seq), nil)
+		t.Enqueue(r)
 		var box []byte
 		if sealed != nil {
 			box = sealed[i]
 		}
-		if err := t.registerHost(r, box); err != nil {
+		if err := t.RegisterHost(r, box); err != nil {
 			return err
 		}
 	}
-	t.addHead(b.BatchHead, keep, records[0], count)
-	t.opened += int64(len(records))
+	t.AddHead(b.BatchHead, keep, records[0], count)
+	t.AddOpen(len(records))
 	if sealed != nil {
-		t.putRow(bEpochs, []byte(b.ID), seq, epoch{ID: b.ID})
+		t.PutRow(tasks.TKept, []byte(b.ID), seq, tasks.KeptUntil{})
 	}
 	return nil
+}
+
+// full reports that n more invocations would be too many.
+func (s *Store) full(t *tx, n int) error {
+	if open := t.Open(); s.o.MaxOpen > 0 && open+n > s.o.MaxOpen {
+		return fmt.Errorf("%w: %d tasks have not ended, at most %d may be", installer.ErrFull, open, s.o.MaxOpen)
+	}
+	return nil
+}
+
+// retention is that of the batches which this process stores.
+func (o Options) retention() tasks.Retention {
+	return tasks.Retention{Succeeded: o.KeepSucceeded, Other: o.KeepOther}
 }

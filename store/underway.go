@@ -6,12 +6,14 @@ import (
 	"math"
 
 	"tripod/installer"
+	"tripod/store/kv"
+	"tripod/store/tasks"
 )
 
 // alone refuses a second RETRY or ROLLBACK about one original while the first one
 // is open, however they came: two requests at the same time, or one that names it
 // twice; by its own id, or by that of a RETRY of it.
-func (t *tx) alone(records []*record) error {
+func (t *tx) alone(records []*tasks.Record) error {
 	asked := map[string]bool{}
 	for _, r := range records {
 		if r.Of == "" {
@@ -35,42 +37,41 @@ func (t *tx) alone(records []*record) error {
 
 // origin is the id at the end of the chain of RETRYs and ROLLBACKs. What an
 // invocation is about was there before it.
-func (t *tx) origin(r *record, before uint64) (string, error) {
+func (t *tx) origin(r *tasks.Record, before uint64) (string, error) {
 	id := r.ID
 	for r.Of != "" {
 		id = r.Of
-		of, err := t.load(id)
+		of, err := t.Load(id)
 		if err != nil {
 			return "", err
 		}
-		if of == nil || of.ProjectID != r.ProjectID || of.seq >= before {
+		if of == nil || of.ProjectID != r.ProjectID || of.Seq >= before {
 			break
 		}
-		r, before = of, of.seq
+		r, before = of, of.Seq
 	}
 	return id, nil
 }
 
 // underWay finds the open invocation on r's host that is about that origin too;
 // empty: there is none.
-func (t *tx) underWay(r *record, origin string) (string, error) {
-	list := t.bucket(bList)
-	pending := factsWanted(installer.Filter{State: installer.Pending})
-	running := factsWanted(installer.Filter{State: installer.Running})
-	for key := range t.all(bHostList, r.hostKey()) {
-		facts := list.Get(append(join(r.ProjectID), stampOf(key)...))
-		if !factsMatch(facts, pending) && !factsMatch(facts, running) {
+func (t *tx) underWay(r *tasks.Record, origin string) (string, error) {
+	pending := tasks.FactsWanted(installer.Filter{State: installer.Pending})
+	running := tasks.FactsWanted(installer.Filter{State: installer.Running})
+	for key := range t.All(tasks.THostList, r.HostKey()) {
+		facts := t.Get(tasks.TList, append(kv.Join(r.ProjectID), kv.StampOf(key)...))
+		if !tasks.FactsMatch(facts, pending) && !tasks.FactsMatch(facts, running) {
 			continue
 		}
 		id, _, _ := bytes.Cut(facts, []byte{0})
-		other, err := t.load(string(id))
+		other, err := t.Load(string(id))
 		if err != nil {
 			return "", err
 		}
 		if other == nil || other.Of == "" {
 			continue
 		}
-		about, err := t.origin(other, other.seq)
+		about, err := t.origin(other, other.Seq)
 		if err != nil {
 			return "", err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 )
 
 // setUp makes a host an installer, as the engine does when its check went well.
@@ -105,7 +106,7 @@ func TestWaysDoNotGoInCircles(t *testing.T) {
 	}
 	ways, err := s.Ways(t.Context(), project, installer.Through{})
 	require.NoError(t, err)
-	assert.LessOrEqual(t, len(ways), waysMost)
+	assert.LessOrEqual(t, len(ways), inventory.WaysMost)
 	for _, w := range ways {
 		assert.NotNil(t, w.Fail, "nothing is there to begin with")
 	}
@@ -140,11 +141,7 @@ func TestUnsetInstaller(t *testing.T) {
 	register(t, s, known("a", "10.0.0.1", "of the host itself"))
 	setUp(t, s, "a", "10.0.0.1", "one", nil)
 	setUp(t, s, "b", "10.0.0.2", "two", nil)
-	keys := func() int {
-		files, _, err := s.keys.files()
-		require.NoError(t, err)
-		return len(files)
-	}
+	keys := func() int { return keyCount(s) }
 	before := keys()
 
 	// All or none; another project's is none.

@@ -41,7 +41,10 @@ type findings struct {
 }
 
 // keptVersion is one that a ROLLBACK can put back.
-type keptVersion struct{ dir, version string }
+type keptVersion struct {
+	dir, version string
+	by           string // run id of the task that has replaced it; empty: not told
+}
 
 // runState is how a run stands on the host; the words are those of run_state
 // in scripts/host/lib.sh.
@@ -99,7 +102,7 @@ func (fs *findings) add(f hostshell.Finding) {
 		}
 	case "kept":
 		if dir := f.Get("dir"); isSafePath(dir) && len(fs.kept) < maxFindings {
-			fs.kept = append(fs.kept, keptVersion{dir, f.Get("version")})
+			fs.kept = append(fs.kept, keptVersion{dir, f.Get("version"), f.Get("by")})
 			if strings.HasPrefix(dir, fs.root+"/kept/") && strings.HasSuffix(dir, ".next") {
 				fs.unfinished = f.Get("version")
 			}

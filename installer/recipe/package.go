@@ -109,21 +109,40 @@ func (w *work) choosePackage() error {
 	return installer.Fail(installer.KindPackageMissing, "no package %s was given", what)
 }
 
-// chooseKept chooses the folder of the version to restore.
+// chooseKept takes the folder of the version to go back to, if nothing but what is
+// to be undone has replaced that.
 func (w *work) chooseKept() error {
 	var others []string
+	var later string
+	undone := w.inv.Spec.Undoes.RunID
 	for _, k := range w.found.kept {
 		if k.version == w.inv.Spec.Restore {
-			w.kept = k.dir
-			return nil
+			if undone == "" || k.by == "" || k.by == undone {
+				w.kept = k.dir
+				return nil
+			}
+			later = k.by
 		}
 		others = append(others, w.shown(k.version, 64))
+	}
+	if later != "" {
+		return installer.Fail(installer.KindOvertaken, "version %s was replaced by a later task since, %s", w.inv.Spec.Restore, w.shown(later, 64))
 	}
 	what := "none is"
 	if len(others) > 0 {
 		what = strings.Join(others, " and ") + " is"
 	}
 	return installer.Fail(installer.KindNotKept, "version %s is not kept on the host (%s)", w.inv.Spec.Restore, what)
+}
+
+// checkUndone is for a ROLLBACK that uninstalls: the host must still have what the
+// invocation has left that is undone.
+func (w *work) checkUndone() error {
+	left, there := w.inv.Spec.Undoes.Version, w.found.agent["version"]
+	if left == "" || there == "" || left == there || left == installer.VersionUnknown || there == installer.VersionUnknown {
+		return nil
+	}
+	return installer.Fail(installer.KindOvertaken, "version %s was replaced since: %s is there now", left, w.shown(there, 64))
 }
 
 // settings is the agent's settings file, without what only the host knows.

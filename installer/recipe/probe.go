@@ -201,6 +201,8 @@ func (w *work) prepare() error {
 		_ = w.chooseKept() // stage insists, if it is to begin anew
 	case w.kind == restore:
 		return w.chooseKept()
+	case w.kind == remove && !w.begun():
+		return w.checkUndone()
 	case w.inv.Task() == installer.Update && w.kind.onTarget() && !w.begun() &&
 		w.found.agent["agent"] == "none" && w.outcome.CurrentVersion == "":
 		return installer.Fail(installer.KindAgentMissing, "there is no agent on the host to update")

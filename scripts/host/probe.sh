@@ -193,7 +193,7 @@ find_blobs() {
 	done
 }
 
-# find_kept says which versions are kept, in any of the places: another one may
+# find_kept says which versions are kept, and what replaced them, in any of the places: another one may
 # have been chosen then. What an unfinished replacement has found is one too.
 find_kept() {
 	for place in $places; do
@@ -201,7 +201,9 @@ find_kept() {
 			if [ -f "$copy/info" ] && [ -d "$copy/tree" ] && ours "$place"; then
 				{ read -r word version <"$copy/info"; } 2>/dev/null
 				encode "$version"
-				say "kept dir=$copy version=$encoded"
+				version=$encoded
+				encode "$(sed -n 4p "$copy/info" 2>/dev/null)"
+				say "kept dir=$copy version=$version by=$encoded"
 			fi
 		done
 	done

@@ -84,6 +84,7 @@ prepare() {
 TRIPOD_PACKAGE='${package:+$run/package.tar.gz}'
 TRIPOD_RESTORE='$kept'
 TRIPOD_KEEP='$root/kept/$target'
+TRIPOD_TASK='$id'
 TRIPOD_WORK='$run'
 " &&
 			put "$run/script" "#!/bin/sh

@@ -5,9 +5,10 @@
 # TRIPOD_KEEP holds: tree/ (telescope or uniagent as it stood under the prefix),
 # init/ (its init.d script and unit), and info: "layout version" in its first
 # line, how the agent was in its second, enabled or disabled (whether it was to
-# start at boot) in its third; older ones have no third. TRIPOD_KEEP.next is the same, of what an
-# unfinished replacement found on the host; and well, a file that is there once
-# what took its place has been healthy, until that is removed.
+# start at boot) in its third, and in its fourth the task that has replaced it, which
+# alone is undone with it; older ones have no third or fourth. TRIPOD_KEEP.next is
+# the same, of what an unfinished replacement found on the host; and well, a file
+# that is there once what took its place has been healthy, until that is removed.
 #
 # A folder of either name is whole: it was filled under another name, and loses
 # its name before it is emptied.
@@ -42,7 +43,7 @@ copy_present() {
 	starts_at_boot $keep_service || keep_boot=disabled
 	keep_new=$TRIPOD_KEEP.new.$$
 	mkdir -p "$keep_new/tree" "$keep_new/init" && copy_tree "$keep_new/tree" &&
-		printf '%s %s\n%s\n%s\n' "$layout" "$(version_in "$agent_dir" "$layout")" "$state" $keep_boot >"$keep_new/info" || {
+		printf '%s %s\n%s\n%s\n%s\n' "$layout" "$(version_in "$agent_dir" "$layout")" "$state" $keep_boot "$TRIPOD_TASK" >"$keep_new/info" || {
 		rm -rf "$keep_new"
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
 	}
@@ -124,7 +125,12 @@ promote_copy() {
 	keep_copied=$(kept_version "$(present_copy)")
 	[ -n "$keep_copied" ] || return 0
 	if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
-		if [ "$keep_copied" = "${1:-unknown}" ] || [ "$(kept_state "$TRIPOD_KEEP.next")" != healthy ]; then
+		if [ "$keep_copied" = "${1:-unknown}" ]; then
+			discard "$TRIPOD_KEEP.next"
+			return 0
+		fi
+		if [ "$(kept_state "$TRIPOD_KEEP.next")" != healthy ]; then
+			kept_replaced_by "$(sed -n 4p "$TRIPOD_KEEP.next/info")"
 			discard "$TRIPOD_KEEP.next"
 			return 0
 		fi
@@ -136,6 +142,12 @@ promote_copy() {
 	fi
 	clear_retired "$TRIPOD_KEEP"
 	found kept "$keep_copied" at "$TRIPOD_KEEP"
+}
+
+# kept_replaced_by TASK notes that a later task has replaced what is kept.
+kept_replaced_by() {
+	{ sed -n 1,3p "$TRIPOD_KEEP/info" && printf '%s\n' "$1"; } >"$TRIPOD_KEEP/info.new" &&
+		mv "$TRIPOD_KEEP/info.new" "$TRIPOD_KEEP/info"
 }
 
 # restore_from DIR puts back what DIR holds, and looks. No telescope is in the

@@ -1,0 +1,170 @@
+package access
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"tripod/store/disk"
+	"tripod/store/kv"
+)
+
+const (
+	// seenDelay is how long one that may be noted later waits for company.
+	seenDelay = time.Second
+	// seenTidy is how many forgotten ones a write takes out of the database.
+	seenTidy = 200
+)
+
+// signatures are the request signatures that were seen and could still be
+// accepted by their date.
+type signatures struct {
+	flushing sync.Mutex // one flush at a time
+
+	mu      sync.Mutex
+	seen    seen
+	pending []seenRow // not on disk yet
+	timer   *time.Timer
+	closed  bool
+}
+
+// seenRow is a row of the database.
+type seenRow struct {
+	key seenKey
+	by  signer
+}
+
+// seenKey is a row's key: when it expires, and the signature.
+type seenKey [8 + 32]byte
+
+func newSeenKey(signature [32]byte, expires time.Time) (k seenKey) {
+	binary.BigEndian.PutUint64(k[:], kv.Micros(expires))
+	copy(k[8:], signature[:])
+	return k
+}
+
+func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:]) < kv.Micros(now) }
+
+// SeeSignature notes that a request came with the signature, and reports
+// whether one had come before: by how much, or a long time if that was an
+// earlier process. It is remembered until it expires, across restarts: when the
+// method returns nil it is on disk, or with later within a second or so, which
+// costs one commit for all of that time.
+//
+// ErrFull if there are too many of this access key, or of its project.
+func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
+	if a.db.ReadOnly() {
+		return false, 0, disk.ErrReadOnly
+	}
+	now := a.clock()
+	row := seenRow{newSeenKey(signature, expires), signer{project, accessKey}}
+	seen, ago, err = a.signatures.see(signature, row.by, now, expires)
+	if seen || err != nil {
+		return seen, ago, err
+	}
+	if later {
+		a.signatures.later(a.flushSignatures, row)
+		return false, 0, nil
+	}
+	if err := a.writeSignatures(ctx, now, row); err != nil {
+		a.signatures.forget(signature)
+		return false, 0, err
+	}
+	return false, 0, nil
+}
+
+func (g *signatures) see(signature [32]byte, by signer, now, expires time.Time) (seen bool, ago time.Duration, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if first, found := g.seen.find(signature, now); found {
+		return true, now.Sub(first), nil
+	}
+	return false, 0, g.seen.add(signature, by, now, expires, now)
+}
+
+func (g *signatures) forget(signature [32]byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seen.remove(signature)
+}
+
+// later keeps rows for the next flush, and sees to it that there is one.
+func (g *signatures) later(flush func(), rows ...seenRow) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pending = append(g.pending, rows...)
+	if g.timer == nil && !g.closed {
+		g.timer = time.AfterFunc(seenDelay, flush)
+	}
+}
+
+// take returns what is to be written.
+func (g *signatures) take() []seenRow {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	rows := g.pending
+	g.pending, g.timer = nil, nil
+	return rows
+}
+
+// close ends the timer; what is pending can be flushed once more.
+func (g *signatures) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+}
+
+// flushSignatures writes what waits. What cannot be written waits on, as long as
+// it counts.
+func (a *Access) flushSignatures() {
+	a.signatures.flushing.Lock()
+	defer a.signatures.flushing.Unlock()
+	rows := a.signatures.take()
+	if len(rows) == 0 {
+		return
+	}
+	now := a.clock()
+	if err := a.writeSignatures(context.Background(), now, rows...); err != nil {
+		a.logger.Error("signatures of read requests not stored yet", "error", err)
+		rows = slices.DeleteFunc(rows, func(r seenRow) bool { return r.key.over(now) })
+		a.signatures.later(a.flushSignatures, rows...)
+	}
+}
+
+func (a *Access) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
+	return a.db.Update(ctx, func(t *kv.Tx) error {
+		for _, row := range rows {
+			t.Put(tSeen, bytes.Clone(row.key[:]), row.by.text())
+		}
+		var over [][]byte
+		for k := range t.From(tSeen, nil) {
+			if len(over) == seenTidy || binary.BigEndian.Uint64(k) >= kv.Micros(now) {
+				break
+			}
+			over = append(over, bytes.Clone(k))
+		}
+		for _, k := range over {
+			t.Del(tSeen, k)
+		}
+		return nil
+	})
+}
+
+// loadSignatures reads what earlier processes have seen.
+func (a *Access) loadSignatures(t *kv.Tx) error {
+	now := a.clock()
+	for k, by := range t.From(tSeen, kv.Number(kv.Micros(now))) {
+		if len(k) != len(seenKey{}) {
+			return fmt.Errorf("%w: a signature has %d bytes", disk.ErrDamaged, len(k))
+		}
+		a.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, kv.FromMicros(binary.BigEndian.Uint64(k)))
+	}
+	return nil
+}

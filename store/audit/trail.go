@@ -1,0 +1,262 @@
+// Package audit keeps the log of who did what. It is a chain: every entry holds the
+// hash of the one before, and the head that of the last. Hashes are keyed: who can
+// write to the database but has not the key can break the chain, not make another
+// one. Entries are written in the transaction of what they are about, so they cost
+// no commit and cannot be missing.
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
+)
+
+var (
+	tEntries = kv.Table("audit")     // number → entry
+	tHead    = kv.Table("audithead") // nothing → where the chain begins and ends
+)
+
+// Tables are those of the log, and RowTables those of them that hold rows.
+var (
+	Tables    = []kv.Table{tEntries, tHead}
+	RowTables = []kv.Table{tEntries}
+)
+
+var headKey = []byte("head")
+
+// Trail is the audit log. Its methods can be called from many goroutines.
+type Trail struct {
+	db    *kv.DB
+	key   []byte // of the hashes
+	clock func() time.Time
+
+	pruning sync.RWMutex // readers walk all of it
+}
+
+// New returns the log that is kept in a database, with the key of its hashes.
+func New(db *kv.DB, key []byte, clock func() time.Time) *Trail {
+	return &Trail{db: db, key: key, clock: clock}
+}
+
+// Begin writes the head of an empty log into a new database.
+func Begin(t *kv.Tx, key []byte) { (&Trail{key: key}).putHead(t, chainHead{}) }
+
+// hash is keyed.
+type hash [sha256.Size]byte
+
+func (h hash) String() string { return hex.EncodeToString(h[:]) }
+
+// sum hashes an entry or a head; what keeps the two apart.
+func (l *Trail) sum(what byte, text []byte) (sum hash) {
+	h := hmac.New(sha256.New, l.key)
+	_, _ = h.Write([]byte{what})
+	_, _ = h.Write(text)
+	h.Sum(sum[:0])
+	return sum
+}
+
+// chainHead is where the chain begins and ends.
+type chainHead struct {
+	base, last         uint64 // entries up to base were pruned
+	baseHash, lastHash hash
+}
+
+const headSize = 8 + 8 + 3*sha256.Size
+
+func (l *Trail) putHead(t *kv.Tx, h chainHead) {
+	b := make([]byte, 0, headSize)
+	b = binary.BigEndian.AppendUint64(b, h.base)
+	b = binary.BigEndian.AppendUint64(b, h.last)
+	b = append(append(b, h.baseHash[:]...), h.lastHash[:]...)
+	sum := l.sum('h', b)
+	t.Put(tHead, headKey, append(b, sum[:]...))
+}
+
+// readHead reads the head; ok is false if it is missing or altered.
+func (l *Trail) readHead(t *kv.Tx) (h chainHead, ok bool) {
+	b := t.Get(tHead, headKey)
+	if len(b) != headSize {
+		return h, false
+	}
+	text, sum := b[:headSize-sha256.Size], b[headSize-sha256.Size:]
+	h.base, h.last = binary.BigEndian.Uint64(text), binary.BigEndian.Uint64(text[8:])
+	copy(h.baseHash[:], text[16:])
+	copy(h.lastHash[:], text[16+sha256.Size:])
+	want := l.sum('h', text)
+	return h, hmac.Equal(sum, want[:])
+}
+
+// entryRow is a row: the entry as it was hashed, byte for byte.
+type entryRow struct {
+	Entry json.RawMessage `json:"entry"`
+	Hash  []byte          `json:"hash"`
+}
+
+func rowKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+
+// Append notes entries, within the transaction of what they are about. Who
+// acts is taken from ctx where an entry does not say.
+func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error {
+	head, ok := l.readHead(t)
+	if !ok || t.Get(tEntries, rowKey(head.last+1)) != nil {
+		// Somebody has been at it. Work goes on, and this entry, which cannot be
+		// taken out again without the key, says so for ever.
+		head = l.remains(t)
+		entries = append([]installer.AuditEntry{{Action: broken, Detail: "the end of the log was missing or altered here"}}, entries...)
+	}
+	for _, e := range entries {
+		head.last++
+		e.Number, e.At, e.Previous = head.last, at.UTC(), head.lastHash.String()
+		if e.By == "" {
+			e.By = installer.ActorOf(ctx)
+		}
+		text, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		head.lastHash = l.sum('e', text)
+		t.PutRow(tEntries, rowKey(head.last), head.last, entryRow{text, head.lastHash[:]})
+	}
+	l.putHead(t, head)
+	return nil
+}
+
+// broken marks where the chain was found broken.
+const broken installer.Action = "log-broken"
+
+// remains is a head made of what rows there are.
+func (l *Trail) remains(t *kv.Tx) chainHead {
+	var h chainHead
+	if k, _ := t.First(tEntries, nil); len(k) == 8 {
+		h.base = binary.BigEndian.Uint64(k) - 1
+	}
+	if k, _ := t.Last(tEntries, nil); len(k) == 8 {
+		h.last = binary.BigEndian.Uint64(k)
+	}
+	return h
+}
+
+// deniedMost is how many of the denied addresses of one request are named.
+const deniedMost = 10
+
+// NoteDenied notes that work was asked for on addresses that the target policy
+// denies: one entry for a request, with the first ten of them and why the first
+// one is denied. An empty t: of more than one type, or not known.
+func (l *Trail) NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error {
+	detail := fmt.Sprintf("1 address: %s", why)
+	if n := len(hosts); n != 1 {
+		detail = fmt.Sprintf("%d addresses: %s", n, why)
+	}
+	return l.db.Update(ctx, func(tx *kv.Tx) error {
+		return l.Append(ctx, tx, l.clock(), installer.AuditEntry{
+			Project: project, Action: installer.AuditDenied, Type: t, Kind: installer.KindPolicyDenied,
+			Hosts: hosts[:min(len(hosts), deniedMost)], Detail: detail,
+		})
+	})
+}
+
+// chunkSize is how many entries one read transaction looks at.
+const chunkSize = 1000
+
+// Audit returns entries, the oldest first.
+func (l *Trail) Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error) {
+	found := []installer.AuditEntry{}
+	for more := true; more; {
+		err := l.db.View(ctx, func(t *kv.Tx) error {
+			more = false
+			n := 0
+			for k, row := range t.From(tEntries, rowKey(f.After+1)) {
+				if n++; n > chunkSize {
+					more = true
+					return nil
+				}
+				if f.Limit > 0 && len(found) == f.Limit {
+					return nil
+				}
+				var stored entryRow
+				var e installer.AuditEntry
+				if _, err := kv.ReadRow(row, &stored); err != nil {
+					return err
+				}
+				if err := json.Unmarshal(stored.Entry, &e); err != nil {
+					return fmt.Errorf("%w: an audit entry cannot be read: %v", disk.ErrDamaged, err)
+				}
+				f.After = binary.BigEndian.Uint64(k)
+				if (f.Project == "" || e.Project == f.Project) && !e.At.Before(f.Since) {
+					found = append(found, e)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// PruneAudit drops the entries before a time, oldest first, some at a time, and
+// notes that in entries of their own. It returns how many there were.
+func (l *Trail) PruneAudit(ctx context.Context, before time.Time) (int, error) {
+	l.pruning.Lock()
+	defer l.pruning.Unlock()
+	dropped := 0
+	for more := true; more; {
+		n := 0
+		err := l.db.Update(ctx, func(t *kv.Tx) (err error) {
+			n, err = l.pruneSome(ctx, t, before)
+			return err
+		})
+		if err != nil {
+			return dropped, err
+		}
+		dropped += n
+		more = n == chunkSize
+	}
+	return dropped, nil
+}
+
+// pruneSome drops at most a chunk, and notes it in the same transaction.
+func (l *Trail) pruneSome(ctx context.Context, t *kv.Tx, before time.Time) (int, error) {
+	head, ok := l.readHead(t)
+	if !ok {
+		return 0, fmt.Errorf("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
+	}
+	var keys [][]byte
+	for k, row := range t.From(tEntries, rowKey(head.base+1)) {
+		var stored entryRow
+		var e installer.AuditEntry
+		if _, err := kv.ReadRow(row, &stored); err != nil {
+			return 0, err
+		}
+		if err := json.Unmarshal(stored.Entry, &e); err != nil {
+			return 0, err
+		}
+		if !e.At.Before(before) || len(keys) == chunkSize {
+			break
+		}
+		keys = append(keys, bytes.Clone(k))
+		head.base = e.Number
+		copy(head.baseHash[:], stored.Hash)
+	}
+	for _, k := range keys {
+		t.Del(tEntries, k)
+	}
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	l.putHead(t, head)
+	detail := fmt.Sprintf("%d entries before %s", len(keys), before.UTC().Format(time.RFC3339))
+	return len(keys), l.Append(ctx, t, l.clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPrune, Detail: detail})
+}

@@ -1,0 +1,238 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
+)
+
+// openLogs are the logs that are being written, by invocation.
+type openLogs struct {
+	mu   sync.Mutex
+	open map[string]*logWriter
+}
+
+// logWriter appends to one invocation's log up to its cap. The file is made by
+// the first byte.
+type logWriter struct {
+	path string
+	most int64
+	done func()
+
+	mu     sync.Mutex
+	file   *os.File
+	size   int64
+	dirty  bool
+	closed bool
+}
+
+// OpenLog implements installer.Queue. A resumed attempt appends. What is past
+// the cap is dropped without an error, after a line that says so. Close syncs.
+func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
+	if s.db.ReadOnly() {
+		return nil, disk.ErrReadOnly
+	}
+	if err := errors.Join(kv.CheckID("batch", inv.BatchID), kv.CheckID("invocation", inv.ID)); err != nil {
+		return nil, err
+	}
+	w := &logWriter{path: s.logPath(inv.BatchID, inv.ID), most: s.LogCap}
+	w.done = func() { s.logs.remove(inv.ID, w) }
+	s.logs.mu.Lock()
+	defer s.logs.mu.Unlock()
+	if s.logs.open == nil {
+		s.logs.open = map[string]*logWriter{}
+	}
+	s.logs.open[inv.ID] = w
+	return w, nil
+}
+
+func (s *Files) logPath(batch, id string) string { return s.path(LogsFolder, batch, id+".log") }
+
+func (w *logWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return 0, disk.Error("writing a log", os.ErrClosed)
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if err := w.ensure(); err != nil {
+		return 0, disk.Error("opening a log", err)
+	}
+	room := w.most - w.size
+	if room < 0 {
+		return len(p), nil // cut and marked already
+	}
+	out := p
+	if int64(len(p)) > room {
+		out = append(p[:room:room], w.cutLine(room, p)...)
+	}
+	n, err := w.file.Write(out)
+	w.size += int64(n)
+	w.dirty = w.dirty || n > 0
+	if err != nil {
+		return min(n, len(p)), disk.Error("writing a log", err)
+	}
+	return len(p), nil
+}
+
+// cutLine marks the cut, on a line of its own.
+func (w *logWriter) cutLine(room int64, p []byte) string {
+	line := fmt.Sprintf("[tripod: output cut at %d bytes]\n", w.most)
+	if room == 0 || p[room-1] != '\n' {
+		return "\n" + line
+	}
+	return line
+}
+
+// ensure opens the file, and makes it durable as a name if it is new.
+func (w *logWriter) ensure() error {
+	if w.file != nil {
+		return nil
+	}
+	dir := filepath.Dir(w.path)
+	if err := disk.MakeFolder(dir); err != nil {
+		return err
+	}
+	if err := disk.CheckFolder(dir); err != nil {
+		return err
+	}
+	f, err := disk.Open(w.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() == 0 {
+		err = disk.SyncFolder(dir)
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	w.file, w.size = f, info.Size()
+	return nil
+}
+
+// Position implements installer.Rewinder.
+func (w *logWriter) Position() (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.file != nil {
+		return w.size, nil
+	}
+	info, err := os.Lstat(w.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, disk.Error("looking at a log", err)
+	}
+	return info.Size(), nil
+}
+
+// Rewind implements installer.Rewinder.
+func (w *logWriter) Rewind(position int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return disk.Error("cutting a log", os.ErrClosed)
+	}
+	if err := w.ensure(); err != nil {
+		return disk.Error("opening a log", err)
+	}
+	if position < 0 || position >= w.size {
+		return nil
+	}
+	if err := w.file.Truncate(position); err != nil {
+		return disk.Error("cutting a log", err)
+	}
+	w.size, w.dirty = position, true
+	return nil
+}
+
+func (w *logWriter) sync() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flush()
+}
+
+func (w *logWriter) flush() error {
+	if !w.dirty || w.file == nil {
+		return nil
+	}
+	if err := w.file.Sync(); err != nil {
+		return disk.Error("syncing a log", err)
+	}
+	w.dirty = false
+	return nil
+}
+
+// Close syncs what was written.
+func (w *logWriter) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	w.done()
+	if w.file == nil {
+		return nil
+	}
+	return errors.Join(w.flush(), w.file.Close())
+}
+
+func (l *openLogs) remove(id string, w *logWriter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[id] == w {
+		delete(l.open, id)
+	}
+}
+
+// SyncLog puts an invocation's log on disk, if it is still being written.
+func (s *Files) SyncLog(id string) error {
+	s.logs.mu.Lock()
+	w := s.logs.open[id]
+	s.logs.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	return w.sync()
+}
+
+func (l *openLogs) closeAll() error {
+	l.mu.Lock()
+	var all []*logWriter
+	for _, w := range l.open {
+		all = append(all, w)
+	}
+	l.mu.Unlock()
+	var errs []error
+	for _, w := range all {
+		errs = append(errs, w.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// ReadLog opens what an invocation has said so far; nothing at all is no error.
+func (s *Files) ReadLog(batch, id string) (io.ReadCloser, error) {
+	f, err := disk.Open(s.logPath(batch, id), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	if err != nil {
+		return nil, disk.Error("reading a log", err)
+	}
+	return f, nil
+}

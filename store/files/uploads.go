@@ -1,0 +1,170 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
+)
+
+// largestUpload bounds a file that arrives in parts, in bytes.
+const largestUpload = 2 << 30
+
+// keepPart is how long a part is kept that nobody goes on with.
+const keepPart = 24 * time.Hour
+
+// A file is kept once, by its content, whoever sent it; but that it is here is
+// known to those projects alone that have sent all of it, and a part is its
+// sender's. So none can use another's file by its hash, find out what another has,
+// or spoil what another is sending. The catalogue is for all projects.
+
+func sentKey(project, sha256 string) []byte { return kv.Join(project, sha256) }
+
+// forgetSent is for a file whose content is deleted: who sends it again tells
+// nothing to those that sent it before.
+func forgetSent(t *kv.Tx, sha256 string) {
+	var marks [][]byte
+	end := kv.Join("", sha256)
+	for key := range t.All(tSent, nil) {
+		if bytes.HasSuffix(key, end) {
+			marks = append(marks, bytes.Clone(key))
+		}
+	}
+	for _, key := range marks {
+		t.Del(tSent, key)
+	}
+}
+
+// BlobSize tells how many bytes of a file the project has here, and whether that
+// is all of it. What has arrived of one outlives the process.
+func (s *Files) BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error) {
+	if !hashForm.MatchString(sha256) {
+		return 0, false, kv.NotFound("file", "")
+	}
+	if err := kv.CheckProject(project); err != nil {
+		return 0, false, err
+	}
+	at := s.partPath(project, sha256)
+	err = s.db.View(ctx, func(t *kv.Tx) error {
+		complete = has(t, tSent, sentKey(project, sha256)) || has(t, tPackages, []byte(sha256))
+		return nil
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	if complete {
+		at = s.path(BlobsFolder, sha256)
+	}
+	info, err := os.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		if complete { // its content is gone: what is on its way counts
+			info, err = os.Lstat(s.partPath(project, sha256))
+		}
+		if complete = false; errors.Is(err, fs.ErrNotExist) {
+			return 0, false, nil
+		}
+	}
+	if err != nil {
+		return 0, false, disk.Error("looking for a file", err)
+	}
+	return info.Size(), complete, nil
+}
+
+// has tells whether there is a row, which may be empty.
+func has(t *kv.Tx, table kv.Table, key []byte) bool {
+	k, _ := t.First(table, key)
+	return bytes.Equal(k, key)
+}
+
+func (s *Files) partPath(project, sha256 string) string {
+	return s.path(BlobsFolder, "part-"+sha256+"-"+project+".tmp")
+}
+
+// AddToBlob appends to a file of which ref has the hash and the size, and
+// reports how much of it the project has here then. Bytes that do not continue
+// what is here are left out: the answer says where to go on. The last ones complete
+// it: it is checked, and on disk when it returns. Faults where it is not what ref
+// says.
+func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
+	switch {
+	case s.db.ReadOnly():
+		return 0, false, disk.ErrReadOnly
+	case ref.Size < 0 || ref.Size > largestUpload:
+		return 0, false, installer.Faults{{Where: "size", What: fmt.Sprintf("must be 0 to %d bytes", int64(largestUpload))}}
+	}
+	s.uploads.Lock()
+	defer s.uploads.Unlock()
+	have, complete, err = s.BlobSize(ctx, project, ref.SHA256)
+	if err != nil || complete || have != offset {
+		return have, complete, err
+	}
+	if have+int64(len(data)) > ref.Size {
+		return have, false, installer.Faults{{Where: "offset", What: "more bytes than the file's size"}}
+	}
+	if offset == 0 {
+		s.dropOldParts()
+	}
+	f, err := disk.Open(s.partPath(project, ref.SHA256), os.O_RDWR|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		return 0, false, disk.Error("storing a file", err)
+	}
+	defer func() { _ = f.Close() }()
+	n, err := f.Write(data)
+	have += int64(n)
+	if err != nil || have < ref.Size {
+		return have, false, disk.Error("storing a file", err)
+	}
+	// All bytes are here: whoever sent them need not wait for the rest.
+	ctx = context.WithoutCancel(ctx)
+	if err := s.completeBlob(ctx, f, ref); err != nil {
+		return have, true, err
+	}
+	return have, true, s.db.Update(ctx, func(t *kv.Tx) error {
+		t.Put(tSent, sentKey(project, ref.SHA256), nil)
+		return nil
+	})
+}
+
+// completeBlob gives a file that is all here its name.
+func (s *Files) completeBlob(ctx context.Context, f *os.File, ref installer.BlobRef) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return disk.Error("storing a file", err)
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(hash, contextReader{ctx, f}); err != nil {
+		return disk.Error("storing a file", err)
+	}
+	if hex.EncodeToString(hash.Sum(nil)) != ref.SHA256 {
+		_ = os.Remove(f.Name())
+		return installer.Faults{{Where: "sha256", What: "the bytes that arrived are not those of this hash: was the file changed meanwhile? send it again"}}
+	}
+	err := f.Sync()
+	if err == nil {
+		err = os.Rename(f.Name(), s.path(BlobsFolder, ref.SHA256))
+	}
+	if err == nil {
+		err = disk.SyncFolder(s.path(BlobsFolder))
+	}
+	return disk.Error("storing a file", err)
+}
+
+// dropOldParts removes what was never completed.
+func (s *Files) dropOldParts() {
+	parts, _ := filepath.Glob(s.path(BlobsFolder, "part-*.tmp"))
+	for _, p := range parts {
+		if info, err := os.Lstat(p); err == nil && s.Clock().Sub(info.ModTime()) > keepPart {
+			_ = os.Remove(p)
+		}
+	}
+}

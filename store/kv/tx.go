@@ -1,0 +1,171 @@
+package kv
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"runtime/debug"
+
+	"go.etcd.io/bbolt"
+
+	"tripod/store/disk"
+)
+
+// Tx is one transaction. A failed change is remembered and spoils the commit,
+// so callers need not look at each one.
+type Tx struct {
+	b       *bbolt.Tx
+	changes int
+	err     error
+}
+
+func (t *Tx) table(name Table) *bbolt.Bucket {
+	if found := t.b.Bucket(name); found != nil {
+		return found
+	}
+	// Caught by guarded. It cannot happen to a database that Check has passed.
+	panic(fmt.Sprintf("table %q is missing", name))
+}
+
+// Fail spoils the transaction.
+func (t *Tx) Fail(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+// Has reports whether there is such a table.
+func (t *Tx) Has(table Table) bool { return t.b.Bucket(table) != nil }
+
+// Get returns a value, which is good until the end of the transaction, or nil.
+func (t *Tx) Get(table Table, key []byte) []byte { return t.table(table).Get(key) }
+
+// Put stores val, which must not be changed afterwards.
+func (t *Tx) Put(table Table, key, val []byte) {
+	t.changes++
+	if err := t.table(table).Put(key, val); err != nil {
+		t.Fail(err)
+	}
+}
+
+// Del removes a key; one that is not there is fine.
+func (t *Tx) Del(table Table, key []byte) {
+	t.changes++
+	if err := t.table(table).Delete(key); err != nil {
+		t.Fail(err)
+	}
+}
+
+// PutRow encodes and stores v.
+func (t *Tx) PutRow(table Table, key []byte, seq uint64, v any) {
+	row, err := NewRow(v)
+	if err != nil {
+		t.Fail(err)
+		return
+	}
+	t.Put(table, key, SealRow(row, seq))
+}
+
+// First returns the first key with the prefix, and its value.
+func (t *Tx) First(table Table, prefix []byte) (key, val []byte) {
+	k, v := t.table(table).Cursor().Seek(prefix)
+	if k == nil || !bytes.HasPrefix(k, prefix) {
+		return nil, nil
+	}
+	return k, v
+}
+
+// Next returns the first key from one on, and its value.
+func (t *Tx) Next(table Table, from []byte) (key, val []byte) {
+	return t.table(table).Cursor().Seek(from)
+}
+
+// All walks the keys with the prefix. The body must not change the table.
+func (t *Tx) All(table Table, prefix []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		c := t.table(table).Cursor()
+		for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
+// From walks the keys from one on. The body must not change the table.
+func (t *Tx) From(table Table, first []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		c := t.table(table).Cursor()
+		for k, v := c.Seek(first); k != nil && yield(k, v); k, v = c.Next() {
+		}
+	}
+}
+
+// AllBackwards walks the keys with the prefix, the last first.
+func (t *Tx) AllBackwards(table Table, prefix []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(k, v []byte) bool) {
+		c := t.table(table).Cursor()
+		var k, v []byte
+		if after := Following(prefix); after == nil {
+			k, v = c.Last()
+		} else if k, _ = c.Seek(after); k == nil {
+			k, v = c.Last()
+		} else {
+			k, v = c.Prev()
+		}
+		for ; k != nil && bytes.HasPrefix(k, prefix); k, v = c.Prev() {
+			if !yield(k, v) {
+				return
+			}
+		}
+	}
+}
+
+// Following is the first key after all those with the prefix; nil: none.
+func Following(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			after := bytes.Clone(prefix[:i+1])
+			after[i]++
+			return after
+		}
+	}
+	return nil
+}
+
+// Last returns the last key with the prefix, and its value.
+func (t *Tx) Last(table Table, prefix []byte) (key, val []byte) {
+	for k, v := range t.AllBackwards(table, prefix) {
+		return k, v
+	}
+	return nil, nil
+}
+
+// Sequence is the number that SetSequence has stored with the table; 0: none.
+func (t *Tx) Sequence(table Table) uint64 { return t.table(table).Sequence() }
+
+// SetSequence stores it.
+func (t *Tx) SetSequence(table Table, n uint64) {
+	t.changes++
+	if err := t.table(table).SetSequence(n); err != nil {
+		t.Fail(err)
+	}
+}
+
+// ID is the transaction's number: that of the newest commit, for a reader.
+func (t *Tx) ID() int { return t.b.ID() }
+
+// Size is how far into its file the database has come, in bytes.
+func (t *Tx) Size() int64 { return t.b.Size() }
+
+// guarded calls fn and turns a panic of bbolt's, or a fault on its memory map,
+// into disk.ErrDamaged: that is how a torn database shows itself.
+func guarded(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", disk.ErrDamaged, r)
+		}
+	}()
+	return fn()
+}

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"tripod/store/kv"
+)
+
+// What the tests of the whole store look at in the tables of its rooms.
+var (
+	bKeys     = kv.Table("keys")
+	bTokens   = kv.Table("tokens")
+	bSeen     = kv.Table("seen")
+	bAudit    = kv.Table("audit")
+	bAuditEnd = kv.Table("audithead")
+	bPackages = kv.Table("packages")
+	bSent     = kv.Table("sent")
+	keyAudit  = []byte("head")
+)
+
+const (
+	logsDir     = "logs"
+	blobsDir    = "blobs"
+	seenDelay   = time.Second
+	tokenPrefix = "tpd_"
+	keepPart    = 24 * time.Hour
+	auditChunk  = 1000 // entries that are looked at in one transaction
+)
+
+// storedAudit is a row of the audit log.
+type storedAudit struct {
+	Entry json.RawMessage `json:"entry"`
+	Hash  []byte          `json:"hash"`
+}

@@ -1,0 +1,120 @@
+package tasks
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	"tripod/store/kv"
+)
+
+// The ready index holds every PENDING invocation whose host was free when it
+// was last looked at, once for all batches (the empty scope) and once for its
+// own. Class 0 is ready whatever the clock says, in the order of creation;
+// class 1 waits for its NotBefore.
+//
+// An invocation that is found to be ready while its host is busy is parked on
+// the host's wait list, so that no Claim meets it again. When the host is free
+// again, the first one of each batch comes back: one would do for the host,
+// but it might belong to a batch that nobody is working on.
+const (
+	classNow   = 0
+	classTimed = 1
+)
+
+// order is an invocation's place in the ready index and in wait lists.
+func (r *Record) order(prefix []byte) []byte {
+	if r.NotBefore.IsZero() {
+		return kv.Stamped(append(prefix, classNow), r.Created, r.Seq)
+	}
+	return kv.Stamped(append(prefix, classTimed), r.NotBefore, r.Seq)
+}
+
+func (r *Record) readyKeys() [2][]byte {
+	return [2][]byte{r.order(kv.Join("")), r.order(kv.Join(r.BatchID))}
+}
+
+// WaitKey is its place in the wait list of its host.
+func (r *Record) WaitKey() []byte { return r.order(kv.Join(r.ProjectID, r.Host.ID, r.BatchID)) }
+
+// Enqueue makes a PENDING invocation claimable.
+func (t Tx) Enqueue(r *Record) {
+	if t.Get(TBusy, r.HostKey()) != nil {
+		t.Put(TWaiting, r.WaitKey(), []byte(r.ID))
+		return
+	}
+	t.makeReady(r)
+}
+
+func (t Tx) makeReady(r *Record) {
+	for _, key := range r.readyKeys() {
+		t.Put(TReady, key, []byte(r.ID))
+	}
+}
+
+func (t Tx) dropReady(r *Record) {
+	for _, key := range r.readyKeys() {
+		t.Del(TReady, key)
+	}
+}
+
+// Dequeue takes an invocation out, wherever it waits. Call it before anything
+// that its place depends on is changed.
+func (t Tx) Dequeue(r *Record) {
+	if t.Get(TWaiting, r.WaitKey()) != nil {
+		t.Del(TWaiting, r.WaitKey())
+		return
+	}
+	t.dropReady(r)
+}
+
+// Release brings back the first waiting invocation of each batch, if nothing
+// runs on the host.
+func (t Tx) Release(project, host string) error {
+	hostKey := kv.Join(project, host)
+	if t.Get(TBusy, hostKey) != nil {
+		return nil
+	}
+	next := hostKey
+	for {
+		key, id := t.Next(TWaiting, next)
+		if key == nil || !bytes.HasPrefix(key, hostKey) {
+			return nil
+		}
+		key = bytes.Clone(key)
+		r, err := t.Load(string(id))
+		if err != nil {
+			return err
+		}
+		t.Del(TWaiting, key)
+		if r != nil {
+			t.makeReady(r)
+		}
+		// Skip the rest of this batch.
+		next = kv.Following(key[:len(key)-17])
+	}
+}
+
+// Due finds the first invocation of the scope that is ready at now, or else
+// when the first one will be.
+func (t Tx) Due(scope string, now time.Time) (id string, at time.Time) {
+	prefix := kv.Join(scope)
+	plainKey, plain := t.First(TReady, append(bytes.Clone(prefix), classNow))
+	timedKey, timed := t.First(TReady, append(prefix, classTimed))
+	if timedKey != nil {
+		us := binary.BigEndian.Uint64(kv.StampOf(timedKey))
+		if us > kv.Micros(now) {
+			timedKey, at = nil, kv.FromMicros(us)
+		}
+	}
+	switch {
+	case plainKey == nil && timedKey == nil:
+		return "", at
+	case plainKey == nil:
+		return string(timed), time.Time{}
+	case timedKey == nil || bytes.Compare(kv.StampOf(plainKey), kv.StampOf(timedKey)) <= 0:
+		return string(plain), time.Time{}
+	default:
+		return string(timed), time.Time{}
+	}
+}

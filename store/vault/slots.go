@@ -1,0 +1,249 @@
+package vault
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"sync"
+
+	"tripod/store/disk"
+)
+
+const (
+	slotSize = 32
+	// blockSlots is by how many slots the file grows at least: by whole pages, so
+	// that a slot which is overwritten later is never a change of the file's size.
+	blockSlots = 4096 / slotSize
+)
+
+// header takes the place of slot 0. No slot lies across two sectors of a disk, so
+// a write that is cut short leaves each slot as it was or as it is to be.
+var header = [slotSize]byte([]byte("tripod login keys, format 1\n\n\n\n\n"))
+
+// slot is what a key is made of. One of zeros is free.
+type slot [slotSize]byte
+
+// medium is the file; tests put faulty ones in its place.
+type medium interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Sync() error
+}
+
+// slotFile is the file of slots. It never gets smaller.
+type slotFile struct {
+	file  medium
+	flush flusher
+
+	mu    sync.Mutex
+	count uint32   // slots in the file, the header with them
+	free  []uint32 // the lowest last
+	owed  []uint32 // were to be overwritten, and it failed
+}
+
+func openSlots(path string, o Options) (*slotFile, error) {
+	if o.First && !o.ReadOnly {
+		if there, err := disk.Exists(path); err != nil {
+			return nil, err
+		} else if !there {
+			if err := disk.Write(path, header[:]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	err := disk.CheckFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is missing: without it the stored credentials cannot be opened; restore a backup of the whole folder", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	flag := os.O_RDWR
+	if o.ReadOnly {
+		flag = os.O_RDONLY
+	}
+	file, err := disk.Open(path, flag)
+	if err != nil {
+		return nil, err
+	}
+	f := &slotFile{file: file}
+	if err := f.load(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+	}
+	return f, nil
+}
+
+// load finds the free slots.
+func (f *slotFile) load(r io.Reader) error {
+	all, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	if len(all) < slotSize || slot(all[:slotSize]) != header {
+		return errors.New("it is no file of tripod's login keys, or of another format: restore a backup of the whole folder")
+	}
+	f.count = uint32(len(all) / slotSize)
+	for n := f.count - 1; n > 0; n-- {
+		if slot(all[n*slotSize:][:slotSize]) == (slot{}) {
+			f.free = append(f.free, n)
+		}
+	}
+	clear(all)
+	return nil
+}
+
+// read returns what is in a slot; zeros for one that is not in the file.
+func (f *slotFile) read(number uint32) (s slot, err error) {
+	if number == 0 {
+		return s, nil
+	}
+	_, err = f.file.ReadAt(s[:], int64(number)*slotSize)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return slot{}, nil
+	}
+	return s, err
+}
+
+// fill puts random bytes into n free slots; on disk when it returns.
+func (f *slotFile) fill(n int) (numbers []uint32, filled []slot, err error) {
+	numbers, err = f.take(n)
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(numbers)
+	filled = make([]slot, n)
+	for i := range filled {
+		_, _ = rand.Read(filled[i][:]) // never fails
+	}
+	err = f.write(numbers, filled)
+	if err == nil {
+		err = f.flush.now(f.file.Sync)
+	}
+	if err != nil { // nothing was sealed with them
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.owed = append(f.owed, numbers...)
+		return nil, nil, err
+	}
+	return numbers, filled, nil
+}
+
+// take finds n free slots, and makes the file longer for them.
+func (f *slotFile) take(n int) ([]uint32, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if more := n - len(f.free); more > 0 {
+		end := (int(f.count) + more + blockSlots - 1) / blockSlots * blockSlots
+		zeros := make([]byte, (end-int(f.count))*slotSize)
+		if _, err := f.file.WriteAt(zeros, int64(f.count)*slotSize); err != nil {
+			return nil, err
+		}
+		fresh := make([]uint32, 0, end-int(f.count)+len(f.free))
+		for number := end - 1; number >= int(f.count); number-- {
+			fresh = append(fresh, uint32(number))
+		}
+		f.free, f.count = append(fresh, f.free...), uint32(end)
+	}
+	rest := len(f.free) - n
+	taken := slices.Clone(f.free[rest:])
+	f.free = f.free[:rest]
+	return taken, nil
+}
+
+// write puts slots, sorted by number, into the file: neighbours in one write.
+func (f *slotFile) write(numbers []uint32, slots []slot) error {
+	for first := 0; first < len(numbers); {
+		next := first + 1
+		for next < len(numbers) && numbers[next] == numbers[next-1]+1 {
+			next++
+		}
+		run := make([]byte, 0, (next-first)*slotSize)
+		for _, s := range slots[first:next] {
+			run = append(run, s[:]...)
+		}
+		_, err := f.file.WriteAt(run, int64(numbers[first])*slotSize)
+		clear(run)
+		if err != nil {
+			return err
+		}
+		first = next
+	}
+	return nil
+}
+
+// erase overwrites the slots of which mine holds, and those that are owed; on disk
+// when it returns nil. The others are free again, or somebody else's by now.
+func (f *slotFile) erase(numbers []uint32, mine func(i int, s slot) bool) error {
+	f.mu.Lock()
+	doomed := f.owed
+	f.owed = nil
+	var err error
+	for i, number := range numbers {
+		var s slot
+		if s, err = f.read(number); err != nil {
+			break
+		}
+		if s != (slot{}) && mine(i, s) {
+			doomed = append(doomed, number)
+		}
+	}
+	slices.Sort(doomed)
+	doomed = slices.Compact(doomed)
+	if err == nil {
+		err = f.write(doomed, make([]slot, len(doomed)))
+	}
+	f.mu.Unlock()
+	if err == nil && len(doomed) > 0 {
+		err = f.flush.now(f.file.Sync)
+	}
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.owed = append(f.owed, doomed...)
+		return err
+	}
+	f.free = append(f.free, doomed...)
+	slices.SortFunc(f.free, func(a, b uint32) int { return int(b) - int(a) })
+	return nil
+}
+
+// flusher lets those who have written at about the same time share one fsync.
+type flusher struct {
+	running sync.Mutex
+	mu      sync.Mutex
+	next    *flush // the one that has not begun
+}
+
+type flush struct {
+	done chan struct{}
+	err  error
+}
+
+// now returns when a sync that began after the call has ended.
+func (f *flusher) now(sync func() error) error {
+	f.mu.Lock()
+	mine, lead := f.next, f.next == nil
+	if lead {
+		mine = &flush{done: make(chan struct{})}
+		f.next = mine
+	}
+	f.mu.Unlock()
+	if !lead {
+		<-mine.done
+		return mine.err
+	}
+	f.running.Lock()
+	defer f.running.Unlock()
+	f.mu.Lock()
+	f.next = nil // who comes now has written too late for this one
+	f.mu.Unlock()
+	mine.err = sync()
+	close(mine.done)
+	return mine.err
+}
