@@ -3,6 +3,8 @@ package recipe
 import (
 	"regexp"
 	"strings"
+
+	"tripod/installer"
 )
 
 // maxFindings caps what is kept of one conversation.
@@ -44,7 +46,7 @@ type keptVersion struct{ dir, version string }
 // runState is how a run stands on the host; the words are those of run_state
 // in scripts/host/lib.sh.
 type runState struct {
-	state    string // absent, staged, alive, exited, died, fenced; empty: not told
+	state    installer.RunState // absent, staged, alive, exited, died, fenced; empty: not told
 	code     int
 	by       string // key of the attempt that started it
 	age      int64  // seconds for which it is alive
@@ -134,7 +136,7 @@ func (fs *findings) answered() bool { return fs.end != nil || fs.failed != "" ||
 
 func readRunState(f finding) runState {
 	return runState{
-		state:    f.get("state"),
+		state:    installer.RunState(f.get("state")),
 		code:     int(f.number("code", 255)),
 		by:       f.get("by"),
 		age:      f.number("age", 1<<31),
