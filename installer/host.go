@@ -92,14 +92,18 @@ type HostPage struct {
 	Count int64 // all that match
 }
 
-// HostEntry is a host to be known, with the credentials to be sealed. Without
-// any, those that are kept stay while the host is reached in the same way: see
-// Host.SameWay.
+// HostEntry is a host that the user names, to be known or to be worked on, with the
+// credentials that came with it. Without any, those that are kept count while the
+// host is reached in the same way: see Host.SameWay.
 type HostEntry struct {
 	// Where is its place in the input, for messages; empty: none.
 	Where       string
 	Host        Host
 	Credentials Credentials
+	// DefaultKey: it is to be logged in to with the project's default key.
+	DefaultKey bool
+	// HasSecret: the input itself holds a secret of this host.
+	HasSecret bool
 }
 
 // Host is a machine to work on; the API calls it an instance.

@@ -6,7 +6,6 @@ import (
 	"text/tabwriter"
 
 	"tripod/installer"
-	"tripod/installer/hostsfile"
 	"tripod/installer/plaintext"
 )
 
@@ -56,7 +55,7 @@ func (p plan) table() string {
 }
 
 // loginWords says how a host is logged in to, without any secret.
-func (p plan) loginWords(e hostsfile.Entry) string {
+func (p plan) loginWords(e installer.HostEntry) string {
 	if p.kept[e.Host.ID] {
 		return "kept"
 	}

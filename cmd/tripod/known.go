@@ -6,14 +6,13 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
-	"tripod/installer/hostsfile"
 )
 
 // adoptKnown gives hosts that are known already their ids, types, addresses and
 // labels: one that was imported under an id of its own is not to become a second
 // one because a file names its address alone. A host key that the user gave of the
 // host at an address holds whatever the file calls that host.
-func adoptKnown(ctx context.Context, from *control.Client, project string, entries []hostsfile.Entry) error {
+func adoptKnown(ctx context.Context, from *control.Client, project string, entries []installer.HostEntry) error {
 	hosts := make([]installer.Host, len(entries))
 	for i := range entries {
 		hosts[i] = entries[i].Host

@@ -7,7 +7,6 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
-	"tripod/installer/hostsfile"
 )
 
 // knownFlags name hosts by what is known of them. What is kept gets in.
@@ -104,7 +103,7 @@ func (f *targetFlags) addKnown(t *targets, known []installer.KnownHost) (faults 
 		places[e.Host.HostPort()] = e.Where
 	}
 	for _, k := range known {
-		e := hostsfile.Entry{Where: "known host " + k.ID, Host: k.Host}
+		e := installer.HostEntry{Where: "known host " + k.ID, Host: k.Host}
 		if first, twice := places[k.HostPort()]; twice && len(k.Via) == 0 {
 			faults.Add(e.Where, "%s is there already: %s", k.HostPort(), first)
 			continue

@@ -9,7 +9,6 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
-	"tripod/installer/hostsfile"
 )
 
 // retryWork is what a retry or a rollback of a batch has to do.
@@ -207,7 +206,7 @@ func (f *fileFlags) given(ctx context.Context, a *app) (givenCredentials, error)
 // given are the credentials of the hosts files, for the hosts that these lead to:
 // an id that names another machine there, or another way to it, has none for h.
 func (t targets) given(a *app) givenCredentials {
-	byID := map[string]hostsfile.Entry{}
+	byID := map[string]installer.HostEntry{}
 	for _, e := range t.entries {
 		byID[e.Host.ID] = e
 	}

@@ -37,7 +37,7 @@ func (f *targetFlags) read(ctx context.Context, a *app) (targets, error) {
 
 // targets is what the flags came to.
 type targets struct {
-	entries []hostsfile.Entry
+	entries []installer.HostEntry
 	source  string // for people
 	access  access
 	kept    map[string]bool // ids of known hosts whose kept login is used
@@ -100,7 +100,7 @@ func (f *fileFlags) defaults(project string, a access) hostsfile.Defaults {
 	}
 }
 
-func (f *fileFlags) readFile(a *app, file string, acc access) ([]hostsfile.Entry, error) {
+func (f *fileFlags) readFile(a *app, file string, acc access) ([]installer.HostEntry, error) {
 	format := hostsfile.Format(f.Format)
 	if file == "-" {
 		return hostsfile.Parse("stdin", a.stdin, format, f.defaults(a.project, acc))

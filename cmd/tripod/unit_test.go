@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/hostsfile"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -84,14 +83,14 @@ func TestBoundParallel(t *testing.T) {
 
 func TestFingerprint(t *testing.T) {
 	t.Parallel()
-	entry := func(address, password string) hostsfile.Entry {
-		return hostsfile.Entry{
+	entry := func(address, password string) installer.HostEntry {
+		return installer.HostEntry{
 			Where:       address + password,
 			Host:        installer.Host{ID: installer.InstanceID("default", address, 22), Endpoint: installer.Endpoint{Address: address, Port: 22, User: "root"}},
 			Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret(password)}},
 		}
 	}
-	of := func(spec installer.Spec, entries ...hostsfile.Entry) string {
+	of := func(spec installer.Spec, entries ...installer.HostEntry) string {
 		f, err := plan{targets: targets{entries: entries}, spec: spec}.fingerprint()
 		require.NoError(t, err)
 		return f

@@ -6,7 +6,6 @@ import (
 	"errors"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 )
 
 // planRemoteInstall makes one invocation per entry of remote_install_meta.
@@ -18,7 +17,8 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 	plan := make([]planned, len(req.hosts))
 	ids := make([]string, len(req.hosts))
 	for i := range req.hosts {
-		host := remoteHost(project, req.hosts[i])
+		host := req.hosts[i].Host
+		host.ID, host.Type = installer.InstanceID(project, host.Address, host.Port), installer.ECS
 		hops, noWay := way.to(&host)
 		to := host // where what is kept would be sent
 		switch known, err := s.Ledger.HostAt(ctx, project, host); {
@@ -63,27 +63,15 @@ func planRemoteInstall(ctx context.Context, s service, project string, req *crea
 	return plan, nil
 }
 
-// remoteHost is a host as its entry describes it. The same project, address
-// and port are always the same instance.
-func remoteHost(project string, h meta.Host) installer.Host {
-	host := installer.Host{
-		ID:       installer.InstanceID(project, h.Address, h.Port),
-		Name:     h.Name,
-		Type:     installer.ECS,
-		Endpoint: installer.Endpoint{Address: h.Address, Port: h.Port, User: h.User},
-	}
-	return host
-}
-
 // login is what gets into the host: what the entry brings, else what is kept
 // for the host, with its sudo password, else the project's default key. An entry
 // that asks for a key (remote_use_pem) and brings none means the default key. The
 // hops of the kept one are not its matter.
-func (s service) login(ctx context.Context, project string, to installer.Host, h meta.Host) (installer.Credentials, *itemError, error) {
-	if !h.Login.IsZero() {
-		return installer.Credentials{Login: h.Login}, nil, nil
+func (s service) login(ctx context.Context, project string, to installer.Host, e installer.HostEntry) (installer.Credentials, *itemError, error) {
+	if !e.Credentials.Login.IsZero() {
+		return e.Credentials, nil, nil
 	}
-	if !h.UsePEM {
+	if !e.DefaultKey {
 		creds, err := s.Ledger.HostCredentials(ctx, project, to)
 		switch {
 		case err == nil && !creds.Login.IsZero():

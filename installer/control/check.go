@@ -5,34 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path"
-	"regexp"
-	"slices"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"tripod/installer"
 	"tripod/installer/api"
-	"tripod/installer/hostsfile"
-	"tripod/installer/meta"
-)
-
-var (
-	targetForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
-	versionForm = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
-	archForm    = regexp.MustCompile(`^[a-z0-9]{0,16}$`)
-	hashForm    = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	wordForm    = regexp.MustCompile(`^[A-Z_]{0,32}$`)
-)
-
-// Bounds of what a client may ask for.
-const (
-	longestRun = 24 * time.Hour
-	maxHops    = 8
-	maxHostKey = 16 << 10
-	maxText    = 256 // characters of a name or a source
-	maxList    = 64  // packages of a spec, addresses of a host
 )
 
 // submission makes a batch of what the client sent, or tells all that is wrong
@@ -43,7 +18,9 @@ func (s service) submission(ctx context.Context, who installer.Principal, w wire
 	if w.Fingerprint != "" {
 		c.id("fingerprint", w.Fingerprint)
 	}
-	c.text("source", w.Source)
+	if what := installer.TextFault(w.Source); what != "" {
+		c.faults.Add("source", "%s", what)
+	}
 	if len(w.Items) == 0 || len(w.Items) > maxItems {
 		c.faults.Add("items", "must be 1 to %d", maxItems)
 		return Submission{}, c.faults
@@ -124,101 +101,36 @@ func (c *checker) again(spec installer.Spec) {
 	if c.before == nil {
 		c.before = map[content]bool{}
 	}
-	if spec.Script != nil {
-		c.before[content{spec.Script.SHA256, spec.Script.Size}] = true
-	}
-	for _, ref := range spec.Packages {
+	for _, ref := range spec.Files() {
 		c.before[content{ref.SHA256, ref.Size}] = true
 	}
 }
 
 func (c *checker) id(where, id string) {
 	if !installer.IDForm.MatchString(id) {
-		c.faults.Add(where, "must be 1–64 letters, digits and '-'")
-	}
-}
-
-func (c *checker) form(where, text string, form *regexp.Regexp) {
-	if !form.MatchString(text) {
-		c.faults.Add(where, "must match %s", form)
-	}
-}
-
-func (c *checker) text(where, text string) {
-	if utf8.RuneCountInString(text) > maxText || !utf8.ValidString(text) {
-		c.faults.Add(where, "must have at most %d characters of UTF-8", maxText)
-	}
-	for _, r := range text {
-		if unicode.IsControl(r) {
-			c.faults.Add(where, "holds a control character")
-			return
-		}
+		c.faults.Add(where, installer.IDRule)
 	}
 }
 
 // spec checks what is to be done. An error is the store's.
 func (c *checker) spec(where string, s installer.Spec) error {
-	c.form(where+".target", s.Target, targetForm)
-	c.form(where+".version", s.Version, versionForm)
-	c.form(where+".restore", s.Restore, versionForm)
-	c.form(where+".version_type", s.VersionType, wordForm)
-	c.form(where+".origin", s.Origin, wordForm)
-	c.form(where+".task", string(s.Task), wordForm)
-	if o := s.Online; o != nil {
-		if err := o.CheckURL(); err != nil {
-			c.faults.Add(where+".online.url", "%v", err)
-		}
-		if err := o.CheckRegion(); err != nil {
-			c.faults.Add(where+".online.region", "%v", err)
-		}
-	}
-	if s.RunTimeout < 0 || s.RunTimeout > longestRun {
-		c.faults.Add(where+".run_timeout", "must be at most %s", longestRun)
-	}
-	c.hostKeys(where+".host_keys", s.HostKeys)
-	refs := slices.Clone(s.Packages)
-	if s.Script != nil {
-		refs = append(refs, *s.Script)
-	}
-	if len(refs) > maxList {
-		c.faults.Add(where+".packages", "are more than %d", maxList)
+	if faults := s.Validate(installer.Within(where)); len(faults) > 0 {
+		c.faults = append(c.faults, faults...)
 		return nil
 	}
-	for _, ref := range refs {
-		if err := c.blob(where, ref); err != nil {
+	if s.HostKeys.WeakerThan(c.HostKeys) {
+		c.faults.Add(where+".host_keys", "%s is weaker than the daemon's own %s, and refused (--host-keys)", s.HostKeys, c.HostKeys)
+	}
+	for _, ref := range s.Files() {
+		have, complete, err := c.Store.BlobSize(c.ctx, c.who.Project, ref.SHA256)
+		if err != nil {
 			return err
+		}
+		if !complete || have != ref.Size {
+			c.unsent = append(c.unsent, unsent{where, content{ref.SHA256, ref.Size}})
 		}
 	}
 	return nil
-}
-
-func (c *checker) blob(where string, ref installer.BlobRef) error {
-	c.form(where+".arch", ref.Arch, archForm)
-	c.form(where+".package_version", ref.Version, versionForm)
-	c.form(where+".edition", string(ref.Edition), wordForm)
-	c.text(where+".name", ref.Name)
-	if ref.Name == "" || path.Base(ref.Name) != ref.Name {
-		c.faults.Add(where+".name", "must be a file's name, without folders")
-	}
-	if !hashForm.MatchString(ref.SHA256) {
-		c.faults.Add(where+".sha256", "must be 64 hexadecimal digits")
-		return nil
-	}
-	have, complete, err := c.Store.BlobSize(c.ctx, c.who.Project, ref.SHA256)
-	if err == nil && (!complete || have != ref.Size) {
-		c.unsent = append(c.unsent, unsent{where, content{ref.SHA256, ref.Size}})
-	}
-	return err
-}
-
-// hostKeys: a client may be stricter than the daemon, and not the other way round.
-func (c *checker) hostKeys(where string, policy installer.HostKeyPolicy) {
-	switch {
-	case !policy.Known():
-		c.faults.Add(where, "must be accept-new, strict or insecure")
-	case policy.WeakerThan(c.HostKeys):
-		c.faults.Add(where, "%s is weaker than the daemon's own %s, and refused (--host-keys)", policy, c.HostKeys)
-	}
 }
 
 // item checks one invocation. An error is the store's.
@@ -237,11 +149,11 @@ func (c *checker) item(where string, w *wireItem, specs []installer.Spec) (insta
 	default:
 		c.faults.Add(where+".type", "must be INSTALL, UPDATE, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
 	}
-	c.host(where+".host", &item.Invocation.Host)
+	c.faults = append(c.faults, item.Invocation.Host.Validate(installer.Within(where+".host"))...)
 	if err := c.toBeInstaller(where, &item.Invocation); err != nil {
 		return item, err
 	}
-	c.dialled(w.Host)
+	c.dialled(item.Invocation.Host)
 	item.Credentials = c.credentials(where, w.wireCredentials)
 	if n := len(w.Host.Via); len(w.Via) > 0 && len(w.Via) != n {
 		c.faults.Add(where+".via", "must have one login for each hop")
@@ -299,74 +211,6 @@ func (c *checker) about(where string, w *wireItem, inv *installer.Invocation) er
 	}
 	inv.Outcome = made.Outcome
 	return nil
-}
-
-// host checks a host as one of a hosts file is, and brings what has several forms
-// into the usual one.
-func (c *checker) host(where string, h *installer.Host) {
-	c.id(where+".instance_id", h.ID)
-	if fault := hostsfile.NameFault(h.Name); fault != "" {
-		c.faults.Add(where+".instance_name", "%s", fault)
-	}
-	c.endpoint(where, &h.Endpoint)
-	if len(h.Via) > maxHops {
-		c.faults.Add(where+".via", "has more than %d hops", maxHops)
-		return
-	}
-	for i := range h.Via {
-		c.endpoint(fmt.Sprintf("%s.via[%d]", where, i), &h.Via[i])
-	}
-	c.through(where, *h)
-	switch h.Type {
-	case installer.ECS, installer.BMS:
-	case "":
-		h.Type = installer.ECS // lists are filtered by it
-	default:
-		c.faults.Add(where+".instance_type", meta.InstanceTypeRule)
-	}
-	if h.Sudo != installer.SudoAuto && h.Sudo != installer.SudoNever {
-		c.faults.Add(where+".sudo", "must be empty or never")
-	}
-	c.ips(where+".intranet_ips", h.IntranetIPs)
-	c.ips(where+".elastic_ips", h.ElasticIPs)
-	if len(h.Labels) > installer.MaxLabels {
-		c.faults.Add(where+".labels", "has more than %d labels", installer.MaxLabels)
-	}
-	for name, value := range h.Labels {
-		if fault := installer.LabelFault(name, value); fault != "" {
-			c.faults.Add(where+".labels", "%s", fault)
-		}
-	}
-}
-
-func (c *checker) ips(where string, ips []string) {
-	if len(ips) > meta.MaxIPs {
-		c.faults.Add(where, "has more than %d addresses", meta.MaxIPs)
-	}
-	for i, text := range ips {
-		ip, ok := meta.ParseIP(text)
-		if !ok {
-			c.faults.Add(fmt.Sprintf("%s[%d]", where, i), meta.IPRule)
-		}
-		ips[i] = ip
-	}
-}
-
-// endpoint: what a hosts file could not hold is refused here too.
-func (c *checker) endpoint(where string, e *installer.Endpoint) {
-	parsed, err := hostsfile.ParseEndpoint(e.User+"@"+e.HostPort(), "", installer.DefaultPort)
-	if err != nil || parsed.Address != e.Address || parsed.Port != e.Port || parsed.User != e.User {
-		c.faults.Add(where, "address, port and user are not those of a host")
-	}
-	switch key, err := hostsfile.ParseHostKey(e.HostKey[:min(len(e.HostKey), maxHostKey+1)]); {
-	case e.HostKey == "":
-	case len(e.HostKey) > maxHostKey:
-		c.faults.Add(where+".host_key", "is longer than %d bytes", maxHostKey)
-	case err != nil:
-		c.faults.Add(where+".host_key", "%v", err)
-	default:
-		e.HostKey = key
-	}
 }
 
 // dialled asks the target policy about the address that the daemon itself would

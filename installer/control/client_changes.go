@@ -30,8 +30,8 @@ func (c *Client) Submit(ctx context.Context, s Submission) error {
 
 // cut shortens what is for people alone to what the routes take.
 func cut(text string) string {
-	if r := []rune(text); len(r) > maxText {
-		return string(r[:maxText-1]) + "…"
+	if r := []rune(text); len(r) > installer.MaxText {
+		return string(r[:installer.MaxText-1]) + "…"
 	}
 	return text
 }

@@ -113,8 +113,10 @@ func (s service) registerHosts(r *api.Request) (any, error) {
 		if where == "" {
 			where = fmt.Sprintf("hosts[%d]", i)
 		}
-		c.text(fmt.Sprintf("hosts[%d].where", i), h.Where)
-		c.host(where, &h.Host)
+		if what := installer.TextFault(h.Where); what != "" {
+			c.faults.Add(fmt.Sprintf("hosts[%d].where", i), "%s", what)
+		}
+		c.faults = append(c.faults, h.Host.Validate(installer.Within(where))...)
 		h.Host.DeriveIPs()
 		entries[i] = installer.HostEntry{Where: h.Where, Host: h.Host, Credentials: c.credentials(where, h.wireCredentials)}
 	}

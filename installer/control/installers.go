@@ -18,9 +18,6 @@ type Installers interface {
 	UnsetInstallers(ctx context.Context, project string, ids []string) error
 }
 
-// namedMost is how many installers one host may name.
-const namedMost = 100
-
 func (s service) installerRoutes() []api.Route {
 	return []api.Route{{Method: http.MethodPost, Pattern: root + "/installers/unset", Handle: s.unsetInstallers}}
 }
@@ -36,23 +33,6 @@ func (s service) unsetInstallers(r *api.Request) (any, error) {
 // UnsetInstallers makes hosts installers no more.
 func (c *Client) UnsetInstallers(ctx context.Context, project string, ids []string) error {
 	return c.change(ctx, project, http.MethodPost, c.path("installers", "unset"), wireIDs{ids}, new(struct{}), "installer", fmt.Sprint(ids))
-}
-
-// through checks by which installers a host is reached.
-func (c *checker) through(where string, h installer.Host) {
-	if h.Through == nil {
-		return
-	}
-	if len(h.Via) > 0 {
-		c.faults.Add(where+".through", "does not go together with via")
-	}
-	if len(h.Through.Named) > namedMost {
-		c.faults.Add(where+".through", "names more than %d installers", namedMost)
-		return
-	}
-	for i, n := range h.Through.Named {
-		c.id(fmt.Sprintf("%s.through.named[%d]", where, i), n.ID)
-	}
 }
 
 // toBeInstaller: only a known host can become an installer, as it is known, and

@@ -65,8 +65,8 @@ func (s service) addPackage(r *api.Request) (any, error) {
 		return nil, err
 	}
 	c := &checker{service: s, ctx: r.Context(), who: r.Principal, unpacker: newUnpacker(nil)}
-	c.form("target", p.Target, targetForm)
-	if err := c.blob("package", p.BlobRef); err != nil {
+	spec := installer.Spec{Target: p.Target, HostKeys: c.HostKeys, Packages: []installer.BlobRef{p.BlobRef}}
+	if err := c.spec("package", spec); err != nil {
 		return nil, err
 	}
 	c.notSent(nil)
@@ -102,7 +102,7 @@ func (s service) removePackage(r *api.Request) (any, error) {
 		return nil, err
 	}
 	sha := r.PathValue("sha256")
-	if !hashForm.MatchString(sha) {
+	if !installer.SHA256Form.MatchString(sha) {
 		return nil, installer.ErrNotFound
 	}
 	return struct{}{}, refusal(s.Store.RemovePackage(asProject(r), sha))

@@ -111,11 +111,11 @@ func TestWhatAClientMustNotSend(t *testing.T) {
 		"items[0].host.instance_id": func(s *control.Submission) {
 			s.Items[0].Invocation.Host.ID = "a\x00b"
 		},
-		"items[0].host: address, port and user": func(s *control.Submission) { s.Items[0].Invocation.Host.Address = "a b" },
-		"items[0].host.via[0]":                  func(s *control.Submission) { s.Items[0].Invocation.Host.Via[0].User = "-oX" },
-		"items[0].host.sudo":                    func(s *control.Submission) { s.Items[0].Invocation.Host.Sudo = "always" },
-		"items[0].host.instance_type":           func(s *control.Submission) { s.Items[0].Invocation.Host.Type = "VM" },
-		"items[0].host.intranet_ips":            func(s *control.Submission) { s.Items[0].Invocation.Host.IntranetIPs = []string{"x"} },
+		"items[0].host.address":       func(s *control.Submission) { s.Items[0].Invocation.Host.Address = "a b" },
+		"items[0].host.via[0]":        func(s *control.Submission) { s.Items[0].Invocation.Host.Via[0].User = "-oX" },
+		"items[0].host.sudo":          func(s *control.Submission) { s.Items[0].Invocation.Host.Sudo = "always" },
+		"items[0].host.instance_type": func(s *control.Submission) { s.Items[0].Invocation.Host.Type = "VM" },
+		"items[0].host.intranet_ips":  func(s *control.Submission) { s.Items[0].Invocation.Host.IntranetIPs = []string{"x"} },
 		"items[0].via: must have one login for each hop": func(s *control.Submission) {
 			s.Items[0].Credentials.Via = make([]installer.Login, 2)
 		},

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 	"tripod/installer/privkey"
 )
 
@@ -122,11 +121,11 @@ func newUnpacker(wire []wireLogin) *unpacker {
 // lengths: a login is held to what one of a hosts file is. Whether a key is one
 // is seen when it is used: to open a key can cost a second.
 func (u *unpacker) lengths(i int, w wireLogin) {
-	if utf8.RuneCountInString(w.Password) > meta.MaxPassword {
-		u.faults.Add(fmt.Sprintf("logins[%d].password", i), "must have at most %d characters", meta.MaxPassword)
+	if utf8.RuneCountInString(w.Password) > installer.MaxPassword {
+		u.faults.Add(fmt.Sprintf("logins[%d].password", i), "must have at most %d characters", installer.MaxPassword)
 	}
-	if utf8.RuneCountInString(w.Passphrase) > meta.MaxPassword {
-		u.faults.Add(fmt.Sprintf("logins[%d].passphrase", i), "must have at most %d characters", meta.MaxPassword)
+	if utf8.RuneCountInString(w.Passphrase) > installer.MaxPassword {
+		u.faults.Add(fmt.Sprintf("logins[%d].passphrase", i), "must have at most %d characters", installer.MaxPassword)
 	}
 	if len(w.PrivateKey) > privkey.MaxText {
 		u.faults.Add(fmt.Sprintf("logins[%d].private_key", i), "must have at most %d bytes", privkey.MaxText)

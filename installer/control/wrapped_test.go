@@ -64,7 +64,7 @@ func TestBWrappedTargets(t *testing.T) {
 	}
 	zoned := batch(1) // no hosts file could say that
 	zoned.Items[0].Invocation.Host.Address = "fe80::1%eth0"
-	require.ErrorContains(t, client.Submit(t.Context(), zoned), "items[0].host: address, port and user are not those of a host")
+	require.ErrorContains(t, client.Submit(t.Context(), zoned), "items[0].host.address: an IPv6 address with a zone")
 	heads, err := r.store.Batches(t.Context(), project, 10)
 	require.NoError(t, err)
 	require.Empty(t, heads)
