@@ -133,6 +133,19 @@ func (h Host) SameMachine(other Host) bool {
 	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via) && h.Through.Same(other.Through)
 }
 
+// Sameness is how two descriptions of a host are one machine.
+type Sameness int
+
+const (
+	OtherMachine Sameness = iota
+	// SameHostKey: they have the same address and port, and a host key is pinned there
+	// that every way has to show.
+	SameHostKey
+	// SameRoute: one way to the first leads to the second. Installers are
+	// exchangeable, and a host has the same address behind each of them.
+	SameRoute
+)
+
 // SameWay reports whether what gets into one host may be sent to the other: both
 // are reached at the same address and port as the same user, with the same pinned
 // host key or none, and so is every installer on the way. It is the one place that

@@ -2,11 +2,32 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 
 	"tripod/installer"
 )
+
+// FollowUp implements installer.Ledger.
+func (s *Store) FollowUp(ctx context.Context, inv *installer.Invocation) (origin string, open *installer.Invocation, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		r, err := t.loadIn(inv.ProjectID, inv.ID)
+		if err != nil {
+			return err
+		}
+		if origin, err = t.origin(r, r.seq); err != nil {
+			return err
+		}
+		if other, err := t.underWay(r, origin); err != nil || other == nil {
+			return err
+		} else {
+			open = &other.Invocation
+		}
+		return nil
+	})
+	return origin, open, err
+}
 
 // alone refuses a second RETRY or ROLLBACK about one original while the first one
 // is open, however they came: two requests at the same time, or one that names it
@@ -21,11 +42,11 @@ func (t *tx) alone(records []*record) error {
 		if err != nil {
 			return err
 		}
-		id, err := t.underWay(r, origin)
+		open, err := t.underWay(r, origin)
 		if err != nil {
 			return err
 		}
-		if id != "" || asked[origin] {
+		if open != nil || asked[origin] {
 			return fmt.Errorf("%s of %s: %w", r.Type, r.Of, installer.ErrUnderWay)
 		}
 		asked[origin] = true
@@ -52,8 +73,8 @@ func (t *tx) origin(r *record, before uint64) (string, error) {
 }
 
 // underWay finds the open invocation on r's host that is about that origin too;
-// empty: there is none.
-func (t *tx) underWay(r *record, origin string) (string, error) {
+// nil: there is none.
+func (t *tx) underWay(r *record, origin string) (*record, error) {
 	list := t.bucket(bList)
 	pending := factsWanted(installer.Filter{State: installer.Pending})
 	running := factsWanted(installer.Filter{State: installer.Running})
@@ -65,18 +86,18 @@ func (t *tx) underWay(r *record, origin string) (string, error) {
 		id, _, _ := bytes.Cut(facts, []byte{0})
 		other, err := t.load(string(id))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if other == nil || other.Of == "" {
 			continue
 		}
 		about, err := t.origin(other, other.seq)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if about == origin {
-			return other.ID, nil
+			return other, nil
 		}
 	}
-	return "", nil
+	return nil, nil
 }

@@ -91,8 +91,8 @@ func decodeCreate(body []byte) (*createRequest, error) {
 		}
 	}
 	req.hosts = hosts(f, req.kind, &faults)
-	if t, ok := tasks[req.kind]; ok {
-		f.Need(t.needs)
+	if field, ok := namedBy[req.kind]; ok {
+		f.Need(field)
 	}
 	f.End(false)
 	if len(faults) > 0 {

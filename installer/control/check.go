@@ -7,7 +7,7 @@ import (
 	"net/netip"
 
 	"tripod/installer"
-	"tripod/installer/api"
+	"tripod/installer/plan"
 )
 
 // submission makes a batch of what the client sent, or tells all that is wrong
@@ -252,7 +252,7 @@ func (d *denied) add(id string, addr netip.Addr, why error) {
 }
 
 // note puts them into the audit log, all in one entry.
-func (d *denied) note(ctx context.Context, log api.Denials, project string) error {
+func (d *denied) note(ctx context.Context, log plan.Denials, project string) error {
 	if len(d.hosts) == 0 {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/hostsfile"
+	"tripod/installer/plan"
 )
 
 // Store is what the routes work on. The state folder is one.
@@ -31,7 +32,7 @@ type Store interface {
 	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
 	Grants
 	AuditLog
-	api.Denials
+	plan.Denials
 	Roster
 	Installers
 	Catalogue
