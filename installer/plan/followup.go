@@ -29,9 +29,7 @@ func (q *planning) followUps() ([]Item, error) {
 	return items, nil
 }
 
-// followUp plans a task about an invocation that is there. Its host is the one
-// that is known by that id now, with the login that it came with, or a better one
-// that is known since. Where that id is another machine now, nothing is done there.
+// followUp plans a task about an invocation that is there.
 func (q *planning) followUp(id string) (item Item, err error) {
 	old, err := q.Ledger.Invocation(q.ctx, q.Project, id)
 	switch {
@@ -41,11 +39,19 @@ func (q *planning) followUp(id string) (item Item, err error) {
 	case err != nil:
 		return item, err
 	}
-	item.Invocation.Host = old.Host
+	item.Invocation = old
 	if why := installer.Allow(q.Task, &old); why != nil {
+		item.Invocation = installer.Invocation{Host: old.Host}
 		item.Refused = refuse(NotAllowed, why.Error())
 		return item, nil
 	}
+	return q.followUpOf(item)
+}
+
+// followUpOf makes an item of what may be done about its invocation.
+func (q *planning) followUpOf(item Item) (Item, error) {
+	old := item.Invocation
+	item.Invocation = installer.Invocation{Host: old.Host}
 	origin, open, err := q.Ledger.FollowUp(q.ctx, &old)
 	if err != nil {
 		return item, err
@@ -54,27 +60,16 @@ func (q *planning) followUp(id string) (item Item, err error) {
 		item.Refused = refuse(UnderWay, "a "+string(open.Type)+" of it is under way already: "+open.ID)
 		return item, nil
 	}
-	host, creds, err := q.Ledger.CredentialsAgain(q.ctx, &old)
-	switch {
-	case errors.Is(err, installer.ErrNotFound):
-		item.Refused = refuse(UnknownHost, "no such instance in this project")
-		return item, nil
-	case err != nil && !credentialMissing(err):
-		return item, err
+	host, given := old.Host, false
+	if item.Credentials, given = q.given(old.Host); !given {
+		if host, item.Refused, err = q.again(&old, &item.Credentials); item.Refused != nil || err != nil {
+			return item, err
+		}
 	}
 	if item.Refused = q.denied(host); item.Refused != nil {
 		return item, nil
 	}
-	same, err := q.Ledger.SameMachine(q.ctx, q.Project, host, old.Host)
-	if err != nil {
-		return item, err
-	}
-	// Where no host key was checked, one that is pinned tells nothing of that machine.
-	if same == installer.OtherMachine || same == installer.SameHostKey && old.Spec.HostKeys == installer.Insecure {
-		item.Refused = refuse(NotAllowed, "the instance is another machine now: "+reached(host)+"; it was "+reached(old.Host))
-		return item, nil
-	}
-	if item.Credentials, item.Refused, err = q.complete(&host, creds); item.Refused != nil || err != nil {
+	if item.Credentials, item.Refused, err = q.complete(&host, item.Credentials); item.Refused != nil || err != nil {
 		return item, err
 	}
 	if item.Invocation, item.Refused, err = q.remake(&old); err != nil {
@@ -85,6 +80,28 @@ func (q *planning) followUp(id string) (item Item, err error) {
 		item.Invocation.Spec.HostKeys = q.HostKeys
 	}
 	return item, nil
+}
+
+// again is the host of old as it is known by its id now, with the login that old
+// came with, or a better one that is known since. Where that id is another machine
+// now, nothing is done there.
+func (q *planning) again(old *installer.Invocation, creds *installer.Credentials) (host installer.Host, refused *Refusal, err error) {
+	host, *creds, err = q.Ledger.CredentialsAgain(q.ctx, old)
+	switch {
+	case errors.Is(err, installer.ErrNotFound):
+		return old.Host, refuse(UnknownHost, "no such instance in this project"), nil
+	case err != nil && !credentialMissing(err):
+		return host, nil, err
+	}
+	same, err := q.Ledger.SameMachine(q.ctx, q.Project, host, old.Host)
+	if err != nil {
+		return host, nil, err
+	}
+	// Where no host key was checked, one that is pinned tells nothing of that machine.
+	if same == installer.OtherMachine || same == installer.SameHostKey && old.Spec.HostKeys == installer.Insecure {
+		return old.Host, refuse(NotAllowed, "the instance is another machine now: "+reached(host)+"; it was "+reached(old.Host)), nil
+	}
+	return host, nil, nil
 }
 
 // remake is the new invocation. What failed for want of a package looks for one anew.

@@ -81,6 +81,7 @@ func (q *planning) named(e installer.HostEntry) (Item, error) {
 		creds, noLogin, err = q.complete(&host, creds)
 	}
 	return Item{
+		Where:       e.Where,
 		Invocation:  installer.Invocation{Host: host},
 		Credentials: creds, Refused: cmp.Or(q.denied(host), noWay, noLogin),
 	}, err

@@ -3,7 +3,6 @@ package plan
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -29,6 +28,15 @@ type Denials interface {
 	NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error
 }
 
+// Batches is what of a store is about unfinished work.
+type Batches interface {
+	// OpenBatch finds the newest batch with this fingerprint that has open
+	// invocations.
+	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
+	// RefreshCredentials replaces those of the batch's open invocations.
+	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
+}
+
 // Planner makes plans. Ledger is required, and so are the functions.
 type Planner struct {
 	Ledger installer.Ledger
@@ -39,6 +47,9 @@ type Planner struct {
 	// Fallback serves where the catalogue has nothing: packages, of which nobody
 	// knows the edition, or Online.
 	Fallback installer.Spec
+	// Batches finds unfinished ones and gives them other logins. Nil: no request may
+	// say Resume or Latest.
+	Batches Batches
 	// HostKeys is the weakest policy that a task may have.
 	HostKeys installer.HostKeyPolicy
 	// Policy refuses addresses that would be dialled; the dialer checks again. A name
@@ -68,39 +79,102 @@ type Request struct {
 	// Installers are ids of those that REMOTE_INSTALL is to go through. Empty: the
 	// project's.
 	Installers []string
-	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK.
-	Of []string
-	// MaxFailures: see installer.BatchHead.
-	MaxFailures int
+	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
+	// then those whose logins are to be used for that, and ForAll is the login of all
+	// hosts that are reached by its Via as its User (empty: any).
+	Of     []string
+	ForAll *installer.HostEntry
+	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
+	// and what is under way already is gone on with.
+	Latest bool
+	// Whole: nothing is done unless all of it can be.
+	Whole bool
+	// Resume: an unfinished batch of the same work is gone on with instead.
+	Resume      bool
+	MaxFailures FailureLimit
+	// Content tells the request from another one under the same BatchID.
+	Content string
 	// Replay makes what answers the same request once more. Nil: nothing does.
 	Replay func(*Plan) (*installer.Replay, error)
+}
+
+// FailureLimit is how many invocations may end without success before no new one is
+// begun; N 0: all.
+type FailureLimit struct {
+	N       int  `json:"n"`
+	Percent bool `json:"percent,omitempty"` // of all
+}
+
+// Of is the number. A percentage is rounded up, so that it is never none.
+func (l FailureLimit) Of(total int) int {
+	if l.Percent {
+		return (total*l.N + 99) / 100
+	}
+	return l.N
 }
 
 // Plan is what comes of a request, item by item in its order.
 type Plan struct {
 	Request
 	Items []Item
+	// Resumed is the unfinished batch that is gone on with. Nil: there is none.
+	Resumed *installer.BatchHead
+	// Notes are for people: given logins that are not used.
+	Notes []string
 }
 
-// Accepted counts the items that can be done.
+// Limit is the request's limit of failures for what there is to do.
+func (p *Plan) Limit() int {
+	open := 0
+	for _, item := range p.Items {
+		if item.Standing == New || item.Standing == Open {
+			open++
+		}
+	}
+	return p.MaxFailures.Of(open)
+}
+
+// Accepted counts the new invocations.
 func (p *Plan) Accepted() (n int) {
 	for _, item := range p.Items {
-		if item.Refused == nil {
+		if item.Standing == New {
 			n++
 		}
 	}
 	return n
 }
 
-// Item is work, or why it cannot be done.
+// Standing is what there is to do about an item.
+type Standing string
+
+const (
+	New     Standing = "new"
+	Open    Standing = "open" // it is under way already
+	Done    Standing = "done"
+	Refused Standing = "refused"
+)
+
+// Item is work, or why there is none.
 type Item struct {
-	// Invocation is what the item says of the new one; of a refused RETRY or ROLLBACK
-	// its ID is the one that was asked for.
+	Standing Standing
+	Where    string // its place in the input; empty: none
+	// Invocation is what the item says of the new one; of one that is open or done, it
+	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
 	Invocation  installer.Invocation
 	Credentials installer.Credentials
-	Refused     *Refusal
-	origin      string // what the chain of a RETRY or ROLLBACK began with
+	// Edition is the one that the host is known to have, where a package was chosen.
+	Edition installer.Edition
+	// Alone: it was named itself, not by its batch.
+	Alone bool
+	// Refused is why it cannot be done.
+	Refused *Refusal
+	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
+	Failed bool
+	origin string // what the chain of a RETRY or ROLLBACK began with
 }
+
+// place is the item's place for people.
+func (i *Item) place() string { return cmp.Or(i.Where, i.Invocation.Host.Label()) }
 
 // Reason is why an item cannot be done.
 type Reason int
@@ -125,52 +199,26 @@ type Refusal struct {
 
 func refuse(reason Reason, msg string) *Refusal { return &Refusal{reason, msg} }
 
-// Submit plans a request and stores what can be done of it. When it returns, that is
-// on disk; if nothing can be done, nothing is stored.
-func (p *Planner) Submit(ctx context.Context, req Request) (*Plan, error) {
-	const mostPlans = 4
-	noted := false
-	for n := 1; ; n++ {
-		plan, err := p.Plan(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		if !noted {
-			if err := p.noteDenied(ctx, plan); err != nil {
-				return nil, err
-			}
-			noted = true
-		}
-		batch := p.batch(plan)
-		if len(batch.Items) == 0 {
-			return plan, nil
-		}
-		if req.Replay != nil {
-			if batch.Replay, err = req.Replay(plan); err != nil {
-				return nil, err
-			}
-		}
-		err = p.Ledger.Submit(ctx, batch)
-		// Where another request came between plan and commit, its task is seen now.
-		between := errors.Is(err, installer.ErrUnderWay) || errors.Is(err, installer.ErrOvertaken)
-		if !between || n == mostPlans {
-			return plan, err
-		}
-	}
-}
-
 // Plan plans a request, and stores nothing.
 func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}, fits: map[installer.Edition]fit{}}
-	plan := &Plan{Request: req}
+	var items []Item
 	var err error
-	switch req.Task {
-	case installer.Retry, installer.Rollback:
-		plan.Items, err = q.followUps()
+	switch {
+	case req.Task != installer.Retry && req.Task != installer.Rollback:
+		items, err = q.work()
+	case req.Latest:
+		items, err = q.latest()
 	default:
-		plan.Items, err = q.work()
+		items, err = q.followUps()
 	}
-	return plan, err
+	for i := range items {
+		if items[i].Refused != nil {
+			items[i].Standing = Refused
+		}
+		items[i].Standing = cmp.Or(items[i].Standing, New)
+	}
+	return &Plan{Request: req, Items: items, Notes: q.notes}, err
 }
 
 // planning is the making of one plan.
@@ -179,28 +227,8 @@ type planning struct {
 	ctx context.Context
 	Request
 	route route
+	notes []string
 	taken map[string]bool // ids of the request's hosts
+	byID  map[string]installer.HostEntry
 	fits  map[installer.Edition]fit
-}
-
-// batch is made of what can be done. The ids are told in the plan too.
-func (p *Planner) batch(plan *Plan) installer.Batch {
-	now := p.Clock()
-	plan.BatchID = cmp.Or(plan.BatchID, p.NewID())
-	batch := installer.Batch{BatchHead: installer.BatchHead{
-		ID: plan.BatchID, ProjectID: plan.Project, Created: now, Source: plan.Source, By: plan.By, MaxFailures: plan.MaxFailures,
-	}}
-	for i := range plan.Items {
-		inv := &plan.Items[i].Invocation
-		if plan.Items[i].Refused != nil {
-			continue
-		}
-		inv.ID, inv.BatchID, inv.ProjectID, inv.Type = p.NewID(), batch.ID, plan.Project, plan.Task
-		inv.RunID = cmp.Or(inv.RunID, inv.ID)
-		inv.Host.Type = cmp.Or(inv.Host.Type, installer.ECS) // lists are filtered by it
-		inv.State, inv.Created, inv.Updated = installer.Pending, now, now
-		batch.Items = append(batch.Items, installer.Item{Invocation: *inv, Credentials: plan.Items[i].Credentials})
-	}
-	batch.Total, batch.Open = len(batch.Items), len(batch.Items)
-	return batch
 }
