@@ -63,6 +63,7 @@ func (q *planning) known(id string) (item Item, err error) {
 func (q *planning) named(e installer.HostEntry) (Item, error) {
 	host := e.Host
 	host.ID = cmp.Or(host.ID, installer.InstanceID(q.Project, host.Address, host.Port))
+	host.Type = cmp.Or(host.Type, installer.ECS) // lists are filtered by it
 	var hops []installer.Login
 	var noWay *Refusal
 	if q.Task == installer.RemoteInstall {
