@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 )
 
 const goodPin = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIG4hcPmTaEVDbgPDDFPLfsYGFcuK4ZcvZK0Cg8PwBtd"
@@ -38,12 +39,8 @@ func TestHostsArePutInOrder(t *testing.T) {
 	require.Equal(t, []string{"8.8.8.8"}, three.ElasticIPs)
 	require.Empty(t, three.IntranetIPs)
 
-	s := batch(1)
-	s.Items[0].Invocation.Host.Type = ""
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	inv, err := r.store.Invocation(t.Context(), project, s.Items[0].Invocation.ID)
-	require.NoError(t, err)
-	require.Equal(t, installer.ECS, inv.Host.Type)
+	s := r.sent(1, func(req *plan.Request) { req.Hosts[0].Host.Type = "" })
+	require.Equal(t, installer.ECS, s.Invs[0].Host.Type)
 }
 
 // TestHostFieldsAreChecked as those of a hosts file are, each with its path.
@@ -95,24 +92,14 @@ func TestHostFieldsAreChecked(t *testing.T) {
 func TestEveryFaultOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	first := batch(1)
-	require.NoError(t, r.client.Submit(t.Context(), first))
-	for want, change := range map[string]func(*installer.Invocation){
-		"PENDING": func(inv *installer.Invocation) { // a RETRY of what has not ended
-			inv.Type, inv.Of, inv.Spec.Task = installer.Retry, first.Items[0].Invocation.ID, installer.Install
-			inv.Host = first.Items[0].Invocation.Host
-		},
-		"specs[0].online.url": func(inv *installer.Invocation) {
-			inv.Spec.Online = &installer.Online{URL: "ftp://x", Region: "cn-north-4"}
-		},
-		"specs[0].online.region": func(inv *installer.Invocation) {
-			inv.Spec.Online = &installer.Online{URL: "https://x.example", Region: "a b"}
-		},
+	for want, change := range map[string]func(*installer.Spec){
+		"spec.online.url":    func(s *installer.Spec) { s.Online = &installer.Online{URL: "ftp://x", Region: "cn-north-4"} },
+		"spec.online.region": func(s *installer.Spec) { s.Online = &installer.Online{URL: "https://x.example", Region: "a b"} },
 	} {
-		s := batch(1)
-		change(&s.Items[0].Invocation)
+		req := request(1)
+		change(&req.Spec)
 		var faults installer.Faults
-		err := r.client.Submit(t.Context(), s)
+		_, err := r.client.Submit(t.Context(), req)
 		require.ErrorAs(t, err, &faults, want)
 		require.Len(t, faults, 1, "%s", err)
 		require.ErrorContains(t, err, want)

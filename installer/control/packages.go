@@ -64,13 +64,12 @@ func (s service) addPackage(r *api.Request) (any, error) {
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
-	c := &checker{service: s, ctx: r.Context(), who: r.Principal, unpacker: newUnpacker(nil)}
-	spec := installer.Spec{Target: p.Target, HostKeys: c.HostKeys, Packages: []installer.BlobRef{p.BlobRef}}
-	if err := c.spec("package", spec); err != nil {
+	var faults installer.Faults
+	spec := installer.Spec{Target: p.Target, HostKeys: s.HostKeys, Packages: []installer.BlobRef{p.BlobRef}}
+	if err := s.spec(r.Context(), r.Principal.Project, "package", spec, spec.Packages, &faults); err != nil {
 		return nil, err
 	}
-	c.notSent(nil)
-	if err := c.faults.Err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	if err := s.inspect(p); err != nil {

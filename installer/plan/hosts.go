@@ -44,7 +44,7 @@ func (q *planning) known(id string) (item Item, err error) {
 	*host, err = q.Ledger.KnownHost(q.ctx, q.Project, id)
 	switch {
 	case errors.Is(err, installer.ErrNotFound):
-		return Item{Invocation: installer.Invocation{Host: installer.Host{ID: id}}, Refused: refuse(UnknownHost, "no such instance in this project")}, nil
+		return Item{Where: id, Invocation: installer.Invocation{Host: installer.Host{ID: id}}, Refused: refuse(UnknownHost, "no such instance in this project")}, nil
 	case err != nil:
 		return item, err
 	}
@@ -83,6 +83,7 @@ func (q *planning) named(e installer.HostEntry) (Item, error) {
 	}
 	return Item{
 		Where:       e.Where,
+		kept:        e.Credentials.Login.IsZero(),
 		Invocation:  installer.Invocation{Host: host},
 		Credentials: creds, Refused: cmp.Or(q.denied(host), noWay, noLogin),
 	}, err

@@ -36,6 +36,7 @@ func (q *planning) latest() ([]Item, error) {
 // by their own ids; each once.
 func (q *planning) byName() ([]Item, error) {
 	var all, alone []Item
+	var faults installer.Faults
 	for _, id := range q.Of {
 		_, err := q.Ledger.Batch(q.ctx, q.Project, id)
 		switch {
@@ -51,6 +52,10 @@ func (q *planning) byName() ([]Item, error) {
 			return nil, err
 		default:
 			inv, err := q.Ledger.Invocation(q.ctx, q.Project, id)
+			if errors.Is(err, installer.ErrNotFound) {
+				faults.Add(id, "not found: no batch or invocation of this project has this id")
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -62,7 +67,7 @@ func (q *planning) byName() ([]Item, error) {
 		twice := seen[i.Invocation.ID]
 		seen[i.Invocation.ID] = true
 		return twice
-	}), nil
+	}), faults.Err()
 }
 
 // standing finds out what there is to do about one of them.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"tripod/installer"
@@ -170,11 +171,34 @@ type Item struct {
 	Refused *Refusal
 	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
 	Failed bool
+	kept   bool   // the login did not come with the request
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
 
-// place is the item's place for people.
-func (i *Item) place() string { return cmp.Or(i.Where, i.Invocation.Host.Label()) }
+// Place is the item's place for people.
+func (i *Item) Place() string { return cmp.Or(i.Where, i.Invocation.Host.Label()) }
+
+// LoginWords says how the host is logged in to, without any secret.
+func (i *Item) LoginWords() string {
+	if i.kept {
+		return "kept"
+	}
+	var words []string
+	if !i.Credentials.PrivateKey.IsZero() {
+		words = append(words, "key")
+	}
+	if !i.Credentials.Password.IsZero() {
+		words = append(words, "password")
+	}
+	switch h := i.Invocation.Host; {
+	case h.User == "root" || h.Sudo == installer.SudoNever:
+	case i.Credentials.SudoPassword.IsZero():
+		words = append(words, "sudo")
+	default:
+		words = append(words, "sudo with a password of its own")
+	}
+	return strings.Join(words, "+")
+}
 
 // Reason is why an item cannot be done.
 type Reason int

@@ -171,7 +171,7 @@ func (p *Plan) Err() error {
 		if item.Refused == nil {
 			continue
 		}
-		fault := installer.Fault{Where: item.place(), What: item.Refused.Msg}
+		fault := installer.Fault{Where: item.Place(), What: item.Refused.Msg}
 		switch item.Refused.Reason {
 		case CredentialMissing, InstallerCredentialMissing:
 			missing = append(missing, fault)
