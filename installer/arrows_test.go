@@ -31,7 +31,7 @@ var arrows = map[string]string{
 	"installer/local":      "",
 	"store":                "installer",
 	"scripts":              "",
-	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile " +
+	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plan " +
 		"installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshconn scripts store",
 }

@@ -23,7 +23,7 @@ import (
 // has to be the client's own. It is safe for many goroutines.
 type Client struct {
 	api       *api.Client
-	principal Principal
+	principal welcome
 	patience  time.Duration // see Patience
 	// daemon: who answers works on everything by himself.
 	daemon atomic.Bool

@@ -24,10 +24,10 @@ func newTold() *told { return &told{map[string]int{}, map[string]int{}} }
 
 func (c *told) watch(e installer.Event) {
 	switch {
-	case e.Transition != nil && e.Transition.State.Terminal():
-		c.ended[e.Invocation.ID]++
-	case e.Transition == nil && e.Step == "":
-		c.begun[e.Invocation.ID]++
+	case e.End != nil && e.End.State.Terminal():
+		c.ended[e.InvocationID]++
+	case e.End == nil && e.Step == "":
+		c.begun[e.InvocationID]++
 	}
 }
 
@@ -141,7 +141,7 @@ func TestHubForgets(t *testing.T) {
 	r.work(s.ID, 1, r.hub.Watch)
 	noise := &installer.Invocation{ID: "x", BatchID: "other", ProjectID: project}
 	for range 20_000 {
-		r.hub.Watch(installer.Event{Invocation: noise, Step: installer.StepRun})
+		r.hub.Watch(installer.EventOf(noise, time.Time{}))
 	}
 	got := newTold()
 	require.NoError(t, f.Run(t.Context(), got.watch))

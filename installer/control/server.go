@@ -154,21 +154,17 @@ func (s service) routes() []api.Route {
 	return slices.Concat(routes, s.workRoutes(), s.grantRoutes(), s.auditRoutes(), s.hostRoutes(), s.installerRoutes(), s.packageRoutes())
 }
 
-// Principal is who the daemon takes the client for.
-type Principal struct {
-	Project string           `json:"project_id"`
-	Kind    string           `json:"kind"` // token or key
-	Name    string           `json:"name"`
-	Rights  installer.Rights `json:"rights"`
-	Version string           `json:"version"` // of the daemon
+// welcome is who the daemon takes the client for, and what it is itself.
+type welcome struct {
+	installer.Principal
+	Version string `json:"version"` // of the daemon
 	// Daemon: it works on everything by itself.
 	Daemon     bool     `json:"daemon"`
 	KnownHosts []string `json:"known_hosts,omitempty"` // see Config
 }
 
 func (s service) principal(r *api.Request) (any, error) {
-	p := r.Principal
-	return Principal{p.Project, p.Kind, p.Name, p.Rights, s.Version, s.OnDemand == nil, s.KnownHosts}, nil
+	return welcome{r.Principal, s.Version, s.OnDemand == nil, s.KnownHosts}, nil
 }
 
 // refusal makes an error of the store's that is about the input one for the

@@ -149,7 +149,7 @@ func TestWorkIsDoneForWhoFollows(t *testing.T) {
 	assert.Equal(t, 5, states(t, c, b.BatchID)[installer.Pending], "nobody has followed it yet")
 	ended := 0
 	how, err := f.Work(t.Context(), control.Work{Parallel: 2}, func(e installer.Event) {
-		if e.Transition != nil {
+		if e.End != nil {
 			ended++
 		}
 	})
