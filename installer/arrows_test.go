@@ -27,8 +27,9 @@ var arrows = map[string]string{
 	"installer/sshdial":          "installer installer/privkey installer/sshconn",
 	"installer/recipe":           "installer installer/plaintext installer/recipe/hostshell",
 	"installer/recipe/hostshell": "installer scripts",
-	"installer/api":              "installer installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
-	"installer/control":          "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/privkey installer/strictjson",
+	"installer/api":              "installer installer/plan installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
+	"installer/control":          "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/plan installer/privkey installer/strictjson",
+	"installer/plan":             "installer",
 	"installer/local":            "",
 	"store":                      "installer store/access store/audit store/disk store/files store/inventory store/kv store/tasks store/vault",
 	"store/access":               "installer store/disk store/kv store/vault",
@@ -40,7 +41,7 @@ var arrows = map[string]string{
 	"store/kv":                   "installer store/disk",
 	"store/vault":                "store/disk",
 	"scripts":                    "",
-	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plaintext " +
+	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plan installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
 }
 

@@ -31,7 +31,7 @@ func (d *Dispatcher) attempt(ctx context.Context, inv *Invocation) {
 		cancel(ErrCanceled)
 	}
 
-	d.Watch(Event{At: d.Clock(), Invocation: inv, State: Running})
+	d.Watch(EventOf(inv, d.Clock()))
 	var noted, finished []StepRecord
 	outcome, err := d.work(work, inv, &noted, &finished)
 	end := End{Outcome: outcome, Err: err, Steps: finished}
@@ -84,7 +84,9 @@ func (d *Dispatcher) work(ctx context.Context, inv *Invocation, noted, finished 
 		Credentials: creds,
 		Output:      output,
 		Begin: func(s Step) {
-			d.Watch(Event{At: d.Clock(), Invocation: inv, Step: s, State: Running})
+			begins := EventOf(inv, d.Clock())
+			begins.Step = s
+			d.Watch(begins)
 		},
 		Note: func(rec StepRecord) {
 			*noted, *finished = append(*noted, rec), append(*finished, rec)
@@ -118,7 +120,9 @@ func (d *Dispatcher) finish(ctx context.Context, inv *Invocation, t Transition) 
 		switch {
 		case err == nil:
 			log.Info("attempt ended", "state", t.State, "kind", t.Kind, "message", t.Message)
-			d.Watch(Event{At: t.At, Invocation: inv, State: t.State, Transition: &t})
+			ends := EventOf(inv, t.At)
+			ends.End = &AttemptEnd{t.State, t.EndAttempt, t.NotBefore, t.Kind, t.Message, t.Outcome.Skipped}
+			d.Watch(ends)
 			return
 		case errors.Is(err, ErrStale):
 			log.Warn("result dropped", "error", err)

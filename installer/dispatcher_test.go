@@ -343,7 +343,7 @@ func TestPanicWhileAScriptMayRun(t *testing.T) {
 	t.Parallel()
 	q := newQueue("a")
 	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
-		job.Note(installer.StepRecord{Step: installer.StepProbe, Facts: map[string]string{installer.FactCurrent: "1.0"}})
+		job.Note(installer.StepRecord{Step: installer.StepProbe, Found: installer.Findings{Looked: true, CurrentVersion: "1.0"}})
 		if err := job.Journal(ctx, installer.StepRecord{Step: installer.StepStage}); err != nil {
 			return installer.Outcome{}, err
 		}

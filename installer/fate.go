@@ -2,18 +2,6 @@ package installer
 
 import "slices"
 
-// Names of facts in the journal that the engine reads too. All others are the
-// Installer's own.
-const (
-	// FactCurrent is the agent's version before the work.
-	FactCurrent = "current"
-	// FactChanged is "yes" where the step may have changed the host.
-	FactChanged = "changed"
-	// FactRun is how the run stood that was found on the host. FactAlive: it goes on.
-	FactRun   = "run"
-	FactAlive = "alive"
-)
-
 // mayRun tells, from the steps that the present attempt has finished, whether a
 // script of the invocation may still run on its host. A launch comes after stage,
 // and nobody has seen the end of it before run says so.
@@ -22,8 +10,8 @@ func (inv *Invocation) mayRun(steps []StepRecord) bool {
 	for _, rec := range steps {
 		switch rec.Step {
 		case StepProbe:
-			if stands := rec.Facts[FactRun]; stands != "" {
-				may = stands == FactAlive
+			if rec.Found.Run != "" {
+				may = rec.Found.Run == RunAlive
 			}
 		case StepStage:
 			may = may || rec.Kind == ""
@@ -41,12 +29,11 @@ func (inv *Invocation) mayRun(steps []StepRecord) bool {
 func (inv *Invocation) outcomeOf(o Outcome, steps []StepRecord, may bool) Outcome {
 	looked, told := false, o != Outcome{}
 	for _, rec := range steps {
-		current, ok := rec.Facts[FactCurrent]
-		looked = looked || ok
-		if ok && !told {
-			o.CurrentVersion = current
+		looked = looked || rec.Found.Looked
+		if rec.Found.Looked && !told {
+			o.CurrentVersion = rec.Found.CurrentVersion
 		}
-		o.Changed = o.Changed || rec.Facts[FactChanged] != "" || rec.Step == StepRun && rec.Kind == ""
+		o.Changed = o.Changed || rec.Found.Changed || rec.Step == StepRun && rec.Kind == ""
 	}
 	o.Changed = o.Changed || may && !inv.Changed
 	if o == (Outcome{}) {

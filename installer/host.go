@@ -92,14 +92,18 @@ type HostPage struct {
 	Count int64 // all that match
 }
 
-// HostEntry is a host to be known, with the credentials to be sealed. Without
-// any, those that are kept stay while the host is reached in the same way: see
-// Host.SameWay.
+// HostEntry is a host that the user names, to be known or to be worked on, with the
+// credentials that came with it. Without any, those that are kept count while the
+// host is reached in the same way: see Host.SameWay.
 type HostEntry struct {
 	// Where is its place in the input, for messages; empty: none.
 	Where       string
 	Host        Host
 	Credentials Credentials
+	// DefaultKey: it is to be logged in to with the project's default key.
+	DefaultKey bool
+	// HasSecret: the input itself holds a secret of this host.
+	HasSecret bool
 }
 
 // Host is a machine to work on; the API calls it an instance.
@@ -128,6 +132,19 @@ type Host struct {
 func (h Host) SameMachine(other Host) bool {
 	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via) && h.Through.Same(other.Through)
 }
+
+// Sameness is how two descriptions of a host are one machine.
+type Sameness int
+
+const (
+	OtherMachine Sameness = iota
+	// SameHostKey: they have the same address and port, and a host key is pinned there
+	// that every way has to show.
+	SameHostKey
+	// SameRoute: one way to the first leads to the second. Installers are
+	// exchangeable, and a host has the same address behind each of them.
+	SameRoute
+)
 
 // SameWay reports whether what gets into one host may be sent to the other: both
 // are reached at the same address and port as the same user, with the same pinned

@@ -15,6 +15,8 @@ var (
 	ProjectForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	// IDForm is that of the ids of instances, invocations and batches.
 	IDForm = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
+	// SHA256Form is that of the hash that names a file.
+	SHA256Form = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // InstanceID derives the id of a host that was given none: the same project,

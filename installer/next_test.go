@@ -88,19 +88,15 @@ func TestNext(t *testing.T) {
 // CANCELED: every kind, however the attempt came to its end, after every step.
 func TestNextNotKnownIsNotFailed(t *testing.T) {
 	t.Parallel()
-	step := func(s installer.Step, kind installer.Kind, facts ...string) installer.StepRecord {
-		rec := installer.StepRecord{Step: s, Kind: kind, Facts: map[string]string{}}
-		for i := 0; i < len(facts); i += 2 {
-			rec.Facts[facts[i]] = facts[i+1]
-		}
-		return rec
+	step := func(s installer.Step, kind installer.Kind) installer.StepRecord {
+		return installer.StepRecord{Step: s, Kind: kind}
 	}
 	connect, stage := step(installer.StepConnect, ""), step(installer.StepStage, "")
-	look := func(run string) installer.StepRecord {
-		return step(installer.StepProbe, "", installer.FactRun, run, installer.FactCurrent, "1.0")
+	look := func(run installer.RunState) installer.StepRecord {
+		return installer.StepRecord{Step: installer.StepProbe, Found: installer.Findings{Run: run, Looked: true, CurrentVersion: "1.0"}}
 	}
 	run := func(kind installer.Kind) installer.StepRecord {
-		return step(installer.StepRun, kind, installer.FactChanged, "yes")
+		return installer.StepRecord{Step: installer.StepRun, Kind: kind, Found: installer.Findings{Changed: true}}
 	}
 	type steps []installer.StepRecord
 	for name, c := range map[string]struct {
@@ -173,7 +169,7 @@ func TestNextKeepsWhatIsKnown(t *testing.T) {
 	inv.Outcome = installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Changed: true}
 	next := func(end installer.End) installer.Outcome { return installer.Next(inv, end, t0).Outcome }
 	failed := installer.Fail(installer.KindRefused, "x")
-	looked := []installer.StepRecord{{Step: installer.StepProbe, Facts: map[string]string{installer.FactCurrent: ""}}}
+	looked := []installer.StepRecord{{Step: installer.StepProbe, Found: installer.Findings{Looked: true}}}
 
 	assert.Zero(t, next(installer.End{Err: failed}), "nothing new: the store keeps what it has")
 	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Agent: installer.AgentFault, Changed: true},
@@ -185,7 +181,7 @@ func TestNextKeepsWhatIsKnown(t *testing.T) {
 
 	inv.Outcome, inv.Crashes = installer.Outcome{}, installer.MaxCrashes-1
 	inv.Attempts[1].Steps = []installer.StepRecord{
-		{Step: installer.StepProbe, Facts: map[string]string{installer.FactCurrent: "1.0", installer.FactRun: "absent"}}, {Step: installer.StepStage},
+		{Step: installer.StepProbe, Found: installer.Findings{Looked: true, CurrentVersion: "1.0", Run: "absent"}}, {Step: installer.StepStage},
 	}
 	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Changed: true}, next(installer.End{Crashed: true}), "the journal of one that is set aside tells")
 }

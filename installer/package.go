@@ -14,6 +14,17 @@ const (
 	Advance Edition = "ADVANCE_VERSION"
 )
 
+// Word is the edition for people: basic or advance.
+func (e Edition) Word() string {
+	switch e {
+	case Basic:
+		return "basic"
+	case Advance:
+		return "advance"
+	}
+	return string(e)
+}
+
 // Package is one agent's archive in the catalogue. BlobRef has its content,
 // architecture and version.
 type Package struct {

@@ -24,12 +24,12 @@ func (r Rights) Allow(needed Rights) bool {
 
 // Principal is who asks.
 type Principal struct {
-	Project string
+	Project string `json:"project_id"`
 	// Kind is TokenPrincipal, KeyPrincipal or UserPrincipal.
-	Kind string
+	Kind string `json:"kind"`
 	// Name is the one that the user gave it.
-	Name   string
-	Rights Rights
+	Name   string `json:"name"`
+	Rights Rights `json:"rights"`
 }
 
 // Kinds of principals.

@@ -62,9 +62,11 @@ type Ledger interface {
 	// ErrNotFound, also where several have them and none is reached by the same
 	// installers.
 	HostAt(ctx context.Context, project string, at Host) (Host, error)
-	// SameMachine reports whether both are one machine: Host.SameMachine, or they
-	// have the same address and port, and a host key is pinned there.
-	SameMachine(ctx context.Context, project string, a, b Host) (bool, error)
+	// SameMachine tells whether both are one machine, and by what that is known.
+	SameMachine(ctx context.Context, project string, a, b Host) (Sameness, error)
+	// FollowUp finds the open RETRY or ROLLBACK about what inv began with (nil: there
+	// is none), and the id of that.
+	FollowUp(ctx context.Context, inv *Invocation) (origin string, open *Invocation, err error)
 	// HostCredentials opens what is stored for a known host, as far as it may be
 	// sent to where the caller is about to send it: see Host.SameWay. A Failure of
 	// KindCredentialMissing if nothing is.

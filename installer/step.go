@@ -22,9 +22,38 @@ type StepRecord struct {
 	Kind     Kind          `json:"kind,omitempty"`
 	// Note is one line for people: what was found or done.
 	Note string `json:"note,omitempty"`
-	// Facts are what a resumed attempt needs: run directory, exit code, versions.
-	Facts map[string]string `json:"facts,omitempty"`
+	// Found is what a resumed attempt needs of it, and what the outcome is made of.
+	Found Findings `json:"found,omitzero"`
 }
+
+// Findings are what a step has found on its host. What it did not look for is zero.
+type Findings struct {
+	Root string `json:"root,omitempty"` // where run folders are
+	Boot string `json:"boot,omitempty"` // the boot id
+	Arch string `json:"arch,omitempty"`
+	// Run is how the run stood.
+	Run RunState `json:"run,omitempty"`
+	// Looked: CurrentVersion is the agent's before the work; empty: there was none.
+	Looked         bool       `json:"looked,omitempty"`
+	CurrentVersion string     `json:"current_version,omitempty"`
+	TargetVersion  string     `json:"target_version,omitempty"` // after it
+	Agent          AgentState `json:"agent,omitempty"`
+	Edition        Edition    `json:"edition,omitempty"` // of the package that the host gets
+	// Skipped: nothing was to be done. Changed: the step may have changed the host.
+	Skipped  bool   `json:"skipped,omitempty"`
+	Changed  bool   `json:"changed,omitempty"`
+	ExitCode *int   `json:"exit_code,omitempty"` // of the script
+	Message  string `json:"message,omitempty"`   // the outcome's line
+	Output   int64  `json:"output,omitempty"`    // bytes of the script's output
+	Log      *int64 `json:"log,omitempty"`       // where the log stood before the script began
+}
+
+// RunState is how a script stands on its host: absent, staged, alive, exited, died
+// (without an exit code) or fenced (another one runs).
+type RunState string
+
+// RunAlive: it goes on.
+const RunAlive RunState = "alive"
 
 // Attempt is one try of an invocation. An attempt that shutdown or a crash
 // cut short is not over: the next claim goes on with it.

@@ -43,14 +43,36 @@ type Rewinder interface {
 	Rewind(position int64) error
 }
 
-// Event is what watchers of an engine see: a step begins, or an invocation
-// changes its state.
+// Event is what watchers of an engine see: an invocation is claimed, a step of it
+// begins, or an attempt ends.
 type Event struct {
-	At         time.Time
-	Invocation *Invocation // read only
-	Step       Step        // the step that begins; empty at a change of state
-	State      State       // RUNNING when claimed, then the decided state
-	Transition *Transition // at the end of an attempt
+	At           time.Time `json:"at"`
+	Project      string    `json:"-"`
+	Batch        string    `json:"-"`
+	InvocationID string    `json:"invocation_id"`
+	Host         Host      `json:"host"`           // id, name, address and port
+	Step         Step      `json:"step,omitempty"` // the step that begins
+	// End is of an attempt; nil: it goes on.
+	End *AttemptEnd `json:"end,omitempty"`
+}
+
+// AttemptEnd is what is told of the Transition that ends an attempt.
+type AttemptEnd struct {
+	State      State     `json:"state"`
+	EndAttempt bool      `json:"end_attempt"`
+	NotBefore  time.Time `json:"not_before,omitzero"`
+	Kind       Kind      `json:"kind,omitempty"`
+	Message    string    `json:"message,omitempty"`
+	Skipped    bool      `json:"skipped,omitempty"`
+}
+
+// EventOf is an event of the invocation at that time.
+func EventOf(inv *Invocation, at time.Time) Event {
+	h := inv.Host
+	return Event{
+		At: at, Project: inv.ProjectID, Batch: inv.BatchID, InvocationID: inv.ID,
+		Host: Host{ID: h.ID, Name: h.Name, Endpoint: Endpoint{Address: h.Address, Port: h.Port}},
+	}
 }
 
 // Command is one command on a host.

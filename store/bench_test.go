@@ -100,7 +100,7 @@ func workOnOne(s *Store) (bool, error) {
 		installer.StepRun, installer.StepVerify, installer.StepClean}
 	for _, step := range steps {
 		err = errors.Join(err, s.Journal(ctx, inv.Ref(), installer.StepRecord{
-			Step: step, Started: t0, Note: "as it should be", Facts: map[string]string{"dir": "/var/lib/tripod/runs/x"},
+			Step: step, Started: t0, Note: "as it should be", Found: installer.Findings{Root: "/var/lib/tripod/runs/x"},
 		}))
 	}
 	return true, errors.Join(err, s.Finish(ctx, inv.Ref(), installer.Transition{

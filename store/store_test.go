@@ -127,7 +127,7 @@ func TestOneInvocationFromSubmitToResult(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "pw-h1", creds.Password.Reveal())
 
-	rec := installer.StepRecord{Step: installer.StepConnect, Started: t0, Duration: time.Second, Facts: map[string]string{"a": "b"}}
+	rec := installer.StepRecord{Step: installer.StepConnect, Started: t0, Duration: time.Second, Found: installer.Findings{Root: "/r", Looked: true}}
 	second, last := rec, rec
 	second.Step, last.Step = installer.StepProbe, installer.StepClean
 	require.NoError(t, s.Journal(ctx, inv.Ref(), rec, second))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 
@@ -9,6 +10,26 @@ import (
 	"tripod/store/kv"
 	"tripod/store/tasks"
 )
+
+// FollowUp implements installer.Ledger.
+func (s *Store) FollowUp(ctx context.Context, inv *installer.Invocation) (origin string, open *installer.Invocation, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		r, err := t.LoadIn(inv.ProjectID, inv.ID)
+		if err != nil {
+			return err
+		}
+		if origin, err = t.origin(r, r.Seq); err != nil {
+			return err
+		}
+		if other, err := t.underWay(r, origin); err != nil || other == nil {
+			return err
+		} else {
+			open = &other.Invocation
+		}
+		return nil
+	})
+	return origin, open, err
+}
 
 // alone refuses a second RETRY or ROLLBACK about one original while the first one
 // is open, however they came: two requests at the same time, or one that names it
@@ -23,11 +44,11 @@ func (t *tx) alone(records []*tasks.Record) error {
 		if err != nil {
 			return err
 		}
-		id, err := t.underWay(r, origin)
+		open, err := t.underWay(r, origin)
 		if err != nil {
 			return err
 		}
-		if id != "" || asked[origin] {
+		if open != nil || asked[origin] {
 			return fmt.Errorf("%s of %s: %w", r.Type, r.Of, installer.ErrUnderWay)
 		}
 		asked[origin] = true
@@ -54,8 +75,8 @@ func (t *tx) origin(r *tasks.Record, before uint64) (string, error) {
 }
 
 // underWay finds the open invocation on r's host that is about that origin too;
-// empty: there is none.
-func (t *tx) underWay(r *tasks.Record, origin string) (string, error) {
+// nil: there is none.
+func (t *tx) underWay(r *tasks.Record, origin string) (*tasks.Record, error) {
 	pending := tasks.FactsWanted(installer.Filter{State: installer.Pending})
 	running := tasks.FactsWanted(installer.Filter{State: installer.Running})
 	for key := range t.All(tasks.THostList, r.HostKey()) {
@@ -66,18 +87,18 @@ func (t *tx) underWay(r *tasks.Record, origin string) (string, error) {
 		id, _, _ := bytes.Cut(facts, []byte{0})
 		other, err := t.Load(string(id))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if other == nil || other.Of == "" {
 			continue
 		}
 		about, err := t.origin(other, other.Seq)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if about == origin {
-			return other.ID, nil
+			return other, nil
 		}
 	}
-	return "", nil
+	return nil, nil
 }

@@ -29,10 +29,7 @@ func submission(ctx context.Context, c config) (err error) {
 		return err
 	}
 	defer held.Close()
-	_, port, err := net.SplitHostPort(held.Addr().String())
-	if err != nil {
-		return err
-	}
+	port := uint16(held.Addr().(*net.TCPAddr).Port)
 	d, err := startDaemon(ctx, c, filepath.Join(dir, "state"))
 	if err != nil {
 		return err
@@ -61,7 +58,7 @@ func submission(ctx context.Context, c config) (err error) {
 
 // submit sends all requests and returns the ids of what was acknowledged, and
 // how long each request waited for that.
-func submit(ctx context.Context, c config, client *api.Client, port string) (ids map[string]bool, waits []time.Duration, took time.Duration, err error) {
+func submit(ctx context.Context, c config, client *api.Client, port uint16) (ids map[string]bool, waits []time.Duration, took time.Duration, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -106,14 +103,14 @@ func submit(ctx context.Context, c config, client *api.Client, port string) (ids
 }
 
 // request is the nth one: hosts that no other request has.
-func request(c config, n int, port string) api.CreateRequest {
+func request(c config, n int, port uint16) api.CreateRequest {
 	req := api.CreateRequest{InvocationType: string(installer.RemoteInstall)}
 	for i := range c.hosts {
 		h := n*c.hosts + i + 256 // not 127.0.0.x
-		req.Hosts = append(req.Hosts, api.RemoteHost{
-			InstanceName: "load-" + strconv.Itoa(h),
-			RemoteIP:     fmt.Sprintf("127.%d.%d.%d", h>>16&0xff, h>>8&0xff, h&0xff),
-			UserName:     "root", Port: port, Password: installer.NewSecret("none is asked for"),
+		at := fmt.Sprintf("127.%d.%d.%d", h>>16&0xff, h>>8&0xff, h&0xff)
+		req.Hosts = append(req.Hosts, installer.HostEntry{
+			Host:        installer.Host{Name: "load-" + strconv.Itoa(h), Endpoint: installer.Endpoint{Address: at, Port: port, User: "root"}},
+			Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("none is asked for")}},
 		})
 	}
 	return req

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"tripod/installer"
 )
@@ -26,20 +24,17 @@ Example:
 
 // Run looks at the hosts.
 func (c *checkCmd) Run(ctx context.Context, a *app) error {
-	p := plan{task: installer.Install, spec: installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}}
 	var faults installer.Faults
-	c.apply(&p.spec, &faults)
-	var err error
-	p.targets, err = c.read(ctx, a)
-	if found, ok := errors.AsType[installer.Faults](err); ok {
-		faults = append(faults, found...)
-	} else if err != nil {
+	spec := installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}
+	c.apply(&spec, &faults)
+	req, err := c.request(ctx, a, installer.Install, spec, &faults)
+	if err != nil {
 		return err
 	}
-	if err := faults.Err(); err != nil {
+	if req.MaxFailures, err = c.failureLimit(); err != nil {
 		return err
 	}
-	if p.maxFailures, err = c.failureLimit(len(p.entries)); err != nil {
+	if _, err := a.planned(ctx, req, faults); err != nil {
 		return err
 	}
 	e, err := c.openEngine(ctx, a, c.knownHosts())
@@ -47,23 +42,20 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return e.closing(func() error {
-		if err := adoptKnown(ctx, e.client, a.project, p.entries); err != nil {
-			return err
+		p, err := e.submit(ctx, req)
+		if err != nil {
+			return loginHint(err)
 		}
-		b := p.batch(time.Now(), "") // a look is always a new one
-		if err := e.submit(ctx, b, p.inherit(b)); err != nil {
-			return keptGone(err)
-		}
-		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: b.ID}, p.maxFailures)
+		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
 		if err != nil {
 			return err
 		}
 		if how.interrupted || how.LimitReached {
-			if err := e.dropBatch(context.WithoutCancel(ctx), b.ID); err != nil {
+			if err := e.dropBatch(context.WithoutCancel(ctx), p.Batch.ID); err != nil {
 				return err
 			}
 		}
-		return e.showBatch(ctx, c.Output, how, b.ID)
+		return e.showBatch(ctx, c.Output, how, p.Batch.ID)
 	})
 }
 

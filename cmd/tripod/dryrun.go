@@ -6,8 +6,9 @@ import (
 	"text/tabwriter"
 
 	"tripod/installer"
-	"tripod/installer/hostsfile"
+	"tripod/installer/control"
 	"tripod/installer/plaintext"
+	"tripod/installer/plan"
 )
 
 // jsonPlan is --dry-run --output json.
@@ -23,56 +24,81 @@ type jsonPlanHost struct {
 	Login string `json:"login"`
 }
 
-// render writes the plan. CSV and JUnit are formats of results; a plan has none.
-func (p plan) render(format string) (string, error) {
+// showPlan is --dry-run: what would be done, as a table or as JSON. CSV and JUnit are
+// formats of results; a plan has none.
+func (a *app) showPlan(req plan.Request, items []control.PlannedItem, format string, workers int) error {
+	spec := items[0].Invocation.Spec
+	for _, item := range items {
+		if item.Edition == "" {
+			spec = item.Invocation.Spec
+			break
+		}
+	}
+	text := ""
 	switch format {
 	case "json":
-		doc := jsonPlan{DryRun: true, Spec: p.spec, Hosts: []jsonPlanHost{}}
-		for _, e := range p.entries {
-			doc.Hosts = append(doc.Hosts, jsonPlanHost{e.Where, hostJSON(e.Host), p.loginWords(e)})
+		doc := jsonPlan{DryRun: true, Spec: spec, Hosts: []jsonPlanHost{}}
+		for _, item := range items {
+			doc.Hosts = append(doc.Hosts, jsonPlanHost{item.Where, hostJSON(item.Invocation.Host), item.Login})
 		}
-		return marshal(doc)
+		var err error
+		if text, err = marshal(doc); err != nil {
+			return err
+		}
 	case "table":
-		return p.table(), nil
+		text = planTable(what(req.Task, spec), items)
+	default:
+		return usagef("--dry-run prints --output table or json")
 	}
-	return "", usagef("--dry-run prints --output table or json")
+	for _, item := range items {
+		a.noteEdition(item)
+	}
+	a.notef("dry run: nothing was dialled; %d hosts, %d at once", len(items), min(workers, len(items)))
+	return a.print(text)
 }
 
-func (p plan) table() string {
+// noteEdition says what becomes of the edition that a host has.
+func (a *app) noteEdition(item control.PlannedItem) {
+	if item.Edition == "" {
+		return
+	}
+	for _, pkg := range item.Invocation.Spec.Packages {
+		how := "keeps"
+		if pkg.Edition != item.Edition {
+			how = "has the " + item.Edition.Word() + " edition and gets"
+		}
+		a.notef("%s %s the %s edition: %s (%s %s)", item.Invocation.Host.Label(), how, pkg.Edition.Word(), pkg.Name, pkg.Arch, pkg.Version)
+	}
+}
+
+func planTable(what string, items []control.PlannedItem) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", plaintext.Line(p.what()))
+	fmt.Fprintf(&b, "%s\n\n", plaintext.Line(what))
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "HOST\tUSER\tLOGIN\tVIA\tFROM")
-	for _, e := range p.entries {
-		via := make([]string, 0, len(e.Host.Via))
-		for _, hop := range e.Host.Via {
-			via = append(via, hop.User+"@"+hop.HostPort())
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plaintext.Line(e.Host.Label()), plaintext.Line(e.Host.User), p.loginWords(e),
-			orDash(plaintext.Line(strings.Join(via, " → "))), plaintext.Line(e.Where))
+	for _, item := range items {
+		h := item.Invocation.Host
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plaintext.Line(h.Label()), plaintext.Line(h.User), item.Login,
+			orDash(plaintext.Line(wayText(h))), plaintext.Line(item.Where))
 	}
 	_ = w.Flush()
 	return b.String()
 }
 
-// loginWords says how a host is logged in to, without any secret.
-func (p plan) loginWords(e hostsfile.Entry) string {
-	if p.kept[e.Host.ID] {
-		return "kept"
+// what describes the work in a line.
+func what(task installer.Type, spec installer.Spec) string {
+	if spec.Script != nil {
+		return fmt.Sprintf("run %s (sha256 %.12s) for target %s", spec.Script.Name, spec.Script.SHA256, spec.Target)
 	}
-	var words []string
-	if !e.Credentials.PrivateKey.IsZero() {
-		words = append(words, "key")
+	s := strings.ToLower(string(task)) + " " + spec.Target
+	if spec.Version != "" {
+		s += " " + spec.Version
 	}
-	if !e.Credentials.Password.IsZero() {
-		words = append(words, "password")
+	for _, pkg := range spec.Packages {
+		s += fmt.Sprintf(", %s (%s %s, sha256 %.12s)", pkg.Name, pkg.Arch, pkg.Version, pkg.SHA256)
 	}
-	switch {
-	case e.Host.User == "root" || e.Host.Sudo == installer.SudoNever:
-	case e.Credentials.SudoPassword.IsZero():
-		words = append(words, "sudo")
-	default:
-		words = append(words, "sudo with a password of its own")
+	if spec.Online != nil {
+		s += fmt.Sprintf(", downloaded by each host from %s for region %s", spec.Online.URL, spec.Online.Region)
 	}
-	return strings.Join(words, "+")
+	return s
 }

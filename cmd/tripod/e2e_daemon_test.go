@@ -84,15 +84,15 @@ func (d *daemon) ended(ids ...string) []api.Item {
 }
 
 // remoteHost is a container as a request names it.
-func remoteHost(c *sshtest.Container) api.RemoteHost {
-	at := c.Endpoint()
-	return api.RemoteHost{
-		InstanceName: string(c.Kind), RemoteIP: at.Address, UserName: at.User, Port: fmt.Sprint(at.Port), Password: installer.NewSecret(c.Password),
+func remoteHost(c *sshtest.Container) installer.HostEntry {
+	return installer.HostEntry{
+		Host:        installer.Host{Name: string(c.Kind), Endpoint: c.Endpoint()},
+		Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret(c.Password)}},
 	}
 }
 
-func remoteHosts(cs []*sshtest.Container) []api.RemoteHost {
-	var hosts []api.RemoteHost
+func remoteHosts(cs []*sshtest.Container) []installer.HostEntry {
+	var hosts []installer.HostEntry
 	for _, c := range cs {
 		hosts = append(hosts, remoteHost(c))
 	}
@@ -100,6 +100,6 @@ func remoteHosts(cs []*sshtest.Container) []api.RemoteHost {
 }
 
 // remoteInstall is the request for hosts.
-func remoteInstall(hosts ...api.RemoteHost) api.CreateRequest {
+func remoteInstall(hosts ...installer.HostEntry) api.CreateRequest {
 	return api.CreateRequest{InvocationType: string(installer.RemoteInstall), Hosts: hosts}
 }

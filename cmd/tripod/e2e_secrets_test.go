@@ -102,14 +102,14 @@ func TestSecretsNowhere(t *testing.T) {
 	// The daemon, with the same hosts.
 	d := r.serve(token, "--verbose", "--script", script)
 	asKey, asPassword := remoteHost(byKey), remoteHost(byPassword)
-	asKey.Password, asKey.UsePEM = installer.NewSecret(plain), true
+	asKey.Credentials.Login = installer.Login{PrivateKey: installer.NewSecret(plain)}
 	var ids []string
 	watched(func() { ids = d.create(remoteInstall(asKey, asPassword)) })
 	for _, item := range d.ended(ids...) {
 		assert.Equal(t, installer.Succeeded, item.InvocationStatus, item.ResultMsg)
 	}
 	// Refusals must not repeat what was sent either.
-	asPassword.RemoteIP = login
+	asPassword.Host.Address = login
 	_, err = d.Create(t.Context(), remoteInstall(asPassword))
 	_, ok := errors.AsType[*api.Error](err)
 	require.True(t, ok, "%v", err)

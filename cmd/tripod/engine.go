@@ -65,21 +65,6 @@ func (e *engine) checkJoined(knownHosts []string) error {
 	return nil
 }
 
-// submit stores a batch of the present project. inherit names, by invocation,
-// the one whose kept credentials it takes; it may be nil.
-func (e *engine) submit(ctx context.Context, b installer.Batch, inherit map[string]string) error {
-	b.ProjectID = e.app.project
-	for i := range b.Items {
-		b.Items[i].Invocation.ProjectID = b.ProjectID
-	}
-	e.app.handed.sent = b.ID
-	err := e.client.Submit(ctx, control.Submission{Batch: b, Inherit: inherit})
-	if _, lost := errors.AsType[*control.Unanswered](err); !lost {
-		e.app.handed.sent = ""
-	}
-	return err
-}
-
 // closing runs fn, then closes the engine. A store that does not close well
 // matters more than what fn says.
 func (e *engine) closing(fn func() error) error { return closing(fn, e.client.Close) }

@@ -64,10 +64,10 @@ func (e *localEngine) watched(hub *control.Hub) *installer.Dispatcher {
 }
 
 // daemonRoutes are those of a daemon. They end with ctx.
-func (e *localEngine) daemonRoutes(ctx context.Context, d *installer.Dispatcher, hub *control.Hub, allowed *policy.Policy, hostKeys installer.HostKeyPolicy, operator string) []api.Route {
+func (e *localEngine) daemonRoutes(ctx context.Context, d *installer.Dispatcher, hub *control.Hub, allowed *policy.Policy, spec installer.Spec, defaultLogin func(string) (installer.Login, bool), operator string) []api.Route {
 	context.AfterFunc(ctx, hub.Close)
 	return control.Routes(control.Config{
-		Store: e.store, Hub: hub, Wake: d.Wake, Cancel: d.Cancel, Policy: allowed.Check, HostKeys: hostKeys,
+		Store: e.store, Hub: hub, Wake: d.Wake, Cancel: d.Cancel, Policy: allowed.Check, HostKeys: spec.HostKeys, Fallback: spec, DefaultLogin: defaultLogin,
 		Operator: operator, Version: versionWord(),
 	})
 }

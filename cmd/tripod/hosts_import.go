@@ -35,7 +35,7 @@ func (c *hostsImportCmd) Run(ctx context.Context, a *app) error {
 		faults = found
 	}
 	files := fileFlags{File: c.File, Format: c.Format, accessFlags: c.accessFlags}
-	t, err := files.readAll(ctx, a, nil)
+	t, err := files.read(ctx, a, nil)
 	if found, ok := errors.AsType[installer.Faults](err); ok {
 		faults = append(faults, found...)
 	} else if err != nil {

@@ -85,7 +85,7 @@ func hostFields(h installer.KnownHost, verified string) []string {
 	fields := []string{
 		h.ID, h.Name, h.Address, strconv.Itoa(int(h.Port)), h.User, string(h.Type),
 		strings.Join(h.IntranetIPs, ";"), strings.Join(h.ElasticIPs, ";"),
-		string(h.Agent), h.Version, verified, yes(h.Login), yes(h.Installer), labelText(h.Labels), editionWord(h.Edition),
+		string(h.Agent), h.Version, verified, yes(h.Login), yes(h.Installer), labelText(h.Labels), h.Edition.Word(),
 	}
 	for i := range fields {
 		fields[i] = plaintext.Line(fields[i])

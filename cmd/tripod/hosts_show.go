@@ -50,7 +50,7 @@ func hostText(h installer.KnownHost) string {
 		{"labels", labelText(h.Labels)},
 		{"agent", string(h.Agent)},
 		{"version", h.Version},
-		{"edition", editionWord(h.Edition)},
+		{"edition", h.Edition.Word()},
 		{"verified", verifiedText(h.Verified)},
 		{"login kept", cmp.Or(yes(h.Login), "no")},
 		{"installer", cmp.Or(yes(h.Installer), "no")},

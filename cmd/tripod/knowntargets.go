@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"tripod/installer"
 	"tripod/installer/control"
-	"tripod/installer/hostsfile"
 )
 
 // knownFlags name hosts by what is known of them. What is kept gets in.
@@ -60,7 +58,7 @@ func (f *targetFlags) readKnown(ctx context.Context, a *app) (targets, error) {
 	var faults installer.Faults
 	var err error
 	if len(f.File)+len(f.Hosts) > 0 {
-		t, err = f.readAll(ctx, a, f.Hosts)
+		t, err = f.fileFlags.read(ctx, a, f.Hosts)
 	} else {
 		t.access, err = f.resolve(ctx)
 	}
@@ -73,7 +71,7 @@ func (f *targetFlags) readKnown(ctx context.Context, a *app) (targets, error) {
 		known, more, err := f.findKnown(ctx, hosts, a.project)
 		faults = append(faults, more...)
 		if err == nil {
-			faults = append(faults, f.addKnown(&t, known)...)
+			faults = append(faults, f.addKnown(a, &t, known)...)
 		}
 		return err
 	})
@@ -83,28 +81,22 @@ func (f *targetFlags) readKnown(ctx context.Context, a *app) (targets, error) {
 	if len(f.Via) > 0 && len(f.File)+len(f.Hosts) == 0 {
 		faults.Add("--via", "a known host is reached as it was imported")
 	}
-	if n := len(t.kept); n > 0 && !t.access.login.IsZero() {
-		a.notef("note: %d of the known hosts take the login that is kept for them, not that of the flags", n)
-	}
 	if t.source == "" {
 		t.source = "known hosts"
-	}
-	if found, ok := errors.AsType[installer.Faults](needLogins(t)); ok {
-		faults = append(faults, found...)
 	}
 	return t, faults.Err()
 }
 
 // addKnown makes entries of known hosts. One for which nothing is kept takes the
 // login of the flags, if it is reached directly.
-func (f *targetFlags) addKnown(t *targets, known []installer.KnownHost) (faults installer.Faults) {
+func (f *targetFlags) addKnown(a *app, t *targets, known []installer.KnownHost) (faults installer.Faults) {
 	places := map[string]string{}
-	t.kept = map[string]bool{}
+	kept := 0
 	for _, e := range t.entries {
 		places[e.Host.HostPort()] = e.Where
 	}
 	for _, k := range known {
-		e := hostsfile.Entry{Where: "known host " + k.ID, Host: k.Host}
+		e := installer.HostEntry{Where: "known host " + k.ID, Host: k.Host}
 		if first, twice := places[k.HostPort()]; twice && len(k.Via) == 0 {
 			faults.Add(e.Where, "%s is there already: %s", k.HostPort(), first)
 			continue
@@ -114,33 +106,14 @@ func (f *targetFlags) addKnown(t *targets, known []installer.KnownHost) (faults 
 		}
 		switch {
 		case k.Login:
-			t.kept[k.ID] = true
+			kept++
 		case len(k.Via) == 0:
 			e.Credentials = installer.Credentials{Login: t.access.login, SudoPassword: t.access.sudoPassword}
 		}
 		t.entries = append(t.entries, e)
 	}
+	if kept > 0 && !t.access.login.IsZero() {
+		a.notef("note: %d of the known hosts take the login that is kept for them, not that of the flags", kept)
+	}
 	return faults
-}
-
-// inherit says which invocations of the batch take what is kept for their hosts.
-func (t targets) inherit(b installer.Batch) map[string]string {
-	if len(t.kept) == 0 {
-		return nil
-	}
-	from := map[string]string{}
-	for i := range b.Items {
-		if inv := &b.Items[i].Invocation; t.kept[inv.Host.ID] {
-			from[inv.ID] = control.KeptForHost
-		}
-	}
-	return from
-}
-
-// keptGone says what to do when what was kept has just been erased.
-func keptGone(err error) error {
-	if _, ok := errors.AsType[*control.MissingCredentials](err); ok {
-		return usageError(fmt.Errorf("%w", err), "import the hosts again with their logins: tripod hosts import FILE")
-	}
-	return err
 }

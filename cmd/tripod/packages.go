@@ -24,15 +24,6 @@ type packagesCmd struct {
 // editions are the words of the command line.
 var editions = map[string]installer.Edition{"basic": installer.Basic, "advance": installer.Advance}
 
-func editionWord(e installer.Edition) string {
-	for word, edition := range editions {
-		if edition == e {
-			return word
-		}
-	}
-	return string(e)
-}
-
 type packagesListCmd struct {
 	Target string `placeholder:"TARGET" help:"Only packages of this target."`
 	tableFlag
@@ -50,7 +41,7 @@ func (c *packagesListCmd) Run(ctx context.Context, a *app) error {
 			return printList(a, "packages", all)
 		case "csv":
 			return printCSV(a, all, []string{"sha256", "target", "version", "arch", "edition", "size", "added", "name"}, func(p installer.Package) []string {
-				return []string{p.SHA256, p.Target, p.Version, p.Arch, editionWord(p.Edition), strconv.FormatInt(p.Size, 10), csvTime(p.Added), p.Name}
+				return []string{p.SHA256, p.Target, p.Version, p.Arch, p.Edition.Word(), strconv.FormatInt(p.Size, 10), csvTime(p.Added), p.Name}
 			})
 		}
 		return a.print(packagesTable(all))
@@ -62,7 +53,7 @@ func packagesTable(all []installer.Package) string {
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(w, "SHA256\tTARGET\tVERSION\tARCH\tEDITION\tMIB\tADDED\tNAME")
 	for _, p := range all {
-		fmt.Fprintf(w, "%.12s\t%s\t%s\t%s\t%s\t%.1f\t%s\t%s\n", p.SHA256, p.Target, p.Version, p.Arch, editionWord(p.Edition),
+		fmt.Fprintf(w, "%.12s\t%s\t%s\t%s\t%s\t%.1f\t%s\t%s\n", p.SHA256, p.Target, p.Version, p.Arch, p.Edition.Word(),
 			float64(p.Size)/(1<<20), p.Added.Local().Format(time.DateTime), plaintext.Line(p.Name))
 	}
 	_ = w.Flush()
@@ -146,7 +137,7 @@ func (a *app) removePackages(ctx context.Context, shelf *control.Client, gone []
 		case err != nil:
 			return err
 		default:
-			a.notef("removed %s %s (%s, %s)", p.Target, p.Version, p.Arch, editionWord(p.Edition))
+			a.notef("removed %s %s (%s, %s)", p.Target, p.Version, p.Arch, p.Edition.Word())
 		}
 	}
 	if err := faults.Err(); err != nil {

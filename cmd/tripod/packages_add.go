@@ -58,9 +58,8 @@ func (c *packagesAddCmd) inspect() ([]newPackage, error) {
 	if c.Target != installer.TargetTelescope {
 		faults.Add("--target", "only telescope has packages: another agent is installed by a --script of your own")
 	}
-	if !versionName.MatchString(c.Version) {
-		faults.Add("--version", "want up to 64 of 0-9 A-Z a-z _ . -")
-	}
+	spec := installer.Spec{Version: c.Version}
+	faults = append(faults, spec.Validate(flagsOf("version"))...)
 	if c.Arch != "" && c.Arch != "amd64" && c.Arch != "arm64" {
 		faults.Add("--arch", "want amd64 or arm64")
 	}

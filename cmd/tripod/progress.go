@@ -119,10 +119,10 @@ func (p *progress) take() []string {
 
 // apply changes the model by one event and returns its permanent line, if it has one.
 func (p *progress) apply(e installer.Event) string {
-	id, label := e.Invocation.ID, plaintext.Line(e.Invocation.Host.Label())
+	id, label := e.InvocationID, plaintext.Line(e.Host.Label())
 	host := p.running[id]
 	switch {
-	case e.Transition != nil:
+	case e.End != nil:
 		delete(p.running, id)
 		return p.ended(e, label, host)
 	case e.Step != "":
@@ -143,7 +143,7 @@ func (p *progress) apply(e installer.Event) string {
 
 // ended is the line of an attempt's end.
 func (p *progress) ended(e installer.Event, label string, host *runningHost) string {
-	t, took := e.Transition, ""
+	t, took := e.End, ""
 	if host != nil {
 		took = " (" + shortDuration(e.At.Sub(host.since)) + ")"
 	}
@@ -153,7 +153,7 @@ func (p *progress) ended(e installer.Event, label string, host *runningHost) str
 		p.done++
 		p.counts[t.State]++
 		word := strings.ToLower(string(t.State))
-		if t.Outcome.Skipped {
+		if t.Skipped {
 			word = "skipped"
 		}
 		if t.Kind != "" && t.Kind != installer.KindCanceled {

@@ -42,15 +42,19 @@ func TestProgressInPlainLines(t *testing.T) {
 		one, two, three := testInvocation(1), testInvocation(2), testInvocation(3)
 		two.Host.Name = "web\x1b[2J"
 		for _, inv := range []*installer.Invocation{one, two, three} {
-			p.watch(installer.Event{At: now, Invocation: inv, State: installer.Running})
-			p.watch(installer.Event{At: now, Invocation: inv, Step: installer.StepConnect, State: installer.Running})
+			p.watch(installer.EventOf(inv, now))
+			begins := installer.EventOf(inv, now)
+			begins.Step = installer.StepConnect
+			p.watch(begins)
 		}
-		end := func(inv *installer.Invocation, t installer.Transition) {
-			p.watch(installer.Event{At: now.Add(2500 * time.Millisecond), Invocation: inv, State: t.State, Transition: &t})
+		end := func(inv *installer.Invocation, t installer.AttemptEnd) {
+			ends := installer.EventOf(inv, now.Add(2500*time.Millisecond))
+			ends.End = &t
+			p.watch(ends)
 		}
-		end(one, installer.Transition{State: installer.Succeeded, EndAttempt: true, Outcome: installer.Outcome{Skipped: true}})
-		end(two, installer.Transition{State: installer.Pending, EndAttempt: true, Kind: installer.KindThrottled, Message: "dropped\x07", NotBefore: now.Add(4500 * time.Millisecond)})
-		end(three, installer.Transition{State: installer.Pending})
+		end(one, installer.AttemptEnd{State: installer.Succeeded, EndAttempt: true, Skipped: true})
+		end(two, installer.AttemptEnd{State: installer.Pending, EndAttempt: true, Kind: installer.KindThrottled, Message: "dropped\x07", NotBefore: now.Add(4500 * time.Millisecond)})
+		end(three, installer.AttemptEnd{State: installer.Pending})
 		stop()
 		<-done
 		assert.Equal(t, `[0/3] 10.0.0.1: started
@@ -72,7 +76,7 @@ func TestProgressLive(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); p.run(ctx) }()
 		for i := range 20 {
-			p.watch(installer.Event{At: time.Now(), Invocation: testInvocation(i), State: installer.Running})
+			p.watch(installer.EventOf(testInvocation(i), time.Now()))
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -85,8 +89,9 @@ func TestProgressLive(t *testing.T) {
 		assert.Contains(t, last, "… and 15 more\n")
 		assert.Len(t, strings.Split(strings.TrimSpace(last), "\n"), 7, "long fleets are summarised")
 
-		p.watch(installer.Event{At: time.Now(), Invocation: testInvocation(7), State: installer.Failed,
-			Transition: &installer.Transition{State: installer.Failed, EndAttempt: true, Kind: installer.KindRefused, Message: "no"}})
+		failed := installer.EventOf(testInvocation(7), time.Now())
+		failed.End = &installer.AttemptEnd{State: installer.Failed, EndAttempt: true, Kind: installer.KindRefused, Message: "no"}
+		p.watch(failed)
 		stop()
 		<-done
 		assert.True(t, strings.HasSuffix(out.String(), "\x1b[J[  1/100] 10.0.0.7: failed refused (1.0s): no\n"), "the block is gone at the end: %q", out.String()[len(out.String())-80:])
@@ -104,7 +109,7 @@ func TestProgressNeverBlocksWorkers(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); p.run(ctx) }()
 		for i := range 1000 { // returns though nothing is written
-			p.watch(installer.Event{At: time.Now(), Invocation: testInvocation(i), State: installer.Running})
+			p.watch(installer.EventOf(testInvocation(i), time.Now()))
 		}
 		synctest.Wait()
 		close(stuck)

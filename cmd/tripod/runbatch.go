@@ -10,6 +10,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
 // runFlags say how a batch is worked through.
@@ -18,21 +19,17 @@ type runFlags struct {
 	MaxFailures string `placeholder:"N|P%" help:"Take no new host once so many have failed, as a number or a percentage."`
 }
 
-// failureLimit reads --max-failures for a batch of total hosts; 0: no limit.
-// A percentage is rounded up, so that it is never none.
-func (f *runFlags) failureLimit(total int) (int, error) {
+// failureLimit reads --max-failures.
+func (f *runFlags) failureLimit() (limit plan.FailureLimit, err error) {
 	if f.MaxFailures == "" {
-		return 0, nil
+		return limit, nil
 	}
 	number, percent := strings.CutSuffix(f.MaxFailures, "%")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || percent && n > 100 {
-		return 0, usagef("--max-failures %q: want a number from 1, or a percentage from 1%% to 100%%", f.MaxFailures)
+		return limit, usagef("--max-failures %q: want a number from 1, or a percentage from 1%% to 100%%", f.MaxFailures)
 	}
-	if percent {
-		n = (total*n + 99) / 100
-	}
-	return n, nil
+	return plan.FailureLimit{N: n, Percent: percent}, nil
 }
 
 // show prints what became of the invocations, and returns the error that

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"tripod/installer"
 	"tripod/installer/control"
@@ -61,24 +60,23 @@ func (c *setRemoteInstallerCmd) set(ctx context.Context, e *engine) error {
 	if err != nil {
 		return err
 	}
-	b := newBatch(time.Now(), "set-remote-installer", "")
-	if b.MaxFailures, err = c.failureLimit(len(hosts)); err != nil {
+	req := e.app.newRequest(installer.SetRemoteInstaller, "set-remote-installer")
+	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: installer.HostKeyPolicy(c.HostKeys)}
+	for _, h := range hosts {
+		req.Known = append(req.Known, h.ID)
+	}
+	if req.MaxFailures, err = c.failureLimit(); err != nil {
 		return err
 	}
-	inherit := map[string]string{}
-	spec := installer.Spec{Target: installer.TargetTelescope, HostKeys: installer.HostKeyPolicy(c.HostKeys)}
-	for _, h := range hosts {
-		inv := addItem(&b, installer.Invocation{Type: installer.SetRemoteInstaller, Host: h.Host, Spec: spec}, installer.Credentials{})
-		inherit[inv.ID] = control.KeptForHost
+	p, err := e.submit(ctx, req)
+	if err != nil {
+		return loginHint(err)
 	}
-	if err := e.submit(ctx, b, inherit); err != nil {
-		return keptGone(err)
-	}
-	how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: b.ID}, b.MaxFailures)
+	how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
 	if err != nil {
 		return err
 	}
-	return e.showBatch(ctx, c.Output, how, b.ID)
+	return e.showBatch(ctx, c.Output, how, p.Batch.ID)
 }
 
 // unset dials nothing.

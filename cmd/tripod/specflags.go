@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"regexp"
+	"slices"
 	"time"
 
 	"tripod/installer"
@@ -31,40 +29,8 @@ type knownHostsFlag struct {
 	KnownHosts []string `type:"path" sep:"none" placeholder:"FILE" help:"known_hosts for strict (default: the files that ssh reads)."`
 }
 
-var (
-	targetName  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
-	versionName = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
-)
-
-// complete is spec, and takes packages from the catalogue where neither
-// packages nor a script are given.
-func (f *specFlags) complete(ctx context.Context, a *app, c content) (installer.Spec, error) {
-	spec, err := f.spec(c)
-	faults, ok := errors.AsType[installer.Faults](err)
-	if err != nil && !ok {
-		return spec, err
-	}
-	if needsPackage(spec) && len(f.Package) == 0 {
-		fault, err := a.choosePackages(ctx, &spec)
-		if err != nil {
-			return spec, err
-		}
-		if fault != "" {
-			faults.Add("--package", "%s", fault)
-		}
-	}
-	return spec, faults.Err()
-}
-
-// spec checks the flags and makes what is known without the store.
-func (f *specFlags) spec(c content) (installer.Spec, error) {
-	var faults installer.Faults
-	if !targetName.MatchString(f.Target) {
-		faults.Add("--target", "want ^[a-z0-9][a-z0-9-]{0,31}$")
-	}
-	if !versionName.MatchString(f.AgentVersion) {
-		faults.Add("--version", "want up to 64 of 0-9 A-Z a-z _ . -")
-	}
+// spec makes what is to be done of the flags and files, and finds what is wrong.
+func (f *specFlags) spec(c content, faults *installer.Faults) installer.Spec {
 	if c.script == nil {
 		if f.Target != installer.TargetTelescope {
 			faults.Add("--target", "only telescope has a recipe of its own: give --script for %q", f.Target)
@@ -80,16 +46,27 @@ func (f *specFlags) spec(c content) (installer.Spec, error) {
 	if c.script != nil {
 		spec.Script = &c.script.ref
 	}
-	spec.Online = f.online(c, &faults)
-	f.policyFlags.apply(&spec, &faults)
-	return spec, faults.Err()
+	spec.Online = f.online(c, faults)
+	f.policyFlags.apply(&spec, faults)
+	*faults = append(*faults, spec.Validate(flagsOf("target", "version"))...)
+	return spec
+}
+
+// flagsOf is for fields that are flags of the same name.
+func flagsOf(names ...string) installer.At {
+	return func(field string) string {
+		if slices.Contains(names, field) {
+			return "--" + field
+		}
+		return ""
+	}
 }
 
 func (f *policyFlags) apply(spec *installer.Spec, faults *installer.Faults) {
 	if f.Timeout < 0 {
 		faults.Add("--timeout", "must not be negative")
 	}
-	spec.RunTimeout, spec.HostKeys = f.Timeout, installer.HostKeyPolicy(f.HostKeys)
+	spec.RunTimeout, spec.HostKeys = max(0, f.Timeout), installer.HostKeyPolicy(f.HostKeys)
 }
 
 func (f *knownHostsFlag) knownHosts() []string {

@@ -10,6 +10,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/hostsfile"
+	"tripod/installer/plan"
 )
 
 // targetFlags name the hosts.
@@ -37,24 +38,14 @@ func (f *targetFlags) read(ctx context.Context, a *app) (targets, error) {
 
 // targets is what the flags came to.
 type targets struct {
-	entries []hostsfile.Entry
+	entries []installer.HostEntry
 	source  string // for people
 	access  access
-	kept    map[string]bool // ids of known hosts whose kept login is used
 }
 
-// read reads every hosts file and argument. The error has all faults of all of
-// them; nothing has been dialled then.
+// read reads every hosts file and argument. The error has all faults of all of them;
+// nothing has been dialled then.
 func (f *fileFlags) read(ctx context.Context, a *app, hosts []string) (targets, error) {
-	t, err := f.readAll(ctx, a, hosts)
-	if err != nil {
-		return t, err
-	}
-	return t, needLogins(t)
-}
-
-// readAll is read for hosts that may come without a login.
-func (f *fileFlags) readAll(ctx context.Context, a *app, hosts []string) (targets, error) {
 	var t targets
 	if len(f.File) == 0 && len(hosts) == 0 {
 		return t, usageError(errors.New("no hosts"), "name them, give a hosts file with -f (\"-\" is standard input), or known hosts with --known or --label")
@@ -100,7 +91,7 @@ func (f *fileFlags) defaults(project string, a access) hostsfile.Defaults {
 	}
 }
 
-func (f *fileFlags) readFile(a *app, file string, acc access) ([]hostsfile.Entry, error) {
+func (f *fileFlags) readFile(a *app, file string, acc access) ([]installer.HostEntry, error) {
 	format := hostsfile.Format(f.Format)
 	if file == "-" {
 		return hostsfile.Parse("stdin", a.stdin, format, f.defaults(a.project, acc))
@@ -129,6 +120,20 @@ func readableByOthers(file fs.FileInfo) bool {
 	return file.Mode().IsRegular() && file.Mode().Perm()&0o044 != 0
 }
 
+// request is about the hosts of the flags and the arguments; faults gets what is
+// wrong with them.
+func (f *targetFlags) request(ctx context.Context, a *app, task installer.Type, spec installer.Spec, faults *installer.Faults) (plan.Request, error) {
+	t, err := f.read(ctx, a)
+	found, ok := errors.AsType[installer.Faults](err)
+	if err != nil && !ok {
+		return plan.Request{}, err
+	}
+	*faults = append(*faults, found...)
+	req := a.newRequest(task, t.source)
+	req.Spec, req.Hosts = spec, t.entries
+	return req, nil
+}
+
 // finish applies what the flags say to all hosts, and finds hosts that are
 // named twice.
 func (f *fileFlags) finish(t targets) installer.Faults {
@@ -146,17 +151,6 @@ func (f *fileFlags) finish(t targets) installer.Faults {
 		first[e.Host.ID] = e.Where
 	}
 	return faults
-}
-
-// needLogins finds hosts that cannot be logged in to.
-func needLogins(t targets) error {
-	var faults installer.Faults
-	for _, e := range t.entries {
-		if e.Credentials.IsZero() && !t.kept[e.Host.ID] {
-			faults.Add(e.Where, "no password and no key for %s: put one into the hosts file, or give --ask-pass, --password-file or --identity", e.Host.HostPort())
-		}
-	}
-	return faults.Err()
 }
 
 func sourceName(files []string) string {

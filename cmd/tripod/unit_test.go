@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/hostsfile"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -55,13 +54,13 @@ func TestFailureLimit(t *testing.T) {
 		{"10%", 100, 10}, {"10%", 5, 1}, {"1%", 101, 2}, {"100%", 7, 7},
 		{"0", 1, -1}, {"0%", 1, -1}, {"101%", 1, -1}, {"-1", 1, -1}, {"x", 1, -1}, {"%", 1, -1}, {"1.5", 1, -1},
 	} {
-		got, err := (&runFlags{MaxFailures: tt.text}).failureLimit(tt.total)
+		got, err := (&runFlags{MaxFailures: tt.text}).failureLimit()
 		if tt.want < 0 {
 			assert.Error(t, err, tt.text)
 			continue
 		}
 		require.NoError(t, err, tt.text)
-		assert.Equal(t, tt.want, got, tt.text)
+		assert.Equal(t, tt.want, got.Of(tt.total), tt.text)
 	}
 }
 
@@ -80,27 +79,6 @@ func TestBoundParallel(t *testing.T) {
 	require.Error(t, err)
 	assert.Positive(t, descriptorLimit())
 	assert.LessOrEqual(t, descriptorLimit(), math.MaxInt32)
-}
-
-func TestFingerprint(t *testing.T) {
-	t.Parallel()
-	entry := func(address, password string) hostsfile.Entry {
-		return hostsfile.Entry{
-			Where:       address + password,
-			Host:        installer.Host{ID: installer.InstanceID("default", address, 22), Endpoint: installer.Endpoint{Address: address, Port: 22, User: "root"}},
-			Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret(password)}},
-		}
-	}
-	of := func(spec installer.Spec, entries ...hostsfile.Entry) string {
-		f, err := plan{targets: targets{entries: entries}, spec: spec}.fingerprint()
-		require.NoError(t, err)
-		return f
-	}
-	spec := installer.Spec{Target: "telescope", Version: "1"}
-	same := of(spec, entry("a", "x"), entry("b", "x"))
-	assert.Equal(t, same, of(spec, entry("b", "y"), entry("a", "z")), "order and credentials do not count")
-	assert.NotEqual(t, same, of(spec, entry("a", "x")))
-	assert.NotEqual(t, same, of(installer.Spec{Target: "telescope", Version: "2"}, entry("a", "x"), entry("b", "x")))
 }
 
 func TestReadSecretLine(t *testing.T) {

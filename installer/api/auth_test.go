@@ -137,7 +137,7 @@ func TestC04ProjectsAreApart(t *testing.T) {
 func request(kind string, instanceIDs ...string) api.CreateRequest {
 	req := api.CreateRequest{InvocationType: kind, InstanceIDs: instanceIDs}
 	if kind == "REMOTE_INSTALL" {
-		req.Hosts = []api.RemoteHost{{RemoteIP: "10.0.0.7", UserName: "root", Port: "22", Password: installer.NewSecret("pw")}}
+		req.Hosts = []installer.HostEntry{{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.7", User: "root", Port: 22}}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("pw")}}}}
 	}
 	return req
 }

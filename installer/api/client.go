@@ -41,21 +41,12 @@ type CreateRequest struct {
 	VersionType      string
 	Version          string
 	Origin           string
-	Hosts            []RemoteHost
+	// Hosts are remote_install_meta. Of a host its name, address, port and user are
+	// sent, and its password or private key.
+	Hosts []installer.HostEntry
 	// IdempotencyKey, 1–255 printable ASCII characters, lets the request be sent
 	// again without being done again. Empty: none.
 	IdempotencyKey string
-}
-
-// RemoteHost is one entry of remote_install_meta.
-type RemoteHost struct {
-	InstanceName string
-	RemoteIP     string
-	UserName     string
-	Port         string
-	// Password, or with UsePEM the text of a private key.
-	Password installer.Secret
-	UsePEM   bool
 }
 
 // maxAnswer bounds what the client reads, in bytes: a full page is a tenth.

@@ -55,7 +55,7 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 // TestC10RequestTypesShowNoPassword: only Client.Create encodes one.
 func TestC10RequestTypesShowNoPassword(t *testing.T) {
 	t.Parallel()
-	req := api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []api.RemoteHost{{Password: installer.NewSecret("hunter2")}}}
+	req := api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{{Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("hunter2")}}}}}
 	raw, err := json.Marshal(req)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw)+fmt.Sprintf("%v %+v %#v", req, req, req), "hunter2")
@@ -69,9 +69,9 @@ func ExampleClient_Create() {
 	}
 	made, err := client.Create(context.Background(), api.CreateRequest{
 		InvocationType: "REMOTE_INSTALL",
-		Hosts: []api.RemoteHost{{
-			InstanceName: "web-1", RemoteIP: "10.0.0.1", UserName: "root", Port: "22",
-			Password: installer.NewSecret("correct horse"),
+		Hosts: []installer.HostEntry{{
+			Host:        installer.Host{Name: "web-1", Endpoint: installer.Endpoint{Address: "10.0.0.1", Port: 22, User: "root"}},
+			Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("correct horse")}},
 		}},
 	})
 	if e, ok := errors.AsType[*api.Error](err); ok {

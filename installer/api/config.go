@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 )
 
 // Replays remembers what was answered to a request that had an Idempotency-Key.
@@ -19,25 +20,6 @@ type Replays interface {
 	// Replay fails with ErrNotFound for a key that was not used in the last 24
 	// hours at least.
 	Replay(ctx context.Context, project, key string) (installer.Replay, error)
-}
-
-// Hosts tells what is known of hosts.
-type Hosts interface {
-	// Hosts returns those that the filter selects; another project's are not known.
-	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
-}
-
-// Packages is the catalogue of packages.
-type Packages interface {
-	// Packages returns those of a target.
-	Packages(ctx context.Context, target string) ([]installer.Package, error)
-}
-
-// Denials notes who asked for work on addresses that Config.Policy denies.
-type Denials interface {
-	// NoteDenied is called once for a request, with all that were denied and why
-	// the first one was. It is on disk when it returns.
-	NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error
 }
 
 // DefaultStatusMaxAge is Config.StatusMaxAge if nothing is said.
@@ -62,13 +44,13 @@ type Config struct {
 	// Idempotency-Key is refused.
 	Replays Replays
 	// Hosts answers agent-status. Nil: no host is known.
-	Hosts Hosts
+	Hosts plan.Inventory
 	// StatusMaxAge is how old what was found on a host may be; agent-status says
 	// unknown when it is older. 0: DefaultStatusMaxAge.
 	StatusMaxAge time.Duration
 	// Packages is where a task's packages come from; Spec.Packages serve where
 	// none of them fits. Nil: there is no catalogue.
-	Packages Packages
+	Packages plan.Packages
 	// Wake is called after new work was stored. Nil: nobody is waiting.
 	Wake func()
 	// Policy refuses target addresses when a task is created; the dialer
@@ -76,7 +58,7 @@ type Config struct {
 	// is allowed.
 	Policy func(netip.Addr) error
 	// Denials is told what Policy refused. Nil: nobody is.
-	Denials Denials
+	Denials plan.Denials
 	// DefaultLogin returns the project's default key, for hosts that come
 	// without a credential of their own. Nil: no project has one.
 	DefaultLogin func(project string) (installer.Login, bool)
@@ -129,8 +111,14 @@ func New(c Config) (http.Handler, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return newHandler(service{c}), nil
+	return newHandler(service{c, &plan.Planner{
+		Ledger: c.Ledger, Inventory: c.Hosts, Packages: c.Packages, Fallback: c.Spec, HostKeys: c.Spec.HostKeys,
+		Policy: c.Policy, Denials: c.Denials, DefaultLogin: c.DefaultLogin, Clock: c.Clock, NewID: c.NewID,
+	}}), nil
 }
 
 // service is the API without HTTP's part of it: what the handlers work on.
-type service struct{ Config }
+type service struct {
+	Config
+	planner *plan.Planner
+}

@@ -196,9 +196,9 @@ func TestConcurrentCreates(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 5 {
-				made, err := r.client.Create(t.Context(), api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []api.RemoteHost{
-					{RemoteIP: "10.0.0.1", UserName: "root", Password: installer.NewSecret("x")},
-					{RemoteIP: "10.0.0.2", UserName: "root", Password: installer.NewSecret("x")},
+				made, err := r.client.Create(t.Context(), api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{
+					{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.1", User: "root"}}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}},
+					{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.2", User: "root"}}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}},
 				}})
 				if !assert.NoError(t, err) {
 					return

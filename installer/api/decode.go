@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 
@@ -31,7 +32,7 @@ type createRequest struct {
 	kind                         installer.Type
 	instanceIDs, invocationIDs   []string
 	versionType, origin, version string
-	hosts                        []meta.Host
+	hosts                        []installer.HostEntry
 }
 
 // maxValues bounds the values of a body, those of unknown fields included: a
@@ -90,8 +91,8 @@ func decodeCreate(body []byte) (*createRequest, error) {
 		}
 	}
 	req.hosts = hosts(f, req.kind, &faults)
-	if t, ok := tasks[req.kind]; ok {
-		f.Need(t.needs)
+	if field, ok := namedBy[req.kind]; ok {
+		f.Need(field)
 	}
 	f.End(false)
 	if len(faults) > 0 {
@@ -158,7 +159,7 @@ func distinctIDs(f *meta.Fields, name string, form *regexp.Regexp, faults *insta
 // hosts reads remote_install_meta: 0–100 hosts, and at least one where they
 // are what the request is about. Of an entry, remote_ip and user_name are
 // needed; the port is 22 where none is given.
-func hosts(f *meta.Fields, kind installer.Type, faults *installer.Faults) []meta.Host {
+func hosts(f *meta.Fields, kind installer.Type, faults *installer.Faults) []installer.HostEntry {
 	list, ok := meta.Read[[]jsontext.Value](f, fieldHosts)
 	if !ok {
 		return nil
@@ -172,9 +173,7 @@ func hosts(f *meta.Fields, kind installer.Type, faults *installer.Faults) []meta
 	// Whom to log in as cannot be guessed.
 	hosts := meta.Hosts(list, f.Path(fieldHosts), meta.Options{NeedUser: true}, faults)
 	for i := range hosts {
-		if hosts[i].Port == 0 {
-			hosts[i].Port = installer.DefaultPort
-		}
+		hosts[i].Host.Port = cmp.Or(hosts[i].Host.Port, installer.DefaultPort)
 	}
 	return hosts
 }

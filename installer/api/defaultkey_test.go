@@ -24,7 +24,7 @@ func TestDefaultKeyIsOfOneProject(t *testing.T) {
 		known, err := of.Create(t.Context(), api.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{"web-1"}})
 		require.NoError(t, err)
 		remote, err := of.Create(t.Context(), api.CreateRequest{
-			InvocationType: "REMOTE_INSTALL", Hosts: []api.RemoteHost{{RemoteIP: "10.0.0.3", UserName: "root", UsePEM: true}},
+			InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.3", User: "root"}}, DefaultKey: true}},
 		})
 		require.NoError(t, err)
 		return append(known.Invocations, remote.Invocations...)

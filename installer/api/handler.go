@@ -27,7 +27,6 @@ type call struct {
 	body    []byte         // of a POST: within the limits, not parsed yet
 	read    bool           // the body was read, to verify the signature
 	claim   *signing.Claim // of a signed request
-	denied  bool           // what the target policy refused is noted
 	loan    *loan          // of the budget, for the body; nil: none
 }
 

@@ -19,19 +19,19 @@ func TestKeptLoginBringsItsSudoPassword(t *testing.T) {
 		Host:        installer.Host{ID: "web-1", Endpoint: installer.Endpoint{Address: "10.0.0.2", Port: 22, User: "ops"}},
 		Credentials: installer.Credentials{Login: installer.Login{PrivateKey: key}, SudoPassword: installer.NewSecret("sudo")},
 	}}))
-	ask := func(h api.RemoteHost) installer.Credentials {
+	ask := func(h installer.HostEntry) installer.Credentials {
 		t.Helper()
-		made, err := r.client.Create(t.Context(), api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []api.RemoteHost{h}})
+		made, err := r.client.Create(t.Context(), api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{h}})
 		require.NoError(t, err)
 		_, creds := r.stored(made.Invocations[0])
 		return creds
 	}
-	creds := ask(api.RemoteHost{RemoteIP: "10.0.0.2", UserName: "ops"})
+	creds := ask(installer.HostEntry{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.2", User: "ops"}}})
 	require.Equal(t, key.Reveal(), creds.PrivateKey.Reveal())
 	require.Equal(t, "sudo", creds.SudoPassword.Reveal())
 	require.Empty(t, creds.Via)
 
-	creds = ask(api.RemoteHost{RemoteIP: "10.0.0.2", UserName: "ops", Password: installer.NewSecret("given")})
+	creds = ask(installer.HostEntry{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.2", User: "ops"}}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("given")}}})
 	require.Equal(t, "given", creds.Password.Reveal())
 	require.Empty(t, creds.SudoPassword.Reveal())
 }

@@ -33,7 +33,7 @@ const largestLocal = 1 << 30
 // process is left out.
 func NewLocal(c LocalConfig) http.Handler {
 	h := &handler{
-		service: service{Config{
+		service: service{Config: Config{
 			Clock: time.Now, NewID: func() string { return ulid.Make().String() }, Logger: cmp.Or(c.Logger, slog.Default()),
 		}},
 		who: c.Who,

@@ -1,5 +1,7 @@
 package api
 
+import "strconv"
+
 // wireRequest and wireHost are the request as the client sends it. They are
 // apart from CreateRequest so that only Client.Create ever encodes a password.
 type wireRequest struct {
@@ -33,7 +35,14 @@ func (r CreateRequest) wire() wireRequest {
 		Origin:           r.Origin,
 	}
 	for _, h := range r.Hosts {
-		w.Hosts = append(w.Hosts, wireHost{h.InstanceName, h.RemoteIP, h.UserName, h.Port, h.Password.Reveal(), h.UsePEM})
+		one := wireHost{InstanceName: h.Host.Name, RemoteIP: h.Host.Address, UserName: h.Host.User, Password: h.Credentials.Password.Reveal(), UsePEM: h.DefaultKey}
+		if h.Host.Port != 0 {
+			one.Port = strconv.Itoa(int(h.Host.Port))
+		}
+		if key := h.Credentials.PrivateKey; !key.IsZero() {
+			one.Password, one.UsePEM = key.Reveal(), true
+		}
+		w.Hosts = append(w.Hosts, one)
 	}
 	return w
 }

@@ -2,42 +2,47 @@ package control_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
 // TestOtherWorkUnderTheSameID is refused, and not taken for the first one sent again.
 func TestOtherWorkUnderTheSameID(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	first := batch(2)
-	require.NoError(t, r.client.Submit(t.Context(), first))
-	require.NoError(t, r.client.Submit(t.Context(), first), "the same")
+	submit := func(req plan.Request) error {
+		_, err := r.client.Submit(t.Context(), req)
+		return err
+	}
+	first := request(2)
+	require.NoError(t, submit(first))
+	require.NoError(t, submit(first), "the same")
 	again := first
-	again.Items = append([]installer.Item{}, first.Items...)
-	again.Items[0].Credentials.Password = installer.NewSecret("typed anew")
-	require.NoError(t, r.client.Submit(t.Context(), again), "logins are not looked at")
-	for name, change := range map[string]func(*control.Submission){
-		"fingerprint": func(s *control.Submission) { s.Fingerprint = "another" },
-		"limit":       func(s *control.Submission) { s.MaxFailures = 1 },
-		"host":        func(s *control.Submission) { s.Items[0].Invocation.Host.Address = "10.9.9.9" },
-		"version":     func(s *control.Submission) { s.Items[1].Invocation.Spec.Version = "2.8.0" },
-		"type":        func(s *control.Submission) { s.Items[1].Invocation.Type = installer.Update },
-		"fewer":       func(s *control.Submission) { s.Items = s.Items[:1] },
-		"more":        func(s *control.Submission) { s.Items = append(s.Items, batch(1).Items...) },
+	again.Hosts = slices.Clone(first.Hosts)
+	again.Hosts[0].Credentials.Password = installer.NewSecret("typed anew")
+	require.NoError(t, submit(again), "logins are not looked at")
+	for name, change := range map[string]func(*plan.Request){
+		"limit":   func(req *plan.Request) { req.MaxFailures.N = 1 },
+		"host":    func(req *plan.Request) { req.Hosts[0].Host.Address = "10.9.9.9" },
+		"version": func(req *plan.Request) { req.Spec.Version = "2.8.0" },
+		"task":    func(req *plan.Request) { req.Task = installer.Update },
+		"fewer":   func(req *plan.Request) { req.Hosts = req.Hosts[:1] },
+		"more":    func(req *plan.Request) { req.Hosts = append(req.Hosts, request(3).Hosts[2]) },
 	} {
-		s := first
-		s.Items = append([]installer.Item{}, first.Items...)
-		change(&s)
-		err := r.client.Submit(t.Context(), s)
+		req := first
+		req.Hosts = slices.Clone(first.Hosts)
+		change(&req)
+		err := submit(req)
 		require.ErrorIs(t, err, installer.ErrExists, name)
 		require.ErrorContains(t, err, "asked for something else", name)
 	}
-	head, err := r.store.Batch(t.Context(), project, first.ID)
+	head, err := r.store.Batch(t.Context(), project, first.BatchID)
 	require.NoError(t, err)
 	require.Equal(t, 2, head.Total)
 }
@@ -47,33 +52,50 @@ func TestOtherWorkUnderTheSameID(t *testing.T) {
 func TestC04TakenIDs(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	first := batch(1)
-	require.NoError(t, r.client.Submit(t.Context(), first))
+	first := request(1)
+	r.stored(r.client.Submit(t.Context(), first))
 	other := r.connect(r.addToken("p-two"))
-	theirs := batch(1)
-	theirs.ProjectID = "p-two"
-	require.NoError(t, other.Submit(t.Context(), theirs))
-	taken := func(client *control.Client, project, invocation string) error {
-		s := batch(1)
-		s.ProjectID = project
-		s.Items[0].Invocation.ID, s.Items[0].Invocation.RunID = invocation, invocation
-		err := client.Submit(t.Context(), s)
-		require.ErrorIs(t, err, installer.ErrExists)
-		return err
+	theirs := request(1)
+	theirs.Project, theirs.BatchID = "p-two", first.BatchID
+	_, err := other.Submit(t.Context(), theirs)
+	require.ErrorIs(t, err, installer.ErrExists)
+	require.NotContains(t, err.Error(), project)
+}
+
+// TestARetryThatIsSentAgain is answered with what the first one began.
+func TestARetryThatIsSentAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := r.sent(3)
+	r.work(first.ID, 2, func(installer.Event) {})
+	req := retry(first.ID)
+	one, err := r.client.Submit(t.Context(), req)
+	require.NoError(t, err)
+	two, err := r.client.Submit(t.Context(), req)
+	require.NoError(t, err)
+	require.Equal(t, one.Batch, two.Batch)
+	require.Equal(t, 2, one.Batch.Total)
+	for _, p := range []control.Planned{one, two} {
+		require.Len(t, p.Items, 1)
+		require.Equal(t, plan.Done, p.Items[0].Standing)
 	}
-	id := first.Items[0].Invocation.ID
-	require.Equal(t, taken(r.client, project, id).Error(), taken(other, "p-two", id).Error())
+	three, err := r.client.Submit(t.Context(), retry(first.ID))
+	require.NoError(t, err)
+	require.Nil(t, three.Batch)
+	require.Len(t, three.Items, 3)
+	require.Equal(t, plan.Open, three.Items[0].Standing, "it goes on, and is not doubled")
 }
 
 // TestC14DeniedAddresses are in the audit log, one entry for a request.
 func TestC14DeniedAddresses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(13)
+	s := request(13)
 	for i := range 12 {
-		s.Items[i].Invocation.Host.Address = fmt.Sprintf("127.0.0.%d", i+1)
+		s.Hosts[i].Host.Address = fmt.Sprintf("127.0.0.%d", i+1)
 	}
-	require.ErrorContains(t, r.client.Submit(t.Context(), s), "policy-denied")
+	_, err := r.client.Submit(t.Context(), s)
+	require.ErrorContains(t, err, "policy-denied")
 	entries, err := r.store.Audit(t.Context(), installer.AuditFilter{Project: project})
 	require.NoError(t, err)
 	e := entries[len(entries)-1]
@@ -81,6 +103,6 @@ func TestC14DeniedAddresses(t *testing.T) {
 	require.Equal(t, "token tester", e.By)
 	require.Equal(t, "12 addresses: policy-denied: 127.0.0.1 is loopback", e.Detail)
 	require.Len(t, e.Hosts, 10)
-	require.Equal(t, installer.AuditHost{ID: s.Items[0].Invocation.Host.ID, At: "127.0.0.1"}, e.Hosts[0])
+	require.Equal(t, installer.AuditHost{ID: s.Hosts[0].Host.ID, At: "root@127.0.0.1:22"}, e.Hosts[0])
 	require.NotEqual(t, installer.AuditDenied, entries[len(entries)-2].Action)
 }

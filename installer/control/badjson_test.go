@@ -24,21 +24,20 @@ func bodies(t *testing.T) map[string]string {
 	logins := []wireLogin{{Password: "a password"}}
 	found := map[string]string{}
 	for path, body := range map[string]any{
-		"/batches": wireBatch{BatchID: "b-1", Source: "test", Logins: logins, Specs: []installer.Spec{{Target: "telescope", HostKeys: installer.AcceptNew}},
-			Items: []wireItem{{ID: "inv-1", Type: installer.Install, Host: host, wireCredentials: wireCredentials{Login: new(0)}}}},
-		"/batches/{batch_id}/credentials": wireRefresh{Logins: []wireLogin{{Password: "canary"}}, ByInvocation: map[string]wireCredentials{"inv-1": {Login: new(0)}}},
-		"/batches/{batch_id}/cancel":      wireCancel{"canary"},
-		"/batches/{batch_id}/work":        wireWork{Follower: "canary"},
-		"/batches/{batch_id}/leave":       wireWork{Follower: "canary"},
-		"/hosts":                          wireHosts{Logins: logins, Hosts: []wireHost{{Host: host}}},
-		"/hosts/at":                       wireAt{[]installer.Host{host}},
-		"/hosts/remove":                   wireIDs{[]string{"canary"}},
-		"/installers/unset":               wireIDs{[]string{"canary"}},
-		"/packages":                       installer.Package{Target: "telescope", BlobRef: installer.BlobRef{Name: "canary", SHA256: strings.Repeat("a", 64)}},
-		"/tokens":                         wireGrant{"canary", installer.FullRights},
-		"/keys":                           wireGrant{"canary", installer.FullRights},
-		"/audit/verify":                   wireVerify{[]installer.AuditAnchor{{Number: 1, Hash: "canary"}}},
-		"/audit/prune":                    wirePrune{Before: time.Unix(1, 0).UTC()},
+		"/batches": wireRequest{BatchID: "b-1", Task: installer.Install, Spec: &installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew},
+			wireHosts: wireHosts{Logins: logins, Hosts: []wireHost{{Host: host, wireCredentials: wireCredentials{Login: new(0)}}}}},
+		"/plans":                     wireRequest{BatchID: "b-1", Task: installer.Retry, Of: []string{"canary"}},
+		"/batches/{batch_id}/cancel": wireCancel{"canary"},
+		"/batches/{batch_id}/work":   wireWork{Follower: "canary"},
+		"/batches/{batch_id}/leave":  wireWork{Follower: "canary"},
+		"/hosts":                     wireHosts{Logins: logins, Hosts: []wireHost{{Host: host}}},
+		"/hosts/remove":              wireIDs{[]string{"canary"}},
+		"/installers/unset":          wireIDs{[]string{"canary"}},
+		"/packages":                  installer.Package{Target: "telescope", BlobRef: installer.BlobRef{Name: "canary", SHA256: strings.Repeat("a", 64)}},
+		"/tokens":                    wireGrant{"canary", installer.FullRights},
+		"/keys":                      wireGrant{"canary", installer.FullRights},
+		"/audit/verify":              wireVerify{[]installer.AuditAnchor{{Number: 1, Hash: "canary"}}},
+		"/audit/prune":               wirePrune{Before: time.Unix(1, 0).UTC()},
 	} {
 		raw, err := json.Marshal(body)
 		require.NoError(t, err)
@@ -120,14 +119,14 @@ func TestBControlJSON(t *testing.T) {
 func TestNumbersThatDoNotFit(t *testing.T) {
 	t.Parallel()
 	for want, body := range map[string]string{
-		"items[1].host.port: must be a whole number that fits": `{"items":[{},{"host":{"port":65536}}]}`,
-		"items[0].host.port: must be a whole number that fits": `{"items":[{"host":{"port":-1}}]}`,
-		"items[0].spec: must be a whole number that fits":      `{"items":[{"spec":1.5}]}`,
-		"items[0].via[1]: must not be null":                    `{"items":[{"via":[1,null]}]}`,
-		"items[0].host.via[0].user: must be a string":          `{"items":[{"host":{"via":[{"user":{"canary":1}}]}}]}`,
+		"hosts[1].host.port: must be a whole number that fits": `{"hosts":[{},{"host":{"port":65536}}]}`,
+		"hosts[0].host.port: must be a whole number that fits": `{"hosts":[{"host":{"port":-1}}]}`,
+		"max_failures.n: must be a whole number that fits":     `{"max_failures":{"n":1.5}}`,
+		"hosts[0].via[1]: must not be null":                    `{"hosts":[{"via":[1,null]}]}`,
+		"hosts[0].host.via[0].user: must be a string":          `{"hosts":[{"host":{"via":[{"user":{"canary":1}}]}}]}`,
 		`logins[0].Password: is not a known field`:             `{"logins":[{"Password":"canary"}]}`,
 	} {
-		err := decode([]byte(body), new(wireBatch))
+		err := decode([]byte(body), new(wireRequest))
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "canary")
 	}
@@ -145,12 +144,12 @@ func hexOf(c byte) string {
 func TestNoFaultShowsALogin(t *testing.T) {
 	t.Parallel()
 	const canary = "Zk7QwX"
-	body := `{"batch_id":"b","max_failures":1,"specs":[{"target":"t","run_timeout":1000000000}],"logins":[{"password":"Zk7QwX","private_key":"Zk7QwX"}],"items":[{"login":0,"via":[0]}]}`
-	require.NoError(t, decode([]byte(body), new(wireBatch)))
+	body := `{"batch_id":"b","max_failures":{"n":1},"spec":{"target":"t","run_timeout":1000000000},"logins":[{"password":"Zk7QwX","private_key":"Zk7QwX"}],"hosts":[{"login":0,"via":[0]}]}`
+	require.NoError(t, decode([]byte(body), new(wireRequest)))
 	for i := range body {
 		for _, with := range []string{"", `"`, `\`, `{`, `[`, `]`, `}`, `,`, `:`, "\n", "\x00", "\xff", `\u0000`, `\ud800`, `null`, `1e400`, `"":`} {
 			for _, slip := range []string{body[:i] + with + body[i:], body[:i] + with + body[i+1:]} {
-				err := decode([]byte(slip), new(wireBatch))
+				err := decode([]byte(slip), new(wireRequest))
 				if err == nil || strings.Contains(slip, canary+`":`) {
 					continue // made a key of it: keys are names
 				}

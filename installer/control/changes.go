@@ -1,86 +1,10 @@
 package control
 
 import (
-	"net/http"
-
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/hostsfile"
 )
-
-// submit answers with the batch's head when it is on disk. Sent again, it is
-// answered again and not done again.
-func (s service) submit(r *api.Request) (any, error) {
-	var w wireBatch
-	if err := decode(r.Body, &w); err != nil {
-		return nil, err
-	}
-	project := r.Principal.Project
-	content, err := w.content()
-	if err != nil {
-		return nil, err
-	}
-	if installer.IDForm.MatchString(w.BatchID) {
-		// Sent again while it is being stored, it waits for that.
-		leave, err := s.submitting.take(r.Context(), project+"/"+w.BatchID)
-		if err != nil {
-			return nil, err
-		}
-		defer leave()
-		if head, err := s.Store.Batch(r.Context(), project, w.BatchID); err == nil {
-			if head.Total != len(w.Items) || head.Content != content {
-				return nil, api.Refuse(http.StatusConflict, CodeExists, "batch %s was sent before, and asked for something else: other work needs another id", w.BatchID)
-			}
-			return head, nil
-		}
-	}
-	sub, err := s.submission(r.Context(), r.Principal, w)
-	if err != nil {
-		return nil, err
-	}
-	sub.Content = content
-	if err := sub.Resolve(r.Context(), s.Store); err != nil {
-		return nil, missingCredentials(err)
-	}
-	if err := s.Store.Submit(r.Context(), sub.Batch); err != nil {
-		return nil, refusal(err)
-	}
-	s.Wake()
-	return s.Store.Batch(r.Context(), project, sub.ID)
-}
-
-func missingCredentials(err error) error {
-	m, ok := err.(*MissingCredentials)
-	if !ok {
-		return err
-	}
-	e := api.Refuse(http.StatusConflict, CodeCredentialMissing, "%s", m.Error())
-	e.Faults = m.Faults
-	return e
-}
-
-func (s service) refresh(r *api.Request) (any, error) {
-	id, err := pathID(r, "batch_id")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Store.Batch(r.Context(), r.Principal.Project, id); err != nil {
-		return nil, err
-	}
-	var w wireRefresh
-	if err := decode(r.Body, &w); err != nil {
-		return nil, err
-	}
-	u := newUnpacker(w.Logins)
-	byInvocation := make(map[string]installer.Credentials, len(w.ByInvocation))
-	for inv, c := range w.ByInvocation {
-		byInvocation[inv] = u.credentials("credentials", c)
-	}
-	if err := u.faults.Err(); err != nil {
-		return nil, err
-	}
-	return struct{}{}, refusal(s.Store.RefreshCredentials(r.Context(), id, byInvocation))
-}
 
 // canceled is the answer of POST cancel.
 type canceled struct {

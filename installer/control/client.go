@@ -15,6 +15,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/plan"
 )
 
 // Client works on a daemon as the store does on a state folder: its methods
@@ -22,7 +23,7 @@ import (
 // has to be the client's own. It is safe for many goroutines.
 type Client struct {
 	api       *api.Client
-	principal Principal
+	principal welcome
 	patience  time.Duration // see Patience
 	// daemon: who answers works on everything by himself.
 	daemon atomic.Bool
@@ -168,7 +169,7 @@ func plainError(err error, what, id string) error {
 	}
 	switch {
 	case e.Code == CodeCredentialMissing:
-		return &MissingCredentials{e.Faults}
+		return &plan.MissingCredentials{Faults: e.Faults}
 	case e.Status == http.StatusNotFound && e.Code == api.CodeNotFound && what != "":
 		return fmt.Errorf("%s %q: %w", what, id, installer.ErrNotFound)
 	case e.Code == CodeInUse:
@@ -247,18 +248,6 @@ func (c *Client) Batch(ctx context.Context, project, id string) (head installer.
 	}
 	err = c.get(ctx, c.path("batches", id), &head, "batch", id)
 	return head, err
-}
-
-// OpenBatch finds the newest batch with this fingerprint that has open invocations.
-func (c *Client) OpenBatch(ctx context.Context, project, fingerprint string) (head installer.BatchHead, found bool, err error) {
-	if err := c.own(project); err != nil {
-		return head, false, err
-	}
-	err = c.get(ctx, c.path("open-batches", fingerprint), &head, "batch", fingerprint)
-	if errors.Is(err, installer.ErrNotFound) {
-		return head, false, nil
-	}
-	return head, err == nil, err
 }
 
 // Invocation is installer.Ledger's.

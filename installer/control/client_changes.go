@@ -11,45 +11,6 @@ import (
 	"tripod/installer/api"
 )
 
-// Submit stores the batch; on the daemon's disk when it returns. Faults where
-// the daemon refuses it, MissingCredentials where it has none any more.
-func (c *Client) Submit(ctx context.Context, s Submission) error {
-	if err := c.own(s.ProjectID); err != nil {
-		return err
-	}
-	s.Source = cut(s.Source)
-	var head installer.BatchHead
-	if err := c.post(ctx, c.path("batches"), s.wire(), &head, "", ""); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fresh[s.ID] = true
-	return nil
-}
-
-// cut shortens what is for people alone to what the routes take.
-func cut(text string) string {
-	if r := []rune(text); len(r) > maxText {
-		return string(r[:maxText-1]) + "…"
-	}
-	return text
-}
-
-// RefreshCredentials replaces those of the batch's open invocations.
-func (c *Client) RefreshCredentials(ctx context.Context, project, batchID string, byInvocation map[string]installer.Credentials) error {
-	if err := c.own(project); err != nil {
-		return err
-	}
-	w := wireRefresh{ByInvocation: map[string]wireCredentials{}}
-	var p packer
-	for id, creds := range byInvocation {
-		w.ByInvocation[id] = p.credentials(creds)
-	}
-	w.Logins = p.logins
-	return c.post(ctx, c.path("batches", batchID, "credentials"), w, new(struct{}), "batch", batchID)
-}
-
 // CancelOpen cancels the open invocations of a batch, or only one of them, and
 // returns the ids of those that were open.
 func (c *Client) CancelOpen(ctx context.Context, project, batchID, only string) ([]string, error) {

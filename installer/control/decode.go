@@ -22,11 +22,11 @@ const (
 	// maxLogins of one body: an item has one, and one for sudo; those of hops are shared.
 	maxLogins = 2 * maxItems
 	// maxNested is how many entries a list within a list has: the longest that is
-	// good has namedMost.
+	// good has the installers that a host may name.
 	maxNested = 256
 	// maxNestedAll is how many entries all those lists of one body have together:
-	// as many as a way of maxHops with its logins has, for each item.
-	maxNestedAll = 2 * maxHops * maxItems
+	// as many as a way of installer.MaxHops with its logins has, for each item.
+	maxNestedAll = 2 * installer.MaxHops * maxItems
 	// maxDepth of arrays and objects in each other.
 	maxDepth = 16
 )

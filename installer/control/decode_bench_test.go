@@ -13,11 +13,11 @@ import (
 // bigBatch is a body with n hosts, each with a login of its own.
 func bigBatch(tb testing.TB, n int) []byte {
 	tb.Helper()
-	w := wireBatch{BatchID: ulid.Make().String(), Source: "test", Specs: []installer.Spec{{Target: "telescope", HostKeys: installer.AcceptNew}}}
+	w := wireRequest{BatchID: ulid.Make().String(), Task: installer.Install, Spec: &installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew}}
 	for i := range n {
 		at := fmt.Sprintf("10.1.%d.%d", i/250, i%250+1)
 		w.Logins = append(w.Logins, wireLogin{Password: fmt.Sprintf("password of number %d", i)})
-		w.Items = append(w.Items, wireItem{ID: ulid.Make().String(), Type: installer.Install, Host: installer.Host{
+		w.Hosts = append(w.Hosts, wireHost{Host: installer.Host{
 			ID: installer.InstanceID("p-one", at, 22), Name: "web", Type: installer.ECS, IntranetIPs: []string{at},
 			Endpoint: installer.Endpoint{Address: at, Port: 22, User: "root"},
 		}, wireCredentials: wireCredentials{Login: new(i)}})
@@ -36,7 +36,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := json.Unmarshal(body, new(wireBatch)); err != nil {
+			if err := json.Unmarshal(body, new(wireRequest)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -45,13 +45,13 @@ func BenchmarkDecode(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := decode(body, new(wireBatch)); err != nil {
+			if err := decode(body, new(wireRequest)); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("content", func(b *testing.B) { // what tells it from another one under the same id
-		var w wireBatch
+		var w wireRequest
 		if err := decode(body, &w); err != nil {
 			b.Fatal(err)
 		}

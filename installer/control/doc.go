@@ -8,7 +8,7 @@
 // (target addresses, host keys) hold for it.
 //
 //   - which routes there are: server.go
-//   - how a batch travels: submission.go, wire.go
+//   - how a batch travels: request.go, wire.go
 //   - how work is followed: hub.go, follow.go
 //   - how it is done for who follows it: ondemand.go, work.go
 package control

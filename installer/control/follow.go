@@ -153,7 +153,7 @@ func (f *Follower) untilAnswered(ctx context.Context, do func() error) error {
 }
 
 // tell passes on events, each once.
-func (f *Follower) tell(events []Event) {
+func (f *Follower) tell(events []installer.Event) {
 	for _, e := range events {
 		id := e.InvocationID
 		begins := e.End == nil && e.Step == ""
@@ -167,12 +167,12 @@ func (f *Follower) tell(events []Event) {
 			delete(f.started, id)
 			f.ended[id] = e.End.State.Terminal()
 		}
-		f.watch(e.event())
+		f.watch(e)
 	}
 }
 
 // catchUpAfter tells events, and then what the store has beyond them.
-func (f *Follower) catchUpAfter(ctx context.Context, events []Event) error {
+func (f *Follower) catchUpAfter(ctx context.Context, events []installer.Event) error {
 	f.tell(events)
 	return f.catchUp(ctx)
 }
@@ -187,25 +187,25 @@ func (f *Follower) catchUp(ctx context.Context) error {
 	for i := len(page.Invocations) - 1; i >= 0; i-- {
 		inv := &page.Invocations[i]
 		if inv.State == installer.Running || inv.State.Terminal() && len(inv.Attempts) > 0 {
-			f.tell([]Event{beginOf(inv)})
+			f.tell([]installer.Event{beginOf(inv)})
 		}
 		if inv.State.Terminal() {
-			f.tell([]Event{endOf(inv)})
+			f.tell([]installer.Event{endOf(inv)})
 		}
 	}
 	return nil
 }
 
-func beginOf(inv *installer.Invocation) Event {
-	e := Event{At: inv.Updated, InvocationID: inv.ID, Host: inv.Host}
+func beginOf(inv *installer.Invocation) installer.Event {
+	at := inv.Updated
 	if n := len(inv.Attempts); n > 0 {
-		e.At = inv.Attempts[n-1].Started
+		at = inv.Attempts[n-1].Started
 	}
-	return e
+	return installer.EventOf(inv, at)
 }
 
-func endOf(inv *installer.Invocation) Event {
-	return Event{At: inv.Updated, InvocationID: inv.ID, Host: inv.Host, End: &eventEnd{
-		State: inv.State, EndAttempt: true, Kind: inv.Kind, Message: inv.Message, Skipped: inv.Skipped,
-	}}
+func endOf(inv *installer.Invocation) installer.Event {
+	e := installer.EventOf(inv, inv.Updated)
+	e.End = &installer.AttemptEnd{State: inv.State, EndAttempt: true, Kind: inv.Kind, Message: inv.Message, Skipped: inv.Skipped}
+	return e
 }

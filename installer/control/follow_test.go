@@ -14,6 +14,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
 // told counts what a follower was told of each invocation.
@@ -23,19 +24,19 @@ func newTold() *told { return &told{map[string]int{}, map[string]int{}} }
 
 func (c *told) watch(e installer.Event) {
 	switch {
-	case e.Transition != nil && e.Transition.State.Terminal():
-		c.ended[e.Invocation.ID]++
-	case e.Transition == nil && e.Step == "":
-		c.begun[e.Invocation.ID]++
+	case e.End != nil && e.End.State.Terminal():
+		c.ended[e.InvocationID]++
+	case e.End == nil && e.Step == "":
+		c.begun[e.InvocationID]++
 	}
 }
 
 // once checks that each invocation of the batch was told once.
-func (c *told) once(t *testing.T, s control.Submission) {
+func (c *told) once(t *testing.T, s sent) {
 	t.Helper()
-	for _, item := range s.Items {
-		require.Equal(t, 1, c.ended[item.Invocation.ID], "the end of %s", item.Invocation.ID)
-		require.Equal(t, 1, c.begun[item.Invocation.ID], "the beginning of %s", item.Invocation.ID)
+	for _, inv := range s.Invs {
+		require.Equal(t, 1, c.ended[inv.ID], "the end of %s", inv.ID)
+		require.Equal(t, 1, c.begun[inv.ID], "the beginning of %s", inv.ID)
 	}
 }
 
@@ -53,8 +54,7 @@ func TestFollowTellsEverythingOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			s := batch(20)
-			require.NoError(t, r.client.Submit(t.Context(), s))
+			s := r.sent(20)
 			if c.first {
 				r.work(s.ID, 5, c.watch(r))
 			}
@@ -77,9 +77,8 @@ func TestFollowTellsEverythingOnce(t *testing.T) {
 func TestFollowGoesOn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(4)
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	_, err := r.store.Cancel(t.Context(), project, s.Items[0].Invocation.ID)
+	s := r.sent(4)
+	_, err := r.store.Cancel(t.Context(), project, s.Invs[0].ID)
 	require.NoError(t, err)
 	late := r.connect(r.token)
 	f, err := late.Follow(t.Context(), project, s.ID, "", func(error) {})
@@ -90,11 +89,11 @@ func TestFollowGoesOn(t *testing.T) {
 	working.Go(func() { r.work(s.ID, 0, r.hub.Watch) })
 	got := newTold()
 	require.NoError(t, f.Run(t.Context(), got.watch))
-	require.Zero(t, got.ended[s.Items[0].Invocation.ID])
+	require.Zero(t, got.ended[s.Invs[0].ID])
 	require.Len(t, got.ended, 3)
 
 	// One invocation alone.
-	f, err = late.Follow(t.Context(), project, s.ID, s.Items[1].Invocation.ID, func(error) {})
+	f, err = late.Follow(t.Context(), project, s.ID, s.Invs[1].ID, func(error) {})
 	require.NoError(t, err)
 	require.NoError(t, f.Run(t.Context(), got.watch), "it has ended")
 }
@@ -102,8 +101,7 @@ func TestFollowGoesOn(t *testing.T) {
 func TestFollowOutlivesALostDaemon(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(5)
-	require.NoError(t, r.client.Submit(t.Context(), s))
+	s := r.sent(5)
 	var lost, back atomic.Int64
 	f, err := r.client.Follow(t.Context(), project, s.ID, "", func(err error) {
 		if err == nil {
@@ -124,8 +122,7 @@ func TestFollowOutlivesALostDaemon(t *testing.T) {
 	require.EqualValues(t, 1, back.Load())
 
 	// Whoever gives up is let go at once, also then.
-	s = batch(1)
-	require.NoError(t, r.client.Submit(t.Context(), s))
+	s = r.sent(1)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	f, err = r.client.Follow(t.Context(), project, s.ID, "", func(error) { cancel(errors.New("enough")) })
 	require.NoError(t, err)
@@ -138,14 +135,13 @@ func TestFollowOutlivesALostDaemon(t *testing.T) {
 func TestHubForgets(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(2)
-	require.NoError(t, r.client.Submit(t.Context(), s))
+	s := r.sent(2)
 	f, err := r.client.Follow(t.Context(), project, s.ID, "", func(error) {})
 	require.NoError(t, err)
 	r.work(s.ID, 1, r.hub.Watch)
 	noise := &installer.Invocation{ID: "x", BatchID: "other", ProjectID: project}
 	for range 20_000 {
-		r.hub.Watch(installer.Event{Invocation: noise, Step: installer.StepRun})
+		r.hub.Watch(installer.EventOf(noise, time.Time{}))
 	}
 	got := newTold()
 	require.NoError(t, f.Run(t.Context(), got.watch))
@@ -155,9 +151,7 @@ func TestHubForgets(t *testing.T) {
 func TestLimitOfFailures(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(10)
-	s.MaxFailures = 3
-	require.NoError(t, r.client.Submit(t.Context(), s))
+	s := r.sent(10, func(req *plan.Request) { req.MaxFailures.N = 3 })
 	limit := control.Limiter(r.store, nil)
 	r.work(s.ID, 10, limit)
 	head, err := r.client.Batch(t.Context(), project, s.ID)
@@ -166,8 +160,7 @@ func TestLimitOfFailures(t *testing.T) {
 	require.Equal(t, 7, head.ByState[installer.Canceled])
 	require.True(t, control.LimitReached(head))
 
-	s = batch(10)
-	require.NoError(t, r.client.Submit(t.Context(), s))
+	s = r.sent(10)
 	r.work(s.ID, 10, limit)
 	head, err = r.client.Batch(t.Context(), project, s.ID)
 	require.NoError(t, err)
@@ -177,9 +170,8 @@ func TestLimitOfFailures(t *testing.T) {
 func TestLogIsStreamed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(1)
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	inv := s.Items[0].Invocation
+	s := r.sent(1)
+	inv := s.Invs[0]
 	log, err := r.client.Log(t.Context(), project, inv.ID)
 	require.NoError(t, err)
 	require.Empty(t, readAll(t, log), "none yet")

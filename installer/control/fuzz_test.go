@@ -11,18 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 )
 
-// emptyStore knows no invocation and no file.
+// emptyStore has no file.
 type emptyStore struct{ Store }
-
-func (emptyStore) Invocation(context.Context, string, string) (installer.Invocation, error) {
-	return installer.Invocation{}, installer.ErrNotFound
-}
-
-func (emptyStore) KnownHost(context.Context, string, string) (installer.Host, error) {
-	return installer.Host{}, installer.ErrNotFound
-}
 
 func (emptyStore) BlobSize(context.Context, string, string) (int64, bool, error) {
 	return 0, false, nil
@@ -32,35 +25,36 @@ func (emptyStore) BlobSize(context.Context, string, string) (int64, bool, error)
 // secret, or is one that could be sent: packed and read again it is the same.
 func FuzzBatch(f *testing.F) {
 	host := installer.Host{ID: "i-1", Endpoint: installer.Endpoint{Address: "192.0.2.1", Port: 22, User: "root"}}
-	good, err := json.Marshal(wireBatch{
-		BatchID: "b-1", Source: "test", Specs: []installer.Spec{{Target: "telescope", HostKeys: installer.AcceptNew}},
-		Logins: []wireLogin{{Password: "canary-password"}},
-		Items:  []wireItem{{ID: "inv-1", Type: installer.Install, Host: host, wireCredentials: wireCredentials{Login: new(int)}}},
+	good, err := json.Marshal(wireRequest{
+		BatchID: "b-1", Source: "test", Task: installer.Install, Spec: &installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew},
+		wireHosts: wireHosts{
+			Logins: []wireLogin{{Password: "canary-password"}},
+			Hosts:  []wireHost{{Host: host, wireCredentials: wireCredentials{Login: new(int)}}},
+		},
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(good)
 	for _, change := range []string{
-		`"spec":-1`, `"spec":1`, `"login":-1`, `"login":9`, `"via":[0,0]`, `"type":"RETRY","of":"inv-0"`, `"inherit":"known-host"`, `"run_id":"x"`, `"ITEMS":[{}]`, `"sudo":0`,
+		`"task":"RETRY"`, `"Task":"UPDATE"`, `"x":1`, `"spec":null`, `"resume":1e0`, `"max_failures":{"n":99999999999999999999}`, `"of":["\u0000"]`, `"of":["\ud800"]`, "\"of\":[\"\xff\"]",
+		`"HOSTS":[{}]`, `"known":["i-1"]`, `"for_all":{"host":{"user":"-o"},"login":9}`,
 	} {
-		f.Add([]byte(strings.Replace(string(good), `"type":"INSTALL"`, `"type":"INSTALL",`+change, 1)))
+		f.Add([]byte(strings.Replace(string(good), `"task":"INSTALL"`, `"task":"INSTALL",`+change, 1)))
 	}
-	for _, change := range []string{
-		`"type":"UPDATE"`, `"Type":"UPDATE"`, `"x":1`, `"spec":null`, `"spec":1e0`, `"spec":99999999999999999999`, `"login":1.5`, `"run_id":"\u0000"`, `"run_id":"\ud800"`, "\"run_id\":\"\xff\"",
-	} {
-		f.Add([]byte(strings.Replace(string(good), `"type":"INSTALL"`, `"type":"INSTALL",`+change, 1)))
+	for _, change := range []string{`"login":-1`, `"login":9`, `"login":1.5`, `"via":[0,0]`, `"sudo":0`} {
+		f.Add([]byte(strings.Replace(string(good), `"login":0`, change, 1)))
 	}
-	for _, odd := range []string{``, `null`, `{}`, `[]`, `{"items":null}`, `{"items":[null]}`, `{"items":[{"via":[`, `{"logins":[{"password":"\ud800canary"}]}`, strings.Repeat(`[`, 99), `{"a\":[":[,,,]}`} {
+	for _, odd := range []string{``, `null`, `{}`, `[]`, `{"hosts":null}`, `{"hosts":[null]}`, `{"hosts":[{"via":[`, `{"logins":[{"password":"\ud800canary"}]}`, strings.Repeat(`[`, 99), `{"a\":[":[,,,]}`} {
 		f.Add([]byte(odd))
 	}
 	s := newService(Config{Store: emptyStore{}, Hub: NewHub(), Clock: func() time.Time { return time.Unix(1, 0) }})
 	who := installer.Principal{Project: "p-one", Kind: "token", Name: "x", Rights: installer.FullRights}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var w wireBatch
+		var w wireRequest
 		err := decode(body, &w)
 		if err == nil { // what is let in is what encoding/json makes of it too
-			var plain wireBatch
+			var plain wireRequest
 			require.NoError(t, json.Unmarshal(body, &plain))
 			require.Equal(t, plain, w)
 			require.NotContains(t, string(body), "\xff")
@@ -68,15 +62,14 @@ func FuzzBatch(f *testing.F) {
 			require.NotContains(t, err.Error(), "defined here", "whatever is refused has a reason that is known")
 		}
 		if err == nil {
-			require.LessOrEqual(t, len(w.Items), maxItems)
-			require.LessOrEqual(t, len(w.Specs), maxItems)
-			for _, item := range w.Items {
-				require.LessOrEqual(t, len(item.Via), maxNested)
+			require.LessOrEqual(t, len(w.Hosts), maxItems)
+			for _, h := range w.Hosts {
+				require.LessOrEqual(t, len(h.Via), maxNested)
 			}
 		}
-		var sub Submission
+		var req plan.Request
 		if err == nil {
-			sub, err = s.submission(t.Context(), who, w)
+			req, err = s.request(t.Context(), who, w, true)
 		}
 		if err != nil {
 			_, ok := err.(installer.Faults)
@@ -86,14 +79,13 @@ func FuzzBatch(f *testing.F) {
 			}
 			return
 		}
-		require.Equal(t, "p-one", sub.ProjectID, "it is the caller's, whatever it says")
-		require.Len(t, sub.Items, sub.Total)
-		raw, err := json.Marshal(sub.wire())
+		require.Equal(t, "p-one", req.Project, "it is the caller's, whatever it says")
+		raw, err := json.Marshal(wire(req))
 		require.NoError(t, err)
-		var again wireBatch
+		var again wireRequest
 		require.NoError(t, decode(raw, &again))
-		same, err := s.submission(t.Context(), who, again)
+		same, err := s.request(t.Context(), who, again, true)
 		require.NoError(t, err)
-		require.Equal(t, sub, same)
+		require.Equal(t, req, same)
 	})
 }

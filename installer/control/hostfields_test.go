@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 )
 
 const goodPin = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIG4hcPmTaEVDbgPDDFPLfsYGFcuK4ZcvZK0Cg8PwBtd"
@@ -38,12 +39,8 @@ func TestHostsArePutInOrder(t *testing.T) {
 	require.Equal(t, []string{"8.8.8.8"}, three.ElasticIPs)
 	require.Empty(t, three.IntranetIPs)
 
-	s := batch(1)
-	s.Items[0].Invocation.Host.Type = ""
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	inv, err := r.store.Invocation(t.Context(), project, s.Items[0].Invocation.ID)
-	require.NoError(t, err)
-	require.Equal(t, installer.ECS, inv.Host.Type)
+	s := r.sent(1, func(req *plan.Request) { req.Hosts[0].Host.Type = "" })
+	require.Equal(t, installer.ECS, s.Invs[0].Host.Type)
 }
 
 // TestHostFieldsAreChecked as those of a hosts file are, each with its path.
@@ -67,14 +64,14 @@ func TestHostFieldsAreChecked(t *testing.T) {
 		},
 		"hosts[0].instance_name: must have at most 128":         func(e *installer.HostEntry) { e.Host.Name = strings.Repeat("ä", 129) },
 		"hosts[0].instance_name: holds a control character":     func(e *installer.HostEntry) { e.Host.Name = "a\x1bb" },
-		"hosts[0].instance_type: must be ECS or BMS":            func(e *installer.HostEntry) { e.Host.Type = "ecs" },
+		"hosts[0].instance_type: must be ECS or BMS":            func(e *installer.HostEntry) { e.Host.Type = "VM" },
 		"hosts[0].labels: has more than 64":                     func(e *installer.HostEntry) { e.Host.Labels = labels },
 		"hosts[0].labels: a label's name has":                   func(e *installer.HostEntry) { e.Host.Labels = map[string]string{"A": "b"} },
 		"hosts[0].intranet_ips[1]: must be an IP address":       func(e *installer.HostEntry) { e.Host.IntranetIPs = []string{"10.0.0.1", "fe80::1%eth0"} },
 		"hosts[0].elastic_ips: has more than 64 addresses":      func(e *installer.HostEntry) { e.Host.ElasticIPs = ips },
-		"hosts[0]: address, port and user are not those":        func(e *installer.HostEntry) { e.Host.Port = 0 },
-		"hosts[0]: address, port and user are not those ":       func(e *installer.HostEntry) { e.Host.User = strings.Repeat("u", 65) },
-		"hosts[0]: address, port and user are not those of":     func(e *installer.HostEntry) { e.Host.Address = "010.0.0.1" },
+		"hosts[0].port: must be 1–65535":                        func(e *installer.HostEntry) { e.Host.Port = 0 },
+		"hosts[0].user: the user name has more":                 func(e *installer.HostEntry) { e.Host.User = strings.Repeat("u", 65) },
+		"hosts[0].address: this is neither a host name":         func(e *installer.HostEntry) { e.Host.Address = "010.0.0.1" },
 		"logins[0].password: must have at most 3000 characters": func(e *installer.HostEntry) { e.Credentials.Password = installer.NewSecret(strings.Repeat("ä", 3001)) },
 		"logins[0].private_key: must have at most 65536 bytes": func(e *installer.HostEntry) {
 			e.Credentials.PrivateKey = installer.NewSecret(strings.Repeat("k", 65537))
@@ -95,24 +92,14 @@ func TestHostFieldsAreChecked(t *testing.T) {
 func TestEveryFaultOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	first := batch(1)
-	require.NoError(t, r.client.Submit(t.Context(), first))
-	for want, change := range map[string]func(*installer.Invocation){
-		"PENDING": func(inv *installer.Invocation) { // a RETRY of what has not ended
-			inv.Type, inv.Of, inv.Spec.Task = installer.Retry, first.Items[0].Invocation.ID, installer.Install
-			inv.Host = first.Items[0].Invocation.Host
-		},
-		"specs[0].online.url": func(inv *installer.Invocation) {
-			inv.Spec.Online = &installer.Online{URL: "ftp://x", Region: "cn-north-4"}
-		},
-		"specs[0].online.region": func(inv *installer.Invocation) {
-			inv.Spec.Online = &installer.Online{URL: "https://x.example", Region: "a b"}
-		},
+	for want, change := range map[string]func(*installer.Spec){
+		"spec.online.url":    func(s *installer.Spec) { s.Online = &installer.Online{URL: "ftp://x", Region: "cn-north-4"} },
+		"spec.online.region": func(s *installer.Spec) { s.Online = &installer.Online{URL: "https://x.example", Region: "a b"} },
 	} {
-		s := batch(1)
-		change(&s.Items[0].Invocation)
+		req := request(1)
+		change(&req.Spec)
 		var faults installer.Faults
-		err := r.client.Submit(t.Context(), s)
+		_, err := r.client.Submit(t.Context(), req)
 		require.ErrorAs(t, err, &faults, want)
 		require.Len(t, faults, 1, "%s", err)
 		require.ErrorContains(t, err, want)

@@ -14,50 +14,6 @@ import (
 	"tripod/installer/api"
 )
 
-// Event is an installer.Event as it travels.
-type Event struct {
-	At           time.Time      `json:"at"`
-	InvocationID string         `json:"invocation_id"`
-	Host         installer.Host `json:"host"` // name, address and port
-	Step         installer.Step `json:"step,omitempty"`
-	End          *eventEnd      `json:"end,omitempty"`
-}
-
-// eventEnd is what is told of the end of an attempt.
-type eventEnd struct {
-	State      installer.State `json:"state"`
-	EndAttempt bool            `json:"end_attempt"`
-	NotBefore  time.Time       `json:"not_before,omitzero"`
-	Kind       installer.Kind  `json:"kind,omitempty"`
-	Message    string          `json:"message,omitempty"`
-	Skipped    bool            `json:"skipped,omitempty"`
-}
-
-func eventOf(e installer.Event) Event {
-	h := e.Invocation.Host
-	w := Event{
-		At: e.At, InvocationID: e.Invocation.ID, Step: e.Step,
-		Host: installer.Host{ID: h.ID, Name: h.Name, Endpoint: installer.Endpoint{Address: h.Address, Port: h.Port}},
-	}
-	if t := e.Transition; t != nil {
-		w.End = &eventEnd{t.State, t.EndAttempt, t.NotBefore, t.Kind, t.Message, t.Outcome.Skipped}
-	}
-	return w
-}
-
-// event is the way back.
-func (w Event) event() installer.Event {
-	e := installer.Event{At: w.At, Invocation: &installer.Invocation{ID: w.InvocationID, Host: w.Host}, Step: w.Step, State: installer.Running}
-	if w.End != nil {
-		e.State = w.End.State
-		e.Transition = &installer.Transition{
-			State: w.End.State, EndAttempt: w.End.EndAttempt, NotBefore: w.End.NotBefore, Kind: w.End.Kind,
-			Message: w.End.Message, Outcome: installer.Outcome{Skipped: w.End.Skipped}, At: w.At,
-		}
-	}
-	return e
-}
-
 // Hub keeps the newest events of the engine for those who follow it. It is
 // told by the engine's workers and never holds them up. What it has forgotten,
 // and what a process before this one knew, a follower reads from the store.
@@ -65,15 +21,10 @@ type Hub struct {
 	session string
 
 	mu     sync.Mutex
-	ring   []kept
+	ring   []installer.Event
 	next   uint64 // number of the next event; those from next-len(ring) are kept
 	wake   chan struct{}
 	closed bool
-}
-
-type kept struct {
-	project, batch string
-	Event
 }
 
 // keptEvents is how many a Hub has; some hundred bytes each.
@@ -86,13 +37,12 @@ func NewHub() *Hub {
 
 // Watch takes an event; it is an engine's Watch.
 func (h *Hub) Watch(e installer.Event) {
-	k := kept{e.Invocation.ProjectID, e.Invocation.BatchID, eventOf(e)}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.ring) < keptEvents {
-		h.ring = append(h.ring, k)
+		h.ring = append(h.ring, e)
 	} else {
-		h.ring[h.next%keptEvents] = k
+		h.ring[h.next%keptEvents] = e
 	}
 	h.next++
 	if !h.closed {
@@ -130,8 +80,8 @@ type Progress struct {
 	// kept. The store has what came of them.
 	Missed bool `json:"missed"`
 	// Open counts the batch's invocations that have not ended.
-	Open   int     `json:"open"`
-	Events []Event `json:"events"`
+	Open   int               `json:"open"`
+	Events []installer.Event `json:"events"`
 }
 
 // since returns the batch's events after a cursor, and what is closed at the
@@ -153,8 +103,8 @@ func (h *Hub) since(project, batch, after string) (p Progress, more <-chan struc
 		from = n
 	}
 	for i := from; i < h.next; i++ {
-		if k := &h.ring[i%keptEvents]; k.batch == batch && k.project == project {
-			p.Events = append(p.Events, k.Event)
+		if e := &h.ring[i%keptEvents]; e.Batch == batch && e.Project == project {
+			p.Events = append(p.Events, *e)
 		}
 	}
 	p.Cursor = fmt.Sprintf("%s.%d", h.session, h.next)
@@ -190,7 +140,7 @@ func (s service) events(r *api.Request) (any, error) {
 		p, more, closed := s.Hub.since(r.Principal.Project, batch, after)
 		p.Open = head.Open
 		if p.Events == nil {
-			p.Events = []Event{}
+			p.Events = []installer.Event{}
 		}
 		if len(p.Events) > 0 || p.Missed || p.Open == 0 || closed || ctx.Err() != nil || after == "now" {
 			return p, nil
@@ -208,13 +158,12 @@ func (s service) events(r *api.Request) (any, error) {
 // alone, and so holds after a restart too.
 func Limiter(store installer.Ledger, log *slog.Logger) func(installer.Event) {
 	return func(e installer.Event) {
-		t := e.Transition
+		t := e.End
 		if t == nil || !t.State.Terminal() || t.State == installer.Succeeded || t.State == installer.Canceled {
 			return
 		}
-		inv := e.Invocation
-		if err := keepToLimit(context.Background(), store, inv.ProjectID, inv.BatchID); err != nil {
-			log.Error("batch not stopped at its limit of failures", "batch", inv.BatchID, "error", err)
+		if err := keepToLimit(context.Background(), store, e.Project, e.Batch); err != nil {
+			log.Error("batch not stopped at its limit of failures", "batch", e.Batch, "error", err)
 		}
 	}
 }

@@ -2,11 +2,9 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
-	"tripod/installer"
 	"tripod/installer/api"
 )
 
@@ -17,9 +15,6 @@ type Installers interface {
 	// one that is none.
 	UnsetInstallers(ctx context.Context, project string, ids []string) error
 }
-
-// namedMost is how many installers one host may name.
-const namedMost = 100
 
 func (s service) installerRoutes() []api.Route {
 	return []api.Route{{Method: http.MethodPost, Pattern: root + "/installers/unset", Handle: s.unsetInstallers}}
@@ -36,42 +31,4 @@ func (s service) unsetInstallers(r *api.Request) (any, error) {
 // UnsetInstallers makes hosts installers no more.
 func (c *Client) UnsetInstallers(ctx context.Context, project string, ids []string) error {
 	return c.change(ctx, project, http.MethodPost, c.path("installers", "unset"), wireIDs{ids}, new(struct{}), "installer", fmt.Sprint(ids))
-}
-
-// through checks by which installers a host is reached.
-func (c *checker) through(where string, h installer.Host) {
-	if h.Through == nil {
-		return
-	}
-	if len(h.Via) > 0 {
-		c.faults.Add(where+".through", "does not go together with via")
-	}
-	if len(h.Through.Named) > namedMost {
-		c.faults.Add(where+".through", "names more than %d installers", namedMost)
-		return
-	}
-	for i, n := range h.Through.Named {
-		c.id(fmt.Sprintf("%s.through.named[%d]", where, i), n.ID)
-	}
-}
-
-// toBeInstaller: only a known host can become an installer, as it is known, and
-// only one that was really tried. An error is the store's.
-func (c *checker) toBeInstaller(where string, inv *installer.Invocation) error {
-	if inv.Type != installer.SetRemoteInstaller || !installer.IDForm.MatchString(inv.Host.ID) {
-		return nil
-	}
-	if inv.Spec.CheckOnly || inv.Spec.Script != nil {
-		c.faults.Add(where+".spec", "is not what SET_REMOTE_INSTALLER does")
-	}
-	known, err := c.Store.KnownHost(c.ctx, c.who.Project, inv.Host.ID)
-	switch {
-	case errors.Is(err, installer.ErrNotFound):
-		c.faults.Add(where+".host", "is no known host of this project, and only one can become an installer")
-	case err != nil:
-		return err
-	case known.Endpoint != inv.Host.Endpoint || !known.SameMachine(inv.Host):
-		c.faults.Add(where+".host", "is known to be reached in another way")
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
 // TestSetAndUnsetInstaller: a known host becomes an installer with what is kept for
@@ -18,36 +19,36 @@ func TestSetAndUnsetInstaller(t *testing.T) {
 	known := installer.Host{ID: "i-1", Name: "jump", Type: installer.ECS, Endpoint: installer.Endpoint{Address: "10.1.0.1", Port: 22, User: "ops"}}
 	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{
 		{Host: known, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("kept")}}}}))
-	set := func(change func(*installer.Invocation)) (control.Submission, error) {
-		s := batch(1)
-		inv := &s.Items[0].Invocation
-		inv.Type, inv.Host = installer.SetRemoteInstaller, known
-		s.Items[0].Credentials = installer.Credentials{}
-		change(inv)
-		s.Inherit = map[string]string{inv.ID: control.KeptForHost}
-		return s, r.client.Submit(t.Context(), s)
+	set := func(change func(*plan.Request)) (control.Planned, error) {
+		req := request(0)
+		req.Task, req.Known = installer.SetRemoteInstaller, []string{"i-1"}
+		change(&req)
+		return r.client.Submit(t.Context(), req)
 	}
-	for want, change := range map[string]func(*installer.Invocation){
-		"no known host":              func(inv *installer.Invocation) { inv.Host.ID = "i-2" },
-		"reached in another way":     func(inv *installer.Invocation) { inv.Host.Address = "10.1.0.9" },
-		"items[0].host: is known":    func(inv *installer.Invocation) { inv.Host.User = "eve" },
-		"items[0].spec: is not what": func(inv *installer.Invocation) { inv.Spec.CheckOnly = true },
-		"through: does not go together": func(inv *installer.Invocation) {
-			inv.Host.Via, inv.Host.Through = batch(1).Items[0].Invocation.Host.Via, &installer.Through{}
-		},
-		"through.named[0]: must be 1–64": func(inv *installer.Invocation) {
-			inv.Host.Through = &installer.Through{Named: []installer.NamedInstaller{{ID: "a b"}}}
-		},
-		"through: names more than 100 inst": func(inv *installer.Invocation) {
-			inv.Host.Through = &installer.Through{Named: make([]installer.NamedInstaller, 101)}
-		},
+	for want, change := range map[string]func(*plan.Request){
+		"i-2: no such instance":                       func(req *plan.Request) { req.Known = append(req.Known, "i-2") },
+		"known: this task is about nothing but known": func(req *plan.Request) { req.Hosts = request(1).Hosts },
+		"spec: is not what":                           func(req *plan.Request) { req.Spec.CheckOnly = true },
 	} {
 		_, err := set(change)
 		require.ErrorAs(t, err, new(installer.Faults), want)
 		require.ErrorContains(t, err, want)
 	}
-	s, err := set(func(*installer.Invocation) {})
-	require.NoError(t, err)
+	for want, change := range map[string]func(*installer.Host){
+		"through: does not go together": func(h *installer.Host) { h.Through = &installer.Through{} },
+		"through.named[0]: must be 1–64": func(h *installer.Host) {
+			h.Via, h.Through = nil, &installer.Through{Named: []installer.NamedInstaller{{ID: "a b"}}}
+		},
+		"through: names more than 100 inst": func(h *installer.Host) {
+			h.Via, h.Through = nil, &installer.Through{Named: make([]installer.NamedInstaller, 101)}
+		},
+	} {
+		req := request(1)
+		change(&req.Hosts[0].Host)
+		_, err := r.client.Submit(t.Context(), req)
+		require.ErrorContains(t, err, want)
+	}
+	s := r.stored(set(func(*plan.Request) {}))
 	r.work(s.ID, 0, func(installer.Event) {})
 	ways, err := r.store.Ways(t.Context(), project, installer.Through{})
 	require.NoError(t, err)

@@ -115,12 +115,13 @@ func TestLongNamesAreCut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	long := strings.Repeat("ü", 300)
-	b := batch(1)
+	b := request(1)
 	b.Source = long
-	require.NoError(t, r.client.Submit(t.Context(), b))
-	head, err := r.client.Batch(t.Context(), project, b.ID)
+	_, err := r.client.Submit(t.Context(), b)
+	require.NoError(t, err)
+	head, err := r.client.Batch(t.Context(), project, b.BatchID)
 	require.NoError(t, err)
 	assert.Equal(t, long[:2*255]+"…", head.Source)
-	entry := installer.HostEntry{Where: long, Host: b.Items[0].Invocation.Host, Credentials: b.Items[0].Credentials}
+	entry := installer.HostEntry{Where: long, Host: b.Hosts[0].Host, Credentials: b.Hosts[0].Credentials}
 	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{entry}))
 }

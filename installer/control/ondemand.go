@@ -148,7 +148,7 @@ func (o *OnDemand) begin(ctx context.Context, what followed, w wireWork) *run {
 // watch: the host of what has ended may be another Dispatcher's turn.
 func (o *OnDemand) watch(e installer.Event) {
 	o.Watch(e)
-	if e.Transition != nil {
+	if e.End != nil {
 		o.Wake()
 	}
 }

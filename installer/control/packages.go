@@ -64,13 +64,12 @@ func (s service) addPackage(r *api.Request) (any, error) {
 	if err := decode(r.Body, &p); err != nil {
 		return nil, err
 	}
-	c := &checker{service: s, ctx: r.Context(), who: r.Principal, unpacker: newUnpacker(nil)}
-	c.form("target", p.Target, targetForm)
-	if err := c.blob("package", p.BlobRef); err != nil {
+	var faults installer.Faults
+	spec := installer.Spec{Target: p.Target, HostKeys: s.HostKeys, Packages: []installer.BlobRef{p.BlobRef}}
+	if err := s.spec(r.Context(), r.Principal.Project, "package", spec, spec.Packages, &faults); err != nil {
 		return nil, err
 	}
-	c.notSent(nil)
-	if err := c.faults.Err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	if err := s.inspect(p); err != nil {
@@ -102,7 +101,7 @@ func (s service) removePackage(r *api.Request) (any, error) {
 		return nil, err
 	}
 	sha := r.PathValue("sha256")
-	if !hashForm.MatchString(sha) {
+	if !installer.SHA256Form.MatchString(sha) {
 		return nil, installer.ErrNotFound
 	}
 	return struct{}{}, refusal(s.Store.RemovePackage(asProject(r), sha))

@@ -29,19 +29,6 @@ func (s service) batch(r *api.Request) (any, error) {
 	return s.Store.Batch(r.Context(), r.Principal.Project, id)
 }
 
-// openBatch answers with a head, or 404.
-func (s service) openBatch(r *api.Request) (any, error) {
-	fingerprint, err := pathID(r, "fingerprint")
-	if err != nil {
-		return nil, err
-	}
-	head, found, err := s.Store.OpenBatch(r.Context(), r.Principal.Project, fingerprint)
-	if err == nil && !found {
-		err = installer.ErrNotFound
-	}
-	return head, err
-}
-
 // page is the answer of GET invocations: whole invocations, newest first.
 type page struct {
 	Invocations []installer.Invocation `json:"invocations"`

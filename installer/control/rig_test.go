@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 	"tripod/store"
 )
 
@@ -87,25 +89,21 @@ func (r *rig) connect(token string) *control.Client {
 	return c
 }
 
-// batch of n hosts, each with a password of its own and all with one key for
+// request is about n hosts, each with a password of its own and all with one key for
 // the way.
-func batch(n int) control.Submission {
+func request(n int) plan.Request {
 	hop := installer.Endpoint{Address: "192.0.2.1", Port: 22, User: "jump"}
 	key := installer.NewSecret("the key of the jump host")
-	s := control.Submission{Batch: installer.Batch{BatchHead: installer.BatchHead{
-		ID: ulid.Make().String(), ProjectID: project, Source: "test", Fingerprint: ulid.Make().String(),
-	}}}
+	req := plan.Request{
+		Project: project, BatchID: ulid.Make().String(), Source: "test", Task: installer.Install,
+		Spec: installer.Spec{Target: "other", HostKeys: installer.AcceptNew},
+	}
 	for i := range n {
 		at := fmt.Sprintf("10.1.%d.%d", i/250, i%250+1)
-		id := ulid.Make().String()
-		s.Items = append(s.Items, installer.Item{
-			Invocation: installer.Invocation{
-				ID: id, RunID: id, Type: installer.Install,
-				Host: installer.Host{
-					ID: installer.InstanceID(project, at, 22), Name: "web", Type: installer.ECS,
-					Endpoint: installer.Endpoint{Address: at, Port: 22, User: "root"}, Via: []installer.Endpoint{hop},
-				},
-				Spec: installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew},
+		req.Hosts = append(req.Hosts, installer.HostEntry{
+			Host: installer.Host{
+				ID: installer.InstanceID(project, at, 22), Name: "web", Type: installer.ECS,
+				Endpoint: installer.Endpoint{Address: at, Port: 22, User: "root"}, Via: []installer.Endpoint{hop},
 			},
 			Credentials: installer.Credentials{
 				Login: installer.Login{Password: installer.NewSecret(fmt.Sprintf("password %d", i))},
@@ -113,7 +111,36 @@ func batch(n int) control.Submission {
 			},
 		})
 	}
-	return s
+	return req
+}
+
+// retry is a request for another try.
+func retry(of ...string) plan.Request {
+	return plan.Request{Project: project, BatchID: ulid.Make().String(), Task: installer.Retry, Of: of}
+}
+
+// sent is a batch that is stored.
+type sent struct {
+	ID   string
+	Invs []installer.Invocation // in its order
+}
+
+func (r *rig) sent(n int, change ...func(*plan.Request)) sent {
+	r.t.Helper()
+	req := request(n)
+	for _, c := range change {
+		c(&req)
+	}
+	return r.stored(r.client.Submit(r.t.Context(), req))
+}
+
+func (r *rig) stored(p control.Planned, err error) sent {
+	r.t.Helper()
+	require.NoError(r.t, err)
+	page, err := r.store.Invocations(r.t.Context(), installer.Filter{ProjectID: p.Batch.ProjectID, BatchID: p.Batch.ID})
+	require.NoError(r.t, err)
+	slices.Reverse(page.Invocations)
+	return sent{p.Batch.ID, page.Invocations}
 }
 
 // work ends the batch's invocations as an engine would: the first ones fail.

@@ -9,20 +9,18 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/hostsfile"
+	"tripod/installer/plan"
 )
 
 // Store is what the routes work on. The state folder is one.
 type Store interface {
 	installer.Ledger
-	keeper
-	// OpenBatch finds the newest batch with this fingerprint that has open
-	// invocations.
-	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
-	// RefreshCredentials replaces those of the batch's open invocations.
-	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
+	plan.Batches
 	// BlobSize tells how much of a file the project has there, and whether that is
 	// all of it. What only another project has sent is not there.
 	BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error)
@@ -31,7 +29,7 @@ type Store interface {
 	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
 	Grants
 	AuditLog
-	api.Denials
+	plan.Denials
 	Roster
 	Installers
 	Catalogue
@@ -52,6 +50,10 @@ type Config struct {
 	// HostKeys is the daemon's own policy: a client may ask for a stricter one,
 	// never for a weaker. Empty: accept-new.
 	HostKeys installer.HostKeyPolicy
+	// Fallback serves where the catalogue has nothing: see plan.Planner.
+	Fallback installer.Spec
+	// DefaultLogin returns the project's default key. Nil: no project has one.
+	DefaultLogin func(project string) (installer.Login, bool)
 	// Operator is the project whose logins with full rights change what all
 	// projects share: the catalogue, and how far back the audit log goes. Empty:
 	// nobody does from afar.
@@ -70,6 +72,7 @@ type Config struct {
 // service is what the handlers work on.
 type service struct {
 	Config
+	planner    *plan.Planner
 	submitting *turns // by project and batch
 }
 
@@ -89,10 +92,16 @@ func newService(c Config) service {
 	if c.HostKeys == "" {
 		c.HostKeys = installer.AcceptNew
 	}
+	if c.DefaultLogin == nil {
+		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
+	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return service{c, &turns{}}
+	return service{c, &plan.Planner{
+		Ledger: c.Store, Inventory: c.Store, Packages: c.Store, Batches: c.Store, Fallback: c.Fallback, HostKeys: c.HostKeys,
+		Policy: c.Policy, Denials: c.Store, DefaultLogin: c.DefaultLogin, Clock: c.Clock, NewID: func() string { return ulid.Make().String() },
+	}, &turns{}}
 }
 
 // root is the part of the path that all routes of a project have in common.
@@ -123,15 +132,18 @@ func (s service) routes() []api.Route {
 		r.MaxBody, r.Wait = maxSubmission, longest
 		return r
 	}
+	reading := func(r api.Route) api.Route {
+		r.Rights = installer.ReadRights
+		return r
+	}
 	routes := []api.Route{
 		{Method: http.MethodGet, Pattern: "/tripod/v1/principal", Handle: s.principal},
 		get("/batches", s.batches),
 		large(post("/batches", s.submit)),
+		reading(large(post("/plans", s.plan))),
 		get("/batches/{batch_id}", s.batch),
-		large(post("/batches/{batch_id}/credentials", s.refresh)),
 		large(post("/batches/{batch_id}/cancel", s.cancel)),
 		get("/batches/{batch_id}/events", s.events),
-		get("/open-batches/{fingerprint}", s.openBatch),
 		get("/invocations", s.invocations),
 		get("/invocations/{invocation_id}", s.invocation),
 		get("/invocations/{invocation_id}/log", s.log),
@@ -142,21 +154,17 @@ func (s service) routes() []api.Route {
 	return slices.Concat(routes, s.workRoutes(), s.grantRoutes(), s.auditRoutes(), s.hostRoutes(), s.installerRoutes(), s.packageRoutes())
 }
 
-// Principal is who the daemon takes the client for.
-type Principal struct {
-	Project string           `json:"project_id"`
-	Kind    string           `json:"kind"` // token or key
-	Name    string           `json:"name"`
-	Rights  installer.Rights `json:"rights"`
-	Version string           `json:"version"` // of the daemon
+// welcome is who the daemon takes the client for, and what it is itself.
+type welcome struct {
+	installer.Principal
+	Version string `json:"version"` // of the daemon
 	// Daemon: it works on everything by itself.
 	Daemon     bool     `json:"daemon"`
 	KnownHosts []string `json:"known_hosts,omitempty"` // see Config
 }
 
 func (s service) principal(r *api.Request) (any, error) {
-	p := r.Principal
-	return Principal{p.Project, p.Kind, p.Name, p.Rights, s.Version, s.OnDemand == nil, s.KnownHosts}, nil
+	return welcome{r.Principal, s.Version, s.OnDemand == nil, s.KnownHosts}, nil
 }
 
 // refusal makes an error of the store's that is about the input one for the
@@ -178,7 +186,7 @@ func refusal(err error) error {
 
 // Codes of what a client tells apart, all with 409.
 const (
-	CodeCredentialMissing api.Code = "tripod.0001" // MissingCredentials
+	CodeCredentialMissing api.Code = "tripod.0001" // plan.MissingCredentials
 	CodeInUse             api.Code = "tripod.0002" // installer.ErrInUse
 	CodeExists            api.Code = "tripod.0003" // installer.ErrExists
 )

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -13,48 +14,56 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
 func TestBatchArrivesAsItWasSent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(3)
-	s.Items[1].Credentials.SudoPassword = installer.NewSecret("of sudo")
-	s.Items[2].Credentials = installer.Credentials{}
-	s.MaxFailures = 2
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	require.NoError(t, r.client.Submit(t.Context(), s), "the same again is no second batch")
+	req := request(3)
+	req.Hosts[1].Credentials.SudoPassword = installer.NewSecret("of sudo")
+	req.MaxFailures, req.Resume = plan.FailureLimit{N: 34, Percent: true}, true
+	s := r.stored(r.client.Submit(t.Context(), req))
+	_, err := r.client.Submit(t.Context(), req)
+	require.NoError(t, err, "the same again is no second batch")
 
 	head, err := r.store.Batch(t.Context(), project, s.ID)
 	require.NoError(t, err)
 	require.Equal(t, 3, head.Total)
 	require.Equal(t, 2, head.MaxFailures)
 	require.Equal(t, "token tester", head.By)
-	for _, item := range s.Items {
-		inv, err := r.store.Invocation(t.Context(), project, item.Invocation.ID)
-		require.NoError(t, err)
-		require.Equal(t, item.Invocation.Host, inv.Host)
-		require.Equal(t, item.Invocation.Spec, inv.Spec)
+	for i, e := range req.Hosts {
+		inv := s.Invs[i]
+		e.Host.DeriveIPs()
+		require.Equal(t, e.Host, inv.Host)
+		require.Equal(t, req.Spec, inv.Spec)
 		creds, err := r.store.Credentials(t.Context(), &inv)
-		if item.Credentials.IsZero() {
-			require.Error(t, err)
-			continue
-		}
 		require.NoError(t, err)
-		require.Equal(t, item.Credentials.Password.Reveal(), creds.Password.Reveal())
-		require.Equal(t, item.Credentials.SudoPassword.Reveal(), creds.SudoPassword.Reveal())
+		require.Equal(t, e.Credentials.Password.Reveal(), creds.Password.Reveal())
+		require.Equal(t, e.Credentials.SudoPassword.Reveal(), creds.SudoPassword.Reveal())
 		require.Equal(t, "the key of the jump host", creds.Via[0].PrivateKey.Reveal())
 		got, err := r.client.Invocation(t.Context(), project, inv.ID)
 		require.NoError(t, err)
 		require.Equal(t, inv, got, "and is read as it is stored")
 	}
-	open, found, err := r.client.OpenBatch(t.Context(), project, s.Fingerprint)
+
+	// The same work under another id goes on with it, with the logins of now.
+	again := req
+	again.BatchID = request(0).BatchID
+	again.Hosts = slices.Clone(req.Hosts)
+	again.Hosts[0].Credentials.Password = installer.NewSecret("typed anew")
+	slices.Reverse(again.Hosts)
+	p, err := r.client.Submit(t.Context(), again)
 	require.NoError(t, err)
-	require.True(t, found)
-	require.Equal(t, s.ID, open.ID)
-	_, found, err = r.client.OpenBatch(t.Context(), project, "none")
+	require.True(t, p.Resumed)
+	require.Equal(t, s.ID, p.Batch.ID)
+	creds, err := r.store.Credentials(t.Context(), &s.Invs[0])
 	require.NoError(t, err)
-	require.False(t, found)
+	require.Equal(t, "typed anew", creds.Password.Reveal())
+	again.Spec.Version = "2"
+	p, err = r.client.Submit(t.Context(), again)
+	require.NoError(t, err)
+	require.False(t, p.Resumed)
 }
 
 func TestTenThousandHosts(t *testing.T) {
@@ -63,16 +72,16 @@ func TestTenThousandHosts(t *testing.T) {
 		t.Skip("-short")
 	}
 	r := newRig(t)
-	s := batch(10_000)
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	page, err := r.client.Invocations(t.Context(), installer.Filter{ProjectID: project, BatchID: s.ID})
+	p, err := r.client.Submit(t.Context(), request(10_000))
+	require.NoError(t, err)
+	page, err := r.client.Invocations(t.Context(), installer.Filter{ProjectID: project, BatchID: p.Batch.ID})
 	require.NoError(t, err)
 	require.EqualValues(t, 10_000, page.Count)
 	require.Len(t, page.Invocations, 10_000)
-	asked, err := r.client.CancelOpen(t.Context(), project, s.ID, "")
+	asked, err := r.client.CancelOpen(t.Context(), project, p.Batch.ID, "")
 	require.NoError(t, err)
 	require.Len(t, asked, 10_000)
-	require.Equal(t, s.Items[0].Invocation.ID, asked[0], "in the order of the batch")
+	require.Equal(t, page.Invocations[9_999].ID, asked[0], "in the order of the batch")
 }
 
 // TestWhatAClientMustNotSend: whatever is sent is checked as if it came from
@@ -80,116 +89,156 @@ func TestTenThousandHosts(t *testing.T) {
 func TestWhatAClientMustNotSend(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	for want, change := range map[string]func(*control.Submission){
-		"batch_id":         func(s *control.Submission) { s.ID = "../x" },
-		"source":           func(s *control.Submission) { s.Source = "a\x1b[31m" },
-		"max_failures":     func(s *control.Submission) { s.MaxFailures = -1 },
-		"items: must be":   func(s *control.Submission) { s.Items = nil },
-		"specs[0].target":  func(s *control.Submission) { s.Items[0].Invocation.Spec.Target = "a/b" },
-		"specs[0].version": func(s *control.Submission) { s.Items[0].Invocation.Spec.Version = "1;rm" },
-		"specs[0].run_timeout": func(s *control.Submission) {
-			s.Items[0].Invocation.Spec.RunTimeout = 1 << 60
+	for want, change := range map[string]func(*plan.Request){
+		"batch_id":           func(req *plan.Request) { req.BatchID = "../x" },
+		"source":             func(req *plan.Request) { req.Source = "a\x1b[31m" },
+		"max_failures":       func(req *plan.Request) { req.MaxFailures.N = -1 },
+		"max_failures: must": func(req *plan.Request) { req.MaxFailures = plan.FailureLimit{N: 101, Percent: true} },
+		"hosts: must be":     func(req *plan.Request) { req.Hosts = nil },
+		"spec: is missing":   func(req *plan.Request) { req.Spec = installer.Spec{} },
+		"spec.target":        func(req *plan.Request) { req.Spec.Target = "a/b" },
+		"spec.version":       func(req *plan.Request) { req.Spec.Version = "1;rm" },
+		"spec.run_timeout":   func(req *plan.Request) { req.Spec.RunTimeout = 1 << 60 },
+		"insecure is weaker": func(req *plan.Request) { req.Spec.HostKeys = installer.Insecure },
+		"must be accept-new": func(req *plan.Request) { req.Spec.HostKeys = "none" },
+		"spec: the file ": func(req *plan.Request) {
+			req.Spec.Script = &installer.BlobRef{SHA256: strings.Repeat("a", 64), Size: 1, Name: "x.sh"}
 		},
-		"insecure is weaker": func(s *control.Submission) { s.Items[0].Invocation.Spec.HostKeys = installer.Insecure },
-		"must be accept-new": func(s *control.Submission) { s.Items[0].Invocation.Spec.HostKeys = "none" },
-		"is not here": func(s *control.Submission) {
-			s.Items[0].Invocation.Spec.Script = &installer.BlobRef{SHA256: strings.Repeat("a", 64), Size: 1, Name: "x.sh"}
+		"without folders": func(req *plan.Request) {
+			req.Spec.Script = &installer.BlobRef{SHA256: strings.Repeat("a", 64), Size: 1, Name: "../x.sh"}
 		},
-		"without folders": func(s *control.Submission) {
-			s.Items[0].Invocation.Spec.Script = &installer.BlobRef{SHA256: strings.Repeat("a", 64), Size: 1, Name: "../x.sh"}
+		"spec.sha256": func(req *plan.Request) {
+			req.Spec.Packages = []installer.BlobRef{{SHA256: "../../x", Size: 1, Name: "x"}}
 		},
-		"specs[0].sha256": func(s *control.Submission) {
-			s.Items[0].Invocation.Spec.Packages = []installer.BlobRef{{SHA256: "../../x", Size: 1, Name: "x"}}
+		"task: must be":            func(req *plan.Request) { req.Task = installer.RemoteInstall },
+		"nothing but known":        func(req *plan.Request) { req.Of = []string{"i-1"} },
+		"known[0]":                 func(req *plan.Request) { req.Known = []string{"a b"} },
+		"of[0]":                    func(req *plan.Request) { req.Task, req.Of = installer.Retry, []string{"a b"} },
+		"instance_id: holds a NUL": func(req *plan.Request) { req.Hosts[0].Host.ID = "a\x00b" },
+		"hosts[0].address":         func(req *plan.Request) { req.Hosts[0].Host.Address = "a b" },
+		"hosts[0].via[0].user":     func(req *plan.Request) { req.Hosts[0].Host.Via[0].User = "-oX" },
+		"hosts[0].sudo":            func(req *plan.Request) { req.Hosts[0].Host.Sudo = "always" },
+		"hosts[0].instance_type":   func(req *plan.Request) { req.Hosts[0].Host.Type = "VM" },
+		"hosts[0].intranet_ips":    func(req *plan.Request) { req.Hosts[0].Host.IntranetIPs = []string{"x"} },
+		"hosts[0].via: must have one login for each hop": func(req *plan.Request) { req.Hosts[0].Credentials.Via = make([]installer.Login, 2) },
+		"for_all.via[0].user": func(req *plan.Request) {
+			req.Task, req.Of, req.ForAll = installer.Retry, []string{"i-1"}, &req.Hosts[0]
+			req.Hosts[0].Host.Via[0].User = "-oX"
 		},
-		"items[0].invocation_id": func(s *control.Submission) { s.Items[0].Invocation.ID = "a b" },
-		"items[0].type":          func(s *control.Submission) { s.Items[0].Invocation.Type = installer.RemoteInstall },
-		"items[0].run_id":        func(s *control.Submission) { s.Items[0].Invocation.RunID = "another" },
-		"no other type":          func(s *control.Submission) { s.Items[0].Invocation.Of = "unknown" },
-		"no such invocation": func(s *control.Submission) {
-			s.Items[0].Invocation.Of, s.Items[0].Invocation.Type = "unknown", installer.Retry
+		"known host, and no login: credential-missing": func(req *plan.Request) {
+			req.Hosts[0].Credentials, req.Hosts[0].Where = installer.Credentials{}, "known host, and no login"
 		},
-		"items[0].host.instance_id": func(s *control.Submission) {
-			s.Items[0].Invocation.Host.ID = "a\x00b"
+		"127.0.0.1: policy-denied": func(req *plan.Request) {
+			req.Hosts[0].Host.Address, req.Hosts[0].Host.Name = "127.0.0.1", ""
 		},
-		"items[0].host: address, port and user": func(s *control.Submission) { s.Items[0].Invocation.Host.Address = "a b" },
-		"items[0].host.via[0]":                  func(s *control.Submission) { s.Items[0].Invocation.Host.Via[0].User = "-oX" },
-		"items[0].host.sudo":                    func(s *control.Submission) { s.Items[0].Invocation.Host.Sudo = "always" },
-		"items[0].host.instance_type":           func(s *control.Submission) { s.Items[0].Invocation.Host.Type = "VM" },
-		"items[0].host.intranet_ips":            func(s *control.Submission) { s.Items[0].Invocation.Host.IntranetIPs = []string{"x"} },
-		"items[0].via: must have one login for each hop": func(s *control.Submission) {
-			s.Items[0].Credentials.Via = make([]installer.Login, 2)
-		},
-		"127.0.0.1: policy-denied": func(s *control.Submission) {
-			s.Items[0].Invocation.Host.Address, s.Items[0].Invocation.Host.Name = "127.0.0.1", ""
-		},
-		"policy-denied": func(s *control.Submission) { // the way is dialled first
-			s.Items[0].Invocation.Host.Via[0].Address = "127.0.0.9"
+		"policy-denied": func(req *plan.Request) { // the way is dialled first
+			req.Hosts[0].Host.Via[0].Address = "127.0.0.9"
 		},
 	} {
-		s := batch(1)
-		s.Items[0].Credentials.Password = installer.NewSecret("canary-password")
-		change(&s)
-		err := r.client.Submit(t.Context(), s)
-		var faults installer.Faults
-		require.ErrorAs(t, err, &faults, want)
-		require.ErrorContains(t, err, want)
-		require.NotContains(t, err.Error(), "canary")
+		req := request(1)
+		req.Hosts[0].Credentials.Password = installer.NewSecret("canary-password")
+		change(&req)
+		for i, send := range []func(context.Context, plan.Request) (control.Planned, error){r.client.Submit, r.client.Plan} {
+			if i == 1 && want == "spec: the file " { // it is sent later
+				continue
+			}
+			_, err := send(t.Context(), req)
+			var faults installer.Faults
+			require.ErrorAs(t, err, &faults, want)
+			require.ErrorContains(t, err, want)
+			require.NotContains(t, err.Error(), "canary")
+		}
 	}
 	heads, err := r.store.Batches(t.Context(), project, 10)
 	require.NoError(t, err)
 	require.Empty(t, heads)
 }
 
-func TestInheritedCredentials(t *testing.T) {
+// TestAPlanIsTheWorkToBe: nothing is stored, and no secret is told.
+func TestAPlanIsTheWorkToBe(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	first := batch(2)
-	require.NoError(t, r.client.Submit(t.Context(), first))
-	r.work(first.ID, 2, func(installer.Event) {})
-
-	// A RETRY takes what is kept, and never sees it.
-	retry := func(of installer.Item, host installer.Host) (control.Submission, string) {
-		s := batch(1)
-		inv := &s.Items[0].Invocation
-		inv.Type, inv.Of, inv.RunID, inv.Host = installer.Retry, of.Invocation.ID, of.Invocation.RunID, host
-		inv.Spec.Task = installer.Install
-		s.Items[0].Credentials = installer.Credentials{}
-		s.Inherit = map[string]string{inv.ID: of.Invocation.ID}
-		return s, inv.ID
-	}
-	s, id := retry(first.Items[0], first.Items[0].Invocation.Host)
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	inv, err := r.store.Invocation(t.Context(), project, id)
+	req := request(2)
+	req.Hosts[1].Where, req.Hosts[1].Host.User = "hosts.txt:2", "ops"
+	p, err := r.client.Plan(t.Context(), req)
 	require.NoError(t, err)
-	creds, err := r.store.Credentials(t.Context(), &inv)
+	require.Nil(t, p.Batch)
+	require.Len(t, p.Items, 2)
+	require.Equal(t, "hosts.txt:2", p.Items[1].Where)
+	require.Equal(t, plan.New, p.Items[1].Standing)
+	require.Equal(t, []string{"password", "password+sudo"}, []string{p.Items[0].Login, p.Items[1].Login})
+	require.Equal(t, req.Spec, p.Items[0].Invocation.Spec)
+	heads, err := r.store.Batches(t.Context(), project, 10)
+	require.NoError(t, err)
+	require.Empty(t, heads)
+}
+
+// TestKeptLoginGoesToThatHostOnly: whoever may submit work could otherwise have a
+// kept password sent to a server of his own.
+func TestKeptLoginGoesToThatHostOnly(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	known := request(1).Hosts[0]
+	known.Host.ID = "i-1"
+	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{known}))
+	ask := func(change func(*installer.Host)) (control.Planned, error) {
+		req := request(1)
+		req.Hosts[0].Host, req.Hosts[0].Credentials = known.Host, installer.Credentials{}
+		req.Hosts[0].Host.Via = slices.Clone(known.Host.Via)
+		change(&req.Hosts[0].Host)
+		return r.client.Submit(t.Context(), req)
+	}
+	for name, change := range map[string]func(*installer.Host){
+		"address": func(h *installer.Host) { h.Address = "10.0.0.2" },
+		"port":    func(h *installer.Host) { h.Port = 2222 },
+		"user":    func(h *installer.Host) { h.User = "eve" },
+		"pin":     func(h *installer.Host) { h.HostKey = goodPin },
+		"no way":  func(h *installer.Host) { h.Via = nil },
+		"way":     func(h *installer.Host) { h.Via[0].Address = "10.0.0.8" },
+		"id":      func(h *installer.Host) { h.ID = "i-2" },
+	} {
+		_, err := ask(change)
+		var missing *plan.MissingCredentials
+		require.ErrorAs(t, err, &missing, name)
+	}
+	s := r.stored(ask(func(*installer.Host) {}))
+	creds, err := r.store.Credentials(t.Context(), &s.Invs[0])
+	require.NoError(t, err)
+	require.Equal(t, "password 0", creds.Password.Reveal())
+	require.Equal(t, "the key of the jump host", creds.Via[0].PrivateKey.Reveal())
+}
+
+// TestARetryTakesWhatIsKept, and never sees it.
+func TestARetryTakesWhatIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := r.sent(2)
+	r.work(first.ID, 2, func(installer.Event) {})
+	s := r.stored(r.client.Submit(t.Context(), retry(first.Invs[0].ID)))
+	require.Equal(t, first.Invs[0].ID, s.Invs[0].RunID)
+	creds, err := r.store.Credentials(t.Context(), &s.Invs[0])
 	require.NoError(t, err)
 	require.Equal(t, "password 0", creds.Password.Reveal())
 
-	// They are for their own host: an address in its place would be sent them.
-	elsewhere := first.Items[1].Invocation.Host
-	elsewhere.Address = "198.51.100.66"
-	s, _ = retry(first.Items[1], elsewhere)
-	require.ErrorContains(t, r.client.Submit(t.Context(), s), "another host")
-
-	// So would an installer on the way, which is sent what is kept for those.
-	around := first.Items[1].Invocation.Host
-	around.Via = append(slices.Clone(around.Via), installer.Endpoint{Address: "198.51.100.66", Port: 22, User: "root"})
-	s, _ = retry(first.Items[1], around)
-	require.ErrorContains(t, r.client.Submit(t.Context(), s), "another host")
-
-	// Another project's are as unknown as none.
-	other := r.connect(r.addToken("p-two"))
-	s, _ = retry(first.Items[1], first.Items[1].Invocation.Host)
-	s.ProjectID = "p-two"
-	require.ErrorContains(t, other.Submit(t.Context(), s), "no such invocation in this project")
+	// Given ones go before, where they are for the host as the batch has it.
+	given := retry(first.Invs[1].ID)
+	given.ForAll = &installer.HostEntry{Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("given")}}}
+	p, err := r.client.Plan(t.Context(), given)
+	require.NoError(t, err)
+	require.Len(t, p.Notes, 1)
+	require.Contains(t, p.Notes[0], "is reached as root via jump@192.0.2.1:22 in the batch")
+	given.ForAll.Host.Via, given.ForAll.Credentials.Via = first.Invs[1].Host.Via, []installer.Login{{Password: installer.NewSecret("of the way")}}
+	s = r.stored(r.client.Submit(t.Context(), given))
+	creds, err = r.store.Credentials(t.Context(), &s.Invs[0])
+	require.NoError(t, err)
+	require.Equal(t, "given", creds.Password.Reveal())
 }
 
 func TestProjectsSeeTheirOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	s := batch(1)
-	require.NoError(t, r.client.Submit(t.Context(), s))
-	id := s.Items[0].Invocation.ID
+	s := r.sent(1)
+	id := s.Invs[0].ID
 	other := r.connect(r.addToken("p-two"))
 	_, err := other.Batch(t.Context(), "p-two", s.ID)
 	require.ErrorIs(t, err, installer.ErrNotFound)
@@ -200,8 +249,6 @@ func TestProjectsSeeTheirOwn(t *testing.T) {
 	_, err = other.CancelOpen(t.Context(), "p-two", s.ID, "")
 	require.ErrorIs(t, err, installer.ErrNotFound)
 	_, err = other.Follow(t.Context(), "p-two", s.ID, "", func(error) {})
-	require.ErrorIs(t, err, installer.ErrNotFound)
-	err = other.RefreshCredentials(t.Context(), "p-two", s.ID, map[string]installer.Credentials{id: s.Items[0].Credentials})
 	require.ErrorIs(t, err, installer.ErrNotFound)
 	page, err := other.Invocations(t.Context(), installer.Filter{ProjectID: "p-two", BatchID: s.ID})
 	require.NoError(t, err)

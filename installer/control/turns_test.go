@@ -26,6 +26,10 @@ type slowDisk struct {
 	heads map[string]installer.BatchHead
 }
 
+func (d *slowDisk) HostAt(context.Context, string, installer.Host) (installer.Host, error) {
+	return installer.Host{}, installer.ErrNotFound
+}
+
 func (d *slowDisk) Batch(_ context.Context, project, id string) (installer.BatchHead, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -65,9 +69,9 @@ func TestSentAgainWhileItIsStored(t *testing.T) {
 		}
 		send := func(project, id string) *sent {
 			host := installer.Host{ID: "i-1", Endpoint: installer.Endpoint{Address: "192.0.2.1", Port: 22, User: "root"}}
-			body, err := json.Marshal(wireBatch{
-				BatchID: id, Source: "test", Specs: []installer.Spec{{Target: "telescope", HostKeys: installer.AcceptNew}},
-				Items: []wireItem{{ID: "inv-1", Type: installer.Install, Host: host}},
+			body, err := json.Marshal(wireRequest{
+				BatchID: id, Task: installer.Install, Spec: &installer.Spec{Target: "other", HostKeys: installer.AcceptNew},
+				wireHosts: wireHosts{Logins: []wireLogin{{Password: "x"}}, Hosts: []wireHost{{Host: host, wireCredentials: wireCredentials{Login: new(0)}}}},
 			})
 			require.NoError(t, err)
 			ctx, cancel := context.WithCancel(t.Context())

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
 // TestUploadsArePerProject: another project can neither use a script by its hash,
@@ -33,21 +33,17 @@ func TestUploadsArePerProject(t *testing.T) {
 	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(script), ref)
 	require.NoError(t, err)
 
-	s := batch(1)
-	s.Items[0].Invocation.Spec.Script = &ref
-	require.NoError(t, r.client.Submit(t.Context(), s))
+	r.sent(1, func(req *plan.Request) { req.Spec.Script = &ref })
 
-	theirs := batch(1)
-	theirs.ProjectID = "p-two"
-	theirs.Items[0].Invocation.Spec.Script = &ref
-	theirs.Items[0].Invocation.ProjectID = "p-two"
-	err = other.Submit(t.Context(), theirs)
+	theirs := request(1)
+	theirs.Project, theirs.Spec.Script = "p-two", &ref
+	_, err = other.Submit(t.Context(), theirs)
 	require.ErrorContains(t, err, "the file "+ref.SHA256+" is not here: send it first")
 
 	never := ref
 	never.SHA256 = strings.Repeat("a", 64)
-	theirs.Items[0].Invocation.Spec.Script = &never
-	unknown := other.Submit(t.Context(), theirs)
+	theirs.Spec.Script = &never
+	_, unknown := other.Submit(t.Context(), theirs)
 	require.Error(t, unknown)
 	assert.Equal(t, strings.ReplaceAll(err.Error(), ref.SHA256, ""), strings.ReplaceAll(unknown.Error(), never.SHA256, ""),
 		"one that another has is like one that nobody has")
@@ -56,78 +52,36 @@ func TestUploadsArePerProject(t *testing.T) {
 }
 
 // A RETRY uses the files of what it retries, whoever brought these: the daemon's own
-// script, or one that an older tripod took.
+// script, say; and nobody else's are let in for it.
 func TestRetryUsesTheFilesOfItsInvocation(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	daemons, err := r.store.PutBlob(t.Context(), strings.NewReader("#!/bin/sh\n"), "daemons.sh")
 	require.NoError(t, err)
-	first := batch(1)
-	first.Items[0].Invocation.Spec.Script = &daemons
-	require.Error(t, r.client.Submit(t.Context(), first))
-	require.NoError(t, r.store.Submit(t.Context(), first.Batch))
-	r.work(first.ID, 1, nil)
-
-	old, err := r.client.Invocation(t.Context(), project, first.Items[0].Invocation.ID)
-	require.NoError(t, err)
-	again := batch(1)
-	id := again.Items[0].Invocation.ID
-	again.Items[0].Invocation = installer.RetryOf(&old)
-	again.Items[0].Invocation.ID = id
-	again.Items[0].Credentials = installer.Credentials{}
-	again.Inherit = map[string]string{id: old.ID}
-	require.NoError(t, r.client.Submit(t.Context(), again))
+	req := request(1)
+	req.Spec.Script = &daemons
+	_, err = r.client.Submit(t.Context(), req)
+	require.Error(t, err)
+	require.NoError(t, r.store.Submit(t.Context(), installer.Batch{
+		BatchHead: installer.BatchHead{ID: "B1", ProjectID: project},
+		Items: []installer.Item{{
+			Invocation:  installer.Invocation{ID: "I1", Type: installer.Install, Host: req.Hosts[0].Host, Spec: req.Spec},
+			Credentials: req.Hosts[0].Credentials,
+		}},
+	}))
+	r.work("B1", 1, nil)
+	again := r.stored(r.client.Submit(t.Context(), retry("I1")))
+	require.Equal(t, daemons, *again.Invs[0].Spec.Script)
 }
 
-// TestInheritedLoginIsForTheSameHostKey: nobody gets a kept login sent to a server
-// with a key of his own, by naming that key, leaving it out, or asking for less care.
-func TestInheritedLoginIsForTheSameHostKey(t *testing.T) {
+// TestARetryIsOfItsProject: what another project has is as unknown as nothing.
+func TestARetryIsOfItsProject(t *testing.T) {
 	t.Parallel()
-	pin := "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGh3bZ1yW7j1zjPUXK1Qw3zq3F1e3bq2cYp3m3o5kq1k"
-	for name, row := range map[string]struct {
-		change func(*installer.Invocation)
-		fault  string
-	}{
-		"the same": {func(*installer.Invocation) {}, ""},
-		"another pin": {func(i *installer.Invocation) {
-			i.Host.HostKey = "SHA256:uNiVztksCsDhcc0u9e8BrrMyZGqF7AfgQTT7wQHLFNI"
-		}, "another host's"},
-		"no pin":            {func(i *installer.Invocation) { i.Host.HostKey = "" }, "another host's"},
-		"another hop's pin": {func(i *installer.Invocation) { i.Host.Via[0].HostKey = pin }, "another host's"},
-		"another user":      {func(i *installer.Invocation) { i.Host.User = "eve" }, "another host's"},
-		"less care":         {func(i *installer.Invocation) { i.Spec.HostKeys = installer.AcceptNew }, "host keys"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t)
-			first := batch(1)
-			first.Items[0].Invocation.Host.HostKey = pin
-			first.Items[0].Invocation.Spec.HostKeys = installer.Strict
-			require.NoError(t, r.client.Submit(t.Context(), first))
-			r.work(first.ID, 1, nil)
-			old, err := r.client.Invocation(t.Context(), project, first.Items[0].Invocation.ID)
-			require.NoError(t, err)
-
-			retry := func(c *control.Client, project string) error {
-				again := batch(1)
-				again.ProjectID = project
-				id := again.Items[0].Invocation.ID
-				again.Items[0].Invocation = installer.RetryOf(&old)
-				again.Items[0].Invocation.ID, again.Items[0].Invocation.ProjectID = id, project
-				again.Items[0].Credentials = installer.Credentials{}
-				again.Inherit = map[string]string{id: old.ID}
-				row.change(&again.Items[0].Invocation)
-				return c.Submit(t.Context(), again)
-			}
-			require.Error(t, retry(r.connect(r.addToken("p-two")), "p-two"), "another project")
-			err = retry(r.client, project)
-			if row.fault == "" {
-				require.NoError(t, err)
-				return
-			}
-			var faults installer.Faults
-			require.ErrorAs(t, err, &faults)
-			assert.ErrorContains(t, err, row.fault)
-		})
-	}
+	r := newRig(t)
+	first := r.sent(1)
+	r.work(first.ID, 1, nil)
+	req := retry(first.Invs[0].ID)
+	req.Project = "p-two"
+	_, err := r.connect(r.addToken("p-two")).Submit(t.Context(), req)
+	require.ErrorContains(t, err, "not found: no batch or invocation")
 }

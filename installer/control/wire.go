@@ -1,51 +1,26 @@
 package control
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"cmp"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 	"tripod/installer/privkey"
 )
 
-// wireBatch is a Submission as JSON. Only the client encodes it. Many hosts
-// share their spec and their logins: each is sent once, and named by its index.
-type wireBatch struct {
-	BatchID     string           `json:"batch_id"`
-	Fingerprint string           `json:"fingerprint,omitempty"`
-	Source      string           `json:"source"`
-	MaxFailures int              `json:"max_failures,omitempty"`
-	Specs       []installer.Spec `json:"specs,omitempty"`
-	Logins      []wireLogin      `json:"logins,omitempty"`
-	Items       []wireItem       `json:"items,omitempty"`
+// wireHosts are hosts with their logins. Many share one: each is sent once, and named
+// by its index. Only the client encodes them.
+type wireHosts struct {
+	Logins []wireLogin `json:"logins,omitempty"`
+	Hosts  []wireHost  `json:"hosts,omitempty"`
 }
 
-// content is a hash of the batch without its logins: nobody is to try passwords
-// on what is stored of it.
-func (w wireBatch) content() (string, error) {
-	h := sha256.New()
-	enc := json.NewEncoder(h) // an item a time: there is no second copy of a large batch
-	head := w
-	head.Logins, head.Items = nil, nil
-	err := enc.Encode(head)
-	for i := 0; err == nil && i < len(w.Items); i++ {
-		err = enc.Encode(&w.Items[i])
-	}
-	return hex.EncodeToString(h.Sum(nil)), err
-}
-
-type wireItem struct {
-	ID      string         `json:"invocation_id"`
-	Type    installer.Type `json:"type"`
-	Host    installer.Host `json:"host"`
-	Spec    int            `json:"spec"`
-	RunID   string         `json:"run_id,omitempty"`
-	Of      string         `json:"of,omitempty"`
-	Inherit string         `json:"inherit,omitempty"`
+// wireHost is an installer.HostEntry.
+type wireHost struct {
+	Where string         `json:"where,omitempty"`
+	Host  installer.Host `json:"host"`
 	wireCredentials
 }
 
@@ -60,12 +35,6 @@ type wireLogin struct {
 	Password   string `json:"password,omitempty"`
 	PrivateKey string `json:"private_key,omitempty"`
 	Passphrase string `json:"passphrase,omitempty"`
-}
-
-// wireRefresh is new credentials, by invocation.
-type wireRefresh struct {
-	Logins       []wireLogin                `json:"logins,omitempty"`
-	ByInvocation map[string]wireCredentials `json:"credentials,omitempty"`
 }
 
 // packer collects logins, each once.
@@ -100,6 +69,22 @@ func (p *packer) credentials(c installer.Credentials) (w wireCredentials) {
 	return w
 }
 
+func (p *packer) hosts(entries []installer.HostEntry) []wireHost {
+	hosts := make([]wireHost, len(entries))
+	for i, e := range entries {
+		hosts[i] = wireHost{cut(e.Where), e.Host, p.credentials(e.Credentials)}
+	}
+	return hosts
+}
+
+// cut shortens what is for people alone to what the routes take.
+func cut(text string) string {
+	if r := []rune(text); len(r) > installer.MaxText {
+		return string(r[:installer.MaxText-1]) + "…"
+	}
+	return text
+}
+
 // unpacker is the other direction. It shares one Secret among all that have it.
 type unpacker struct {
 	logins []installer.Login
@@ -122,11 +107,11 @@ func newUnpacker(wire []wireLogin) *unpacker {
 // lengths: a login is held to what one of a hosts file is. Whether a key is one
 // is seen when it is used: to open a key can cost a second.
 func (u *unpacker) lengths(i int, w wireLogin) {
-	if utf8.RuneCountInString(w.Password) > meta.MaxPassword {
-		u.faults.Add(fmt.Sprintf("logins[%d].password", i), "must have at most %d characters", meta.MaxPassword)
+	if utf8.RuneCountInString(w.Password) > installer.MaxPassword {
+		u.faults.Add(fmt.Sprintf("logins[%d].password", i), "must have at most %d characters", installer.MaxPassword)
 	}
-	if utf8.RuneCountInString(w.Passphrase) > meta.MaxPassword {
-		u.faults.Add(fmt.Sprintf("logins[%d].passphrase", i), "must have at most %d characters", meta.MaxPassword)
+	if utf8.RuneCountInString(w.Passphrase) > installer.MaxPassword {
+		u.faults.Add(fmt.Sprintf("logins[%d].passphrase", i), "must have at most %d characters", installer.MaxPassword)
 	}
 	if len(w.PrivateKey) > privkey.MaxText {
 		u.faults.Add(fmt.Sprintf("logins[%d].private_key", i), "must have at most %d bytes", privkey.MaxText)
@@ -154,25 +139,33 @@ func (u *unpacker) credentials(where string, w wireCredentials) (c installer.Cre
 	return c
 }
 
-// wire packs the submission. Specs are few: those of one command line.
-func (s Submission) wire() wireBatch {
-	w := wireBatch{BatchID: s.ID, Fingerprint: s.Fingerprint, Source: s.Source, MaxFailures: s.MaxFailures}
-	specs := map[string]int{}
-	var p packer
-	for i := range s.Items {
-		inv := &s.Items[i].Invocation
-		raw, _ := json.Marshal(inv.Spec) // a name for it; it can always be encoded
-		n, known := specs[string(raw)]
-		if !known {
-			n = len(w.Specs)
-			specs[string(raw)] = n
-			w.Specs = append(w.Specs, inv.Spec)
+// hosts are checked as those of a hosts file are.
+func (u *unpacker) hosts(wire []wireHost) []installer.HostEntry {
+	entries := make([]installer.HostEntry, len(wire))
+	for i, w := range wire {
+		at := fmt.Sprintf("hosts[%d]", i)
+		if what := installer.TextFault(w.Where); what != "" {
+			u.faults.Add(at+".where", "%s", what)
 		}
-		w.Items = append(w.Items, wireItem{
-			ID: inv.ID, Type: inv.Type, Host: inv.Host, Spec: n, RunID: inv.RunID, Of: inv.Of,
-			Inherit: s.Inherit[inv.ID], wireCredentials: p.credentials(s.Items[i].Credentials),
-		})
+		at = cmp.Or(w.Where, at)
+		entries[i] = u.entry(at, w, installer.Within(at))
 	}
-	w.Logins = p.logins
-	return w
+	return entries
+}
+
+func (u *unpacker) entry(where string, w wireHost, at installer.At) installer.HostEntry {
+	e := installer.HostEntry{Where: w.Where, Host: w.Host, Credentials: u.credentials(where, w.wireCredentials)}
+	u.faults = append(u.faults, e.Host.Validate(at)...)
+	if n := len(w.Via); n > 0 && n != len(w.Host.Via) {
+		u.faults.Add(where+".via", "must have one login for each hop")
+	}
+	return e
+}
+
+// forAllFields are those of a host that stands for all: who logs in, and over which hops.
+func forAllFields(field string) string {
+	if strings.HasPrefix(field, "via") {
+		return "for_all." + field
+	}
+	return ""
 }

@@ -75,8 +75,8 @@ func (s service) followed(r *api.Request) (what followed, w wireWork, err error)
 		return what, w, err
 	}
 	var faults installer.Faults
-	if w.Follower == "" || len(w.Follower) > maxText {
-		faults.Add("follower", "must have 1 to %d characters", maxText)
+	if w.Follower == "" || len(w.Follower) > installer.MaxText {
+		faults.Add("follower", "must have 1 to %d characters", installer.MaxText)
 	}
 	if w.Parallel < 0 {
 		faults.Add("parallel", "must not be negative")

@@ -18,6 +18,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 	"tripod/store"
 )
 
@@ -102,10 +103,11 @@ func onShift(t *testing.T, most int) (*shift, *atomic.Pointer[shift]) {
 }
 
 // follow submits a batch and follows it.
-func follow(t *testing.T, c *control.Client, b control.Submission) *control.Follower {
+func follow(t *testing.T, c *control.Client, b plan.Request) *control.Follower {
 	t.Helper()
-	require.NoError(t, c.Submit(t.Context(), b))
-	return followAgain(t, c, b.ID)
+	_, err := c.Submit(t.Context(), b)
+	require.NoError(t, err)
+	return followAgain(t, c, b.BatchID)
 }
 
 func followAgain(t *testing.T, c *control.Client, batch string) *control.Follower {
@@ -142,12 +144,12 @@ func TestWorkIsDoneForWhoFollows(t *testing.T) {
 	s, at := onShift(t, 0)
 	close(s.letGo)
 	c := command(t, at)
-	b := batch(5)
+	b := request(5)
 	f := follow(t, c, b)
-	assert.Equal(t, 5, states(t, c, b.ID)[installer.Pending], "nobody has followed it yet")
+	assert.Equal(t, 5, states(t, c, b.BatchID)[installer.Pending], "nobody has followed it yet")
 	ended := 0
 	how, err := f.Work(t.Context(), control.Work{Parallel: 2}, func(e installer.Event) {
-		if e.Transition != nil {
+		if e.End != nil {
 			ended++
 		}
 	})
@@ -155,7 +157,7 @@ func TestWorkIsDoneForWhoFollows(t *testing.T) {
 	assert.Equal(t, control.Worked{}, how)
 	assert.Equal(t, 5, ended)
 	assert.LessOrEqual(t, s.most.Load(), int64(2))
-	assert.Equal(t, 5, states(t, c, b.ID)[installer.Succeeded])
+	assert.Equal(t, 5, states(t, c, b.BatchID)[installer.Succeeded])
 }
 
 // TestWorkGoesOnForTheOthers: who leaves interrupts only what nobody else follows.
@@ -163,15 +165,15 @@ func TestWorkGoesOnForTheOthers(t *testing.T) {
 	t.Parallel()
 	s, at := onShift(t, 0)
 	one, two := command(t, at), command(t, at)
-	b := batch(1)
+	b := request(1)
 	firstCtx, leaveFirst := context.WithCancel(t.Context())
 	secondCtx, leaveSecond := context.WithCancel(t.Context())
 	first := inBackground(firstCtx, follow(t, one, b), control.Work{})
 	<-s.begun
-	second := inBackground(secondCtx, followAgain(t, two, b.ID), control.Work{})
-	_, err := followAgain(t, two, b.ID).Work(t.Context(), control.Work{Parallel: 7}, ignored)
+	second := inBackground(secondCtx, followAgain(t, two, b.BatchID), control.Work{})
+	_, err := followAgain(t, two, b.BatchID).Work(t.Context(), control.Work{Parallel: 7}, ignored)
 	require.ErrorContains(t, err, "--parallel: another command works on this batch, 32 hosts at once")
-	_, err = followAgain(t, two, b.ID).Work(t.Context(), control.Work{MaxFailures: 7}, ignored)
+	_, err = followAgain(t, two, b.BatchID).Work(t.Context(), control.Work{MaxFailures: 7}, ignored)
 	require.ErrorContains(t, err, "--max-failures: another command works on this batch")
 	joined(t, s, 2)
 
@@ -179,12 +181,12 @@ func TestWorkGoesOnForTheOthers(t *testing.T) {
 	how, err := first()
 	require.NoError(t, err)
 	assert.Equal(t, control.Worked{Shared: true}, how)
-	assert.Equal(t, 1, states(t, one, b.ID)[installer.Running])
+	assert.Equal(t, 1, states(t, one, b.BatchID)[installer.Running])
 	leaveSecond()
 	how, err = second()
 	require.NoError(t, err)
 	assert.Equal(t, control.Worked{}, how)
-	assert.Equal(t, 1, states(t, one, b.ID)[installer.Pending], "it has come to rest when Work returns")
+	assert.Equal(t, 1, states(t, one, b.BatchID)[installer.Pending], "it has come to rest when Work returns")
 }
 
 // joined waits until so many follow.
@@ -197,10 +199,11 @@ func joined(t *testing.T, s *shift, n int) {
 func TestWorkOfWhoIsKilled(t *testing.T) {
 	t.Parallel()
 	s, at := onShift(t, 0)
-	b := batch(1)
-	require.NoError(t, command(t, at).Submit(t.Context(), b))
+	b := request(1)
+	_, err := command(t, at).Submit(t.Context(), b)
+	require.NoError(t, err)
 	ask, kill := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ask, http.MethodPost, s.server.URL+"/tripod/v1/"+project+"/batches/"+b.ID+"/work", strings.NewReader(`{"follower":"me"}`))
+	req, err := http.NewRequestWithContext(ask, http.MethodPost, s.server.URL+"/tripod/v1/"+project+"/batches/"+b.BatchID+"/work", strings.NewReader(`{"follower":"me"}`))
 	require.NoError(t, err)
 	gone := make(chan error)
 	transport := &http.Transport{}
@@ -212,7 +215,7 @@ func TestWorkOfWhoIsKilled(t *testing.T) {
 	kill()
 	require.Error(t, <-gone)
 	c := command(t, at)
-	require.Eventually(t, func() bool { return states(t, c, b.ID)[installer.Pending] == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return states(t, c, b.BatchID)[installer.Pending] == 1 }, time.Minute, time.Millisecond)
 }
 
 func TestWorkStopsAtItsLimit(t *testing.T) {
@@ -220,14 +223,14 @@ func TestWorkStopsAtItsLimit(t *testing.T) {
 	s, at := onShift(t, 0)
 	close(s.letGo)
 	c := command(t, at)
-	b := batch(5)
-	for i := range b.Items {
-		b.Items[i].Invocation.Host.Name = "bad"
+	b := request(5)
+	for i := range b.Hosts {
+		b.Hosts[i].Host.Name = "bad"
 	}
 	how, err := follow(t, c, b).Work(t.Context(), control.Work{Parallel: 1, MaxFailures: 2}, ignored)
 	require.NoError(t, err)
 	assert.Equal(t, control.Worked{LimitReached: true}, how)
-	assert.Equal(t, map[installer.State]int{installer.Failed: 2, installer.Pending: 3}, states(t, c, b.ID))
+	assert.Equal(t, map[installer.State]int{installer.Failed: 2, installer.Pending: 3}, states(t, c, b.BatchID))
 }
 
 // TestWorkWaitsForTheHost: a batch is not over because another one has its host.
@@ -235,7 +238,7 @@ func TestWorkWaitsForTheHost(t *testing.T) {
 	t.Parallel()
 	s, at := onShift(t, 0)
 	c := command(t, at)
-	one, two := batch(1), batch(1)
+	one, two := request(1), request(1)
 	first := inBackground(t.Context(), follow(t, c, one), control.Work{})
 	<-s.begun
 	second := inBackground(t.Context(), follow(t, command(t, at), two), control.Work{})
@@ -245,7 +248,7 @@ func TestWorkWaitsForTheHost(t *testing.T) {
 	require.NoError(t, err)
 	_, err = second()
 	require.NoError(t, err)
-	assert.Equal(t, 1, states(t, c, two.ID)[installer.Succeeded])
+	assert.Equal(t, 1, states(t, c, two.BatchID)[installer.Succeeded])
 }
 
 // TestWorkHasRoomForAll: all batches together have so many workers, each at least one.
@@ -253,9 +256,9 @@ func TestWorkHasRoomForAll(t *testing.T) {
 	t.Parallel()
 	s, at := onShift(t, 3)
 	c := command(t, at)
-	one, two := batch(10), batch(10)
-	for i := range two.Items {
-		h := &two.Items[i].Invocation.Host
+	one, two := request(10), request(10)
+	for i := range two.Hosts {
+		h := &two.Hosts[i].Host
 		h.Address = "10.2.0." + h.Address[len("10.1.0."):]
 		h.ID = installer.InstanceID(project, h.Address, 22)
 	}
@@ -279,7 +282,7 @@ func TestWorkGoesOnWithTheNext(t *testing.T) {
 	t.Parallel()
 	s, at := onShift(t, 0)
 	c := command(t, at)
-	b := batch(2)
+	b := request(2)
 	work := inBackground(t.Context(), follow(t, c, b), control.Work{})
 	<-s.begun
 	<-s.begun
@@ -290,7 +293,7 @@ func TestWorkGoesOnWithTheNext(t *testing.T) {
 	how, err := work()
 	require.NoError(t, err)
 	assert.Equal(t, control.Worked{}, how)
-	assert.Equal(t, 2, states(t, c, b.ID)[installer.Succeeded])
+	assert.Equal(t, 2, states(t, c, b.BatchID)[installer.Succeeded])
 }
 
 // TestWorkOfADaemon: it does everything by itself, and is only followed.
@@ -298,10 +301,10 @@ func TestWorkOfADaemon(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	assert.True(t, r.client.Daemon())
-	b := batch(2)
+	b := request(2)
 	f := follow(t, r.client, b)
 	work := inBackground(t.Context(), f, control.Work{Parallel: 5})
-	r.work(b.ID, 0, r.hub.Watch)
+	r.work(b.BatchID, 0, r.hub.Watch)
 	how, err := work()
 	require.NoError(t, err)
 	assert.Equal(t, control.Worked{Daemon: true}, how)

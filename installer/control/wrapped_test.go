@@ -14,6 +14,7 @@ import (
 	"tripod/installer/api"
 	"tripod/installer/control"
 	"tripod/installer/hostsfile"
+	"tripod/installer/plan"
 	"tripod/installer/policy"
 )
 
@@ -47,24 +48,26 @@ func TestBWrappedTargets(t *testing.T) {
 	entries, err := hostsfile.Parse("hosts", strings.NewReader(file), hostsfile.FormatAuto, hostsfile.Defaults{Port: 22})
 	require.NoError(t, err)
 	require.Len(t, entries, len(wrapped))
-	direct, through := batch(len(wrapped)), batch(len(wrapped))
+	direct, through := request(len(wrapped)), request(len(wrapped))
 	for i, e := range entries {
-		to := &direct.Items[i]
-		to.Invocation.Host.Endpoint, to.Invocation.Host.Via, to.Invocation.Host.Name = e.Host.Endpoint, nil, e.Host.Address
+		to := &direct.Hosts[i]
+		to.Host.Endpoint, to.Host.Via, to.Host.Name = e.Host.Endpoint, nil, e.Host.Address
 		to.Credentials.Via = nil
-		through.Items[i].Invocation.Host.Via[0] = e.Host.Endpoint
+		through.Hosts[i].Host.Via[0] = e.Host.Endpoint
 	}
-	for _, s := range []control.Submission{direct, through} {
+	for _, req := range []plan.Request{direct, through} {
 		var faults installer.Faults
-		require.ErrorAs(t, client.Submit(t.Context(), s), &faults)
+		_, err := client.Submit(t.Context(), req)
+		require.ErrorAs(t, err, &faults)
 		require.Len(t, faults, len(wrapped))
 		for i, f := range faults {
 			require.Contains(t, f.What, "policy-denied: ", wrapped[i])
 		}
 	}
-	zoned := batch(1) // no hosts file could say that
-	zoned.Items[0].Invocation.Host.Address = "fe80::1%eth0"
-	require.ErrorContains(t, client.Submit(t.Context(), zoned), "items[0].host: address, port and user are not those of a host")
+	zoned := request(1) // no hosts file could say that
+	zoned.Hosts[0].Host.Address = "fe80::1%eth0"
+	_, err = client.Submit(t.Context(), zoned)
+	require.ErrorContains(t, err, "hosts[0].address: an IPv6 address with a zone")
 	heads, err := r.store.Batches(t.Context(), project, 10)
 	require.NoError(t, err)
 	require.Empty(t, heads)

@@ -15,7 +15,7 @@ const maxFaults = 1000
 type collector struct {
 	name    string
 	d       Defaults
-	entries []Entry
+	entries []installer.HostEntry
 	places  map[place]int32  // → index of its entry
 	ids     map[string]int32 // → index of its entry
 	vias    []viaWish
@@ -106,7 +106,7 @@ func (c *collector) room(where string, n int) bool {
 
 // add completes an entry and keeps it, unless its place or id is taken. wish
 // is its own way there, or nil for that of the defaults.
-func (c *collector) add(e Entry, wish []installer.Endpoint) {
+func (c *collector) add(e installer.HostEntry, wish []installer.Endpoint) {
 	if !c.room(e.Where, 1) {
 		return
 	}

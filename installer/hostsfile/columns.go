@@ -1,15 +1,6 @@
 package hostsfile
 
-import (
-	"encoding/base64"
-	"errors"
-	"strings"
-	"unicode/utf8"
-
-	"golang.org/x/crypto/ssh"
-
-	"tripod/installer/meta"
-)
+import "strings"
 
 // column of a CSV file.
 type column int
@@ -72,33 +63,4 @@ func knownColumns() string {
 		names = append(names, known[0])
 	}
 	return strings.Join(names, ", ")
-}
-
-// nameFault says what is wrong with a host's own name, or "".
-func nameFault(name string) string {
-	if utf8.RuneCountInString(name) > meta.MaxName {
-		return "must have at most 128 characters"
-	}
-	if strings.ContainsFunc(name, isControl) {
-		return "holds a control character"
-	}
-	return ""
-}
-
-func isControl(r rune) bool { return r < ' ' || 0x7f <= r && r <= 0x9f }
-
-// hostKey brings a pin into the form that Endpoint.HostKey has.
-func hostKey(text string) (string, error) {
-	if digest, found := strings.CutPrefix(text, "SHA256:"); found {
-		sum, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(digest, "="))
-		if err != nil || len(sum) != 32 {
-			return "", errors.New("is not a SHA256: fingerprint as ssh-keygen -l prints it")
-		}
-		return "SHA256:" + base64.RawStdEncoding.EncodeToString(sum), nil
-	}
-	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(text))
-	if err != nil || len(strings.TrimSpace(string(rest))) > 0 {
-		return "", errors.New("is neither a public key like \"ssh-ed25519 AAAA…\" nor a SHA256: fingerprint")
-	}
-	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))), nil
 }

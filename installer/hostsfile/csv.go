@@ -2,6 +2,7 @@ package hostsfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -103,7 +104,7 @@ func (c *collector) record(line int, header []column, fields []string) {
 		}
 	}
 	s := r.address()
-	e := Entry{Where: c.where(line), Host: r.host(s)}
+	e := installer.HostEntry{Where: c.where(line), Host: r.host(s)}
 	e.Credentials, e.HasSecret = r.credentials()
 	wish := r.via()
 	if !r.bad {
@@ -146,12 +147,9 @@ func (r *record) address() spec {
 }
 
 func (r *record) host(s spec) installer.Host {
-	h := installer.Host{Endpoint: r.endpoint(s), Name: r.fields[colName], ID: r.fields[colInstanceID]}
-	if what := nameFault(h.Name); what != "" {
-		r.wrong(colName, "%s", what)
-	}
-	if h.ID != "" && !meta.IsInstanceID(h.ID) {
-		r.wrong(colInstanceID, "%s", meta.InstanceIDRule)
+	h := installer.Host{
+		Endpoint: r.endpoint(s), Name: r.fields[colName], ID: r.fields[colInstanceID], Type: installer.InstanceType(r.fields[colType]),
+		Labels: r.labels(), IntranetIPs: parts(r.fields[colIntranetIPs]), ElasticIPs: parts(r.fields[colElasticIPs]),
 	}
 	if port := r.fields[colPort]; port != "" {
 		var ok bool
@@ -159,74 +157,55 @@ func (r *record) host(s spec) installer.Host {
 			r.wrong(colPort, "%s", meta.PortRule)
 		}
 	}
-	if user := r.fields[colUser]; user != "" {
-		h.User = user
-		if what := meta.UserFault(user, maxUser); what != "" {
-			r.wrong(colUser, "%s", what)
-		}
-	}
-	if kind := r.fields[colType]; kind != "" {
-		var ok bool
-		if h.Type, ok = meta.ParseInstanceType(kind); !ok {
-			r.wrong(colType, "%s", meta.InstanceTypeRule)
-		}
-	}
-	r.known(&h)
-	if pin := r.fields[colHostKey]; pin != "" {
-		var err error
-		if h.HostKey, err = hostKey(pin); err != nil {
-			r.wrong(colHostKey, "%s", err)
-		}
+	h.User = cmp.Or(r.fields[colUser], h.User)
+	h.HostKey = r.fields[colHostKey]
+	for _, f := range h.Validate(r.at) {
+		r.bad = true
+		r.faultAt(f.Where, "%s", f.What)
 	}
 	return h
 }
 
-// known reads what only known hosts need: labels and further addresses.
-func (r *record) known(h *installer.Host) {
+// at is the column of a field. What is read with the address is checked there, and
+// an id that is not given is derived.
+func (r *record) at(field string) string {
+	name, _, _ := strings.Cut(field, "[")
+	col, known := columnNamed(name)
+	if !known || col == colAddress || col == colPort || r.fields[col] == "" {
+		return ""
+	}
+	return r.where(r.line) + " " + columns[col][0]
+}
+
+func (r *record) labels() map[string]string {
+	var labels map[string]string
 	for _, text := range parts(r.fields[colLabels]) {
 		name, value, err := ParseLabel(text)
 		if err != nil {
 			r.wrong(colLabels, "%s", err)
-			return
-		}
-		if _, twice := h.Labels[name]; twice {
-			r.wrong(colLabels, "has a name twice")
-			return
-		}
-		if h.Labels == nil {
-			h.Labels = map[string]string{}
-		}
-		h.Labels[name] = value
-	}
-	if len(h.Labels) > installer.MaxLabels {
-		r.wrong(colLabels, "has more than %d labels", installer.MaxLabels)
-	}
-	h.IntranetIPs, h.ElasticIPs = r.ips(colIntranetIPs), r.ips(colElasticIPs)
-}
-
-func (r *record) ips(col column) []string {
-	var ips []string
-	for _, text := range parts(r.fields[col]) {
-		ip, ok := meta.ParseIP(text)
-		if !ok {
-			r.wrong(col, "%s", meta.IPRule)
 			return nil
 		}
-		ips = append(ips, ip)
+		if _, twice := labels[name]; twice {
+			r.wrong(colLabels, "has a name twice")
+			return nil
+		}
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[name] = value
 	}
-	if len(ips) > meta.MaxIPs {
-		r.wrong(col, "has more than %d addresses", meta.MaxIPs)
-	}
-	return ips
+	return labels
 }
 
 // parts takes a field with several values apart: by ';' or, in quotes, ','.
 func parts(field string) []string {
-	all := strings.FieldsFunc(field, func(r rune) bool { return r == ';' || r == ',' })
-	for i := range all {
-		all[i] = strings.TrimSpace(all[i])
+	var all []string
+	for part := range strings.FieldsFuncSeq(field, func(r rune) bool { return r == ';' || r == ',' }) {
+		if part = strings.TrimSpace(part); part != "" {
+			all = append(all, part)
+		}
 	}
-	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+	return all
 }
 
 // credentials reads the record's own, and whether the file holds any of them.

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 )
 
 var seeds = []string{
@@ -60,7 +59,7 @@ func FuzzParse(f *testing.F) {
 			}
 			require.Len(t, e.Credentials.Via, len(e.Host.Via))
 			require.NotEmpty(t, e.Host.Name)
-			require.True(t, meta.IsInstanceID(e.Host.ID))
+			require.True(t, installer.IDForm.MatchString(e.Host.ID))
 			require.LessOrEqual(t, len(e.Host.Labels), installer.MaxLabels)
 			for name, value := range e.Host.Labels {
 				require.Empty(t, installer.LabelFault(name, value))
@@ -81,15 +80,15 @@ func FuzzParse(f *testing.F) {
 func requireEndpoint(t *testing.T, e installer.Endpoint) {
 	t.Helper()
 	require.NotZero(t, e.Port)
-	require.Empty(t, meta.UserFault(e.User, maxUser))
+	require.Empty(t, installer.UserFault(e.User, installer.MaxUser))
 	addr, err := netip.ParseAddr(e.Address)
 	if err == nil {
 		require.Equal(t, addr.Unmap().WithZone("").String(), e.Address)
 		return
 	}
-	_, what := checkName(e.Address)
-	require.Empty(t, what)
-	require.Equal(t, strings.ToLower(e.Address), e.Address)
+	name, err := installer.ParseAddress(e.Address)
+	require.NoError(t, err)
+	require.Equal(t, name, e.Address)
 }
 
 // The secret part of a line is never told, whatever is wrong around it.

@@ -75,28 +75,17 @@ type Defaults struct {
 	ReadFile func(path string) ([]byte, error)
 }
 
-// Entry is one host of the file.
-type Entry struct {
-	// Where is its place: "hosts.csv:12", "hosts.json remote_install_meta[3]".
-	Where string
-	// Host is complete: Type, ID and Name are derived where they are not given.
-	Host installer.Host
-	// Credentials has a zero Login where neither file nor Defaults have one.
-	Credentials installer.Credentials
-	// HasSecret: the file itself holds a secret of this host.
-	HasSecret bool
-}
-
 // HasSecrets reports whether the file itself holds secrets, so that others
 // should not be able to read it.
-func HasSecrets(entries []Entry) bool {
-	return slices.ContainsFunc(entries, func(e Entry) bool { return e.HasSecret })
+func HasSecrets(entries []installer.HostEntry) bool {
+	return slices.ContainsFunc(entries, func(e installer.HostEntry) bool { return e.HasSecret })
 }
 
 // Parse reads a hosts file. name is how messages call it; the key files that a
-// CSV names are relative to its folder. The error is an installer.Faults with
+// CSV names are relative to its folder. The hosts are complete: types, ids and names
+// are derived where they are not given. The error is an installer.Faults with
 // every fault, or what r failed with; there are no entries then.
-func Parse(name string, r io.Reader, format Format, d Defaults) ([]Entry, error) {
+func Parse(name string, r io.Reader, format Format, d Defaults) ([]installer.HostEntry, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)

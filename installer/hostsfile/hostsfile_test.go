@@ -19,7 +19,7 @@ import (
 	"tripod/installer"
 )
 
-func parse(text string, format Format, d Defaults) ([]Entry, error) {
+func parse(text string, format Format, d Defaults) ([]installer.HostEntry, error) {
 	return Parse("hosts", strings.NewReader(text), format, d)
 }
 
@@ -89,7 +89,7 @@ func TestDefaults(t *testing.T) {
 	entries, err := parse("10.0.0.1\nroot@10.0.0.2:22\n192.0.2.2:22\n192.0.2.1:22\n", FormatAuto, d)
 	require.NoError(t, err)
 	require.Len(t, entries, 4)
-	assert.Equal(t, Entry{
+	assert.Equal(t, installer.HostEntry{
 		Where: "hosts:1",
 		Host: installer.Host{
 			ID: installer.InstanceID("p1", "10.0.0.1", 2222), Name: "10.0.0.1", Type: installer.ECS,
@@ -285,7 +285,7 @@ func TestCSVFaults(t *testing.T) {
 		"hosts:4 host_key: is neither a public key",
 		"hosts:5 host_key: is not a SHA256: fingerprint",
 		"hosts:6 via: a host name has letters",
-		"hosts:7 instance_id: must have 1 to 64 letters",
+		"hosts:7 instance_id: must be 1–64 letters",
 		"hosts:8 type: must be ECS or BMS",
 		"hosts:9 name: holds a control character",
 		"hosts:10: has 3 fields, the header has 9",
@@ -325,7 +325,7 @@ func TestCSVKeys(t *testing.T) {
 		}
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	}}
-	parse := func(text string, d Defaults) ([]Entry, error) {
+	parse := func(text string, d Defaults) ([]installer.HostEntry, error) {
 		return Parse("dir/hosts.csv", strings.NewReader(text), FormatAuto, d)
 	}
 	entries, err := parse("ip,key,passphrase,password\n10.0.0.1,plain,,\n10.0.0.2,plain,,both\n10.0.0.3,/abs/plain,,\n10.0.0.4,encrypted,"+phrase+",\n10.0.0.5,\""+plain+"\",,\n", d)
@@ -443,7 +443,7 @@ func TestEncodings(t *testing.T) {
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	c := newCollector("hosts", Defaults{})
-	c.entries = make([]Entry, MaxHosts-2, MaxHosts)
+	c.entries = make([]installer.HostEntry, MaxHosts-2, MaxHosts)
 	c.list([]byte("[1-3].x\na\nb\nc\nd e\n"))
 	told(t, c.err(), "hosts:1: makes more than 100000 hosts", "hosts:5: there is more after the host")
 	assert.Len(t, c.entries, MaxHosts)

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 )
 
 // ipPassword reads IP,password lines. The line end (LF or CR LF) is not part
@@ -36,7 +35,7 @@ func (c *collector) ipPassword(text []byte) {
 			c.fault(n, "password", "%s", what)
 			continue
 		}
-		e := Entry{Where: c.where(n), HasSecret: true}
+		e := installer.HostEntry{Where: c.where(n), HasSecret: true}
 		e.Host.Endpoint = installer.Endpoint{Address: addr.Unmap().String(), Port: c.d.Port, User: "root"}
 		e.Credentials.Password = installer.NewSecret(password)
 		c.add(e, nil)
@@ -46,7 +45,7 @@ func (c *collector) ipPassword(text []byte) {
 // passwordFault says what is wrong with a password, or "".
 func passwordFault(password string) string {
 	switch {
-	case utf8.RuneCountInString(password) > meta.MaxPassword:
+	case utf8.RuneCountInString(password) > installer.MaxPassword:
 		return "must have at most 3000 characters"
 	case strings.ContainsAny(password, "\r\n"):
 		return "holds a line break: is a quote missing?"

@@ -1,6 +1,7 @@
 package hostsfile
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,12 +29,15 @@ func (c *collector) json(text []byte) {
 	if len(faults) > 0 {
 		return
 	}
-	for _, h := range hosts {
-		c.addMeta(h)
+	for _, e := range hosts {
+		e.Where = c.jsonWhere(e.Where)
+		e.Host.Port = cmp.Or(e.Host.Port, c.d.Port)
+		e.Host.User = cmp.Or(e.Host.User, c.d.User)
+		c.add(e, nil)
 	}
 }
 
-func jsonHosts(text []byte) (hosts []meta.Host, faults installer.Faults) {
+func jsonHosts(text []byte) (hosts []installer.HostEntry, faults installer.Faults) {
 	if !strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
 		if i.Values > maxValues {
 			return fmt.Sprintf("has more than %d values", maxValues)
@@ -56,22 +60,6 @@ func jsonHosts(text []byte) (hosts []meta.Host, faults installer.Faults) {
 	}
 	hosts = meta.Hosts(items, path, meta.Options{Known: true}, &faults)
 	return hosts, faults
-}
-
-func (c *collector) addMeta(h meta.Host) {
-	e := Entry{Where: c.jsonWhere(h.Where), HasSecret: !h.Login.IsZero()}
-	e.Host = installer.Host{
-		ID: h.ID, Name: h.Name, Type: h.Type, Labels: h.Labels, IntranetIPs: h.IntranetIPs, ElasticIPs: h.ElasticIPs,
-	}
-	e.Host.Endpoint = installer.Endpoint{Address: h.Address, Port: h.Port, User: h.User}
-	if h.Port == 0 {
-		e.Host.Port = c.d.Port
-	}
-	if h.User == "" {
-		e.Host.User = c.d.User
-	}
-	e.Credentials.Login = h.Login
-	c.add(e, nil)
 }
 
 func (c *collector) jsonWhere(path string) string {

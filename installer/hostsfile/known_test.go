@@ -52,7 +52,7 @@ func TestKnownHostsFaults(t *testing.T) {
 		"192.0.2.[8-9],,,env=prod,,",
 	}, "\n"), FormatAuto, Defaults{})
 	told(t, err,
-		"hosts:2 instance_id: must have 1 to 64 letters", "hosts:2 type: must be ECS or BMS",
+		"hosts:2 instance_id: must be 1–64 letters", "hosts:2 type: must be ECS or BMS",
 		"hosts:3 labels: a label's name has 1 to 63", "hosts:4 labels: has a name twice",
 		"hosts:5 intranet_ips: must be an IP address", "hosts:5 elastic_ips: must be an IP address",
 		"hosts:6 labels: a label's value has at most 128",
@@ -61,7 +61,7 @@ func TestKnownHostsFaults(t *testing.T) {
 	_, err = parse(`[{"remote_ip":"192.0.2.1","instance_id":"","instance_type":"VM","labels":{"Env":"hunter2","a":1},
 		"intranet_ips":["10.0.0"],"elastic_ips":"8.8.8.8"},{"remote_ip":"192.0.2.2","labels":[]}]`, FormatAuto, Defaults{})
 	told(t, err,
-		"hosts [0].instance_id: must have 1 to 64 letters", "hosts [0].instance_type: must be ECS or BMS",
+		"hosts [0].instance_id: must be 1–64 letters", "hosts [0].instance_type: must be ECS or BMS",
 		"hosts [0].labels.Env: a label's name has", "hosts [0].labels.a: must be a string, not a number",
 		"hosts [0].intranet_ips[0]: must be an IP address", "hosts [0].elastic_ips: must be an array",
 		"hosts [1].labels: must be an object, not an array",

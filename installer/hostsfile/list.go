@@ -24,7 +24,7 @@ func (c *collector) list(text []byte) {
 			c.fault(n, "", "%s", what)
 			continue
 		}
-		e := Entry{Where: c.where(n), Host: installer.Host{Endpoint: c.endpoint(s)}}
+		e := installer.HostEntry{Where: c.where(n), Host: installer.Host{Endpoint: c.endpoint(s)}}
 		c.expand(n, "", s, e, nil)
 	}
 }
@@ -72,11 +72,11 @@ func (c *collector) endpoint(s spec) installer.Endpoint {
 }
 
 // expand adds e once for each host that s makes.
-func (c *collector) expand(line int, column string, s spec, e Entry, wish []installer.Endpoint) {
+func (c *collector) expand(line int, column string, s spec, e installer.HostEntry, wish []installer.Endpoint) {
 	if s.literal || !strings.ContainsAny(s.host, "[]") {
-		address, what := checkHost(s.host)
-		if what != "" {
-			c.fault(line, column, "%s", what)
+		address, err := installer.ParseAddress(s.host)
+		if err != nil {
+			c.fault(line, column, "%v", err)
 			return
 		}
 		e.Host.Address = address
@@ -98,8 +98,9 @@ func (c *collector) expand(line int, column string, s spec, e Entry, wish []inst
 	c.expect(len(c.entries) + p.total)
 	before := len(c.faults)
 	for host := range p.all {
-		if e.Host.Address, what = checkHost(host); what != "" {
-			c.fault(line, column, "the range makes a bad host: %s", what)
+		var err error
+		if e.Host.Address, err = installer.ParseAddress(host); err != nil {
+			c.fault(line, column, "the range makes a bad host: %v", err)
 			return
 		}
 		if c.addFrom(line, e, wish); len(c.faults) > before {
@@ -109,7 +110,7 @@ func (c *collector) expand(line int, column string, s spec, e Entry, wish []inst
 }
 
 // addFrom is add for an entry that may have a way of its own.
-func (c *collector) addFrom(line int, e Entry, wish []installer.Endpoint) {
+func (c *collector) addFrom(line int, e installer.HostEntry, wish []installer.Endpoint) {
 	n := len(c.entries)
 	for _, hop := range wish {
 		if samePlace(hop, e.Host.Endpoint) {

@@ -11,12 +11,12 @@ import (
 	"tripod/installer"
 )
 
-func sample(t *testing.T, name string) ([]Entry, error) {
+func sample(t *testing.T, name string) ([]installer.HostEntry, error) {
 	t.Helper()
 	return sampleIn(t, FormatAuto, name)
 }
 
-func sampleIn(t *testing.T, format Format, name string) ([]Entry, error) {
+func sampleIn(t *testing.T, format Format, name string) ([]installer.HostEntry, error) {
 	t.Helper()
 	path := filepath.Join("../../testdata/hosts", name)
 	f, err := os.Open(path)
@@ -25,7 +25,7 @@ func sampleIn(t *testing.T, format Format, name string) ([]Entry, error) {
 	return Parse(path, f, format, Defaults{Login: installer.Login{Password: installer.NewSecret("from the flags")}})
 }
 
-func places(entries []Entry) []string {
+func places(entries []installer.HostEntry) []string {
 	var all []string
 	for _, e := range entries {
 		all = append(all, e.Host.User+"@"+e.Host.HostPort())

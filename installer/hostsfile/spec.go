@@ -4,12 +4,9 @@ import (
 	"net/netip"
 	"strings"
 
+	"tripod/installer"
 	"tripod/installer/meta"
 )
-
-// maxUser is how long a user name may be; the API has less, but directory
-// services hand out long ones.
-const maxUser = 64
 
 // spec is [user@]host[:port] taken apart. host may still have ranges.
 type spec struct {
@@ -29,7 +26,7 @@ func splitSpec(text string) (spec, string) {
 		if strings.ContainsRune(s.user, ':') {
 			return s, "there is a ':' in the user name: passwords do not belong here, use CSV or IP,password lines"
 		}
-		if what := meta.UserFault(s.user, maxUser); what != "" {
+		if what := installer.UserFault(s.user, installer.MaxUser); what != "" {
 			return s, what
 		}
 	}
@@ -81,61 +78,4 @@ func splitPort(text string) (host string, port *string, what string) {
 		return "", nil, "there is more than one ':'"
 	}
 	return text[:colon], &tail, ""
-}
-
-// checkHost returns an address or host name in its one usual form, or what is
-// wrong with it.
-func checkHost(host string) (string, string) {
-	addr, err := netip.ParseAddr(host)
-	switch {
-	case err != nil && strings.ContainsRune(host, ':'):
-		return "", "this is not a valid IPv6 address"
-	case err != nil:
-		return checkName(host)
-	case addr.Zone() != "":
-		return "", "an IPv6 address with a zone (%…) means another host on every machine: leave the zone out"
-	case addr.Is4():
-		return host, ""
-	}
-	return addr.Unmap().String(), ""
-}
-
-// checkName checks a host name by RFC 1123 and returns it in lower case.
-func checkName(name string) (string, string) {
-	name = strings.TrimSuffix(name, ".")
-	if len(name) < 1 || len(name) > 253 {
-		return "", "a host name has 1 to 253 characters"
-	}
-	last := name
-	for label := range strings.SplitSeq(name, ".") {
-		if what := checkLabel(label); what != "" {
-			return "", what
-		}
-		last = label
-	}
-	// What ends in a number is an IPv4 address to most resolvers, and not
-	// always the same one.
-	if strings.Trim(last, "0123456789") == "" || len(last) > 1 && (last[:2] == "0x" || last[:2] == "0X") {
-		return "", "this is neither a host name nor a valid IPv4 address: four numbers of 0 to 255 without leading zeros"
-	}
-	return strings.ToLower(name), ""
-}
-
-func checkLabel(label string) string {
-	if len(label) < 1 || len(label) > 63 {
-		return "each part of a host name has 1 to 63 characters"
-	}
-	for i := range len(label) {
-		switch c := label[i]; {
-		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9':
-		case c == '-' && i > 0 && i < len(label)-1:
-		case c == '-':
-			return "a part of a host name begins or ends with '-'"
-		case c >= 0x80:
-			return "a host name has ASCII characters only: write international ones in their xn-- form"
-		default:
-			return "a host name has letters, digits, '-' and '.' only"
-		}
-	}
-	return ""
 }

@@ -7,9 +7,6 @@ import (
 	"tripod/installer"
 )
 
-// maxHops on the way to a host.
-const maxHops = 8
-
 // ParseEndpoint reads [user@]host[:port], without ranges. user and port are
 // what it has where the text has none. Errors do not quote the text.
 func ParseEndpoint(text, user string, port uint16) (installer.Endpoint, error) {
@@ -20,9 +17,9 @@ func ParseEndpoint(text, user string, port uint16) (installer.Endpoint, error) {
 	if !spec.literal && strings.Contains(spec.host, "[") {
 		return installer.Endpoint{}, errors.New("a range cannot stand here: name one host")
 	}
-	address, what := checkHost(spec.host)
-	if what != "" {
-		return installer.Endpoint{}, errors.New(what)
+	address, err := installer.ParseAddress(spec.host)
+	if err != nil {
+		return installer.Endpoint{}, err
 	}
 	e := installer.Endpoint{Address: address, Port: port, User: user}
 	if spec.port != 0 {
@@ -48,7 +45,7 @@ func ParseVia(text, user string, port uint16) ([]installer.Endpoint, error) {
 				return nil, errors.New("an installer is on the way twice")
 			}
 		}
-		if via = append(via, hop); len(via) > maxHops {
+		if via = append(via, hop); len(via) > installer.MaxHops {
 			return nil, errors.New("more than eight installers on the way")
 		}
 	}

@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -16,60 +14,24 @@ import (
 
 // What a hosts file may say of a host beyond the API's own fields.
 
-// Rules, as faults tell them.
-const (
-	InstanceIDRule   = "must have 1 to 64 letters, digits and '-'"
-	InstanceTypeRule = "must be ECS or BMS"
-	IPRule           = "must be an IP address without a zone"
-)
-
-// MaxIPs is how many addresses of one sort a host may have.
-const MaxIPs = 64
-
-// IsInstanceID reports whether id has the form of the API's instance_id.
-func IsInstanceID(id string) bool { return installer.IDForm.MatchString(id) }
-
-// ParseInstanceType reads ECS or BMS, in any case.
-func ParseInstanceType(text string) (installer.InstanceType, bool) {
-	switch t := installer.InstanceType(strings.ToUpper(text)); t {
-	case installer.ECS, installer.BMS:
-		return t, true
+// known reads them into h.
+func (r reader) known(h *installer.Host) {
+	h.ID, _ = Read[string](r.Fields, "instance_id")
+	kind, _ := Read[string](r.Fields, "instance_type")
+	h.Type = installer.InstanceType(kind)
+	for _, f := range h.Validate(r.at) {
+		r.faults.Add(f.Where, "%s", f.What)
 	}
-	return "", false
+	h.Labels = r.labels()
+	h.IntranetIPs, h.ElasticIPs = r.ips("intranet_ips"), r.ips("elastic_ips")
 }
 
-// ParseIP returns an address in its one usual form.
-func ParseIP(text string) (string, bool) {
-	addr, err := netip.ParseAddr(text)
-	if err != nil || addr.Zone() != "" {
-		return "", false
+// at leaves out what is checked as it is read, and what is not there.
+func (r reader) at(field string) string {
+	if field == "instance_id" && r.Has(field) || field == "instance_type" {
+		return r.Path(field)
 	}
-	return addr.Unmap().String(), true
-}
-
-// Known are the fields of a known host; a request has none of them.
-type Known struct {
-	ID          string // instance_id
-	Type        installer.InstanceType
-	Labels      map[string]string
-	IntranetIPs []string
-	ElasticIPs  []string
-}
-
-func (r reader) known() (k Known) {
-	if id, ok := Read[string](r.Fields, "instance_id"); ok {
-		if k.ID = id; !IsInstanceID(id) {
-			r.Fault("instance_id", InstanceIDRule)
-		}
-	}
-	if text, ok := Read[string](r.Fields, "instance_type"); ok {
-		if k.Type, ok = ParseInstanceType(text); !ok {
-			r.Fault("instance_type", InstanceTypeRule)
-		}
-	}
-	k.Labels = r.labels()
-	k.IntranetIPs, k.ElasticIPs = r.ips("intranet_ips"), r.ips("elastic_ips")
-	return k
+	return ""
 }
 
 func (r reader) labels() map[string]string {
@@ -96,14 +58,14 @@ func (r reader) ips(field string) []string {
 	var ips []string
 	for i, item := range items {
 		text, wrong := Decode[string](item)
-		ip, ok := ParseIP(text)
+		ip, ok := installer.ParseIP(text)
 		if !ok {
-			r.faults.Add(fmt.Sprintf("%s[%d]", r.Path(field), i), "%s", cmp.Or(wrong, IPRule))
+			r.faults.Add(fmt.Sprintf("%s[%d]", r.Path(field), i), "%s", cmp.Or(wrong, installer.IPRule))
 		}
 		ips = append(ips, ip)
 	}
-	if len(ips) > MaxIPs {
-		r.Fault(field, "has more than %d addresses", MaxIPs)
+	if len(ips) > installer.MaxIPs {
+		r.Fault(field, "has more than %d addresses", installer.MaxIPs)
 	}
 	return ips
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,28 +18,8 @@ import (
 	"tripod/installer/privkey"
 )
 
-// Bounds of the API, in characters.
-const (
-	MaxName     = 128
-	MaxUser     = 16
-	MaxPassword = 3000
-)
-
-// Host is one object of the list, valid.
-type Host struct {
-	// Where is its JSON path: "remote_install_meta[3]".
-	Where string
-	Name  string // instance_name, 1–128 characters
-	// Address is remote_ip, an IPv4 address in its one usual form.
-	Address string
-	User    string // user_name, 1–16 characters
-	Port    uint16 // 1–65535
-	// UsePEM is remote_use_pem: Login holds a private key. Where Login is
-	// zero, the project's default key is meant.
-	UsePEM bool
-	Login  installer.Login
-	Known
-}
+// maxUser is the API's own limit, in characters.
+const maxUser = 16
 
 // Options: with the zero value only remote_ip is needed, as in the API's own
 // SDKs. What is left out is "", 0 or the zero Login, for the caller to fill in.
@@ -53,8 +32,8 @@ type Options struct {
 // Hosts reads a list that strictjson has checked. path is where it stood, as in
 // "remote_install_meta". The hosts are valid only if no fault was added; faults
 // name paths and never values. The number of hosts is not limited.
-func Hosts(items []jsontext.Value, path string, o Options, faults *installer.Faults) []Host {
-	hosts := make([]Host, 0, len(items))
+func Hosts(items []jsontext.Value, path string, o Options, faults *installer.Faults) []installer.HostEntry {
+	hosts := make([]installer.HostEntry, 0, len(items))
 	first := make(map[netip.AddrPort]string, len(items))
 	keys := make(map[string]error)
 	for i, item := range items {
@@ -65,11 +44,11 @@ func Hosts(items []jsontext.Value, path string, o Options, faults *installer.Fau
 		}
 		host := reader{fields, o, keys}.host(where)
 		hosts = append(hosts, host)
-		addr, err := netip.ParseAddr(host.Address)
-		if err != nil || host.Port == 0 && fields.Has("port") {
+		addr, err := netip.ParseAddr(host.Host.Address)
+		if err != nil || host.Host.Port == 0 && fields.Has("port") {
 			continue // told already
 		}
-		place := netip.AddrPortFrom(addr, host.Port)
+		place := netip.AddrPortFrom(addr, host.Host.Port)
 		if before, twice := first[place]; twice {
 			faults.Add(where, "is the same address and port as %s", before)
 			continue
@@ -87,24 +66,27 @@ type reader struct {
 	keys map[string]error
 }
 
-func (r reader) host(where string) Host {
-	h := Host{Where: where, Name: r.name(), Address: r.address(), User: r.user(), Port: r.port()}
-	h.UsePEM, _ = Read[bool](r.Fields, "remote_use_pem")
-	h.Login = r.login(h.UsePEM)
+func (r reader) host(where string) installer.HostEntry {
+	e := installer.HostEntry{Where: where}
+	e.Host.Name, e.Host.Endpoint = r.name(), installer.Endpoint{Address: r.address(), User: r.user(), Port: r.port()}
+	usePEM, _ := Read[bool](r.Fields, "remote_use_pem")
+	e.Credentials.Login = r.login(usePEM)
+	e.HasSecret = !e.Credentials.Login.IsZero()
+	e.DefaultKey = usePEM && !e.HasSecret
 	if r.o.Known {
-		h.Known = r.known()
+		r.known(&e.Host)
 	}
 	r.End(true)
-	return h
+	return e
 }
 
 func (r reader) name() string {
 	name, ok := Read[string](r.Fields, "instance_name")
 	switch n := utf8.RuneCountInString(name); {
 	case !ok:
-	case n < 1 || n > MaxName:
-		r.Fault("instance_name", "must have 1 to %d characters, not %d", MaxName, n)
-	case hasControl(name):
+	case n < 1 || n > installer.MaxName:
+		r.Fault("instance_name", "must have 1 to %d characters, not %d", installer.MaxName, n)
+	case installer.HasControl(name):
 		r.Fault("instance_name", "holds a control character")
 	}
 	return name
@@ -130,7 +112,7 @@ func (r reader) user() string {
 	}
 	user, ok := Read[string](r.Fields, "user_name")
 	if ok {
-		if what := UserFault(user, MaxUser); what != "" {
+		if what := installer.UserFault(user, maxUser); what != "" {
 			r.Fault("user_name", "%s", what)
 		}
 	}
@@ -164,8 +146,8 @@ func (r reader) login(usePEM bool) (login installer.Login) {
 	switch {
 	case !ok:
 	case usePEM && text == "":
-	case n < 1 || n > MaxPassword:
-		r.Fault("password", "must have 1 to %d characters, not %d", MaxPassword, n)
+	case n < 1 || n > installer.MaxPassword:
+		r.Fault("password", "must have 1 to %d characters, not %d", installer.MaxPassword, n)
 	case usePEM:
 		login.PrivateKey = installer.NewSecret(text)
 		err, known := r.keys[text]
@@ -198,29 +180,4 @@ func ParsePort(s string) (uint16, bool) {
 	}
 	n, err := strconv.ParseUint(s, 10, 16)
 	return uint16(n), err == nil
-}
-
-// UserFault says what is wrong with the name of a login, or "". A leading '-'
-// would be an option to whatever passes it on.
-func UserFault(user string, longest int) string {
-	switch n := utf8.RuneCountInString(user); {
-	case n < 1:
-		return "the user name is empty"
-	case n > longest:
-		return "the user name has more than " + strconv.Itoa(longest) + " characters"
-	case user[0] == '-':
-		return "the user name begins with '-'"
-	case hasControl(user):
-		return "the user name holds a control character"
-	}
-	return ""
-}
-
-func hasControl(s string) bool {
-	for _, r := range s {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == utf8.RuneError {
-			return true
-		}
-	}
-	return false
 }

@@ -35,7 +35,7 @@ func object(t *testing.T, field string, value any) string {
 }
 
 // decode reads a list as the API does: as a field of a body.
-func decode(list []byte, o Options) ([]Host, installer.Faults) {
+func decode(list []byte, o Options) ([]installer.HostEntry, installer.Faults) {
 	var faults installer.Faults
 	body := slices.Concat([]byte(`{"`+path+`":`), list, []byte(`}`))
 	if !strictjson.Check(body, strictjson.Limits{Depth: 32}, &faults) {
@@ -46,11 +46,11 @@ func decode(list []byte, o Options) ([]Host, installer.Faults) {
 	return Hosts(items, path, o, &faults), faults
 }
 
-func decodeOne(t *testing.T, field string, value any) (Host, installer.Faults) {
+func decodeOne(t *testing.T, field string, value any) (installer.HostEntry, installer.Faults) {
 	t.Helper()
 	hosts, faults := decode([]byte(`[`+object(t, field, value)+`]`), Options{NeedUser: true})
 	if len(faults) > 0 {
-		return Host{}, faults
+		return installer.HostEntry{}, faults
 	}
 	require.Len(t, hosts, 1)
 	return hosts[0], nil
@@ -72,9 +72,10 @@ func TestGood(t *testing.T) {
 	t.Parallel()
 	host, faults := decodeOne(t, "port", "65535")
 	require.Empty(t, faults)
-	assert.Equal(t, Host{
-		Where: "remote_install_meta[0]", Name: "web-1", Address: "192.0.2.1", User: "root", Port: 65535,
-		Login: installer.Login{Password: installer.NewSecret("pw-secret")},
+	assert.Equal(t, installer.HostEntry{
+		Where: "remote_install_meta[0]", HasSecret: true,
+		Host:        installer.Host{Name: "web-1", Endpoint: installer.Endpoint{Address: "192.0.2.1", User: "root", Port: 65535}},
+		Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("pw-secret")}},
 	}, host)
 
 	hosts, faults := decode([]byte(`[]`), Options{})
@@ -84,11 +85,11 @@ func TestGood(t *testing.T) {
 
 func TestPasswordsAreByteExact(t *testing.T) {
 	t.Parallel()
-	for _, password := range []string{"x", strings.Repeat("é", MaxPassword), " spaces at the ends ", `"quo'tes\`, "日本語 🔑", "a\nb\tc", "-oX", "<&>\u2028"} {
+	for _, password := range []string{"x", strings.Repeat("é", installer.MaxPassword), " spaces at the ends ", `"quo'tes\`, "日本語 🔑", "a\nb\tc", "-oX", "<&>\u2028"} {
 		host, faults := decodeOne(t, "password", password)
 		require.Empty(t, faults)
-		assert.Equal(t, password, host.Login.Password.Reveal())
-		assert.True(t, host.Login.PrivateKey.IsZero())
+		assert.Equal(t, password, host.Credentials.Login.Password.Reveal())
+		assert.True(t, host.Credentials.Login.PrivateKey.IsZero())
 	}
 }
 
@@ -131,12 +132,12 @@ func TestBareNumberIsAPort(t *testing.T) {
 	t.Parallel()
 	host, faults := decodeOne(t, "port", 22)
 	require.Empty(t, faults)
-	assert.Equal(t, uint16(22), host.Port)
+	assert.Equal(t, uint16(22), host.Host.Port)
 }
 
 func TestPEM(t *testing.T) {
 	t.Parallel()
-	one := func(password string) ([]Host, installer.Faults) {
+	one := func(password string) ([]installer.HostEntry, installer.Faults) {
 		fields := map[string]any{"instance_name": "n", "remote_ip": "192.0.2.1", "user_name": "u", "port": "22", "password": password, "remote_use_pem": true}
 		raw, err := json.Marshal([]any{fields})
 		require.NoError(t, err)
@@ -145,14 +146,14 @@ func TestPEM(t *testing.T) {
 	good := strings.ReplaceAll(keyText(t, ""), "\n", "\r\n")
 	hosts, faults := one(good)
 	require.Empty(t, faults)
-	assert.True(t, hosts[0].UsePEM)
-	assert.Equal(t, good, hosts[0].Login.PrivateKey.Reveal())
-	assert.True(t, hosts[0].Login.Password.IsZero())
+	assert.False(t, hosts[0].DefaultKey)
+	assert.Equal(t, good, hosts[0].Credentials.Login.PrivateKey.Reveal())
+	assert.True(t, hosts[0].Credentials.Login.Password.IsZero())
 
 	hosts, faults = one("") // the project's default key
 	require.Empty(t, faults)
-	assert.True(t, hosts[0].UsePEM)
-	assert.True(t, hosts[0].Login.IsZero())
+	assert.True(t, hosts[0].DefaultKey)
+	assert.True(t, hosts[0].Credentials.Login.IsZero())
 
 	_, faults = one(keyText(t, "pass"))
 	assert.ErrorContains(t, faults, "remote_install_meta[0].password: the private key is encrypted")
@@ -196,7 +197,7 @@ func TestLeftOut(t *testing.T) {
 	hosts, faults := decode([]byte(`[{"instance_name":"a","remote_ip":"192.0.2.1"},{"instance_name":"b","remote_ip":"192.0.2.1"},
 		{"instance_name":"c","remote_ip":"192.0.2.2","port":"x"},{"instance_name":"d","remote_ip":"192.0.2.2"}]`), Options{})
 	assert.Equal(t, path+"[1]: is the same address and port as "+path+"[0]\n"+path+"[2].port: "+PortRule, faults.Error())
-	assert.Equal(t, Host{Where: path + "[0]", Name: "a", Address: "192.0.2.1"}, hosts[0])
+	assert.Equal(t, installer.HostEntry{Where: path + "[0]", Host: installer.Host{Name: "a", Endpoint: installer.Endpoint{Address: "192.0.2.1"}}}, hosts[0])
 }
 
 func FuzzDecode(f *testing.F) {
@@ -214,8 +215,8 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		for _, h := range hosts {
-			require.NotEmpty(t, h.Address)
-			require.Empty(t, UserFault(h.User, MaxUser))
+			require.NotEmpty(t, h.Host.Address)
+			require.Empty(t, installer.UserFault(h.Host.User, maxUser))
 		}
 	})
 }

@@ -55,40 +55,37 @@ func TestDecide(t *testing.T) {
 
 func TestPast(t *testing.T) {
 	t.Parallel()
-	well := func(s installer.Step, facts ...string) installer.StepRecord {
-		rec := installer.StepRecord{Step: s, Facts: map[string]string{}}
-		for i := 0; i+1 < len(facts); i += 2 {
-			rec.Facts[facts[i]] = facts[i+1]
-		}
-		return rec
+	found := func(s installer.Step, f installer.Findings) installer.StepRecord {
+		return installer.StepRecord{Step: s, Found: f}
 	}
+	well := func(s installer.Step) installer.StepRecord { return found(s, installer.Findings{}) }
 	bad := func(s installer.Step, k installer.Kind) installer.StepRecord {
 		return installer.StepRecord{Step: s, Kind: k, Note: "why"}
 	}
 	read := func(steps ...installer.StepRecord) past { return readPast(installer.Attempt{Steps: steps}) }
 
 	assert.Equal(t, past{}, read())
-	assert.Equal(t, past{}, read(installer.StepRecord{Step: "probe"}), "no facts is no trouble")
+	assert.Equal(t, past{}, read(installer.StepRecord{Step: "probe"}), "no findings are no trouble")
 
-	p := read(well("connect"), well("probe", factRoot, "/r", factCurrent, "1", factEdition, "ADVANCE_VERSION"), well("stage"))
+	p := read(well("connect"), found("probe", installer.Findings{Root: "/r", Looked: true, CurrentVersion: "1", Edition: installer.Advance}), well("stage"))
 	assert.Equal(t, installer.Advance, p.outcome.Edition)
 	assert.True(t, p.staged)
 	assert.Equal(t, "/r", p.root)
 	assert.Equal(t, "1", p.outcome.CurrentVersion)
 	assert.False(t, p.skips("run"))
 
-	p = read(well("stage"), well("run", factExit, "0"))
+	p = read(well("stage"), found("run", installer.Findings{ExitCode: new(int)}))
 	assert.True(t, p.skips("stage"))
 	assert.True(t, p.skips("run"))
 	assert.False(t, p.skips("verify"))
 	assert.False(t, p.skips("connect"))
 	assert.Zero(t, *p.outcome.ExitCode)
 
-	p = read(well("stage"), well("run"), well("verify", factMessage, "m"))
+	p = read(well("stage"), well("run"), found("verify", installer.Findings{Message: "m"}))
 	assert.True(t, p.skips("verify"))
 	assert.False(t, p.over)
 	assert.NoError(t, p.verdict())
-	p = read(well("stage"), well("run"), well("verify", factMessage, "m"), well("clean"))
+	p = read(well("stage"), well("run"), found("verify", installer.Findings{Message: "m"}), well("clean"))
 	assert.True(t, p.over)
 	assert.Equal(t, "m", p.outcome.Message)
 
@@ -102,7 +99,7 @@ func TestPast(t *testing.T) {
 		assert.False(t, p.skips("run"), "%s: to be looked at again", unknown)
 		assert.NoError(t, p.verdict())
 	}
-	assert.True(t, read(well("probe", factSkipped, "yes")).over)
+	assert.True(t, read(found("probe", installer.Findings{Skipped: true})).over)
 }
 
 func TestExitKinds(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"tripod/installer"
 	"tripod/installer/recipe/hostshell"
 )
 
@@ -49,7 +50,7 @@ type keptVersion struct {
 // runState is how a run stands on the host; the words are those of run_state
 // in scripts/host/lib.sh.
 type runState struct {
-	state    string // absent, staged, alive, exited, died, fenced; empty: not told
+	state    installer.RunState // absent, staged, alive, exited, died, fenced; empty: not told
 	code     int
 	by       string // key of the attempt that started it
 	age      int64  // seconds for which it is alive
@@ -139,7 +140,7 @@ func (fs *findings) answered() bool { return fs.end != nil || fs.failed != "" ||
 
 func readRunState(f hostshell.Finding) runState {
 	return runState{
-		state:    f.Get("state"),
+		state:    installer.RunState(f.Get("state")),
 		code:     int(f.Number("code", 255)),
 		by:       f.Get("by"),
 		age:      f.Number("age", 1<<31),

@@ -10,7 +10,7 @@ import (
 func (w *work) markLog(rec *installer.StepRecord) {
 	if log, ok := w.output().(installer.Rewinder); ok {
 		if at, err := log.Position(); err == nil {
-			rec.Facts[factLog] = strconv.FormatInt(at, 10)
+			rec.Found.Log = &at
 		}
 	}
 }
@@ -35,8 +35,8 @@ func (w *work) logBegan(key string) (int64, bool) {
 			continue
 		}
 		for _, rec := range a.Steps {
-			if at, err := strconv.ParseInt(rec.Facts[factLog], 10, 64); err == nil && rec.Step == installer.StepStage {
-				return at, true
+			if rec.Found.Log != nil && rec.Step == installer.StepStage {
+				return *rec.Found.Log, true
 			}
 		}
 	}

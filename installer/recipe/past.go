@@ -1,26 +1,9 @@
 package recipe
 
 import (
-	"strconv"
+	"cmp"
 
 	"tripod/installer"
-)
-
-// Names of facts in the journal.
-const (
-	factRoot    = "root"                // run root on the host
-	factBoot    = "boot"                // its boot id
-	factCurrent = installer.FactCurrent // agent's version before
-	factChanged = installer.FactChanged // "yes": the host may have been changed
-	factRun     = installer.FactRun     // how the run stood
-	factTarget  = "target"              // agent's version after
-	factAgent   = "agent"               // how the agent is: an installer.AgentState
-	factExit    = "exit"                // script's exit code
-	factSkipped = "skipped"             // "yes": nothing was to be done
-	factEdition = "edition"             // of the package that the host gets
-	factMessage = "message"             // the outcome's line
-	factOutput  = "output"              // bytes of output
-	factLog     = "log"                 // where the log stood before the script began
 )
 
 // past is what an attempt's journal says was done before this process took it
@@ -45,33 +28,22 @@ func readPast(a installer.Attempt) past {
 }
 
 func (p *past) read(rec installer.StepRecord) {
-	if root := rec.Facts[factRoot]; root != "" {
-		p.root = root
+	found, o := rec.Found, &p.outcome
+	p.root = cmp.Or(found.Root, p.root)
+	if found.Looked {
+		o.CurrentVersion, p.looked = found.CurrentVersion, true
 	}
-	if v, ok := rec.Facts[factCurrent]; ok {
-		p.outcome.CurrentVersion, p.looked = v, true
-	}
-	if v := rec.Facts[factAgent]; v != "" {
-		p.outcome.Agent = installer.AgentState(v)
-	}
-	if v := rec.Facts[factTarget]; v != "" {
-		p.outcome.TargetVersion = v
-	}
-	if v := rec.Facts[factEdition]; v != "" {
-		p.outcome.Edition = installer.Edition(v)
-	}
-	if v := rec.Facts[factMessage]; v != "" {
-		p.outcome.Message = v
-	}
-	if code, err := strconv.Atoi(rec.Facts[factExit]); err == nil {
-		p.outcome.ExitCode = &code
-	}
-	if rec.Facts[factSkipped] == "yes" {
-		p.outcome.Skipped, p.over = true, true
+	o.Agent = cmp.Or(found.Agent, o.Agent)
+	o.TargetVersion = cmp.Or(found.TargetVersion, o.TargetVersion)
+	o.Edition = cmp.Or(found.Edition, o.Edition)
+	o.Message = cmp.Or(found.Message, o.Message)
+	o.ExitCode = cmp.Or(found.ExitCode, o.ExitCode)
+	if found.Skipped {
+		o.Skipped, p.over = true, true
 	}
 	well := rec.Kind == ""
-	if rec.Facts[factChanged] == "yes" || rec.Step == installer.StepRun && well {
-		p.outcome.Changed = true
+	if found.Changed || rec.Step == installer.StepRun && well {
+		o.Changed = true
 	}
 	switch rec.Step {
 	case installer.StepStage:

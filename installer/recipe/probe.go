@@ -135,12 +135,10 @@ func (w *work) noPlace() error {
 
 // seen puts down what was found of the agent, also where the host will not do.
 func (w *work) seen(rec *installer.StepRecord) {
-	if stands := w.found.run.state; stands != "" {
-		rec.Facts[factRun] = stands
-	}
+	rec.Found.Run = w.found.run.state
 	if health := w.found.agent["agent"]; health != "" {
 		w.outcome.CurrentVersion = w.versionBefore()
-		rec.Facts[factCurrent] = w.outcome.CurrentVersion
+		rec.Found.Looked, rec.Found.CurrentVersion = true, w.outcome.CurrentVersion
 		w.agentIs(health, rec)
 	}
 }
@@ -149,7 +147,7 @@ func (w *work) seen(rec *installer.StepRecord) {
 // anything to do.
 func (w *work) report(rec *installer.StepRecord) error {
 	f := &w.found
-	rec.Facts[factRoot], rec.Facts[factBoot] = f.root, f.boot
+	rec.Found.Root, rec.Found.Boot, rec.Found.Arch = f.root, f.boot, w.shown(f.arch, 20)
 	health, version := f.agent["agent"], f.agent["version"]
 	note := fmt.Sprintf("Linux %s, works in %s", w.shown(f.arch, 20), f.root)
 	if f.freeKiB > 0 {
@@ -160,7 +158,7 @@ func (w *work) report(rec *installer.StepRecord) error {
 	}
 	switch f.run.state {
 	case "alive", "exited", "died":
-		note += ", a run is there: " + f.run.state
+		note += ", a run is there: " + string(f.run.state)
 	}
 	rec.Note = note
 	switch {
@@ -173,17 +171,15 @@ func (w *work) report(rec *installer.StepRecord) error {
 	case w.alreadyThere():
 		w.outcome.Skipped, w.outcome.TargetVersion = true, w.shown(version, 64)
 		w.outcome.Message = "already there: " + w.shown("healthy, version "+version, 100)
-		rec.Facts[factSkipped], rec.Facts[factTarget] = "yes", w.outcome.TargetVersion
+		rec.Found.Skipped, rec.Found.TargetVersion = true, w.outcome.TargetVersion
 	default:
 		err := w.prepare()
 		if w.pkg != nil && w.pkg.Edition != "" {
-			w.outcome.Edition, rec.Facts[factEdition] = w.pkg.Edition, string(w.pkg.Edition)
+			w.outcome.Edition, rec.Found.Edition = w.pkg.Edition, w.pkg.Edition
 		}
 		return err
 	}
-	if w.outcome.Message != "" {
-		rec.Facts[factMessage] = w.outcome.Message
-	}
+	rec.Found.Message = w.outcome.Message
 	return nil
 }
 
@@ -263,7 +259,7 @@ func (w *work) agentIs(health string, rec *installer.StepRecord) {
 	if !ok {
 		state = installer.AgentUnknown
 	}
-	w.outcome.Agent, rec.Facts[factAgent] = state, string(state)
+	w.outcome.Agent, rec.Found.Agent = state, state
 }
 
 // size is a number of bytes for people.

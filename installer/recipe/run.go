@@ -35,8 +35,7 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	if inner.Err() != nil && !installer.Interrupted(ctx) && (err != nil || end.state == "") {
 		end, err = w.stop(ctx, context.Cause(inner), limit)
 	}
-	rec.Facts[factRoot] = w.found.root
-	rec.Facts[factOutput] = strconv.FormatInt(w.offset, 10)
+	rec.Found.Root, rec.Found.Output = w.found.root, w.offset
 	if err == nil {
 		err = w.judge(end, rec)
 	}
@@ -57,8 +56,7 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 		return killedBy(end.killed)
 	}
 	code := end.code
-	w.outcome.ExitCode = &code
-	rec.Facts[factExit] = strconv.Itoa(code)
+	w.outcome.ExitCode, rec.Found.ExitCode = &code, &code
 	if code == 0 {
 		return nil
 	}

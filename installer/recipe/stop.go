@@ -116,7 +116,7 @@ func (w *work) stopUnseen(ctx context.Context) error {
 		if err := w.again(inner); err != nil {
 			return w.lost(err, 0)
 		}
-		rec.Facts[factRoot] = w.found.root
+		rec.Found.Root = w.found.root
 		end, err := w.stop(ctx, context.Cause(ctx), w.Limits.Run)
 		if err == nil {
 			err = w.judge(end, rec)

@@ -14,7 +14,7 @@ import (
 func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if w.kind == script {
 		w.outcome.Message = "the script ran and exited with code 0"
-		rec.Note, rec.Facts[factMessage] = "exit code 0", w.outcome.Message
+		rec.Note, rec.Found.Message = "exit code 0", w.outcome.Message
 		return nil
 	}
 	w.agentIs("", rec) // until the host has said it
@@ -28,8 +28,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	}
 	w.agentIs(r.agent["agent"], rec)
 	health, version := w.shown(r.agent["agent"], 40), w.shown(r.agent["version"], 64)
-	rec.Facts[factTarget] = version
-	w.outcome.TargetVersion = version
+	rec.Found.TargetVersion, w.outcome.TargetVersion = version, version
 	want := "healthy"
 	if w.kind == remove {
 		want = "none"
@@ -46,7 +45,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "nothing of the agent is left"
 	}
 	w.outcome.Message = w.done() + ": " + rec.Note
-	rec.Facts[factMessage] = w.outcome.Message
+	rec.Found.Message = w.outcome.Message
 	return nil
 }
 

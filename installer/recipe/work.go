@@ -109,7 +109,7 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 	if w.job.Begin != nil {
 		w.job.Begin(name)
 	}
-	rec := installer.StepRecord{Step: name, Started: w.Clock(), Facts: map[string]string{}}
+	rec := installer.StepRecord{Step: name, Started: w.Clock()}
 	began := time.Now()
 	err := do(w, ctx, &rec)
 	rec.Duration = time.Since(began)
@@ -121,10 +121,7 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		rec.Kind, rec.Note, err = f.Kind, f.Detail, f
 	}
 	if name == installer.StepRun && w.changed(err) {
-		w.outcome.Changed, rec.Facts[factChanged] = true, "yes"
-	}
-	if len(rec.Facts) == 0 {
-		rec.Facts = nil
+		w.outcome.Changed, rec.Found.Changed = true, true
 	}
 	// After a crash every finished step is told at once: it is progress, and what
 	// makes none is set aside.

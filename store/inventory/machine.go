@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"slices"
 
 	"tripod/installer"
 	"tripod/store/kv"
@@ -14,12 +15,58 @@ import (
 // gone. Its logins stay bound to their way: see Host.SameWay.
 
 // SameMachine implements installer.Ledger.
-func (s *Inventory) SameMachine(ctx context.Context, project string, a, b installer.Host) (same bool, err error) {
+func (s *Inventory) SameMachine(ctx context.Context, project string, a, b installer.Host) (same installer.Sameness, err error) {
 	err = s.View(ctx, func(t *Tx) error {
-		same = t.sameMachine(project, a, b)
-		return nil
+		shared, err := t.shareRoute(project, a, b)
+		switch {
+		case shared:
+			same = installer.SameRoute
+		case t.sameMachine(project, a, b):
+			same = installer.SameHostKey
+		}
+		return err
 	})
 	return same, err
+}
+
+// shareRoute reports whether one way to the first host is one to the second.
+func (t *Tx) shareRoute(project string, a, b installer.Host) (bool, error) {
+	if a.SameMachine(b) || a.HostPort() != b.HostPort() || a.Through == nil && b.Through == nil {
+		return a.SameMachine(b), nil
+	}
+	waysA, err := t.waysTo(project, a)
+	if err != nil {
+		return false, err
+	}
+	waysB, err := t.waysTo(project, b)
+	return slices.ContainsFunc(waysA, func(one []installer.Endpoint) bool {
+		return slices.ContainsFunc(waysB, func(other []installer.Endpoint) bool { return installer.SameHops(one, other) })
+	}), err
+}
+
+// waysTo are the hops of each way by which a host is reached now.
+func (t *Tx) waysTo(project string, h installer.Host) (hops [][]installer.Endpoint, err error) {
+	if h.Through == nil {
+		return [][]installer.Endpoint{h.Via}, nil
+	}
+	f := wayfinder{Tx: t, project: project, left: WaysMost}
+	plans, err := f.ways(*h.Through, nil)
+	for _, p := range plans {
+		if p.fail == nil {
+			hops = append(hops, p.hopsTo(h.Endpoint))
+		}
+	}
+	return hops, err
+}
+
+// hopsTo are the servers on the way to a host.
+func (p wayPlan) hopsTo(host installer.Endpoint) []installer.Endpoint {
+	var way installer.Way
+	for _, on := range p.through {
+		way.Hops = append(append(way.Hops, on.host.Via...), on.host.Endpoint)
+	}
+	way.Logins = make([]installer.Login, len(way.Hops))
+	return way.To(host).Hops
 }
 
 // sameMachine: where the user has pinned a host key, that of the other one is the same.

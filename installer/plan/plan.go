@@ -1,0 +1,258 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"tripod/installer"
+)
+
+// Inventory tells what is known of hosts.
+type Inventory interface {
+	// Hosts returns those that the filter selects; another project's are not known.
+	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
+}
+
+// Packages is the catalogue of packages.
+type Packages interface {
+	// Packages returns those of a target.
+	Packages(ctx context.Context, target string) ([]installer.Package, error)
+}
+
+// Denials notes who asked for work on addresses that Planner.Policy denies.
+type Denials interface {
+	// NoteDenied is called once for a request, with all that were denied and why
+	// the first one was. It is on disk when it returns.
+	NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error
+}
+
+// Batches is what of a store is about unfinished work.
+type Batches interface {
+	// OpenBatch finds the newest batch with this fingerprint that has open
+	// invocations.
+	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
+	// RefreshCredentials replaces those of the batch's open invocations.
+	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
+}
+
+// Planner makes plans. Ledger is required, and so are the functions.
+type Planner struct {
+	Ledger installer.Ledger
+	// Inventory has the editions of hosts. Nil: none is known.
+	Inventory Inventory
+	// Packages is where a task's packages come from. Nil: there is no catalogue.
+	Packages Packages
+	// Fallback serves where the catalogue has nothing: packages, of which nobody
+	// knows the edition, or Online.
+	Fallback installer.Spec
+	// Batches finds unfinished ones and gives them other logins. Nil: no request may
+	// say Resume or Latest.
+	Batches Batches
+	// HostKeys is the weakest policy that a task may have.
+	HostKeys installer.HostKeyPolicy
+	// Policy refuses addresses that would be dialled; the dialer checks again. A name
+	// is judged when it is dialled, by what it resolves to then.
+	Policy func(netip.Addr) error
+	// Denials is told what Policy refused. Nil: nobody is.
+	Denials Denials
+	// DefaultLogin is the project's default key.
+	DefaultLogin func(project string) (installer.Login, bool)
+	Clock        func() time.Time
+	// NewID makes ids for batches and invocations, later ones sorting after earlier ones.
+	NewID func() string
+}
+
+// Request is what is asked for.
+type Request struct {
+	Project string
+	By      string // who asks
+	BatchID string // empty: a new one
+	Source  string // where it came from, for people
+	Task    installer.Type
+	Spec    installer.Spec
+	// Hosts are to be worked on: INSTALL, UPDATE, REMOTE_INSTALL.
+	Hosts []installer.HostEntry
+	// Known are ids of known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER.
+	Known []string
+	// Installers are ids of those that REMOTE_INSTALL is to go through. Empty: the
+	// project's.
+	Installers []string
+	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
+	// then those whose logins are to be used for that, and ForAll is the login of all
+	// hosts that are reached by its Via as its User (empty: any).
+	Of     []string
+	ForAll *installer.HostEntry
+	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
+	// and what is under way already is gone on with.
+	Latest bool
+	// Whole: nothing is done unless all of it can be.
+	Whole bool
+	// Resume: an unfinished batch of the same work is gone on with instead.
+	Resume      bool
+	MaxFailures FailureLimit
+	// Content tells the request from another one under the same BatchID.
+	Content string
+	// Replay makes what answers the same request once more. Nil: nothing does.
+	Replay func(*Plan) (*installer.Replay, error)
+}
+
+// FailureLimit is how many invocations may end without success before no new one is
+// begun; N 0: all.
+type FailureLimit struct {
+	N       int  `json:"n"`
+	Percent bool `json:"percent,omitempty"` // of all
+}
+
+// Of is the number. A percentage is rounded up, so that it is never none.
+func (l FailureLimit) Of(total int) int {
+	if l.Percent {
+		return (total*l.N + 99) / 100
+	}
+	return l.N
+}
+
+// Plan is what comes of a request, item by item in its order.
+type Plan struct {
+	Request
+	Items []Item
+	// Resumed is the unfinished batch that is gone on with. Nil: there is none.
+	Resumed *installer.BatchHead
+	// Notes are for people: given logins that are not used.
+	Notes []string
+}
+
+// Limit is the request's limit of failures for what there is to do.
+func (p *Plan) Limit() int {
+	open := 0
+	for _, item := range p.Items {
+		if item.Standing == New || item.Standing == Open {
+			open++
+		}
+	}
+	return p.MaxFailures.Of(open)
+}
+
+// Accepted counts the new invocations.
+func (p *Plan) Accepted() (n int) {
+	for _, item := range p.Items {
+		if item.Standing == New {
+			n++
+		}
+	}
+	return n
+}
+
+// Standing is what there is to do about an item.
+type Standing string
+
+const (
+	New     Standing = "new"
+	Open    Standing = "open" // it is under way already
+	Done    Standing = "done"
+	Refused Standing = "refused"
+)
+
+// Item is work, or why there is none.
+type Item struct {
+	Standing Standing
+	Where    string // its place in the input; empty: none
+	// Invocation is what the item says of the new one; of one that is open or done, it
+	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
+	Invocation  installer.Invocation
+	Credentials installer.Credentials
+	// Edition is the one that the host is known to have, where a package was chosen.
+	Edition installer.Edition
+	// Alone: it was named itself, not by its batch.
+	Alone bool
+	// Refused is why it cannot be done.
+	Refused *Refusal
+	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
+	Failed bool
+	kept   bool   // the login did not come with the request
+	origin string // what the chain of a RETRY or ROLLBACK began with
+}
+
+// Place is the item's place for people.
+func (i *Item) Place() string { return cmp.Or(i.Where, i.Invocation.Host.Label()) }
+
+// LoginWords says how the host is logged in to, without any secret.
+func (i *Item) LoginWords() string {
+	if i.kept {
+		return "kept"
+	}
+	var words []string
+	if !i.Credentials.PrivateKey.IsZero() {
+		words = append(words, "key")
+	}
+	if !i.Credentials.Password.IsZero() {
+		words = append(words, "password")
+	}
+	switch h := i.Invocation.Host; {
+	case h.User == "root" || h.Sudo == installer.SudoNever:
+	case i.Credentials.SudoPassword.IsZero():
+		words = append(words, "sudo")
+	default:
+		words = append(words, "sudo with a password of its own")
+	}
+	return strings.Join(words, "+")
+}
+
+// Reason is why an item cannot be done.
+type Reason int
+
+const (
+	UnknownHost Reason = iota + 1
+	PolicyDenied
+	CredentialMissing
+	UnknownInstaller
+	InstallerCredentialMissing
+	PackageMissing
+	UnknownInvocation
+	NotAllowed
+	UnderWay
+)
+
+// Refusal is why an item cannot be done, and in words.
+type Refusal struct {
+	Reason Reason
+	Msg    string
+}
+
+func refuse(reason Reason, msg string) *Refusal { return &Refusal{reason, msg} }
+
+// Plan plans a request, and stores nothing.
+func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
+	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}, fits: map[installer.Edition]fit{}}
+	var items []Item
+	var err error
+	switch {
+	case req.Task != installer.Retry && req.Task != installer.Rollback:
+		items, err = q.work()
+	case req.Latest:
+		items, err = q.latest()
+	default:
+		items, err = q.followUps()
+	}
+	for i := range items {
+		if items[i].Refused != nil {
+			items[i].Standing = Refused
+		}
+		items[i].Standing = cmp.Or(items[i].Standing, New)
+	}
+	return &Plan{Request: req, Items: items, Notes: q.notes}, err
+}
+
+// planning is the making of one plan.
+type planning struct {
+	*Planner
+	ctx context.Context
+	Request
+	route route
+	notes []string
+	taken map[string]bool // ids of the request's hosts
+	byID  map[string]installer.HostEntry
+	fits  map[installer.Edition]fit
+}

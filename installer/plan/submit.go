@@ -1,0 +1,196 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tripod/installer"
+)
+
+// Submit plans a request and stores what can be done of it. When it returns, that is
+// on disk; if nothing can be done, nothing is stored. What keeps a Whole or Latest
+// request back is an installer.Faults or a MissingCredentials.
+func (p *Planner) Submit(ctx context.Context, req Request) (*Plan, error) {
+	const mostPlans = 4
+	for n := 1; ; n++ {
+		plan, err := p.Plan(ctx, req)
+		if err == nil && n == 1 {
+			err = p.noteDenied(ctx, plan)
+		}
+		if err == nil {
+			err = plan.Err()
+		}
+		if err != nil {
+			return plan, err
+		}
+		err = p.store(ctx, plan)
+		// Where another request came between plan and commit, its task is seen now.
+		between := errors.Is(err, installer.ErrUnderWay) || errors.Is(err, installer.ErrOvertaken)
+		if !between || n == mostPlans {
+			return plan, err
+		}
+	}
+}
+
+func (p *Planner) store(ctx context.Context, plan *Plan) error {
+	fingerprint := ""
+	if plan.Resume {
+		var err error
+		if fingerprint, err = plan.fingerprint(); err != nil {
+			return err
+		}
+		head, found, err := p.Batches.OpenBatch(ctx, plan.Project, fingerprint)
+		if err != nil {
+			return err
+		}
+		if found {
+			return p.resume(ctx, plan, head)
+		}
+	}
+	if batch := p.batch(plan, fingerprint); len(batch.Items) > 0 {
+		if plan.Replay != nil {
+			var err error
+			if batch.Replay, err = plan.Replay(plan); err != nil {
+				return err
+			}
+		}
+		if err := p.Ledger.Submit(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return p.refresh(ctx, plan.Items)
+}
+
+// batch is made of what can be done. The ids are told in the plan too.
+func (p *Planner) batch(plan *Plan, fingerprint string) installer.Batch {
+	now := p.Clock()
+	plan.BatchID = cmp.Or(plan.BatchID, p.NewID())
+	batch := installer.Batch{BatchHead: installer.BatchHead{
+		ID: plan.BatchID, ProjectID: plan.Project, Created: now, Source: plan.Source, By: plan.By,
+		MaxFailures: plan.Limit(), Fingerprint: fingerprint, Content: plan.Content,
+	}}
+	for i := range plan.Items {
+		if plan.Items[i].Standing != New {
+			continue
+		}
+		inv := &plan.Items[i].Invocation
+		inv.ID, inv.BatchID, inv.ProjectID, inv.Type = p.NewID(), batch.ID, plan.Project, plan.Task
+		inv.RunID = cmp.Or(inv.RunID, inv.ID)
+		inv.Host.Type = cmp.Or(inv.Host.Type, installer.ECS) // lists are filtered by it
+		inv.State, inv.Created, inv.Updated = installer.Pending, now, now
+		batch.Items = append(batch.Items, installer.Item{Invocation: *inv, Credentials: plan.Items[i].Credentials})
+	}
+	batch.Total, batch.Open = len(batch.Items), len(batch.Items)
+	return batch
+}
+
+// fingerprint is equal for the same work: task, hosts and spec as it was asked for,
+// in any order of the hosts, without credentials.
+func (p *Plan) fingerprint() (string, error) {
+	parts := make([]string, 0, len(p.Items)+2)
+	for i := range p.Items {
+		raw, err := json.Marshal(p.Items[i].Invocation.Host)
+		if err != nil {
+			return "", fmt.Errorf("fingerprint of the hosts: %w", err)
+		}
+		parts = append(parts, string(raw))
+	}
+	slices.Sort(parts)
+	raw, err := json.Marshal(p.Spec)
+	if err != nil {
+		return "", fmt.Errorf("fingerprint of the work: %w", err)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append(parts, string(raw), string(p.Task)), "\n")))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// resume goes on with an unfinished batch of the same work, with the logins of now.
+func (p *Planner) resume(ctx context.Context, plan *Plan, head installer.BatchHead) error {
+	page, err := p.Ledger.Invocations(ctx, installer.Filter{ProjectID: plan.Project, BatchID: head.ID})
+	if err != nil {
+		return err
+	}
+	byHost := make(map[string]installer.Credentials, len(plan.Items))
+	for _, item := range plan.Items {
+		byHost[item.Invocation.Host.ID] = item.Credentials
+	}
+	items := make([]Item, len(page.Invocations))
+	for i, inv := range page.Invocations {
+		items[i] = Item{Standing: Open, Invocation: inv, Credentials: byHost[inv.Host.ID]}
+	}
+	plan.BatchID, plan.Resumed = head.ID, &head
+	return p.refresh(ctx, items)
+}
+
+// refresh gives other logins to what is under way.
+func (p *Planner) refresh(ctx context.Context, items []Item) error {
+	byBatch := map[string]map[string]installer.Credentials{}
+	for _, item := range items {
+		inv := item.Invocation
+		if item.Standing != Open || inv.State.Terminal() || item.Credentials.Login.IsZero() {
+			continue
+		}
+		if byBatch[inv.BatchID] == nil {
+			byBatch[inv.BatchID] = map[string]installer.Credentials{}
+		}
+		byBatch[inv.BatchID][inv.ID] = item.Credentials
+	}
+	for batch, creds := range byBatch {
+		if err := p.Batches.RefreshCredentials(ctx, batch, creds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MissingCredentials are the hosts for which no login is known.
+type MissingCredentials struct{ Faults installer.Faults }
+
+func (m *MissingCredentials) Error() string { return m.Faults.Error() }
+
+// Unwrap makes it Faults.
+func (m *MissingCredentials) Unwrap() error { return m.Faults }
+
+// Err is what keeps the whole request back. Of one that is Latest, only that logins
+// are missing, or that there is nothing else.
+func (p *Plan) Err() error {
+	if !p.Whole && !p.Latest {
+		return nil
+	}
+	var missing, all installer.Faults
+	told := map[string]bool{}
+	for i := range p.Items {
+		item := &p.Items[i]
+		if item.Refused == nil {
+			continue
+		}
+		fault := installer.Fault{Where: item.Place(), What: item.Refused.Msg}
+		switch item.Refused.Reason {
+		case CredentialMissing, InstallerCredentialMissing:
+			missing = append(missing, fault)
+		case PackageMissing:
+			if item.Edition != "" {
+				break
+			}
+			if fault.Where = "package"; told[fault.What] { // the same for many hosts
+				continue
+			}
+			told[fault.What] = true
+		}
+		all = append(all, fault)
+	}
+	switch {
+	case len(missing) > 0 && len(missing) == len(all) || len(missing) > 0 && p.Latest:
+		return &MissingCredentials{missing}
+	case p.Whole || p.Accepted() == 0 && !slices.ContainsFunc(p.Items, func(i Item) bool { return i.Standing == Open || i.Standing == Done }):
+		return all.Err()
+	}
+	return nil
+}
