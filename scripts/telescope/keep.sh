@@ -130,7 +130,7 @@ promote_copy() {
 			return 0
 		fi
 		if [ "$(kept_state "$TRIPOD_KEEP.next")" != healthy ]; then
-			kept_replaced_by "$(sed -n 4p "$TRIPOD_KEEP.next/info")"
+			replaced_by "$TRIPOD_KEEP" "$(sed -n 4p "$TRIPOD_KEEP.next/info")"
 			discard "$TRIPOD_KEEP.next"
 			return 0
 		fi
@@ -144,10 +144,9 @@ promote_copy() {
 	found kept "$keep_copied" at "$TRIPOD_KEEP"
 }
 
-# kept_replaced_by TASK notes that a later task has replaced what is kept.
-kept_replaced_by() {
-	{ sed -n 1,3p "$TRIPOD_KEEP/info" && printf '%s\n' "$1"; } >"$TRIPOD_KEEP/info.new" &&
-		mv "$TRIPOD_KEEP/info.new" "$TRIPOD_KEEP/info"
+# replaced_by DIR TASK notes in the copy DIR that TASK has replaced what is kept there.
+replaced_by() {
+	{ sed -n 1,3p "$1/info" && printf '%s\n' "$2"; } >"$1/info.new" && mv "$1/info.new" "$1/info"
 }
 
 # restore_from DIR puts back what DIR holds, and looks. No telescope is in the

@@ -20,6 +20,8 @@ find_before() {
 	clear_retired "$TRIPOD_KEEP.next"
 	if [ -n "$(kept_version "$TRIPOD_KEEP.next")" ]; then
 		if ! has_proved_itself; then
+			# Who goes on from the copy is who is undone with it.
+			[ -n "$TRIPOD_RESTORE" ] || replaced_by "$TRIPOD_KEEP.next" "$TRIPOD_TASK"
 			found unfinished "$(kept_version "$TRIPOD_KEEP.next")" at "$TRIPOD_KEEP.next"
 			before_dir=$TRIPOD_KEEP.next/tree/telescope
 			[ -d "$before_dir" ] || before_dir=$TRIPOD_KEEP.next/tree/uniagent/extension/install/telescope
