@@ -94,7 +94,7 @@ type HostPage struct {
 
 // HostEntry is a host that the user names, to be known or to be worked on, with the
 // credentials that came with it. Without any, those that are kept count while the
-// host is reached in the same way: see Host.SameWay.
+// host is reached in the same way: see Host.SameRoute.
 type HostEntry struct {
 	// Where is its place in the input, for messages; empty: none.
 	Where       string
@@ -118,10 +118,10 @@ type Host struct {
 	Via []Endpoint `json:"via,omitempty"`
 	// Through are installers of which one is chosen when the host is dialled; Via
 	// is empty then. Nil: by Via.
-	Through     *Through `json:"through,omitempty"`
-	Sudo        Sudo     `json:"sudo,omitempty"`
-	IntranetIPs []string `json:"intranet_ips,omitempty"`
-	ElasticIPs  []string `json:"elastic_ips,omitempty"`
+	RouteChoice *RouteChoice `json:"through,omitempty"`
+	Sudo        Sudo         `json:"sudo,omitempty"`
+	IntranetIPs []string     `json:"intranet_ips,omitempty"`
+	ElasticIPs  []string     `json:"elastic_ips,omitempty"`
 	// Labels are the user's own: names ^[a-z0-9][a-z0-9._/-]{0,62}$, values of up
 	// to 128 characters.
 	Labels map[string]string `json:"labels,omitempty"`
@@ -130,7 +130,7 @@ type Host struct {
 // SameMachine reports whether both are reached at the same address and port
 // through the same installers. The logins may differ.
 func (h Host) SameMachine(other Host) bool {
-	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via) && h.Through.Same(other.Through)
+	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via) && h.RouteChoice.Same(other.RouteChoice)
 }
 
 // Sameness is how two descriptions of a host are one machine.
@@ -146,12 +146,12 @@ const (
 	SameRoute
 )
 
-// SameWay reports whether what gets into one host may be sent to the other: both
+// SameRoute reports whether what gets into one host may be sent to the other: both
 // are reached at the same address and port as the same user, with the same pinned
 // host key or none, and so is every installer on the way. It is the one place that
 // decides where a kept login goes.
-func (h Host) SameWay(other Host) bool {
-	return h.Endpoint == other.Endpoint && slices.Equal(h.Via, other.Via) && h.Through.Same(other.Through)
+func (h Host) SameRoute(other Host) bool {
+	return h.Endpoint == other.Endpoint && slices.Equal(h.Via, other.Via) && h.RouteChoice.Same(other.RouteChoice)
 }
 
 // TakePins takes over the pins that the user gave of the known host, and of the

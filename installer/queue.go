@@ -68,7 +68,7 @@ type Ledger interface {
 	// is none), and the id of that.
 	FollowUp(ctx context.Context, inv *Invocation) (origin string, open *Invocation, err error)
 	// HostCredentials opens what is stored for a known host, as far as it may be
-	// sent to where the caller is about to send it: see Host.SameWay. A Failure of
+	// sent to where the caller is about to send it: see Host.SameRoute. A Failure of
 	// KindCredentialMissing if nothing is.
 	HostCredentials(ctx context.Context, project string, to Host) (Credentials, error)
 	// CredentialsAgain opens what a RETRY or ROLLBACK of old is done with, and says
@@ -80,7 +80,7 @@ type Ledger interface {
 	// Installers returns the hosts that SET_REMOTE_INSTALLER made installers,
 	// the first one set first.
 	Installers(ctx context.Context, project string) ([]Host, error)
-	Wayfinder
+	RouteFinder
 }
 
 // Filter selects invocations. Zero fields select all.

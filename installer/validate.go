@@ -69,7 +69,7 @@ func (h *Host) Validate(at At) Faults {
 	if h.Sudo != SudoAuto && h.Sudo != SudoNever {
 		v.fault("sudo", "must be empty or never")
 	}
-	v.way(h)
+	v.route(h)
 	v.ips("intranet_ips", h.IntranetIPs)
 	v.ips("elastic_ips", h.ElasticIPs)
 	if len(h.Labels) > MaxLabels {
@@ -84,7 +84,7 @@ func (h *Host) Validate(at At) Faults {
 }
 
 // way checks how the host is reached.
-func (v *validation) way(h *Host) {
+func (v *validation) route(h *Host) {
 	if len(h.Via) > MaxHops {
 		v.fault("via", "has more than %d hops", MaxHops)
 		return
@@ -92,17 +92,17 @@ func (v *validation) way(h *Host) {
 	for i := range h.Via {
 		v.endpoint(fmt.Sprintf("via[%d].", i), &h.Via[i])
 	}
-	if h.Through == nil {
+	if h.RouteChoice == nil {
 		return
 	}
 	if len(h.Via) > 0 {
 		v.fault("through", "does not go together with via")
 	}
-	if len(h.Through.Named) > maxNamed {
+	if len(h.RouteChoice.Named) > maxNamed {
 		v.fault("through", "names more than %d installers", maxNamed)
 		return
 	}
-	for i, n := range h.Through.Named {
+	for i, n := range h.RouteChoice.Named {
 		if !IDForm.MatchString(n.ID) {
 			v.fault(fmt.Sprintf("through.named[%d]", i), IDRule)
 		}

@@ -12,7 +12,7 @@ import (
 
 // An installer that is set again by another way, and brings no login: the one that
 // was kept for the old way is dropped, so its key is erased too.
-func TestAnInstallerThatIsReachedAnotherWayLeavesNoKey(t *testing.T) {
+func TestAJumpHostThatIsReachedByAnotherRouteLeavesNoKey(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
 	set := func(id, user string, creds installer.Credentials) {

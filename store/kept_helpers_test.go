@@ -18,14 +18,14 @@ func keptHostCredentials(ctx context.Context, s *Store, project, id string) (ins
 
 // keptInstallerCredentials is what is kept for the way through the host.
 func keptInstallerCredentials(ctx context.Context, s *Store, project, id string) (installer.Credentials, error) {
-	ways, err := s.Ways(ctx, project, installer.Through{Named: []installer.NamedInstaller{{ID: id}}})
+	routes, err := s.Routes(ctx, project, installer.RouteChoice{Named: []installer.NamedJumpHost{{ID: id}}})
 	if err != nil {
 		return installer.Credentials{}, err
 	}
-	if ways[0].Fail != nil {
-		return installer.Credentials{}, ways[0].Fail
+	if routes[0].Fail != nil {
+		return installer.Credentials{}, routes[0].Fail
 	}
-	return installer.Credentials{Login: ways[0].Logins[len(ways[0].Logins)-1]}, nil
+	return installer.Credentials{Login: routes[0].Logins[len(routes[0].Logins)-1]}, nil
 }
 
 func isMissing(err error) bool {

@@ -151,9 +151,9 @@ func TestAMistypedUserMovesNothing(t *testing.T) {
 			right := given(t, s, "B1", "right")
 			ended(t, s, right, "")
 			other := given(t, s, "B2", "other", change)
-			require.False(t, other.Host.SameWay(right.Host))
+			require.False(t, other.Host.SameRoute(right.Host))
 			h := hostsOf(t, s, installer.HostFilter{})[0]
-			assert.True(t, h.SameWay(right.Host), "%+v", h.Host)
+			assert.True(t, h.SameRoute(right.Host), "%+v", h.Host)
 			assert.Equal(t, "right", passwordOf(t, s, "h1"))
 			ended(t, s, other, installer.KindAuthRejected)
 			assert.Equal(t, "right", passwordOf(t, s, "h1"))
@@ -161,7 +161,7 @@ func TestAMistypedUserMovesNothing(t *testing.T) {
 			other = given(t, s, "B3", "other", change)
 			ended(t, s, other, "")
 			h = hostsOf(t, s, installer.HostFilter{})[0]
-			assert.True(t, h.SameWay(other.Host), "it was let in there")
+			assert.True(t, h.SameRoute(other.Host), "it was let in there")
 			assert.Equal(t, "other", passwordOf(t, s, "h1"))
 			_, err := s.HostCredentials(t.Context(), project, right.Host)
 			assert.True(t, isMissing(err), "not for there any more: %v", err)
@@ -233,7 +233,7 @@ func TestLoginIsNotOfAHostThatHasMovedSince(t *testing.T) {
 			assert.Empty(t, passwordOf(t, s, "h1"))
 			h, _, err := s.CredentialsAgain(t.Context(), old)
 			assert.True(t, isMissing(err), "the user has said since how it is reached: %v", err)
-			assert.True(t, h.SameWay(e.Host))
+			assert.True(t, h.SameRoute(e.Host))
 		}
 	})
 	t.Run("an installer", func(t *testing.T) {

@@ -23,7 +23,7 @@ func verified(t *testing.T, s *Store, inv *installer.Invocation, version string)
 // host was known with is erased by then.
 func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 	t.Parallel()
-	through := func(i *installer.Invocation) { i.Host.Through = &installer.Through{} }
+	through := func(i *installer.Invocation) { i.Host.RouteChoice = &installer.RouteChoice{} }
 	for name, tc := range map[string]struct {
 		pinned bool
 		given  string // for the new way
@@ -47,7 +47,7 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 
 			by := given(t, s, "B2", "right", through)
 			h := hostsOf(t, s, installer.HostFilter{IDs: []string{"h1"}})[0]
-			assert.Nil(t, h.Through, "nobody has been there")
+			assert.Nil(t, h.RouteChoice, "nobody has been there")
 			assert.Equal(t, "2.7.2", h.Version)
 			ended(t, s, by, installer.KindRefused)
 			h = hostsOf(t, s, installer.HostFilter{IDs: []string{"h1"}})[0]
@@ -57,7 +57,7 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 			by = given(t, s, "B3", "right", through, func(i *installer.Invocation) { i.Host.HostKey, i.Spec.HostKeys = tc.given, tc.policy })
 			ended(t, s, by, "")
 			h = hostsOf(t, s, installer.HostFilter{IDs: []string{"h1"}})[0]
-			assert.NotNil(t, h.Through)
+			assert.NotNil(t, h.RouteChoice)
 			assert.Equal(t, tc.same, h.Version == "2.7.2")
 			assert.Equal(t, tc.same, !h.Verified.IsZero())
 			first, err := s.Invocation(t.Context(), project, direct.ID)
@@ -75,21 +75,21 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 	}
 }
 
-// TestARetryByTheNewWayKeepsItsLogin: what could not get there is done again
+// TestARetryByTheNewRouteKeepsItsLogin: what could not get there is done again
 // with its own login, by its own way.
-func TestARetryByTheNewWayKeepsItsLogin(t *testing.T) {
+func TestARetryByTheNewRouteKeepsItsLogin(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
 	direct := given(t, s, "B1", "right")
 	ended(t, s, direct, "")
-	by := given(t, s, "B2", "through", func(i *installer.Invocation) { i.Host.Through = &installer.Through{} })
+	by := given(t, s, "B2", "through", func(i *installer.Invocation) { i.Host.RouteChoice = &installer.RouteChoice{} })
 	ended(t, s, by, installer.KindRefused)
 	h, c, err := s.CredentialsAgain(t.Context(), by)
 	require.NoError(t, err)
-	assert.NotNil(t, h.Through)
+	assert.NotNil(t, h.RouteChoice)
 	assert.Equal(t, "through", c.Password.Reveal())
 	h, c, err = s.CredentialsAgain(t.Context(), direct)
 	require.NoError(t, err)
-	assert.Nil(t, h.Through)
+	assert.Nil(t, h.RouteChoice)
 	assert.Equal(t, "right", c.Password.Reveal())
 }

@@ -16,15 +16,15 @@ func TestAFailedTasksWorkIsReplaced(t *testing.T) {
 	t.Parallel()
 	changed := installer.Outcome{Changed: true, TargetVersion: "2"}
 	failing := installer.Invocation{Type: installer.Install, Spec: installer.Spec{Target: installer.TargetTelescope}}
-	for _, way := range []string{"retry", "attempt"} {
-		t.Run(way, func(t *testing.T) {
+	for _, route := range []string{"retry", "attempt"} {
+		t.Run(route, func(t *testing.T) {
 			t.Parallel()
 			s := newTest(t, Options{})
 			h := newHistory(t, s)
 			h.did("before", installer.Install, "", "0")
 			require.NoError(t, h.submit("failing", failing))
 			next := "failing"
-			if way == "attempt" {
+			if route == "attempt" {
 				h.end("failing", installer.Pending, changed)
 			} else {
 				failed := h.end("failing", installer.Failed, changed)

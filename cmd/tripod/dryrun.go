@@ -79,7 +79,7 @@ func planTable(what string, items []control.PlannedItem) string {
 	for _, item := range items {
 		h := item.Invocation.Host
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", plaintext.Line(h.Label()), plaintext.Line(h.User), item.Login,
-			orDash(plaintext.Line(wayText(h))), plaintext.Line(item.Where))
+			orDash(plaintext.Line(routeText(h))), plaintext.Line(item.Where))
 	}
 	_ = w.Flush()
 	return b.String()

@@ -14,7 +14,7 @@ type jsonHost struct {
 	Type installer.InstanceType `json:"instance_type"`
 	jsonEndpoint
 	Via         []jsonEndpoint    `json:"via"`
-	Through     *jsonThrough      `json:"through"`
+	RouteChoice *jsonRouteChoice  `json:"through"`
 	Sudo        installer.Sudo    `json:"sudo"`
 	IntranetIPs []string          `json:"intranet_ips"`
 	ElasticIPs  []string          `json:"elastic_ips"`
@@ -28,8 +28,8 @@ type jsonEndpoint struct {
 	HostKey string `json:"host_key"`
 }
 
-// jsonThrough are the installers of which one is chosen; none named: the project's.
-type jsonThrough struct {
+// jsonRouteChoice are the installers of which one is chosen; none named: the project's.
+type jsonRouteChoice struct {
 	Named []jsonNamed `json:"named"`
 }
 
@@ -57,10 +57,10 @@ func hostJSON(h installer.Host) jsonHost {
 	for _, hop := range h.Via {
 		j.Via = append(j.Via, jsonEndpoint(hop))
 	}
-	if h.Through != nil {
-		j.Through = &jsonThrough{Named: []jsonNamed{}}
-		for _, n := range h.Through.Named {
-			j.Through.Named = append(j.Through.Named, jsonNamed(n))
+	if h.RouteChoice != nil {
+		j.RouteChoice = &jsonRouteChoice{Named: []jsonNamed{}}
+		for _, n := range h.RouteChoice.Named {
+			j.RouteChoice.Named = append(j.RouteChoice.Named, jsonNamed(n))
 		}
 	}
 	if j.Labels == nil {

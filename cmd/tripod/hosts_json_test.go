@@ -20,7 +20,7 @@ func TestKnownHostJSON(t *testing.T) {
 			ID: "i-1", Name: "web", Type: installer.BMS,
 			Endpoint:    installer.Endpoint{Address: "a", Port: 22, User: "root", HostKey: "SHA256:x"},
 			Via:         []installer.Endpoint{{Address: "b", Port: 23, User: "ops", HostKey: "SHA256:y"}},
-			Through:     &installer.Through{Named: []installer.NamedInstaller{{ID: "i-2", SetUp: true}}},
+			RouteChoice: &installer.RouteChoice{Named: []installer.NamedJumpHost{{ID: "i-2", SetUp: true}}},
 			Sudo:        installer.SudoNever,
 			IntranetIPs: []string{"c"}, ElasticIPs: []string{"d"}, Labels: map[string]string{"e": "f"},
 		},

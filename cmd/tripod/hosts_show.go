@@ -43,7 +43,7 @@ func hostText(h installer.KnownHost) string {
 		{"name", h.Name},
 		{"address", h.HostPort()},
 		{"user", h.User},
-		{"via", wayText(h.Host)},
+		{"via", routeText(h.Host)},
 		{"type", string(h.Type)},
 		{"intranet_ips", strings.Join(h.IntranetIPs, ", ")},
 		{"elastic_ips", strings.Join(h.ElasticIPs, ", ")},

@@ -78,7 +78,7 @@ func (void) HostCredentials(context.Context, string, installer.Host) (installer.
 	return installer.Credentials{}, installer.ErrNotFound
 }
 
-func (void) Ways(context.Context, string, installer.Through) ([]installer.Way, error) {
+func (void) Routes(context.Context, string, installer.RouteChoice) ([]installer.Route, error) {
 	return nil, nil
 }
 

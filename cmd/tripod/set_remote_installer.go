@@ -131,14 +131,14 @@ func (c *setRemoteInstallerCmd) hosts(ctx context.Context, list *control.Client,
 	return hosts, nil
 }
 
-// wayText is how a known host is reached, for people; empty: directly.
-func wayText(h installer.Host) string {
-	if h.Through != nil {
-		if len(h.Through.Named) == 0 {
+// routeText is how a known host is reached, for people; empty: directly.
+func routeText(h installer.Host) string {
+	if h.RouteChoice != nil {
+		if len(h.RouteChoice.Named) == 0 {
 			return "the project's installers"
 		}
-		ids := make([]string, len(h.Through.Named))
-		for i, n := range h.Through.Named {
+		ids := make([]string, len(h.RouteChoice.Named))
+		for i, n := range h.RouteChoice.Named {
 			ids[i] = n.ID
 		}
 		return "installer " + strings.Join(ids, " or ")

@@ -88,12 +88,12 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 			asked := install() // goes through the installer, and does not get there
 			r.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
 			h := isKnown()
-			require.Nil(t, h.Through, "it was not reached there")
+			require.Nil(t, h.RouteChoice, "it was not reached there")
 			require.Equal(t, "2.7.2", h.Version)
 			again := r.ask("RETRY", nil, failed.InvocationID)[0]
 			require.Equal(t, api.RetSuccessful, again.RetStatus, again.ErrorMsg)
 			inv, creds := r.stored(again)
-			require.Nil(t, inv.Host.Through, "with the login that is kept for the way that is known")
+			require.Nil(t, inv.Host.RouteChoice, "with the login that is kept for the way that is known")
 			require.Equal(t, sshtest.DefaultPassword, creds.Password.Reveal())
 			r.workWith(installer.Outcome{})
 			ends(again, installer.Succeeded)
@@ -102,7 +102,7 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 			asked = r.ask("RETRY", nil, asked.InvocationID)[0]
 			require.Equal(t, api.RetSuccessful, asked.RetStatus, asked.ErrorMsg)
 			inv, _ = r.stored(asked)
-			require.NotNil(t, inv.Host.Through)
+			require.NotNil(t, inv.Host.RouteChoice)
 			r.workWith(installer.Outcome{CurrentVersion: "2.7.2"}) // and tells nothing of the agent
 			require.Equal(t, []string{target.Addr()}, jump.Counts().Forwards)
 			retry := r.ask("RETRY", nil, failed.InvocationID)[0]
@@ -113,12 +113,12 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 			assert.Equal(t, installer.AgentRunning, h.Agent)
 			if stranger {
 				ends(asked, installer.Failed)
-				assert.Nil(t, h.Through, "it was not reached there")
-				assert.Nil(t, inv.Host.Through)
+				assert.Nil(t, h.RouteChoice, "it was not reached there")
+				assert.Nil(t, inv.Host.RouteChoice)
 			} else {
 				ends(asked, installer.Succeeded)
-				assert.NotNil(t, h.Through, "it was reached there")
-				assert.NotNil(t, inv.Host.Through)
+				assert.NotNil(t, h.RouteChoice, "it was reached there")
+				assert.NotNil(t, inv.Host.RouteChoice)
 			}
 			assert.NotContains(t, jump.Counts().Passwords, sshtest.DefaultPassword)
 		})

@@ -14,16 +14,16 @@ import (
 	"tripod/installer/sshtest"
 )
 
-// otherWays are a host that is pinned, and jump hosts of which only "good" leads there:
+// otherRoutes are a host that is pinned, and jump hosts of which only "good" leads there:
 // behind "evil" another machine has its address.
-type otherWays struct {
+type otherRoutes struct {
 	*rig
 	target, fake *sshtest.Server
 	asks         map[string]any // a REMOTE_INSTALL of the host without a login
 }
 
-func newOtherWays(t *testing.T, change ...func(*api.Config)) otherWays {
-	w := otherWays{rig: newRig(t, change...), target: sshtest.Start(t, sshtest.Config{}), fake: sshtest.Start(t, sshtest.Config{})}
+func newOtherRoutes(t *testing.T, change ...func(*api.Config)) otherRoutes {
+	w := otherRoutes{rig: newRig(t, change...), target: sshtest.Start(t, sshtest.Config{}), fake: sshtest.Start(t, sshtest.Config{})}
 	to := w.target.Endpoint("root")
 	w.asks = map[string]any{"remote_ip": to.Address, "port": strconv.Itoa(int(to.Port)), "password": nil}
 	w.jump("good", w.target)
@@ -32,7 +32,7 @@ func newOtherWays(t *testing.T, change ...func(*api.Config)) otherWays {
 }
 
 // jump makes a jump host known that leads to a server where the target is asked for.
-func (w otherWays) jump(id string, leadsTo *sshtest.Server) {
+func (w otherRoutes) jump(id string, leadsTo *sshtest.Server) {
 	w.t.Helper()
 	config := sshtest.Config{}
 	config.Forwarding.Names = map[string]string{w.target.Addr(): leadsTo.Addr()}
@@ -40,25 +40,25 @@ func (w otherWays) jump(id string, leadsTo *sshtest.Server) {
 	w.imports(installer.Host{ID: id, Endpoint: at.Endpoint("root")}, at.Login("root"))
 }
 
-func (w otherWays) imports(h installer.Host, login installer.Login) {
+func (w otherRoutes) imports(h installer.Host, login installer.Login) {
 	w.t.Helper()
 	h.Type = installer.ECS
 	require.NoError(w.t, w.store.RegisterHosts(w.t.Context(), project, []installer.HostEntry{{Host: h, Credentials: installer.Credentials{Login: login}}}))
 }
 
-func (w otherWays) set(id string) {
+func (w otherRoutes) set(id string) {
 	w.t.Helper()
 	w.ask("SET_REMOTE_INSTALLER", nil, id)
 	w.work()
 }
 
-func (w otherWays) unset(id string) {
+func (w otherRoutes) unset(id string) {
 	w.t.Helper()
 	require.NoError(w.t, w.store.UnsetInstallers(w.t.Context(), project, []string{id}))
 }
 
 // install asks for the host, with changes of the entry and of the request.
-func (w otherWays) install(entry map[string]any, through ...string) api.Result {
+func (w otherRoutes) install(entry map[string]any, through ...string) api.Result {
 	w.t.Helper()
 	h := host(w.asks)
 	maps.Copy(h, entry)
@@ -71,7 +71,7 @@ func (w otherWays) install(entry map[string]any, through ...string) api.Result {
 	return res
 }
 
-func (w otherWays) worked(res api.Result) installer.Invocation {
+func (w otherRoutes) worked(res api.Result) installer.Invocation {
 	w.t.Helper()
 	w.work()
 	inv, err := w.store.Invocation(w.t.Context(), project, res.InvocationID)
@@ -79,7 +79,7 @@ func (w otherWays) worked(res api.Result) installer.Invocation {
 	return inv
 }
 
-func (w otherWays) succeeds(res api.Result) {
+func (w otherRoutes) succeeds(res api.Result) {
 	w.t.Helper()
 	inv := w.worked(res)
 	require.Equal(w.t, installer.Succeeded, inv.State, inv.Message)
@@ -91,15 +91,15 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 	t.Parallel()
 	withPassword := map[string]any{"password": sshtest.DefaultPassword}
 	withDefaultKey := map[string]any{"remote_use_pem": true}
-	for name, asked := range map[string]func(w otherWays) api.Result{
-		"kept, another installer": func(w otherWays) api.Result {
+	for name, asked := range map[string]func(w otherRoutes) api.Result{
+		"kept, another installer": func(w otherRoutes) api.Result {
 			w.set("good")
 			w.succeeds(w.install(withPassword))
 			w.unset("good")
 			w.set("evil")
 			return w.install(nil)
 		},
-		"kept, the installer is no known host any more": func(w otherWays) api.Result {
+		"kept, the installer is no known host any more": func(w otherRoutes) api.Result {
 			w.set("good")
 			w.succeeds(w.install(withPassword))
 			w.unset("good")
@@ -107,7 +107,7 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 			w.set("evil")
 			return w.install(nil)
 		},
-		"kept, by its id": func(w otherWays) api.Result {
+		"kept, by its id": func(w otherRoutes) api.Result {
 			w.set("good")
 			first := w.install(withPassword)
 			w.succeeds(first)
@@ -115,7 +115,7 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 			w.set("evil")
 			return w.ask("INSTALL", nil, first.InstanceID)[0]
 		},
-		"of what is retried": func(w otherWays) api.Result {
+		"of what is retried": func(w otherRoutes) api.Result {
 			w.set("good")
 			w.succeeds(w.install(withPassword))
 			failed := w.install(withPassword)
@@ -124,38 +124,38 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 			w.set("evil")
 			return w.ask("RETRY", nil, failed.InvocationID)[0]
 		},
-		"imported": func(w otherWays) api.Result {
+		"imported": func(w otherRoutes) api.Result {
 			w.set("good")
-			to := installer.Host{ID: "web", Endpoint: w.target.Endpoint("root"), Through: &installer.Through{}}
+			to := installer.Host{ID: "web", Endpoint: w.target.Endpoint("root"), RouteChoice: &installer.RouteChoice{}}
 			w.imports(to, w.target.Login("root"))
 			w.succeeds(w.ask("INSTALL", nil, "web")[0])
 			w.unset("good")
 			w.set("evil")
 			return w.ask("INSTALL", nil, "web")[0]
 		},
-		"default key, first directly": func(w otherWays) api.Result {
+		"default key, first directly": func(w otherRoutes) api.Result {
 			w.succeeds(w.install(withDefaultKey))
 			w.set("evil")
 			return w.install(withDefaultKey)
 		},
-		"default key, first by a named installer": func(w otherWays) api.Result {
+		"default key, first by a named installer": func(w otherRoutes) api.Result {
 			w.succeeds(w.install(withDefaultKey, "good"))
 			return w.install(withDefaultKey, "evil")
 		},
-		"default key, host removed meanwhile": func(w otherWays) api.Result {
+		"default key, host removed meanwhile": func(w otherRoutes) api.Result {
 			first := w.install(withDefaultKey, "good")
 			w.succeeds(first)
 			require.NoError(w.t, w.store.RemoveHosts(w.t.Context(), project, []string{first.InstanceID}))
 			return w.install(withDefaultKey, "evil")
 		},
-		"default key, pinned by the user": func(w otherWays) api.Result {
+		"default key, pinned by the user": func(w otherRoutes) api.Result {
 			to := installer.Host{ID: "web", Endpoint: w.target.Endpoint("root")}
 			to.HostKey = w.target.HostKey()
 			w.imports(to, w.target.Login("root"))
 			w.set("evil")
 			return w.install(withDefaultKey)
 		},
-		"given anew": func(w otherWays) api.Result {
+		"given anew": func(w otherRoutes) api.Result {
 			w.set("good")
 			w.succeeds(w.install(withPassword))
 			w.unset("good")
@@ -165,7 +165,7 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newOtherWays(t, func(c *api.Config) {
+			w := newOtherRoutes(t, func(c *api.Config) {
 				c.DefaultLogin = func(string) (installer.Login, bool) {
 					return installer.Login{Password: installer.NewSecret(sshtest.DefaultPassword)}, true
 				}
@@ -184,15 +184,15 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 // hosts file, is let through.
 func TestAnotherHostKeyIsTheUsersToAccept(t *testing.T) {
 	t.Parallel()
-	for name, accept := range map[string]func(w otherWays) api.Result{
-		"forgotten": func(w otherWays) api.Result {
+	for name, accept := range map[string]func(w otherRoutes) api.Result{
+		"forgotten": func(w otherRoutes) api.Result {
 			n, err := w.store.ForgetKeys(w.t.Context(), project, w.target.Addr())
 			require.NoError(w.t, err)
 			require.Equal(w.t, 1, n)
 			return w.install(nil)
 		},
-		"given": func(w otherWays) api.Result {
-			h := installer.Host{ID: "behind-evil", Endpoint: w.target.Endpoint("root"), Through: &installer.Through{}}
+		"given": func(w otherRoutes) api.Result {
+			h := installer.Host{ID: "behind-evil", Endpoint: w.target.Endpoint("root"), RouteChoice: &installer.RouteChoice{}}
 			h.HostKey = w.fake.HostKey()
 			w.imports(h, w.fake.Login("root"))
 			return w.ask("INSTALL", nil, h.ID)[0]
@@ -200,7 +200,7 @@ func TestAnotherHostKeyIsTheUsersToAccept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newOtherWays(t)
+			w := newOtherRoutes(t)
 			w.set("good")
 			w.succeeds(w.install(map[string]any{"password": sshtest.DefaultPassword}))
 			w.unset("good")
@@ -211,16 +211,16 @@ func TestAnotherHostKeyIsTheUsersToAccept(t *testing.T) {
 	}
 }
 
-// TestAWayWithoutAHostKeyIsNoOldOne: what was done where no key was checked is done again
+// TestARouteWithoutAHostKeyIsNoOldOne: what was done where no key was checked is done again
 // by the way that it was done by, and nowhere else.
-func TestAWayWithoutAHostKeyIsNoOldOne(t *testing.T) {
+func TestARouteWithoutAHostKeyIsNoOldOne(t *testing.T) {
 	t.Parallel()
 	for policy, code := range map[installer.HostKeyPolicy]api.ItemCode{
 		installer.Insecure: api.ItemNotAllowed, installer.AcceptNew: "",
 	} {
 		t.Run(string(policy), func(t *testing.T) {
 			t.Parallel()
-			w := newOtherWays(t, func(c *api.Config) { c.Spec.HostKeys = policy })
+			w := newOtherRoutes(t, func(c *api.Config) { c.Spec.HostKeys = policy })
 			web := installer.Host{ID: "web", Endpoint: w.target.Endpoint("root")}
 			w.imports(web, w.target.Login("root"))
 			failed := w.ask("INSTALL", nil, "web")[0]

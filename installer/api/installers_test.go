@@ -67,16 +67,16 @@ func (r *rig) target(ip string, installers ...string) (installer.Host, installer
 
 // ways are those that the engine may go when it dials the host now: addresses
 // with the password of each hop.
-func (r *rig) ways(h installer.Host) []string {
+func (r *rig) hostRoutes(h installer.Host) []string {
 	r.t.Helper()
-	if h.Through == nil {
+	if h.RouteChoice == nil {
 		return nil
 	}
 	require.Empty(r.t, h.Via)
-	ways, err := r.store.Ways(r.t.Context(), project, *h.Through)
+	hostRoutes, err := r.store.Routes(r.t.Context(), project, *h.RouteChoice)
 	require.NoError(r.t, err)
 	all := []string{}
-	for _, w := range ways {
+	for _, w := range hostRoutes {
 		if w.Fail != nil {
 			all = append(all, w.Fail.Detail)
 			continue
@@ -90,7 +90,7 @@ func (r *rig) ways(h installer.Host) []string {
 	return all
 }
 
-func TestRemoteInstallFindsItsWay(t *testing.T) {
+func TestRemoteInstallFindsItsRoute(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	h, creds, _ := r.target("10.9.0.1")
@@ -100,21 +100,21 @@ func TestRemoteInstallFindsItsWay(t *testing.T) {
 	const jump1, jump2 = "root@10.1.0.1=of jump 1", "root@10.1.0.2=of jump 2"
 	first := r.setInstaller("jump-1", "10.1.0.1", "of jump 1")
 	h, creds, _ = r.target("10.9.0.2")
-	require.Equal(t, []string{jump1}, r.ways(h), "the project's installer")
+	require.Equal(t, []string{jump1}, r.hostRoutes(h), "the project's installer")
 	require.Empty(t, creds.Via, "its login is looked up when it is needed")
 
 	// A second installer, itself behind the first.
 	second := r.setInstaller("jump-2", "10.1.0.2", "of jump 2")
-	require.Equal(t, []string{jump1, jump1 + " " + jump2}, r.ways(h), "the one set first goes first; also for what waits")
+	require.Equal(t, []string{jump1, jump1 + " " + jump2}, r.hostRoutes(h), "the one set first goes first; also for what waits")
 	h, creds, _ = r.target("10.9.0.3", second)
-	require.Equal(t, []string{jump1 + " " + jump2}, r.ways(h), "named by instance_ids, its own way included")
+	require.Equal(t, []string{jump1 + " " + jump2}, r.hostRoutes(h), "named by instance_ids, its own way included")
 	require.Empty(t, creds.Via)
 	h, _, _ = r.target("10.9.0.3", "never-was", second, first)
-	require.Equal(t, []string{jump1 + " " + jump2, jump1}, r.ways(h), "those that are known, in this order")
+	require.Equal(t, []string{jump1 + " " + jump2, jump1}, r.hostRoutes(h), "those that are known, in this order")
 
 	// A host that is a hop is not reached through itself.
 	h, _, _ = r.target("10.1.0.1")
-	require.Nil(t, h.Through)
+	require.Nil(t, h.RouteChoice)
 	require.Empty(t, h.Via)
 	h, creds, _ = r.target("10.1.0.2", second)
 	require.Equal(t, []installer.Endpoint{{Address: "10.1.0.1", Port: 22, User: "root"}}, h.Via)
@@ -185,12 +185,12 @@ func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
 	}
 	// The daemon's own network leads to the second one; the first is set already.
 	b = r.setInstaller("b", "10.1.0.2", "two")
-	require.Equal(t, []string{"root@10.1.0.1=one", "root@10.1.0.1=one root@10.1.0.2=two"}, r.ways(h))
+	require.Equal(t, []string{"root@10.1.0.1=one", "root@10.1.0.1=one root@10.1.0.2=two"}, r.hostRoutes(h))
 	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{b}))
-	require.Equal(t, []string{"root@10.1.0.1=one"}, r.ways(h))
+	require.Equal(t, []string{"root@10.1.0.1=one"}, r.hostRoutes(h))
 	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{a}))
-	require.Empty(t, r.ways(h))
-	require.Equal(t, []string{"installer " + a + " is none any more"}, r.ways(h2))
+	require.Empty(t, r.hostRoutes(h))
+	require.Equal(t, []string{"jump host " + a + " is not used by the project any more"}, r.hostRoutes(h2))
 
 	// That nothing can be done for a host is told when a task is asked for.
 	for _, res := range slices.Concat(r.ask("INSTALL", nil, h.ID), r.ask("UPDATE", nil, h.ID), r.ask("SET_REMOTE_INSTALLER", nil, h.ID), r.ask("RETRY", nil, waits.InvocationID)) {
@@ -201,15 +201,15 @@ func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
 
 	c := r.setInstaller("c", "10.1.0.3", "three")
 	require.NotEmpty(t, c)
-	require.Equal(t, []string{"root@10.1.0.3=three"}, r.ways(again(waits.InvocationID)), "a RETRY takes what is set now")
-	require.Equal(t, []string{"installer " + a + " is none any more"}, r.ways(h2), "named ones are not replaced")
+	require.Equal(t, []string{"root@10.1.0.3=three"}, r.hostRoutes(again(waits.InvocationID)), "a RETRY takes what is set now")
+	require.Equal(t, []string{"jump host " + a + " is not used by the project any more"}, r.hostRoutes(h2), "named ones are not replaced")
 	_, _, res := r.target("10.9.0.3", a)
 	require.Equal(t, "", string(res.ErrorCode), "it is a known host still, and may be named")
 }
 
-// TestHostsOfEarlierVersionsKeepTheirWay: their hops and logins are in the row; what
+// TestHostsOfEarlierVersionsKeepTheirRoute: their hops and logins are in the row; what
 // is kept for them is used, and they are tried again.
-func TestHostsOfEarlierVersionsKeepTheirWay(t *testing.T) {
+func TestHostsOfEarlierVersionsKeepTheirRoute(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.setInstaller("a", "10.1.0.1", "one")
@@ -247,12 +247,12 @@ func TestHostsOfEarlierVersionsKeepTheirWay(t *testing.T) {
 	require.Equal(t, api.RetSuccessful, res.RetStatus, res.ErrorMsg)
 	inv, err := r.store.Invocation(t.Context(), project, res.InvocationID)
 	require.NoError(t, err)
-	require.NotNil(t, inv.Host.Through)
+	require.NotNil(t, inv.Host.RouteChoice)
 	creds, err := r.store.Credentials(t.Context(), &inv)
 	require.NoError(t, err)
 	require.Equal(t, "kept", creds.Password.Reveal())
 	r.finishAll(installer.Failed)
-	require.NotNil(t, retry().Through, "and an old one is tried again in the new way")
+	require.NotNil(t, retry().RouteChoice, "and an old one is tried again in the new way")
 
 	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{installer.InstanceID(project, "10.1.0.1", 22)}))
 	r.setInstaller("elsewhere", "10.1.0.9", "nine")
@@ -274,8 +274,8 @@ func TestAnInstallerWithoutLoginCanBeGivenOne(t *testing.T) {
 	r.finishAll(installer.Succeeded)
 	_, _, res := r.target("10.9.0.1")
 	require.Equal(t, api.ItemInstallerCredentialMissing, res.ErrorCode)
-	require.Contains(t, res.ErrorMsg, "installer root@10.1.0.1:22")
+	require.Contains(t, res.ErrorMsg, "jump host root@10.1.0.1:22")
 	h, _, res := r.target("10.1.0.1")
 	require.Equal(t, api.RetSuccessful, res.RetStatus)
-	require.Nil(t, h.Through)
+	require.Nil(t, h.RouteChoice)
 }

@@ -35,12 +35,12 @@ func TestSetAndUnsetInstaller(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	for want, change := range map[string]func(*installer.Host){
-		"through: does not go together": func(h *installer.Host) { h.Through = &installer.Through{} },
+		"through: does not go together": func(h *installer.Host) { h.RouteChoice = &installer.RouteChoice{} },
 		"through.named[0]: must be 1–64": func(h *installer.Host) {
-			h.Via, h.Through = nil, &installer.Through{Named: []installer.NamedInstaller{{ID: "a b"}}}
+			h.Via, h.RouteChoice = nil, &installer.RouteChoice{Named: []installer.NamedJumpHost{{ID: "a b"}}}
 		},
 		"through: names more than 100 inst": func(h *installer.Host) {
-			h.Via, h.Through = nil, &installer.Through{Named: make([]installer.NamedInstaller, 101)}
+			h.Via, h.RouteChoice = nil, &installer.RouteChoice{Named: make([]installer.NamedJumpHost, 101)}
 		},
 	} {
 		req := request(1)
@@ -50,10 +50,10 @@ func TestSetAndUnsetInstaller(t *testing.T) {
 	}
 	s := r.stored(set(func(*plan.Request) {}))
 	r.work(s.ID, 0, func(installer.Event) {})
-	ways, err := r.store.Ways(t.Context(), project, installer.Through{})
+	routes, err := r.store.Routes(t.Context(), project, installer.RouteChoice{})
 	require.NoError(t, err)
-	require.Len(t, ways, 1)
-	require.Equal(t, "kept", ways[0].Logins[0].Password.Reveal())
+	require.Len(t, routes, 1)
+	require.Equal(t, "kept", routes[0].Logins[0].Password.Reveal())
 
 	// It is not to be done twice, nor by another project.
 	require.ErrorIs(t, r.client.UnsetInstallers(t.Context(), project, []string{"i-1", "i-2"}), installer.ErrNotFound)
@@ -61,7 +61,7 @@ func TestSetAndUnsetInstaller(t *testing.T) {
 	require.NoError(t, r.client.UnsetInstallers(t.Context(), project, []string{"i-1"}))
 	require.ErrorIs(t, r.client.UnsetInstallers(t.Context(), project, []string{"i-1"}), installer.ErrNotFound)
 	require.NoError(t, r.store.Purge(t.Context(), time.Now()))
-	ways, err = r.store.Ways(t.Context(), project, installer.Through{})
+	routes, err = r.store.Routes(t.Context(), project, installer.RouteChoice{})
 	require.NoError(t, err)
-	require.Empty(t, ways)
+	require.Empty(t, routes)
 }

@@ -133,7 +133,7 @@ func reached(h installer.Host) string {
 	for _, hop := range h.Via {
 		b.WriteString(" via " + hop.HostPort())
 	}
-	if h.Through != nil {
+	if h.RouteChoice != nil {
 		b.WriteString(" through installers")
 	}
 	return b.String()

@@ -65,9 +65,9 @@ func (q *planning) named(e installer.HostEntry) (Item, error) {
 	host.ID = cmp.Or(host.ID, installer.InstanceID(q.Project, host.Address, host.Port))
 	host.Type = cmp.Or(host.Type, installer.ECS) // lists are filtered by it
 	var hops []installer.Login
-	var noWay *Refusal
+	var noRoute *Refusal
 	if q.Task == installer.RemoteInstall {
-		hops, noWay = q.route.to(&host)
+		hops, noRoute = q.route.to(&host)
 	}
 	to, err := q.adopt(&host)
 	if err != nil {
@@ -85,7 +85,7 @@ func (q *planning) named(e installer.HostEntry) (Item, error) {
 		Where:       e.Where,
 		kept:        e.Credentials.Login.IsZero(),
 		Invocation:  installer.Invocation{Host: host},
-		Credentials: creds, Refused: cmp.Or(q.denied(host), noWay, noLogin),
+		Credentials: creds, Refused: cmp.Or(q.denied(host), noRoute, noLogin),
 	}, err
 }
 
@@ -113,7 +113,7 @@ func (q *planning) adopt(host *installer.Host) (to installer.Host, err error) {
 	host.Name = cmp.Or(host.Name, known.Name)
 	to = *host
 	if same == installer.SameRoute {
-		to.Via, to.Through = known.Via, known.Through
+		to.Via, to.RouteChoice = known.Via, known.RouteChoice
 		to.TakePins(known)
 		host.HostKey = to.HostKey
 	}

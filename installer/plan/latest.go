@@ -145,7 +145,7 @@ func (q *planning) given(h installer.Host) (installer.Credentials, bool) {
 	if !ok {
 		return installer.Credentials{}, false
 	}
-	if e.Host.TakePins(h); !e.Host.SameWay(h) {
+	if e.Host.TakePins(h); !e.Host.SameRoute(h) {
 		q.note("%s leads to %s@%s, or there in another way, and the batch to %s@%s: its login is not used",
 			e.Where, e.Host.User, e.Host.HostPort(), h.User, h.HostPort())
 		return installer.Credentials{}, false
@@ -168,7 +168,7 @@ func reachedAs(h installer.Host) string {
 		}
 		as += hop.User + "@" + hop.HostPort()
 	}
-	if h.Through != nil {
+	if h.RouteChoice != nil {
 		as += " via installers"
 	}
 	return as

@@ -63,19 +63,19 @@ func (q *planning) complete(host *installer.Host, creds installer.Credentials) (
 // and goes to a server with the installer's host key, so a hop without a pin gets
 // that. Another hop has the project's default key.
 func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, []installer.Login, *Refusal, error) {
-	ways, err := q.Ledger.Ways(q.ctx, q.Project, installer.Through{})
+	routes, err := q.Ledger.Routes(q.ctx, q.Project, installer.RouteChoice{})
 	if err != nil {
 		return hops, nil, nil, err
 	}
 	hops = slices.Clone(hops)
 	logins := make([]installer.Login, len(hops))
 	for i, hop := range hops {
-		for _, w := range ways {
+		for _, w := range routes {
 			if w.Fail == nil && installer.SameHops(w.Hops, hops[:i+1]) {
 				hops[i].HostKey = cmp.Or(hop.HostKey, w.Hops[i].HostKey)
 			}
 		}
-		if _, found := installer.LoginOf(ways, hops[:i+1]); found {
+		if _, found := installer.HopLogin(routes, hops[:i+1]); found {
 			continue
 		}
 		hops[i] = hop

@@ -12,11 +12,11 @@ import (
 type route struct {
 	// through are installers of which one is chosen when a host is dialled. Nil:
 	// there is none, so the daemon is itself the jump host.
-	through *installer.Through
+	choice *installer.RouteChoice
 	// ways are those that could be gone now, projects those through the project's
 	// installers, whether they are meant or not.
-	ways       []installer.Way
-	projects   []installer.Way
+	routes     []installer.Route
+	projects   []installer.Route
 	installers []installer.Host
 	refused    *Refusal // why there is no way
 }
@@ -30,37 +30,37 @@ func (q *planning) findRoute() (r route, err error) {
 	if len(q.Installers) == 0 && len(r.installers) == 0 {
 		return r, nil
 	}
-	through, err := q.through(r.installers)
+	choice, err := q.choice(r.installers)
 	if err != nil {
 		return r, err
 	}
-	if len(q.Installers) > 0 && len(through.Named) == 0 {
+	if len(q.Installers) > 0 && len(choice.Named) == 0 {
 		r.refused = refuse(UnknownInstaller, "the installer named by instance_ids is no known instance of this project")
 		return r, nil
 	}
-	all, err := q.Ledger.Ways(q.ctx, q.Project, through)
+	all, err := q.Ledger.Routes(q.ctx, q.Project, choice)
 	if err != nil {
 		return r, err
 	}
-	if r.projects, err = q.Ledger.Ways(q.ctx, q.Project, installer.Through{}); err != nil {
+	if r.projects, err = q.Ledger.Routes(q.ctx, q.Project, installer.RouteChoice{}); err != nil {
 		return r, err
 	}
 	for _, one := range all {
 		if one.Fail == nil {
-			r.ways = append(r.ways, one)
+			r.routes = append(r.routes, one)
 		} else if r.refused == nil {
 			r.refused = refuse(InstallerCredentialMissing, one.Fail.Detail)
 		}
 	}
-	if r.through = &through; len(r.ways) > 0 {
+	if r.choice = &choice; len(r.routes) > 0 {
 		r.refused = nil
 	}
 	return r, nil
 }
 
 // through are the named installers that the project knows.
-func (q *planning) through(installers []installer.Host) (installer.Through, error) {
-	var through installer.Through
+func (q *planning) choice(installers []installer.Host) (installer.RouteChoice, error) {
+	var choice installer.RouteChoice
 	for _, id := range q.Installers {
 		setUp := slices.ContainsFunc(installers, func(h installer.Host) bool { return h.ID == id })
 		if !setUp {
@@ -68,39 +68,39 @@ func (q *planning) through(installers []installer.Host) (installer.Through, erro
 			case errors.Is(err, installer.ErrNotFound):
 				continue
 			case err != nil:
-				return through, err
+				return choice, err
 			}
 		}
-		through.Named = append(through.Named, installer.NamedInstaller{ID: id, SetUp: setUp})
+		choice.Named = append(choice.Named, installer.NamedJumpHost{ID: id, SetUp: setUp})
 	}
-	return through, nil
+	return choice, nil
 }
 
 // to puts the way to a host into it, and returns the logins of the hops that are
 // known already, or why there is no way. A host that is itself a hop is reached as
 // that hop is, so that no installer is behind itself.
 func (r route) to(host *installer.Host) ([]installer.Login, *Refusal) {
-	for _, one := range r.ways {
+	for _, one := range r.routes {
 		if before := one.To(host.Endpoint); len(before.Hops) < len(one.Hops) {
 			host.Via = before.Hops
 			return r.given(before), nil
 		}
 	}
 	for _, h := range r.installers { // also one whose login is gone: this may bring it
-		if h.HostPort() == host.HostPort() && len(h.Via) == 0 && h.Through == nil {
+		if h.HostPort() == host.HostPort() && len(h.Via) == 0 && h.RouteChoice == nil {
 			return nil, nil
 		}
 	}
-	host.Through = r.through
+	host.RouteChoice = r.choice
 	return nil, r.refused
 }
 
 // given are the logins on a way, but for those of the project's installers, which
 // are looked up when they are needed.
-func (r route) given(by installer.Way) []installer.Login {
+func (r route) given(by installer.Route) []installer.Login {
 	logins := slices.Clone(by.Logins)
 	for i := range logins {
-		if _, found := installer.LoginOf(r.projects, by.Hops[:i+1]); found {
+		if _, found := installer.HopLogin(r.projects, by.Hops[:i+1]); found {
 			logins[i] = installer.Login{}
 		}
 	}
@@ -110,15 +110,15 @@ func (r route) given(by installer.Way) []installer.Login {
 // noInstallerLeft says why none of the installers that a known host is reached through
 // can be gone through, whoever is healthy. Nil: one may be tried.
 func (q *planning) noInstallerLeft(host *installer.Host) (*Refusal, error) {
-	if host.Through == nil {
+	if host.RouteChoice == nil {
 		return nil, nil
 	}
-	ways, err := q.Ledger.Ways(q.ctx, q.Project, *host.Through)
+	routes, err := q.Ledger.Routes(q.ctx, q.Project, *host.RouteChoice)
 	switch {
-	case err != nil || slices.ContainsFunc(ways, func(w installer.Way) bool { return w.Fail == nil }):
+	case err != nil || slices.ContainsFunc(routes, func(w installer.Route) bool { return w.Fail == nil }):
 		return nil, err
-	case len(ways) == 0:
+	case len(routes) == 0:
 		return refuse(UnknownInstaller, "the host is reached through the project's installers, and there is none: set one, or import the host with its own way"), nil
 	}
-	return refuse(InstallerCredentialMissing, ways[0].Fail.Detail), nil
+	return refuse(InstallerCredentialMissing, routes[0].Fail.Detail), nil
 }

@@ -146,7 +146,7 @@ func TestRemoteInstaller(t *testing.T) {
 	b.inv.Type = installer.SetRemoteInstaller
 	outcome, err := b.work(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, outcome.Message, "can be an installer")
+	assert.Contains(t, outcome.Message, "can be a jump host")
 
 	denied := newBed(t, sshtest.Config{Forwarding: sshtest.Forwarding{Denied: true}}, "root")
 	denied.inv.Type = installer.SetRemoteInstaller
@@ -159,7 +159,7 @@ func TestRemoteInstaller(t *testing.T) {
 	bastion.inv.Type = installer.SetRemoteInstaller
 	outcome, err = bastion.work(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, outcome.Message, "can be an installer")
+	assert.Contains(t, outcome.Message, "can be a jump host")
 	assert.Contains(t, outcome.Message, " free)", "that there is room was looked at")
 	assert.Len(t, bastion.srv.Counts().Execs, 1, "sudo was not asked for")
 	_, err = os.Stat(filepath.Join(bastion.srv.Home("ops"), ".tripod"))

@@ -53,7 +53,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestPast(t *testing.T) {
+func TestProgress(t *testing.T) {
 	t.Parallel()
 	found := func(s installer.Step, f installer.Findings) installer.StepRecord {
 		return installer.StepRecord{Step: s, Found: f}
@@ -62,10 +62,10 @@ func TestPast(t *testing.T) {
 	bad := func(s installer.Step, k installer.Kind) installer.StepRecord {
 		return installer.StepRecord{Step: s, Kind: k, Note: "why"}
 	}
-	read := func(steps ...installer.StepRecord) past { return readPast(installer.Attempt{Steps: steps}) }
+	read := func(steps ...installer.StepRecord) progress { return readProgress(installer.Attempt{Steps: steps}) }
 
-	assert.Equal(t, past{}, read())
-	assert.Equal(t, past{}, read(installer.StepRecord{Step: "probe"}), "no findings are no trouble")
+	assert.Equal(t, progress{}, read())
+	assert.Equal(t, progress{}, read(installer.StepRecord{Step: "probe"}), "no findings are no trouble")
 
 	p := read(well("connect"), found("probe", installer.Findings{Root: "/r", Looked: true, CurrentVersion: "1", Edition: installer.Advance}), well("stage"))
 	assert.Equal(t, installer.Advance, p.outcome.Edition)

@@ -11,7 +11,7 @@ import (
 
 // probe finds out what the host is and what is on it.
 func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
-	if err := w.lookAround(ctx); err != nil {
+	if err := w.inspect(ctx); err != nil {
 		return err
 	}
 	w.seen(rec)
@@ -26,21 +26,21 @@ func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 	return w.report(rec)
 }
 
-// lookAround looks, and ends what a run has left whose keeper is dead: nobody will
-// know its exit code, and it holds no lock any more.
-func (w *work) lookAround(ctx context.Context) error {
-	err := limited(ctx, w.Limits.Probe, "probing the host", w.look)
+// inspect probes the host, and ends what is left of a run whose runner has died:
+// nothing will record its exit code, and it holds no lock any more.
+func (w *work) inspect(ctx context.Context) error {
+	err := limited(ctx, w.Limits.Probe, "probing the host", w.probeHost)
 	if err != nil || w.found.run.state != "died" || w.found.run.rebooted {
 		return err
 	}
-	if err := w.bury(ctx); err != nil {
+	if err := w.endOrphan(ctx); err != nil {
 		return err
 	}
-	return limited(ctx, w.Limits.Probe, "probing the host", w.look)
+	return limited(ctx, w.Limits.Probe, "probing the host", w.probeHost)
 }
 
-// look asks the host, with the rights that the work will have.
-func (w *work) look(ctx context.Context) error {
+// probeHost asks the host, with the rights that the work will have.
+func (w *work) probeHost(ctx context.Context) error {
 	args := w.probeArgs()
 	if w.inv.Host.User == "root" || w.asUser() {
 		r, err := w.host.do(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
@@ -165,7 +165,7 @@ func (w *work) report(rec *installer.StepRecord) error {
 	case w.kind == checkOnly:
 		w.outcome.Message = note
 	case w.kind == jumpHost:
-		w.outcome.Message = "can be an installer: forwards TCP; " + note
+		w.outcome.Message = "can be a jump host: forwards TCP; " + note
 	case w.alreadyThere() && f.busy != nil:
 		return w.busy(*f.busy)
 	case w.alreadyThere():

@@ -69,7 +69,7 @@ func (w *work) again(ctx context.Context) error {
 	if w.before.root == "" {
 		w.before.root = root
 	}
-	if err := w.lookAround(ctx); err != nil {
+	if err := w.inspect(ctx); err != nil {
 		return err
 	}
 	return w.usable()

@@ -17,8 +17,8 @@ import (
 // errRunLimit is why the run's context ends when the script takes too long.
 var errRunLimit = errors.New("the script ran longer than its limit")
 
-// maxBarren is how many conversations in a row may end without an answer.
-const maxBarren = 5
+// maxUnanswered is how many requests in a row may end without an answer.
+const maxUnanswered = 5
 
 // run starts the script, or finds it again, and follows it to its end.
 func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
@@ -117,13 +117,13 @@ func lastSeen(output, version string) string {
 // follow stays with the script until it has ended, over as many connections as
 // it takes.
 func (w *work) follow(ctx context.Context) (runState, error) {
-	barren := 0
+	unanswered := 0
 	for {
 		act, err := w.decide()
 		if err != nil {
 			return runState{}, err
 		}
-		r, err := w.converse(ctx, act)
+		r, err := w.request(ctx, act)
 		switch {
 		case ctx.Err() != nil:
 			return runState{}, ended(ctx)
@@ -137,15 +137,15 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 			case "exited":
 				return r.run, nil
 			case "died":
-				return r.run, w.bury(ctx)
+				return r.run, w.endOrphan(ctx)
 			case "staged":
 				return runState{}, installer.Fail(installer.KindNoSpace, "the script could not be started in %s%s", w.found.root, w.quoted(r.Stderr))
 			}
 		}
 		if r.Written > 0 {
-			barren = 0
+			unanswered = 0
 		}
-		if barren++; barren > maxBarren {
+		if unanswered++; unanswered > maxUnanswered {
 			return runState{}, installer.Fail(installer.KindLostContact, "the host does not answer what it is asked%s", w.quoted(r.Stderr))
 		}
 		if err := w.reconnect(ctx, err); err != nil {
@@ -154,8 +154,8 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 	}
 }
 
-// converse is one conversation about the run.
-func (w *work) converse(ctx context.Context, act action) (reply, error) {
+// request asks the host once about the run, and follows its output.
+func (w *work) request(ctx context.Context, act action) (reply, error) {
 	args := []string{
 		"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target(),
 		"offset=" + strconv.FormatInt(w.offset, 10),

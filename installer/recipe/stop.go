@@ -33,7 +33,7 @@ func (w *work) stop(ctx context.Context, cause error, limit time.Duration) (runS
 	if r.failed != "" {
 		return runState{}, installer.Fail(installer.KindLostContact, "the script was to be killed (%s), and something of it is still alive", why)
 	}
-	w.lastWords(inner)
+	w.fetchRest(inner)
 	switch {
 	case r.run.state == "exited" && r.run.killed == "" && why == "timeout":
 		return r.run, nil // it ended by itself just before
@@ -46,9 +46,9 @@ func (w *work) stop(ctx context.Context, cause error, limit time.Duration) (runS
 		limit, w.quoted(w.tail.String()))
 }
 
-// bury ends what is left of a run whose keeper has died: without it the script goes
-// on unseen. An error means that this is not known to be over.
-func (w *work) bury(ctx context.Context) error {
+// endOrphan ends what is left of a run whose runner has died: the script would go
+// on unobserved. An error means that it is not known to have ended.
+func (w *work) endOrphan(ctx context.Context) error {
 	var r reply
 	err := limited(ctx, w.Limits.Clean+killGrace*time.Second, "ending what is left of the script", func(ctx context.Context) (err error) {
 		r, err = w.askToKill(ctx, "timeout")
@@ -92,8 +92,8 @@ func (w *work) kill(ctx context.Context, why string) (reply, error) {
 	}
 }
 
-// lastWords fetches the output that came before the end, as far as it can.
-func (w *work) lastWords(ctx context.Context) {
+// fetchRest fetches the output up to the end, as far as it can.
+func (w *work) fetchRest(ctx context.Context) {
 	inner, cancel := context.WithTimeout(ctx, w.Limits.Clean)
 	defer cancel()
 	r, _ := w.host.do(inner, io.MultiWriter(&w.tail, w.output()), hostshell.AttachFiles, "run",

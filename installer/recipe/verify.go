@@ -70,7 +70,7 @@ func (w *work) askVerify(ctx context.Context) (reply, error) {
 		if err == nil && r.end != nil {
 			return r, nil
 		}
-		if ctx.Err() != nil || tries > maxBarren {
+		if ctx.Err() != nil || tries > maxUnanswered {
 			return reply{}, installer.Fail(installer.KindLostContact, "the host stopped answering while the agent was looked at")
 		}
 		if err := w.reconnect(ctx, err); err != nil {

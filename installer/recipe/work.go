@@ -20,7 +20,7 @@ type work struct {
 	attempt installer.Attempt // the journal so far
 	kind    kind
 	key     string // names this attempt on the host
-	before  past
+	before  progress
 
 	conn      Conn // nil before connect
 	host      *hostShell
@@ -53,7 +53,7 @@ func (r *Recipe) newWork(job *installer.Job) (*work, error) {
 		return nil, installer.Fail(installer.KindInternal, "an id of this invocation has characters that no id has")
 	}
 	w.key = inv.ID + "." + strconv.Itoa(w.attempt.Number)
-	w.before = readPast(w.attempt)
+	w.before = readProgress(w.attempt)
 	w.outcome = w.before.outcome
 	w.mayRun = w.before.staged
 	return w, nil

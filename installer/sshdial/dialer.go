@@ -32,7 +32,7 @@ type Config struct {
 	Policy func(netip.AddrPort) error
 	// Routes finds the routes to a host that is reached through its project's
 	// jump hosts. Nil: there are none.
-	Routes installer.Wayfinder
+	Routes installer.RouteFinder
 	// Clock measures how long ago a jump host failed. Nil: time.Now.
 	Clock func() time.Time
 	// Logger gets debug lines, and a warning for each jump host that is passed
@@ -136,7 +136,7 @@ func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, 
 	if ctx.Err() != nil {
 		return nil, sshconn.ContextFailure(ctx, "before connecting")
 	}
-	if host.Through != nil {
+	if host.RouteChoice != nil {
 		return d.dialFirstRoute(ctx, project, host, creds.Login, policy)
 	}
 	if len(creds.Via) < len(host.Via) {
@@ -146,9 +146,9 @@ func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, 
 	if fail != nil {
 		return nil, fail
 	}
-	c, fail, _ := d.dialRoute(ctx, d.newHandshake(project, host.Endpoint, creds.Login, policy), installer.Way{Hops: host.Via, Logins: logins})
+	c, fail, _ := d.dialRoute(ctx, d.newHandshake(project, host.Endpoint, creds.Login, policy), installer.Route{Hops: host.Via, Logins: logins})
 	if fail == nil {
-		d.noteReached(project, installer.Way{Hops: append(slices.Clip(host.Via), host.Endpoint), Logins: append(slices.Clip(logins), creds.Login)}, policy)
+		d.noteReached(project, installer.Route{Hops: append(slices.Clip(host.Via), host.Endpoint), Logins: append(slices.Clip(logins), creds.Login)}, policy)
 	}
 	return c, fail
 }
@@ -168,7 +168,7 @@ const (
 )
 
 // dialRoute connects through the hops of a route, which may have none.
-func (d *Dialer) dialRoute(ctx context.Context, h *handshake, route installer.Way) (*Conn, *installer.Failure, fault) {
+func (d *Dialer) dialRoute(ctx context.Context, h *handshake, route installer.Route) (*Conn, *installer.Failure, fault) {
 	if fail := h.prepare(ctx); fail != nil {
 		return nil, fail, faultInput
 	}

@@ -125,7 +125,7 @@ func TestConnectLimitIsForAllAddresses(t *testing.T) {
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	host, creds := behind(target, hop)
 	d := newDialer(t, Config{Limits: long(), Policy: func(netip.AddrPort) error { return nil }})
-	via, fail := d.acquire(t.Context(), "p", installer.Way{Hops: host.Via, Logins: creds.Via}, installer.AcceptNew)
+	via, fail := d.acquire(t.Context(), "p", installer.Route{Hops: host.Via, Logins: creds.Via}, installer.AcceptNew)
 	require.Nil(t, fail)
 	defer via.release()
 

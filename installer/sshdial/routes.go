@@ -46,7 +46,7 @@ type routeSearch struct {
 
 // candidate is a route, and what has become of it in this dial.
 type candidate struct {
-	installer.Way
+	installer.Route
 	key  string
 	done bool // it need not be tried (again)
 	fail *installer.Failure
@@ -57,7 +57,7 @@ func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.
 	if d.cfg.Routes == nil {
 		return nil, sshconn.Failf(installer.KindInternal, nil, "no jump hosts are configured")
 	}
-	routes, err := d.cfg.Routes.Ways(ctx, project, *host.Through)
+	routes, err := d.cfg.Routes.Routes(ctx, project, *host.RouteChoice)
 	switch {
 	case ctx.Err() != nil:
 		return nil, sshconn.ContextFailure(ctx, "while looking for a jump host")
@@ -68,9 +68,9 @@ func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.
 	}
 	seen := map[string]bool{}
 	for _, route := range routes {
-		r := candidate{Way: route.To(host.Endpoint), fail: route.Fail, done: route.Fail != nil}
+		r := candidate{Route: route.To(host.Endpoint), fail: route.Fail, done: route.Fail != nil}
 		if !r.done {
-			r.key = d.routeKey(project, r.Way, policy)
+			r.key = d.routeKey(project, r.Route, policy)
 			if seen[r.key] { // two jump hosts, and one route to this host
 				continue
 			}
@@ -85,7 +85,7 @@ func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.
 func (s *routeSearch) try(ctx context.Context, r *candidate) (c *Conn, fail *installer.Failure, final bool) {
 	breaker := &s.d.breaker
 	h := s.d.newHandshake(s.project, s.host.Endpoint, s.login, s.policy)
-	c, fail, cause := s.d.dialRoute(ctx, h, r.Way)
+	c, fail, cause := s.d.dialRoute(ctx, h, r.Route)
 	switch {
 	case fail == nil:
 		breaker.succeeded(r.key)
@@ -100,7 +100,7 @@ func (s *routeSearch) try(ctx context.Context, r *candidate) (c *Conn, fail *ins
 		breaker.succeeded(r.key)
 	}
 	r.done, r.fail = true, fail
-	s.d.log.Warn("jump host passed over", "project", s.project, "jump_host", r.Installer, "target", s.host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
+	s.d.log.Warn("jump host passed over", "project", s.project, "jump_host", r.JumpHost, "target", s.host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
 	return nil, nil, false
 }
 
@@ -142,7 +142,7 @@ func (d *Dialer) fillLogins(ctx context.Context, project string, hops []installe
 	if d.cfg.Routes == nil || !slices.ContainsFunc(given, installer.Login.IsZero) {
 		return given, nil
 	}
-	routes, err := d.cfg.Routes.Ways(ctx, project, installer.Through{})
+	routes, err := d.cfg.Routes.Routes(ctx, project, installer.RouteChoice{})
 	if err != nil {
 		return nil, sshconn.Failf(installer.KindInternal, err, "the jump hosts of the project cannot be read")
 	}
@@ -152,7 +152,7 @@ func (d *Dialer) fillLogins(ctx context.Context, project string, hops []installe
 			continue
 		}
 		var found bool
-		if logins[i], found = installer.LoginOf(routes, hops[:i+1]); !found {
+		if logins[i], found = installer.HopLogin(routes, hops[:i+1]); !found {
 			return nil, sshconn.Failf(installer.KindCredentialMissing, nil, "no login is kept for jump host %s@%s, or the project does not use it any more", hops[i].User, hops[i].HostPort())
 		}
 	}
@@ -161,7 +161,7 @@ func (d *Dialer) fillLogins(ctx context.Context, project string, hops []installe
 
 // noteReached closes the breaker of a host that was reached, if it is a jump host
 // that had failed.
-func (d *Dialer) noteReached(project string, route installer.Way, policy installer.HostKeyPolicy) {
+func (d *Dialer) noteReached(project string, route installer.Route, policy installer.HostKeyPolicy) {
 	if !d.breaker.anyOpen() {
 		return
 	}

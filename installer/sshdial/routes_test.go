@@ -15,50 +15,50 @@ import (
 	"tripod/installer/sshtest"
 )
 
-// waysOf are a project's routes, and a clock that only a test moves.
-type waysOf struct {
-	mu   sync.Mutex
-	ways []installer.Way
-	now  time.Time
-	err  error
+// routesOf are a project's routes, and a clock that only a test moves.
+type routesOf struct {
+	mu     sync.Mutex
+	routes []installer.Route
+	now    time.Time
+	err    error
 }
 
-func (w *waysOf) Ways(_ context.Context, project string, _ installer.Through) ([]installer.Way, error) {
+func (w *routesOf) Routes(_ context.Context, project string, _ installer.RouteChoice) ([]installer.Route, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if project != "p" {
 		return nil, nil
 	}
-	return w.ways, w.err
+	return w.routes, w.err
 }
 
-func (w *waysOf) clock() time.Time {
+func (w *routesOf) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
 }
 
-func (w *waysOf) later(d time.Duration) {
+func (w *routesOf) later(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
 }
 
 // dialThrough is a target behind jump hosts: the i-th one's password is "hop<i>".
-func dialThrough(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) (*waysOf, *Dialer, func() (*Conn, error)) {
+func dialThrough(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) (*routesOf, *Dialer, func() (*Conn, error)) {
 	t.Helper()
-	w := &waysOf{now: time.Unix(1_800_000_000, 0)}
+	w := &routesOf{now: time.Unix(1_800_000_000, 0)}
 	for i, h := range hops {
-		w.ways = append(w.ways, installer.Way{
-			Installer: "i-" + strconv.Itoa(i),
-			Hops:      []installer.Endpoint{h.Endpoint("hop")},
-			Logins:    []installer.Login{secret("hop" + strconv.Itoa(i))},
+		w.routes = append(w.routes, installer.Route{
+			JumpHost: "i-" + strconv.Itoa(i),
+			Hops:     []installer.Endpoint{h.Endpoint("hop")},
+			Logins:   []installer.Login{secret("hop" + strconv.Itoa(i))},
 		})
 	}
 	limits := long()
 	d := newDialer(t, Config{Routes: w, Clock: w.clock, Limits: limits})
 	host, creds := root(target)
-	host.Through = &installer.Through{}
+	host.RouteChoice = &installer.RouteChoice{}
 	return w, d, func() (*Conn, error) {
 		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
 		if c != nil {
@@ -167,14 +167,14 @@ func TestFailedJumpHostIsPassedOver(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		server func(*sshtest.Config)
-		way    func(*installer.Way)
+		route  func(*installer.Route)
 		kind   installer.Kind
 	}{
-		"login refused":    {way: func(w *installer.Way) { w.Logins[0] = secret("wrong") }, kind: installer.KindAuthRejected},
+		"login refused":    {route: func(w *installer.Route) { w.Logins[0] = secret("wrong") }, kind: installer.KindAuthRejected},
 		"forwards nothing": {server: deny, kind: installer.KindChannelDenied},
-		"another host key": {way: func(w *installer.Way) { w.Hops[0].HostKey = "SHA256:" + fmt.Sprintf("%043d", 0) }, kind: installer.KindHostKeyChanged},
-		"no credentials": {way: func(w *installer.Way) {
-			*w = installer.Way{Installer: w.Installer, Fail: installer.Fail(installer.KindCredentialMissing, "jump host i-0: no login is kept")}
+		"another host key": {route: func(w *installer.Route) { w.Hops[0].HostKey = "SHA256:" + fmt.Sprintf("%043d", 0) }, kind: installer.KindHostKeyChanged},
+		"no credentials": {route: func(w *installer.Route) {
+			*w = installer.Route{JumpHost: w.JumpHost, Fail: installer.Fail(installer.KindCredentialMissing, "jump host i-0: no login is kept")}
 		}, kind: installer.KindCredentialMissing},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,13 +185,13 @@ func TestFailedJumpHostIsPassedOver(t *testing.T) {
 			}
 			a, b, target := hopServer(t, 0, change...), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 			w, _, dial := dialThrough(t, target, a, b)
-			if tc.way != nil {
-				tc.way(&w.ways[0])
+			if tc.route != nil {
+				tc.route(&w.routes[0])
 			}
 			used(t, b, dial)
 
 			// Without a second one it is told what is wrong.
-			w.ways = w.ways[:1]
+			w.routes = w.routes[:1]
 			_, err := dial()
 			f := kind(t, tc.kind, err)
 			assert.Contains(t, f.Detail, "the jump host cannot be used: ")
@@ -205,7 +205,7 @@ func TestNoJumpHostWorks(t *testing.T) {
 	t.Parallel()
 	a, b, target := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, sshtest.Config{})
 	w, _, dial := dialThrough(t, target, a, b)
-	w.ways[0].Logins[0] = secret("wrong")
+	w.routes[0].Logins[0] = secret("wrong")
 	b.Stop()
 	_, err := dial()
 	f := kind(t, installer.KindRefused, err)
@@ -223,7 +223,7 @@ func TestNoJumpHostWorks(t *testing.T) {
 	used(t, b, dial)
 	assert.Equal(t, []string{"wrong"}, a.Counts().Passwords, "a refused login is sent once")
 
-	w.ways = nil
+	w.routes = nil
 	_, err = dial()
 	assert.Contains(t, kind(t, installer.KindUnreachable, err).Detail, "the project has none any more")
 	w.err = assert.AnError
@@ -253,7 +253,7 @@ func TestTargetFailureIsFinal(t *testing.T) {
 			a, b, target, other := hopServer(t, 0), hopServer(t, 1), sshtest.Start(t, tc.target), sshtest.Start(t, sshtest.Config{})
 			_, d, _ := dialThrough(t, target, a, b)
 			host, creds := root(target)
-			host.Through = &installer.Through{}
+			host.RouteChoice = &installer.RouteChoice{}
 			if tc.change != nil {
 				tc.change(target, &host, &creds)
 			}
@@ -261,7 +261,7 @@ func TestTargetFailureIsFinal(t *testing.T) {
 			kind(t, tc.kind, err)
 			assert.Zero(t, b.Counts().Connections)
 			host, creds = root(other)
-			host.Through = &installer.Through{}
+			host.RouteChoice = &installer.RouteChoice{}
 			used(t, a, func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) })
 		})
 	}
@@ -275,8 +275,8 @@ func TestLoginGoesToItsOwnJumpHostOnly(t *testing.T) {
 	target := sshtest.Start(t, sshtest.Config{Users: user("root", "the target's")})
 	w, d, dial := dialThrough(t, target, servers...)
 	// The third is behind the second.
-	w.ways[2].Hops = append(w.ways[1].Hops[:1:1], w.ways[2].Hops...)
-	w.ways[2].Logins = append(w.ways[1].Logins[:1:1], w.ways[2].Logins...)
+	w.routes[2].Hops = append(w.routes[1].Hops[:1:1], w.routes[2].Hops...)
+	w.routes[2].Logins = append(w.routes[1].Logins[:1:1], w.routes[2].Logins...)
 	own := func() {
 		t.Helper()
 		for i, s := range servers {
@@ -290,7 +290,7 @@ func TestLoginGoesToItsOwnJumpHostOnly(t *testing.T) {
 	}
 	used(t, servers[1], dial) // the first forwards nothing
 	own()
-	w.ways = []installer.Way{w.ways[0], w.ways[2]}
+	w.routes = []installer.Route{w.routes[0], w.routes[2]}
 	c, err := dial()
 	require.NoError(t, err)
 	require.Len(t, c.JumpHosts(), 2)
@@ -301,16 +301,16 @@ func TestLoginGoesToItsOwnJumpHostOnly(t *testing.T) {
 
 	// Of a target that is a jump host itself, only the part before it is gone.
 	for i, s := range servers[1:] {
-		host := installer.Host{Endpoint: s.Endpoint("hop"), Through: &installer.Through{}}
-		w.ways = w.ways[1:2:2]
+		host := installer.Host{Endpoint: s.Endpoint("hop"), RouteChoice: &installer.RouteChoice{}}
+		w.routes = w.routes[1:2:2]
 		c, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: secret("hop" + strconv.Itoa(i+1))}, installer.AcceptNew)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 		require.Len(t, c.JumpHosts(), i)
 		own()
-		w.ways = []installer.Way{{}, w.ways[0]}
+		w.routes = []installer.Route{{}, w.routes[0]}
 	}
-	_, err = d.Dial(t.Context(), "another", installer.Host{Endpoint: target.Endpoint("root"), Through: &installer.Through{}},
+	_, err = d.Dial(t.Context(), "another", installer.Host{Endpoint: target.Endpoint("root"), RouteChoice: &installer.RouteChoice{}},
 		installer.Credentials{Login: secret("the target's")}, installer.AcceptNew)
 	assert.Contains(t, kind(t, installer.KindUnreachable, err).Detail, "has none any more", "another project's are not used")
 }
@@ -334,22 +334,22 @@ func TestOneHostKeyByAllRoutes(t *testing.T) {
 		host.Endpoint = closed
 		return host, creds
 	}
-	chosen := installer.Host{Endpoint: closed, Through: &installer.Through{}}
-	for name, second := range map[string]func(w *waysOf) (installer.Host, installer.Credentials){
-		"the second one first": func(w *waysOf) (installer.Host, installer.Credentials) {
-			w.ways[0], w.ways[1] = w.ways[1], w.ways[0]
+	chosen := installer.Host{Endpoint: closed, RouteChoice: &installer.RouteChoice{}}
+	for name, second := range map[string]func(w *routesOf) (installer.Host, installer.Credentials){
+		"the second one first": func(w *routesOf) (installer.Host, installer.Credentials) {
+			w.routes[0], w.routes[1] = w.routes[1], w.routes[0]
 			return chosen, creds
 		},
-		"the second one alone": func(w *waysOf) (installer.Host, installer.Credentials) {
-			w.ways = w.ways[1:]
+		"the second one alone": func(w *routesOf) (installer.Host, installer.Credentials) {
+			w.routes = w.routes[1:]
 			return chosen, creds
 		},
-		"by a route of its own": func(*waysOf) (installer.Host, installer.Credentials) {
+		"by a route of its own": func(*routesOf) (installer.Host, installer.Credentials) {
 			host, creds := by(b)
 			creds.Via[0] = secret("hop1")
 			return host, creds
 		},
-		"behind both": func(*waysOf) (installer.Host, installer.Credentials) { return by(a, b) },
+		"behind both": func(*routesOf) (installer.Host, installer.Credentials) { return by(a, b) },
 	} {
 		for _, policy := range []installer.HostKeyPolicy{installer.AcceptNew, installer.Strict} {
 			t.Run(name+", "+string(policy), func(t *testing.T) {
@@ -414,7 +414,7 @@ func TestLoginsOfHopsAreLookedUp(t *testing.T) {
 	_, err = dial()
 	kind(t, installer.KindCredentialMissing, err)
 	host.Via[0].HostKey = ""
-	w.ways = nil
+	w.routes = nil
 	_, err = dial()
 	assert.Contains(t, kind(t, installer.KindCredentialMissing, err).Detail, "or the project does not use it any more")
 }
@@ -443,7 +443,7 @@ func TestBadKeyLeavesTheBreakerOpen(t *testing.T) {
 	used(t, b, dial)
 	w.later(failedHold)
 	host, _ := root(target)
-	host.Through = &installer.Through{}
+	host.RouteChoice = &installer.RouteChoice{}
 	_, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret("no key")}}, installer.AcceptNew)
 	require.Error(t, err)
 	require.True(t, d.breaker.anyOpen(), "it is open as before")
@@ -483,7 +483,7 @@ func TestSilentJumpHostIsPassedOver(t *testing.T) {
 
 			// Where no other is left, it is what the failure names.
 			w.mu.Lock()
-			w.ways = w.ways[:1]
+			w.routes = w.routes[:1]
 			w.mu.Unlock()
 			d.limits.Connect = 2 * short
 			w.later(failedHold)

@@ -34,7 +34,7 @@ type sharedConn struct {
 
 // routeKey identifies a route with its logins. It holds no secret: of the logins
 // it has a keyed hash.
-func (d *Dialer) routeKey(project string, route installer.Way, policy installer.HostKeyPolicy) string {
+func (d *Dialer) routeKey(project string, route installer.Route, policy installer.HostKeyPolicy) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q", project, policy)
 	secrets := make([]string, 0, 3*len(route.Logins))
@@ -49,7 +49,7 @@ func (d *Dialer) routeKey(project string, route installer.Way, policy installer.
 
 // acquire returns the live connection to the last hop of a route, dialling it once
 // for all who wait. The caller releases it.
-func (d *Dialer) acquire(ctx context.Context, project string, route installer.Way, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
+func (d *Dialer) acquire(ctx context.Context, project string, route installer.Route, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
 	key := d.routeKey(project, route, policy)
 	for {
 		s, fail := d.join(key, project, route, policy)
@@ -75,7 +75,7 @@ func (d *Dialer) acquire(ctx context.Context, project string, route installer.Wa
 
 // join takes a reference on the connection for key, and begins a new dial if
 // there is none that can be used.
-func (d *Dialer) join(key, project string, route installer.Way, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
+func (d *Dialer) join(key, project string, route installer.Route, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -105,7 +105,7 @@ func (d *Dialer) join(key, project string, route installer.Way, policy installer
 		defer close(s.ready)
 		defer cancel()
 		h := d.newHandshake(project, jumpHost, route.Logins[last], policy)
-		c, fail, cause := d.dialRoute(ctx, h, installer.Way{Hops: route.Hops[:last], Logins: route.Logins[:last]})
+		c, fail, cause := d.dialRoute(ctx, h, installer.Route{Hops: route.Hops[:last], Logins: route.Logins[:last]})
 		if fail != nil {
 			if cause == faultTarget || cause == faultInput { // else it names an earlier hop
 				fail = onJumpHost(s.name, fail)

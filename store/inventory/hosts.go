@@ -86,7 +86,7 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) error {
 		return err
 	}
 	if old != nil && !old.Imported {
-		adopt := old.Host.SameWay(r.Host)
+		adopt := old.Host.SameRoute(r.Host)
 		if !adopt && sealed != nil && accepted == nil {
 			adopt = !t.wasReached(r.ProjectID, old) || old.Host.SameMachine(r.Host)
 		}

@@ -68,7 +68,7 @@ func (t *Tx) AddInstaller(r *tasks.Record, login []byte) error {
 	now := setUpHost{Host: r.Host, Order: r.Seq}
 	if old != nil {
 		now.Order = old.Order
-		if login == nil && !old.Host.SameWay(r.Host) { // the old one is for elsewhere
+		if login == nil && !old.Host.SameRoute(r.Host) { // the old one is for elsewhere
 			t.dropLogin(jumpLogin(r.ProjectID, r.Host.ID))
 		}
 	}

@@ -12,13 +12,13 @@ import (
 // Which login counts for a host: what it was imported with; else the newest that
 // it has accepted; else, until it has accepted one, the newest that came with a
 // task. A mistyped one serves its own task, and takes no other's place. Each is
-// bound to the way that it was given for (installer.Host.SameWay).
+// bound to the way that it was given for (installer.Host.SameRoute).
 
 // loginsFor are where a host's credentials may be, as far as they may be sent to
 // where the caller is about to send them, in the order in which they count.
 func (t *Tx) loginsFor(project string, k *knownHost, to installer.Host) ([][]byte, error) {
 	var all [][]byte
-	if own := hostLogin(project, k.Host.ID); t.Get(TSealed, own) != nil && k.Host.SameWay(to) {
+	if own := hostLogin(project, k.Host.ID); t.Get(TSealed, own) != nil && k.Host.SameRoute(to) {
 		all = append(all, own)
 	}
 	tasks := []string{k.Invocation}
@@ -30,12 +30,12 @@ func (t *Tx) loginsFor(project string, k *knownHost, to installer.Host) ([][]byt
 		if err != nil {
 			return nil, err
 		}
-		if r != nil && r.Host.SameWay(to) {
+		if r != nil && r.Host.SameRoute(to) {
 			all = append(all, taskLogin(r))
 		}
 	}
 	setUp, err := t.setUpHost(project, k.Host.ID)
-	if err == nil && setUp != nil && setUp.Host.SameWay(to) {
+	if err == nil && setUp != nil && setUp.Host.SameRoute(to) {
 		all = append(all, jumpLogin(project, k.Host.ID))
 	}
 	return all, err
@@ -82,7 +82,7 @@ func (t *Tx) NoteLogin(r *tasks.Record, right, wrong bool) error {
 		if k.Given == r.ID {
 			k.Given = ""
 		}
-		if !k.Imported && !k.Host.SameWay(r.Host) {
+		if !k.Imported && !k.Host.SameRoute(r.Host) {
 			k.becomes(r, t.WorkedOn(k.Host, r))
 		}
 	}
@@ -131,7 +131,7 @@ func (s *Inventory) CredentialsAgain(ctx context.Context, old *installer.Invocat
 				return nil, err
 			}
 			if len(rows) > 0 {
-				host.Endpoint, host.Via, host.Through = old.Host.Endpoint, old.Host.Via, old.Host.Through
+				host.Endpoint, host.Via, host.RouteChoice = old.Host.Endpoint, old.Host.Via, old.Host.RouteChoice
 				return [][]byte{own}, nil
 			}
 		}
@@ -149,7 +149,7 @@ func (t *Tx) ownOf(k *knownHost, old *installer.Invocation) ([]byte, error) {
 	}
 	// What the user has said of the host since then counts.
 	since := k.Imported && (k.Since.IsZero() || k.Since.After(r.Created))
-	if since && (t.Get(TSealed, hostLogin(old.ProjectID, k.Host.ID)) != nil || !k.Host.SameWay(r.Host)) {
+	if since && (t.Get(TSealed, hostLogin(old.ProjectID, k.Host.ID)) != nil || !k.Host.SameRoute(r.Host)) {
 		return nil, nil
 	}
 	accepted, err := t.cameWith(old.ProjectID, k, k.Invocation)
@@ -157,7 +157,7 @@ func (t *Tx) ownOf(k *knownHost, old *installer.Invocation) ([]byte, error) {
 		return nil, err
 	}
 	if k.Host.SameMachine(r.Host) {
-		if accepted != nil && accepted.Seq > r.Seq && accepted.Host.SameWay(k.Host) {
+		if accepted != nil && accepted.Seq > r.Seq && accepted.Host.SameRoute(k.Host) {
 			return nil, nil
 		}
 	} else if !k.Imported && r.Seq < k.Turned {

@@ -12,7 +12,7 @@ import (
 // A machine that is reached by another way than before (a project gets its first
 // installer, or another one) is the same one: it has to show the host key that is
 // pinned, whichever way leads there. Nothing is taken for known before any way was
-// gone. Its logins stay bound to their way: see Host.SameWay.
+// gone. Its logins stay bound to their way: see Host.SameRoute.
 
 // SameMachine implements installer.Ledger.
 func (s *Inventory) SameMachine(ctx context.Context, project string, a, b installer.Host) (same installer.Sameness, err error) {
@@ -31,26 +31,26 @@ func (s *Inventory) SameMachine(ctx context.Context, project string, a, b instal
 
 // shareRoute reports whether one way to the first host is one to the second.
 func (t *Tx) shareRoute(project string, a, b installer.Host) (bool, error) {
-	if a.SameMachine(b) || a.HostPort() != b.HostPort() || a.Through == nil && b.Through == nil {
+	if a.SameMachine(b) || a.HostPort() != b.HostPort() || a.RouteChoice == nil && b.RouteChoice == nil {
 		return a.SameMachine(b), nil
 	}
-	waysA, err := t.waysTo(project, a)
+	routesA, err := t.routesTo(project, a)
 	if err != nil {
 		return false, err
 	}
-	waysB, err := t.waysTo(project, b)
-	return slices.ContainsFunc(waysA, func(one []installer.Endpoint) bool {
-		return slices.ContainsFunc(waysB, func(other []installer.Endpoint) bool { return installer.SameHops(one, other) })
+	routesB, err := t.routesTo(project, b)
+	return slices.ContainsFunc(routesA, func(one []installer.Endpoint) bool {
+		return slices.ContainsFunc(routesB, func(other []installer.Endpoint) bool { return installer.SameHops(one, other) })
 	}), err
 }
 
-// waysTo are the hops of each way by which a host is reached now.
-func (t *Tx) waysTo(project string, h installer.Host) (hops [][]installer.Endpoint, err error) {
-	if h.Through == nil {
+// routesTo are the hops of each way by which a host is reached now.
+func (t *Tx) routesTo(project string, h installer.Host) (hops [][]installer.Endpoint, err error) {
+	if h.RouteChoice == nil {
 		return [][]installer.Endpoint{h.Via}, nil
 	}
-	f := wayfinder{Tx: t, project: project, left: WaysMost}
-	plans, err := f.ways(*h.Through, nil)
+	f := routeFinder{Tx: t, project: project, left: WaysMost}
+	plans, err := f.routes(*h.RouteChoice, nil)
 	for _, p := range plans {
 		if p.fail == nil {
 			hops = append(hops, p.hopsTo(h.Endpoint))
@@ -60,13 +60,13 @@ func (t *Tx) waysTo(project string, h installer.Host) (hops [][]installer.Endpoi
 }
 
 // hopsTo are the servers on the way to a host.
-func (p wayPlan) hopsTo(host installer.Endpoint) []installer.Endpoint {
-	var way installer.Way
-	for _, on := range p.through {
-		way.Hops = append(append(way.Hops, on.host.Via...), on.host.Endpoint)
+func (p routePlan) hopsTo(host installer.Endpoint) []installer.Endpoint {
+	var route installer.Route
+	for _, on := range p.hops {
+		route.Hops = append(append(route.Hops, on.host.Via...), on.host.Endpoint)
 	}
-	way.Logins = make([]installer.Login, len(way.Hops))
-	return way.To(host).Hops
+	route.Logins = make([]installer.Login, len(route.Hops))
+	return route.To(host).Hops
 }
 
 // sameMachine: where the user has pinned a host key, that of the other one is the same.

@@ -35,7 +35,7 @@ func (t *Tx) planHosts(project string, entries []installer.HostEntry) ([]hostPla
 		if what != "" {
 			faults.Add(where(e), "%s", what)
 		}
-		at := p.host.HostPort() + way(p.host)
+		at := p.host.HostPort() + route(p.host)
 		if first, twice := ids[p.host.ID]; twice {
 			faults.Add(where(e), "is known by the id %s, which is there already: %s", p.host.ID, where(entries[first]))
 		} else if first, twice := places[at]; twice {
@@ -77,7 +77,7 @@ func (t *Tx) planHost(project string, p *hostPlan, named map[string]bool) (what 
 			return p.old.Host.HostPort() + " " + what, err
 		}
 	}
-	p.keeps = isNone(p.Credentials) && p.old != nil && p.old.Host.SameWay(p.host)
+	p.keeps = isNone(p.Credentials) && p.old != nil && p.old.Host.SameRoute(p.host)
 	return "", nil
 }
 
@@ -104,7 +104,7 @@ func where(e installer.HostEntry) string {
 	return e.Host.HostPort()
 }
 
-func way(h installer.Host) string {
+func route(h installer.Host) string {
 	var b strings.Builder
 	for _, hop := range h.Via {
 		b.WriteString(" " + hop.HostPort())

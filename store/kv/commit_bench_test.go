@@ -39,7 +39,7 @@ func BenchmarkSharedCommit(b *testing.B) {
 		return nil
 	}
 	for _, workers := range []int{1, 8, 32, 128} {
-		type way struct {
+		type route struct {
 			name   string
 			update func(db *bbolt.DB, c *committer, n int64) error
 			delay  time.Duration
@@ -53,7 +53,7 @@ func BenchmarkSharedCommit(b *testing.B) {
 		batched := func(db *bbolt.DB, _ *committer, n int64) error {
 			return db.Batch(func(t *bbolt.Tx) error { return change(t, n) })
 		}
-		for _, w := range []way{
+		for _, w := range []route{
 			{"committer", committed, 0},
 			{"Batch-0", batched, 0}, // shares little: a group is closed before it waits for the disk
 			{"Batch-1ms", batched, time.Millisecond},

@@ -6,9 +6,9 @@ import (
 	"tripod/installer"
 )
 
-// past is what an attempt's journal says was done before this process took it
-// up.
-type past struct {
+// progress is what an attempt's journal says was done before this process took
+// it up.
+type progress struct {
 	looked  bool   // the version before is known, empty: there was none
 	root    string // where the host's run folder is
 	staged  bool   // a launch may have reached the host
@@ -19,15 +19,15 @@ type past struct {
 	outcome installer.Outcome
 }
 
-func readPast(a installer.Attempt) past {
-	var p past
+func readProgress(a installer.Attempt) progress {
+	var p progress
 	for _, rec := range a.Steps {
 		p.read(rec)
 	}
 	return p
 }
 
-func (p *past) read(rec installer.StepRecord) {
+func (p *progress) read(rec installer.StepRecord) {
 	found, o := rec.Found, &p.outcome
 	p.root = cmp.Or(found.Root, p.root)
 	if found.Looked {
@@ -66,9 +66,9 @@ func (p *past) read(rec installer.StepRecord) {
 	}
 }
 
-// skips reports whether the step is behind us. Connect and probe never are,
+// skips reports whether the step is done already. Connect and probe never are,
 // unless everything is.
-func (p *past) skips(s installer.Step) bool {
+func (p *progress) skips(s installer.Step) bool {
 	decided := p.proved || p.failed != nil
 	switch s {
 	case installer.StepStage, installer.StepRun:
@@ -80,7 +80,7 @@ func (p *past) skips(s installer.Step) bool {
 }
 
 // verdict is how the attempt ended, as far as the journal knew before.
-func (p *past) verdict() error {
+func (p *progress) verdict() error {
 	if p.failed == nil {
 		return nil
 	}

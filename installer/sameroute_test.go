@@ -6,9 +6,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestSameWay: what changes the place that a login would be sent to is another
+// TestSameRoute: what changes the place that a login would be sent to is another
 // way; what only describes the host is not.
-func TestSameWay(t *testing.T) {
+func TestSameRoute(t *testing.T) {
 	t.Parallel()
 	of := func() Host {
 		return Host{
@@ -19,7 +19,7 @@ func TestSameWay(t *testing.T) {
 	for _, row := range []struct {
 		what    string
 		change  func(*Host)
-		way     bool
+		route   bool
 		machine bool
 	}{
 		{"nothing", func(*Host) {}, true, true},
@@ -44,11 +44,11 @@ func TestSameWay(t *testing.T) {
 	} {
 		a, b := of(), of()
 		row.change(&b)
-		assert.Equal(t, row.way, a.SameWay(b), row.what)
-		assert.Equal(t, row.way, b.SameWay(a), row.what)
+		assert.Equal(t, row.route, a.SameRoute(b), row.what)
+		assert.Equal(t, row.route, b.SameRoute(a), row.what)
 		assert.Equal(t, row.machine, a.SameMachine(b), row.what)
 	}
-	assert.True(t, Host{}.SameWay(Host{Via: []Endpoint{}}))
+	assert.True(t, Host{}.SameRoute(Host{Via: []Endpoint{}}))
 }
 
 func TestTakePins(t *testing.T) {
@@ -60,7 +60,7 @@ func TestTakePins(t *testing.T) {
 	shared := []Endpoint{hop}
 	h := Host{Endpoint: Endpoint{Address: "10.0.0.1", Port: 22, User: "root"}, Via: shared}
 	h.TakePins(known)
-	assert.True(t, h.SameWay(known))
+	assert.True(t, h.SameRoute(known))
 	assert.Empty(t, shared[0].HostKey, "another host's way")
 
 	h.HostKey = "SHA256:own"

@@ -36,9 +36,9 @@ func (d dials) Work(ctx context.Context, job *installer.Job) (installer.Outcome,
 	return installer.Outcome{}, conn.Close()
 }
 
-// TestKeptLoginGoesNoOtherWay: whatever is done to the host that a login is kept
+// TestKeptLoginTakesNoOtherRoute: whatever is done to the host that a login is kept
 // for, no other server receives it. The servers write down all that they are sent.
-func TestKeptLoginGoesNoOtherWay(t *testing.T) {
+func TestKeptLoginTakesNoOtherRoute(t *testing.T) {
 	t.Parallel()
 	const kept = "kept for A alone"
 	user := func(password string) []sshtest.User {
@@ -186,9 +186,9 @@ func TestHopLoginIsForTheInstallersHostKey(t *testing.T) {
 		inv, creds := r.stored(res)
 		require.Equal(t, []installer.Endpoint{jump}, inv.Host.Via, "the installer's pin holds")
 		require.True(t, creds.Via[0].IsZero(), "looked up when the host is dialled")
-		ways, err := r.store.Ways(t.Context(), project, installer.Through{})
+		hostRoutes, err := r.store.Routes(t.Context(), project, installer.RouteChoice{})
 		require.NoError(t, err)
-		login, found := installer.LoginOf(ways, inv.Host.Via)
+		login, found := installer.HopLogin(hostRoutes, inv.Host.Via)
 		require.True(t, found)
 		require.Equal(t, "of jump", login.Password.Reveal())
 	}

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// Through says that a host is reached through a jump host which is chosen when it
+// RouteChoice says that a host is reached through a jump host which is chosen when it
 // is dialled: the first one that works.
-type Through struct {
+type RouteChoice struct {
 	// Named are the jump hosts that a request names, in order of preference. No
 	// other one is used. Empty: those of the project, as they are then.
-	Named []NamedInstaller `json:"named,omitempty"`
+	Named []NamedJumpHost `json:"named,omitempty"`
 }
 
-// NamedInstaller is a jump host that a request names.
-type NamedInstaller struct {
+// NamedJumpHost is a jump host that a request names.
+type NamedJumpHost struct {
 	ID string `json:"instance_id"`
 	// SetUp: it was a jump host of the project when it was named, and is used only
 	// as long as it is. Otherwise it is a known host.
@@ -22,17 +22,17 @@ type NamedInstaller struct {
 }
 
 // Same reports whether both name the same jump hosts in the same order.
-func (t *Through) Same(other *Through) bool {
+func (t *RouteChoice) Same(other *RouteChoice) bool {
 	if t == nil || other == nil {
 		return t == other
 	}
-	return slices.EqualFunc(t.Named, other.Named, func(a, b NamedInstaller) bool { return a.ID == b.ID })
+	return slices.EqualFunc(t.Named, other.Named, func(a, b NamedJumpHost) bool { return a.ID == b.ID })
 }
 
 // Way is the route to the hosts behind one jump host.
-type Way struct {
+type Route struct {
 	// Its instance id.
-	Installer string
+	JumpHost string
 	// Hops are the servers of the route, first hop first, the jump host last. Each
 	// has a login of its own in Logins.
 	Hops   []Endpoint
@@ -45,7 +45,7 @@ type Way struct {
 
 // To is the part of the route that leads to a host: one that is itself a hop is
 // reached as that hop is, and not through itself.
-func (w Way) To(host Endpoint) Way {
+func (w Route) To(host Endpoint) Route {
 	at := slices.IndexFunc(w.Hops, func(hop Endpoint) bool { return hop.HostPort() == host.HostPort() })
 	if at >= 0 && at < len(w.Logins) {
 		w.Hops, w.Logins = slices.Clip(w.Hops[:at]), slices.Clip(w.Logins[:at])
@@ -53,12 +53,12 @@ func (w Way) To(host Endpoint) Way {
 	return w
 }
 
-// LoginOf is the login of the last of the hops, if one of the routes has exactly
+// HopLogin is the login of the last of the hops, if one of the routes has exactly
 // these: at the same addresses, the last one as the same user and with the same
 // pin.
-func LoginOf(ways []Way, hops []Endpoint) (Login, bool) {
+func HopLogin(routes []Route, hops []Endpoint) (Login, bool) {
 	last := len(hops) - 1
-	for _, w := range ways {
+	for _, w := range routes {
 		if w.Fail == nil && last >= 0 && SameHops(w.Hops, hops) && w.Hops[last] == hops[last] {
 			return w.Logins[last], true
 		}
@@ -66,11 +66,11 @@ func LoginOf(ways []Way, hops []Endpoint) (Login, bool) {
 	return Login{}, false
 }
 
-// Wayfinder knows the routes through the jump hosts of a project.
-type Wayfinder interface {
-	// Ways returns them as they are now, with the logins that are kept now, in the
+// RouteFinder knows the routes through the jump hosts of a project.
+type RouteFinder interface {
+	// Routes returns them as they are now, with the logins that are kept now, in the
 	// order in which they are to be tried. No other project's jump host is among
 	// them. Without Named ones the list is empty if the project has no jump host;
 	// with them it has at least one route for each.
-	Ways(ctx context.Context, project string, through Through) ([]Way, error)
+	Routes(ctx context.Context, project string, choice RouteChoice) ([]Route, error)
 }
