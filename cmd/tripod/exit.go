@@ -99,11 +99,3 @@ func inputOrStorage(err error) error {
 	}
 	return usageError(err, "")
 }
-
-// notFoundHint adds a hint to an error about an id that does not exist.
-func notFoundHint(err error, hint string) error {
-	if errors.Is(err, installer.ErrNotFound) {
-		return usageError(err, hint)
-	}
-	return err
-}

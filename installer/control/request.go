@@ -274,7 +274,7 @@ func (s service) submit(r *api.Request) (any, error) {
 }
 
 func missingCredentials(err error) error {
-	m, ok := err.(*plan.MissingCredentials)
+	m, ok := errors.AsType[*plan.MissingCredentials](err)
 	if !ok {
 		return err
 	}

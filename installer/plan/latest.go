@@ -142,7 +142,7 @@ func (q *planning) given(h installer.Host) (installer.Credentials, bool) {
 	if !ok { // it is known by another id than the one that the file leads to
 		e, ok = q.byID[installer.InstanceID(q.Project, h.Address, h.Port)]
 	}
-	if !ok {
+	if !ok || e.Credentials.Login.IsZero() {
 		return installer.Credentials{}, false
 	}
 	if e.Host.TakePins(h); !e.Host.SameRoute(h) {
