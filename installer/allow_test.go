@@ -174,28 +174,6 @@ func TestRollbackOf(t *testing.T) {
 	assert.Equal(t, "1.0", retry.Spec.Restore)
 }
 
-// The table of what is allowed in the documentation is the one in the code.
-func TestRulesDoc(t *testing.T) {
-	t.Parallel()
-	table := "| task | of one that did | which is | but not if |\n| --- | --- | --- | --- |\n"
-	for _, r := range installer.Rules() {
-		var not []string
-		for _, e := range r.Except {
-			not = append(not, e.What)
-		}
-		table += fmt.Sprintf("| %s | %s | %s | %s |\n", r.Task, words(r.Of), words(r.States), strings.Join(not, "; "))
-	}
-	requireTable(t, "../docs/tasks.md", "<!-- rules: made from installer/allow.go -->\n", "<!-- end of rules -->\n", table)
-}
-
-func words[T ~string](all []T) string {
-	var list []string
-	for _, w := range all {
-		list = append(list, string(w))
-	}
-	return strings.Join(list, ", ")
-}
-
 // Rules hands out a copy.
 func TestRulesAreNotShared(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,7 @@ var arrows = map[string]string{
 	"store/kv":                   "installer store/disk",
 	"store/vault":                "store/disk",
 	"scripts":                    "",
+	"docs":                       "",
 	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plan installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
 }

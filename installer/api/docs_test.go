@@ -21,7 +21,7 @@ import (
 	"tripod/store"
 )
 
-var update = flag.Bool("update", false, "write the tables and answers of the documentation anew")
+var update = flag.Bool("update", false, "write the answers of the documentation anew")
 
 const apiDoc = "../../docs/api.md"
 
@@ -32,33 +32,7 @@ func holdDoc(t *testing.T, is, want string) {
 		require.NoError(t, os.WriteFile(apiDoc, []byte(want), 0o644))
 		return
 	}
-	require.Equal(t, want, is, "run: go test ./installer/api -run Doc -update")
-}
-
-// The tables of codes in the documentation are those in the code.
-func TestDocTables(t *testing.T) {
-	raw, err := os.ReadFile(apiDoc)
-	require.NoError(t, err)
-	items := "| `error_code` | meaning | what to do |\n|---|---|---|\n"
-	for _, row := range api.ItemCodes() {
-		items += fmt.Sprintf("| `%s` | %s | %s |\n", row.Code, row.Meaning, row.Hint)
-	}
-	errors := "| HTTP | `error_code` | when |\n|---|---|---|\n"
-	for _, row := range api.ErrorTable() {
-		errors += fmt.Sprintf("| %d | `%s` | %s |\n", row.Status, row.Code, row.Meaning)
-	}
-	doc := between(t, string(raw), "<!-- item codes: made from installer/api/itemerrors.go -->\n", "<!-- end of item codes -->\n", items)
-	doc = between(t, doc, "<!-- errors: made from installer/api/errors.go -->\n", "<!-- end of errors -->\n", errors)
-	holdDoc(t, string(raw), doc)
-}
-
-func between(t *testing.T, doc, begin, end, table string) string {
-	t.Helper()
-	before, rest, ok := strings.Cut(doc, begin)
-	require.True(t, ok, "the mark %q is missing", begin)
-	_, after, ok := strings.Cut(rest, end)
-	require.True(t, ok, "the mark %q is missing", end)
-	return before + begin + table + end + after
+	require.Equal(t, want, is, "run: go test ./installer/api -run DocExamples -update")
 }
 
 // TestItemCodes: each has the API's form, is there once and says what to do.

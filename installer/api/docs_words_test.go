@@ -172,7 +172,7 @@ func TestDocFigures(t *testing.T) {
 	} {
 		require.Contains(t, text, sentence)
 	}
-	for _, row := range docRows(t, "../../docs/service.md", "## Figures to set", "flag") {
+	for _, row := range docRows(t, "../../docs/service.md", "## Flags of `tripod serve`", "flag") {
 		switch row[0] {
 		case "`--status-max-age`":
 			age, err := time.ParseDuration(row[1])

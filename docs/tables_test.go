@@ -1,0 +1,111 @@
+package docs
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/control"
+)
+
+var update = flag.Bool("update", false, "write the generated parts of the pages anew")
+
+// holdPart compares the part of a page between two marks with what the code says,
+// or writes it.
+func holdPart(t *testing.T, page, begin, end, want string) {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	before, rest, ok := strings.Cut(string(text), "<!-- "+begin+" -->\n")
+	require.True(t, ok, "%s: the mark %q is missing", page, begin)
+	part, after, ok := strings.Cut(rest, "<!-- "+end+" -->\n")
+	require.True(t, ok, "%s: the mark %q is missing", page, end)
+	if *update {
+		text := before + "<!-- " + begin + " -->\n" + want + "<!-- " + end + " -->\n" + after
+		require.NoError(t, os.WriteFile(page, []byte(text), 0o644))
+		return
+	}
+	require.Equal(t, want, part, "%s: run `go test ./docs -update`", page)
+}
+
+// item is one item of a list, wrapped.
+func item(indent, text string) string {
+	const columns = 120
+	line, all := indent+"-", ""
+	for _, word := range strings.Fields(text) {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > columns {
+			all, line = all+line+"\n", indent+" "
+		}
+		line += " " + word
+	}
+	return all + line + "\n"
+}
+
+func joined[T ~string](words []T) string {
+	var all []string
+	for _, word := range words {
+		all = append(all, string(word))
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestFailureKinds(t *testing.T) {
+	table := "| kind | usual step | attempts | ends as |\n|---|---|---:|---|\n"
+	hints := "\n"
+	for _, k := range installer.Kinds() {
+		table += fmt.Sprintf("| `%s` | %s | %d | %s |\n", k.Kind, k.Step, k.Tries, k.End())
+		hints += item("", fmt.Sprintf("`%s`: %s", k.Kind, k.Hint))
+	}
+	holdPart(t, "failures.md", "kinds: made from installer/kind.go", "end of kinds", table)
+	holdPart(t, "failures.md", "hints: made from installer/kind.go", "end of hints", hints[1:])
+}
+
+func TestRetryAndRollbackRules(t *testing.T) {
+	var text string
+	for _, r := range installer.Rules() {
+		text += fmt.Sprintf("\n**%s**\n\n", r.Task) + item("", "of: "+joined(r.Of)) + item("", "in state: "+joined(r.States)) + "- refused if:\n"
+		for _, e := range r.Except {
+			text += item("  ", e.What)
+		}
+	}
+	holdPart(t, "tasks.md", "rules: made from installer/allow.go", "end of rules", text[1:])
+}
+
+func TestErrorCodes(t *testing.T) {
+	var items string
+	for _, row := range api.ItemCodes() {
+		items += item("", fmt.Sprintf("`%s`: %s. → %s", row.Code, row.Meaning, row.Hint))
+	}
+	errors := "| HTTP | `error_code` | when |\n|---|---|---|\n"
+	for _, row := range api.ErrorTable() {
+		errors += fmt.Sprintf("| %d | `%s` | %s |\n", row.Status, row.Code, row.Meaning)
+	}
+	holdPart(t, "api.md", "item codes: made from installer/api/itemerrors.go", "end of item codes", items)
+	holdPart(t, "api.md", "errors: made from installer/api/errors.go", "end of errors", errors)
+}
+
+// TestControlRoutes: docs/control-api.md has every route of the code, and no other.
+func TestControlRoutes(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile("control-api.md")
+	require.NoError(t, err)
+	var told, there []string
+	for _, found := range regexp.MustCompile("(?m)^- `([A-Z]+ /[^`]+)`").FindAllSubmatch(raw, -1) {
+		told = append(told, string(found[1]))
+	}
+	for _, r := range control.Routes(control.Config{}) {
+		there = append(there, r.Method+" "+r.Pattern)
+	}
+	slices.Sort(told)
+	slices.Sort(there)
+	require.Equal(t, there, told)
+}
