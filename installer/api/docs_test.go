@@ -154,7 +154,7 @@ func (x *examples) run(script string) string {
 }
 
 // finish ends what is open, as the engine would on healthy hosts; the one at
-// the address fails refuses its password.
+// the address fails refuses the connection.
 func (x *examples) finish(fails string) {
 	x.t.Helper()
 	for {
@@ -170,7 +170,7 @@ func (x *examples) finish(fails string) {
 		}
 		switch {
 		case inv.Host.Address == fails:
-			tr = installer.Transition{State: installer.Failed, EndAttempt: true, At: now, Kind: installer.KindAuthRejected, Message: "the server takes no password of root"}
+			tr = installer.Transition{State: installer.Failed, EndAttempt: true, At: now, Kind: installer.KindRefused, Message: "10.0.0.12:22: connection refused"}
 		case inv.Type == installer.Update:
 			tr.Outcome.CurrentVersion, tr.Outcome.TargetVersion = "2.7.1", "2.7.2"
 		}

@@ -96,7 +96,7 @@ func (s spec) holdField(name, said string, is schema) {
 		words := strings.TrimPrefix(strings.TrimPrefix(said, "**(Tripod)** "), "required: ")
 		words = strings.NewReplacer("`", "").Replace(regexp.MustCompile(`[:;]`).Split(words, 2)[0])
 		told := slices.DeleteFunc(listed.Split(words, -1), func(w string) bool { return w == "" })
-		if strings.Contains(said, "; SET_REMOTE_INSTALL_HOST is taken for SET_REMOTE_INSTALLER") {
+		if strings.Contains(said, "; also SET_REMOTE_INSTALL_HOST") {
 			told = append(told, "SET_REMOTE_INSTALL_HOST")
 		}
 		require.Equal(s.t, texts(enum), told, "the words of %s in docs/api.md: %s", name, said)
@@ -122,7 +122,7 @@ func TestDocWords(t *testing.T) {
 	t.Parallel()
 	s := readSpec(t)
 	s.holdFields(docRows(t, apiDoc, "## Create tasks", "field"), s.properties("CreateRequest", "RemoteHost"))
-	s.holdFields(docRows(t, apiDoc, "## The agents' state", "field"), s.properties("StatusRequest"))
+	s.holdFields(docRows(t, apiDoc, "## Agent status", "field"), s.properties("StatusRequest"))
 	query := map[string]schema{}
 	for _, p := range s.at(s.root, "paths", "/v3/{project_id}/agent-invocations", "get")["parameters"].([]any) {
 		if p := s.resolve(p.(schema)); p["in"] == "query" {
@@ -137,7 +137,7 @@ func TestDocWords(t *testing.T) {
 	}
 	require.ElementsMatch(t, api.Enums["Status"], told)
 	var ways, known []string
-	for _, row := range docRows(t, apiDoc, "## The agents' state", "found on the host") {
+	for _, row := range docRows(t, apiDoc, "## Agent status", "found on the host") {
 		ways = append(ways, row[1]+" "+row[2])
 	}
 	for _, state := range api.Enums["ExtensionStatus"] {
