@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -96,8 +97,9 @@ func TestNamedFilesExist(t *testing.T) {
 }
 
 var (
-	testNamed = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*…?`)
-	testFunc  = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*)\(`)
+	testNamed   = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*…?`)
+	requirement = regexp.MustCompile(`(?m)^(?:require)?\s+(\S+) v\S+$`)
+	testFunc    = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9_]*)\(`)
 )
 
 // testsOf are the names of all tests in the repository.
@@ -129,4 +131,27 @@ func TestNamedTestsExist(t *testing.T) {
 			assert.Contains(t, names, want, "%s names a test that does not exist", page)
 		}
 	}
+}
+
+// TestDependenciesAreListed: docs/dependencies.md has every library that go.mod
+// requires directly, and no other.
+func TestDependenciesAreListed(t *testing.T) {
+	t.Parallel()
+	var direct []string
+	for _, file := range []string{"../go.mod", "../testdata/sdk/go.mod"} {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, found := range requirement.FindAllStringSubmatch(string(raw), -1) {
+			if !strings.HasPrefix(found[1], "tripod") && !slices.Contains(direct, found[1]) {
+				direct = append(direct, found[1])
+			}
+		}
+	}
+	raw, err := os.ReadFile("dependencies.md")
+	require.NoError(t, err)
+	var listed []string
+	for _, found := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllSubmatch(raw, -1) {
+		listed = append(listed, string(found[1]))
+	}
+	assert.ElementsMatch(t, direct, listed)
 }
