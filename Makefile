@@ -13,19 +13,19 @@ SDK      = testdata/sdk
 
 all: build
 
-help: ## this list
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-build: ## bin/tripod, static
+build: ## build bin/tripod, static
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tripod ./cmd/tripod
 
-demo: build ## three hosts, the stand-in agent on them, the result
+demo: build ## install the stand-in agent on three test hosts, show the result
 	$(GO) run ./cmd/demo
 
 demo-down: ## remove what `make demo` left running
 	$(GO) run ./cmd/demo -down
 
-images: ## the sshd images that the tests use (needs a Docker engine)
+images: ## build the image of the test hosts (needs a Docker engine)
 	sh testdata/images/build.sh
 
 # A program built with -race sleeps a second at its exit, so that other goroutines can
@@ -36,20 +36,20 @@ PLAIN   = ./cmd/... ./scripts/...
 # Packages tested at a time: tests wait more than they compute.
 AT_ONCE = 4
 
-test: test-images ## everything that a change needs: unit, in-process SSH, testscript, race detector, real sshd in containers
+test: test-images ## what a change must pass: unit, in-process SSH, testscript, real sshd in containers, race detector, official SDK
 	$(GO) vet $(PACKAGES) ./testdata/agent/...
 	$(GO) test -p $(AT_ONCE) -timeout 20m $(PLAIN)
 	$(RACE) $(GO) test -race -p $(AT_ONCE) -timeout 20m $$($(GO) list $(PACKAGES) | grep -vxF "$$($(GO) list $(PLAIN))")
 	$(MAKE) test-sdk
 
-test-long: test-images ## the same with the race detector everywhere, every cut-off point and every kind of host
+test-long: test-images ## everything: race detector everywhere, every cut-off point, every kind of host
 	$(RACE) TRIPOD_TEST_LONG=1 $(GO) test -race -p $(AT_ONCE) -timeout 40m $(PACKAGES)
 	$(RACE) $(GO) -C $(SDK) test -race -timeout 20m ./...
 
-test-short: ## the quick half, without containers
+test-short: ## unit, in-process SSH and testscript, without containers
 	$(GO) test -short -p $(AT_ONCE) $(PACKAGES)
 
-test-sdk: ## the official Go SDK and the Terraform provider's life against the real daemon
+test-sdk: ## the official Go SDK, and what the Terraform provider does, on the real daemon
 	$(GO) -C $(SDK) vet ./...
 	$(GO) -C $(SDK) test -timeout 10m ./...
 
@@ -58,7 +58,7 @@ test-images:
 	 elif [ "$$CI" = true ]; then echo 'make test: CI=true, but no Docker engine answers' >&2; exit 1; \
 	 else echo '*** make test: no Docker engine answers: THE TESTS ON REAL SSHD ARE SKIPPED ***' >&2; fi
 
-lint: ## go mod tidy, golangci-lint (.golangci.yml), shellcheck; the arrows between packages are held by a test in installer/
+lint: ## go mod tidy, golangci-lint (.golangci.yml), shellcheck
 	$(GO) mod tidy -diff
 	$(GO) -C $(SDK) mod tidy -diff
 	$(GOLANGCI) run $(PACKAGES) ./testdata/agent/...
@@ -66,27 +66,27 @@ lint: ## go mod tidy, golangci-lint (.golangci.yml), shellcheck; the arrows betw
 	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck; \
 	 else echo '*** lint: shellcheck is not installed: shell scripts not checked ***' >&2; fi
 
-vuln: ## known vulnerabilities in what we call (needs the Go vulnerability database)
+vuln: ## known vulnerabilities (needs the Go vulnerability database)
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(PACKAGES)
 
-bench: ## Go benchmarks of the hot paths
+bench: ## run the Go benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./installer ./installer/hostsfile ./installer/sshconn ./installer/sshdial ./installer/recipe ./store
 
-compare: build ## Tripod beside a bare x/crypto loop and its peers, 200 hosts behind a real sshd
+compare: build ## measure Tripod, a bare x/crypto loop and other tools on 200 hosts
 	$(GO) run ./cmd/compare
 
-load: build ## one daemon under many clients, and long lists; the tables of docs/performance.md
+load: build ## measure one daemon with many clients, and long lists
 	$(GO) run ./cmd/load
 
-fuzz: ## every fuzz target for FUZZTIME
+fuzz: ## run every fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$($(GO) list $(PACKAGES)); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
-cross: ## every platform that is promised
+cross: ## dist/: Linux and macOS, amd64 and arm64
 	@set -e; for p in linux/amd64 linux/arm64 darwin/arm64 darwin/amd64; do \
 	  echo $$p; CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/tripod-$${p%/*}-$${p#*/} ./cmd/tripod; done
 
-clean:
+clean: ## remove bin and dist
 	rm -rf bin dist
