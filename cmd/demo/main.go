@@ -1,7 +1,6 @@
-// Command demo does Tripod's main job before one's eyes: three hosts, the
-// stand-in agent installed on them from a hosts file, the result. The hosts are
-// containers with a real sshd where a Docker engine answers, else in-process
-// SSH servers that really execute, each in a throw-away root.
+// Command demo shows Tripod at work: it installs the stand-in agent on three hosts from
+// a hosts file. The hosts are containers with a real sshd where a Docker engine answers,
+// else in-process SSH servers that really execute, each in a throw-away root.
 package main
 
 import (

@@ -1,14 +1,14 @@
-// Package control is the one way of every command: routes under /tripod/v1/, and their
-// client. A daemon serves them on the agent-task API's listener, with its
-// authentication, limits and error bodies; whoever has a state folder serves them to
-// the user of its machine. They are for what the command line needs and Cloud Eye's API
-// has no words for: batches, logs, how work goes on, files, tokens.
+// Package control has the HTTP routes that Tripod's own command line uses, under
+// /tripod/v1/, and their client. It exists so that every command works in one way,
+// whether a daemon, another process on this machine or the command itself holds the
+// state. The routes are for what Cloud Eye's API does not cover: batches, following of
+// work, logs, files, the host inventory, packages, tokens.
 //
-// Whatever a client sends is checked as if it came from anybody: the daemon's rules
-// (target addresses, host keys) hold for it.
+// Every client is untrusted: the daemon's rules (target addresses, host keys) are
+// checked here.
 //
-//   - which routes there are: server.go
-//   - how a batch travels: request.go, wire.go
-//   - how work is followed: hub.go, follow.go
-//   - how it is done for who follows it: ondemand.go, work.go
+//   - the routes: server.go
+//   - the form of a batch: request.go, wire.go
+//   - following work: hub.go, follow.go
+//   - working on a batch for its followers: ondemand.go, work.go
 package control

@@ -1,30 +1,10 @@
-// Package hostsfile reads the files that name the hosts of a batch.
+// Package hostsfile reads the files that name the hosts of a batch, in every format of
+// docs/hosts-files.md.
 //
-// The files come from people and from other programs, and many hold the
-// passwords of a whole fleet. So every fault is told at once, by its line,
-// before anything is dialled; a line that cannot be understood is never
-// quoted, since what cannot be understood may be a password; and nothing is
-// guessed where a guess could send a password to the wrong place.
-//
-// Formats, one host each line or record (see testdata/hosts for samples):
-//
-//   - list: [user@]host[:port]. Ranges in brackets, [1-50] and [01-12,20], keep
-//     their zeros; several are combined. IPv6 addresses stand in brackets.
-//     "#" at the start of a line or after a space begins a comment.
-//   - ip-password: IP,password as the agent's own batch script reads them: the
-//     user is root, all after the first comma is the password, byte for byte.
-//     Recognised only where the lines can mean nothing else.
-//   - csv: RFC 4180 with a header. Columns, all but the first optional: address
-//     (or host, ip; with ranges and user and port as in a list, if they have no
-//     columns of their own), name, port, user, password, key (or identity: a
-//     file relative to the hosts file, "~/…", or the PEM text itself),
-//     passphrase, sudo_password, host_key ("ssh-ed25519 AAAA…" or "SHA256:…"),
-//     via (installers, first hop first, with commas between; "-": none),
-//     instance_id, type (or instance_type: ECS or BMS), labels ("env=prod;role=db"),
-//     intranet_ips and elastic_ips (";" between). Lines that begin with "#" are comments.
-//   - json: remote_install_meta, the array or an object that has it. All but remote_ip
-//     may be left out, and instance_id, instance_type, labels (an object),
-//     intranet_ips and elastic_ips (arrays) may be added.
+// The files come from people and other programs, and many hold the passwords of a whole
+// fleet. So all errors are reported at once, with their lines, before anything is
+// dialled; a line that cannot be understood is never quoted, since it may be a password;
+// and no format is guessed where a guess could send a password to the wrong host.
 package hostsfile
 
 import (

@@ -1,6 +1,6 @@
-// Package local is how the commands on one machine reach the process that has a
-// state folder: by a Unix socket in the folder, which lets in the folder's own user
-// and root alone, or, within that process, in memory.
+// Package local connects the commands on one machine with the process that holds a
+// state folder: by a Unix socket in the folder that serves only the folder's own user
+// and root, or, within that process, in memory.
 package local
 
 import (

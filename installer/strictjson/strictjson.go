@@ -1,6 +1,6 @@
-// Package strictjson refuses the JSON that jsontext lets through though two
-// readers could understand it differently, and tells all faults of a document
-// at once: each by its path, none by a value, which may be a password.
+// Package strictjson rejects JSON that jsontext accepts although two readers could
+// understand it differently. It reports all errors of a document at once, each by its
+// path and none with a value, which may be a password.
 package strictjson
 
 import (

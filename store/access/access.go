@@ -1,5 +1,5 @@
-// Package access keeps what lets somebody use Tripod: tokens, access keys, and the
-// request signatures that have been seen.
+// Package access keeps what authenticates clients of the daemon: tokens, access keys,
+// and the request signatures that have been seen.
 package access
 
 import (

@@ -1,5 +1,5 @@
-// Package files keeps what lies beside the database: packages and scripts, by their
-// content; the parts of those that are still arriving; and what hosts have said.
+// Package files keeps what is too large for the database: packages and scripts, by
+// their content; partial uploads; and the logs of invocations.
 package files
 
 import (

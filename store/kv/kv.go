@@ -1,7 +1,6 @@
-// Package kv is the ordered key-value store that all rooms of the state share:
-// named tables, read and write transactions, and rows with checksums. Writers
-// that come at about the same time share one commit. bbolt is behind it and
-// nowhere else.
+// Package kv is the ordered key-value store under all packages of the state: named
+// tables, read and write transactions, and rows with checksums. Concurrent writers share
+// one commit. It exists so that bbolt is used in one place only.
 package kv
 
 import (

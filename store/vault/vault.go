@@ -1,12 +1,11 @@
-// Package vault keeps secrets that can be forgotten for good. It knows nothing
-// of hosts, batches or the database.
+// Package vault keeps secrets that can be erased for good. It knows nothing of hosts,
+// batches or the database.
 //
-// Each secret is sealed under a key of its own. The keys are in one file beside
-// the database, in slots of a fixed size; the sealed values are stored by the
-// caller. To forget a secret is to overwrite its slot: sealed values that a
-// database has deleted stay readable in its free pages and in copies of it, the
-// key does not. A key is made of what is in its slot and of the master key, so
-// that the file of slots alone opens nothing either.
+// Each secret is sealed under a key of its own. The keys are in slots of a fixed size in
+// one file beside the database; the caller stores the sealed values. Erasing a secret
+// overwrites its slot: sealed values that a database has deleted stay readable in its
+// free pages and in copies of it, the key does not. A key is made of its slot and of the
+// master key, so the file of slots alone opens nothing either.
 package vault
 
 import (
