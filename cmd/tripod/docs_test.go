@@ -25,8 +25,9 @@ func TestDocsUseTheCommandLine(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, pages)
+	parser := newParser(t)
 	known := map[string]bool{"help": true}
-	for _, leaf := range newParser(t).Model.Leaves(false) {
+	for _, leaf := range parser.Model.Leaves(false) {
 		for _, group := range leaf.AllFlags(false) {
 			for _, flag := range group {
 				known[flag.Name] = true
@@ -39,13 +40,13 @@ func TestDocsUseTheCommandLine(t *testing.T) {
 		text := strings.ReplaceAll(string(raw), "\\\n", "")
 		for _, block := range codeBlock.FindAllStringSubmatch(text, -1) {
 			for _, found := range inBlock.FindAllStringSubmatch(block[1], -1) {
-				_, err := newParser(t).Parse(strings.Fields(found[1]))
+				_, err := parser.Parse(strings.Fields(found[1]))
 				assert.NoError(t, err, "%s: tripod %s", page, found[1])
 			}
 		}
 		prose := codeBlock.ReplaceAllString(text, "")
 		for _, found := range inLine.FindAllStringSubmatch(prose, -1) {
-			if _, err := newParser(t).Parse(strings.Fields(found[1])); err != nil {
+			if _, err := parser.Parse(strings.Fields(found[1])); err != nil {
 				assert.Regexp(t, `^expected |missing `, err.Error(), "%s: tripod %s", page, found[1])
 			}
 		}
