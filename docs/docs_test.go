@@ -49,7 +49,7 @@ var (
 	fenced  = regexp.MustCompile("(?ms)^```.*?^```$")
 	link    = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	ignored = regexp.MustCompile("[^\\p{L}\\p{N} _-]")
+	ignored = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // anchors are what GitHub makes of the headings of a page.
