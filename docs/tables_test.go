@@ -19,18 +19,19 @@ import (
 
 var update = flag.Bool("update", false, "write the generated parts of the pages anew")
 
-// holdPart compares the part of a page between two marks with what the code says,
-// or writes it.
-func holdPart(t *testing.T, page, begin, end, want string) {
+// holdPart compares the part of a page between the two marks of its name with what
+// the code says, or writes it.
+func holdPart(t *testing.T, page, name, want string) {
 	t.Helper()
+	begin, end := "<!-- "+name+": generated, see CONTRIBUTING.md -->\n", "<!-- end of "+name+" -->\n"
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	before, rest, ok := strings.Cut(string(text), "<!-- "+begin+" -->\n")
+	before, rest, ok := strings.Cut(string(text), begin)
 	require.True(t, ok, "%s: the mark %q is missing", page, begin)
-	part, after, ok := strings.Cut(rest, "<!-- "+end+" -->\n")
+	part, after, ok := strings.Cut(rest, end)
 	require.True(t, ok, "%s: the mark %q is missing", page, end)
 	if *update {
-		text := before + "<!-- " + begin + " -->\n" + want + "<!-- " + end + " -->\n" + after
+		text := before + begin + want + end + after
 		require.NoError(t, os.WriteFile(page, []byte(text), 0o644))
 		return
 	}
@@ -65,8 +66,8 @@ func TestFailureKinds(t *testing.T) {
 		table += fmt.Sprintf("| `%s` | %s | %d | %s |\n", k.Kind, k.Step, k.Tries, k.End())
 		hints += item("", fmt.Sprintf("`%s`: %s", k.Kind, k.Hint))
 	}
-	holdPart(t, "failures.md", "kinds: made from installer/kind.go", "end of kinds", table)
-	holdPart(t, "failures.md", "hints: made from installer/kind.go", "end of hints", hints[1:])
+	holdPart(t, "failures.md", "kinds", table)
+	holdPart(t, "failures.md", "hints", hints[1:])
 }
 
 func TestRetryAndRollbackRules(t *testing.T) {
@@ -77,7 +78,7 @@ func TestRetryAndRollbackRules(t *testing.T) {
 			text += item("  ", e.What)
 		}
 	}
-	holdPart(t, "tasks.md", "rules: made from installer/allow.go", "end of rules", text[1:])
+	holdPart(t, "tasks.md", "rules", text[1:])
 }
 
 func TestErrorCodes(t *testing.T) {
@@ -89,8 +90,8 @@ func TestErrorCodes(t *testing.T) {
 	for _, row := range api.ErrorTable() {
 		errors += fmt.Sprintf("| %d | `%s` | %s |\n", row.Status, row.Code, row.Meaning)
 	}
-	holdPart(t, "api.md", "item codes: made from installer/api/itemerrors.go", "end of item codes", items)
-	holdPart(t, "api.md", "errors: made from installer/api/errors.go", "end of errors", errors)
+	holdPart(t, "api.md", "item codes", items)
+	holdPart(t, "api.md", "errors", errors)
 }
 
 // TestControlRoutes: docs/control-api.md has every route of the code, and no other.

@@ -41,14 +41,13 @@ var arrows = map[string]string{
 	"store/kv":                   "installer store/disk",
 	"store/vault":                "store/disk",
 	"scripts":                    "",
-	"docs":                       "",
 	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plan installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
 }
 
 // testOnly are packages for tests, demonstrations and measurements: they may
 // import anything, and nothing of the product may import them.
-var testOnly = []string{"installer/sshtest", "testdata/", "cmd/demo", "cmd/compare", "cmd/load"}
+var testOnly = []string{"installer/sshtest", "testdata/", "cmd/demo", "cmd/compare", "cmd/load", "docs"}
 
 func isTestOnly(pkg string) bool {
 	for _, prefix := range testOnly {
