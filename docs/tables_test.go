@@ -84,7 +84,7 @@ func TestRetryAndRollbackRules(t *testing.T) {
 func TestErrorCodes(t *testing.T) {
 	var items string
 	for _, row := range api.ItemCodes() {
-		items += item("", fmt.Sprintf("`%s`: %s. → %s", row.Code, row.Meaning, row.Hint))
+		items += item("", fmt.Sprintf("`%s`: %s → %s", row.Code, row.Meaning, row.Hint))
 	}
 	errors := "| HTTP | `error_code` | when |\n|---|---|---|\n"
 	for _, row := range api.ErrorTable() {
