@@ -21,14 +21,14 @@ var arrows = map[string]string{
 	"installer/plaintext":        "",
 	"installer/signing":          "installer",
 	"installer/pkgfile":          "",
-	"installer/meta":             "installer installer/strictjson installer/privkey",
-	"installer/hostsfile":        "installer installer/meta installer/strictjson installer/privkey",
+	"installer/hostsfile":        "installer installer/strictjson installer/privkey",
 	"installer/sshconn":          "installer",
 	"installer/sshdial":          "installer installer/privkey installer/sshconn",
 	"installer/recipe":           "installer installer/plaintext installer/recipe/hostshell",
 	"installer/recipe/hostshell": "installer scripts",
-	"installer/api":              "installer installer/plan installer/signing installer/meta installer/strictjson installer/privkey installer/policy installer/plaintext",
-	"installer/control":          "installer installer/api installer/hostsfile installer/meta installer/pkgfile installer/plan installer/privkey installer/strictjson",
+	"installer/api":              "installer installer/api/limits installer/hostsfile installer/plan installer/signing installer/strictjson installer/plaintext",
+	"installer/api/limits":       "installer",
+	"installer/control":          "installer installer/api installer/hostsfile installer/pkgfile installer/plan installer/privkey installer/strictjson",
 	"installer/plan":             "installer",
 	"installer/local":            "",
 	"store":                      "installer store/access store/audit store/disk store/files store/inventory store/kv store/tasks store/vault",
@@ -41,13 +41,13 @@ var arrows = map[string]string{
 	"store/kv":                   "installer store/disk",
 	"store/vault":                "store/disk",
 	"scripts":                    "",
-	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/meta installer/pkgfile installer/plan installer/plaintext " +
+	"cmd/tripod": "installer installer/api installer/control installer/hostsfile installer/local installer/pkgfile installer/plan installer/plaintext " +
 		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
 }
 
 // testOnly are packages for tests, demonstrations and measurements: they may
 // import anything, and nothing of the product may import them.
-var testOnly = []string{"installer/sshtest", "testdata/", "cmd/demo", "cmd/compare", "cmd/load", "docs"}
+var testOnly = []string{"installer/sshtest", "installer/apitest", "testdata/", "cmd/demo", "cmd/compare", "cmd/load", "docs"}
 
 func isTestOnly(pkg string) bool {
 	for _, prefix := range testOnly {

@@ -17,6 +17,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // project is the one that all is done in.
@@ -25,7 +26,7 @@ const project = "load"
 // daemon is `tripod serve` over a state folder of its own.
 type daemon struct {
 	cmd    *exec.Cmd
-	client *api.Client
+	client *apitest.Client
 	ended  chan error
 }
 
@@ -70,10 +71,10 @@ func startDaemon(ctx context.Context, c config, state string) (*daemon, error) {
 	case at := <-url:
 		transport := http.DefaultTransport.(*http.Transport).Clone()
 		transport.MaxIdleConnsPerHost = c.clients
-		d.client = &api.Client{
+		d.client = &apitest.Client{Client: api.Client{
 			BaseURL: at, Project: project, Token: installer.NewSecret(strings.TrimSpace(string(token))),
 			HTTP: &http.Client{Transport: transport},
-		}
+		}}
 		return d, nil
 	case err := <-d.ended:
 		return nil, fmt.Errorf("the daemon ended: %w", err)

@@ -13,6 +13,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // submission measures acknowledgements, and then accounts for every invocation
@@ -58,7 +59,7 @@ func submission(ctx context.Context, c config) (err error) {
 
 // submit sends all requests and returns the ids of what was acknowledged, and
 // how long each request waited for that.
-func submit(ctx context.Context, c config, client *api.Client, port uint16) (ids map[string]bool, waits []time.Duration, took time.Duration, err error) {
+func submit(ctx context.Context, c config, client *apitest.Client, port uint16) (ids map[string]bool, waits []time.Duration, took time.Duration, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int64
@@ -103,8 +104,8 @@ func submit(ctx context.Context, c config, client *api.Client, port uint16) (ids
 }
 
 // request is the nth one: hosts that no other request has.
-func request(c config, n int, port uint16) api.CreateRequest {
-	req := api.CreateRequest{InvocationType: string(installer.RemoteInstall)}
+func request(c config, n int, port uint16) apitest.CreateRequest {
+	req := apitest.CreateRequest{InvocationType: string(installer.RemoteInstall)}
 	for i := range c.hosts {
 		h := n*c.hosts + i + 256 // not 127.0.0.x
 		at := fmt.Sprintf("127.%d.%d.%d", h>>16&0xff, h>>8&0xff, h&0xff)
@@ -117,7 +118,7 @@ func request(c config, n int, port uint16) api.CreateRequest {
 }
 
 // drain waits until nothing is open any more.
-func drain(ctx context.Context, c config, client *api.Client) error {
+func drain(ctx context.Context, c config, client *apitest.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	for {
@@ -142,7 +143,7 @@ func drain(ctx context.Context, c config, client *api.Client) error {
 
 // account pages through the whole list: each acknowledged invocation must be
 // there exactly once and have ended, and nothing else may be there.
-func account(ctx context.Context, client *api.Client, acknowledged map[string]bool) error {
+func account(ctx context.Context, client *apitest.Client, acknowledged map[string]bool) error {
 	const limit = 100
 	seen := map[string]bool{}
 	for offset := int64(0); ; offset += limit {

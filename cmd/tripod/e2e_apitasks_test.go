@@ -9,6 +9,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 	"tripod/installer/sshtest"
 	"tripod/testdata/agent"
 )
@@ -23,7 +24,7 @@ func TestAPITasksOnContainers(t *testing.T) {
 		r.must("packages", "add", agent.Build(t, agent.Options{Version: version, Name: version + ".tar.gz"}))
 	}
 	d := r.serve(token)
-	do := func(want installer.State, version string, req api.CreateRequest) []api.Item {
+	do := func(want installer.State, version string, req apitest.CreateRequest) []api.Item {
 		t.Helper()
 		items := d.ended(d.create(req)...)
 		for i, item := range items {
@@ -44,24 +45,24 @@ func TestAPITasksOnContainers(t *testing.T) {
 	req.Version = "1.0.0"
 	first := do(installer.Succeeded, "1.0.0", req)
 	instances, installed := ids(first)
-	setUp := d.ended(d.create(api.CreateRequest{InvocationType: string(installer.SetRemoteInstaller), InstanceIDs: instances[:1]})...)
+	setUp := d.ended(d.create(apitest.CreateRequest{InvocationType: string(installer.SetRemoteInstaller), InstanceIDs: instances[:1]})...)
 	assert.Equal(t, installer.Succeeded, setUp[0].InvocationStatus, setUp[0].ResultMsg)
 
 	// The newest of the catalogue; it fails, is retried, and goes back.
 	inAll(t, cs, "mv /bin/gzip /root/gzip")
-	_, failed := ids(do(installer.Failed, "1.0.0", api.CreateRequest{InvocationType: string(installer.Update), InstanceIDs: instances}))
+	_, failed := ids(do(installer.Failed, "1.0.0", apitest.CreateRequest{InvocationType: string(installer.Update), InstanceIDs: instances}))
 	inAll(t, cs, "mv /root/gzip /bin/gzip")
-	_, retried := ids(do(installer.Succeeded, "2.0.0", api.CreateRequest{InvocationType: string(installer.Retry), InvocationIDs: failed}))
-	do(installer.Succeeded, "1.0.0", api.CreateRequest{InvocationType: string(installer.Rollback), InvocationIDs: retried})
-	do(installer.Succeeded, "", api.CreateRequest{InvocationType: string(installer.Rollback), InvocationIDs: installed})
+	_, retried := ids(do(installer.Succeeded, "2.0.0", apitest.CreateRequest{InvocationType: string(installer.Retry), InvocationIDs: failed}))
+	do(installer.Succeeded, "1.0.0", apitest.CreateRequest{InvocationType: string(installer.Rollback), InvocationIDs: retried})
+	do(installer.Succeeded, "", apitest.CreateRequest{InvocationType: string(installer.Rollback), InvocationIDs: installed})
 	for _, id := range append(retried, installed...) {
 		assert.Equal(t, installer.Rollbacked, d.item(id).InvocationStatus)
 	}
-	do(installer.Succeeded, "2.0.0", api.CreateRequest{InvocationType: string(installer.Install), InstanceIDs: instances, Version: "2.0.0"})
+	do(installer.Succeeded, "2.0.0", apitest.CreateRequest{InvocationType: string(installer.Install), InstanceIDs: instances, Version: "2.0.0"})
 
 	is := func(want ...string) {
 		t.Helper()
-		status, err := d.Status(t.Context(), api.StatusQuery{InstanceIDs: instances})
+		status, err := d.Status(t.Context(), apitest.StatusQuery{InstanceIDs: instances})
 		require.NoError(t, err)
 		require.Len(t, status.AgentStatus, len(want))
 		for i, row := range status.AgentStatus {

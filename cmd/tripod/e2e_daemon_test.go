@@ -10,13 +10,14 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 	"tripod/installer/sshtest"
 )
 
 // daemon is `tripod serve` with a client that knows its token.
 type daemon struct {
 	*process
-	*api.Client
+	*apitest.Client
 }
 
 // token makes one for the project that `tripod status` looks at.
@@ -31,7 +32,7 @@ var listeningOn = regexp.MustCompile(`listening on (\S+)`)
 func (r *rig) serve(token installer.Secret, args ...string) *daemon {
 	r.t.Helper()
 	p := r.start(append([]string{"serve", "--listen", "127.0.0.1:0", "--target-allow", "127.0.0.0/8"}, args...)...)
-	d := &daemon{process: p, Client: &api.Client{Project: installer.DefaultProject, Token: token}}
+	d := &daemon{process: p, Client: &apitest.Client{Client: api.Client{Project: installer.DefaultProject, Token: token}}}
 	eventually(r.t, "the daemon listens", func() bool {
 		select {
 		case <-p.done:
@@ -54,7 +55,7 @@ func (d *daemon) stop() {
 }
 
 // create submits and returns the ids of the invocations.
-func (d *daemon) create(req api.CreateRequest) []string {
+func (d *daemon) create(req apitest.CreateRequest) []string {
 	d.t.Helper()
 	created, err := d.Create(d.t.Context(), req)
 	require.NoError(d.t, err)
@@ -100,6 +101,6 @@ func remoteHosts(cs []*sshtest.Container) []installer.HostEntry {
 }
 
 // remoteInstall is the request for hosts.
-func remoteInstall(hosts ...installer.HostEntry) api.CreateRequest {
-	return api.CreateRequest{InvocationType: string(installer.RemoteInstall), Hosts: hosts}
+func remoteInstall(hosts ...installer.HostEntry) apitest.CreateRequest {
+	return apitest.CreateRequest{InvocationType: string(installer.RemoteInstall), Hosts: hosts}
 }

@@ -12,6 +12,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 	"tripod/installer/sshtest"
 )
 
@@ -74,7 +75,7 @@ func TestClosedNetworkAPI(t *testing.T) {
 		require.Equal(t, installer.Succeeded, item.InvocationStatus, item.ResultMsg)
 	}
 	set := func(id string) api.Item {
-		return d.ended(d.create(api.CreateRequest{InvocationType: string(installer.SetRemoteInstaller), InstanceIDs: []string{id}})...)[0]
+		return d.ended(d.create(apitest.CreateRequest{InvocationType: string(installer.SetRemoteInstaller), InstanceIDs: []string{id}})...)[0]
 	}
 	refused := set(items[1].InstanceID)
 	assert.Equal(t, installer.Failed, refused.InvocationStatus)
@@ -111,10 +112,10 @@ func TestClosedNetworkAPI(t *testing.T) {
 	}
 	p, code = command("set-remote-installer", "--unset", items[0].InstanceID)
 	require.Zero(t, code, "%s", p.err())
-	left, err := d.Create(t.Context(), api.CreateRequest{InvocationType: string(installer.Install), InstanceIDs: []string{targets[0].InstanceID}})
+	left, err := d.Create(t.Context(), apitest.CreateRequest{InvocationType: string(installer.Install), InstanceIDs: []string{targets[0].InstanceID}})
 	require.NoError(t, err)
 	require.Len(t, left.Invocations, 1)
-	assert.Equal(t, api.ItemUnknownInstaller, left.Invocations[0].ErrorCode, left.Invocations[0].ErrorMsg)
+	assert.Equal(t, api.Code("invocationmgr.0004"), left.Invocations[0].ErrorCode, left.Invocations[0].ErrorMsg)
 	d.stop()
 }
 

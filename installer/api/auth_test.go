@@ -15,6 +15,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // TestC01EveryRouteNeedsAToken walks the table that is really served, so that
@@ -122,11 +123,11 @@ func TestC04ProjectsAreApart(t *testing.T) {
 		require.Equal(t, told[1], told[0], "%s must not tell that it exists elsewhere", tc.kind)
 	}
 	theirs := func(id string) string {
-		a := r.send(http.MethodPost, "/v3/p-two/agent-status/batch-query", asJSON(api.StatusQuery{InstanceIDs: []string{id}}), "X-Auth-Token", other.Token.Reveal())
+		a := r.send(http.MethodPost, "/v3/p-two/agent-status/batch-query", asJSON(apitest.StatusQuery{InstanceIDs: []string{id}}), "X-Auth-Token", other.Token.Reveal())
 		require.Equal(t, http.StatusOK, a.status, a.body)
 		return strings.ReplaceAll(a.body, mine.InstanceID, "never-was")
 	}
-	require.Contains(t, r.send(http.MethodPost, statuses, asJSON(api.StatusQuery{InstanceIDs: []string{mine.InstanceID}})).body, `"running"`)
+	require.Contains(t, r.send(http.MethodPost, statuses, asJSON(apitest.StatusQuery{InstanceIDs: []string{mine.InstanceID}})).body, `"running"`)
 	require.Equal(t, theirs("never-was"), theirs(mine.InstanceID))
 	require.EqualValues(t, 2, r.count(), "nothing was stored")
 	page, err := r.store.Invocations(t.Context(), installer.Filter{ProjectID: "p-two"})
@@ -134,8 +135,8 @@ func TestC04ProjectsAreApart(t *testing.T) {
 	require.Zero(t, page.Count)
 }
 
-func request(kind string, instanceIDs ...string) api.CreateRequest {
-	req := api.CreateRequest{InvocationType: kind, InstanceIDs: instanceIDs}
+func request(kind string, instanceIDs ...string) apitest.CreateRequest {
+	req := apitest.CreateRequest{InvocationType: kind, InstanceIDs: instanceIDs}
 	if kind == "REMOTE_INSTALL" {
 		req.Hosts = []installer.HostEntry{{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.7", User: "root", Port: 22}}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("pw")}}}}
 	}

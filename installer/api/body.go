@@ -3,31 +3,34 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"os"
 	"strings"
+	"time"
+
+	"tripod/installer/api/limits"
 )
 
 // maxBody bounds a request's body, in bytes: 100 hosts with PEM keys of 3000
 // characters are a sixth of it.
-const maxBody = 2 << 20
+const maxBody = limits.SmallBody
 
 // unverifiedStep is how much of an unverified body is borrowed for first; then it
 // doubles. So who only announces a large one takes no more.
 const unverifiedStep = 64 << 10
 
-// bodyLimit bounds the route's body, in bytes.
-func (r route) bodyLimit() int64 { return cmp.Or(r.limit, maxBody) }
+// sends reports whether the request has a body.
+func (c *Request) sends() bool { return c.Method == http.MethodPost || c.Method == http.MethodPut }
 
 // receive reads the body of a request that may be answered, if that was not done to
 // verify its signature, or says why it will not. A signature counts as seen before
 // anything of the body is judged.
-func (h *handler) receive(w http.ResponseWriter, c *call, rt route) error {
-	sends := c.Method == http.MethodPost || c.Method == http.MethodPut
-	if !sends && c.claim == nil {
+func (h *handler) receive(w http.ResponseWriter, c *Request, rt Route) error {
+	if !c.sends() && c.claim == nil {
 		return nil
 	}
 	if err := h.readBody(w, c, rt); err != nil {
@@ -38,70 +41,78 @@ func (h *handler) receive(w http.ResponseWriter, c *call, rt route) error {
 			return err
 		}
 	}
-	if !sends {
+	if !c.sends() {
 		return nil
 	}
 	return checkContent(c, rt)
 }
 
 // readBody reads the body once the caller's project has room for it.
-func (h *handler) readBody(w http.ResponseWriter, c *call, rt route) error {
-	limit := rt.bodyLimit()
-	size := c.ContentLength
+func (h *handler) readBody(w http.ResponseWriter, c *Request, rt Route) error {
+	limit, size := rt.maxBody(), c.ContentLength
 	switch {
 	case c.read:
-		size = int64(len(c.body))
+		size = int64(len(c.Body))
 	case size > limit:
 		return unread(w, tooLarge(limit))
 	case size < 0:
 		size = limit
 	}
-	l, err := h.bodies.borrow(c.Context(), c.project, size)
+	loan, err := h.bodies.Borrow(c.Context(), c.Principal.Project, size)
+	if errors.Is(err, limits.ErrNoRoom) {
+		e := Refuse(http.StatusTooManyRequests, CodeInvalidRequest, "the bodies of other requests take all the room that there is: try again")
+		e.RetryAfter = limits.BudgetWait
+		err = e
+	}
 	if err != nil {
 		return unread(w, err)
 	}
-	c.loan.close()
-	c.loan = l
-	if c.read {
+	c.loan.Close()
+	if c.loan = loan; c.read {
 		return nil
 	}
-	body := http.MaxBytesReader(w, h.arriving(w, c, cmp.Or(rt.wait, readTimeout(c.Context())), h.pace), size)
-	if c.body, err = readAll(body, size, nil); err != nil {
+	body := http.MaxBytesReader(w, h.pace.Body(w, c.Request.Body, cmp.Or(rt.Wait, readTimeout(c.Context()))), size)
+	if c.Body, err = readAll(body, size, nil); err != nil {
 		return unread(w, refusedBody(err, limit))
 	}
 	return nil
 }
 
+// readTimeout is what the server that serves the request has for all.
+func readTimeout(ctx context.Context) time.Duration {
+	if srv, ok := ctx.Value(http.ServerContextKey).(*http.Server); ok && srv.ReadTimeout > 0 {
+		return srv.ReadTimeout
+	}
+	return defaultReadTimeout
+}
+
 // readUnverified reads a body for its hash. All that takes memory before it is known
 // who asks is here.
-func (h *handler) readUnverified(w http.ResponseWriter, c *call, rt route) error {
-	limit := min(rt.bodyLimit(), maxBody)
+func (h *handler) readUnverified(w http.ResponseWriter, c *Request, rt Route) error {
+	limit := min(rt.maxBody(), maxBody)
 	if c.ContentLength > limit {
 		return unread(w, tooLarge(limit))
 	}
+	c.read = true
 	if c.ContentLength == 0 {
-		c.read = true
 		return nil
 	}
-	c.loan = h.bodies.unverified.loan(peerOf(c.RemoteAddr).String())
+	c.loan = h.bodies.Unverified.Loan(limits.Peer(c.RemoteAddr).String())
 	grow := func(size int64) (int64, error) {
 		larger := min(max(2*size, unverifiedStep), limit)
-		if c.loan.try(larger - size) {
+		if c.loan.Try(larger - size) {
 			return larger, nil
 		}
-		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many bodies are read to verify their signatures: try again, or tell the body's hash in X-Sdk-Content-Sha256")
-		e.RetryAfter = soonRetry
-		return 0, e
+		return 0, Refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many bodies are read to verify their signatures: try again, or tell the body's hash in X-Sdk-Content-Sha256")
 	}
 	size, err := grow(0)
 	if err == nil {
-		body := http.MaxBytesReader(w, h.arriving(w, c, readTimeout(c.Context()), h.unverifiedPace), limit)
-		c.body, err = readAll(body, size, grow)
+		body := http.MaxBytesReader(w, h.unverifiedPace.Body(w, c.Request.Body, readTimeout(c.Context())), limit)
+		c.Body, err = readAll(body, size, grow)
 	}
 	if err != nil {
 		return unread(w, refusedBody(err, limit))
 	}
-	c.read = true
 	return nil
 }
 
@@ -141,22 +152,22 @@ func refusedBody(err error, limit int64) error {
 		return tooLarge(limit)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return refuse(http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time")
+		return Refuse(http.StatusRequestTimeout, CodeInvalidRequest, "the body did not arrive in time")
 	}
-	return refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
+	return Refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
 }
 
 // checkContent refuses a body that is not of the kind that the route reads.
-func checkContent(c *call, rt route) error {
+func checkContent(c *Request, rt Route) error {
 	switch {
 	case len(c.Header.Values("Content-Encoding")) > 0:
-		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
-	case rt.binary:
+		return Refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
+	case rt.Binary:
 		return nil
 	case !isJSON(c.Header.Values("Content-Type")):
-		return refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
-	case len(bytes.Trim(c.body, " \t\r\n")) == 0: // the end of a file may have come before
-		return refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
+		return Refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
+	case len(bytes.Trim(c.Body, " \t\r\n")) == 0: // the end of a file may have come before
+		return Refuse(http.StatusBadRequest, CodeContentMissing, "the content must be specified: the body is empty")
 	}
 	return nil
 }
@@ -176,5 +187,5 @@ func isJSON(contentTypes []string) bool {
 }
 
 func tooLarge(limit int64) *Error {
-	return refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, "request entity too large: at most %d MiB", limit>>20)
+	return Refuse(http.StatusRequestEntityTooLarge, CodeTooLarge, "request entity too large: at most %d MiB", limit>>20)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/api/limits"
 	"tripod/installer/signing"
 )
 
@@ -93,7 +94,7 @@ func TestC13BodiesHaveABudget(t *testing.T) {
 		require.True(t, second.begun.Load())
 		for _, signed := range []bool{false, true} {
 			third := send("p1", full, signed)
-			time.Sleep(budgetWait)
+			time.Sleep(limits.BudgetWait)
 			synctest.Wait()
 			require.False(t, third.begun.Load(), "nothing of it is read")
 			require.Equal(t, http.StatusTooManyRequests, third.answer.Code, third.answer.Body)
@@ -126,29 +127,6 @@ func TestC13BodiesHaveABudget(t *testing.T) {
 			s.gone()
 		}
 		require.False(t, BodiesHeld(h))
-	})
-}
-
-// TestC13SmallBodiesHaveTheirShare: of one project as many as fit, and others go on.
-func TestC13SmallBodiesHaveTheirShare(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBudget()
-		var loans []*loan
-		for range smallPerProject / maxBody {
-			l, err := b.borrow(t.Context(), "p1", maxBody)
-			require.NoError(t, err)
-			loans = append(loans, l)
-		}
-		_, err := b.borrow(t.Context(), "p1", 1)
-		require.Equal(t, http.StatusTooManyRequests, errorOf(err).Status)
-		l, err := b.borrow(t.Context(), "p2", maxBody)
-		require.NoError(t, err)
-		for _, l := range append(loans, l) {
-			l.close()
-		}
-		require.Empty(t, b.small.owners)
-		require.True(t, b.small.all.TryAcquire(smallBodies), "all of it is back")
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -32,93 +31,8 @@ type Client struct {
 	HTTP *http.Client
 }
 
-// CreateRequest is the body of batch-create. Fields left empty are not sent.
-type CreateRequest struct {
-	InvocationType   string
-	InvocationTarget string
-	InstanceIDs      []string
-	InvocationIDs    []string
-	VersionType      string
-	Version          string
-	Origin           string
-	// Hosts are remote_install_meta. Of a host its name, address, port and user are
-	// sent, and its password or private key.
-	Hosts []installer.HostEntry
-	// IdempotencyKey, 1–255 printable ASCII characters, lets the request be sent
-	// again without being done again. Empty: none.
-	IdempotencyKey string
-}
-
 // maxAnswer bounds what the client reads, in bytes: a full page is a tenth.
 const maxAnswer = 8 << 20
-
-// Create submits a batch. The error is an *Error where the daemon answered.
-func (c *Client) Create(ctx context.Context, req CreateRequest) (Created, error) {
-	body, err := json.Marshal(req.wire())
-	if err != nil {
-		return Created{}, fmt.Errorf("encode the request: %w", err)
-	}
-	var answer Created
-	err = c.Do(ctx, Ask{
-		Method: http.MethodPost, Path: c.path("/agent-invocations/batch-create"), Body: body, IdempotencyKey: req.IdempotencyKey,
-	}, &answer)
-	return answer, err
-}
-
-// Status asks for the agents' state on 1–2000 instances. Empty filters are not
-// sent.
-func (c *Client) Status(ctx context.Context, q StatusQuery) (AgentStatuses, error) {
-	body, err := json.Marshal(q)
-	if err != nil {
-		return AgentStatuses{}, fmt.Errorf("encode the request: %w", err)
-	}
-	var answer AgentStatuses
-	err = c.do(ctx, http.MethodPost, c.path("/agent-status/batch-query"), body, &answer)
-	return answer, err
-}
-
-// List returns one page. f.ProjectID and f.BatchID are not sent; a Limit of 0
-// is the API's default.
-func (c *Client) List(ctx context.Context, f installer.Filter) (List, error) {
-	q := url.Values{}
-	for name, v := range map[string]string{
-		"instance_id":       f.InstanceID,
-		"instance_type":     string(f.InstanceType),
-		"invocation_id":     f.InvocationID,
-		"invocation_type":   string(f.Type),
-		"invocation_target": f.Target,
-		"status":            string(f.State),
-	} {
-		if v != "" {
-			q.Set(name, v)
-		}
-	}
-	if f.Offset != 0 {
-		q.Set("offset", strconv.FormatInt(f.Offset, 10))
-	}
-	if f.Limit != 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	path := c.path("/agent-invocations")
-	if len(q) > 0 {
-		path += "?" + q.Encode()
-	}
-	var answer List
-	err := c.do(ctx, http.MethodGet, path, nil, &answer)
-	return answer, err
-}
-
-// Health asks /healthz; nil means that the daemon is well.
-func (c *Client) Health(ctx context.Context) error {
-	var answer Health
-	return c.do(ctx, http.MethodGet, "/healthz", nil, &answer)
-}
-
-func (c *Client) path(rest string) string { return "/v3/" + url.PathEscape(c.Project) + rest }
-
-func (c *Client) do(ctx context.Context, method, path string, body []byte, answer any) error {
-	return c.Do(ctx, Ask{Method: method, Path: path, Body: body}, answer)
-}
 
 // Ask is a request to a route of the API, or to one that another package added.
 type Ask struct {

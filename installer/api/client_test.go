@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 func TestClientErrors(t *testing.T) {
@@ -27,7 +27,7 @@ func TestClientErrors(t *testing.T) {
 	require.NotEmpty(t, e.RequestID)
 	require.NotContains(t, err.Error(), "wrong")
 
-	_, err = r.client.Create(t.Context(), api.CreateRequest{InvocationType: "X"})
+	_, err = r.client.Create(t.Context(), apitest.CreateRequest{InvocationType: "X"})
 	require.ErrorContains(t, err, "invocation_type: must be one of")
 
 	for _, base := range []string{"http://127.0.0.1:1", "://", ""} {
@@ -45,7 +45,7 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 	defer srv.Close()
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	c := &api.Client{BaseURL: srv.URL, Project: project, Token: installer.NewSecret("t"), HTTP: &http.Client{Transport: transport}}
+	c := &apitest.Client{Client: api.Client{BaseURL: srv.URL, Project: project, Token: installer.NewSecret("t"), HTTP: &http.Client{Transport: transport}}}
 	_, err := c.Create(t.Context(), request("REMOTE_INSTALL"))
 	e, ok := errors.AsType[*api.Error](err)
 	require.True(t, ok)
@@ -55,35 +55,8 @@ func TestClientFollowsNoRedirect(t *testing.T) {
 // TestC10RequestTypesShowNoPassword: only Client.Create encodes one.
 func TestC10RequestTypesShowNoPassword(t *testing.T) {
 	t.Parallel()
-	req := api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{{Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("hunter2")}}}}}
+	req := apitest.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{{Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("hunter2")}}}}}
 	raw, err := json.Marshal(req)
 	require.NoError(t, err)
 	require.NotContains(t, string(raw)+fmt.Sprintf("%v %+v %#v", req, req, req), "hunter2")
-}
-
-func ExampleClient_Create() {
-	client := &api.Client{
-		BaseURL: "http://127.0.0.1:8440",
-		Project: "p-one",
-		Token:   installer.NewSecret("what `tripod tokens add` printed"),
-	}
-	made, err := client.Create(context.Background(), api.CreateRequest{
-		InvocationType: "REMOTE_INSTALL",
-		Hosts: []installer.HostEntry{{
-			Host:        installer.Host{Name: "web-1", Endpoint: installer.Endpoint{Address: "10.0.0.1", Port: 22, User: "root"}},
-			Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("correct horse")}},
-		}},
-	})
-	if e, ok := errors.AsType[*api.Error](err); ok {
-		fmt.Println("refused:", e.Code, e.Msg)
-		return
-	}
-	for _, res := range made.Invocations {
-		if res.RetStatus == api.RetError {
-			fmt.Println(res.InstanceID, res.ErrorCode, res.ErrorMsg)
-			continue
-		}
-		page, _ := client.List(context.Background(), installer.Filter{InvocationID: res.InvocationID})
-		fmt.Println(page.Invocations[0].InvocationStatus)
-	}
 }

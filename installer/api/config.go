@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -22,8 +23,13 @@ type Replays interface {
 	Replay(ctx context.Context, project, key string) (installer.Replay, error)
 }
 
-// DefaultStatusMaxAge is Config.StatusMaxAge if nothing is said.
-const DefaultStatusMaxAge = 24 * time.Hour
+// What is taken where Config says nothing.
+const (
+	DefaultStatusMaxAge = 24 * time.Hour
+	// DefaultRequestRate is far more than any client needs, and less than one process
+	// can answer.
+	DefaultRequestRate = 500
+)
 
 // Config is what New needs. Ledger and Tokens are required.
 type Config struct {
@@ -81,15 +87,11 @@ func New(c Config) (http.Handler, error) {
 	case c.Tokens == nil:
 		return nil, errors.New("api: Config.Tokens is required")
 	}
-	if c.Spec.Target == "" {
-		c.Spec.Target = installer.TargetTelescope
-	}
-	if c.Spec.HostKeys == "" {
-		c.Spec.HostKeys = installer.AcceptNew
-	}
-	if c.RequestRate == 0 {
-		c.RequestRate = DefaultRequestRate
-	}
+	c.Spec.Target = cmp.Or(c.Spec.Target, installer.TargetTelescope)
+	c.Spec.HostKeys = cmp.Or(c.Spec.HostKeys, installer.AcceptNew)
+	c.RequestRate = cmp.Or(c.RequestRate, DefaultRequestRate)
+	c.StatusMaxAge = cmp.Or(c.StatusMaxAge, DefaultStatusMaxAge)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
 	if c.Wake == nil {
 		c.Wake = func() {}
 	}
@@ -99,17 +101,11 @@ func New(c Config) (http.Handler, error) {
 	if c.DefaultLogin == nil {
 		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
 	}
-	if c.StatusMaxAge == 0 {
-		c.StatusMaxAge = DefaultStatusMaxAge
-	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
 	if c.NewID == nil {
 		c.NewID = func() string { return ulid.Make().String() }
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
 	}
 	return newHandler(service{c, &plan.Planner{
 		Ledger: c.Ledger, Inventory: c.Hosts, Packages: c.Packages, Fallback: c.Spec, HostKeys: c.Spec.HostKeys,

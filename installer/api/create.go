@@ -19,12 +19,15 @@ type Created struct {
 // have. A refused one has the id that the request named: of the instance, or for
 // RETRY and ROLLBACK of the invocation.
 type Result struct {
-	InstanceID   string   `json:"instance_id,omitempty"`
-	InvocationID string   `json:"invocation_id,omitempty"`
-	RetStatus    string   `json:"ret_status"`
-	ErrorCode    ItemCode `json:"error_code,omitempty"`
-	ErrorMsg     string   `json:"error_msg,omitempty"`
+	InstanceID   string `json:"instance_id,omitempty"`
+	InvocationID string `json:"invocation_id,omitempty"`
+	RetStatus    string `json:"ret_status"`
+	ErrorCode    Code   `json:"error_code,omitempty"`
+	ErrorMsg     string `json:"error_msg,omitempty"`
 }
+
+// maxItemMsg is the API's limit for an item's error_msg, in characters.
+const maxItemMsg = 128
 
 // Values of Result.RetStatus.
 const (
@@ -44,28 +47,30 @@ var namedBy = map[installer.Type]string{
 
 // createInvocations answers when the batch is on disk, and not before. Items
 // that cannot be done do not keep the others back.
-func (s service) createInvocations(c *call) (any, error) {
-	req, err := decodeCreate(c.body)
+func (s service) createInvocations(c *Request) (any, error) {
+	req, err := decodeCreate(c.Body)
 	if err != nil {
 		return nil, err
 	}
-	again, err := s.idempotent(c)
+	key, err := s.idempotencyKey(c)
 	if err != nil {
 		return nil, err
-	}
-	if answer, err := again.answer(c.Context()); answer != nil || err != nil {
-		return answer, err
 	}
 	want := s.request(req)
-	want.Project, want.By = c.project, c.who.String()
-	if again.key != "" {
-		want.Replay = func(p *plan.Plan) (*installer.Replay, error) { return again.replay(created(p)) }
+	want.Project, want.By = c.Principal.Project, c.Principal.String()
+	if key != "" {
+		if answer, err := s.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
+			return answer, err
+		}
+		want.Replay = func(p *plan.Plan) (*installer.Replay, error) { return s.replayOf(c, key, p) }
 	}
 	made, err := s.planner.Submit(c.Context(), want)
-	switch {
-	case errors.Is(err, installer.ErrKeyTaken):
-		return again.taken(c.Context())
-	case err != nil:
+	if errors.Is(err, installer.ErrKeyTaken) { // by a request a moment ago
+		if answer, err := s.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
+			return answer, err
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if made.Accepted() > 0 {
@@ -98,11 +103,12 @@ func (s service) request(req *createRequest) plan.Request {
 func created(p *plan.Plan) Created {
 	answer := Created{Invocations: make([]Result, len(p.Items))}
 	for i, item := range p.Items {
-		inv, result := item.Invocation, &answer.Invocations[i]
-		if *result = (Result{InstanceID: inv.Host.ID, InvocationID: inv.ID, RetStatus: RetSuccessful}); item.Refused != nil {
+		result := Result{InstanceID: item.Invocation.Host.ID, InvocationID: item.Invocation.ID, RetStatus: RetSuccessful}
+		if item.Refused != nil {
 			result.RetStatus, result.ErrorCode = RetError, itemCode(item.Refused.Reason)
 			result.ErrorMsg = clip(item.Refused.Msg, maxItemMsg)
 		}
+		answer.Invocations[i] = result
 	}
 	return answer
 }

@@ -12,6 +12,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // entries are n good hosts, each with an address of its own.
@@ -196,7 +197,7 @@ func TestConcurrentCreates(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 5 {
-				made, err := r.client.Create(t.Context(), api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{
+				made, err := r.client.Create(t.Context(), apitest.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{
 					{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.1", User: "root"}}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}},
 					{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.2", User: "root"}}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}},
 				}})

@@ -3,12 +3,12 @@ package api
 import (
 	"cmp"
 	"fmt"
-	"regexp"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tripod/installer"
-	"tripod/installer/meta"
+	"tripod/installer/hostsfile"
 	"tripod/installer/strictjson"
 )
 
@@ -20,11 +20,12 @@ const (
 	fieldHosts         = "remote_install_meta"
 )
 
-// maxItems is the API's limit for every list of a request.
-const maxItems = 100
-
-var (
-	version = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
+const (
+	maxItems = 100 // the API's limit for every list of a request
+	maxDepth = 32  // of arrays and objects in each other
+	// maxValues bounds the values of a body, those of unknown fields included: a
+	// good one has some 800 and agent-status 2000.
+	maxValues = 10_000
 )
 
 // createRequest is a batch-create body that has been found good.
@@ -35,21 +36,17 @@ type createRequest struct {
 	hosts                        []installer.HostEntry
 }
 
-// maxValues bounds the values of a body, those of unknown fields included: a
-// good one has some 800 and agent-status 2000.
-const maxValues = 10_000
+// body is one JSON object, with all that is wrong with it. Unknown fields are
+// tolerated at its top: newer clients may send more.
+type body struct {
+	*strictjson.Fields
+	faults installer.Faults
+}
 
-// maxDepth of arrays and objects in each other.
-const maxDepth = 32
-
-// createLists are what the lists of a batch-create body may have.
-var createLists = map[string]int{fieldInstanceIDs: maxItems, fieldInvocationIDs: maxItems, fieldHosts: maxItems}
-
-// topFields are the fields of a body that is one JSON object, of which no list
-// is read further than it may be long. What is wrong with it, and later with
-// them, is added to faults.
-func topFields(body []byte, lists map[string]int, faults *installer.Faults) (*meta.Fields, bool) {
-	ok := strictjson.Check(body, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
+// read starts with what is wrong whatever the fields are; false: nothing more can
+// be read. No list is read further than it may be long.
+func (b *body) read(raw []byte, lists map[string]int) (ok bool) {
+	if !strictjson.Check(raw, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
 		most, bounded := lists[i.Field]
 		switch {
 		case i.Depth == 2 && bounded && i.N > most:
@@ -58,97 +55,81 @@ func topFields(body []byte, lists map[string]int, faults *installer.Faults) (*me
 			return fmt.Sprintf("has more than %d values", maxValues)
 		}
 		return ""
-	}}, faults)
-	if !ok {
-		return nil, false
+	}}, &b.faults) {
+		return false
 	}
-	return meta.FieldsOf(body, "", faults)
+	b.Fields, ok = strictjson.FieldsOf(raw, "", &b.faults)
+	return ok
 }
 
-// decodeCreate reads a body, or says everything that is wrong with it. Unknown
-// fields are tolerated here, at the top: newer clients may send more.
-func decodeCreate(body []byte) (*createRequest, error) {
-	var faults installer.Faults
-	f, ok := topFields(body, createLists, &faults)
-	if !ok {
-		return nil, faults
+// decodeCreate reads a body, or says everything that is wrong with it.
+func decodeCreate(raw []byte) (*createRequest, error) {
+	var b body
+	if !b.read(raw, map[string]int{fieldInstanceIDs: maxItems, fieldInvocationIDs: maxItems, fieldHosts: maxItems}) {
+		return nil, b.faults
 	}
 	req := &createRequest{}
-	if s, ok := meta.Read[string](f, fieldType); ok {
+	if s, ok := strictjson.Read[string](b.Fields, fieldType); ok {
 		if req.kind, ok = invocationType(s); !ok {
-			f.Fault(fieldType, "must be one of %s", words(types))
+			b.Fault(fieldType, "must be one of %s", words(types))
 		}
 	}
-	f.Need(fieldType)
-	enum(f, "invocation_target", targets...)
-	req.instanceIDs = distinctIDs(f, fieldInstanceIDs, installer.IDForm, &faults)
-	req.invocationIDs = distinctIDs(f, fieldInvocationIDs, installer.IDForm, &faults)
-	req.versionType = enum(f, "version_type", editions...)
-	req.origin = enum(f, "origin", origins...)
-	if s, ok := meta.Read[string](f, "version"); ok {
-		if req.version = s; !version.MatchString(s) {
-			f.Fault("version", "must be 0–64 letters, digits, '_', '.' and '-'")
+	b.Need(fieldType)
+	enum(&b, "invocation_target", targets)
+	req.instanceIDs, req.invocationIDs = b.distinctIDs(fieldInstanceIDs), b.distinctIDs(fieldInvocationIDs)
+	req.versionType = string(enum(&b, "version_type", editions))
+	req.origin = enum(&b, "origin", origins)
+	req.version, _ = strictjson.Read[string](b.Fields, "version")
+	b.faults = append(b.faults, (&installer.Spec{Version: req.version}).Validate(func(field string) string {
+		if field == "version" {
+			return field
 		}
-	}
-	req.hosts = hosts(f, req.kind, &faults)
+		return ""
+	})...)
+	req.hosts = b.hosts(req.kind)
 	if field, ok := namedBy[req.kind]; ok {
-		f.Need(field)
+		b.Need(field)
 	}
-	f.End(false)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return req, nil
+	b.End(false)
+	return req, b.faults.Err()
 }
 
 // enum reads a field that may be one of a few words.
-func enum[T ~string](f *meta.Fields, name string, allowed ...T) string {
-	s, ok := meta.Read[string](f, name)
-	if !ok {
-		return ""
+func enum[T ~string](b *body, name string, allowed []T) T {
+	word, ok := strictjson.Read[string](b.Fields, name)
+	if ok && !slices.Contains(allowed, T(word)) {
+		b.Fault(name, "must be one of %s", words(allowed))
 	}
-	if !oneOf(allowed...)(s) {
-		f.Fault(name, "must be one of %s", words(allowed))
-	}
-	return s
+	return T(word)
 }
 
 // ids reads a list of 1 to most ids.
-func ids(f *meta.Fields, name string, most int, form *regexp.Regexp, faults *installer.Faults) []string {
-	values, ok := meta.Read[[]jsontext.Value](f, name)
-	if !ok {
+func (b *body) ids(name string, most int) []string {
+	list := b.Strings(name)
+	if n := len(list); b.Has(name) && b.Untold(name) != "" && (n == 0 || n > most) {
+		b.Fault(name, "must hold 1–%d ids, not %d", most, n)
 		return nil
 	}
-	if len(values) == 0 || len(values) > most {
-		f.Fault(name, "must hold 1–%d ids, not %d", most, len(values))
-		return nil
-	}
-	list := make([]string, 0, len(values))
-	for i, v := range values {
-		id, wrong := meta.Decode[string](v)
-		if wrong == "" && !form.MatchString(id) {
-			wrong = "must be 1–64 letters, digits and '-'"
+	for i, id := range list {
+		if at := strictjson.Index(name, i); !installer.IDForm.MatchString(id) && b.Untold(at) != "" {
+			b.faults.Add(at, installer.IDRule)
 		}
-		if wrong != "" {
-			faults.Add(index(f.Path(name), i), "%s", wrong)
-		}
-		list = append(list, id)
 	}
 	return list
 }
 
 // distinctIDs reads a list of 1–100 ids, none of them twice: nothing is to be
 // done twice.
-func distinctIDs(f *meta.Fields, name string, form *regexp.Regexp, faults *installer.Faults) []string {
-	before := len(*faults)
-	list := ids(f, name, maxItems, form, faults)
-	if len(*faults) > before {
+func (b *body) distinctIDs(name string) []string {
+	before := len(b.faults)
+	list := b.ids(name, maxItems)
+	if len(b.faults) > before {
 		return list
 	}
 	first := make(map[string]int, len(list))
 	for i, id := range list {
 		if n, twice := first[id]; twice {
-			faults.Add(index(f.Path(name), i), "is the same as %s", index(f.Path(name), n))
+			b.faults.Add(strictjson.Index(name, i), "is the same as %s", strictjson.Index(name, n))
 			continue
 		}
 		first[id] = i
@@ -157,25 +138,21 @@ func distinctIDs(f *meta.Fields, name string, form *regexp.Regexp, faults *insta
 }
 
 // hosts reads remote_install_meta: 0–100 hosts, and at least one where they
-// are what the request is about. Of an entry, remote_ip and user_name are
-// needed; the port is 22 where none is given.
-func hosts(f *meta.Fields, kind installer.Type, faults *installer.Faults) []installer.HostEntry {
-	list, ok := meta.Read[[]jsontext.Value](f, fieldHosts)
+// are what the request is about.
+func (b *body) hosts(kind installer.Type) []installer.HostEntry {
+	list, ok := strictjson.Read[[]jsontext.Value](b.Fields, fieldHosts)
 	if !ok {
 		return nil
 	}
 	switch n := len(list); {
 	case n == 0 && kind == installer.RemoteInstall:
-		f.Fault(fieldHosts, "must hold 1–%d hosts", maxItems)
+		b.Fault(fieldHosts, "must hold 1–%d hosts", maxItems)
 	case n > 0 && kind != installer.RemoteInstall && kind != "":
-		f.Fault(fieldHosts, "is for %s only: nothing would be done with it", installer.RemoteInstall)
+		b.Fault(fieldHosts, "is for %s only: nothing would be done with it", installer.RemoteInstall)
 	}
-	// Whom to log in as cannot be guessed.
-	hosts := meta.Hosts(list, f.Path(fieldHosts), meta.Options{NeedUser: true}, faults)
+	hosts := hostsfile.RequestHosts(list, fieldHosts, &b.faults)
 	for i := range hosts {
 		hosts[i].Host.Port = cmp.Or(hosts[i].Host.Port, installer.DefaultPort)
 	}
 	return hosts
 }
-
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

@@ -7,6 +7,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // TestDefaultKeyIsOfOneProject: whoever may ask for work in another project is
@@ -17,13 +18,13 @@ func TestDefaultKeyIsOfOneProject(t *testing.T) {
 	r := newRig(t, func(c *api.Config) {
 		c.DefaultLogin = func(p string) (installer.Login, bool) { return key, p == project }
 	})
-	ask := func(of *api.Client, p string) []api.Result {
+	ask := func(of *apitest.Client, p string) []api.Result {
 		require.NoError(t, r.store.RegisterHosts(t.Context(), p, []installer.HostEntry{
 			{Host: installer.Host{ID: "web-1", Endpoint: installer.Endpoint{Address: "10.0.0.2", Port: 22, User: "root"}}},
 		}))
-		known, err := of.Create(t.Context(), api.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{"web-1"}})
+		known, err := of.Create(t.Context(), apitest.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{"web-1"}})
 		require.NoError(t, err)
-		remote, err := of.Create(t.Context(), api.CreateRequest{
+		remote, err := of.Create(t.Context(), apitest.CreateRequest{
 			InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{{Host: installer.Host{Endpoint: installer.Endpoint{Address: "10.0.0.3", User: "root"}}, DefaultKey: true}},
 		})
 		require.NoError(t, err)

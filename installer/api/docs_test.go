@@ -38,7 +38,7 @@ func holdDoc(t *testing.T, is, want string) {
 // TestItemCodes: each has the API's form, is there once and says what to do.
 func TestItemCodes(t *testing.T) {
 	t.Parallel()
-	seen := map[api.ItemCode]bool{}
+	seen := map[api.Code]bool{}
 	for _, row := range api.ItemCodes() {
 		require.Regexp(t, `^invocationmgr\.[0-9]{4}$`, row.Code)
 		require.False(t, seen[row.Code], "%s is there twice", row.Code)

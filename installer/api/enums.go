@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,12 +34,5 @@ func invocationType(s string) (installer.Type, bool) {
 
 // words writes an enum for people: "A, B, C".
 func words[T ~string](all []T) string {
-	var b strings.Builder
-	for i, w := range all {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(string(w))
-	}
-	return b.String()
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(all), "[]"), " ", ", ")
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"tripod/installer"
@@ -32,9 +33,32 @@ type RouteOf struct {
 // Routes is the table that h serves.
 func Routes(h http.Handler) (all []RouteOf) {
 	for _, r := range h.(*handler).table {
-		all = append(all, RouteOf{r.method, r.pattern, r.open, r.success, r.rights == installer.ReadRights})
+		all = append(all, RouteOf{r.Method, r.Pattern, r.open, r.success(), r.rights() == installer.ReadRights})
 	}
 	return all
+}
+
+// The codes of items.
+const (
+	ItemUnknownInstance            Code = "invocationmgr.0001"
+	ItemPolicyDenied               Code = "invocationmgr.0002"
+	ItemCredentialMissing          Code = "invocationmgr.0003"
+	ItemUnknownInstaller           Code = "invocationmgr.0004"
+	ItemInstallerCredentialMissing Code = "invocationmgr.0005"
+	ItemPackageMissing             Code = "invocationmgr.0006"
+	ItemUnknownInvocation          Code = "invocationmgr.0007"
+	ItemNotAllowed                 Code = "invocationmgr.0008"
+	ItemUnderWay                   Code = "invocationmgr.0009"
+)
+
+// CodeInfo is codeInfo.
+type CodeInfo = codeInfo
+
+// ErrorTable and ItemCodes are the two halves of the table of codes.
+func ErrorTable() []CodeInfo { return codes[:len(codes)-len(ItemCodes())] }
+
+func ItemCodes() []CodeInfo {
+	return codes[slices.IndexFunc(codes, func(row CodeInfo) bool { return row.Status == 0 }):]
 }
 
 // Parameters are the names of the list's query parameters.
@@ -44,12 +68,6 @@ func Parameters() (names []string) {
 	}
 	return names
 }
-
-// WireRequest and WireHost are the request's two kinds of objects.
-var (
-	WireRequest = wireRequest{}
-	WireHost    = wireHost{}
-)
 
 // UniagentOf is uniagentOf.
 var UniagentOf = uniagentOf
@@ -78,17 +96,10 @@ func plain[T ~string](words []T) (all []string) {
 }
 
 // BodiesWait sets how long a request waits for its part of the budget.
-func BodiesWait(h http.Handler, d time.Duration) { h.(*handler).bodies.wait = d }
+func BodiesWait(h http.Handler, d time.Duration) { h.(*handler).bodies.Wait = d }
 
 // BodiesHeld reports whether any body has a part of the budget.
 func BodiesHeld(h http.Handler) bool {
 	b := h.(*handler).bodies
-	for _, q := range []*quota{b.unverified, b.small, b.large} {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if len(q.owners) > 0 {
-			return true
-		}
-	}
-	return false
+	return b.Unverified.Owners()+b.Small.Owners()+b.Large.Owners() > 0
 }

@@ -4,81 +4,60 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"tripod/installer"
-	"tripod/installer/signing"
+	"tripod/installer/api/limits"
 )
 
 const headerRequestID = "X-Request-Id"
 
-// call is one request on its way through a handler.
-type call struct {
-	*http.Request
-	id      string // X-Request-Id of the answer
-	who     installer.Principal
-	project string         // who's
-	body    []byte         // of a POST: within the limits, not parsed yet
-	read    bool           // the body was read, to verify the signature
-	claim   *signing.Claim // of a signed request
-	loan    *loan          // of the budget, for the body; nil: none
-}
-
-// caller names who asks, for the log.
-func (c *call) caller() string {
-	if c.who == (installer.Principal{}) {
-		return ""
-	}
-	return c.who.String()
-}
+// Stream is an answer of bytes. It is closed after it was sent.
+type Stream struct{ io.ReadCloser }
 
 // handler does for every route what must hold for every route.
 type handler struct {
 	service
-	table  []route
-	limits *rateLimiter
-	bodies *budget
+	table  []Route
+	rates  limits.Rates
+	bodies *limits.Budget
 
-	pace, unverifiedPace pace // of bodies
-	// who tells whose a connection is that needs no login. Nil: all need one.
-	who func(*http.Request) string
+	pace, unverifiedPace limits.Pace
+	// localUser tells whose a connection is that needs no login. Nil: all need one.
+	localUser func(*http.Request) string
 }
 
-func newHandler(s service) http.Handler {
+func newHandler(s service) *handler {
 	return &handler{
-		service: s, table: s.routes(), limits: newRateLimiter(s.RequestRate), bodies: newBudget(),
-		pace: pace{paceGrace, paceRate}, unverifiedPace: pace{unverifiedGrace, paceRate},
+		service: s, table: s.routes(), rates: limits.Rates{PerSecond: s.RequestRate}, bodies: limits.NewBudget(),
+		pace: limits.BodyPace, unverifiedPace: limits.UnverifiedPace,
 	}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := h.Clock()
-	c := &call{Request: r, id: h.NewID()}
+	c := &Request{Request: r, id: h.NewID()}
 	w.Header().Set(headerRequestID, c.id)
 
 	rt, answer, err := h.answer(w, c)
-	status := rt.success
+	status := rt.success()
 	if err != nil {
-		e := errorOf(err)
-		status, answer, err = e.Status, e, e
-		switch {
-		case h.who != nil:
-			told := withCause(e)
-			e, status, answer = told.Error, told.Status, told
-		case rt.faults && len(e.Faults) > 0:
-			answer = faultyAnswer{e, e.Faults}
+		told := h.errorAnswer(rt, errorOf(err))
+		status, answer, err = told.Status, told, told.Error
+		if told.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(told.RetryAfter.Seconds()))))
 		}
-		if e.RetryAfter > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
-		}
-		if e.allow != "" {
-			w.Header().Set("Allow", e.allow)
+		if told.allow != "" {
+			w.Header().Set("Allow", told.allow)
 		}
 	}
 	var size int64
@@ -93,59 +72,66 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer finds the route, lets in who may come in, and runs the handler. The
 // order matters: nothing of a stranger's request is parsed, or told apart, and no body
 // is read for who has not the rights.
-func (h *handler) answer(w http.ResponseWriter, c *call) (rt route, answer any, err error) {
+func (h *handler) answer(w http.ResponseWriter, c *Request) (rt Route, answer any, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			h.Logger.Error("panic in a request", "request_id", c.id, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			answer, err = nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
-	defer func() { c.loan.close() }()
-	rt, pathProject, noRoute := find(h.table, c.Request)
-	if rt.open && noRoute == nil {
-		answer, err = rt.handle(c)
+	defer func() { c.loan.Close() }()
+	rt, noRoute := find(h.table, c.Request)
+	if rt.open {
+		answer, err = rt.Handle(c)
 		return rt, answer, err
 	}
-	if h.who != nil {
-		h.vouched(c, pathProject)
-	} else if err := h.authenticate(w, c, rt); err != nil {
+	authenticate, receive := h.authenticate, h.receive
+	if h.localUser != nil {
+		authenticate, receive = h.vouch, h.receiveLocal
+	}
+	if err := authenticate(w, c, rt); err != nil {
 		return rt, nil, err
 	}
 	if noRoute != nil {
 		return rt, nil, noRoute
 	}
-	if !rt.anyProject {
-		if err := checkProject(pathProject, c.project); err != nil {
-			return rt, nil, err
-		}
-	}
-	if err := authorize(c.who, rt); err != nil {
+	if err := authorize(c, rt); err != nil {
 		return rt, nil, err
 	}
-	if rt.wait > 0 {
-		giveTime(w, rt.wait)
-	}
-	receive := h.receive
-	if h.who != nil {
-		receive = h.receiveLocal
+	if rt.Wait > 0 { // longer than the server's limits; one that cannot (in tests) has none
+		rc, until := http.NewResponseController(w), time.Now().Add(rt.Wait)
+		_, _ = rc.SetReadDeadline(until), rc.SetWriteDeadline(until.Add(rt.Wait))
 	}
 	if err := receive(w, c, rt); err != nil {
 		return rt, nil, err
 	}
-	answer, err = rt.handle(c)
+	answer, err = rt.Handle(c)
 	return rt, answer, err
 }
 
-func checkProject(asked, own string) error {
-	switch {
-	case asked == "":
-		return refuse(http.StatusBadRequest, CodeProjectInvalid, "project_id is missing in the path")
-	case !installer.ProjectForm.MatchString(asked):
-		return refuse(http.StatusBadRequest, CodeProjectInvalid, "project_id in the path: 1–64 letters, digits, '_' and '-'")
-	case asked != own:
-		return refuse(http.StatusForbidden, CodeForbidden, "this token or key is not for this project")
+// authorize holds the caller to its own project and its rights.
+func authorize(c *Request, rt Route) error {
+	if strings.Contains(rt.Pattern, "{"+projectValue+"}") {
+		switch asked := c.PathValue(projectValue); {
+		case asked == "":
+			return Refuse(http.StatusBadRequest, CodeProjectInvalid, "project_id is missing in the path")
+		case !installer.ProjectForm.MatchString(asked):
+			return Refuse(http.StatusBadRequest, CodeProjectInvalid, "project_id in the path: 1–64 letters, digits, '_' and '-'")
+		case asked != c.Principal.Project:
+			return Refuse(http.StatusForbidden, CodeForbidden, "this token or key is not for this project")
+		}
+	}
+	if !c.Principal.Rights.Allow(rt.rights()) {
+		return Refuse(http.StatusForbidden, CodeForbidden, "not enough rights: this %s may only look", c.Principal.Kind)
 	}
 	return nil
+}
+
+func headers(w http.ResponseWriter, status int, contentType string) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
 }
 
 // write sends one JSON document and returns its size. An error on the way
@@ -158,41 +144,57 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, status int, answ
 		h.Logger.Error("answer cannot be encoded", "error", err)
 		status = http.StatusInternalServerError
 		b.Reset()
-		_ = enc.Encode(refuse(status, CodeInternal, "internal service error"))
+		_ = enc.Encode(Refuse(status, CodeInternal, "internal service error"))
 	}
-	hdr := w.Header()
-	hdr.Set("Content-Type", "application/json; charset=UTF-8")
-	hdr.Set("Content-Length", strconv.Itoa(b.Len()))
-	hdr.Set("Cache-Control", "no-store")
-	hdr.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
+	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
+	headers(w, status, "application/json; charset=UTF-8")
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(b.Bytes())
 	}
 	return b.Len()
 }
 
+// stream sends bytes as they come. Where they end too early the connection is
+// cut, so that the client does not take them for all.
+func (h *handler) stream(w http.ResponseWriter, r *http.Request, status int, s Stream) int64 {
+	defer func() { _ = s.Close() }()
+	headers(w, status, "application/octet-stream")
+	if r.Method == http.MethodHead {
+		return 0
+	}
+	n, err := io.Copy(w, s)
+	if err != nil {
+		h.Logger.Warn("answer cut off", "bytes", n, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return n
+}
+
 // log writes one line per request. It names the route, not the path and the
 // query, which are the client's text; no header and no body is ever in it.
-func (h *handler) log(c *call, rt route, status int, size int64, started time.Time, err error) {
-	level := slog.LevelInfo
+func (h *handler) log(c *Request, rt Route, status int, size int64, started time.Time, err error) {
+	by := ""
+	if c.Principal != (installer.Principal{}) {
+		by = c.Principal.String()
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", c.id),
 		slog.String("method", clip(c.Method, 16)),
-		slog.String("route", rt.pattern),
+		slog.String("route", rt.Pattern),
 		slog.Int("status", status),
 		slog.Int64("bytes", size),
 		slog.Duration("duration", h.Clock().Sub(started)),
-		slog.String("project", c.project),
-		slog.String("by", c.caller()),
+		slog.String("project", c.Principal.Project),
+		slog.String("by", by),
 		slog.String("remote", c.RemoteAddr),
 	}
-	if e, ok := err.(*Error); ok {
+	if e, ok := errors.AsType[*Error](err); ok {
 		attrs = append(attrs, slog.String("code", string(e.Code)))
 		if e.cause != nil {
 			attrs = append(attrs, slog.Any("error", e.cause))
 		}
 	}
+	level := slog.LevelInfo
 	switch {
 	case status >= http.StatusInternalServerError:
 		level = slog.LevelError

@@ -215,7 +215,7 @@ func TestAnotherHostKeyIsTheUsersToAccept(t *testing.T) {
 // by the way that it was done by, and nowhere else.
 func TestARouteWithoutAHostKeyIsNoOldOne(t *testing.T) {
 	t.Parallel()
-	for policy, code := range map[installer.HostKeyPolicy]api.ItemCode{
+	for policy, code := range map[installer.HostKeyPolicy]api.Code{
 		installer.Insecure: api.ItemNotAllowed, installer.AcceptNew: "",
 	} {
 		t.Run(string(policy), func(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 	"tripod/store"
 )
 
@@ -55,7 +56,7 @@ func TestA17TheSameRequestTwice(t *testing.T) {
 	require.EqualValues(t, 6, r.count())
 
 	// The client sends it too.
-	req := api.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{first.created(t).Invocations[0].InstanceID}, IdempotencyKey: "key-3"}
+	req := apitest.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{first.created(t).Invocations[0].InstanceID}, IdempotencyKey: "key-3"}
 	one, err := r.client.Create(t.Context(), req)
 	require.NoError(t, err)
 	two, err := r.client.Create(t.Context(), req)

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"strings"
+	"unicode/utf8"
 
 	"tripod/installer"
 	"tripod/installer/plaintext"
@@ -158,4 +159,12 @@ func list(s []string) []string {
 		return []string{}
 	}
 	return s
+}
+
+// clip cuts s after n characters and marks the cut.
+func clip(s string, n int) string {
+	if utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n-1]) + "…"
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // TestKeptLoginBringsItsSudoPassword: a REMOTE_INSTALL that brings no login takes
@@ -21,7 +21,7 @@ func TestKeptLoginBringsItsSudoPassword(t *testing.T) {
 	}}))
 	ask := func(h installer.HostEntry) installer.Credentials {
 		t.Helper()
-		made, err := r.client.Create(t.Context(), api.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{h}})
+		made, err := r.client.Create(t.Context(), apitest.CreateRequest{InvocationType: "REMOTE_INSTALL", Hosts: []installer.HostEntry{h}})
 		require.NoError(t, err)
 		_, creds := r.stored(made.Invocations[0])
 		return creds

@@ -110,7 +110,7 @@ func TestItemMessagesFit(t *testing.T) {
 		}
 		require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{e}))
 	}
-	fits := func(res api.Result, code api.ItemCode) string {
+	fits := func(res api.Result, code api.Code) string {
 		t.Helper()
 		require.Equal(t, code, res.ErrorCode, res.ErrorMsg)
 		require.NotEmpty(t, res.ErrorMsg)

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tripod/installer"
 )
@@ -23,12 +24,12 @@ const (
 	defaultLimit = 100
 )
 
-func (s service) listInvocations(c *call) (any, error) {
+func (s service) listInvocations(c *Request) (any, error) {
 	f, err := parseFilter(c.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
-	f.ProjectID, f.TasksOnly = c.project, true
+	f.ProjectID, f.TasksOnly = c.Principal.Project, true
 	page, err := s.Ledger.Invocations(c.Context(), f)
 	if err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func (s service) listInvocations(c *call) (any, error) {
 			open = append(open, inv.Host.ID)
 		}
 	}
-	known, err := s.knownHosts(c.Context(), c.project, open)
+	known, err := s.knownHosts(c.Context(), c.Principal.Project, open)
 	if err != nil {
 		return nil, err
 	}
@@ -63,12 +64,12 @@ type parameter struct {
 
 var parameters = []parameter{
 	{"instance_id", installer.IDForm.MatchString, "1–64 letters, digits and '-'", CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceID = v }},
-	{"instance_type", oneOf(instanceTypes...), "one of " + words(instanceTypes), CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceType = installer.InstanceType(v) }},
+	{"instance_type", oneOf(instanceTypes), "one of " + words(instanceTypes), CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceType = installer.InstanceType(v) }},
 	{"invocation_id", regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]*$`).MatchString, "letters, digits, '_' and '-'", CodeURLParameter, func(f *installer.Filter, v string) { f.InvocationID = v }},
 	{"invocation_type", func(v string) bool { _, ok := invocationType(v); return ok }, "one of " + words(types), CodeURLParameter, func(f *installer.Filter, v string) { f.Type, _ = invocationType(v) }},
 	{"invocation_target", regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`).MatchString, "a target such as telescope", CodeURLParameter, func(f *installer.Filter, v string) { f.Target = v }},
 	// An extension of Tripod's.
-	{"status", oneOf(states...), "one of " + words(states), CodeURLParameter, func(f *installer.Filter, v string) { f.State = installer.State(v) }},
+	{"status", oneOf(states), "one of " + words(states), CodeURLParameter, func(f *installer.Filter, v string) { f.State = installer.State(v) }},
 	{"offset", number(0, maxOffset), "a number, 0–9999999999999", CodePaging, func(f *installer.Filter, v string) { f.Offset, _ = strconv.ParseInt(v, 10, 64) }},
 	{"limit", number(1, maxLimit), "a number, 1–100", CodePaging, func(f *installer.Filter, v string) { f.Limit, _ = strconv.Atoi(v) }},
 }
@@ -79,7 +80,7 @@ func parseFilter(rawQuery string) (installer.Filter, error) {
 	f := installer.Filter{Limit: defaultLimit}
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return f, refuse(http.StatusBadRequest, CodeURLParameter, "the query is not well formed")
+		return f, Refuse(http.StatusBadRequest, CodeURLParameter, "the query is not well formed")
 	}
 	var faults installer.Faults
 	code := CodeURLParameter
@@ -108,27 +109,19 @@ func parseFilter(rawQuery string) (installer.Filter, error) {
 		break
 	}
 	if len(faults) > 0 {
-		return f, refuse(http.StatusBadRequest, code, "%s", join(faults))
+		return f, Refuse(http.StatusBadRequest, code, "%s", join(faults))
 	}
 	return f, nil
 }
 
-func oneOf[T ~string](all ...T) func(string) bool {
+func oneOf[T ~string](all []T) func(string) bool {
 	return func(v string) bool { return slices.Contains(all, T(v)) }
 }
 
 // number accepts plain decimal digits only; strconv would take "+1" too.
 func number(lo, hi int64) func(string) bool {
 	return func(v string) bool {
-		if len(v) == 0 || len(v) > 13 {
-			return false
-		}
-		for _, c := range []byte(v) {
-			if c < '0' || c > '9' {
-				return false
-			}
-		}
 		n, err := strconv.ParseInt(v, 10, 64)
-		return err == nil && n >= lo && n <= hi
+		return err == nil && len(v) <= 13 && strings.Trim(v, "0123456789") == "" && n >= lo && n <= hi
 	}
 }

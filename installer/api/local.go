@@ -32,45 +32,57 @@ const largestLocal = 1 << 30
 // all rights; errors are told as they are. What keeps strangers from using up the
 // process is left out.
 func NewLocal(c LocalConfig) http.Handler {
-	h := &handler{
-		service: service{Config: Config{
-			Clock: time.Now, NewID: func() string { return ulid.Make().String() }, Logger: cmp.Or(c.Logger, slog.Default()),
-		}},
-		who: c.Who,
-	}
-	for _, r := range c.Routes {
-		rt := r.route()
-		rt.limit, rt.wait = largestLocal, 0
+	h := &handler{localUser: c.Who}
+	h.Clock, h.Logger = time.Now, cmp.Or(c.Logger, slog.Default())
+	h.NewID = func() string { return ulid.Make().String() }
+	for _, rt := range c.Routes {
+		rt.MaxBody, rt.Wait = largestLocal, 0
 		h.table = append(h.table, rt)
 	}
 	return h
 }
 
-// vouched takes the system's word for who asks.
-func (h *handler) vouched(c *call, project string) {
-	c.project = project
-	c.who = installer.Principal{Project: project, Kind: installer.UserPrincipal, Name: h.who(c.Request), Rights: installer.FullRights}
-	c.Request = c.WithContext(installer.WithActor(c.Context(), c.who.String()))
+// vouch takes the system's word for who asks.
+func (h *handler) vouch(_ http.ResponseWriter, c *Request, _ Route) error {
+	c.letIn(installer.Principal{Project: c.PathValue(projectValue), Kind: installer.UserPrincipal, Name: h.localUser(c.Request), Rights: installer.FullRights})
+	return nil
 }
 
 // receiveLocal reads the body, for which no room has to be kept.
-func (h *handler) receiveLocal(w http.ResponseWriter, c *call, rt route) error {
-	if c.Method != http.MethodPost && c.Method != http.MethodPut {
+func (h *handler) receiveLocal(w http.ResponseWriter, c *Request, rt Route) (err error) {
+	if !c.sends() {
 		return nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, c.Body, rt.bodyLimit()))
-	if err != nil {
-		return unread(w, refusedBody(err, rt.bodyLimit()))
+	if c.Body, err = io.ReadAll(http.MaxBytesReader(w, c.Request.Body, rt.maxBody())); err != nil {
+		return unread(w, refusedBody(err, rt.maxBody()))
 	}
-	c.body = body
 	return checkContent(c, rt)
 }
 
-// causeAnswer is an error with what it comes of, for the user of this machine.
-type causeAnswer struct {
+// errorAnswer is an error with its faults one by one, and for the user of this
+// machine with what it comes of.
+type errorAnswer struct {
 	*Error
 	Faults installer.Faults `json:"faults,omitempty"`
 	Cause  *Cause           `json:"cause,omitempty"`
+}
+
+func (h *handler) errorAnswer(rt Route, e *Error) errorAnswer {
+	a := errorAnswer{Error: e}
+	if !rt.public {
+		a.Faults = e.Faults
+	}
+	if h.localUser == nil || e.cause == nil || e.Status < http.StatusInternalServerError {
+		return a
+	}
+	a.Cause = &Cause{Text: e.cause.Error()}
+	a.Cause.Errno, _ = errors.AsType[syscall.Errno](e.cause)
+	if e.Code == CodeStorage { // it will not be better soon: nobody is to ask again by himself
+		final := *e
+		final.Status, final.RetryAfter = http.StatusInternalServerError, 0
+		a.Error = &final
+	}
+	return a
 }
 
 // Cause is what an error of this machine comes of.
@@ -96,21 +108,4 @@ func (e *Error) Cause() error {
 		return c
 	}
 	return nil
-}
-
-// withCause is e for the user of this machine. The storage will not be better soon:
-// nobody is to ask again by himself.
-func withCause(e *Error) causeAnswer {
-	a := causeAnswer{Error: e, Faults: e.Faults}
-	if e.cause == nil || e.Status < http.StatusInternalServerError {
-		return a
-	}
-	a.Cause = &Cause{Text: e.cause.Error()}
-	a.Cause.Errno, _ = errors.AsType[syscall.Errno](e.cause)
-	if e.Code == CodeStorage {
-		again := *e
-		again.Status, again.RetryAfter = http.StatusInternalServerError, 0
-		a.Error = &again
-	}
-	return a
 }

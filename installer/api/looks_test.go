@@ -10,6 +10,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // look stores what `tripod check` does of a known host, and what it finds there.
@@ -107,7 +108,7 @@ func TestLookAfterAFailedRun(t *testing.T) {
 	id := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0].InstanceID
 	is := func(want, why string) {
 		t.Helper()
-		got, _ := r.statusOf(api.StatusQuery{InstanceIDs: []string{id}})
+		got, _ := r.statusOf(apitest.StatusQuery{InstanceIDs: []string{id}})
 		require.Equal(t, map[string]string{id: want}, got, why)
 	}
 	is("unknown/unknown/", "nothing has come of it yet")

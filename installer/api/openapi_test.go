@@ -18,6 +18,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // schema is a node of docs/openapi.yaml. As a JSON schema it understands what
@@ -112,7 +113,7 @@ func TestOpenAPIFields(t *testing.T) {
 	for name, value := range map[string]any{
 		"Created": api.Created{}, "Result": api.Result{}, "List": api.List{}, "Item": api.Item{}, "Health": api.Health{}, "Error": api.Error{},
 		"AgentStatuses": api.AgentStatuses{}, "AgentStatus": api.AgentStatus{}, "Extension": api.Extension{},
-		"StatusRequest": api.StatusQuery{}, "CreateRequest": api.WireRequest, "RemoteHost": api.WireHost,
+		"StatusRequest": apitest.StatusQuery{}, "CreateRequest": apitest.WireRequest{}, "RemoteHost": apitest.WireHost{},
 	} {
 		fields, always := jsonFields(reflect.TypeOf(value))
 		require.ElementsMatch(t, fields, slices.Collect(maps.Keys(s.at(s.schema(name), "properties"))), name)

@@ -9,49 +9,20 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tripod/installer/api/limits"
 )
-
-func TestPace(t *testing.T) {
-	t.Parallel()
-	p := pace{paceGrace, paceRate}
-	require.Equal(t, 10*time.Second, p.until(0, 5*time.Minute))
-	require.Equal(t, 10*time.Second+500*time.Millisecond, p.until(32<<10, 5*time.Minute))
-	require.Equal(t, 26*time.Second, p.until(1<<20, 5*time.Minute))
-	require.Equal(t, 5*time.Minute, p.until(64<<20, 5*time.Minute))
-	require.Equal(t, 5*time.Minute, p.until(1<<62, 5*time.Minute))
-	require.Equal(t, 5*time.Second, p.until(0, 5*time.Second))
-}
-
-// TestPacedBody: the deadline moves on with what is there, and when all of it is
-// there the request has its whole time again: net/http goes on reading.
-func TestPacedBody(t *testing.T) {
-	t.Parallel()
-	began := time.Now()
-	var deadlines []time.Duration
-	b := &pacedBody{
-		ReadCloser: io.NopCloser(strings.NewReader("abcdef")), pace: pace{grace: 10 * time.Second, rate: 2},
-		began: began, limit: time.Minute,
-		deadline: func(at time.Time) error { deadlines = append(deadlines, at.Sub(began)); return nil },
-	}
-	var err error
-	for err == nil {
-		_, err = b.Read(make([]byte, 3))
-	}
-	require.ErrorIs(t, err, io.EOF)
-	require.Equal(t, []time.Duration{10 * time.Second, 11500 * time.Millisecond, 13 * time.Second, time.Minute}, deadlines)
-}
 
 // TestBSlowUnverifiedBody: it has less time than one whose sender is known, and gives
 // back what it had.
 func TestBSlowUnverifiedBody(t *testing.T) {
 	t.Parallel()
 	h := large(t, nothing)
-	h.unverifiedPace = pace{grace: 100 * time.Millisecond, rate: 1 << 40}
+	h.unverifiedPace = limits.Pace{Grace: 100 * time.Millisecond, Rate: 1 << 40}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -72,9 +43,9 @@ func TestBSlowUnverifiedBody(t *testing.T) {
 func TestBSlowLargeBody(t *testing.T) {
 	t.Parallel()
 	const size = 3 << 20
-	shared := newBudget()
-	shared.large = newQuota(size, size)
-	begin := func(p pace, body []byte) net.Conn {
+	shared := limits.NewBudget()
+	shared.Large = limits.NewQuota(size, size)
+	begin := func(p limits.Pace, body []byte) net.Conn {
 		made, err := New(Config{
 			Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
 			Routes: []Route{{
@@ -95,18 +66,18 @@ func TestBSlowLargeBody(t *testing.T) {
 		_, _ = conn.Write(body)
 		return conn
 	}
-	slow := pace{grace: 300 * time.Millisecond, rate: size / 60} // a minute more for all of it
+	slow := limits.Pace{Grace: 300 * time.Millisecond, Rate: size / 60} // a minute more for all of it
 	for name, tc := range map[string]struct {
-		pace
+		limits.Pace
 		n    int // bytes at once
 		rate time.Duration
 	}{
 		"nothing":      {slow, 1, time.Hour},
 		"byte by byte": {slow, 1, 10 * time.Millisecond},
 		// So little is left that net/http would read it, to use the connection again.
-		"all but the end": {pace{grace: 300 * time.Millisecond, rate: 1 << 40}, size - 100_000, 10 * time.Millisecond},
+		"all but the end": {limits.Pace{Grace: 300 * time.Millisecond, Rate: 1 << 40}, size - 100_000, 10 * time.Millisecond},
 	} {
-		conn := begin(tc.pace, make([]byte, tc.n))
+		conn := begin(tc.Pace, make([]byte, tc.n))
 		stop := make(chan struct{})
 		done := make(chan struct{})
 		go func() {
@@ -136,7 +107,7 @@ func TestBSlowLargeBody(t *testing.T) {
 		close(stop)
 		<-done
 	}
-	conn := begin(pace{grace: time.Minute, rate: size}, make([]byte, size)) // a slow machine is in time
+	conn := begin(limits.Pace{Grace: time.Minute, Rate: size}, make([]byte, size)) // a slow machine is in time
 	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(t, err)
 	require.Less(t, r.StatusCode, 300)

@@ -20,6 +20,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 	"tripod/store"
 )
 
@@ -39,7 +40,7 @@ type rig struct {
 	handler http.Handler
 	url     string
 	token   string // for project
-	client  *api.Client
+	client  *apitest.Client
 	logs    *lockedBuffer
 	wakes   atomic.Int64
 }
@@ -75,10 +76,10 @@ func (r *rig) addToken(project, name string) string {
 	return token
 }
 
-func (r *rig) clientFor(project, token string) *api.Client {
+func (r *rig) clientFor(project, token string) *apitest.Client {
 	transport := &http.Transport{}
 	r.t.Cleanup(transport.CloseIdleConnections)
-	return &api.Client{BaseURL: r.url, Project: project, Token: installer.NewSecret(token), HTTP: &http.Client{Transport: transport}}
+	return &apitest.Client{Client: api.Client{BaseURL: r.url, Project: project, Token: installer.NewSecret(token), HTTP: &http.Client{Transport: transport}}}
 }
 
 // answer is an HTTP answer with its body read.
@@ -134,7 +135,7 @@ func read(t testing.TB, resp *http.Response) answer {
 	a := answer{status: resp.StatusCode, header: resp.Header, body: string(raw)}
 	if resp.StatusCode >= 400 {
 		require.NoError(t, json.Unmarshal(raw, &a.err), "an error without the error body: %s", raw)
-		require.True(t, slices.ContainsFunc(api.ErrorTable(), func(row api.ErrorInfo) bool {
+		require.True(t, slices.ContainsFunc(api.ErrorTable(), func(row api.CodeInfo) bool {
 			return row.Status == resp.StatusCode && row.Code == a.err.Code
 		}), "not in the table of errors: HTTP %d %s", resp.StatusCode, raw)
 	}

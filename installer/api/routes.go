@@ -1,97 +1,123 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/api/limits"
+	"tripod/installer/signing"
 )
 
-// route is one row of the table of routes.
-type route struct {
-	method  string
-	pattern string // "{project_id}" stands for one segment
-	// open routes need no token. The zero value does: deny by default.
-	open    bool
-	rights  installer.Rights // that the caller needs; the zero value: full
-	success int              // HTTP status of a good answer
-	handle  func(*call) (any, error)
+// Route is one row of the table of routes; other packages may add some. What holds
+// for every route (authentication, the project check, limits, error bodies, logging)
+// is done by the handler of the table.
+type Route struct {
+	Method string // GET, POST, PUT or DELETE
+	// Pattern is a path; "{name}" stands for one segment, which Handle finds
+	// with PathValue, unescaped and not checked. With "{project_id}" only the
+	// caller's own project is let in.
+	Pattern string
+	MaxBody int64 // of the body, in bytes. 0: 2 MiB
+	Binary  bool  // the body is no JSON
+	// Wait is how long the request may take to arrive, and again to be answered.
+	// 0: as the server has it for all.
+	Wait time.Duration
+	// Rights are needed. Empty: to read for GET, else full.
+	Rights installer.Rights
+	// Handle returns what is encoded as JSON, or a Stream.
+	Handle func(*Request) (any, error)
 
-	limit  int64 // of the body, in bytes; 0: maxBody
-	binary bool  // the body is no JSON
-	// anyProject routes have no project in their path: it is the caller's own.
-	anyProject bool
-	// faults are told one by one too, beside error_msg.
-	faults bool
-	// wait is for requests that take longer than others: to arrive, and to be
-	// answered. 0: as for all.
-	wait time.Duration
+	open   bool // no login is needed
+	public bool // of the public API: faults are told in error_msg only
+	status int  // of a good answer. 0: 201 for POST, else 200
 }
 
-const projectSegment = "{project_id}"
+// Request is a request that was let in.
+type Request struct {
+	*http.Request
+	Principal installer.Principal
+	Body      []byte // of a POST or PUT
 
-func (s service) routes() []route {
-	own := []route{
-		{method: http.MethodGet, pattern: "/healthz", open: true, success: http.StatusOK, handle: s.health},
-		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-invocations/batch-create", success: http.StatusCreated, handle: s.createInvocations},
-		{method: http.MethodGet, pattern: "/v3/{project_id}/agent-invocations", rights: installer.ReadRights, success: http.StatusOK, handle: s.listInvocations},
-		{method: http.MethodPost, pattern: "/v3/{project_id}/agent-status/batch-query", rights: installer.ReadRights, success: http.StatusOK, handle: s.agentStatus},
-	}
-	for _, r := range s.Routes {
-		own = append(own, r.route())
-	}
-	return own
+	id    string         // X-Request-Id of the answer
+	read  bool           // the body was read, to verify the signature
+	claim *signing.Claim // of a signed request
+	loan  *limits.Loan   // of the budget, for the body; nil: none
 }
 
-// match compares an escaped path with the pattern, segment by segment, and
-// returns what stands in the places of the "{name}" segments. Unlike
-// http.ServeMux it never cleans a path: "..", "%2e%2e%2f" and doubled slashes
-// stay what they are, and fit nothing else.
-func (r route) match(escapedPath string) (values map[string]string, ok bool) {
-	want, got := strings.Split(r.pattern, "/"), strings.Split(escapedPath, "/")
+func (s service) routes() []Route {
+	return append([]Route{
+		{Method: http.MethodGet, Pattern: "/healthz", open: true, public: true, Handle: s.health},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-invocations/batch-create", public: true, Handle: s.createInvocations},
+		{Method: http.MethodGet, Pattern: "/v3/{project_id}/agent-invocations", public: true, Handle: s.listInvocations},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-status/batch-query", public: true, Rights: installer.ReadRights, status: http.StatusOK, Handle: s.agentStatus},
+	}, s.Routes...)
+}
+
+func (rt Route) rights() installer.Rights {
+	if rt.Method == http.MethodGet {
+		return cmp.Or(rt.Rights, installer.ReadRights)
+	}
+	return cmp.Or(rt.Rights, installer.FullRights)
+}
+
+func (rt Route) success() int {
+	if rt.Method == http.MethodPost {
+		return cmp.Or(rt.status, http.StatusCreated)
+	}
+	return http.StatusOK
+}
+
+func (rt Route) maxBody() int64 { return cmp.Or(rt.MaxBody, maxBody) }
+
+const projectValue = "project_id"
+
+// match compares an escaped path with the pattern, segment by segment, and gives r
+// what stands in the places of the "{name}" segments. Unlike http.ServeMux it never
+// cleans a path: "..", "%2e%2e%2f" and doubled slashes stay what they are, and fit
+// nothing else.
+func (rt Route) match(r *http.Request) bool {
+	want, got := strings.Split(rt.Pattern, "/"), strings.Split(r.URL.EscapedPath(), "/")
 	if len(want) != len(got) {
-		return nil, false
+		return false
 	}
-	values = map[string]string{}
 	for i := range want {
-		if strings.HasPrefix(want[i], "{") {
-			values[want[i]], _ = url.PathUnescape(got[i])
-			continue
-		}
-		if want[i] != got[i] {
-			return nil, false
+		if want[i] != got[i] && !strings.HasPrefix(want[i], "{") {
+			return false
 		}
 	}
-	return values, true
+	for i := range want {
+		if name, isValue := strings.CutPrefix(want[i], "{"); isValue {
+			value, _ := url.PathUnescape(got[i])
+			r.SetPathValue(strings.TrimSuffix(name, "}"), value)
+		}
+	}
+	return true
 }
 
-// find returns the route for the request and its project, or the error for a
-// request that has none. Other values of the path are then PathValues of r.
-func find(routes []route, r *http.Request) (route, string, *Error) {
+// find returns the route for the request, or the error for one that has none.
+func find(table []Route, r *http.Request) (Route, error) {
 	method := r.Method
 	if method == http.MethodHead {
 		method = http.MethodGet // net/http leaves the body out
 	}
 	var allowed []string
-	for _, rt := range routes {
-		values, ok := rt.match(r.URL.EscapedPath())
-		if !ok {
-			continue
+	for _, rt := range table {
+		switch {
+		case !rt.match(r):
+		case rt.Method == method:
+			return rt, nil
+		default:
+			allowed = append(allowed, rt.Method)
 		}
-		if rt.method == method {
-			for name, value := range values {
-				r.SetPathValue(strings.Trim(name, "{}"), value)
-			}
-			return rt, values[projectSegment], nil
-		}
-		allowed = append(allowed, rt.method)
 	}
 	if len(allowed) > 0 {
-		e := refuse(http.StatusMethodNotAllowed, CodeInvalidRequest, "%s is not allowed here", clip(r.Method, 16))
+		e := Refuse(http.StatusMethodNotAllowed, CodeInvalidRequest, "%s is not allowed here", clip(r.Method, 16))
 		e.allow = strings.Join(allowed, ", ")
-		return route{}, "", e
+		return Route{}, e
 	}
-	return route{}, "", refuse(http.StatusNotFound, CodeNotFound, "no such resource: this version serves agent-invocations, agent-invocations/batch-create and agent-status/batch-query under /v3/{project_id}/")
+	return Route{}, Refuse(http.StatusNotFound, CodeNotFound, "no such resource: this version serves agent-invocations, agent-invocations/batch-create and agent-status/batch-query under /v3/{project_id}/")
 }

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"tripod/installer/api/limits"
 )
 
 // ServerConfig is what Serve needs. Listen and Handler are required; a zero
@@ -79,14 +81,14 @@ func Serve(ctx context.Context, c ServerConfig) error {
 	if c.Ready != nil {
 		c.Ready(ln.Addr())
 	}
-	open := newConnections(ln, c.MaxConns, c.LoginTimeout)
+	bounded := limits.Listen(ln, c.MaxConns, c.LoginTimeout)
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {
-			served <- srv.ServeTLS(open, "", "")
+			served <- srv.ServeTLS(bounded, "", "")
 			return
 		}
-		served <- srv.Serve(open)
+		served <- srv.Serve(bounded)
 	}()
 
 	select {
@@ -120,8 +122,8 @@ func (c ServerConfig) withDefaults() ServerConfig {
 // server has c's limits; they bound every client.
 func (c ServerConfig) server(tlsConfig *tls.Config) *http.Server {
 	return &http.Server{
-		Handler:           counted(c.Handler),
-		ConnContext:       withConn,
+		Handler:           limits.Counted(c.Handler),
+		ConnContext:       limits.ConnContext,
 		ReadHeaderTimeout: c.HeaderTimeout,
 		ReadTimeout:       c.ReadTimeout,
 		WriteTimeout:      c.WriteTimeout,

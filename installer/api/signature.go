@@ -34,7 +34,7 @@ var unknownKey = installer.NewSecret("an access key that is not known")
 
 // checkSignature finds out who has signed the request. Where the request tells
 // the hash of its body, nothing is read before the signature is verified.
-func (h *handler) checkSignature(w http.ResponseWriter, c *call, rt route) (installer.Principal, error) {
+func (h *handler) checkSignature(w http.ResponseWriter, c *Request, rt Route) (installer.Principal, error) {
 	var nobody installer.Principal
 	if h.Keys == nil {
 		return nobody, unauthenticated("a signature, but there are no access keys")
@@ -59,18 +59,18 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *call, rt route) (inst
 		if err := h.readUnverified(w, c, rt); err != nil {
 			return nobody, err
 		}
-		hash = signing.Hash(c.body)
+		hash = signing.Hash(c.Body)
 	}
 	if !claim.Verify(c.Request, secret, hash) || !known {
 		return nobody, unauthenticated("signature: the access key is not known, or its secret key did not make this signature")
 	}
 	c.claim = &claim
-	return who, h.limits.take(who, h.Clock())
+	return who, nil
 }
 
 // checkSigned holds the body of a verified request against what was signed.
-func (h *handler) checkSigned(c *call, rt route) error {
-	if c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.body)), []byte(c.claim.Content)) != 1 {
+func (h *handler) checkSigned(c *Request, rt Route) error {
+	if c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.Body)), []byte(c.claim.Content)) != 1 {
 		return unauthenticated("signature: the body is not the one that was signed")
 	}
 	return h.checkReplay(c, rt)
@@ -78,12 +78,12 @@ func (h *handler) checkSigned(c *call, rt route) error {
 
 // checkReplay refuses a signature that was seen before. What changes nothing
 // may be repeated for a moment; see repeatable.
-func (h *handler) checkReplay(c *call, rt route) error {
-	reads := rt.rights == installer.ReadRights
-	seen, ago, err := h.Keys.SeeSignature(c.Context(), c.project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
+func (h *handler) checkReplay(c *Request, rt Route) error {
+	reads := rt.rights() == installer.ReadRights
+	seen, ago, err := h.Keys.SeeSignature(c.Context(), c.Principal.Project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
 	switch {
 	case errors.Is(err, installer.ErrFull):
-		e := refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many signed requests of this access key, or of its project, in the last minutes: a signature is remembered until its date is too old")
+		e := Refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many signed requests of this access key, or of its project, in the last minutes: a signature is remembered until its date is too old")
 		e.RetryAfter, e.cause = time.Minute, err
 		return e
 	case err != nil:

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"slices"
+	"time"
 
 	"tripod/installer"
 )
@@ -41,14 +42,6 @@ type Extension struct {
 	Version string `json:"version,omitempty"`
 }
 
-// StatusQuery is the body of agent-status/batch-query, as the client sends it.
-type StatusQuery struct {
-	InstanceIDs     []string             `json:"instance_ids"` // 1–2000
-	UniagentStatus  UniagentState        `json:"uniagent_status,omitempty"`
-	ExtensionName   string               `json:"extension_name,omitempty"`
-	ExtensionStatus installer.AgentState `json:"extension_status,omitempty"`
-}
-
 // statusRequest is an agent-status body that has been found good. An empty
 // filter lets everything through.
 type statusRequest struct {
@@ -57,46 +50,37 @@ type statusRequest struct {
 	extension   installer.AgentState
 }
 
-func decodeStatus(body []byte) (*statusRequest, error) {
-	var faults installer.Faults
-	f, ok := topFields(body, map[string]int{fieldInstanceIDs: maxStatusIDs}, &faults)
-	if !ok {
-		return nil, faults
+func decodeStatus(raw []byte) (*statusRequest, error) {
+	var b body
+	if !b.read(raw, map[string]int{fieldInstanceIDs: maxStatusIDs}) {
+		return nil, b.faults
 	}
-	req := &statusRequest{}
-	f.Need(fieldInstanceIDs)
-	req.instanceIDs = ids(f, fieldInstanceIDs, maxStatusIDs, installer.IDForm, &faults)
-	req.uniagent = UniagentState(enum(f, "uniagent_status", uniagentStates...))
-	enum(f, "extension_name", targets...)
-	req.extension = installer.AgentState(enum(f, "extension_status", agentStates...))
-	f.End(false)
-	if len(faults) > 0 {
-		return nil, faults
-	}
-	return req, nil
+	b.Need(fieldInstanceIDs)
+	req := &statusRequest{instanceIDs: b.ids(fieldInstanceIDs, maxStatusIDs), uniagent: enum(&b, "uniagent_status", uniagentStates)}
+	enum(&b, "extension_name", targets)
+	req.extension = enum(&b, "extension_status", agentStates)
+	b.End(false)
+	return req, b.faults.Err()
 }
 
 // agentStatus answers from what was last found on the hosts; it asks none. An
 // id that comes twice is one server.
-func (s service) agentStatus(c *call) (any, error) {
-	req, err := decodeStatus(c.body)
+func (s service) agentStatus(c *Request) (any, error) {
+	req, err := decodeStatus(c.Body)
 	if err != nil {
 		return nil, err
 	}
-	known, err := s.knownHosts(c.Context(), c.project, req.instanceIDs)
+	known, err := s.knownHosts(c.Context(), c.Principal.Project, req.instanceIDs)
 	if err != nil {
 		return nil, err
 	}
 	answer := AgentStatuses{AgentStatus: []AgentStatus{}}
-	seen := make(map[string]bool, len(req.instanceIDs))
+	answered := make(map[string]bool, len(req.instanceIDs))
 	for _, id := range req.instanceIDs {
-		if seen[id] {
-			continue
-		}
-		seen[id] = true
-		if row := s.statusOf(id, known[id]); req.wants(row) {
+		if row := s.statusOf(id, known[id]); !answered[id] && req.wants(row) {
 			answer.AgentStatus = append(answer.AgentStatus, row)
 		}
+		answered[id] = true
 	}
 	return answer, nil
 }
@@ -149,4 +133,22 @@ func uniagentOf(state installer.AgentState) UniagentState {
 func (r *statusRequest) wants(row AgentStatus) bool {
 	return (r.uniagent == "" || r.uniagent == row.UniagentStatus) &&
 		(r.extension == "" || r.extension == row.Extensions[0].Status)
+}
+
+// Health is the answer of GET /healthz.
+type Health struct {
+	Status string `json:"status"` // "ok"; anything else comes as an error
+}
+
+// healthWait is short: who asks wants to know now.
+const healthWait = 2 * time.Second
+
+// health needs no login and tells nothing but whether the state can be read.
+func (s service) health(c *Request) (any, error) {
+	ctx, cancel := context.WithTimeout(c.Context(), healthWait)
+	defer cancel()
+	if _, err := s.Ledger.Batches(ctx, installer.DefaultProject, 1); err != nil {
+		return nil, err
+	}
+	return Health{Status: "ok"}, nil
 }

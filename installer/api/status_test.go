@@ -11,11 +11,12 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // statusOf asks, and returns "uniagent/extension/version" by instance, and the
 // order of the rows.
-func (r *rig) statusOf(q api.StatusQuery) (map[string]string, []string) {
+func (r *rig) statusOf(q apitest.StatusQuery) (map[string]string, []string) {
 	r.t.Helper()
 	a := r.send(http.MethodPost, statuses, asJSON(q))
 	require.Equal(r.t, http.StatusOK, a.status, a.body)
@@ -42,7 +43,7 @@ func TestBStatusCounts(t *testing.T) {
 			a.refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "instance_ids: must hold", "2000")
 			continue
 		}
-		rows, _ := r.statusOf(api.StatusQuery{InstanceIDs: names(n)})
+		rows, _ := r.statusOf(apitest.StatusQuery{InstanceIDs: names(n)})
 		require.Len(t, rows, n, "every asked server gets a row")
 	}
 }
@@ -77,24 +78,24 @@ func TestAgentStatus(t *testing.T) {
 	}
 	slices.Sort(ids)
 	slices.Reverse(ids)
-	got, order := r.statusOf(api.StatusQuery{InstanceIDs: append(ids, ids[2])})
+	got, order := r.statusOf(apitest.StatusQuery{InstanceIDs: append(ids, ids[2])})
 	require.Equal(t, want, got)
 	require.Equal(t, ids, order, "in the order of the request, each server once")
 
 	// Filters keep those that match, together.
 	for _, tc := range []struct {
-		q    api.StatusQuery
+		q    apitest.StatusQuery
 		rows int
 	}{
-		{api.StatusQuery{ExtensionName: "telescope"}, 7},
-		{api.StatusQuery{UniagentStatus: api.UniagentRunning}, 1},
-		{api.StatusQuery{UniagentStatus: api.UniagentNone}, 1},
-		{api.StatusQuery{UniagentStatus: api.UniagentSilent}, 1},
-		{api.StatusQuery{UniagentStatus: api.UniagentUnknown}, 4},
-		{api.StatusQuery{ExtensionStatus: installer.AgentFault}, 1},
-		{api.StatusQuery{ExtensionStatus: installer.AgentUnknown}, 3},
-		{api.StatusQuery{UniagentStatus: api.UniagentUnknown, ExtensionStatus: installer.AgentFault}, 1},
-		{api.StatusQuery{UniagentStatus: api.UniagentNone, ExtensionStatus: installer.AgentRunning}, 0},
+		{apitest.StatusQuery{ExtensionName: "telescope"}, 7},
+		{apitest.StatusQuery{UniagentStatus: api.UniagentRunning}, 1},
+		{apitest.StatusQuery{UniagentStatus: api.UniagentNone}, 1},
+		{apitest.StatusQuery{UniagentStatus: api.UniagentSilent}, 1},
+		{apitest.StatusQuery{UniagentStatus: api.UniagentUnknown}, 4},
+		{apitest.StatusQuery{ExtensionStatus: installer.AgentFault}, 1},
+		{apitest.StatusQuery{ExtensionStatus: installer.AgentUnknown}, 3},
+		{apitest.StatusQuery{UniagentStatus: api.UniagentUnknown, ExtensionStatus: installer.AgentFault}, 1},
+		{apitest.StatusQuery{UniagentStatus: api.UniagentNone, ExtensionStatus: installer.AgentRunning}, 0},
 	} {
 		tc.q.InstanceIDs = ids
 		answered, err := r.client.Status(t.Context(), tc.q)
@@ -104,10 +105,10 @@ func TestAgentStatus(t *testing.T) {
 
 	// What is too old is not known any more.
 	now = now.Add(59 * time.Minute)
-	got, _ = r.statusOf(api.StatusQuery{InstanceIDs: ids})
+	got, _ = r.statusOf(apitest.StatusQuery{InstanceIDs: ids})
 	require.Equal(t, want, got)
 	now = now.Add(2 * time.Minute)
-	got, _ = r.statusOf(api.StatusQuery{InstanceIDs: ids})
+	got, _ = r.statusOf(apitest.StatusQuery{InstanceIDs: ids})
 	for id, row := range got {
 		require.Equal(t, "unknown/unknown/", row, id)
 	}
@@ -115,7 +116,7 @@ func TestAgentStatus(t *testing.T) {
 	// Another project knows nothing of these hosts (C4).
 	other := r.clientFor("p-two", r.addToken("p-two", "other"))
 	now = now.Add(-time.Hour)
-	answered, err := other.Status(t.Context(), api.StatusQuery{InstanceIDs: ids})
+	answered, err := other.Status(t.Context(), apitest.StatusQuery{InstanceIDs: ids})
 	require.NoError(t, err)
 	require.Len(t, answered.AgentStatus, len(ids))
 	for _, row := range answered.AgentStatus {

@@ -11,6 +11,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/apitest"
 )
 
 // ask sends a task about instances or invocations.
@@ -40,7 +41,7 @@ func (r *rig) stored(res api.Result) (installer.Invocation, installer.Credential
 	return inv, creds
 }
 
-func itemRefused(t *testing.T, res api.Result, code api.ItemCode, contains string) {
+func itemRefused(t *testing.T, res api.Result, code api.Code, contains string) {
 	t.Helper()
 	require.Equal(t, api.RetError, res.RetStatus)
 	require.Equal(t, code, res.ErrorCode, res.ErrorMsg)
@@ -93,7 +94,7 @@ func TestKnownHosts(t *testing.T) {
 
 	// Another project's hosts are as unknown as any.
 	other := r.clientFor("p-two", r.addToken("p-two", "other"))
-	made, err := other.Create(t.Context(), api.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{"web-0001"}})
+	made, err := other.Create(t.Context(), apitest.CreateRequest{InvocationType: "INSTALL", InstanceIDs: []string{"web-0001"}})
 	require.NoError(t, err)
 	itemRefused(t, made.Invocations[0], api.ItemUnknownInstance, "")
 }
@@ -138,7 +139,7 @@ func TestRetry(t *testing.T) {
 
 	// Another project's invocation is as unknown as one that never was.
 	other := r.clientFor("p-two", r.addToken("p-two", "other"))
-	made, err := other.Create(t.Context(), api.CreateRequest{InvocationType: "RETRY", InvocationIDs: []string{first[0].InvocationID, "never-was"}})
+	made, err := other.Create(t.Context(), apitest.CreateRequest{InvocationType: "RETRY", InvocationIDs: []string{first[0].InvocationID, "never-was"}})
 	require.NoError(t, err)
 	for i, id := range []string{first[0].InvocationID, "never-was"} {
 		itemRefused(t, made.Invocations[i], api.ItemUnknownInvocation, "no such invocation")
@@ -272,7 +273,7 @@ func TestRollback(t *testing.T) {
 	undone = r.list("?invocation_id=" + res.InvocationID).Invocations[0]
 	require.Equal(t, installer.Rollbacked, undone.InvocationStatus, "by the retried one")
 	require.Equal(t, "undone by "+inv.ID, undone.ResultMsg)
-	rows, _ := r.statusOf(api.StatusQuery{InstanceIDs: []string{res.InstanceID}})
+	rows, _ := r.statusOf(apitest.StatusQuery{InstanceIDs: []string{res.InstanceID}})
 	require.Equal(t, "none/none/", rows[res.InstanceID])
 }
 

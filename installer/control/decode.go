@@ -12,7 +12,6 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 	"tripod/installer/strictjson"
 )
 
@@ -90,5 +89,5 @@ func mismatch(err *json.SemanticError) string {
 	case want == err.JSONKind:
 		return "must be a whole number that fits"
 	}
-	return fmt.Sprintf("must be %s, not %s", meta.Kinds[want], meta.Kinds[err.JSONKind])
+	return fmt.Sprintf("must be %s, not %s", strictjson.Kinds[want], strictjson.Kinds[err.JSONKind])
 }

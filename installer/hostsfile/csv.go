@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 )
 
 // csv reads a header and one host a record.
@@ -153,8 +152,8 @@ func (r *record) host(s spec) installer.Host {
 	}
 	if port := r.fields[colPort]; port != "" {
 		var ok bool
-		if h.Port, ok = meta.ParsePort(port); !ok {
-			r.wrong(colPort, "%s", meta.PortRule)
+		if h.Port, ok = parsePort(port); !ok {
+			r.wrong(colPort, "%s", portRule)
 		}
 	}
 	h.User = cmp.Or(r.fields[colUser], h.User)

@@ -3,11 +3,14 @@ package hostsfile
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 	"tripod/installer/strictjson"
 )
 
@@ -22,7 +25,7 @@ const (
 // json reads remote_install_meta: the array itself, or an object that has it
 // (a whole API request, say; its other members mean nothing here).
 func (c *collector) json(text []byte) {
-	hosts, faults := jsonHosts(text)
+	hosts, faults := c.jsonHosts(text)
 	for _, f := range faults {
 		c.faultAt(c.jsonWhere(f.Where), "%s", f.What)
 	}
@@ -37,7 +40,7 @@ func (c *collector) json(text []byte) {
 	}
 }
 
-func jsonHosts(text []byte) (hosts []installer.HostEntry, faults installer.Faults) {
+func (c *collector) jsonHosts(text []byte) (hosts []installer.HostEntry, faults installer.Faults) {
 	if !strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
 		if i.Values > maxValues {
 			return fmt.Sprintf("has more than %d values", maxValues)
@@ -48,18 +51,17 @@ func jsonHosts(text []byte) (hosts []installer.HostEntry, faults installer.Fault
 	}
 	list, path := jsontext.Value(text), ""
 	if list.Kind() == jsontext.KindBeginObject {
-		members, _ := meta.Decode[meta.Object](list)
-		list, path = members[metaName], metaName
+		members, _ := strictjson.Decode[strictjson.Object](list)
+		if list, path = members[metaName], metaName; list == nil {
+			faults.Add("", "has no %s", metaName)
+			return nil, faults
+		}
 	}
-	items, wrong := meta.Decode[[]jsontext.Value](list)
-	switch {
-	case list == nil:
-		faults.Add("", "has no %s", metaName)
-	case wrong != "":
+	items, wrong := strictjson.Decode[[]jsontext.Value](list)
+	if wrong != "" {
 		faults.Add(path, "%s", wrong)
 	}
-	hosts = meta.Hosts(items, path, meta.Options{Known: true}, &faults)
-	return hosts, faults
+	return metaHosts(items, path, false, c.keys, &faults), faults
 }
 
 func (c *collector) jsonWhere(path string) string {
@@ -67,4 +69,177 @@ func (c *collector) jsonWhere(path string) string {
 		return c.name
 	}
 	return c.name + " " + path
+}
+
+// maxMetaUser is the API's own limit, in characters.
+const maxMetaUser = 16
+
+// RequestHosts reads the remote_install_meta of a request that strictjson has checked.
+// path is where it stood. The hosts are valid only if no fault was added; faults name
+// paths and never values. What is left out is "", 0 or the zero Login, for the caller
+// to fill in. Whether a host may be connected to (loopback, metadata addresses …) is
+// not decided here but on the address that is really dialled.
+func RequestHosts(items []jsontext.Value, path string, faults *installer.Faults) []installer.HostEntry {
+	return metaHosts(items, path, true, newKeyFiles("", nil), faults)
+}
+
+// metaHosts reads a list. A request has to say whom to log in as, which cannot be
+// guessed; a file may say what is known of hosts.
+func metaHosts(items []jsontext.Value, path string, request bool, keys keyFiles, faults *installer.Faults) []installer.HostEntry {
+	hosts := make([]installer.HostEntry, 0, len(items))
+	first := make(map[netip.AddrPort]string, len(items))
+	for i, item := range items {
+		where := strictjson.Index(path, i)
+		fields, ok := strictjson.FieldsOf(item, where, faults)
+		if !ok {
+			continue
+		}
+		e := metaReader{fields, keys, faults}.host(where, request)
+		hosts = append(hosts, e)
+		addr, err := netip.ParseAddr(e.Host.Address)
+		if err != nil || e.Host.Port == 0 && fields.Has("port") {
+			continue // told already
+		}
+		place := netip.AddrPortFrom(addr, e.Host.Port)
+		if before, twice := first[place]; twice {
+			faults.Add(where, "is the same address and port as %s", before)
+			continue
+		}
+		first[place] = where
+	}
+	return hosts
+}
+
+// metaReader reads one object.
+type metaReader struct {
+	*strictjson.Fields
+	keys   keyFiles
+	faults *installer.Faults
+}
+
+func (r metaReader) host(where string, request bool) installer.HostEntry {
+	e := installer.HostEntry{Where: where}
+	h := &e.Host
+	h.Name, h.Address, h.User, h.Port = r.text("instance_name"), r.address(), r.text("user_name"), r.port()
+	usePEM, _ := strictjson.Read[bool](r.Fields, "remote_use_pem")
+	e.Credentials.Login = r.login(usePEM)
+	e.HasSecret = !e.Credentials.Login.IsZero()
+	e.DefaultKey = usePEM && !e.HasSecret
+	if request {
+		r.Need("user_name")
+	} else {
+		h.ID, h.Type = r.text("instance_id"), installer.InstanceType(r.text("instance_type"))
+		h.Labels, h.IntranetIPs, h.ElasticIPs = r.labels(), r.Strings("intranet_ips"), r.Strings("elastic_ips")
+	}
+	kind := h.Type
+	*r.faults = append(*r.faults, h.Validate(r.at)...)
+	if kind == "" {
+		h.Type = "" // left out
+	}
+	r.End(true)
+	return e
+}
+
+func (r metaReader) text(name string) string {
+	text, ok := strictjson.Read[string](r.Fields, name)
+	switch {
+	case ok && name == "instance_name" && text == "":
+		r.Fault(name, "must have 1 to %d characters", installer.MaxName)
+	case name == "user_name" && utf8.RuneCountInString(text) > maxMetaUser:
+		r.Fault(name, "%s", installer.UserFault(text, maxMetaUser))
+	}
+	return text
+}
+
+// at leaves out what is not there, and what is told already.
+func (r metaReader) at(field string) string {
+	name, _, _ := strings.Cut(field, "[")
+	switch name {
+	case "address", "port", "labels": // here they have rules of their own
+		return ""
+	case "user":
+		name, field = "user_name", "user_name"
+	}
+	if !r.Has(name) {
+		return ""
+	}
+	return r.Untold(r.Path(name) + field[len(name):])
+}
+
+func (r metaReader) address() string {
+	r.Need("remote_ip")
+	text, ok := strictjson.Read[string](r.Fields, "remote_ip")
+	if addr, err := netip.ParseAddr(text); ok && (err != nil || !addr.Is4()) {
+		r.Fault("remote_ip", "must be an IPv4 address: four numbers of 0 to 255 without leading zeros, with dots between them")
+		return ""
+	}
+	return text
+}
+
+// port takes the API's string of digits, and a bare number, which people write.
+func (r metaReader) port() uint16 {
+	raw := r.Get("port")
+	text := string(raw)
+	switch raw.Kind() {
+	case jsontext.KindInvalid: // left out
+		return 0
+	case jsontext.KindString:
+		text, _ = strictjson.Decode[string](raw)
+	case jsontext.KindNumber:
+	default:
+		r.Fault("port", "must be a string of digits, not %s", strictjson.Kinds[raw.Kind()])
+		return 0
+	}
+	port, ok := parsePort(text)
+	if !ok {
+		r.Fault("port", "%s", portRule)
+	}
+	return port
+}
+
+func (r metaReader) login(usePEM bool) (login installer.Login) {
+	text, ok := strictjson.Read[string](r.Fields, "password")
+	n := utf8.RuneCountInString(text)
+	switch {
+	case !ok:
+	case usePEM && text == "":
+	case n < 1 || n > installer.MaxPassword:
+		r.Fault("password", "must have 1 to %d characters, not %d", installer.MaxPassword, n)
+	case usePEM:
+		login.PrivateKey = installer.NewSecret(text)
+		if err := r.keys.check(login); err != nil {
+			r.Fault("password", "%s", err)
+		}
+	default:
+		login.Password = installer.NewSecret(text)
+	}
+	return login
+}
+
+func (r metaReader) labels() map[string]string {
+	fields, given := r.Object("labels")
+	if !given {
+		return nil
+	}
+	names := fields.Names()
+	if len(names) > installer.MaxLabels {
+		r.Fault("labels", "has more than %d labels", installer.MaxLabels)
+	}
+	labels := make(map[string]string, len(names))
+	for _, name := range names {
+		text, ok := strictjson.Read[string](fields, name)
+		if wrong := installer.LabelFault(name, text); ok && wrong != "" {
+			fields.Fault(name, "%s", wrong)
+		}
+		labels[name] = text
+	}
+	return labels
+}
+
+const portRule = "must be a port: 1 to 65535, digits only, no leading zero"
+
+// parsePort reads digits alone, and no leading zero: strconv would take "+22" and "022".
+func parsePort(s string) (uint16, bool) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return uint16(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == s
 }

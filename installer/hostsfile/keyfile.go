@@ -16,7 +16,7 @@ type keyFiles struct {
 	dir    string
 	read   func(string) ([]byte, error)
 	texts  map[string]keyText
-	checks map[keyCheck]error
+	checks map[installer.Login]error
 }
 
 type keyText struct {
@@ -24,13 +24,11 @@ type keyText struct {
 	err  error
 }
 
-type keyCheck struct{ text, passphrase installer.Secret }
-
 func newKeyFiles(name string, read func(string) ([]byte, error)) keyFiles {
 	if read == nil {
 		read = readKeyFile
 	}
-	return keyFiles{filepath.Dir(name), read, make(map[string]keyText), make(map[keyCheck]error)}
+	return keyFiles{filepath.Dir(name), read, make(map[string]keyText), make(map[installer.Login]error)}
 }
 
 // load reads the key at path, relative to the hosts file's folder, or takes a
@@ -49,13 +47,17 @@ func (k *keyFiles) load(path string, passphrase installer.Secret) (key installer
 	if got.err != nil {
 		return key, inline, got.err
 	}
-	check := keyCheck{got.text, passphrase}
-	err, known := k.checks[check]
+	return got.text, inline, k.check(installer.Login{PrivateKey: got.text, Passphrase: passphrase})
+}
+
+// check tells whether the key can be used, once for all hosts that share it.
+func (k *keyFiles) check(login installer.Login) error {
+	err, known := k.checks[login]
 	if !known {
-		_, err = privkey.Parse(got.text, passphrase)
-		k.checks[check] = err
+		_, err = privkey.Parse(login.PrivateKey, login.Passphrase)
+		k.checks[login] = err
 	}
-	return got.text, inline, err
+	return err
 }
 
 func (k *keyFiles) file(path string) keyText {

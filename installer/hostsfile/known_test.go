@@ -61,9 +61,9 @@ func TestKnownHostsFaults(t *testing.T) {
 	_, err = parse(`[{"remote_ip":"192.0.2.1","instance_id":"","instance_type":"VM","labels":{"Env":"hunter2","a":1},
 		"intranet_ips":["10.0.0"],"elastic_ips":"8.8.8.8"},{"remote_ip":"192.0.2.2","labels":[]}]`, FormatAuto, Defaults{})
 	told(t, err,
-		"hosts [0].instance_id: must be 1–64 letters", "hosts [0].instance_type: must be ECS or BMS",
 		"hosts [0].labels.Env: a label's name has", "hosts [0].labels.a: must be a string, not a number",
-		"hosts [0].intranet_ips[0]: must be an IP address", "hosts [0].elastic_ips: must be an array",
+		"hosts [0].elastic_ips: must be an array", "hosts [0].instance_id: must be 1–64 letters",
+		"hosts [0].instance_type: must be ECS or BMS", "hosts [0].intranet_ips[0]: must be an IP address",
 		"hosts [1].labels: must be an object, not an array",
 	)
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"tripod/installer"
-	"tripod/installer/meta"
 )
 
 // spec is [user@]host[:port] taken apart. host may still have ranges.
@@ -36,8 +35,8 @@ func splitSpec(text string) (spec, string) {
 	}
 	if port != nil {
 		var ok bool
-		if s.port, ok = meta.ParsePort(*port); !ok {
-			return s, "the port " + meta.PortRule
+		if s.port, ok = parsePort(*port); !ok {
+			return s, "the port " + portRule
 		}
 	}
 	s.host = host

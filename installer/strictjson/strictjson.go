@@ -5,10 +5,12 @@ package strictjson
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -37,8 +39,8 @@ type Item struct {
 // faults must not cost more to refuse than a good one to read.
 const maxFaults = 100
 
-// Lenient lets jsontext read what Check tells faults of.
-var Lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+// lenient lets jsontext read what Check tells faults of.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // Check adds to faults what is wrong with a document whatever it should hold,
 // and reports whether it is JSON within the limits, in which more can be found.
@@ -47,7 +49,7 @@ func Check(raw []byte, limits Limits, faults *installer.Faults) bool {
 	err := c.document(raw, jsontext.AllowInvalidUTF8(true))
 	if errors.Is(err, jsontext.ErrDuplicateName) { // from the start, to tell of every one
 		c = checker{limits: limits, names: make([]map[string]bool, limits.Depth+1)}
-		err = c.document(raw, Lenient)
+		err = c.document(raw, lenient)
 	}
 	if at, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		err = c.broken(raw, at)
@@ -203,3 +205,32 @@ func (c *checker) stop(at jsontext.Pointer, what string) error {
 	c.faults.Add(Path(c.Decoder, at), "%s", what)
 	return errStop
 }
+
+// Path is how messages call a place that the decoder is, or has just been, at.
+func Path(d *jsontext.Decoder, at jsontext.Pointer) (path string) {
+	depth := 0
+	for token := range at.Tokens() {
+		depth++
+		if in, _ := d.StackIndex(min(depth, d.StackDepth())); in == jsontext.KindBeginArray {
+			path += "[" + token + "]"
+		} else {
+			path = Join(path, token)
+		}
+	}
+	return cmp.Or(path, "document")
+}
+
+// Join is the path of a key in the object at path. Keys come from outside too,
+// and are made safe to show.
+func Join(path, key string) string {
+	odd := func(r rune) bool {
+		return r != '_' && r != '-' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+	}
+	if key == "" || len(key) > 64 || strings.ContainsFunc(key, odd) {
+		return path + "[" + strconv.QuoteToASCII(fmt.Sprintf("%.64s", key)) + "]"
+	}
+	return strings.TrimPrefix(path+"."+key, ".")
+}
+
+// Index is the path of an item of the array at path.
+func Index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

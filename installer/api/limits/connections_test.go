@@ -1,4 +1,4 @@
-package api
+package limits
 
 import (
 	"fmt"
@@ -40,20 +40,20 @@ func (r *remote) Close() error {
 
 type arrivals struct {
 	t *testing.T
-	*connections
+	*listener
 	from *incoming
 }
 
 func newArrivals(t *testing.T, most int) arrivals {
 	in := &incoming{}
-	return arrivals{t, newConnections(in, most, time.Minute), in}
+	return arrivals{t, Listen(in, most, time.Minute).(*listener), in}
 }
 
 func (a arrivals) accept(from string) (*conn, *remote) {
 	a.t.Helper()
 	r := &remote{from: from}
 	a.from.next = r
-	c, err := a.connections.Accept()
+	c, err := a.listener.Accept()
 	require.NoError(a.t, err)
 	require.LessOrEqual(a.t, a.open, a.most)
 	a.t.Cleanup(func() { _ = c.Close() })
@@ -153,7 +153,7 @@ func TestD14AnonymousConnectionsExpire(t *testing.T) {
 	})
 }
 
-func TestPeerOf(t *testing.T) {
+func TestPeer(t *testing.T) {
 	t.Parallel()
 	for remote, want := range map[string]string{
 		"192.0.2.1:1":          "192.0.2.1/32",
@@ -162,6 +162,6 @@ func TestPeerOf(t *testing.T) {
 		"[fe80::1%eth0]:1":     "fe80::/64",
 		"@":                    "invalid Prefix",
 	} {
-		require.Equal(t, want, peerOf(remote).String(), remote)
+		require.Equal(t, want, Peer(remote).String(), remote)
 	}
 }

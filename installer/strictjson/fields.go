@@ -1,4 +1,4 @@
-package meta
+package strictjson
 
 import (
 	"cmp"
@@ -10,7 +10,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"tripod/installer"
-	"tripod/installer/strictjson"
 )
 
 // Kinds are what messages call the kinds of values.
@@ -22,9 +21,9 @@ var Kinds = map[jsontext.Kind]string{
 // Object is the members of an object, not decoded.
 type Object = map[string]jsontext.Value
 
-// Decode makes a T of a value that strictjson has checked, or says what is wrong.
+// Decode makes a T of a value that Check has read, or says what is wrong.
 func Decode[T string | bool | []jsontext.Value | Object](raw jsontext.Value) (v T, wrong string) {
-	if raw.Kind() != jsontext.KindNull && json.Unmarshal(raw, &v, strictjson.Lenient) == nil {
+	if raw.Kind() != jsontext.KindNull && json.Unmarshal(raw, &v, lenient) == nil {
 		return v, ""
 	}
 	want := jsontext.KindBeginObject
@@ -39,13 +38,13 @@ func Decode[T string | bool | []jsontext.Value | Object](raw jsontext.Value) (v 
 	return v, "must be " + Kinds[want] + ", not " + Kinds[raw.Kind()]
 }
 
-// Fields reads the members of one object and collects what is wrong with them.
-// What reads one returns false both where it is absent, which is no fault by
-// itself, and where it is of another kind, which is.
+// Fields reads the members of one object and collects what is wrong with them. Where
+// one is absent or of another kind, its zero value is read.
 type Fields struct {
 	members Object
 	path    string
 	faults  *installer.Faults
+	first   int // of the faults that are this object's
 	asked   []string
 }
 
@@ -55,10 +54,10 @@ func FieldsOf(raw jsontext.Value, path string, faults *installer.Faults) (*Field
 	if wrong != "" {
 		faults.Add(cmp.Or(path, "document"), "%s", wrong)
 	}
-	return &Fields{members: members, path: path, faults: faults}, wrong == ""
+	return &Fields{members: members, path: path, faults: faults, first: len(*faults)}, wrong == ""
 }
 
-// Read reads a member.
+// Read reads a member; ok: it is there, and a T.
 func Read[T string | bool | []jsontext.Value | Object](f *Fields, name string) (v T, ok bool) {
 	raw := f.Get(name)
 	if raw == nil {
@@ -71,6 +70,32 @@ func Read[T string | bool | []jsontext.Value | Object](f *Fields, name string) (
 	return v, wrong == ""
 }
 
+// Strings reads an array of strings, in which the place of another value is empty.
+func (f *Fields) Strings(name string) []string {
+	items, _ := Read[[]jsontext.Value](f, name)
+	var all []string
+	for i, item := range items {
+		text, wrong := Decode[string](item)
+		if wrong != "" {
+			f.faults.Add(Index(f.Path(name), i), "%s", wrong)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+// Object starts reading a member that is an object.
+func (f *Fields) Object(name string) (*Fields, bool) {
+	raw := f.Get(name)
+	if raw == nil {
+		return nil, false
+	}
+	return FieldsOf(raw, f.Path(name), f.faults)
+}
+
+// Names of the members, sorted.
+func (f *Fields) Names() []string { return slices.Sorted(maps.Keys(f.members)) }
+
 // Get returns a member of any kind; nil: absent.
 func (f *Fields) Get(name string) jsontext.Value {
 	f.asked = append(f.asked, name)
@@ -78,36 +103,41 @@ func (f *Fields) Get(name string) jsontext.Value {
 }
 
 // Path returns the path of a member.
-func (f *Fields) Path(name string) string { return strictjson.Join(f.path, name) }
+func (f *Fields) Path(name string) string { return Join(f.path, name) }
 
 // Fault records what is wrong with a member. It must not tell secret values.
 func (f *Fields) Fault(name, format string, args ...any) {
 	f.faults.Add(f.Path(name), format, args...)
 }
 
+// Untold is path if nothing was found wrong there so far, else "".
+func (f *Fields) Untold(path string) string {
+	if slices.ContainsFunc((*f.faults)[f.first:], func(told installer.Fault) bool { return told.Where == path }) {
+		return ""
+	}
+	return path
+}
+
 // Has reports whether the member is there, whatever its kind.
 func (f *Fields) Has(name string) bool { return f.members[name] != nil }
 
 // Need records a fault if the member is absent.
-func (f *Fields) Need(name string) bool {
+func (f *Fields) Need(name string) {
 	if !f.Has(name) {
 		f.Fault(name, "is missing")
 	}
-	return f.Has(name)
 }
 
 // End looks at the members that nobody has asked for: one that differs from an
 // asked-for one in case only is a fault, and with refuseUnknown so is any other.
 func (f *Fields) End(refuseUnknown bool) {
-	rest := maps.Clone(f.members)
-	for _, name := range f.asked {
-		delete(rest, name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(rest)) {
+	for _, name := range f.Names() {
 		near := slices.IndexFunc(f.asked, func(asked string) bool { return strings.EqualFold(asked, name) })
-		if near >= 0 {
+		switch {
+		case slices.Contains(f.asked, name):
+		case near >= 0:
 			f.Fault(name, "is written %s", f.asked[near])
-		} else if refuseUnknown {
+		case refuseUnknown:
 			f.Fault(name, "is not a known field")
 		}
 	}

@@ -1,4 +1,4 @@
-package api
+package limits
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// conn is one of the connections. What is below Conn is under their lock.
+// conn is a connection of a listener. What is below Conn is under the listener's lock.
 type conn struct {
 	net.Conn
-	of       *connections
+	of       *listener
 	peer     netip.Prefix
 	number   uint64
 	idle     *time.Timer // closes it while it is anonymous
@@ -58,9 +58,6 @@ func (c *conn) forget() {
 // authenticated makes it the project's, if that has not its share of them yet. Else
 // it stays as it is, and is looked at again with the next request.
 func (c *conn) authenticated(project string) {
-	if c == nil {
-		return
-	}
 	l := c.of
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,24 +99,25 @@ func (c *conn) expire() {
 
 type connKey struct{}
 
-// withConn is a server's ConnContext.
-func withConn(ctx context.Context, raw net.Conn) context.Context {
+// ConnContext is http.Server's.
+func ConnContext(ctx context.Context, raw net.Conn) context.Context {
 	if secure, ok := raw.(*tls.Conn); ok {
 		raw = secure.NetConn()
 	}
 	return context.WithValue(ctx, connKey{}, raw)
 }
 
-// connOf is the connection of a request; nil where another server serves it (in tests).
-func connOf(ctx context.Context) *conn {
-	c, _ := ctx.Value(connKey{}).(*conn)
-	return c
+// Authenticated tells that a request of this context's connection is a project's.
+func Authenticated(ctx context.Context, project string) {
+	if c, ok := ctx.Value(connKey{}).(*conn); ok { // not where another server serves it (in tests)
+		c.authenticated(project)
+	}
 }
 
-// counted tells the connections which of them have a request that is being answered.
-func counted(h http.Handler) http.Handler {
+// Counted tells the connections which of them have a request that is being answered.
+func Counted(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := connOf(r.Context())
+		c := r.Context().Value(connKey{}).(*conn)
 		c.begin()
 		defer c.end()
 		h.ServeHTTP(w, r)
