@@ -1,6 +1,7 @@
 package hostsfile
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,6 @@ type collector struct {
 	entries []installer.HostEntry
 	places  map[place]int32  // → index of its entry
 	ids     map[string]int32 // → index of its entry
-	vias    []viaWish
 	keys    keyFiles
 	faults  installer.Faults
 	untold  int
@@ -33,23 +33,11 @@ type place struct {
 }
 
 func newCollector(name string, d Defaults) *collector {
-	if d.Project == "" {
-		d.Project = installer.DefaultProject
-	}
-	if d.User == "" {
-		d.User = "root"
-	}
-	if d.Port == 0 {
-		d.Port = installer.DefaultPort
-	}
-	logins := make([]installer.Login, len(d.Via))
-	copy(logins, d.ViaLogins)
-	d.ViaLogins = logins
-	return &collector{
-		name: name, d: d,
-		places: make(map[place]int32), ids: make(map[string]int32),
-		keys: newKeyFiles(name, d.ReadFile),
-	}
+	d.Project = cmp.Or(d.Project, installer.DefaultProject)
+	d.User = cmp.Or(d.User, "root")
+	d.Port = cmp.Or(d.Port, installer.DefaultPort)
+	d.ViaLogins = append(slices.Clip(d.ViaLogins), make([]installer.Login, max(0, len(d.Via)-len(d.ViaLogins)))...)
+	return &collector{name: name, d: d, places: map[place]int32{}, ids: map[string]int32{}, keys: newKeyFiles(name, d.ReadFile)}
 }
 
 func (c *collector) err() error {
@@ -77,6 +65,8 @@ func (c *collector) faultAt(where, format string, args ...any) {
 	}
 	c.faults.Add(where, format, args...)
 }
+
+func (c *collector) faultCount() int { return len(c.faults) + c.untold }
 
 func (c *collector) where(line int) string { return c.name + ":" + strconv.Itoa(line) }
 
@@ -111,13 +101,15 @@ func (c *collector) add(e installer.HostEntry, wish []installer.Endpoint) {
 		return
 	}
 	h := &e.Host
-	if wish == nil {
-		h.Via, e.Credentials.Via = c.defaultVia(h.Endpoint)
-	} else {
-		h.Via = wish
+	if hopIndex(wish, h.Endpoint) >= 0 {
+		c.faultAt(e.Where+" via", "the host is its own jump host")
+		return
 	}
-	at := place{h.Address, h.Port, chain(h.Via)}
-	if first, twice := c.places[at]; twice {
+	if h.Via = wish; wish == nil {
+		h.Via, e.Credentials.Via = c.defaultVia(h.Endpoint)
+	}
+	here := place{h.Address, h.Port, hopsText(h.Via)}
+	if first, twice := c.places[here]; twice {
 		c.faultAt(e.Where, "%s is there already: %s", h.HostPort(), c.entries[first].Where)
 		return
 	}
@@ -129,54 +121,44 @@ func (c *collector) add(e installer.HostEntry, wish []installer.Endpoint) {
 		if given {
 			c.faultAt(e.Where, "the instance_id is there already: %s", c.entries[first].Where)
 		} else {
-			c.faultAt(e.Where, "%s is there already, through other installers: %s; give each an instance_id to tell them apart", h.HostPort(), c.entries[first].Where)
+			c.faultAt(e.Where, "%s is there already, through other jump hosts: %s; give each an instance_id to tell them apart", h.HostPort(), c.entries[first].Where)
 		}
 		return
 	}
-	if h.Name == "" {
-		h.Name = h.Address
-	}
-	if h.Type == "" {
-		h.Type = installer.ECS
-	}
+	h.Name = cmp.Or(h.Name, h.Address)
+	h.Type = cmp.Or(h.Type, installer.ECS)
 	if e.Credentials.Login.IsZero() {
 		e.Credentials.Login = c.d.Login
 	}
-	if e.Credentials.SudoPassword.IsZero() {
-		e.Credentials.SudoPassword = c.d.SudoPassword
-	}
+	e.Credentials.SudoPassword = cmp.Or(e.Credentials.SudoPassword, c.d.SudoPassword)
 	index := int32(len(c.entries))
-	c.places[at], c.ids[h.ID] = index, index
+	c.places[here], c.ids[h.ID] = index, index
 	c.entries = append(c.entries, e)
 }
 
-// defaultVia is the way to a host by the defaults. A host that is itself one
-// of the installers is reached through those before it.
+// defaultVia is the route to a host by the defaults. A host that is itself one
+// of the jump hosts is reached through those before it.
 func (c *collector) defaultVia(target installer.Endpoint) ([]installer.Endpoint, []installer.Login) {
-	if len(c.d.Via) == 0 {
-		return nil, nil
-	}
-	n := slices.IndexFunc(c.d.Via, func(hop installer.Endpoint) bool { return samePlace(hop, target) })
+	n := hopIndex(c.d.Via, target)
 	if n < 0 {
 		n = len(c.d.Via)
+	}
+	if n == 0 {
+		return nil, nil
 	}
 	return slices.Clip(c.d.Via[:n]), slices.Clip(c.d.ViaLogins[:n])
 }
 
-func samePlace(a, b installer.Endpoint) bool { return a.Address == b.Address && a.Port == b.Port }
+// hopIndex is the index of the hop at the same address and port; -1: there is none.
+func hopIndex(hops []installer.Endpoint, e installer.Endpoint) int {
+	return slices.IndexFunc(hops, func(hop installer.Endpoint) bool { return hop.Address == e.Address && hop.Port == e.Port })
+}
 
-// chain names a way through installers.
-func chain(via []installer.Endpoint) string {
-	switch len(via) {
-	case 0:
-		return ""
-	case 1:
-		return via[0].HostPort()
-	}
+// hopsText names the hops of a route, for the map of places.
+func hopsText(via []installer.Endpoint) string {
 	var b strings.Builder
 	for _, hop := range via {
-		b.WriteString(hop.HostPort())
-		b.WriteByte(',')
+		b.WriteString(hop.HostPort() + ",")
 	}
 	return b.String()
 }

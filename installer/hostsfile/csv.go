@@ -55,7 +55,7 @@ func quoteFault(err *csv.ParseError) string {
 func (c *collector) header(line int, fields []string) []column {
 	header := make([]column, len(fields))
 	var seen [columnCount]bool
-	before := len(c.faults)
+	before := c.faultCount()
 	for i, name := range fields {
 		col, known := columnNamed(name)
 		switch {
@@ -68,10 +68,10 @@ func (c *collector) header(line int, fields []string) []column {
 		header[i] = col
 		seen[col] = seen[col] || known
 	}
-	if !seen[colAddress] && len(c.faults) == before {
+	if !seen[colAddress] && c.faultCount() == before {
 		c.fault(line, columns[colAddress][0], "is missing in the header")
 	}
-	if len(c.faults) > before {
+	if c.faultCount() > before {
 		return nil
 	}
 	return header
@@ -82,7 +82,6 @@ type record struct {
 	*collector
 	line   int
 	fields [columnCount]string
-	bad    bool
 }
 
 func (c *collector) record(line int, header []column, fields []string) {
@@ -93,7 +92,7 @@ func (c *collector) record(line int, header []column, fields []string) {
 		c.fault(line, "", "has %d fields, the header has %d: is a comma in a field that is not in quotes?", len(fields), len(header))
 		return
 	}
-	r := record{collector: c, line: line}
+	r, before := record{collector: c, line: line}, c.faultCount()
 	for i, col := range header {
 		r.fields[col] = fields[i]
 	}
@@ -106,7 +105,7 @@ func (c *collector) record(line int, header []column, fields []string) {
 	e := installer.HostEntry{Where: c.where(line), Host: r.host(s)}
 	e.Credentials, e.HasSecret = r.credentials()
 	wish := r.via()
-	if !r.bad {
+	if c.faultCount() == before {
 		c.expand(line, columns[colAddress][0], s, e, wish)
 	}
 }
@@ -116,7 +115,6 @@ func allEmpty(fields []string) bool {
 }
 
 func (r *record) wrong(col column, format string, args ...any) {
-	r.bad = true
 	r.fault(r.line, columns[col][0], format, args...)
 }
 
@@ -147,19 +145,17 @@ func (r *record) address() spec {
 
 func (r *record) host(s spec) installer.Host {
 	h := installer.Host{
-		Endpoint: r.endpoint(s), Name: r.fields[colName], ID: r.fields[colInstanceID], Type: installer.InstanceType(r.fields[colType]),
+		Endpoint: s.endpoint(r.d.User, r.d.Port), Name: r.fields[colName], ID: r.fields[colInstanceID], Type: installer.InstanceType(r.fields[colType]),
 		Labels: r.labels(), IntranetIPs: parts(r.fields[colIntranetIPs]), ElasticIPs: parts(r.fields[colElasticIPs]),
 	}
 	if port := r.fields[colPort]; port != "" {
-		var ok bool
-		if h.Port, ok = parsePort(port); !ok {
+		if h.Port = parsePort(port); h.Port == 0 {
 			r.wrong(colPort, "%s", portRule)
 		}
 	}
 	h.User = cmp.Or(r.fields[colUser], h.User)
 	h.HostKey = r.fields[colHostKey]
 	for _, f := range h.Validate(r.at) {
-		r.bad = true
 		r.faultAt(f.Where, "%s", f.What)
 	}
 	return h
@@ -177,7 +173,7 @@ func (r *record) at(field string) string {
 }
 
 func (r *record) labels() map[string]string {
-	var labels map[string]string
+	labels := map[string]string{}
 	for _, text := range parts(r.fields[colLabels]) {
 		name, value, err := ParseLabel(text)
 		if err != nil {
@@ -188,12 +184,23 @@ func (r *record) labels() map[string]string {
 			r.wrong(colLabels, "has a name twice")
 			return nil
 		}
-		if labels == nil {
-			labels = map[string]string{}
-		}
 		labels[name] = value
 	}
+	if len(labels) == 0 {
+		return nil
+	}
 	return labels
+}
+
+// ParseLabel reads NAME=VALUE, or NAME alone for one without a value. Errors
+// do not quote the text.
+func ParseLabel(text string) (name, value string, err error) {
+	name, value, _ = strings.Cut(text, "=")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if what := installer.LabelFault(name, value); what != "" {
+		return "", "", errors.New(what)
+	}
+	return name, value, nil
 }
 
 // parts takes a field with several values apart: by ';' or, in quotes, ','.

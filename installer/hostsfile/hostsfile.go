@@ -47,7 +47,7 @@ type Defaults struct {
 	// Login of the hosts that have neither password nor key in the file.
 	Login        installer.Login
 	SudoPassword installer.Secret
-	// Via are the installers of the hosts that have none in the file, first
+	// Via are the jump hosts of the hosts that have none in the file, first
 	// hop first, and ViaLogins their logins in the same order.
 	Via       []installer.Endpoint
 	ViaLogins []installer.Login

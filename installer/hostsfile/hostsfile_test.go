@@ -294,7 +294,7 @@ func TestCSVFaults(t *testing.T) {
 		"hosts:14 address: has a user or port, and so has a column of its own",
 		"hosts:15 address: a range makes several hosts",
 		"hosts:17: the instance_id is there already: hosts:16",
-		"hosts:18 via: the host is its own installer",
+		"hosts:18 via: the host is its own jump host",
 		"hosts:19 address: is empty",
 		"hosts:20 address: holds a space",
 		"hosts:21 address: an IPv6 address with a zone",
@@ -389,10 +389,10 @@ func TestVia(t *testing.T) {
 
 	// What is meant for the targets does not go to a hop that nothing is known of.
 	_, err = parse(file, FormatAuto, Defaults{Login: login})
-	told(t, err, "hosts:4 via: no login is known for other at the installer 192.0.2.2:2222")
+	told(t, err, "hosts:4 via: no login is known for other at the jump host 192.0.2.2:2222")
 
 	_, err = parse("ip,via\n10.0.0.1,192.0.2.1\n10.0.0.1,192.0.2.2\n10.0.0.1,192.0.2.1\n192.0.2.1,-\n", FormatAuto, Defaults{Login: login})
-	told(t, err, "hosts:3: 10.0.0.1:22 is there already, through other installers: hosts:2; give each an instance_id",
+	told(t, err, "hosts:3: 10.0.0.1:22 is there already, through other jump hosts: hosts:2; give each an instance_id",
 		"hosts:4: 10.0.0.1:22 is there already: hosts:2")
 
 	for text, want := range map[string]string{"": "no host", "a,,b": "no host", "a,a": "twice", "web[1-2]": "range", "u:p@a": "passwords do not belong", "a,b,c,d,e,f,g,h,i": "more than eight"} {

@@ -190,8 +190,8 @@ func (r metaReader) port() uint16 {
 		r.Fault("port", "must be a string of digits, not %s", strictjson.Kinds[raw.Kind()])
 		return 0
 	}
-	port, ok := parsePort(text)
-	if !ok {
+	port := parsePort(text)
+	if port == 0 {
 		r.Fault("port", "%s", portRule)
 	}
 	return port
@@ -238,8 +238,12 @@ func (r metaReader) labels() map[string]string {
 
 const portRule = "must be a port: 1 to 65535, digits only, no leading zero"
 
-// parsePort reads digits alone, and no leading zero: strconv would take "+22" and "022".
-func parsePort(s string) (uint16, bool) {
+// parsePort reads digits alone, and no leading zero: strconv would take "+22" and
+// "022". 0: it is none.
+func parsePort(s string) uint16 {
 	n, err := strconv.ParseUint(s, 10, 16)
-	return uint16(n), err == nil && n > 0 && strconv.FormatUint(n, 10) == s
+	if err != nil || strconv.FormatUint(n, 10) != s {
+		return 0
+	}
+	return uint16(n)
 }

@@ -2,6 +2,7 @@ package hostsfile
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,17 +36,16 @@ func newKeyFiles(name string, read func(string) ([]byte, error)) keyFiles {
 // PEM text as it stands. Errors do not quote the path: it may be a password in
 // the wrong column.
 func (k *keyFiles) load(path string, passphrase installer.Secret) (key installer.Secret, inline bool, err error) {
-	inline = strings.Contains(path, "-----BEGIN")
 	got := keyText{text: installer.NewSecret(path)}
-	if !inline {
+	if inline = strings.Contains(path, "-----BEGIN"); !inline {
 		var known bool
 		if got, known = k.texts[path]; !known {
-			got = k.file(path)
+			got.text, got.err = k.file(path)
 			k.texts[path] = got
 		}
 	}
 	if got.err != nil {
-		return key, inline, got.err
+		return key, inline, fmt.Errorf("the key file cannot be read: %w", got.err)
 	}
 	return got.text, inline, k.check(installer.Login{PrivateKey: got.text, Passphrase: passphrase})
 }
@@ -60,36 +60,32 @@ func (k *keyFiles) check(login installer.Login) error {
 	return err
 }
 
-func (k *keyFiles) file(path string) keyText {
+func (k *keyFiles) file(path string) (installer.Secret, error) {
 	if home, found := strings.CutPrefix(path, "~/"); found {
 		dir, err := os.UserHomeDir()
 		if err != nil {
-			return keyText{err: errors.New("the key file cannot be read: there is no home folder")}
+			return installer.Secret{}, errors.New("there is no home folder")
 		}
 		path = filepath.Join(dir, home)
 	} else if !filepath.IsAbs(path) {
 		path = filepath.Join(k.dir, path)
 	}
 	text, err := k.read(path)
-	if err == nil {
-		return keyText{text: installer.NewSecret(string(text))}
-	}
 	if perr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = perr.Err
 	}
-	return keyText{err: errors.New("the key file cannot be read: " + err.Error())}
+	return installer.NewSecret(string(text)), err
 }
 
 // readKeyFile reads no more than a key can have, and no devices.
 func readKeyFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
+	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
-	}
-	if info.Size() > privkey.MaxText {
+	case info.Size() > privkey.MaxText:
 		return nil, errors.New("too large for a private key")
 	}
 	return os.ReadFile(path)

@@ -1,6 +1,7 @@
 package hostsfile
 
 import (
+	"fmt"
 	"strings"
 
 	"tripod/installer"
@@ -24,7 +25,7 @@ func (c *collector) list(text []byte) {
 			c.fault(n, "", "%s", what)
 			continue
 		}
-		e := installer.HostEntry{Where: c.where(n), Host: installer.Host{Endpoint: c.endpoint(s)}}
+		e := installer.HostEntry{Where: c.where(n), Host: installer.Host{Endpoint: s.endpoint(c.d.User, c.d.Port)}}
 		c.expand(n, "", s, e, nil)
 	}
 }
@@ -59,66 +60,39 @@ func listLineFault(line string) string {
 	return ""
 }
 
-// endpoint is where s points to, without its address.
-func (c *collector) endpoint(s spec) installer.Endpoint {
-	e := installer.Endpoint{Port: c.d.Port, User: c.d.User}
-	if s.port != 0 {
-		e.Port = s.port
-	}
-	if s.user != "" {
-		e.User = s.user
-	}
-	return e
-}
-
 // expand adds e once for each host that s makes.
 func (c *collector) expand(line int, column string, s spec, e installer.HostEntry, wish []installer.Endpoint) {
-	if s.literal || !strings.ContainsAny(s.host, "[]") {
-		address, err := installer.ParseAddress(s.host)
-		if err != nil {
-			c.fault(line, column, "%v", err)
+	hosts := []string{s.host}
+	if !s.literal && strings.ContainsAny(s.host, "[]") {
+		var what string
+		if hosts, what = expandRanges(s.host); what != "" {
+			c.fault(line, column, "%s", what)
 			return
 		}
-		e.Host.Address = address
-		c.addFrom(line, e, wish)
-		return
 	}
-	p, what := parsePattern(s.host)
-	if what != "" {
-		c.fault(line, column, "%s", what)
-		return
-	}
-	if p.total > 1 && (e.Host.ID != "" || e.Host.Name != "" || e.Host.HostKey != "") {
+	if len(hosts) > 1 && (e.Host.ID != "" || e.Host.Name != "" || e.Host.HostKey != "") {
 		c.fault(line, column, "a range makes several hosts: they cannot share one name, instance_id or host_key")
 		return
 	}
-	if !c.room(e.Where, p.total) {
+	if !c.room(e.Where, len(hosts)) {
 		return
 	}
-	c.expect(len(c.entries) + p.total)
+	if len(hosts) > 1 {
+		c.expect(len(c.entries) + len(hosts))
+	}
 	before := len(c.faults)
-	for host := range p.all {
+	for _, host := range hosts {
 		var err error
 		if e.Host.Address, err = installer.ParseAddress(host); err != nil {
-			c.fault(line, column, "the range makes a bad host: %v", err)
-			return
+			if host != s.host {
+				err = fmt.Errorf("the range makes a bad host: %w", err)
+			}
+			c.fault(line, column, "%v", err)
+		} else {
+			c.add(e, wish)
 		}
-		if c.addFrom(line, e, wish); len(c.faults) > before {
+		if len(c.faults) > before {
 			return // the other ones would be wrong in the same way
 		}
-	}
-}
-
-// addFrom is add for an entry that may have a way of its own.
-func (c *collector) addFrom(line int, e installer.HostEntry, wish []installer.Endpoint) {
-	n := len(c.entries)
-	for _, hop := range wish {
-		if samePlace(hop, e.Host.Endpoint) {
-			c.fault(line, "via", "the host is its own installer")
-			return
-		}
-	}
-	if c.add(e, wish); len(wish) > 0 && len(c.entries) > n {
-		c.vias = append(c.vias, viaWish{entry: n, line: line})
 	}
 }

@@ -1,6 +1,7 @@
 package hostsfile
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -34,8 +35,7 @@ func splitSpec(text string) (spec, string) {
 		return s, what
 	}
 	if port != nil {
-		var ok bool
-		if s.port, ok = parsePort(*port); !ok {
+		if s.port = parsePort(*port); s.port == 0 {
 			return s, "the port " + portRule
 		}
 	}
@@ -47,6 +47,12 @@ func splitSpec(text string) (spec, string) {
 		return s, "there is no host"
 	}
 	return s, ""
+}
+
+// endpoint is where s points to, without its address. user and port are what it has
+// where the text has none.
+func (s spec) endpoint(user string, port uint16) installer.Endpoint {
+	return installer.Endpoint{User: cmp.Or(s.user, user), Port: cmp.Or(s.port, port)}
 }
 
 const colonRange = "ranges are written with '-', as in web[01-12]"

@@ -2,6 +2,7 @@ package hostsfile
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"tripod/installer"
@@ -21,17 +22,12 @@ func ParseEndpoint(text, user string, port uint16) (installer.Endpoint, error) {
 	if err != nil {
 		return installer.Endpoint{}, err
 	}
-	e := installer.Endpoint{Address: address, Port: port, User: user}
-	if spec.port != 0 {
-		e.Port = spec.port
-	}
-	if spec.user != "" {
-		e.User = spec.user
-	}
+	e := spec.endpoint(user, port)
+	e.Address = address
 	return e, nil
 }
 
-// ParseVia reads the installers on the way to a host: endpoints with commas
+// ParseVia reads the jump hosts of a route: endpoints with commas
 // between them, first hop first, at most eight.
 func ParseVia(text, user string, port uint16) ([]installer.Endpoint, error) {
 	var via []installer.Endpoint
@@ -40,49 +36,42 @@ func ParseVia(text, user string, port uint16) ([]installer.Endpoint, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, before := range via {
-			if samePlace(before, hop) {
-				return nil, errors.New("an installer is on the way twice")
-			}
+		if hopIndex(via, hop) >= 0 {
+			return nil, errors.New("a jump host is on the route twice")
 		}
 		if via = append(via, hop); len(via) > installer.MaxHops {
-			return nil, errors.New("more than eight installers on the way")
+			return nil, errors.New("more than eight jump hosts on the route")
 		}
 	}
 	return via, nil
 }
 
-// viaWish is an entry with a way of its own, whose logins are looked for when
-// the whole file has been read.
-type viaWish struct {
-	entry int
-	line  int
-}
-
-// resolveVias finds the logins of installers that the file names. A hop's login
+// resolveVias finds the logins of jump hosts that the file names. A hop's login
 // is only ever one that was given for that very hop, by the defaults or by its
 // own line in the file: what is meant for the targets is not shown to it.
 func (c *collector) resolveVias() {
-	if len(c.vias) == 0 {
+	ownVia := func(e installer.HostEntry) bool { return len(e.Host.Via) > 0 && e.Credentials.Via == nil }
+	if !slices.ContainsFunc(c.entries, ownVia) {
 		return
 	}
 	own := make(map[installer.Endpoint]installer.Login)
 	for i := range c.entries {
-		e := &c.entries[i]
-		own[loginAt(e.Host.Endpoint)] = e.Credentials.Login
+		own[loginAt(c.entries[i].Host.Endpoint)] = c.entries[i].Credentials.Login
 	}
 	for i, hop := range c.d.Via {
 		own[loginAt(hop)] = c.d.ViaLogins[i]
 	}
-	for _, wish := range c.vias {
-		e := &c.entries[wish.entry]
-		e.Credentials.Via = make([]installer.Login, len(e.Host.Via))
-		for i, hop := range e.Host.Via {
+	for i := range c.entries {
+		e := &c.entries[i]
+		if !ownVia(*e) {
+			continue
+		}
+		for _, hop := range e.Host.Via {
 			login := own[loginAt(hop)]
 			if login.IsZero() {
-				c.fault(wish.line, "via", "no login is known for %s at the installer %s: give it a line of its own, or name it by --via", hop.User, hop.HostPort())
+				c.faultAt(e.Where+" via", "no login is known for %s at the jump host %s: give it a line of its own, or name it by --via", hop.User, hop.HostPort())
 			}
-			e.Credentials.Via[i] = login
+			e.Credentials.Via = append(e.Credentials.Via, login)
 		}
 	}
 }
