@@ -92,14 +92,8 @@ func inspect(r io.Reader, name string, most int64) (Info, error) {
 	return s.done(path.Base(strings.ReplaceAll(name, `\`, "/")))
 }
 
-// refused says what is wrong with the content.
-type refused struct{ what string }
-
-func (e *refused) Error() string { return ErrNotPackage.Error() + ": " + e.what }
-func (e *refused) Unwrap() error { return ErrNotPackage }
-
 func refuse(format string, args ...any) error {
-	return &refused{fmt.Sprintf(format, args...)}
+	return fmt.Errorf("%w: "+format, append([]any{ErrNotPackage}, args...)...)
 }
 
 // sticky remembers the error of the reader below, to tell a package that is
@@ -118,10 +112,10 @@ func (s *sticky) Read(p []byte) (int, error) {
 }
 
 func (s *sticky) blame(what string, err error) error {
-	if bad, ok := errors.AsType[*refused](err); ok {
-		return bad
-	}
-	if s.err != nil {
+	switch {
+	case errors.Is(err, ErrNotPackage):
+		return err
+	case s.err != nil:
 		return fmt.Errorf("read the package: %w", s.err)
 	}
 	return refuse("%s (%v)", what, err)

@@ -3,6 +3,8 @@ package pkgfile
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
+	"debug/elf"
 	"encoding/binary"
 	"io"
 	"maps"
@@ -18,7 +20,6 @@ import (
 type scan struct {
 	info    Info
 	entries int
-	files   map[string]bool // regular files by clean path
 	places  map[string]kind // what is at each clean path, folders on the way too
 	tops    map[string]bool // first parts of the paths
 	// By path, for each candidate: the program's architecture ("" if it is no
@@ -32,16 +33,14 @@ type scan struct {
 type kind string
 
 const (
-	aFolder kind = "folder"
-	aFile   kind = "file"
-	aLink   kind = "link"
+	aFolder   kind = "folder"
+	aFile     kind = "file"
+	aHardLink kind = "hard link"
+	aLink     kind = "link"
 )
 
 func newScan() *scan {
-	return &scan{
-		files: map[string]bool{}, places: map[string]kind{}, tops: map[string]bool{},
-		elf: map[string]string{}, newer: map[string]bool{},
-	}
+	return &scan{places: map[string]kind{}, tops: map[string]bool{}, elf: map[string]string{}, newer: map[string]bool{}}
 }
 
 // place notes what is at a path. A path that is there twice, or that leads through
@@ -57,7 +56,7 @@ func (s *scan) place(name string, what kind) error {
 			s.places[dir] = aFolder
 		case aLink:
 			return refuse("%s lies behind a link", quote(name))
-		case aFile:
+		case aFile, aHardLink:
 			return refuse("%s lies in what is a file", quote(name))
 		}
 	}
@@ -82,19 +81,18 @@ func (s *scan) entry(h *tar.Header, content io.Reader) error {
 		return nil
 	case tar.TypeDir:
 		return s.place(name, aFolder)
-	case tar.TypeSymlink:
-		if err := checkLink(name, h.Linkname); err != nil {
-			return err
+	case tar.TypeSymlink, tar.TypeLink:
+		// Any ".." is too much: where it leads depends on the other links.
+		if h.Linkname == "" || path.IsAbs(h.Linkname) || hasDotDot(h.Linkname) {
+			return refuse("%s is a link out of the package's own folder", quote(name))
 		}
-		return s.place(name, aLink)
-	case tar.TypeLink:
-		if err := checkLink(name, h.Linkname); err != nil {
-			return err
+		if h.Typeflag == tar.TypeSymlink {
+			return s.place(name, aLink)
 		}
-		if to := path.Clean(h.Linkname); !s.files[to] {
+		if to := path.Clean(h.Linkname); s.places[to] != aFile {
 			return refuse("%s is a hard link to %s, which is no file before it", quote(name), quote(to))
 		}
-		return s.place(name, aFile)
+		return s.place(name, aHardLink)
 	case tar.TypeReg:
 	default:
 		return refuse("%s is neither file, folder nor link", quote(name))
@@ -106,7 +104,6 @@ func (s *scan) entry(h *tar.Header, content io.Reader) error {
 		return refuse("it unpacks to more than %d MiB", maxUnpacked>>20)
 	}
 	s.info.Unpacked += h.Size
-	s.files[name] = true
 	return s.look(name, content)
 }
 
@@ -116,7 +113,7 @@ func (s *scan) look(name string, content io.Reader) error {
 	base := path.Base(name)
 	switch {
 	case base == "telescope" && path.Base(path.Dir(name)) == "bin" && depth <= 2:
-		head, err := readUpTo(content, 20)
+		head, err := io.ReadAll(io.LimitReader(content, 20))
 		if err != nil {
 			return err
 		}
@@ -126,13 +123,13 @@ func (s *scan) look(name string, content io.Reader) error {
 		}
 		s.elf[name] = arch
 	case base == "install.sh" && depth <= 1:
-		text, err := readUpTo(content, maxText)
+		text, err := io.ReadAll(io.LimitReader(content, maxText))
 		if err != nil {
 			return err
 		}
 		s.newer[name] = bytes.Contains(text, []byte("uniagent"))
 	case strings.HasSuffix(base, "-release.json") && depth <= 1:
-		text, err := readUpTo(content, maxText)
+		text, err := io.ReadAll(io.LimitReader(content, maxText))
 		if err != nil {
 			return err
 		}
@@ -146,22 +143,21 @@ func (s *scan) look(name string, content io.Reader) error {
 // done finds the package's folder and sums up.
 func (s *scan) done(name string) (Info, error) {
 	var tops []string
-	for file := range s.files {
-		if path.Base(file) == "install.sh" && strings.Count(file, "/") <= 1 {
+	for file, is := range s.places {
+		if is == aFile && path.Base(file) == "install.sh" && strings.Count(file, "/") <= 1 {
 			tops = append(tops, path.Dir(file))
 		}
 	}
 	slices.Sort(tops)
-	switch len(tops) {
-	case 0:
+	if len(tops) == 0 {
 		return Info{}, refuse("it holds no install.sh, neither at its top nor in one folder")
-	case 1:
-	default:
-		return Info{}, refuse("it holds more than one install.sh: in %s and in %s", quote(tops[0]), quote(tops[1]))
 	}
 	top := tops[0]
+	if len(tops) > 1 {
+		return Info{}, refuse("it holds more than one install.sh: in %s and in %s", quote(top), quote(tops[1]))
+	}
 	for _, file := range []string{"telescoped", "bin/telescope"} {
-		if !s.files[path.Join(top, file)] {
+		if s.places[path.Join(top, file)] != aFile {
 			return Info{}, refuse("it holds no %s beside its install.sh", file)
 		}
 	}
@@ -171,19 +167,14 @@ func (s *scan) done(name string) (Info, error) {
 		return Info{}, refuse("it holds more than its folder %s: also %s", quote(top), quote(other))
 	}
 	info := s.info
-	if info.Folder = top; top == "." {
-		info.Folder = ""
+	if info.Layout = LayoutOld; top != "." {
+		info.Folder = top
 	}
-	info.Layout = LayoutOld
 	if s.newer[path.Join(top, "install.sh")] {
 		info.Layout = LayoutNew
 	}
 	info.Arch = s.elf[path.Join(top, "bin/telescope")]
-	for _, hint := range []string{name, top} {
-		if info.Arch == "" {
-			info.Arch = archOf(hint)
-		}
-	}
+	info.Arch = cmp.Or(info.Arch, archOf(name), archOf(top))
 	if info.Version = s.release; info.Version == "" {
 		if m := nameVersion.FindStringSubmatch(name); m != nil && len(m[1]) <= 64 {
 			info.Version = m[1]
@@ -206,44 +197,18 @@ func safePath(name string) (string, error) {
 	return path.Clean(name), nil
 }
 
-// checkLink refuses a link that may lead out of the archive. Any ".." is too
-// much: where it leads depends on the other links.
-func checkLink(name, target string) error {
-	if target == "" || path.IsAbs(target) || hasDotDot(target) {
-		return refuse("%s is a link out of the package's own folder", quote(name))
-	}
-	return nil
-}
-
 func hasDotDot(name string) bool { return slices.Contains(strings.Split(name, "/"), "..") }
 
 // elfArch tells the GOARCH of a program's first 20 bytes, and whether it is an
 // ELF program at all.
 func elfArch(head []byte) (arch string, isELF bool) {
-	const (
-		littleEndian  = 1
-		machineAMD64  = 62
-		machineARM64  = 183
-		machineOffset = 18
-	)
-	if len(head) < 20 || !bytes.HasPrefix(head, []byte("\x7fELF")) {
+	if len(head) < 20 || !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
 		return "", false
 	}
-	if head[5] != littleEndian {
+	if elf.Data(head[elf.EI_DATA]) != elf.ELFDATA2LSB {
 		return "", true
 	}
-	switch binary.LittleEndian.Uint16(head[machineOffset:]) {
-	case machineAMD64:
-		return "amd64", true
-	case machineARM64:
-		return "arm64", true
-	}
-	return "", true
-}
-
-// readUpTo reads at most n bytes.
-func readUpTo(r io.Reader, n int64) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, n))
+	return map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64"}[elf.Machine(binary.LittleEndian.Uint16(head[18:]))], true
 }
 
 // quote makes a name from a hostile archive fit for a message.

@@ -6,9 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-
-	"golang.org/x/crypto/cryptobyte"
-	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+	"math/big"
 )
 
 // errDamaged wraps what the standard library says of a key it cannot read.
@@ -17,23 +15,26 @@ var errDamaged = errors.New("the private key is damaged")
 // parsePlain reads PKCS#1, SEC1 and PKCS#8, and the first two in OpenSSL's old
 // encrypted form ("Proc-Type: 4,ENCRYPTED").
 func parsePlain(block *pem.Block, passphrase []byte) (any, error) {
-	//lint:ignore SA1019 weak, but files of users are like that
-	if !x509.IsEncryptedPEMBlock(block) {
+	if !x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // weak, but files of users are like that
 		return parseDER(block.Type, block.Bytes)
 	}
 	if len(passphrase) == 0 {
 		return nil, ErrPassphraseNeeded
 	}
-	//lint:ignore SA1019 see above
-	der, err := x509.DecryptPEMBlock(block, passphrase)
-	if errors.Is(err, x509.IncorrectPasswordError) {
+	der, err := x509.DecryptPEMBlock(block, passphrase) //nolint:staticcheck // see above
+	switch {
+	case errors.Is(err, x509.IncorrectPasswordError):
 		return nil, ErrPassphraseWrong
-	}
-	if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("the private key cannot be decrypted: %w", err)
 	}
-	key, err := parseDER(block.Type, der)
-	if err != nil && errors.Is(err, errDamaged) { // a wrong passphrase can leave valid padding
+	return parseDecrypted(block.Type, der)
+}
+
+// parseDecrypted: a wrong passphrase can leave valid padding.
+func parseDecrypted(kind string, der []byte) (any, error) {
+	key, err := parseDER(kind, der)
+	if errors.Is(err, errDamaged) {
 		err = ErrPassphraseWrong
 	}
 	return key, err
@@ -66,41 +67,29 @@ var (
 // numbers are checked against each other, which takes seconds for a huge one.
 // It leaves whatever it does not understand to the parser proper.
 func checkModulus(kind string, der []byte) error {
-	in := cryptobyte.String(der)
 	if kind == "PRIVATE KEY" {
-		var info, algorithm cryptobyte.String
-		var oid asn1.ObjectIdentifier
-		if !in.ReadASN1(&info, casn1.SEQUENCE) || !info.SkipASN1(casn1.INTEGER) ||
-			!info.ReadASN1(&algorithm, casn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) {
-			return nil
+		var info struct {
+			Version   int
+			Algorithm algorithm
+			Key       []byte
 		}
-		if oid.Equal(oidDSA) {
+		_, err := asn1.Unmarshal(der, &info)
+		switch {
+		case err == nil && info.Algorithm.OID.Equal(oidDSA):
 			return errDSA
-		}
-		if !oid.Equal(oidRSA) || !info.ReadASN1(&in, casn1.OCTET_STRING) {
+		case err != nil || !info.Algorithm.OID.Equal(oidRSA):
 			return nil
 		}
+		der = info.Key
 	} else if kind != "RSA PRIVATE KEY" {
 		return nil
 	}
-	var numbers, modulus cryptobyte.String
-	if !in.ReadASN1(&numbers, casn1.SEQUENCE) || !numbers.SkipASN1(casn1.INTEGER) ||
-		!numbers.ReadASN1(&modulus, casn1.INTEGER) {
+	var numbers struct {
+		Version int
+		Modulus *big.Int
+	}
+	if _, err := asn1.Unmarshal(der, &numbers); err != nil {
 		return nil
 	}
-	return checkRSABits(bits(modulus))
-}
-
-// bits counts the bits of a big-endian number.
-func bits(n []byte) int {
-	for len(n) > 0 && n[0] == 0 {
-		n = n[1:]
-	}
-	total := 8 * len(n)
-	if total > 0 {
-		for top := n[0]; top < 0x80; top <<= 1 {
-			total--
-		}
-	}
-	return total
+	return checkRSABits(numbers.Modulus.BitLen())
 }

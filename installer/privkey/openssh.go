@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -22,23 +21,20 @@ const (
 )
 
 // parseOpenSSH reads the form of ssh-keygen (PROTOCOL.key).
-func parseOpenSSH(block *pem.Block, passphrase []byte) (any, error) {
+func parseOpenSSH(block *pem.Block, passphrase []byte) (key any, err error) {
 	encrypted, err := openSSHHeader(block.Bytes)
 	if err != nil {
 		return nil, err
 	}
 	text := pem.EncodeToMemory(block)
-	if !encrypted {
-		key, err := ssh.ParseRawPrivateKey(text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errDamaged, err)
-		}
-		return key, nil
-	}
-	if len(passphrase) == 0 {
+	switch {
+	case !encrypted:
+		key, err = ssh.ParseRawPrivateKey(text)
+	case len(passphrase) == 0:
 		return nil, ErrPassphraseNeeded
+	default:
+		key, err = ssh.ParseRawPrivateKeyWithPassphrase(text, passphrase)
 	}
-	key, err := ssh.ParseRawPrivateKeyWithPassphrase(text, passphrase)
 	switch {
 	case errors.Is(err, x509.IncorrectPasswordError):
 		return nil, ErrPassphraseWrong
@@ -50,50 +46,66 @@ func parseOpenSSH(block *pem.Block, passphrase []byte) (any, error) {
 
 // openSSHHeader reads what can be read without the passphrase, refuses what
 // would be expensive or useless to open, and tells whether it is encrypted.
-func openSSHHeader(raw []byte) (bool, error) {
-	rest, found := bytes.CutPrefix(raw, []byte("openssh-key-v1\x00"))
-	in := cryptobyte.String(rest)
-	var cipher, kdf, options, public, private cryptobyte.String
-	var keys uint32
-	if !found || !field(&in, &cipher) || !field(&in, &kdf) || !field(&in, &options) ||
-		!in.ReadUint32(&keys) || keys != 1 || !field(&in, &public) || !field(&in, &private) {
+func openSSHHeader(raw []byte) (encrypted bool, err error) {
+	var header struct {
+		Cipher, KDF, Options string
+		Keys                 uint32
+		Public, Private      []byte
+		Rest                 []byte `ssh:"rest"`
+	}
+	text, found := bytes.CutPrefix(raw, []byte("openssh-key-v1\x00"))
+	if !found || ssh.Unmarshal(text, &header) != nil || header.Keys != 1 {
 		return false, errDamaged
 	}
-	if err := checkPublic(public); err != nil {
+	if err := checkPublic(header.Public); err != nil {
 		return false, err
 	}
-	if len(private) > maxPrivateSection {
+	if len(header.Private) > maxPrivateSection {
 		return false, errors.New("the private key is larger than any that is accepted")
 	}
-	if string(cipher) == "none" {
-		return false, checkPrivate(private)
-	}
-	if string(cipher) != "aes256-ctr" && string(cipher) != "aes256-cbc" {
+	switch header.Cipher {
+	case "none":
+		return false, checkPrivate(header.Private)
+	case "aes256-ctr", "aes256-cbc":
+	default:
 		return false, errors.New("the private key is encrypted with a cipher that is not supported: write it anew with `ssh-keygen -p -Z aes256-ctr -f KEY`")
 	}
-	var salt cryptobyte.String
-	var rounds uint32
-	if string(kdf) != "bcrypt" || !field(&options, &salt) || !options.ReadUint32(&rounds) {
+	var bcrypt struct {
+		Salt   string
+		Rounds uint32
+		Rest   []byte `ssh:"rest"`
+	}
+	if header.KDF != "bcrypt" || ssh.Unmarshal([]byte(header.Options), &bcrypt) != nil {
 		return false, errDamaged
 	}
-	if rounds > maxRounds {
-		return false, fmt.Errorf("the private key's passphrase takes %d rounds to check, at most %d are accepted: write it anew with `ssh-keygen -p -a 24 -f KEY`", rounds, maxRounds)
+	if bcrypt.Rounds > maxRounds {
+		return false, fmt.Errorf("the private key's passphrase takes %d rounds to check, at most %d are accepted: write it anew with `ssh-keygen -p -a 24 -f KEY`", bcrypt.Rounds, maxRounds)
 	}
 	return true, nil
 }
 
+// keyStart is how both halves of a key begin.
+type keyStart struct {
+	Kind string
+	Rest []byte `ssh:"rest"`
+}
+
 // checkPublic looks at the public half, which stands in front in clear text.
-func checkPublic(public cryptobyte.String) error {
-	var kind, exponent, modulus cryptobyte.String
-	if !field(&public, &kind) {
+func checkPublic(public []byte) error {
+	var key keyStart
+	if ssh.Unmarshal(public, &key) != nil {
 		return errDamaged
 	}
-	switch string(kind) {
+	switch key.Kind {
 	case ssh.KeyAlgoRSA:
-		if !field(&public, &exponent) || !field(&public, &modulus) {
+		var numbers struct {
+			Exponent, Modulus []byte
+			Rest              []byte `ssh:"rest"`
+		}
+		if ssh.Unmarshal(key.Rest, &numbers) != nil {
 			return errDamaged
 		}
-		return checkRSABits(bits(modulus))
+		return checkModulusBits(numbers.Modulus)
 	case "ssh-dss":
 		return errDSA
 	case ssh.KeyAlgoSKED25519, ssh.KeyAlgoSKECDSA256:
@@ -104,22 +116,24 @@ func checkPublic(public cryptobyte.String) error {
 
 // checkPrivate looks at an open private section: the modulus there is the one
 // that is computed with, and need not be the public one.
-func checkPrivate(private cryptobyte.String) error {
-	var kind, modulus cryptobyte.String
-	if !private.Skip(8) || !field(&private, &kind) { // two check numbers
+func checkPrivate(private []byte) error {
+	var section struct {
+		Check1, Check2 uint32
+		Key            []byte `ssh:"rest"`
+	}
+	var key keyStart
+	if ssh.Unmarshal(private, &section) != nil || ssh.Unmarshal(section.Key, &key) != nil {
 		return errDamaged
 	}
-	if string(kind) != ssh.KeyAlgoRSA {
+	if key.Kind != ssh.KeyAlgoRSA {
 		return nil
 	}
-	if !field(&private, &modulus) {
+	var numbers struct {
+		Modulus []byte
+		Rest    []byte `ssh:"rest"`
+	}
+	if ssh.Unmarshal(key.Rest, &numbers) != nil {
 		return errDamaged
 	}
-	return checkRSABits(bits(modulus))
-}
-
-// field reads one length-prefixed string.
-func field(in, out *cryptobyte.String) bool {
-	var n uint32
-	return in.ReadUint32(&n) && in.ReadBytes((*[]byte)(out), int(n))
+	return checkModulusBits(numbers.Modulus)
 }

@@ -1,6 +1,7 @@
 package privkey
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/des"
@@ -12,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"slices"
 )
 
 // maxIterations of PBKDF2; openssl writes 2,048, careful people a million.
@@ -43,32 +43,26 @@ var (
 	oidPBKDF2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
 )
 
-type hashFunc struct {
-	oid asn1.ObjectIdentifier
-	new func() hash.Hash
+// hashes of PBKDF2, by object identifier; the standard's default is the one that is
+// not named.
+var hashes = map[string]func() hash.Hash{
+	"":                    sha1.New,
+	"1.2.840.113549.2.7":  sha1.New,
+	"1.2.840.113549.2.8":  sha256.New224,
+	"1.2.840.113549.2.9":  sha256.New,
+	"1.2.840.113549.2.10": sha512.New384,
+	"1.2.840.113549.2.11": sha512.New,
 }
 
-// hashes of PBKDF2; the first one is the standard's default.
-var hashes = []hashFunc{
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 7}, sha1.New},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 8}, sha256.New224},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}, sha256.New},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 10}, sha512.New384},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 11}, sha512.New},
-}
-
-type blockCipher struct {
-	oid    asn1.ObjectIdentifier
+// ciphers by object identifier, all in CBC mode.
+var ciphers = map[string]struct {
 	keyLen int
 	new    func([]byte) (cipher.Block, error)
-}
-
-// ciphers, all in CBC mode.
-var ciphers = []blockCipher{
-	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 2}, 16, aes.NewCipher},
-	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 22}, 24, aes.NewCipher},
-	{asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}, 32, aes.NewCipher},
-	{asn1.ObjectIdentifier{1, 2, 840, 113549, 3, 7}, 24, des.NewTripleDESCipher},
+}{
+	"2.16.840.1.101.3.4.1.2":  {16, aes.NewCipher},
+	"2.16.840.1.101.3.4.1.22": {24, aes.NewCipher},
+	"2.16.840.1.101.3.4.1.42": {32, aes.NewCipher},
+	"1.2.840.113549.3.7":      {24, des.NewTripleDESCipher},
 }
 
 var errPKCS8Cipher = errors.New("the private key is encrypted in a way that is not supported: write it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW`")
@@ -87,15 +81,15 @@ func openPKCS8(der, passphrase []byte) ([]byte, error) {
 	if err := unmarshal(key.Algorithm.Params.FullBytes, &scheme); err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(ciphers, func(c blockCipher) bool { return c.oid.Equal(scheme.Cipher.OID) })
-	if i < 0 || !scheme.KDF.OID.Equal(oidPBKDF2) {
+	kind, known := ciphers[scheme.Cipher.OID.String()]
+	if !known || !scheme.KDF.OID.Equal(oidPBKDF2) {
 		return nil, errPKCS8Cipher
 	}
-	derived, err := derive(scheme.KDF.Params.FullBytes, passphrase, ciphers[i].keyLen)
+	derived, err := derive(scheme.KDF.Params.FullBytes, passphrase, kind.keyLen)
 	if err != nil {
 		return nil, err
 	}
-	block, err := ciphers[i].new(derived)
+	block, err := kind.new(derived)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
@@ -118,15 +112,11 @@ func derive(params, passphrase []byte, keyLen int) ([]byte, error) {
 	if kdf.Iterations < 1 || kdf.KeyLen != 0 && kdf.KeyLen != keyLen {
 		return nil, errDamaged
 	}
-	prf := hashes[0]
-	if len(kdf.PRF.OID) > 0 {
-		i := slices.IndexFunc(hashes, func(h hashFunc) bool { return h.oid.Equal(kdf.PRF.OID) })
-		if i < 0 {
-			return nil, errPKCS8Cipher
-		}
-		prf = hashes[i]
+	prf, known := hashes[kdf.PRF.OID.String()]
+	if !known {
+		return nil, errPKCS8Cipher
 	}
-	derived, err := pbkdf2.Key(prf.new, string(passphrase), kdf.Salt, kdf.Iterations, keyLen)
+	derived, err := pbkdf2.Key(prf, string(passphrase), kdf.Salt, kdf.Iterations, keyLen)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
@@ -143,15 +133,11 @@ func decryptCBC(block cipher.Block, iv, data []byte) ([]byte, error) {
 	plain := make([]byte, len(data))
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, data)
 	pad := int(plain[len(plain)-1])
-	if pad < 1 || pad > size {
+	text, padded := bytes.CutSuffix(plain, bytes.Repeat([]byte{byte(pad)}, pad))
+	if pad < 1 || pad > size || !padded {
 		return nil, ErrPassphraseWrong
 	}
-	for _, b := range plain[len(plain)-pad:] {
-		if int(b) != pad {
-			return nil, ErrPassphraseWrong
-		}
-	}
-	return plain[:len(plain)-pad], nil
+	return text, nil
 }
 
 func unmarshal(der []byte, into any) error {

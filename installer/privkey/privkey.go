@@ -7,12 +7,12 @@ package privkey
 
 import (
 	"bytes"
-	//lint:ignore SA1019 only to recognise and refuse it
-	"crypto/dsa"
+	"crypto/dsa" //nolint:staticcheck // only to recognise and refuse it
 	"crypto/rsa"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
@@ -125,11 +125,7 @@ func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		key, err := parseDER("PRIVATE KEY", der)
-		if err != nil && errors.Is(err, errDamaged) { // a wrong passphrase can leave valid padding
-			err = ErrPassphraseWrong
-		}
-		return key, err
+		return parseDecrypted("PRIVATE KEY", der)
 	case "RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY":
 		return parsePlain(block, passphrase)
 	case "DSA PRIVATE KEY":
@@ -142,6 +138,11 @@ func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
 		return nil, errors.New("this is a certificate: give the private key that belongs to it")
 	}
 	return nil, errors.New("this PEM block is no private key that SSH knows: give one in OpenSSH, PKCS#1, PKCS#8 or SEC1 form")
+}
+
+// checkModulusBits looks at a big-endian number.
+func checkModulusBits(modulus []byte) error {
+	return checkRSABits(new(big.Int).SetBytes(modulus).BitLen())
 }
 
 func checkRSABits(bits int) error {

@@ -3,6 +3,7 @@ package signing
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,35 +36,20 @@ func canonicalPath(escaped string) (string, error) {
 		}
 		segments[i] = escape(plain)
 	}
-	path := strings.Join(segments, "/")
-	if !strings.HasSuffix(path, "/") {
-		path += "/"
-	}
-	return path, nil
+	return strings.TrimSuffix(strings.Join(segments, "/"), "/") + "/", nil
 }
 
 // canonicalQuery sorts by name, then by value, both as they are unescaped.
 func canonicalQuery(raw string) (string, error) {
-	type pair struct{ name, value string }
-	var pairs []pair
-	for part := range strings.SplitSeq(raw, "&") {
-		if part == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(part, "=")
-		name, err1 := url.QueryUnescape(name)
-		value, err2 := url.QueryUnescape(value)
-		if err1 != nil || err2 != nil {
-			return "", errors.New("the query is not well formed")
-		}
-		pairs = append(pairs, pair{name, value})
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return "", errors.New("the query is not well formed")
 	}
-	slices.SortFunc(pairs, func(a, b pair) int {
-		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
-	})
-	texts := make([]string, len(pairs))
-	for i, p := range pairs {
-		texts[i] = escape(p.name) + "=" + escape(p.value)
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		for _, value := range slices.Sorted(slices.Values(values[name])) {
+			texts = append(texts, escape(name)+"="+escape(value))
+		}
 	}
 	return strings.Join(texts, "&"), nil
 }
@@ -84,18 +70,5 @@ func canonicalHeaders(r *http.Request, names []string) string {
 	return b.String()
 }
 
-const upperHex = "0123456789ABCDEF"
-
 // escape is RFC 3986: all but letters, digits, '-', '.', '_' and '~'.
-func escape(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
-			continue
-		}
-		b.Write([]byte{'%', upperHex[c>>4], upperHex[c&15]})
-	}
-	return b.String()
-}
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
