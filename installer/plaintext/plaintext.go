@@ -9,6 +9,7 @@ package plaintext
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -22,58 +23,35 @@ func Line(s string) string { return escape(s, false) }
 func Text(s string) string { return escape(s, true) }
 
 func escape(s string, lines bool) string {
-	clean := true
-	for _, r := range s {
-		if r == utf8.RuneError || !shown(r, lines) {
-			clean = false
-			break
-		}
+	hidden := func(r rune) bool {
+		return r == utf8.RuneError || !unicode.IsPrint(r) && !(lines && (r == '\n' || r == '\t'))
 	}
-	if clean {
+	if !strings.ContainsFunc(s, hidden) {
 		return s
 	}
 	var b strings.Builder
-	b.Grow(len(s) + len(s)/4)
-	appendEscaped(&b, s, lines)
-	return b.String()
-}
-
-func shown(r rune, lines bool) bool {
-	return unicode.IsPrint(r) || lines && (r == '\n' || r == '\t')
-}
-
-func appendEscaped(b *strings.Builder, s string, lines bool) {
 	for len(s) > 0 {
 		r, n := utf8.DecodeRuneInString(s)
 		switch {
 		case r == utf8.RuneError && n == 1:
-			fmt.Fprintf(b, `\x%02x`, s[0])
+			fmt.Fprintf(&b, `\x%02x`, s[0])
 		case lines && strings.HasPrefix(s, "\r\n"):
 			b.WriteByte('\n')
 			n = 2
-		case shown(r, lines):
+		case r == utf8.RuneError || !hidden(r):
 			b.WriteRune(r)
+		case strings.ContainsRune("\n\r\t", r):
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
-			b.WriteString(escaped(r))
+			fmt.Fprintf(&b, `\U%08x`, r)
 		}
 		s = s[n:]
 	}
-}
-
-func escaped(r rune) string {
-	switch {
-	case r == '\n':
-		return `\n`
-	case r == '\r':
-		return `\r`
-	case r == '\t':
-		return `\t`
-	case r < 0x100:
-		return fmt.Sprintf(`\x%02x`, r)
-	case r < 0x10000:
-		return fmt.Sprintf(`\u%04x`, r)
-	}
-	return fmt.Sprintf(`\U%08x`, r)
+	return b.String()
 }
 
 // Writer is Text for a stream: a character that arrives in two pieces is

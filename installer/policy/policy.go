@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // Policy is a list of prefixes. The most specific one that holds an address
@@ -65,18 +66,13 @@ func New(allow, deny []netip.Prefix) (*Policy, error) {
 }
 
 func build(allow, deny, own []netip.Prefix) (*Policy, error) {
-	p := &Policy{}
 	// The first of equally specific rules decides, so order is precedence.
-	for _, list := range []struct {
-		prefixes []netip.Prefix
-		deny     bool
-	}{{deny, true}, {allow, false}} {
-		for _, prefix := range list.prefixes {
-			if !prefix.IsValid() || prefix.Addr().Is4In6() {
-				return nil, fmt.Errorf("target policy: %s is no usable prefix: write it like 10.0.0.0/8 or fd00::/8", prefix)
-			}
-			p.rules = append(p.rules, rule{prefix.Masked(), list.deny, "denied by the operator (" + prefix.String() + ")"})
+	p := &Policy{}
+	for i, prefix := range slices.Concat(deny, allow) {
+		if !prefix.IsValid() || prefix.Addr().Is4In6() {
+			return nil, fmt.Errorf("target policy: %s is no usable prefix: write it like 10.0.0.0/8 or fd00::/8", prefix)
 		}
+		p.rules = append(p.rules, rule{prefix.Masked(), i < len(deny), "denied by the operator (" + prefix.String() + ")"})
 	}
 	p.rules = append(p.rules, builtin...)
 	for _, prefix := range own {
@@ -145,4 +141,27 @@ func ParsePrefix(s string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a prefix such as 10.0.0.0/8", s)
 	}
 	return p, nil
+}
+
+var (
+	nat64 = netip.MustParsePrefix("64:ff9b::/96")   // RFC 6052
+	local = netip.MustParsePrefix("64:ff9b:1::/48") // RFC 8215, NAT64 within a site
+	sixTo = netip.MustParsePrefix("2002::/16")      // RFC 3056, 6to4
+)
+
+// unwrap returns the address without zone and mapping, and the IPv4 address
+// that a translator on the way would make of it.
+func unwrap(addr netip.Addr) []netip.Addr {
+	addr = addr.WithZone("").Unmap()
+	if addr.Is4() {
+		return []netip.Addr{addr}
+	}
+	b := addr.As16()
+	switch {
+	case nat64.Contains(addr), local.Contains(addr):
+		return []netip.Addr{addr, netip.AddrFrom4([4]byte(b[12:16]))}
+	case sixTo.Contains(addr):
+		return []netip.Addr{addr, netip.AddrFrom4([4]byte(b[2:6]))}
+	}
+	return []netip.Addr{addr}
 }
