@@ -1,66 +1,35 @@
 package hostsfile
 
-import "strings"
-
-// column of a CSV file.
-type column int
-
-const (
-	colAddress column = iota
-	colName
-	colPort
-	colUser
-	colPassword
-	colKey
-	colPassphrase
-	colSudoPassword
-	colHostKey
-	colVia
-	colInstanceID
-	colType
-	colLabels
-	colIntranetIPs
-	colElasticIPs
-	columnCount
+import (
+	"slices"
+	"strings"
 )
 
-// columns are the names that a header may use: the first of each is what
-// messages say. The API's words for the same things are taken too.
-var columns = [columnCount][]string{
-	colAddress:      {"address", "host", "ip", "remote_ip"},
-	colName:         {"name", "instance_name"},
-	colPort:         {"port"},
-	colUser:         {"user", "user_name", "username"},
-	colPassword:     {"password"},
-	colKey:          {"key", "identity"},
-	colPassphrase:   {"passphrase"},
-	colSudoPassword: {"sudo_password"},
-	colHostKey:      {"host_key"},
-	colVia:          {"via"},
-	colInstanceID:   {"instance_id"},
-	colType:         {"type", "instance_type"},
-	colLabels:       {"labels"},
-	colIntranetIPs:  {"intranet_ips", "intranet_ip"},
-	colElasticIPs:   {"elastic_ips", "elastic_ip"},
+// columns of a CSV file.
+var columns = []string{
+	"address", "name", "port", "user", "password", "key", "passphrase", "sudo_password", "host_key", "via",
+	"instance_id", "type", "labels", "intranet_ips", "elastic_ips",
 }
 
-// columnNamed finds a column by a name of the header.
-func columnNamed(name string) (column, bool) {
-	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
-	for col, names := range columns {
-		for _, known := range names {
-			if known == name {
-				return column(col), true
-			}
-		}
-	}
-	return 0, false
+// otherNames of columns are the API's, and what people write.
+var otherNames = map[string]string{
+	"host": "address", "ip": "address", "remote_ip": "address", "instance_name": "name", "user_name": "user", "username": "user",
+	"identity": "key", "instance_type": "type", "intranet_ip": "intranet_ips", "elastic_ip": "elastic_ips",
 }
 
-func knownColumns() string {
-	names := make([]string, 0, columnCount)
-	for _, known := range columns {
-		names = append(names, known[0])
+// secretColumns are taken byte for byte.
+var secretColumns = []string{"password", "sudo_password", "passphrase"}
+
+var knownColumns = strings.Join(columns, ", ")
+
+// columnNamed finds a column by a name of the header; "": there is none.
+func columnNamed(name string) string {
+	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.Trim(name, "\" \t\r\n")))
+	if other, known := otherNames[name]; known {
+		return other
 	}
-	return strings.Join(names, ", ")
+	if slices.Contains(columns, name) {
+		return name
+	}
+	return ""
 }

@@ -18,7 +18,7 @@ func (c *collector) csv(text []byte) {
 	in.FieldsPerRecord = -1 // checked here, to go on after a fault
 	in.Comment = '#'
 	in.ReuseRecord = true
-	var header []column
+	var header []string
 	for {
 		fields, err := in.Read()
 		if errors.Is(err, io.EOF) {
@@ -52,24 +52,22 @@ func quoteFault(err *csv.ParseError) string {
 
 // header maps the fields of the first record to columns; nil after a fault,
 // since the records would then be read wrongly.
-func (c *collector) header(line int, fields []string) []column {
-	header := make([]column, len(fields))
-	var seen [columnCount]bool
+func (c *collector) header(line int, fields []string) []string {
+	header := make([]string, 0, len(fields))
 	before := c.faultCount()
 	for i, name := range fields {
-		col, known := columnNamed(name)
+		col := columnNamed(name)
 		switch {
-		case !known:
+		case col == "":
 			// Not quoted: without a header this may be somebody's password.
-			c.fault(line, "", "column %d of the header has no known name: use %s", i+1, knownColumns())
-		case seen[col]:
-			c.fault(line, columns[col][0], "is there twice in the header")
+			c.fault(line, "", "column %d of the header has no known name: use %s", i+1, knownColumns)
+		case slices.Contains(header, col):
+			c.fault(line, col, "is there twice in the header")
 		}
-		header[i] = col
-		seen[col] = seen[col] || known
+		header = append(header, col)
 	}
-	if !seen[colAddress] && c.faultCount() == before {
-		c.fault(line, columns[colAddress][0], "is missing in the header")
+	if !slices.Contains(header, "address") && c.faultCount() == before {
+		c.fault(line, "address", "is missing in the header")
 	}
 	if c.faultCount() > before {
 		return nil
@@ -81,10 +79,10 @@ func (c *collector) header(line int, fields []string) []column {
 type record struct {
 	*collector
 	line   int
-	fields [columnCount]string
+	fields map[string]string
 }
 
-func (c *collector) record(line int, header []column, fields []string) {
+func (c *collector) record(line int, header, fields []string) {
 	if allEmpty(fields) { // spreadsheets write such rows
 		return
 	}
@@ -92,13 +90,10 @@ func (c *collector) record(line int, header []column, fields []string) {
 		c.fault(line, "", "has %d fields, the header has %d: is a comma in a field that is not in quotes?", len(fields), len(header))
 		return
 	}
-	r, before := record{collector: c, line: line}, c.faultCount()
+	r, before := record{c, line, make(map[string]string, len(header))}, c.faultCount()
 	for i, col := range header {
-		r.fields[col] = fields[i]
-	}
-	for col := range r.fields {
-		if col := column(col); col != colPassword && col != colSudoPassword && col != colPassphrase {
-			r.fields[col] = strings.TrimSpace(r.fields[col])
+		if r.fields[col] = fields[i]; !slices.Contains(secretColumns, col) {
+			r.fields[col] = strings.TrimSpace(fields[i])
 		}
 	}
 	s := r.address()
@@ -106,7 +101,7 @@ func (c *collector) record(line int, header []column, fields []string) {
 	e.Credentials, e.HasSecret = r.credentials()
 	wish := r.via()
 	if c.faultCount() == before {
-		c.expand(line, columns[colAddress][0], s, e, wish)
+		c.expand(line, "address", s, e, wish)
 	}
 }
 
@@ -114,47 +109,46 @@ func allEmpty(fields []string) bool {
 	return !slices.ContainsFunc(fields, func(f string) bool { return f != "" })
 }
 
-func (r *record) wrong(col column, format string, args ...any) {
-	r.fault(r.line, columns[col][0], format, args...)
+func (r *record) wrong(column, format string, args ...any) {
+	r.fault(r.line, column, format, args...)
 }
 
 // address reads the host, which may have ranges, and the user and port in the
 // same column as in a list.
 func (r *record) address() spec {
-	text := r.fields[colAddress]
+	text := r.fields["address"]
 	if text == "" {
-		r.wrong(colAddress, "is empty")
+		r.wrong("address", "is empty")
 		return spec{}
 	}
 	if strings.Count(text, ":") > 1 && !strings.Contains(text, "[") {
 		return spec{host: text, literal: true} // IPv6 needs no brackets here
 	}
 	if strings.ContainsAny(text, " \t\r\n") {
-		r.wrong(colAddress, "holds a space")
+		r.wrong("address", "holds a space")
 		return spec{}
 	}
 	s, what := splitSpec(text)
 	if what != "" {
-		r.wrong(colAddress, "%s", what)
+		r.wrong("address", "%s", what)
 	}
-	if s.user != "" && r.fields[colUser] != "" || s.port != 0 && r.fields[colPort] != "" {
-		r.wrong(colAddress, "has a user or port, and so has a column of its own")
+	if s.user != "" && r.fields["user"] != "" || s.port != 0 && r.fields["port"] != "" {
+		r.wrong("address", "has a user or port, and so has a column of its own")
 	}
 	return s
 }
 
 func (r *record) host(s spec) installer.Host {
 	h := installer.Host{
-		Endpoint: s.endpoint(r.d.User, r.d.Port), Name: r.fields[colName], ID: r.fields[colInstanceID], Type: installer.InstanceType(r.fields[colType]),
-		Labels: r.labels(), IntranetIPs: parts(r.fields[colIntranetIPs]), ElasticIPs: parts(r.fields[colElasticIPs]),
+		Endpoint: s.endpoint(r.d.User, r.d.Port), Name: r.fields["name"], ID: r.fields["instance_id"], Type: installer.InstanceType(r.fields["type"]),
+		Labels: r.labels(), IntranetIPs: parts(r.fields["intranet_ips"]), ElasticIPs: parts(r.fields["elastic_ips"]),
 	}
-	if port := r.fields[colPort]; port != "" {
+	if port := r.fields["port"]; port != "" {
 		if h.Port = parsePort(port); h.Port == 0 {
-			r.wrong(colPort, "%s", portRule)
+			r.wrong("port", "%s", portRule)
 		}
 	}
-	h.User = cmp.Or(r.fields[colUser], h.User)
-	h.HostKey = r.fields[colHostKey]
+	h.User, h.HostKey = cmp.Or(r.fields["user"], h.User), r.fields["host_key"]
 	for _, f := range h.Validate(r.at) {
 		r.faultAt(f.Where, "%s", f.What)
 	}
@@ -165,23 +159,23 @@ func (r *record) host(s spec) installer.Host {
 // an id that is not given is derived.
 func (r *record) at(field string) string {
 	name, _, _ := strings.Cut(field, "[")
-	col, known := columnNamed(name)
-	if !known || col == colAddress || col == colPort || r.fields[col] == "" {
+	col := columnNamed(name)
+	if col == "address" || col == "port" || r.fields[col] == "" {
 		return ""
 	}
-	return r.where(r.line) + " " + columns[col][0]
+	return r.where(r.line) + " " + col
 }
 
 func (r *record) labels() map[string]string {
 	labels := map[string]string{}
-	for _, text := range parts(r.fields[colLabels]) {
+	for _, text := range parts(r.fields["labels"]) {
 		name, value, err := ParseLabel(text)
 		if err != nil {
-			r.wrong(colLabels, "%s", err)
+			r.wrong("labels", "%s", err)
 			return nil
 		}
 		if _, twice := labels[name]; twice {
-			r.wrong(colLabels, "has a name twice")
+			r.wrong("labels", "has a name twice")
 			return nil
 		}
 		labels[name] = value
@@ -216,16 +210,16 @@ func parts(field string) []string {
 
 // credentials reads the record's own, and whether the file holds any of them.
 func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
-	for _, col := range []column{colPassword, colSudoPassword, colPassphrase} {
+	for _, col := range secretColumns {
 		if what := passwordFault(r.fields[col]); what != "" {
 			r.wrong(col, "%s", what)
 		}
 		hasSecret = hasSecret || r.fields[col] != ""
 	}
-	cr.Password = installer.NewSecret(r.fields[colPassword])
-	cr.SudoPassword = installer.NewSecret(r.fields[colSudoPassword])
-	passphrase := installer.NewSecret(r.fields[colPassphrase])
-	key := r.fields[colKey]
+	cr.Password = installer.NewSecret(r.fields["password"])
+	cr.SudoPassword = installer.NewSecret(r.fields["sudo_password"])
+	passphrase := installer.NewSecret(r.fields["passphrase"])
+	key := r.fields["key"]
 	switch {
 	case key != "":
 		if passphrase.IsZero() {
@@ -233,12 +227,12 @@ func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
 		}
 		text, inline, err := r.keys.load(key, passphrase)
 		if err != nil {
-			r.wrong(colKey, "%s", err)
+			r.wrong("key", "%s", err)
 		}
 		cr.PrivateKey, cr.Passphrase = text, passphrase
 		hasSecret = hasSecret || inline
 	case !passphrase.IsZero():
-		r.wrong(colPassphrase, "has a passphrase, but the key column has no key that it could open")
+		r.wrong("passphrase", "has a passphrase, but the key column has no key that it could open")
 	}
 	return cr, hasSecret
 }
@@ -246,7 +240,7 @@ func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
 // via reads the record's own way: nil for that of the defaults, and "-" for
 // none at all.
 func (r *record) via() []installer.Endpoint {
-	switch text := r.fields[colVia]; text {
+	switch text := r.fields["via"]; text {
 	case "":
 		return nil
 	case "-":
@@ -254,7 +248,7 @@ func (r *record) via() []installer.Endpoint {
 	default:
 		via, err := ParseVia(text, r.d.User, installer.DefaultPort)
 		if err != nil {
-			r.wrong(colVia, "%s", err)
+			r.wrong("via", "%s", err)
 		}
 		return via
 	}

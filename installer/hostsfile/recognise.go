@@ -3,6 +3,7 @@ package hostsfile
 import (
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -63,15 +64,11 @@ func recogniseLine(line string) (Format, string) {
 		return "", yamlFault
 	}
 	if !commaOutside(line) {
-		if col, known := columnNamed(strings.Trim(line, `"`)); known && col == colAddress {
+		if columnNamed(line) == "address" {
 			return FormatCSV, "" // a header of one column
 		}
-		if strings.ContainsAny(line, ";\t") {
-			for field := range strings.FieldsFuncSeq(line, func(r rune) bool { return r == ';' || r == '\t' }) {
-				if _, known := columnNamed(strings.Trim(field, `"`)); known {
-					return "", "the columns are parted by semicolons or tabs: save the file with commas"
-				}
-			}
+		if strings.ContainsAny(line, ";\t") && hasColumn(strings.FieldsFunc(line, func(r rune) bool { return r == ';' || r == '\t' })) {
+			return "", "the columns are parted by semicolons or tabs: save the file with commas"
 		}
 		return FormatList, ""
 	}
@@ -80,12 +77,14 @@ func recogniseLine(line string) (Format, string) {
 	if _, err := netip.ParseAddr(first); err == nil || ipLike.MatchString(first) {
 		return FormatIPPassword, ""
 	}
-	for field := range strings.SplitSeq(line, ",") {
-		if _, known := columnNamed(strings.Trim(strings.TrimSpace(field), `"`)); known {
-			return FormatCSV, ""
-		}
+	if hasColumn(strings.Split(line, ",")) {
+		return FormatCSV, ""
 	}
-	return "", "the format is not recognised: the line has a comma, but begins with no IP address and has none of the column names " + knownColumns() + "; a list has one host on each line"
+	return "", "the format is not recognised: the line has a comma, but begins with no IP address and has none of the column names " + knownColumns + "; a list has one host on each line"
+}
+
+func hasColumn(fields []string) bool {
+	return slices.ContainsFunc(fields, func(f string) bool { return columnNamed(f) != "" })
 }
 
 // commaOutside looks for a comma outside of the brackets of a range.
