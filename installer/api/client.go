@@ -131,18 +131,12 @@ func (c *Client) http() *http.Client {
 // way that does not speak the API.
 func answeredError(resp *http.Response, raw []byte) error {
 	e := &Error{Status: resp.StatusCode, RequestID: resp.Header.Get(headerRequestID)}
-	if json.Unmarshal(raw, e) != nil || e.Code == "" {
+	a := errorAnswer{Error: e}
+	if json.Unmarshal(raw, &a) != nil || e.Code == "" {
 		e.Code, e.Msg = "none", "the answer is not one of Tripod's: "+resp.Status
 	}
-	var more struct {
-		Faults installer.Faults
-		Cause  *Cause
-	}
-	if json.Unmarshal(raw, &more) == nil {
-		e.Faults = more.Faults
-		if more.Cause != nil {
-			e.cause = more.Cause
-		}
+	if e.Faults = a.Faults; a.Cause != nil {
+		e.cause = a.Cause
 	}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		e.RetryAfter = time.Duration(seconds) * time.Second

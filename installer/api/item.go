@@ -49,22 +49,18 @@ const (
 
 // ItemOf renders a stored invocation. No field that the API promises is empty.
 func ItemOf(inv *installer.Invocation) Item {
-	updated := inv.Updated
-	if updated.IsZero() {
-		updated = inv.Created
-	}
 	return Item{
 		InvocationID:     inv.ID,
 		InstanceID:       inv.Host.ID,
 		InstanceName:     clip(plaintext.Line(cmp.Or(inv.Host.Name, inv.Host.Address)), maxName),
 		InstanceType:     cmp.Or(inv.Host.Type, installer.ECS),
-		IntranetIPs:      list(inv.Host.IntranetIPs),
-		ElasticIPs:       list(inv.Host.ElasticIPs),
+		IntranetIPs:      append([]string{}, inv.Host.IntranetIPs...),
+		ElasticIPs:       append([]string{}, inv.Host.ElasticIPs...),
 		InvocationType:   inv.Type,
 		InvocationStatus: inv.State,
 		InvocationTarget: cmp.Or(inv.Spec.Target, installer.TargetTelescope),
 		CreateTime:       inv.Created.UnixMilli(),
-		UpdateTime:       updated.UnixMilli(),
+		UpdateTime:       cmp.Or(inv.Updated, inv.Created).UnixMilli(),
 		CurrentVersion:   showVersion(currentVersion(inv)),
 		TargetVersion:    showVersion(targetVersion(inv)),
 		ResultMsg:        clip(plaintext.Line(ResultMsg(inv)), maxResultMsg),
@@ -106,10 +102,7 @@ func targetVersion(inv *installer.Invocation) string {
 		return noVersion // it is uninstalled
 	}
 	for _, p := range inv.Spec.Packages {
-		if version != "" {
-			break
-		}
-		version = p.Version
+		version = cmp.Or(version, p.Version)
 	}
 	return cmp.Or(version, unknownVersion)
 }
@@ -117,10 +110,7 @@ func targetVersion(inv *installer.Invocation) string {
 // ResultMsg says in one line how an invocation stands: "kind: detail — hint"
 // for one that failed, what it waits for while it is open.
 func ResultMsg(inv *installer.Invocation) string {
-	said := inv.Message
-	if said == "" {
-		said = inv.Outcome.Message
-	}
+	said := cmp.Or(inv.Message, inv.Outcome.Message)
 	if inv.Kind != "" && inv.State != installer.Succeeded && inv.State != installer.Rollbacked {
 		said = string(inv.Kind) + ": " + cmp.Or(said, "no detail")
 	}
@@ -144,21 +134,10 @@ func ResultMsg(inv *installer.Invocation) string {
 		}
 		return by
 	}
-	if said == "" {
-		return strings.ToLower(string(inv.State))
-	}
-	if hint := inv.Kind.Hint(); hint != "" {
+	if hint := inv.Kind.Hint(); said != "" && hint != "" {
 		return said + " — " + hint
 	}
-	return said
-}
-
-// list makes null an empty list.
-func list(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
+	return cmp.Or(said, strings.ToLower(string(inv.State)))
 }
 
 // clip cuts s after n characters and marks the cut.

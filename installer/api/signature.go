@@ -48,10 +48,9 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *Request, rt Route) (i
 	}
 	who, secret, err := h.Keys.Key(c.Context(), claim.AccessKey)
 	known := !errors.Is(err, installer.ErrNotFound)
-	switch {
-	case !known:
+	if !known {
 		secret = unknownKey
-	case err != nil:
+	} else if err != nil {
 		return nobody, err
 	}
 	hash := claim.Content

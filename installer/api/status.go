@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -119,15 +120,9 @@ func (s service) statusOf(id string, h installer.KnownHost) AgentStatus {
 // uniagentOf is what the agent's state says of the service that carries it. One
 // that should run and does not sends no news.
 func uniagentOf(state installer.AgentState) UniagentState {
-	switch state {
-	case installer.AgentNone:
-		return UniagentNone
-	case installer.AgentRunning:
-		return UniagentRunning
-	case installer.AgentStopped:
-		return UniagentSilent
-	}
-	return UniagentUnknown
+	return cmp.Or(map[installer.AgentState]UniagentState{
+		installer.AgentNone: UniagentNone, installer.AgentRunning: UniagentRunning, installer.AgentStopped: UniagentSilent,
+	}[state], UniagentUnknown)
 }
 
 func (r *statusRequest) wants(row AgentStatus) bool {

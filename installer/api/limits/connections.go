@@ -3,8 +3,12 @@
 package limits
 
 import (
+	"context"
+	"crypto/tls"
 	"net"
+	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,29 +22,32 @@ type listener struct {
 	most int
 	wait time.Duration // of an anonymous connection for its next request
 
-	mu        sync.Mutex
-	anonymous map[netip.Prefix][]*conn // by peer, oldest first
-	projects  map[string]int           // the authenticated ones
-	named     int                      // all of those
-	open      int
-	accepted  uint64
+	mu   sync.Mutex
+	open []*conn // oldest first
+}
+
+// conn is a connection of a listener. What is below Conn is under the listener's lock.
+type conn struct {
+	net.Conn
+	of       *listener
+	peer     netip.Prefix
+	idle     *time.Timer // closes it while it is anonymous
+	requests int         // that are being answered
+	project  string      // of the first login; empty: anonymous
 }
 
 // Listen bounds the connections of ln to most, and the time between two requests of
 // one without a login. Its server needs ConnContext and Counted.
 func Listen(ln net.Listener, most int, wait time.Duration) net.Listener {
-	return &listener{Listener: ln, most: most, wait: wait, anonymous: map[netip.Prefix][]*conn{}, projects: map[string]int{}}
+	return &listener{Listener: ln, most: most, wait: wait}
 }
 
 // perPeer is how many anonymous connections one peer has: a quarter of all.
 func (l *listener) perPeer() int { return max(1, l.most/4) }
 
-// authenticated is how many connections are safe from newcomers: three quarters.
-// The rest is a reserve for who comes next.
-func (l *listener) authenticated() int { return l.most - l.perPeer() }
-
-// perProject is how many of those one project has.
-func (l *listener) perProject() int { return (l.authenticated() + 1) / 2 }
+// mostNamed is how many connections are safe from newcomers: three quarters. The rest
+// is a reserve for who comes next. One project has half of them.
+func (l *listener) mostNamed() int { return l.most - l.perPeer() }
 
 func (l *listener) Accept() (net.Conn, error) {
 	raw, err := l.Listener.Accept()
@@ -58,32 +65,114 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) add(c *conn) (displaced *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case len(l.anonymous[c.peer]) >= l.perPeer():
-		displaced = l.anonymous[c.peer][0]
-	case l.open >= l.most:
-		displaced = l.oldestOfMost()
+	anonymous, most := map[netip.Prefix]int{}, 0
+	for _, other := range l.open {
+		if other.project == "" {
+			anonymous[other.peer]++
+		}
 	}
-	if displaced != nil {
-		displaced.leave()
+	ownOnly := anonymous[c.peer] >= l.perPeer()
+	if ownOnly || len(l.open) >= l.most { // there is one, since not all can be authenticated
+		for _, other := range l.open {
+			if other.project == "" && anonymous[other.peer] > most && (!ownOnly || other.peer == c.peer) {
+				displaced, most = other, anonymous[other.peer]
+			}
+		}
+		l.remove(displaced)
 	}
-	l.accepted++
-	l.open++
-	c.number = l.accepted
 	c.idle = time.AfterFunc(l.wait, c.expire)
-	l.anonymous[c.peer] = append(l.anonymous[c.peer], c)
+	l.open = append(l.open, c)
 	return displaced
 }
 
-// oldestOfMost: there is one, since not all connections can be authenticated.
-func (l *listener) oldestOfMost() (found *conn) {
-	most := 0
-	for _, all := range l.anonymous {
-		if len(all) > most || len(all) == most && all[0].number < found.number {
-			found, most = all[0], len(all)
+// remove frees its place.
+func (l *listener) remove(c *conn) {
+	c.idle.Stop()
+	l.open = slices.DeleteFunc(l.open, func(other *conn) bool { return other == c })
+}
+
+func (c *conn) Close() error {
+	c.of.mu.Lock()
+	c.of.remove(c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// authenticated makes it the project's, if that has not its share of them yet. Else
+// it stays as it is, and is looked at again with the next request.
+func (c *conn) authenticated(project string) {
+	l := c.of
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.project != "" {
+		return
+	}
+	named, own := 0, 0
+	for _, other := range l.open {
+		if other.project != "" {
+			named++
+		}
+		if other.project == project {
+			own++
 		}
 	}
-	return found
+	if named < l.mostNamed() && own < (l.mostNamed()+1)/2 {
+		c.idle.Stop()
+		c.project = project
+	}
+}
+
+// begin is called before a request of it is answered, end after that.
+func (c *conn) begin() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.requests++
+	c.idle.Stop()
+}
+
+func (c *conn) end() {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	if c.requests--; c.requests == 0 && c.project == "" && slices.Contains(c.of.open, c) {
+		c.idle.Reset(c.of.wait)
+	}
+}
+
+// expire closes it, unless a request came in the same moment.
+func (c *conn) expire() {
+	c.of.mu.Lock()
+	expired := c.requests == 0 && c.project == ""
+	c.of.mu.Unlock()
+	if expired {
+		_ = c.Close()
+	}
+}
+
+type connKey struct{}
+
+// ConnContext is http.Server's.
+func ConnContext(ctx context.Context, raw net.Conn) context.Context {
+	if secure, ok := raw.(*tls.Conn); ok {
+		raw = secure.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, raw)
+}
+
+// Authenticated tells that a request of this context's connection is a project's.
+func Authenticated(ctx context.Context, project string) {
+	if c, ok := ctx.Value(connKey{}).(*conn); ok { // not where another server serves it (in tests)
+		c.authenticated(project)
+	}
+}
+
+// Counted tells the connections which of them have a request that is being answered.
+func Counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := r.Context().Value(connKey{}).(*conn)
+		c.begin()
+		defer c.end()
+		h.ServeHTTP(w, r)
+	})
 }
 
 // Peer is the machine at "address:port". Who has one IPv6 address has its /64.
