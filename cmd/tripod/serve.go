@@ -98,15 +98,12 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 		hub := control.NewHub()
 		d := e.watched(hub)
 		routes := e.daemonRoutes(ctx, d, hub, allowed, spec, defaultLogin, c.Operator)
-		handler, err := api.New(api.Config{
+		handler := api.New(api.Config{
 			Ledger: e.store, Replays: e.store, Hosts: e.store, Packages: e.store, StatusMaxAge: c.StatusMaxAge,
 			Tokens: e.store, Keys: e.store, RequestRate: c.requestRate(), Spec: spec, Wake: d.Wake, Policy: allowed.Check, Denials: e.store,
 			DefaultLogin: defaultLogin, Logger: a.log,
 			Routes: routes,
 		})
-		if err != nil {
-			return err
-		}
 		return c.serve(ctx, e, d, handler, routes)
 	})
 }

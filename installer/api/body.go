@@ -23,7 +23,6 @@ const maxBody = limits.SmallBody
 // doubles. So who only announces a large one takes no more.
 const unverifiedStep = 64 << 10
 
-// sends reports whether the request has a body.
 func (c *Request) sends() bool { return c.Method == http.MethodPost || c.Method == http.MethodPut }
 
 // receive reads the body of a request that may be answered, if that was not done to
@@ -143,7 +142,6 @@ func unread(w http.ResponseWriter, err error) error {
 	return err
 }
 
-// refusedBody is the answer to a body that could not be read.
 func refusedBody(err error, limit int64) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
@@ -157,7 +155,6 @@ func refusedBody(err error, limit int64) error {
 	return Refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
 }
 
-// checkContent refuses a body that is not of the kind that the route reads.
 func checkContent(c *Request, rt Route) error {
 	switch {
 	case len(c.Header.Values("Content-Encoding")) > 0:

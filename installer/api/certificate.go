@@ -11,7 +11,6 @@ import (
 	"time"
 )
 
-// certificateCheck is how often at most the files are read.
 const certificateCheck = time.Second
 
 // certificate is a TLS certificate whose files may be renewed: a handshake looks

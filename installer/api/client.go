@@ -115,7 +115,6 @@ func (c *Client) authenticate(req *http.Request, body []byte) error {
 	return nil
 }
 
-// headerNonce makes one signed request differ from the next.
 const headerNonce = "X-Request-Nonce"
 
 func (c *Client) http() *http.Client {

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -80,13 +79,7 @@ type Config struct {
 }
 
 // New returns the API as a handler, to be mounted at the root of a server.
-func New(c Config) (http.Handler, error) {
-	switch {
-	case c.Ledger == nil:
-		return nil, errors.New("api: Config.Ledger is required")
-	case c.Tokens == nil:
-		return nil, errors.New("api: Config.Tokens is required")
-	}
+func New(c Config) http.Handler {
 	c.Spec.Target = cmp.Or(c.Spec.Target, installer.TargetTelescope)
 	c.Spec.HostKeys = cmp.Or(c.Spec.HostKeys, installer.AcceptNew)
 	c.RequestRate = cmp.Or(c.RequestRate, DefaultRequestRate)
@@ -110,7 +103,7 @@ func New(c Config) (http.Handler, error) {
 	return newHandler(service{c, &plan.Planner{
 		Ledger: c.Ledger, Inventory: c.Hosts, Packages: c.Packages, Fallback: c.Spec, HostKeys: c.Spec.HostKeys,
 		Policy: c.Policy, Denials: c.Denials, DefaultLogin: c.DefaultLogin, Clock: c.Clock, NewID: c.NewID,
-	}}), nil
+	}})
 }
 
 // service is the API without HTTP's part of it: what the handlers work on.

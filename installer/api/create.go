@@ -35,7 +35,6 @@ const (
 	RetError      = "error"
 )
 
-// namedBy is the field that names what each type is about.
 var namedBy = map[installer.Type]string{
 	installer.RemoteInstall:      fieldHosts,
 	installer.SetRemoteInstaller: fieldInstanceIDs,
@@ -79,7 +78,6 @@ func (s service) createInvocations(c *Request) (any, error) {
 	return created(made), nil
 }
 
-// request puts what the body says over the daemon's defaults.
 func (s service) request(req *createRequest) plan.Request {
 	want := plan.Request{Source: "api", Task: req.kind, Spec: s.Spec}
 	want.Spec.Packages, want.Spec.Online = nil, nil // those of the planner's fallback
@@ -99,7 +97,6 @@ func (s service) request(req *createRequest) plan.Request {
 	return want
 }
 
-// created is the answer that tells a plan.
 func created(p *plan.Plan) Created {
 	answer := Created{Invocations: make([]Result, len(p.Items))}
 	for i, item := range p.Items {

@@ -12,7 +12,6 @@ import (
 	"tripod/installer/strictjson"
 )
 
-// Names of fields that more than one place speaks of.
 const (
 	fieldType          = "invocation_type"
 	fieldInstanceIDs   = "instance_ids"
@@ -62,7 +61,6 @@ func (b *body) read(raw []byte, lists map[string]int) (ok bool) {
 	return ok
 }
 
-// decodeCreate reads a body, or says everything that is wrong with it.
 func decodeCreate(raw []byte) (*createRequest, error) {
 	var b body
 	if !b.read(raw, map[string]int{fieldInstanceIDs: maxItems, fieldInvocationIDs: maxItems, fieldHosts: maxItems}) {
@@ -94,7 +92,6 @@ func decodeCreate(raw []byte) (*createRequest, error) {
 	return req, b.faults.Err()
 }
 
-// enum reads a field that may be one of a few words.
 func enum[T ~string](b *body, name string, allowed []T) T {
 	word, ok := strictjson.Read[string](b.Fields, name)
 	if ok && !slices.Contains(allowed, T(word)) {
@@ -103,7 +100,6 @@ func enum[T ~string](b *body, name string, allowed []T) T {
 	return T(word)
 }
 
-// ids reads a list of 1 to most ids.
 func (b *body) ids(name string, most int) []string {
 	list := b.Strings(name)
 	if n := len(list); b.Has(name) && b.Untold(name) != "" && (n == 0 || n > most) {

@@ -24,7 +24,6 @@ var (
 // SET_REMOTE_INSTALLER.
 const aliasInstaller = "SET_REMOTE_INSTALL_HOST"
 
-// invocationType reads a task type.
 func invocationType(s string) (installer.Type, bool) {
 	if s == aliasInstaller {
 		return installer.SetRemoteInstaller, true

@@ -37,7 +37,6 @@ func Refuse(status int, code Code, format string, args ...any) *Error {
 	return &Error{Status: status, Code: code, Msg: fmt.Sprintf(format, args...)}
 }
 
-// errorAnswers are what the errors of the domain are answered with.
 var errorAnswers = []struct {
 	is     error
 	status int
@@ -88,7 +87,6 @@ func errorOf(err error) *Error {
 // field wrong names nearly all of them within it.
 const maxErrorMsg = 64 << 10
 
-// join writes the faults on one line, bounded.
 func join(faults installer.Faults) string {
 	var b strings.Builder
 	for i, f := range faults {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -75,11 +76,23 @@ var UniagentOf = uniagentOf
 // MaxBody is maxBody.
 const MaxBody = maxBody
 
-// BuiltServer is the server that Serve runs with c, and the limits of its connections.
-func BuiltServer(c ServerConfig) (srv *http.Server, login time.Duration, conns int) {
-	c = c.withDefaults()
-	c.Logger = slog.Default()
-	return c.server(nil), c.LoginTimeout, c.MaxConns
+// ServerLimits is serverLimits.
+type ServerLimits = serverLimits
+
+// Limited is c with limits; those that are zero are the usual ones.
+func Limited(c ServerConfig, l ServerLimits) ServerConfig {
+	d := defaultLimits
+	c.limits = &ServerLimits{
+		cmp.Or(l.Header, d.Header), cmp.Or(l.Read, d.Read), cmp.Or(l.Write, d.Write), cmp.Or(l.Idle, d.Idle),
+		cmp.Or(l.Login, d.Login), cmp.Or(l.ShutdownGrace, d.ShutdownGrace), cmp.Or(l.Conns, d.Conns),
+	}
+	return c
+}
+
+// BuiltServer is the server that Serve runs with the limits.
+func BuiltServer(l ServerLimits) (srv *http.Server, used ServerLimits) {
+	c := Limited(ServerConfig{Logger: slog.Default()}, l)
+	return c.server(nil), *c.limits
 }
 
 // Enums are the words of the API, by what the documentation calls them.

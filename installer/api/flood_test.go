@@ -77,13 +77,13 @@ func heap() uint64 {
 }
 
 func overHTTP1(t *testing.T, r *rig) (string, *http.Transport) {
-	address, _ := serve(t, api.ServerConfig{Handler: r.handler, ReadTimeout: time.Hour})
+	address, _ := serve(t, api.Limited(api.ServerConfig{Handler: r.handler}, api.ServerLimits{Read: time.Hour}))
 	return "http://" + address, &http.Transport{WriteBufferSize: 4 << 10}
 }
 
 func overHTTP2(t *testing.T, r *rig) (string, *http.Transport) {
 	cert, key := certificate(t)
-	address, _ := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key, ReadTimeout: time.Hour})
+	address, _ := serve(t, api.Limited(api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key}, api.ServerLimits{Read: time.Hour}))
 	return "https://" + address, &http.Transport{
 		ForceAttemptHTTP2: true, TLSClientConfig: trusting(t, cert),
 	}
@@ -173,7 +173,7 @@ func TestD14IdleConnectionsLockNobodyOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			address, _ := serve(t, api.ServerConfig{Handler: r.handler, MaxConns: 32, HeaderTimeout: time.Hour, IdleTimeout: time.Hour})
+			address, _ := serve(t, api.Limited(api.ServerConfig{Handler: r.handler}, api.ServerLimits{Conns: 32, Header: time.Hour, Idle: time.Hour}))
 			for i := range 80 {
 				_ = dialFrom(t, address, 1+byte(i)%max(machines, 1)+min(machines, 1))
 			}
@@ -206,7 +206,7 @@ func dialFrom(t testing.TB, address string, n byte) net.Conn {
 func TestD14LoginsComeThroughAFlood(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	address, _ := serve(t, api.ServerConfig{Handler: r.handler, MaxConns: 16, HeaderTimeout: time.Hour, IdleTimeout: time.Hour})
+	address, _ := serve(t, api.Limited(api.ServerConfig{Handler: r.handler}, api.ServerLimits{Conns: 16, Header: time.Hour, Idle: time.Hour}))
 	ask := func(conn net.Conn) int {
 		_, err := io.WriteString(conn, "GET "+listing+" HTTP/1.1\r\nHost: x\r\nX-Auth-Token: "+r.token+"\r\n\r\n")
 		require.NoError(t, err)
@@ -227,7 +227,7 @@ func TestD14LoginsComeThroughAFlood(t *testing.T) {
 func TestD14LoginTimeout(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	address, _ := serve(t, api.ServerConfig{Handler: r.handler, HeaderTimeout: time.Hour, IdleTimeout: time.Hour, LoginTimeout: 100 * time.Millisecond})
+	address, _ := serve(t, api.Limited(api.ServerConfig{Handler: r.handler}, api.ServerLimits{Header: time.Hour, Idle: time.Hour, Login: 100 * time.Millisecond}))
 	for _, begin := range []string{"", "GET /healthz HTTP/1.1\r\nHo", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "GET " + listing + " HTTP/1.1\r\nHost: x\r\nX-Auth-Token: wrong\r\n\r\n"} {
 		conn := dialFrom(t, address, 1)
 		_, _ = io.WriteString(conn, begin)
@@ -241,7 +241,7 @@ func TestD14LoginTimeout(t *testing.T) {
 func TestBConnectionsCapped(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	address, _ := serve(t, api.ServerConfig{Handler: r.handler, MaxConns: 4, HeaderTimeout: time.Hour, LoginTimeout: time.Hour})
+	address, _ := serve(t, api.Limited(api.ServerConfig{Handler: r.handler}, api.ServerLimits{Conns: 4, Header: time.Hour, Login: time.Hour}))
 	const more = 16
 	closed := make(chan struct{}, more+4)
 	for i := range more + 4 {

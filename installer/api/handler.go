@@ -24,7 +24,6 @@ const headerRequestID = "X-Request-Id"
 // Stream is an answer of bytes. It is closed after it was sent.
 type Stream struct{ io.ReadCloser }
 
-// handler does for every route what must hold for every route.
 type handler struct {
 	service
 	table  []Route

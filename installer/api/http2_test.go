@@ -19,7 +19,7 @@ func TestBOverHTTP2(t *testing.T) {
 	cert, key := certificate(t)
 	r := newRig(t)
 	address, stop := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key})
-	short, stopShort := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key, ReadTimeout: 5 * time.Second}) // the TLS handshake is under it too
+	short, stopShort := serve(t, api.Limited(api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key}, api.ServerLimits{Read: 5 * time.Second})) // the TLS handshake is under it too
 	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: trusting(t, cert)}
 	sendTo := func(address, method, path string, body io.Reader, change ...func(*http.Request)) answer {
 		t.Helper()

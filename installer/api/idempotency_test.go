@@ -183,8 +183,7 @@ func TestA17ACrashBetweenCommitAndReply(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, st.Close()) }()
 	r.store = st
-	r.handler, err = api.New(api.Config{Ledger: st, Tokens: st, Replays: st})
-	require.NoError(t, err)
+	r.handler = api.New(api.Config{Ledger: st, Tokens: st, Replays: st})
 	made := r.send(http.MethodPost, create, body, headerKey, "k").created(t).Invocations
 	require.EqualValues(t, 3, r.count(), "nothing was done twice")
 	page, err := st.Invocations(t.Context(), installer.Filter{ProjectID: project})

@@ -21,9 +21,9 @@ import (
 // TestBServerDefaults: a daemon that says nothing of its limits has them all.
 func TestBServerDefaults(t *testing.T) {
 	t.Parallel()
-	srv, login, conns := api.BuiltServer(api.ServerConfig{})
+	srv, used := api.BuiltServer(api.ServerLimits{})
 	for name, limit := range map[string]time.Duration{
-		"header": srv.ReadHeaderTimeout, "request": srv.ReadTimeout, "answer": srv.WriteTimeout, "idle": srv.IdleTimeout, "login": login,
+		"header": srv.ReadHeaderTimeout, "request": srv.ReadTimeout, "answer": srv.WriteTimeout, "idle": srv.IdleTimeout, "login": used.Login,
 	} {
 		require.Positive(t, limit, name)
 		require.LessOrEqual(t, limit, 2*time.Minute, name)
@@ -31,17 +31,17 @@ func TestBServerDefaults(t *testing.T) {
 	require.LessOrEqual(t, srv.ReadHeaderTimeout, srv.ReadTimeout)
 	require.LessOrEqual(t, srv.MaxHeaderBytes, 64<<10)
 	require.Greater(t, srv.MaxHeaderBytes, 16384, "the longest token")
-	require.Less(t, login, srv.IdleTimeout)
-	require.Less(t, login, srv.ReadHeaderTimeout)
+	require.Less(t, used.Login, srv.IdleTimeout)
+	require.Less(t, used.Login, srv.ReadHeaderTimeout)
 	require.LessOrEqual(t, srv.HTTP2.MaxConcurrentStreams, 32)
 	require.LessOrEqual(t, srv.HTTP2.MaxReceiveBufferPerConnection, 256<<10)
 	require.LessOrEqual(t, srv.HTTP2.MaxReadFrameSize, 64<<10)
-	require.Positive(t, conns)
-	require.LessOrEqual(t, conns, 512, "of the usual 1024 descriptors half are for hosts and the store")
+	require.Positive(t, used.Conns)
+	require.LessOrEqual(t, used.Conns, 512, "of the usual 1024 descriptors half are for hosts and the store")
 
-	given := api.ServerConfig{HeaderTimeout: 1, ReadTimeout: 2, WriteTimeout: 3, IdleTimeout: 4, MaxConns: 5, LoginTimeout: 6}
-	srv, login, conns = api.BuiltServer(given)
-	require.Equal(t, given, api.ServerConfig{HeaderTimeout: srv.ReadHeaderTimeout, ReadTimeout: srv.ReadTimeout, WriteTimeout: srv.WriteTimeout, IdleTimeout: srv.IdleTimeout, MaxConns: conns, LoginTimeout: login})
+	given := api.ServerLimits{Header: 1, Read: 2, Write: 3, Idle: 4, Conns: 5, Login: 6, ShutdownGrace: 7}
+	srv, used = api.BuiltServer(given)
+	require.Equal(t, given, api.ServerLimits{Header: srv.ReadHeaderTimeout, Read: srv.ReadTimeout, Write: srv.WriteTimeout, Idle: srv.IdleTimeout, Conns: used.Conns, Login: used.Login, ShutdownGrace: used.ShutdownGrace})
 }
 
 // TestListLimit: 100 where nothing is said, as the document has it.

@@ -46,14 +46,13 @@ func TestBSlowLargeBody(t *testing.T) {
 	shared := limits.NewBudget()
 	shared.Large = limits.NewQuota(size, size)
 	begin := func(p limits.Pace, body []byte) net.Conn {
-		made, err := New(Config{
+		made := New(Config{
 			Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
 			Routes: []Route{{
 				Method: http.MethodPost, Pattern: "/large", MaxBody: 64 << 20, Binary: true, Wait: time.Hour,
 				Handle: func(*Request) (any, error) { return struct{}{}, nil },
 			}},
 		})
-		require.NoError(t, err)
 		h := made.(*handler)
 		h.pace, h.bodies = p, shared
 		server := httptest.NewServer(h)

@@ -60,8 +60,7 @@ func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 	for _, c := range change {
 		c(&config)
 	}
-	r.handler, err = api.New(config)
-	require.NoError(t, err)
+	r.handler = api.New(config)
 	srv := httptest.NewServer(r.handler)
 	t.Cleanup(srv.Close)
 	r.url = srv.URL

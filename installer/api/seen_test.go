@@ -32,11 +32,10 @@ func (f fullMemory) SeeSignature(_ context.Context, project, accessKey string, _
 // told to wait; others are answered.
 func TestC13SignaturesOfOneKey(t *testing.T) {
 	t.Parallel()
-	handler, err := New(Config{
+	handler := New(Config{
 		Ledger: doorman{}, Tokens: doorman{}, Keys: fullMemory{of: "p1"}, Logger: slog.New(slog.DiscardHandler),
 		Routes: []Route{{Method: http.MethodGet, Pattern: "/added", Handle: func(*Request) (any, error) { return struct{}{}, nil }}},
 	})
-	require.NoError(t, err)
 	for key, want := range map[string]int{"p1": http.StatusTooManyRequests, "p2": http.StatusOK} {
 		w := httptest.NewRecorder()
 		req := httptest.NewRequest(http.MethodGet, "/added", nil)

@@ -14,8 +14,7 @@ import (
 	"tripod/installer/api/limits"
 )
 
-// ServerConfig is what Serve needs. Listen and Handler are required; a zero
-// duration or number means its default.
+// ServerConfig is what Serve needs. Listen and Handler are required.
 type ServerConfig struct {
 	// Listen is "host:port"; port 0 takes any free one.
 	Listen string
@@ -31,21 +30,27 @@ type ServerConfig struct {
 	// Logger gets the server's own complaints. Nil: slog.Default().
 	Logger *slog.Logger
 
-	HeaderTimeout time.Duration // a request's header must have arrived; default 10 s
-	ReadTimeout   time.Duration // header and body; default 30 s
-	WriteTimeout  time.Duration // from the end of the header to the end of the answer; default 2 min
-	IdleTimeout   time.Duration // between two requests of one connection; default 1 min
-	ShutdownGrace time.Duration // for the requests that are under way; default 10 s
-	// LoginTimeout is for a connection of which no request was authenticated yet: to
-	// send its next one, header and TLS handshake included; default 5 s.
-	LoginTimeout time.Duration
-	MaxConns     int // open connections at once; default 512
+	limits *serverLimits // nil: defaultLimits
+}
+
+// serverLimits bound every client.
+type serverLimits struct {
+	Header, Read  time.Duration // a request's header; header and body
+	Write         time.Duration // from the end of the header to the end of the answer
+	Idle          time.Duration // between two requests of one connection
+	Login         time.Duration // between two of one without a login, header and TLS handshake included
+	ShutdownGrace time.Duration // for the requests that are under way
+	Conns         int           // open connections at once
+}
+
+var defaultLimits = serverLimits{
+	Header: 10 * time.Second, Read: defaultReadTimeout, Write: 2 * time.Minute, Idle: time.Minute,
+	Login: 5 * time.Second, ShutdownGrace: 10 * time.Second, Conns: 512,
 }
 
 // maxHeader bounds a request's header, in bytes. A token may have 16,384.
 const maxHeader = 64 << 10
 
-// defaultReadTimeout is ServerConfig.ReadTimeout if nothing is said.
 const defaultReadTimeout = 30 * time.Second
 
 // http2Limits bound what the server holds of one connection by itself: 256 KiB of
@@ -65,9 +70,7 @@ var ErrPlainHTTP = errors.New("plain HTTP is served on a loopback address only: 
 // returns nil. Any other return is an error: ErrPlainHTTP, a bad certificate,
 // an address in use.
 func Serve(ctx context.Context, c ServerConfig) error {
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
+	c.Logger, c.limits = cmp.Or(c.Logger, slog.Default()), cmp.Or(c.limits, &defaultLimits)
 	tlsConfig, err := c.tls()
 	if err != nil {
 		return err
@@ -76,12 +79,11 @@ func Serve(ctx context.Context, c ServerConfig) error {
 	if err != nil {
 		return err
 	}
-	c = c.withDefaults()
 	srv := c.server(tlsConfig)
 	if c.Ready != nil {
 		c.Ready(ln.Addr())
 	}
-	bounded := limits.Listen(ln, c.MaxConns, c.LoginTimeout)
+	bounded := limits.Listen(ln, c.limits.Conns, c.limits.Login)
 	served := make(chan error, 1)
 	go func() {
 		if tlsConfig != nil {
@@ -97,7 +99,7 @@ func Serve(ctx context.Context, c ServerConfig) error {
 		return fmt.Errorf("serve on %s: %w", ln.Addr(), err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.ShutdownGrace)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.limits.ShutdownGrace)
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {
 		c.Logger.Warn("requests cut off at shutdown", "error", err)
@@ -107,27 +109,14 @@ func Serve(ctx context.Context, c ServerConfig) error {
 	return nil
 }
 
-// withDefaults puts the default in place of every limit that is not given.
-func (c ServerConfig) withDefaults() ServerConfig {
-	c.HeaderTimeout = cmp.Or(c.HeaderTimeout, 10*time.Second)
-	c.ReadTimeout = cmp.Or(c.ReadTimeout, defaultReadTimeout)
-	c.WriteTimeout = cmp.Or(c.WriteTimeout, 2*time.Minute)
-	c.IdleTimeout = cmp.Or(c.IdleTimeout, time.Minute)
-	c.LoginTimeout = cmp.Or(c.LoginTimeout, 5*time.Second)
-	c.ShutdownGrace = cmp.Or(c.ShutdownGrace, 10*time.Second)
-	c.MaxConns = cmp.Or(c.MaxConns, 512)
-	return c
-}
-
-// server has c's limits; they bound every client.
 func (c ServerConfig) server(tlsConfig *tls.Config) *http.Server {
 	return &http.Server{
 		Handler:           limits.Counted(c.Handler),
 		ConnContext:       limits.ConnContext,
-		ReadHeaderTimeout: c.HeaderTimeout,
-		ReadTimeout:       c.ReadTimeout,
-		WriteTimeout:      c.WriteTimeout,
-		IdleTimeout:       c.IdleTimeout,
+		ReadHeaderTimeout: c.limits.Header,
+		ReadTimeout:       c.limits.Read,
+		WriteTimeout:      c.limits.Write,
+		IdleTimeout:       c.limits.Idle,
 		MaxHeaderBytes:    maxHeader,
 		TLSConfig:         tlsConfig,
 		HTTP2:             &http2Limits,

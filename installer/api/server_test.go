@@ -138,11 +138,11 @@ func certificate(t *testing.T) (certFile, keyFile string) {
 func TestA21GracefulStop(t *testing.T) {
 	t.Parallel()
 	entered, release := make(chan struct{}), make(chan struct{})
-	address, stop := serve(t, api.ServerConfig{ShutdownGrace: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	address, stop := serve(t, api.Limited(api.ServerConfig{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(entered)
 		<-release
 		_, _ = io.WriteString(w, "done")
-	})})
+	})}, api.ServerLimits{ShutdownGrace: time.Minute}))
 	conn := dial(t, address)
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)
@@ -164,11 +164,11 @@ func TestA21GracefulStop(t *testing.T) {
 func TestA21StopCutsOffWhatNeverEnds(t *testing.T) {
 	t.Parallel()
 	entered, released := make(chan struct{}), make(chan struct{})
-	address, stop := serve(t, api.ServerConfig{ShutdownGrace: 20 * time.Millisecond, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	address, stop := serve(t, api.Limited(api.ServerConfig{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(entered)
 		<-r.Context().Done()
 		close(released)
-	})})
+	})}, api.ServerLimits{ShutdownGrace: 20 * time.Millisecond}))
 	conn := dial(t, address)
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)

@@ -346,10 +346,9 @@ func TestC13RateLimit(t *testing.T) {
 func TestC13RateLimitOfSignedRequests(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)
-	handler, err := api.New(api.Config{
+	handler := api.New(api.Config{
 		Ledger: s.store, Tokens: s.store, Keys: s.st, Hosts: s.store, RequestRate: 1, Clock: s.clock, Logger: slog.New(slog.DiscardHandler),
 	})
-	require.NoError(t, err)
 	s.handler = handler
 	at := s.clock()
 	sign := func(method, path, body string, change ...func(*http.Request)) answer {

@@ -21,7 +21,7 @@ import (
 func TestBSlowClients(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	address, _ := serve(t, api.ServerConfig{Handler: r.handler, HeaderTimeout: 100 * time.Millisecond, ReadTimeout: 300 * time.Millisecond, IdleTimeout: 100 * time.Millisecond})
+	address, _ := serve(t, api.Limited(api.ServerConfig{Handler: r.handler}, api.ServerLimits{Header: 100 * time.Millisecond, Read: 300 * time.Millisecond, Idle: 100 * time.Millisecond}))
 	head := "POST " + create + " HTTP/1.1\r\nHost: x\r\nX-Auth-Token: " + r.token + "\r\n"
 	t.Run("clients", func(t *testing.T) {
 		for name, begin := range map[string]string{
@@ -70,14 +70,14 @@ func TestBSlowReader(t *testing.T) {
 	t.Parallel()
 	failed := make(chan error, 1)
 	big := strings.Repeat("x", 1<<20)
-	address, _ := serve(t, api.ServerConfig{WriteTimeout: 200 * time.Millisecond, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	address, _ := serve(t, api.Limited(api.ServerConfig{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for {
 			if _, err := io.WriteString(w, big); err != nil {
 				failed <- err
 				return
 			}
 		}
-	})})
+	})}, api.ServerLimits{Write: 200 * time.Millisecond}))
 	conn := dial(t, address)
 	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 	require.NoError(t, err)

@@ -9,7 +9,6 @@ import (
 	"tripod/installer"
 )
 
-// maxStatusIDs is the API's limit for agent-status.
 const maxStatusIDs = 2000
 
 // UniagentState is the API's uniagent_status.

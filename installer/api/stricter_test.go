@@ -34,8 +34,7 @@ func TestStricterHostKeysHoldForOldTasks(t *testing.T) {
 		require.NoError(t, r.store.Finish(t.Context(), claimed.Ref(), installer.Transition{State: installer.Failed, Kind: installer.KindRefused, EndAttempt: true, At: time.Now()}))
 		r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Changed: true, TargetVersion: "1"}})
 
-		handler, err := api.New(api.Config{Ledger: r.store, Tokens: r.store, Hosts: r.store, Logger: slog.New(slog.DiscardHandler), Spec: installer.Spec{HostKeys: tc.now}})
-		require.NoError(t, err)
+		handler := api.New(api.Config{Ledger: r.store, Tokens: r.store, Hosts: r.store, Logger: slog.New(slog.DiscardHandler), Spec: installer.Spec{HostKeys: tc.now}})
 		r.handler = handler
 		failed, done := made[0].InvocationID, other[0].InvocationID
 		if claimed.ID != failed {

@@ -229,8 +229,7 @@ func TestRetryWithinTheKeepTime(t *testing.T) {
 
 	// The project's default key goes before giving up.
 	key := installer.Login{PrivateKey: installer.NewSecret("the project's key")}
-	withKey, err := api.New(api.Config{Ledger: r.store, Tokens: r.store, DefaultLogin: func(string) (installer.Login, bool) { return key, true }})
-	require.NoError(t, err)
+	withKey := api.New(api.Config{Ledger: r.store, Tokens: r.store, DefaultLogin: func(string) (installer.Login, bool) { return key, true }})
 	r.handler = withKey
 	_, creds := r.stored(r.ask("RETRY", nil, again.InvocationID)[0])
 	require.Equal(t, key, creds.Login)

@@ -47,7 +47,7 @@ func newRig(t testing.TB) *rig {
 	t.Cleanup(func() { _ = st.Close() })
 	r := &rig{t: t, store: st, hub: control.NewHub()}
 	log := slog.New(slog.DiscardHandler)
-	handler, err := api.New(api.Config{
+	handler := api.New(api.Config{
 		Ledger: st, Tokens: st, Keys: st, Replays: st, Hosts: st, Packages: st, Logger: log, RequestRate: 100_000,
 		Routes: control.Routes(control.Config{Store: st, Hub: r.hub, Policy: func(a netip.Addr) error {
 			if a.IsLoopback() {
@@ -56,7 +56,6 @@ func newRig(t testing.TB) *rig {
 			return nil
 		}}),
 	})
-	require.NoError(t, err)
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if r.down.Load() {
 			panic(http.ErrAbortHandler)

@@ -25,11 +25,10 @@ func TestBWrappedTargets(t *testing.T) {
 	r := newRig(t)
 	rules, err := policy.New(nil, nil)
 	require.NoError(t, err)
-	handler, err := api.New(api.Config{
+	handler := api.New(api.Config{
 		Ledger: r.store, Tokens: r.store, Hosts: r.store, Logger: slog.New(slog.DiscardHandler),
 		Routes: control.Routes(control.Config{Store: r.store, Hub: r.hub, Policy: rules.Check}),
 	})
-	require.NoError(t, err)
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)
 	transport := &http.Transport{}

@@ -12,7 +12,6 @@ import (
 // maxFaults are told one by one; of more only the number.
 const maxFaults = 1000
 
-// collector gathers the entries and faults of one file.
 type collector struct {
 	name    string
 	d       Defaults
@@ -25,7 +24,6 @@ type collector struct {
 	tooMany bool
 }
 
-// place is what may be in a file only once.
 type place struct {
 	address string
 	port    uint16
@@ -47,7 +45,6 @@ func (c *collector) err() error {
 	return c.faults.Err()
 }
 
-// fault records what is wrong with a line, and with which column of it.
 func (c *collector) fault(line int, column, format string, args ...any) {
 	where := c.where(line)
 	if column != "" {
@@ -154,7 +151,6 @@ func hopIndex(hops []installer.Endpoint, e installer.Endpoint) int {
 	return slices.IndexFunc(hops, func(hop installer.Endpoint) bool { return hop.Address == e.Address && hop.Port == e.Port })
 }
 
-// hopsText names the hops of a route, for the map of places.
 func hopsText(via []installer.Endpoint) string {
 	var b strings.Builder
 	for _, hop := range via {

@@ -5,7 +5,6 @@ import (
 	"strings"
 )
 
-// columns of a CSV file.
 var columns = []string{
 	"address", "name", "port", "user", "password", "key", "passphrase", "sudo_password", "host_key", "via",
 	"instance_id", "type", "labels", "intranet_ips", "elastic_ips",

@@ -12,7 +12,6 @@ import (
 	"tripod/installer"
 )
 
-// csv reads a header and one host a record.
 func (c *collector) csv(text []byte) {
 	in := csv.NewReader(bytes.NewReader(text))
 	in.FieldsPerRecord = -1 // checked here, to go on after a fault
@@ -75,7 +74,6 @@ func (c *collector) header(line int, fields []string) []string {
 	return header
 }
 
-// record is one CSV record, its fields by column.
 type record struct {
 	*collector
 	line   int

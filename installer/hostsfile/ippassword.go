@@ -46,7 +46,6 @@ func (c *collector) ipPassword(text []byte) {
 	}
 }
 
-// passwordFault says what is wrong with a password, or "".
 func passwordFault(password string) string {
 	switch {
 	case utf8.RuneCountInString(password) > installer.MaxPassword:

@@ -16,7 +16,6 @@ import (
 
 const metaName = "remote_install_meta"
 
-// Bounds of a JSON file.
 const (
 	maxDepth  = 32
 	maxValues = 32 * MaxHosts
@@ -110,7 +109,6 @@ func metaHosts(items []jsontext.Value, path string, request bool, keys keyFiles,
 	return hosts
 }
 
-// metaReader reads one object.
 type metaReader struct {
 	*strictjson.Fields
 	keys   keyFiles

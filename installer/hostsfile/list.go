@@ -7,7 +7,6 @@ import (
 	"tripod/installer"
 )
 
-// list reads one host a line.
 func (c *collector) list(text []byte) {
 	n := 0
 	for line := range strings.Lines(string(text)) {
@@ -45,7 +44,6 @@ func cutComment(line string) (before, comment string, found bool) {
 	return line, "", false
 }
 
-// listLineFault tells the usual mistakes apart.
 func listLineFault(line string) string {
 	switch {
 	case isSection(line), strings.Contains(line, " ansible_"):
@@ -60,7 +58,6 @@ func listLineFault(line string) string {
 	return ""
 }
 
-// expand adds e once for each host that s makes.
 func (c *collector) expand(line int, column string, s spec, e installer.HostEntry, wish []installer.Endpoint) {
 	hosts := []string{s.host}
 	if !s.literal && strings.ContainsAny(s.host, "[]") {

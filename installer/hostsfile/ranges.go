@@ -51,7 +51,6 @@ func expandRanges(text string) (hosts []string, what string) {
 	}
 }
 
-// parseRange reads what stands in brackets.
 func parseRange(inner string) (numbers []string, what string) {
 	for part := range strings.SplitSeq(inner, ",") {
 		low, high, isRange := strings.Cut(part, "-")

@@ -57,7 +57,6 @@ func Inspect(r io.Reader, name string) (Info, error) {
 	return inspect(r, name, maxUnpacked+maxOverhead)
 }
 
-// inspect unpacks at most so many bytes, headers included.
 func inspect(r io.Reader, name string, most int64) (Info, error) {
 	s := newScan()
 	source := &sticky{r: r}
@@ -150,7 +149,6 @@ var (
 	nameVersion    = regexp.MustCompile(`[_-]v?([0-9]+(?:\.[0-9A-Za-z]+){1,5})(?:\.tar\.gz|\.tgz)$`)
 )
 
-// archOf finds an architecture in a file name.
 func archOf(name string) string {
 	name = strings.ToLower(name)
 	switch {

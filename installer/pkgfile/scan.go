@@ -16,7 +16,6 @@ import (
 	"unicode/utf8"
 )
 
-// scan gathers what the entries of an archive tell.
 type scan struct {
 	info    Info
 	entries int
@@ -29,7 +28,6 @@ type scan struct {
 	release string
 }
 
-// kind is what is at a path.
 type kind string
 
 const (
@@ -107,7 +105,6 @@ func (s *scan) entry(h *tar.Header, content io.Reader) error {
 	return s.look(name, content)
 }
 
-// look reads what is known to tell something.
 func (s *scan) look(name string, content io.Reader) error {
 	depth := strings.Count(name, "/")
 	base := path.Base(name)
@@ -140,7 +137,6 @@ func (s *scan) look(name string, content io.Reader) error {
 	return nil
 }
 
-// done finds the package's folder and sums up.
 func (s *scan) done(name string) (Info, error) {
 	var tops []string
 	for file, is := range s.places {

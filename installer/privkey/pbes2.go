@@ -100,7 +100,6 @@ func openPKCS8(der, passphrase []byte) ([]byte, error) {
 	return decryptCBC(block, iv, key.Data)
 }
 
-// derive runs PBKDF2 as params say.
 func derive(params, passphrase []byte, keyLen int) ([]byte, error) {
 	var kdf kdfParams
 	if err := unmarshal(params, &kdf); err != nil {

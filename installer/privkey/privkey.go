@@ -20,7 +20,6 @@ import (
 	"tripod/installer"
 )
 
-// Bounds of what is accepted.
 const (
 	MaxText    = 64 << 10 // bytes of PEM text
 	MinRSABits = 1024
@@ -65,7 +64,6 @@ func Parse(text, passphrase installer.Secret) (ssh.Signer, error) {
 
 var errDSA = errors.New("this is a DSA key, which SSH servers no longer accept: use RSA, ECDSA or Ed25519")
 
-// onlyBlock finds the one PEM block of the text.
 func onlyBlock(s string) (*pem.Block, error) {
 	if len(s) > MaxText {
 		return nil, fmt.Errorf("the text is longer than %d bytes: a private key is not", MaxText)
@@ -89,7 +87,6 @@ func onlyBlock(s string) (*pem.Block, error) {
 	return block, nil
 }
 
-// notPEM says what text without a PEM block is instead.
 func notPEM(s string) error {
 	s = strings.TrimSpace(s)
 	switch {
@@ -112,7 +109,6 @@ func notPEM(s string) error {
 
 var errPublic = errors.New("this is a public key: give the private one, the file without .pub")
 
-// parseBlock opens the block by its type.
 func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
 	switch block.Type {
 	case "OPENSSH PRIVATE KEY":

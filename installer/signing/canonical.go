@@ -10,7 +10,6 @@ import (
 	"strings"
 )
 
-// canonicalRequest is the text that is hashed and signed.
 func canonicalRequest(r *http.Request, names []string, body string) (string, error) {
 	path, err := canonicalPath(r.URL.EscapedPath())
 	if err != nil {

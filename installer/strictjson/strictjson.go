@@ -28,11 +28,10 @@ type Limits struct {
 
 // Item is a value in an array or object.
 type Item struct {
-	Field    string        // of the document: that which it is in
-	In       jsontext.Kind // the innermost of the arrays and objects around it
-	Depth, N int           // how many those are, and how many values the innermost has so far
-	Values   int           // of the document, so far
-	Nested   int           // of them those in arrays that are no field of the document
+	Field    string // of the document: that which it is in
+	Depth, N int    // how many arrays and objects are around it, and how many values the innermost has so far
+	Values   int    // of the document, so far
+	Nested   int    // of them those in arrays that are no field of the document
 }
 
 // maxFaults is where reading stops: nobody reads more, and a body full of
@@ -139,7 +138,7 @@ func (c *checker) count(in jsontext.Kind, depth, n int) string {
 		return ""
 	}
 	i := &c.last
-	i.In, i.Depth, i.N = in, depth, n
+	i.Depth, i.N = depth, n
 	i.Values++
 	if in == jsontext.KindBeginObject {
 		i.N = n / 2

@@ -88,7 +88,7 @@ func TestItems(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	l := strictjson.Limits{Depth: 9, Full: func(i strictjson.Item) string {
-		seen = append(seen, fmt.Sprint(i.Field, string(i.In), i.Depth, i.N, " ", i.Values, i.Nested))
+		seen = append(seen, fmt.Sprint(i.Field, " ", i.Depth, i.N, " ", i.Values, i.Nested))
 		if i.Field == "b" && i.Depth == 3 && i.N == 2 {
 			return "is enough"
 		}
@@ -97,7 +97,7 @@ func TestItems(t *testing.T) {
 	told, readable := check(`{"a":[1,{"x":2}],"b":{"y":[3,4 no JSON any more`, l)
 	assert.Equal(t, "b.y: is enough", told)
 	assert.False(t, readable)
-	assert.Equal(t, []string{"a{1 1 1 0", "a[2 1 2 0", "a[2 2 3 0", "a{3 1 4 0", "b{1 2 5 0", "b{2 1 6 0", "b[3 1 7 1", "b[3 2 8 2"}, seen)
+	assert.Equal(t, []string{"a 1 1 1 0", "a 2 1 2 0", "a 2 2 3 0", "a 3 1 4 0", "b 1 2 5 0", "b 2 1 6 0", "b 3 1 7 1", "b 3 2 8 2"}, seen)
 }
 
 // TestManyFaults: a body full of faults is not read to its end.
