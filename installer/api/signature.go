@@ -67,17 +67,13 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *Request, rt Route) (i
 	return who, nil
 }
 
-// checkSigned holds the body of a verified request against what was signed.
+// checkSigned holds the body of a verified request against what was signed, and
+// refuses a signature that was seen before. What changes nothing may be repeated for
+// a moment; see repeatable.
 func (h *handler) checkSigned(c *Request, rt Route) error {
 	if c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.Body)), []byte(c.claim.Content)) != 1 {
 		return unauthenticated("signature: the body is not the one that was signed")
 	}
-	return h.checkReplay(c, rt)
-}
-
-// checkReplay refuses a signature that was seen before. What changes nothing
-// may be repeated for a moment; see repeatable.
-func (h *handler) checkReplay(c *Request, rt Route) error {
 	reads := rt.rights() == installer.ReadRights
 	seen, ago, err := h.Keys.SeeSignature(c.Context(), c.Principal.Project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
 	switch {

@@ -30,12 +30,17 @@ type place struct {
 	via     string
 }
 
-func newCollector(name string, d Defaults) *collector {
+// newCollector has room for n hosts at once: growing step by step costs more than
+// reading them.
+func newCollector(name string, d Defaults, n int) *collector {
 	d.Project = cmp.Or(d.Project, installer.DefaultProject)
 	d.User = cmp.Or(d.User, "root")
 	d.Port = cmp.Or(d.Port, installer.DefaultPort)
 	d.ViaLogins = append(slices.Clip(d.ViaLogins), make([]installer.Login, max(0, len(d.Via)-len(d.ViaLogins)))...)
-	return &collector{name: name, d: d, places: map[place]int32{}, ids: map[string]int32{}, keys: newKeyFiles(name, d.ReadFile)}
+	return &collector{
+		name: name, d: d, keys: newKeyFiles(name, d.ReadFile),
+		entries: make([]installer.HostEntry, 0, n), places: make(map[place]int32, n), ids: make(map[string]int32, n),
+	}
 }
 
 func (c *collector) err() error {
@@ -66,18 +71,6 @@ func (c *collector) faultAt(where, format string, args ...any) {
 func (c *collector) faultCount() int { return len(c.faults) + c.untold }
 
 func (c *collector) where(line int) string { return c.name + ":" + strconv.Itoa(line) }
-
-// expect makes room for n hosts at once: growing step by step costs more than
-// reading them.
-func (c *collector) expect(n int) {
-	if n = min(n, MaxHosts); n <= len(c.entries) {
-		return
-	}
-	c.entries = slices.Grow(c.entries, n-len(c.entries))
-	if len(c.places) == 0 {
-		c.places, c.ids = make(map[place]int32, n), make(map[string]int32, n)
-	}
-}
 
 // room reports whether n more hosts fit, and says so once if not.
 func (c *collector) room(where string, n int) bool {

@@ -70,7 +70,7 @@ func Parse(name string, r io.Reader, format Format, d Defaults) ([]installer.Hos
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	c := newCollector(name, d)
+	c := newCollector(name, d, min(1+bytes.Count(text, []byte{'\n'}), MaxHosts))
 	if len(text) > MaxSize {
 		c.fileFault("is larger than %d MiB", MaxSize>>20)
 		return nil, c.err()
@@ -84,9 +84,6 @@ func Parse(name string, r io.Reader, format Format, d Defaults) ([]installer.Hos
 		if format, err = c.recognise(text); err != nil {
 			return nil, c.err()
 		}
-	}
-	if format != FormatJSON {
-		c.expect(1 + bytes.Count(text, []byte{'\n'}))
 	}
 	switch format {
 	case FormatList:

@@ -56,7 +56,7 @@ func TestRecognise(t *testing.T) {
 		"web1,s3cret": "not recognised", "root@10.0.0.1,s3cret": "not recognised", "web1,web2": "one host on each line",
 		"": "names no hosts", "# nothing\n\n": "names no hosts", "\ufeff": "names no hosts",
 	} {
-		c := newCollector("hosts", Defaults{})
+		c := newCollector("hosts", Defaults{}, 0)
 		body, ok := c.readable([]byte(text))
 		require.True(t, ok)
 		got, err := c.recognise(body)
@@ -442,7 +442,7 @@ func TestEncodings(t *testing.T) {
 
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	c := newCollector("hosts", Defaults{})
+	c := newCollector("hosts", Defaults{}, 0)
 	c.entries = make([]installer.HostEntry, MaxHosts-2, MaxHosts)
 	c.list([]byte("[1-3].x\na\nb\nc\nd e\n"))
 	told(t, c.err(), "hosts:1: makes more than 100000 hosts", "hosts:5: there is more after the host")

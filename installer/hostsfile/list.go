@@ -74,9 +74,6 @@ func (c *collector) expand(line int, column string, s spec, e installer.HostEntr
 	if !c.room(e.Where, len(hosts)) {
 		return
 	}
-	if len(hosts) > 1 {
-		c.expect(len(c.entries) + len(hosts))
-	}
 	before := len(c.faults)
 	for _, host := range hosts {
 		var err error

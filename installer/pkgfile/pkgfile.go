@@ -59,12 +59,13 @@ func Inspect(r io.Reader, name string) (Info, error) {
 
 func inspect(r io.Reader, name string, most int64) (Info, error) {
 	s := newScan()
-	source := &sticky{r: r}
+	source := &sticky{r: r, most: most}
 	zipped, err := gzip.NewReader(bufio.NewReader(source))
 	if err != nil {
 		return Info{}, source.blame("it is not a gzip file (a .tar.gz is needed)", err)
 	}
-	unzipped := &bounded{r: zipped, left: most, most: most}
+	source.unzipped = io.LimitedReader{R: zipped, N: most}
+	unzipped := &source.unzipped
 	archive := tar.NewReader(unzipped)
 	for {
 		header, err := archive.Next()
@@ -84,9 +85,10 @@ func inspect(r io.Reader, name string, most int64) (Info, error) {
 		return Info{}, source.blame("it is damaged, or something follows its end", err)
 	} else if n == maxPadding {
 		return Info{}, refuse("it goes on for more than %d MiB after its last file", maxPadding>>20)
-	}
-	if rest.filled {
+	} else if rest.filled {
 		return Info{}, refuse("something follows the end of the archive")
+	} else if unzipped.N <= 0 {
+		return Info{}, source.blame("", nil)
 	}
 	return s.done(path.Base(strings.ReplaceAll(name, `\`, "/")))
 }
@@ -96,10 +98,13 @@ func refuse(format string, args ...any) error {
 }
 
 // sticky remembers the error of the reader below, to tell a package that is
-// damaged from one that could not be read.
+// damaged from one that could not be read, and how much was unpacked, headers too:
+// whatever an archive says of its size.
 type sticky struct {
-	r   io.Reader
-	err error
+	r        io.Reader
+	err      error
+	unzipped io.LimitedReader
+	most     int64
 }
 
 func (s *sticky) Read(p []byte) (int, error) {
@@ -116,24 +121,10 @@ func (s *sticky) blame(what string, err error) error {
 		return err
 	case s.err != nil:
 		return fmt.Errorf("read the package: %w", s.err)
+	case s.unzipped.R != nil && s.unzipped.N <= 0:
+		return refuse("it unpacks to more than %d MiB with its headers", s.most>>20)
 	}
 	return refuse("%s (%v)", what, err)
-}
-
-// bounded ends a stream that unpacks to more than any package has, whatever it
-// says of its size: headers count too.
-type bounded struct {
-	r          io.Reader
-	left, most int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, refuse("it unpacks to more than %d MiB with its headers", b.most>>20)
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
 }
 
 // padding is what may follow an archive: zeros.

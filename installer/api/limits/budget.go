@@ -100,28 +100,29 @@ type Loan struct {
 }
 
 func (l *Loan) wait(ctx context.Context, n int64) error {
-	if err := l.owner.share.Acquire(ctx, n); err != nil {
+	return l.take(n, func(s *semaphore.Weighted) error { return s.Acquire(ctx, n) })
+}
+
+// Try adds n bytes if they are free now.
+func (l *Loan) Try(n int64) bool {
+	return l.take(n, func(s *semaphore.Weighted) error {
+		if !s.TryAcquire(n) {
+			return ErrNoRoom
+		}
+		return nil
+	}) == nil
+}
+
+func (l *Loan) take(n int64, acquire func(*semaphore.Weighted) error) error {
+	if err := acquire(l.owner.share); err != nil {
 		return err
 	}
-	if err := l.quota.all.Acquire(ctx, n); err != nil {
+	if err := acquire(l.quota.all); err != nil {
 		l.owner.share.Release(n)
 		return err
 	}
 	l.n += n
 	return nil
-}
-
-// Try adds n bytes if they are free now.
-func (l *Loan) Try(n int64) bool {
-	if !l.owner.share.TryAcquire(n) {
-		return false
-	}
-	if !l.quota.all.TryAcquire(n) {
-		l.owner.share.Release(n)
-		return false
-	}
-	l.n += n
-	return true
 }
 
 // Close gives all of it back. A nil loan has nothing.
