@@ -21,10 +21,7 @@ type ServerConfig struct {
 	// CertFile and KeyFile, both or neither, turn TLS on. When they are renewed,
 	// later handshakes use the new ones.
 	CertFile, KeyFile string
-	// AllowPlain serves plain HTTP on an address that is not loopback: tokens
-	// and passwords then cross the network readable. Only by explicit flag.
-	AllowPlain bool
-	Handler    http.Handler
+	Handler           http.Handler
 	// Ready, if not nil, is told the real address before the first request.
 	Ready func(net.Addr)
 	// Logger gets the server's own complaints. Nil: slog.Default().
@@ -145,7 +142,7 @@ func (c ServerConfig) listen(ctx context.Context, secure bool) (net.Listener, er
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: %w", c.Listen, err)
 	}
-	if !secure && !c.AllowPlain && !addr.IP.IsLoopback() {
+	if !secure && !addr.IP.IsLoopback() {
 		return nil, fmt.Errorf("listen on %s: %w", c.Listen, ErrPlainHTTP)
 	}
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr.String())

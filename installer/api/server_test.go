@@ -62,11 +62,6 @@ func TestC05PlainHTTPOnLoopbackOnly(t *testing.T) {
 		require.ErrorIs(t, err, api.ErrPlainHTTP, listen)
 		require.ErrorContains(t, err, "--tls-cert")
 	}
-	// By explicit flag it is served.
-	ctx, cancel := context.WithCancel(t.Context())
-	require.NoError(t, api.Serve(ctx, api.ServerConfig{
-		Listen: "0.0.0.0:0", AllowPlain: true, Handler: http.NotFoundHandler(), Ready: func(net.Addr) { cancel() },
-	}))
 }
 
 func TestServeRefusesBadConfiguration(t *testing.T) {

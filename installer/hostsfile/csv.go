@@ -165,21 +165,17 @@ func (r *record) at(field string) string {
 }
 
 func (r *record) labels() map[string]string {
-	labels := map[string]string{}
-	for _, text := range parts(r.fields["labels"]) {
-		name, value, err := ParseLabel(text)
-		if err != nil {
-			r.wrong("labels", "%s", err)
-			return nil
-		}
-		if _, twice := labels[name]; twice {
-			r.wrong("labels", "has a name twice")
-			return nil
-		}
+	texts := parts(r.fields["labels"])
+	if len(texts) == 0 {
+		return nil
+	}
+	labels := make(map[string]string, len(texts))
+	for _, text := range texts {
+		name, value := cutLabel(text)
 		labels[name] = value
 	}
-	if len(labels) == 0 {
-		return nil
+	if len(labels) < len(texts) {
+		r.wrong("labels", "has a name twice")
 	}
 	return labels
 }
@@ -187,12 +183,16 @@ func (r *record) labels() map[string]string {
 // ParseLabel reads NAME=VALUE, or NAME alone for one without a value. Errors
 // do not quote the text.
 func ParseLabel(text string) (name, value string, err error) {
-	name, value, _ = strings.Cut(text, "=")
-	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	name, value = cutLabel(text)
 	if what := installer.LabelFault(name, value); what != "" {
 		return "", "", errors.New(what)
 	}
 	return name, value, nil
+}
+
+func cutLabel(text string) (name, value string) {
+	name, value, _ = strings.Cut(text, "=")
+	return strings.TrimSpace(name), strings.TrimSpace(value)
 }
 
 // parts takes a field with several values apart: by ';' or, in quotes, ','.

@@ -30,16 +30,14 @@ func splitSpec(text string) (spec, string) {
 			return s, what
 		}
 	}
-	host, port, what := splitPort(rest)
+	host, port, hasPort, what := splitPort(rest)
 	if what != "" {
 		return s, what
 	}
-	if port != nil {
-		if s.port = parsePort(*port); s.port == 0 {
-			return s, "the port " + portRule
-		}
+	s.host, s.port = host, parsePort(port)
+	if hasPort && s.port == 0 {
+		return s, "the port " + portRule
 	}
-	s.host = host
 	if inner, found := strings.CutPrefix(host, "["); found && strings.Contains(inner, ":") {
 		s.host, s.literal = strings.TrimSuffix(inner, "]"), true
 	}
@@ -58,29 +56,29 @@ func (s spec) endpoint(user string, port uint16) installer.Endpoint {
 const colonRange = "ranges are written with '-', as in web[01-12]"
 
 // splitPort takes ":port" off. IPv6 addresses keep their brackets.
-func splitPort(text string) (host string, port *string, what string) {
+func splitPort(text string) (host, port string, hasPort bool, what string) {
 	close := strings.LastIndexByte(text, ']')
 	colon := strings.IndexByte(text[close+1:], ':')
 	if open := strings.IndexByte(text, '['); close >= 0 && open >= 0 {
 		if inner := text[open+1 : max(close, open+1)]; strings.ContainsRune(inner, ':') {
 			if _, err := netip.ParseAddr(inner); open > 0 || err != nil && strings.Trim(inner, "0123456789:") == "" && strings.Count(inner, ":") < 3 {
-				return "", nil, colonRange
+				return "", "", false, colonRange
 			}
 			if colon != 0 && len(text) > close+1 {
-				return "", nil, "there is more after the address in brackets"
+				return "", "", false, "there is more after the address in brackets"
 			}
 		}
 	}
 	if colon < 0 {
-		return text, nil, ""
+		return text, "", false, ""
 	}
 	colon += close + 1
 	tail := text[colon+1:]
 	if strings.ContainsRune(tail, ':') {
 		if addr, err := netip.ParseAddr(text); err == nil && addr.Is6() {
-			return "", nil, "an IPv6 address stands in brackets: [2001:db8::1] or [2001:db8::1]:22"
+			return "", "", false, "an IPv6 address stands in brackets: [2001:db8::1] or [2001:db8::1]:22"
 		}
-		return "", nil, "there is more than one ':'"
+		return "", "", false, "there is more than one ':'"
 	}
-	return text[:colon], &tail, ""
+	return text[:colon], tail, true, ""
 }
