@@ -102,7 +102,7 @@ func Serve(ctx context.Context, c ServerConfig) error {
 		c.Logger.Warn("requests cut off at shutdown", "error", err)
 		_ = srv.Close()
 	}
-	<-served
+	_ = <-served
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"tripod/installer"
 )
@@ -16,18 +15,11 @@ type collector struct {
 	name    string
 	d       Defaults
 	entries []installer.HostEntry
-	places  map[place]int32  // → index of its entry
-	ids     map[string]int32 // → index of its entry
+	taken   map[string]int32 // ids, and addresses with routes → index of the entry
 	keys    keyFiles
 	faults  installer.Faults
 	untold  int
 	tooMany bool
-}
-
-type place struct {
-	address string
-	port    uint16
-	via     string
 }
 
 // newCollector has room for n hosts at once: growing step by step costs more than
@@ -39,7 +31,7 @@ func newCollector(name string, d Defaults, n int) *collector {
 	d.ViaLogins = append(slices.Clip(d.ViaLogins), make([]installer.Login, max(0, len(d.Via)-len(d.ViaLogins)))...)
 	return &collector{
 		name: name, d: d, keys: newKeyFiles(name, d.ReadFile),
-		entries: make([]installer.HostEntry, 0, n), places: make(map[place]int32, n), ids: make(map[string]int32, n),
+		entries: make([]installer.HostEntry, 0, n), taken: make(map[string]int32, 2*n),
 	}
 }
 
@@ -78,9 +70,9 @@ func (c *collector) room(where string, n int) bool {
 		return true
 	}
 	if !c.tooMany {
-		c.tooMany = true
 		c.faultAt(where, "makes more than %d hosts: split the file", MaxHosts)
 	}
+	c.tooMany = true
 	return false
 }
 
@@ -98,8 +90,11 @@ func (c *collector) add(e installer.HostEntry, wish []installer.Endpoint) {
 	if h.Via = wish; wish == nil {
 		h.Via, e.Credentials.Via = c.defaultVia(h.Endpoint)
 	}
-	here := place{h.Address, h.Port, hopsText(h.Via)}
-	if first, twice := c.places[here]; twice {
+	here := h.HostPort()
+	for _, hop := range h.Via {
+		here += "," + hop.HostPort()
+	}
+	if first, twice := c.taken[here]; twice {
 		c.faultAt(e.Where, "%s is there already: %s", h.HostPort(), c.entries[first].Where)
 		return
 	}
@@ -107,7 +102,7 @@ func (c *collector) add(e installer.HostEntry, wish []installer.Endpoint) {
 	if !given {
 		h.ID = installer.InstanceID(c.d.Project, h.Address, h.Port)
 	}
-	if first, twice := c.ids[h.ID]; twice {
+	if first, twice := c.taken[h.ID]; twice {
 		if given {
 			c.faultAt(e.Where, "the instance_id is there already: %s", c.entries[first].Where)
 		} else {
@@ -122,7 +117,7 @@ func (c *collector) add(e installer.HostEntry, wish []installer.Endpoint) {
 	}
 	e.Credentials.SudoPassword = cmp.Or(e.Credentials.SudoPassword, c.d.SudoPassword)
 	index := int32(len(c.entries))
-	c.places[here], c.ids[h.ID] = index, index
+	c.taken[here], c.taken[h.ID] = index, index
 	c.entries = append(c.entries, e)
 }
 
@@ -142,12 +137,4 @@ func (c *collector) defaultVia(target installer.Endpoint) ([]installer.Endpoint,
 // hopIndex is the index of the hop at the same address and port; -1: there is none.
 func hopIndex(hops []installer.Endpoint, e installer.Endpoint) int {
 	return slices.IndexFunc(hops, func(hop installer.Endpoint) bool { return hop.Address == e.Address && hop.Port == e.Port })
-}
-
-func hopsText(via []installer.Endpoint) string {
-	var b strings.Builder
-	for _, hop := range via {
-		b.WriteString(hop.HostPort() + ",")
-	}
-	return b.String()
 }

@@ -70,7 +70,7 @@ func FuzzParse(f *testing.F) {
 			}
 			require.False(t, ids[e.Host.ID])
 			ids[e.Host.ID] = true
-			place := e.Host.HostPort() + " " + hopsText(e.Host.Via)
+			place := fmt.Sprint(e.Host.HostPort(), e.Host.Via)
 			require.False(t, seen[place])
 			seen[place] = true
 		}

@@ -9,7 +9,6 @@ package hostsfile
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -81,11 +80,11 @@ func Parse(name string, r io.Reader, format Format, d Defaults) ([]installer.Hos
 	}
 	named := format != FormatAuto && format != ""
 	if !named {
-		if format, err = c.recognise(text); err != nil {
-			return nil, c.err()
-		}
+		format = c.recognise(text)
 	}
 	switch format {
+	case "":
+		return nil, c.err()
 	case FormatList:
 		c.list(text)
 	case FormatIPPassword:
@@ -132,6 +131,3 @@ func (c *collector) readable(text []byte) ([]byte, bool) {
 	}
 	return text, true
 }
-
-// errUnrecognised: told as a fault.
-var errUnrecognised = errors.New("unrecognised")

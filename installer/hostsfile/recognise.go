@@ -24,8 +24,8 @@ var (
 func isSection(line string) bool { return section.MatchString(line) }
 
 // recognise finds the format by the first lines. Where it cannot, it says so
-// as a fault and fails.
-func (c *collector) recognise(text []byte) (Format, error) {
+// as a fault.
+func (c *collector) recognise(text []byte) Format {
 	n := 0
 	for line := range strings.Lines(string(text[:min(len(text), 1<<20)])) {
 		n++
@@ -34,17 +34,16 @@ func (c *collector) recognise(text []byte) (Format, error) {
 			continue
 		}
 		if line[0] == '{' || line[0] == '[' && startsJSONArray(text) {
-			return FormatJSON, nil
+			return FormatJSON
 		}
 		format, what := recogniseLine(line)
 		if what != "" {
 			c.fault(n, "", "%s", what)
-			return "", errUnrecognised
 		}
-		return format, nil
+		return format
 	}
 	c.fileFault("names no hosts")
-	return "", errUnrecognised
+	return ""
 }
 
 // startsJSONArray tells an array from an IPv6 address in brackets, a range

@@ -3,8 +3,7 @@ package privkey
 import (
 	"bytes"
 	"crypto"
-	//lint:ignore SA1019 a key to refuse
-	"crypto/dsa"
+	"crypto/dsa" //nolint:staticcheck // it has to be refused
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -75,8 +74,7 @@ func forms(tb testing.TB, key crypto.Signer) map[string][]byte {
 		return all
 	}
 	all["old"] = pem.EncodeToMemory(old)
-	//lint:ignore SA1019 what openssl used to write
-	old, err = x509.EncryptPEMBlock(rand.Reader, old.Type, old.Bytes, []byte(passphrase), x509.PEMCipherAES256)
+	old, err = x509.EncryptPEMBlock(rand.Reader, old.Type, old.Bytes, []byte(passphrase), x509.PEMCipherAES256) //nolint:staticcheck // users have such files
 	require.NoError(tb, err)
 	all["old+"] = pem.EncodeToMemory(old)
 	return all
