@@ -25,9 +25,8 @@ const unverifiedStep = 64 << 10
 
 func (c *Request) sends() bool { return c.Method == http.MethodPost || c.Method == http.MethodPut }
 
-// receive reads the body of a request that may be answered, if that was not done to
-// verify its signature, or says why it will not. A signature counts as seen before
-// anything of the body is judged.
+// receive reads the body of a request that may be answered. A signature counts as seen
+// before anything of the body is judged.
 func (h *handler) receive(w http.ResponseWriter, c *Request, rt Route) error {
 	if !c.sends() && c.claim == nil {
 		return nil

@@ -13,9 +13,8 @@ import (
 
 const certificateCheck = time.Second
 
-// certificate is a TLS certificate whose files may be renewed: a handshake looks
-// whether they were. What cannot be used does not take the place of what can, and is
-// said in the log once.
+// certificate may be renewed in its files: a handshake looks whether it was. What
+// cannot be used does not take the place of what can.
 type certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger

@@ -36,9 +36,8 @@ type codeInfo struct {
 	Hint   string
 }
 
-// codes is every error answer that there is, in the order of the documentation. The
-// API documents no code for some HTTP statuses; there it is that of a related one. Of
-// the items' codes only the form ^invocationmgr\.[0-9]{4}$ is public.
+// codes is every error answer that there is. The API documents no code for some HTTP
+// statuses; there it is that of a related one.
 var codes = []codeInfo{
 	{Status: http.StatusBadRequest, Code: CodeContentMissing, Meaning: "the content must be specified: the body is empty, or white space alone"},
 	{Status: http.StatusBadRequest, Code: CodeProjectInvalid, Meaning: "`project_id` in the path is missing or malformed"},

@@ -41,9 +41,8 @@ type Config struct {
 	// RequestRate is how many requests a second one token or key may send in the
 	// long run. 0: DefaultRequestRate; less than 0: no bound.
 	RequestRate int
-	// Spec is what a task starts from: scripts, packages, host-key policy,
-	// time-out of the run. Target defaults to telescope, HostKeys to
-	// accept-new. What the request says (version, origin …) is put over it.
+	// Spec is what a task starts from; what the request says is put over it. Target
+	// defaults to telescope, HostKeys to accept-new.
 	Spec installer.Spec
 	// Replays answers a request that comes again. Nil: a request with an
 	// Idempotency-Key is refused.
@@ -58,9 +57,8 @@ type Config struct {
 	Packages plan.Packages
 	// Wake is called after new work was stored. Nil: nobody is waiting.
 	Wake func()
-	// Policy refuses target addresses when a task is created; the dialer
-	// checks again. The error's text says why, to the user. Nil: every address
-	// is allowed.
+	// Policy refuses target addresses when a task is created, and says why, to the
+	// user; the dialer checks again. Nil: every address is allowed.
 	Policy func(netip.Addr) error
 	// Denials is told what Policy refused. Nil: nobody is.
 	Denials plan.Denials

@@ -14,10 +14,8 @@ type Created struct {
 	Invocations []Result `json:"invocations"`
 }
 
-// Result is what became of one item. Of an accepted one there is no error: its
-// fields have a form of their own in the API, which the empty string does not
-// have. A refused one has the id that the request named: of the instance, or for
-// RETRY and ROLLBACK of the invocation.
+// Result is what became of one item. A refused one has the id that the request named:
+// of the instance, or for RETRY and ROLLBACK of the invocation.
 type Result struct {
 	InstanceID   string `json:"instance_id,omitempty"`
 	InvocationID string `json:"invocation_id,omitempty"`

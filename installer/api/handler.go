@@ -68,9 +68,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.log(c, rt, status, size, started, err)
 }
 
-// answer finds the route, lets in who may come in, and runs the handler. The
-// order matters: nothing of a stranger's request is parsed, or told apart, and no body
-// is read for who has not the rights.
+// answer lets in who may come in, and runs the handler. Nothing of a stranger's request
+// is parsed, or told apart, and no body is read for who has not the rights.
 func (h *handler) answer(w http.ResponseWriter, c *Request) (rt Route, answer any, err error) {
 	defer func() {
 		if v := recover(); v != nil {

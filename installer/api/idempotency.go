@@ -14,10 +14,8 @@ const headerIdempotencyKey = "Idempotency-Key"
 
 var idempotencyForm = regexp.MustCompile(`^[\x20-\x7e]{1,255}$`)
 
-// idempotencyKey of a request that is answered once, however often it comes: the
-// same key and body get the first one's answer. The key is stored in one transaction
-// with the batch, so one of which nothing could be done takes none, and is looked at
-// anew when it comes again. Empty: it has none.
+// idempotencyKey of a request that is answered once, however often it comes. It is
+// stored in one transaction with the batch: no batch, no key. Empty: it has none.
 func (s service) idempotencyKey(c *Request) (string, error) {
 	values := c.Header.Values(headerIdempotencyKey)
 	switch {

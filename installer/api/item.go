@@ -22,14 +22,11 @@ type Item struct {
 	InvocationTarget string                 `json:"invocation_target"`
 	CreateTime       int64                  `json:"create_time"` // epoch milliseconds
 	UpdateTime       int64                  `json:"update_time"` // epoch milliseconds
-	// CurrentVersion of the agent before the task: as the task has found it, until
-	// then as it was last seen on the host. "none" where there is no agent, else
-	// "unknown".
+	// CurrentVersion of the agent before the task, as found by it or last seen: "none"
+	// where there is no agent, else "unknown".
 	CurrentVersion string `json:"current_version"`
-	// TargetVersion is what the task brought, also when that was undone since, else
-	// what it is to bring, else "unknown"; "none" where it uninstalls, and where it
-	// brings nothing (SET_REMOTE_INSTALLER). Clients (the Terraform provider) want it
-	// never empty.
+	// TargetVersion is what the task brought or is to bring, "none" where that is
+	// nothing, else "unknown": the Terraform provider wants it never empty.
 	TargetVersion string `json:"target_version"`
 	ResultMsg     string `json:"result_msg"` // 1–5000 characters
 }

@@ -27,10 +27,8 @@ type LocalConfig struct {
 // hosts file with a key for each host.
 const largestLocal = 1 << 30
 
-// NewLocal returns a handler of the routes for a connection that needs no login: the
-// system has said whose it is. The path says on which project the user works, with
-// all rights; errors are told as they are. What keeps strangers from using up the
-// process is left out.
+// NewLocal returns a handler of the routes for connections of this machine's user, who
+// has all rights in the project of the path. Errors are told as they are.
 func NewLocal(c LocalConfig) http.Handler {
 	h := &handler{localUser: c.Who}
 	h.Clock, h.Logger = time.Now, cmp.Or(c.Logger, slog.Default())

@@ -13,13 +13,11 @@ import (
 )
 
 // Route is one row of the table of routes; other packages may add some. What holds
-// for every route (authentication, the project check, limits, error bodies, logging)
-// is done by the handler of the table.
+// for every route is done by the handler of the table.
 type Route struct {
 	Method string // GET, POST, PUT or DELETE
-	// Pattern is a path; "{name}" stands for one segment, which Handle finds
-	// with PathValue, unescaped and not checked. With "{project_id}" only the
-	// caller's own project is let in.
+	// Pattern is a path; "{name}" stands for one segment, unchecked, for PathValue. With
+	// "{project_id}" only the caller's own project is let in.
 	Pattern string
 	MaxBody int64 // of the body, in bytes. 0: 2 MiB
 	Binary  bool  // the body is no JSON
@@ -75,10 +73,8 @@ func (rt Route) maxBody() int64 { return cmp.Or(rt.MaxBody, maxBody) }
 
 const projectValue = "project_id"
 
-// match compares an escaped path with the pattern, segment by segment, and gives r
-// what stands in the places of the "{name}" segments. Unlike http.ServeMux it never
-// cleans a path: "..", "%2e%2e%2f" and doubled slashes stay what they are, and fit
-// nothing else.
+// match compares segment by segment, and gives r what the "{name}" segments are. Unlike
+// http.ServeMux it never cleans a path: "..", "%2e%2e%2f" and "//" stay what they are.
 func (rt Route) match(r *http.Request) bool {
 	want, got := strings.Split(rt.Pattern, "/"), strings.Split(r.URL.EscapedPath(), "/")
 	if len(want) != len(got) {

@@ -62,10 +62,8 @@ var http2Limits = http.HTTP2Config{
 // ErrPlainHTTP: the address is not loopback, and there is no certificate.
 var ErrPlainHTTP = errors.New("plain HTTP is served on a loopback address only: give a certificate and its key (--tls-cert, --tls-key)")
 
-// Serve listens and serves until ctx is done; then it takes no new
-// connection, lets the requests under way finish within ShutdownGrace, and
-// returns nil. Any other return is an error: ErrPlainHTTP, a bad certificate,
-// an address in use.
+// Serve listens and serves until ctx is done; then it lets the requests under way finish
+// and returns nil. Any other return is an error: ErrPlainHTTP, an address in use.
 func Serve(ctx context.Context, c ServerConfig) error {
 	c.Logger, c.limits = cmp.Or(c.Logger, slog.Default()), cmp.Or(c.limits, &defaultLimits)
 	tlsConfig, err := c.tls()

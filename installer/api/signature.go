@@ -15,17 +15,14 @@ import (
 type Keys interface {
 	// Key tells whose an access key is, and its secret key. ErrNotFound.
 	Key(ctx context.Context, accessKey string) (installer.Principal, installer.Secret, error)
-	// SeeSignature notes a signature until it expires, across restarts, and
-	// reports whether, and how long ago, it came before: a long time if that was
-	// before a restart. It is on disk when it returns, or with later a moment
-	// after. ErrFull if there are too many of this access key, or of its project:
-	// each has a share of what can be remembered.
+	// SeeSignature notes a signature until it expires, on disk (with later: a moment
+	// after), and reports whether, and how long ago, it came before: a long time if
+	// before a restart. ErrFull if this key or project has too many.
 	SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error)
 }
 
-// repeatable is how long the same signature is taken for the same client that
-// asks again, where it only reads. The date in a signature has whole seconds:
-// an SDK that polls twice within one signs both requests alike.
+// repeatable is how long a signature may come again where it only reads: its date has
+// whole seconds, and an SDK that polls twice within one signs both requests alike.
 const repeatable = 2 * time.Second
 
 // unknownKey is checked in place of a key that does not exist, so that its
@@ -68,8 +65,7 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *Request, rt Route) (i
 }
 
 // checkSigned holds the body of a verified request against what was signed, and
-// refuses a signature that was seen before. What changes nothing may be repeated for
-// a moment; see repeatable.
+// refuses a signature that was seen before.
 func (h *handler) checkSigned(c *Request, rt Route) error {
 	if c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.Body)), []byte(c.claim.Content)) != 1 {
 		return unauthenticated("signature: the body is not the one that was signed")

@@ -97,9 +97,8 @@ func (s service) knownHosts(ctx context.Context, project string, ids []string) (
 	return known, err
 }
 
-// statusOf says what may still be said of a host. Of one that is not known (the
-// zero value), was never looked at, or not for too long, there is no news: none
-// would claim that nothing is installed on it.
+// statusOf says what may still be said of a host. Where there is no news, none would
+// claim that nothing is installed on it.
 func (s service) statusOf(id string, h installer.KnownHost) AgentStatus {
 	state, version := h.Agent, h.Version
 	age := s.Clock().Sub(h.Verified)

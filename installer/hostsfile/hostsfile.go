@@ -60,10 +60,8 @@ func HasSecrets(entries []installer.HostEntry) bool {
 	return slices.ContainsFunc(entries, func(e installer.HostEntry) bool { return e.HasSecret })
 }
 
-// Parse reads a hosts file. name is how messages call it; the key files that a
-// CSV names are relative to its folder. The hosts are complete: types, ids and names
-// are derived where they are not given. The error is an installer.Faults with
-// every fault, or what r failed with; there are no entries then.
+// Parse reads a hosts file. Key files that a CSV names are relative to its name's folder.
+// The error is an installer.Faults with every fault, or what r failed with.
 func Parse(name string, r io.Reader, format Format, d Defaults) ([]installer.HostEntry, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	if err != nil {

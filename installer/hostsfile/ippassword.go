@@ -63,9 +63,8 @@ const (
 	elseName   = "; if it is root's password on every line, give --format ip-password"
 )
 
-// doubt finds what else recognised IP,password lines may mean: what follows the
-// comma would be sent to the host as root's password. Each doubt is told once,
-// by the first line that has it.
+// doubt finds what else recognised IP,password lines may mean: what follows the comma
+// would be sent to the host as root's password. Each doubt is told once.
 func (c *collector) doubt() {
 	if len(c.entries) == 0 {
 		return

@@ -74,10 +74,7 @@ func (c *collector) jsonWhere(path string) string {
 const maxMetaUser = 16
 
 // RequestHosts reads the remote_install_meta of a request that strictjson has checked.
-// path is where it stood. The hosts are valid only if no fault was added; faults name
-// paths and never values. What is left out is "", 0 or the zero Login, for the caller
-// to fill in. Whether a host may be connected to (loopback, metadata addresses …) is
-// not decided here but on the address that is really dialled.
+// They are valid only if no fault was added. What is left out is the zero value.
 func RequestHosts(items []jsontext.Value, path string, faults *installer.Faults) []installer.HostEntry {
 	return metaHosts(items, path, true, newKeyFiles("", nil), faults)
 }

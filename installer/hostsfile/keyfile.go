@@ -32,9 +32,8 @@ func newKeyFiles(name string, read func(string) ([]byte, error)) keyFiles {
 	return keyFiles{filepath.Dir(name), read, make(map[string]keyText), make(map[installer.Login]error)}
 }
 
-// load reads the key at path, relative to the hosts file's folder, or takes a
-// PEM text as it stands. Errors do not quote the path: it may be a password in
-// the wrong column.
+// load reads the key at path, or takes a PEM text as it stands. Errors do not quote the
+// path: it may be a password in the wrong column.
 func (k *keyFiles) load(path string, passphrase installer.Secret) (key installer.Secret, inline bool, err error) {
 	got := keyText{text: installer.NewSecret(path)}
 	if inline = strings.Contains(path, "-----BEGIN"); !inline {

@@ -46,9 +46,8 @@ func ParseVia(text, user string, port uint16) ([]installer.Endpoint, error) {
 	return via, nil
 }
 
-// resolveVias finds the logins of jump hosts that the file names. A hop's login
-// is only ever one that was given for that very hop, by the defaults or by its
-// own line in the file: what is meant for the targets is not shown to it.
+// resolveVias finds the logins of jump hosts that the file names. A hop is only ever
+// shown a login that was given for that very hop, by the defaults or its own line.
 func (c *collector) resolveVias() {
 	ownVia := func(e installer.HostEntry) bool { return len(e.Host.Via) > 0 && e.Credentials.Via == nil }
 	if !slices.ContainsFunc(c.entries, ownVia) {

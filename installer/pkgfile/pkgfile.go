@@ -50,9 +50,8 @@ type Info struct {
 	Unpacked int64
 }
 
-// Inspect reads the whole .tar.gz from r and checks it. name is the archive's
-// file name, of which only the last part is looked at. An error is about
-// reading r, or wraps ErrNotPackage; no error quotes more than a path.
+// Inspect reads the whole .tar.gz from r and checks it. An error is about reading r, or
+// wraps ErrNotPackage; no error quotes more than a path.
 func Inspect(r io.Reader, name string) (Info, error) {
 	return inspect(r, name, maxUnpacked+maxOverhead)
 }
@@ -97,9 +96,8 @@ func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrNotPackage}, args...)...)
 }
 
-// sticky remembers the error of the reader below, to tell a package that is
-// damaged from one that could not be read, and how much was unpacked, headers too:
-// whatever an archive says of its size.
+// sticky remembers the error of the reader below, to tell a damaged package from one
+// that could not be read, and how much may still be unpacked.
 type sticky struct {
 	r        io.Reader
 	err      error

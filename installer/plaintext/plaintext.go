@@ -1,9 +1,6 @@
-// Package plaintext makes hostile text safe to show. What a host prints, and
-// what a hosts file calls it, can hold escape sequences that rewrite a
-// terminal, carriage returns that hide what was printed before, and
-// bidirectional controls that reorder what follows. Everywhere such text
-// reaches a person's eyes it goes through here; files and pipes that ask for
-// raw bytes do not.
+// Package plaintext makes hostile text safe to show: what a host prints, and what a
+// hosts file calls it, can hold escape sequences and controls that rewrite a terminal.
+// Everywhere such text reaches a person's eyes it goes through here.
 package plaintext
 
 import (
@@ -54,9 +51,8 @@ func escape(s string, lines bool) string {
 	return b.String()
 }
 
-// Writer is Text for a stream: a character that arrives in two pieces is
-// written once it is whole. Close writes what is left over; it does not close
-// the writer underneath.
+// Writer is Text for a stream. Close writes what is left over; it does not close the
+// writer underneath.
 type Writer struct {
 	to   io.Writer
 	rest []byte // the beginning of a character, or a \r

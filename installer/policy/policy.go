@@ -1,10 +1,6 @@
-// Package policy decides which addresses the daemon may connect to.
-//
-// Whoever may create tasks names addresses, and the daemon sits where those
-// users may not be: without a policy it would knock, on their behalf, on its
-// own loopback services and on the cloud's metadata service. The HTTP API asks
-// it when a task is created, so that the user is told at once; the SSH dialer
-// asks it again about the address that is really dialled.
+// Package policy decides which addresses the daemon may connect to: whoever may create
+// tasks names addresses, and the daemon sits where those users may not be. The API asks
+// it when a task is created, the SSH dialer about the address that is really dialled.
 package policy
 
 import (
@@ -14,13 +10,9 @@ import (
 	"slices"
 )
 
-// Policy is a list of prefixes. The most specific one that holds an address
-// decides; of two equally specific ones the operator's deny goes before the
-// operator's allow, and that before what is built in. So `allow 127.0.0.0/8`
-// opens loopback, `allow 0.0.0.0/0` does not, and `deny 0.0.0.0/0` with `allow
-// 10.1.0.0/16` is a closed list. What no prefix holds is allowed.
-//
-// It is immutable, and safe for many goroutines.
+// Policy is a list of prefixes. The most specific one that holds an address decides; of
+// two equally specific ones the operator's deny goes before the operator's allow, and
+// that before what is built in. What no prefix holds is allowed.
 type Policy struct{ rules []rule }
 
 type rule struct {
@@ -47,10 +39,8 @@ var builtin = []rule{
 	{netip.MustParsePrefix("ff00::/8"), true, "a multicast address"},
 }
 
-// New makes a policy of the operator's lists, either of which may be nil. The
-// machine's own addresses and its networks' broadcast addresses, as they are
-// now, join what is built in. It fails on a prefix that could never match
-// (invalid, or IPv4 written as IPv6), and where the interfaces cannot be read.
+// New makes a policy of the operator's lists. This machine's addresses and its networks'
+// broadcast addresses, as they are now, join what is built in.
 func New(allow, deny []netip.Prefix) (*Policy, error) {
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {

@@ -63,9 +63,8 @@ var (
 	oidDSA = asn1.ObjectIdentifier{1, 2, 840, 10040, 4, 1}
 )
 
-// checkModulus refuses an RSA modulus of the wrong size before the key's
-// numbers are checked against each other, which takes seconds for a huge one.
-// It leaves whatever it does not understand to the parser proper.
+// checkModulus refuses an RSA modulus of the wrong size before the parser proper checks
+// the key's numbers against each other, which takes seconds for a huge one.
 func checkModulus(kind string, der []byte) error {
 	if kind == "PRIVATE KEY" {
 		var info struct {

@@ -14,9 +14,8 @@ const (
 	// maxRounds of bcrypt; ssh-keygen writes 16 or 24, and each takes some
 	// milliseconds of CPU.
 	maxRounds = 512
-	// maxPrivateSection holds an RSA key of 8192 bits with a long comment. It
-	// bounds the numbers in an encrypted section, which cannot be looked at
-	// before it is opened.
+	// maxPrivateSection holds an RSA key of 8192 bits with a long comment. An encrypted
+	// one cannot be looked at before it is opened.
 	maxPrivateSection = 8 << 10
 )
 

@@ -1,8 +1,6 @@
-// Package privkey turns the text of a private key into an SSH signer.
-//
-// Keys come from API requests and hosts files, so they are untrusted: sizes,
-// work factors and RSA moduli are checked before anything expensive is done
-// with them, and every refusal says what to do.
+// Package privkey turns the text of a private key into an SSH signer. Keys come from
+// anybody: sizes, work factors and RSA moduli are checked before anything expensive is
+// done with them, and every refusal says what to do.
 package privkey
 
 import (
@@ -34,10 +32,8 @@ var (
 	ErrPassphraseWrong = errors.New("the passphrase does not open the private key")
 )
 
-// Parse reads one private key: RSA (1024–8192 bits), ECDSA (P-256, P-384,
-// P-521) or Ed25519, as PKCS#1, PKCS#8, SEC1 or OpenSSH PEM of at most MaxText
-// bytes, encrypted or not; lines may end in CR LF. A passphrase for a key that
-// needs none is ignored. Errors never tell any of the key.
+// Parse reads one private key (RSA, ECDSA or Ed25519; PKCS#1, PKCS#8, SEC1 or OpenSSH),
+// encrypted or not. Errors never tell any of the key.
 func Parse(text, passphrase installer.Secret) (ssh.Signer, error) {
 	block, err := onlyBlock(text.Reveal())
 	if err != nil {

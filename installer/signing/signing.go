@@ -1,10 +1,6 @@
 // Package signing makes and checks the request signatures of the official SDKs
-// (SDK-HMAC-SHA256), so that programs written for Cloud Eye prove who they are
-// without a secret ever crossing the network.
-//
-// A signature covers the method, the path, the query, the headers that it
-// names and the SHA-256 of the body. This package only computes: which keys
-// there are, and whether a signature was seen before, is for its caller to know.
+// (SDK-HMAC-SHA256): over the method, the path, the query, named headers and the SHA-256
+// of the body. Which keys there are, and which signatures were seen, its caller knows.
 package signing
 
 import (
@@ -43,9 +39,8 @@ type Claim struct {
 	AccessKey string
 	Date      time.Time
 	Signature [sha256.Size]byte
-	// Content is the SHA-256 of the body, in lower-case hex, where the request
-	// tells it in a header; then the signature can be verified before the body
-	// is read, and the body must be compared with it. Empty: it does not.
+	// Content is the SHA-256 of the body, in lower-case hex, where a header tells it:
+	// then the body must be compared with it. Empty: it does not.
 	Content string
 
 	names []string // of the headers that are signed, as they were given
@@ -152,9 +147,8 @@ func (c *Claim) Verify(r *http.Request, secret installer.Secret, body string) bo
 	return hmac.Equal(want[:], c.Signature[:])
 }
 
-// Sign signs r with a body of this SHA-256 (lower-case hex; see Hash), which
-// it tells in a header, so that a server can verify before it reads. It covers
-// the host and every header that r has by now.
+// Sign signs r with a body of this SHA-256 (see Hash), which it tells in a header. It
+// covers the host and every header that r has by now.
 func Sign(r *http.Request, accessKey string, secret installer.Secret, body string, now time.Time) error {
 	now = now.UTC().Truncate(time.Second)
 	r.Header.Set(headerDate, now.Format(dateForm))

@@ -18,9 +18,8 @@ const BudgetWait = 10 * time.Second
 // ErrNoRoom: the bodies of other requests take all the room.
 var ErrNoRoom = errors.New("no room for the body")
 
-// Budget bounds the memory that the bodies of all requests take, 256 MiB. Its three
-// quotas are apart so that large bodies do not hold up small ones, nor unverified
-// ones anybody's.
+// Budget bounds the memory for the bodies of all requests, 256 MiB. Its quotas are apart
+// so that large bodies do not hold up small ones, nor unverified ones anybody's.
 type Budget struct {
 	Unverified *Quota // bodies that are read to verify their signature; by peer
 	Small      *Quota // by project
