@@ -76,18 +76,18 @@ func (c *collector) room(where string, n int) bool {
 	return false
 }
 
-// add completes an entry and keeps it, unless its place or id is taken. wish
-// is its own way there, or nil for that of the defaults.
-func (c *collector) add(e installer.HostEntry, wish []installer.Endpoint) {
+// add completes an entry and keeps it, unless its place or id is taken. route
+// is its own, or nil for that of the defaults.
+func (c *collector) add(e installer.HostEntry, route []installer.Endpoint) {
 	if !c.room(e.Where, 1) {
 		return
 	}
 	h := &e.Host
-	if hopIndex(wish, h.Endpoint) >= 0 {
+	if hopIndex(route, h.Endpoint) >= 0 {
 		c.faultAt(e.Where+" via", "the host is its own jump host")
 		return
 	}
-	if h.Via = wish; wish == nil {
+	if h.Via = route; route == nil {
 		h.Via, e.Credentials.Via = c.defaultVia(h.Endpoint)
 	}
 	here := h.HostPort()

@@ -23,13 +23,9 @@ func (c *collector) csv(text []byte) {
 		if errors.Is(err, io.EOF) {
 			return
 		}
-		if perr, ok := errors.AsType[*csv.ParseError](err); ok {
+		if perr, ok := errors.AsType[*csv.ParseError](err); ok { // a bytes.Reader has no other errors
 			c.fault(perr.StartLine, "", "%s", quoteFault(perr))
 			continue
-		}
-		if err != nil { // a bytes.Reader has no other errors
-			c.fileFault("cannot be read: %s", err)
-			return
 		}
 		line, _ := in.FieldPos(0)
 		if header == nil {
@@ -97,9 +93,9 @@ func (c *collector) record(line int, header, fields []string) {
 	s := r.address()
 	e := installer.HostEntry{Where: c.where(line), Host: r.host(s)}
 	e.Credentials, e.HasSecret = r.credentials()
-	wish := r.via()
+	route := r.via()
 	if c.faultCount() == before {
-		c.expand(line, "address", s, e, wish)
+		c.expand(line, "address", s, e, route)
 	}
 }
 
@@ -235,7 +231,7 @@ func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
 	return cr, hasSecret
 }
 
-// via reads the record's own way: nil for that of the defaults, and "-" for
+// via reads the record's own route: nil for that of the defaults, and "-" for
 // none at all.
 func (r *record) via() []installer.Endpoint {
 	switch text := r.fields["via"]; text {

@@ -58,7 +58,7 @@ func listLineFault(line string) string {
 	return ""
 }
 
-func (c *collector) expand(line int, column string, s spec, e installer.HostEntry, wish []installer.Endpoint) {
+func (c *collector) expand(line int, column string, s spec, e installer.HostEntry, route []installer.Endpoint) {
 	hosts := []string{s.host}
 	if !s.literal && strings.ContainsAny(s.host, "[]") {
 		var what string
@@ -83,7 +83,7 @@ func (c *collector) expand(line int, column string, s spec, e installer.HostEntr
 			}
 			c.fault(line, column, "%v", err)
 		} else {
-			c.add(e, wish)
+			c.add(e, route)
 		}
 		if len(c.faults) > before {
 			return // the other ones would be wrong in the same way

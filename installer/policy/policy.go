@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -89,23 +90,15 @@ func ownRules(p netip.Prefix) []rule {
 	return rules
 }
 
-// Denied is why an address may not be dialled.
-type Denied struct {
-	Addr   netip.Addr
-	Reason string // "a loopback address"
-}
-
-func (d *Denied) Error() string { return fmt.Sprintf("%s is %s", d.Addr, d.Reason) }
-
-// Check returns nil or a *Denied. IPv4 addresses inside IPv6 ones (mapped,
+// Check tells why an address may not be dialled. IPv4 addresses inside IPv6 ones (mapped,
 // NAT64, 6to4) are looked at too, and a zone changes nothing.
 func (p *Policy) Check(addr netip.Addr) error {
 	if !addr.IsValid() {
-		return &Denied{addr, "not an address"}
+		return errors.New("this is not an address")
 	}
 	for _, a := range unwrap(addr) {
 		if r, ok := p.decides(a); ok && r.deny {
-			return &Denied{addr, r.what}
+			return fmt.Errorf("%s is %s", addr, r.what)
 		}
 	}
 	return nil

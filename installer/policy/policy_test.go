@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -39,7 +38,6 @@ func TestBTargetsDeniedByDefault(t *testing.T) {
 		if !assert.Error(t, err, denied) {
 			continue
 		}
-		assert.IsType(t, &Denied{}, err)
 		assert.Contains(t, err.Error(), netip.MustParseAddr(denied).String())
 	}
 	for _, allowed := range []string{"10.0.0.1", "10.9.8.8", "192.168.1.1", "8.8.8.8", "172.17.0.2", "2001:db8::8", "64:ff9b::8.8.8.8", "2002:808:808::1", "::ffff:10.0.0.1"} {
@@ -142,12 +140,8 @@ func FuzzCheck(f *testing.F) {
 func ExamplePolicy_Check() {
 	p, _ := New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, nil)
 	fmt.Println(p.Check(netip.MustParseAddr("127.0.0.1")))
-	err := p.Check(netip.MustParseAddr("::ffff:169.254.169.254"))
-	fmt.Println(err)
-	_, ok := errors.AsType[*Denied](err)
-	fmt.Println(ok)
+	fmt.Println(p.Check(netip.MustParseAddr("::ffff:169.254.169.254")))
 	// Output:
 	// <nil>
 	// ::ffff:169.254.169.254 is the cloud's metadata service
-	// true
 }

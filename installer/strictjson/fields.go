@@ -26,16 +26,8 @@ func Decode[T string | bool | []jsontext.Value | Object](raw jsontext.Value) (v 
 	if raw.Kind() != jsontext.KindNull && json.Unmarshal(raw, &v, lenient) == nil {
 		return v, ""
 	}
-	want := jsontext.KindBeginObject
-	switch any(v).(type) {
-	case string:
-		want = jsontext.KindString
-	case bool:
-		want = jsontext.KindTrue
-	case []jsontext.Value:
-		want = jsontext.KindBeginArray
-	}
-	return v, "must be " + Kinds[want] + ", not " + Kinds[raw.Kind()]
+	want, _ := json.Marshal(*new(T))
+	return v, "must be " + Kinds[jsontext.Value(want).Kind()] + ", not " + Kinds[raw.Kind()]
 }
 
 // Fields reads the members of one object and collects what is wrong with them. Where
