@@ -26,7 +26,8 @@ const (
 	CodeTooLarge        Code = "APIGW.0201"
 )
 
-type codeInfo struct {
+// CodeInfo is one row of the table of codes.
+type CodeInfo struct {
 	Status  int // HTTP status of a request's error
 	Code    Code
 	Meaning string
@@ -36,9 +37,9 @@ type codeInfo struct {
 	Hint   string
 }
 
-// codes is every error answer that there is. The API documents no code for some HTTP
+// Codes is every error answer that there is. The API documents no code for some HTTP
 // statuses; there it is that of a related one.
-var codes = []codeInfo{
+var Codes = []CodeInfo{
 	{Status: http.StatusBadRequest, Code: CodeContentMissing, Meaning: "the content must be specified: the body is empty, or white space alone"},
 	{Status: http.StatusBadRequest, Code: CodeProjectInvalid, Meaning: "`project_id` in the path is missing or malformed"},
 	{Status: http.StatusBadRequest, Code: CodePaging, Meaning: "`offset` or `limit` is out of range"},
@@ -70,5 +71,5 @@ var codes = []codeInfo{
 }
 
 func itemCode(why plan.Reason) Code {
-	return codes[slices.IndexFunc(codes, func(row codeInfo) bool { return row.Status == 0 && row.Reason == why })].Code
+	return Codes[slices.IndexFunc(Codes, func(row CodeInfo) bool { return row.Status == 0 && row.Reason == why })].Code
 }

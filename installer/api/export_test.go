@@ -52,14 +52,11 @@ const (
 	ItemUnderWay                   Code = "invocationmgr.0009"
 )
 
-// CodeInfo is codeInfo.
-type CodeInfo = codeInfo
-
 // ErrorTable and ItemCodes are the two halves of the table of codes.
-func ErrorTable() []CodeInfo { return codes[:len(codes)-len(ItemCodes())] }
+func ErrorTable() []CodeInfo { return Codes[:len(Codes)-len(ItemCodes())] }
 
 func ItemCodes() []CodeInfo {
-	return codes[slices.IndexFunc(codes, func(row CodeInfo) bool { return row.Status == 0 }):]
+	return Codes[slices.IndexFunc(Codes, func(row CodeInfo) bool { return row.Status == 0 }):]
 }
 
 // Parameters are the names of the list's query parameters.
