@@ -47,9 +47,8 @@ type Claim struct {
 }
 
 var (
-	accessKeyForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-	nameForm      = regexp.MustCompile(`^[a-z0-9!#$%&'*+.^_|~-]{1,256}$`)
-	hashForm      = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	authorizationForm = regexp.MustCompile("^" + Algorithm + ` +Access=([A-Za-z0-9_-]{1,128}), *SignedHeaders=([a-z0-9!#$%&'*+.^_|~-]{1,256}(?:;[a-z0-9!#$%&'*+.^_|~-]{1,256})*), *Signature=([0-9A-Fa-f]{64})$`)
+	hashForm          = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // Signs reports whether r carries a signature, or tries to.
@@ -68,18 +67,19 @@ func Parse(r *http.Request) (Claim, error) {
 	if len(values) != 1 {
 		return c, errors.New("want one Authorization header")
 	}
-	text, ok := strings.CutPrefix(values[0], Algorithm+" ")
-	if !ok {
-		return c, errors.New("header Authorization: the algorithm is not " + Algorithm)
+	given := authorizationForm.FindStringSubmatch(values[0])
+	if given == nil {
+		return c, errors.New("the header Authorization is not " + Algorithm + " with Access, SignedHeaders and Signature")
 	}
-	if err := c.parseAuthorization(text); err != nil {
-		return c, fmt.Errorf("header Authorization: %w", err)
+	c.AccessKey, c.names = given[1], strings.Split(given[2], ";")
+	_, err := hex.Decode(c.Signature[:], []byte(given[3]))
+	if names := slices.Sorted(slices.Values(c.names)); err != nil || len(names) > maxNames || len(slices.Compact(names)) < len(c.names) {
+		return c, fmt.Errorf("the header Authorization has more than %d signed headers, or names one twice", maxNames)
 	}
 	dates := r.Header.Values(headerDate)
 	if len(dates) != 1 || len(dates[0]) != len(dateForm) {
 		return c, errors.New("want one X-Sdk-Date, as " + dateForm)
 	}
-	var err error
 	if c.Date, err = time.Parse(dateForm, dates[0]); err != nil {
 		return c, errors.New("X-Sdk-Date is not of the form " + dateForm)
 	}
@@ -94,38 +94,6 @@ func Parse(r *http.Request) (Claim, error) {
 		c.Content = hashes[0]
 	}
 	return c, nil
-}
-
-func (c *Claim) parseAuthorization(text string) error {
-	given := map[string]string{}
-	for part := range strings.SplitSeq(text, ",") {
-		name, value, ok := strings.Cut(strings.Trim(part, " "), "=")
-		if _, twice := given[name]; !ok || twice || len(given) == 3 {
-			return errors.New("want Access, SignedHeaders and Signature, each once")
-		}
-		given[name] = value
-	}
-	c.AccessKey = given["Access"]
-	if !accessKeyForm.MatchString(c.AccessKey) {
-		return errors.New("its Access is missing or malformed")
-	}
-	c.names = strings.Split(given["SignedHeaders"], ";")
-	if len(c.names) > maxNames {
-		return fmt.Errorf("more than %d signed headers", maxNames)
-	}
-	seen := map[string]bool{}
-	for _, name := range c.names {
-		if !nameForm.MatchString(name) || seen[name] {
-			return errors.New("SignedHeaders is missing, malformed, or names one twice")
-		}
-		seen[name] = true
-	}
-	signature, err := hex.DecodeString(given["Signature"])
-	if err != nil || len(signature) != sha256.Size {
-		return errors.New("its Signature is missing, or is not 64 hex digits")
-	}
-	c.Signature = [sha256.Size]byte(signature)
-	return nil
 }
 
 // Fresh reports whether the date is within Skew of now.
