@@ -128,7 +128,7 @@ func TestNamedTestsExist(t *testing.T) {
 			if prefix, ok := strings.CutSuffix(name, "…"); ok {
 				want = "\n" + prefix // any test that begins so
 			}
-			assert.Contains(t, names, want, "%s names a test that does not exist", page)
+			assert.True(t, strings.Contains(names, want), "%s names a test that does not exist: %s", page, name)
 		}
 	}
 }
