@@ -132,3 +132,21 @@ func TestUninstallLeavesOtherExtensions(t *testing.T) {
 	h.want(0, "uninstall.sh", nil)
 	h.uninstalled()
 }
+
+// On a busy host a start takes seconds to become the agent's program. The uniagent,
+// which starts what it does not see, must not start it a second time, and what is
+// removed meanwhile must not come up afterwards.
+func TestStartsOnABusyHost(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.otherExtension() // the uniagent outlives the agent
+	h.shim("nohup", "#!/bin/sh\n[ $1 != ./telescope ] || sleep 3\nexec "+lookPath(t, "nohup")+" \"$@\"\n")
+	new := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"}), "TRIPOD_WAIT": "10", "TRIPOD_STABLE": "4"}
+	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
+	kill(t, h.processes()...)
+	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
+	h.want(0, "uninstall.sh", nil)
+	require.NoError(t, os.RemoveAll(filepath.Join(h.root, "usr/local/uniagent/extension/install/other")))
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
+}

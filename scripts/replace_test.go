@@ -63,7 +63,7 @@ func TestFailedReplacementPutsBack(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			keep := filepath.Join(h.dir, "kept")
-			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0.0", Layout: tt.from}), "TRIPOD_STABLE": "0"})
+			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0.0", Layout: tt.from})})
 			h.mark(tt.from, "i-1")
 			bad := settings{
 				"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0.0", Layout: tt.to, Habit: tt.habit}),
@@ -98,7 +98,7 @@ func TestPutBackAsItWas(t *testing.T) {
 	keep := filepath.Join(h.dir, "kept")
 	install := func(code int, o agent.Options, more settings) result {
 		t.Helper()
-		s := settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"}
+		s := settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep}
 		for key, value := range more {
 			s[key] = value
 		}
@@ -141,7 +141,7 @@ func TestPutBackLater(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			keep := filepath.Join(h.dir, "kept")
-			bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"}
+			bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep}
 			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
 			h.mark("old", "i-1")
 

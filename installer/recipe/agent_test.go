@@ -25,7 +25,7 @@ func (b *bed) agent(o standin.Options) *bed {
 	b.inv.Spec.Packages = []installer.BlobRef{
 		{SHA256: strings.Repeat("0", 64), Size: 1000, Arch: "s390x", Version: o.Version, Edition: installer.Basic}, ref,
 	}
-	b.settings = "TRIPOD_WAIT=10\nTRIPOD_STABLE=1\n"
+	b.settings = "TRIPOD_WAIT=10\nTRIPOD_STABLE=0\n"
 	return b
 }
 
