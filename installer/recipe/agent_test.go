@@ -89,6 +89,9 @@ func TestAgentBadHabits(t *testing.T) {
 			t.Parallel()
 			b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3", Habit: habit})
 			b.inv.Spec.Version = "1.2.3"
+			if habit == "no-start" {
+				b.settings = "TRIPOD_WAIT=2\n"
+			}
 			_, err := b.work(t.Context())
 			if want == "" {
 				require.NoError(t, err, b.out.String())

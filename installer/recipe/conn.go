@@ -29,10 +29,9 @@ type Conn interface {
 	// It returns when the exit status has arrived and output has been drained
 	// for at most the grace, even if a child on the host holds stdout open.
 	Exec(ctx context.Context, cmd installer.Command) (int, error)
-	// Upload writes a file: SFTP with concurrent writes, or the same bytes
-	// through exec where the server has no SFTP. A stall longer than
-	// Limits.UploadStall is upload-failed.
-	Upload(ctx context.Context, up installer.Upload) error
+	// Upload writes a file in place: the caller chooses a temporary name, checks and
+	// renames. A stall longer than Limits.UploadStall is upload-failed.
+	Upload(ctx context.Context, blob installer.Blob, path string) error
 	// CanForward reports whether the server forwards TCP for us: nil, or a
 	// Failure of kind channel-denied.
 	CanForward(ctx context.Context) error

@@ -64,7 +64,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 		return fmt.Errorf("open the file to send: %w", err)
 	}
 	path := fmt.Sprintf("%s/.%s.%s.tmp", w.from(), ref.SHA256, w.tag())
-	if err := w.conn.Upload(ctx, installer.Upload{Blob: blob, Path: path}); err != nil {
+	if err := w.conn.Upload(ctx, blob, path); err != nil {
 		if ctx.Err() != nil {
 			return ended(ctx)
 		}

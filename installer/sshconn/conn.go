@@ -26,7 +26,7 @@ type Conn struct {
 	cause  atomic.Pointer[string] // why we ended it
 
 	hadSession atomic.Bool
-	closing    atomic.Pointer[closingChannel] // the last one, if any
+	closing    atomic.Pointer[chan struct{}] // closed when the server has closed the last channel that we did
 	keepalive  keepalive
 	sftp       sftpState
 }
@@ -35,34 +35,16 @@ type Conn struct {
 // used as they are. Close it.
 func New(sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, wire *Wire, limits installer.Limits) *Conn {
 	c := &Conn{ssh: sc, wire: wire, limits: limits, ended: make(chan struct{})}
+	// Whatever the server asks for is refused. Both must be served until the
+	// connection ends, or x/crypto stops reading.
+	go ssh.DiscardRequests(reqs)
 	go func() {
-		refuseAll(chans, reqs)
+		for ch := range chans {
+			_ = ch.Reject(ssh.Prohibited, "not offered")
+		}
 		close(c.ended)
 	}()
 	return c
-}
-
-// refuseAll refuses whatever the server asks for, until the connection ends.
-// Both channels must be served, or x/crypto stops reading.
-func refuseAll(chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) {
-	for chans != nil || reqs != nil {
-		select {
-		case ch, ok := <-chans:
-			if !ok {
-				chans = nil
-				continue
-			}
-			_ = ch.Reject(ssh.Prohibited, "not offered")
-		case r, ok := <-reqs:
-			if !ok {
-				reqs = nil
-				continue
-			}
-			if r.WantReply {
-				_ = r.Reply(false, nil)
-			}
-		}
-	}
 }
 
 // Close ends the connection and returns without waiting for the server. More

@@ -41,7 +41,7 @@ func TestRealServers(t *testing.T) {
 			try := func(want string) {
 				for _, size := range []int{10 << 10, 1<<20 + 5} {
 					data := randomBytes(size)
-					require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(data), Path: "/tmp/it's"}))
+					require.NoError(t, c.Upload(t.Context(), newBlob(data), "/tmp/it's"))
 					if want != "" {
 						assert.Equal(t, want, c.UploadedBy())
 					}

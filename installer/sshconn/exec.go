@@ -94,7 +94,10 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 	if cmd.Stdin == nil {
 		endInput(ch, cmd.PTY)
 	} else {
-		go feed(ch, cmd.Stdin, cmd.PTY)
+		go func() {
+			_, _ = io.Copy(ch, cmd.Stdin)
+			endInput(ch, cmd.PTY)
+		}()
 	}
 	return s, nil
 }
@@ -176,24 +179,7 @@ func signalNumber(name string) int {
 func (s *session) drain(ctx context.Context) {
 	select {
 	case <-s.drained:
-		return
-	default:
-	}
-	t := time.NewTimer(s.c.limits.ExitGrace)
-	defer t.Stop()
-	select {
-	case <-s.drained:
-	case <-t.C:
+	case <-time.After(s.c.limits.ExitGrace):
 	case <-ctx.Done():
 	}
-}
-
-// feed sends stdin to the command.
-func feed(ch ssh.Channel, stdin io.Reader, pty bool) {
-	if wt, ok := stdin.(io.WriterTo); ok {
-		_, _ = wt.WriteTo(ch)
-	} else {
-		_, _ = io.CopyBuffer(struct{ io.Writer }{ch}, struct{ io.Reader }{stdin}, make([]byte, 16<<10))
-	}
-	endInput(ch, pty)
 }

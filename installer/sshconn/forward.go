@@ -58,12 +58,10 @@ func (c *Conn) openForward(ctx context.Context, host string, port uint16, limit 
 			}
 		}
 	}()
-	t := time.NewTimer(limit)
-	defer t.Stop()
 	select {
 	case r := <-result:
 		return r.ch, r.reqs, r.err
-	case <-t.C:
+	case <-time.After(limit):
 		return nil, nil, ErrForwardTimeout
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
@@ -79,26 +77,15 @@ const forwardBuffer = 16 << 10
 func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
 	near, far := net.Pipe()
 	go ssh.DiscardRequests(reqs)
-	go func() { // from us to the target
-		buf := make([]byte, forwardBuffer)
-		for {
-			n, err := far.Read(buf)
-			if n > 0 {
-				if _, werr := ch.Write(buf[:n]); werr != nil {
-					break
-				}
-			}
-			if err != nil {
-				break
-			}
-		}
+	pass := func(to io.Writer, from io.Reader) {
+		_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, forwardBuffer))
 		_ = far.Close()
+	}
+	go func() {
+		pass(ch, far)
 		c.closeChannel(ch)
 	}()
-	go func() { // from the target to us
-		_, _ = io.CopyBuffer(struct{ io.Writer }{far}, struct{ io.Reader }{ch}, make([]byte, forwardBuffer))
-		_ = far.Close()
-	}()
+	go pass(far, ch)
 	return near
 }
 
@@ -107,10 +94,6 @@ func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
 // server that restricts forwarding to certain addresses (PermitOpen) counts as
 // one that does not.
 func (c *Conn) CanForward(ctx context.Context) error {
-	return asError(c.canForward(ctx))
-}
-
-func (c *Conn) canForward(ctx context.Context) *installer.Failure {
 	if fail := c.ready(ctx, "before a request to forward"); fail != nil {
 		return fail
 	}

@@ -59,12 +59,10 @@ func (c *Conn) Responds(ctx context.Context, limit time.Duration) bool {
 	reads := c.wire.reads.Load()
 	answered := make(chan bool, 1)
 	go func() { answered <- c.ping() == nil }()
-	t := time.NewTimer(limit)
-	defer t.Stop()
 	select {
 	case ok := <-answered:
 		return ok
-	case <-t.C:
+	case <-time.After(limit):
 		return c.wire.reads.Load() != reads
 	case <-ctx.Done():
 	}

@@ -50,7 +50,7 @@ func TestRealLogins(t *testing.T) {
 			defer cancel()
 			_, err = conn.Exec(ctx, installer.Command{Line: "true", PTY: true})
 			kind(t, installer.KindPasswordExpired, err)
-			kind(t, installer.KindPasswordExpired, conn.Upload(t.Context(), installer.Upload{Blob: newBlob([]byte("x")), Path: "/tmp/x"}))
+			kind(t, installer.KindPasswordExpired, conn.Upload(t.Context(), newBlob([]byte("x")), "/tmp/x"))
 		},
 		sshtest.NoForwardingKind: func(t *testing.T, c *sshtest.Container) {
 			conn, err := dialContainer(t, c, c.Login())
@@ -87,7 +87,7 @@ func TestClosedNetwork(t *testing.T) {
 		c, err := via(installer.Host{Endpoint: target.Endpoint()}, target.Login())
 		require.NoError(t, err)
 		defer c.Close()
-		require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(make([]byte, 1<<20)), Path: "/tmp/f"}))
+		require.NoError(t, c.Upload(t.Context(), newBlob(make([]byte, 1<<20)), "/tmp/f"))
 		code, err := c.Exec(t.Context(), installer.Command{Line: "exit 3"})
 		require.NoError(t, err)
 		assert.Equal(t, 3, code)

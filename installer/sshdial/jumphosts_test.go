@@ -49,7 +49,7 @@ func TestChainOfJumpHosts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "there\n", out.String())
 	data := make([]byte, 3<<20)
-	require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(data), Path: target.Path("tmp", "f")}))
+	require.NoError(t, c.Upload(t.Context(), newBlob(data), target.Path("tmp", "f")))
 	require.NoError(t, c.Close())
 
 	assert.Equal(t, []string{hops[1].Addr()}, hops[0].Counts().Forwards)
