@@ -69,21 +69,14 @@ func algorithmsFor(keyType string) []string {
 // the key that is pinned if it still has it. The other types stay behind them,
 // so that a changed key of another type is seen, and named, as what it is.
 func preferTypes(keys []ssh.PublicKey) []string {
-	if len(keys) == 0 {
-		return hostKeyAlgorithms
-	}
-	list := make([]string, 0, len(hostKeyAlgorithms))
+	var list []string
 	for _, k := range keys {
-		for _, a := range algorithmsFor(k.Type()) {
-			if !slices.Contains(list, a) {
-				list = append(list, a)
-			}
-		}
+		list = append(list, algorithmsFor(k.Type())...)
 	}
-	for _, a := range hostKeyAlgorithms {
-		if !slices.Contains(list, a) {
-			list = append(list, a)
-		}
-	}
-	return list
+	seen := map[string]bool{}
+	return slices.DeleteFunc(append(list, hostKeyAlgorithms...), func(a string) bool {
+		again := seen[a]
+		seen[a] = true
+		return again
+	})
 }

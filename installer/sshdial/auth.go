@@ -85,7 +85,7 @@ func (h *handshake) nextMethod(c *ssh.ClientAuthContext) (ssh.AuthMethod, error)
 
 // classifyAuth makes the Failure of a login.
 func (h *handshake) classifyAuth(err error) *installer.Failure {
-	who := h.user + "@" + h.address
+	who := h.to.User + "@" + h.address
 	below := h.wire.Err()
 	expired := h.expired || passwordExpired(string(h.banner)) ||
 		strings.Contains(err.Error(), "unexpected message type 60") // SSH_MSG_USERAUTH_PASSWD_CHANGEREQ
@@ -128,7 +128,7 @@ func (h *handshake) rejection(err, below error) string {
 	if strings.Contains(err.Error(), "no common public key signature algorithm") {
 		b.WriteString("; it accepts RSA keys only with outdated SHA-1 signatures: use another type of key")
 	}
-	if h.user == "root" {
+	if h.to.User == "root" {
 		b.WriteString("; it may not allow root to log in (PermitRootLogin): use another user, with sudo")
 	}
 	if line := refusalIn(string(h.banner)); line != "" {

@@ -2,6 +2,7 @@ package sshdial
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -77,11 +78,7 @@ func (b *breaker) failed(key string, fail *installer.Failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock()
-	for old, o := range b.open {
-		if now.Sub(o.seen) > rejectedHold+b.longest {
-			delete(b.open, old)
-		}
-	}
+	maps.DeleteFunc(b.open, func(_ string, o *outage) bool { return now.Sub(o.seen) > rejectedHold+b.longest })
 	hold := failedHold
 	if loginRejected(fail) {
 		hold = rejectedHold

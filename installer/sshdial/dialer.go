@@ -9,13 +9,15 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"tripod/installer"
 	"tripod/installer/sshconn"
 )
 
-// DefaultHandshakesPerJumpHost is how many targets behind one jump host may be
-// in their handshake at the same time.
-const DefaultHandshakesPerJumpHost = 8
+// handshakesPerJumpHost is how many targets behind one jump host may be in their
+// handshake at the same time.
+const handshakesPerJumpHost = 8
 
 // Config says how a Dialer works. Only HostKeys is required, and not even that
 // if every Dial is Insecure or has a pin of its own.
@@ -38,9 +40,27 @@ type Config struct {
 	// Logger gets debug lines, and a warning for each jump host that is passed
 	// over; no secrets. Nil: none.
 	Logger *slog.Logger
-	// HandshakesPerJumpHost bounds the handshakes through one connection to a
-	// jump host. Zero: DefaultHandshakesPerJumpHost.
-	HandshakesPerJumpHost int
+}
+
+// Conn is a connection, and the jump hosts it goes through.
+type Conn struct {
+	*sshconn.Conn
+	hops []installer.Endpoint
+	last *sharedConn // to the last jump host; nil: none
+	once sync.Once
+}
+
+// JumpHosts are those that the connection goes through, first hop first.
+func (c *Conn) JumpHosts() []installer.Endpoint { return c.hops }
+
+// Close ends the connection and returns without waiting for the server. More
+// calls do nothing.
+func (c *Conn) Close() error {
+	err := c.Conn.Close()
+	if c.last != nil {
+		c.once.Do(c.last.release)
+	}
+	return err
 }
 
 // Dialer opens connections. It keeps what hosts share: parsed private keys
@@ -50,7 +70,7 @@ type Dialer struct {
 	limits  installer.Limits
 	log     *slog.Logger
 	signers *signerCache
-	known   knownHosts
+	known   func() (ssh.HostKeyCallback, error)
 	pinning [64]sync.Mutex // by host, so that two first contacts do not pin two keys
 	dialTCP func(ctx context.Context, addr string) (net.Conn, error)
 	lookup  func(ctx context.Context, name string) ([]netip.Addr, error)
@@ -63,15 +83,14 @@ type Dialer struct {
 	closed    bool
 	jumpHosts map[string]*sharedConn
 
+	handshakes int // per jump host
+
 	breaker breaker
 }
 
 // New makes a Dialer. Close it to end its connections to jump hosts.
 func New(cfg Config) *Dialer {
 	cfg.Limits = cfg.Limits.WithDefaults()
-	if cfg.HandshakesPerJumpHost <= 0 {
-		cfg.HandshakesPerJumpHost = DefaultHandshakesPerJumpHost
-	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -83,12 +102,13 @@ func New(cfg Config) *Dialer {
 		limits:    cfg.Limits,
 		log:       cfg.Logger,
 		signers:   newSignerCache(),
-		known:     knownHosts{paths: cfg.KnownHosts},
-		jumpHosts: make(map[string]*sharedConn),
-		breaker:   newBreaker(cfg.Clock, cfg.Limits),
+		known:     sync.OnceValues(func() (ssh.HostKeyCallback, error) { return readKnownHosts(cfg.KnownHosts) }),
+		lookup:    lookupName,
+		jumpHosts: map[string]*sharedConn{}, handshakes: handshakesPerJumpHost,
+		breaker: newBreaker(cfg.Clock, cfg.Limits),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
-	d.dialTCP, d.lookup = d.dialDirect, lookupName
+	d.dialTCP = d.dialDirect
 	return d
 }
 

@@ -23,10 +23,8 @@ import (
 type handshake struct {
 	d       *Dialer
 	to      installer.Endpoint
-	user    string
 	address string // "address:port"
 	project string
-	pin     string
 	policy  installer.HostKeyPolicy
 	login   installer.Login
 	signer  ssh.Signer // nil: no private key
@@ -44,27 +42,18 @@ type handshake struct {
 }
 
 func (d *Dialer) newHandshake(project string, to installer.Endpoint, login installer.Login, policy installer.HostKeyPolicy) *handshake {
-	return &handshake{
-		d:       d,
-		to:      to,
-		user:    to.User,
-		address: to.HostPort(),
-		project: project,
-		pin:     to.HostKey,
-		policy:  policy,
-		login:   login,
-	}
+	return &handshake{d: d, to: to, address: to.HostPort(), project: project, policy: policy, login: login}
 }
 
 // prepare does everything that needs no network.
 func (h *handshake) prepare(ctx context.Context) *installer.Failure {
 	if h.login.IsZero() {
-		return sshconn.Failf(installer.KindCredentialMissing, nil, "neither password nor private key for %s@%s", h.user, h.address)
+		return sshconn.Failf(installer.KindCredentialMissing, nil, "neither password nor private key for %s@%s", h.to.User, h.address)
 	}
 	if !h.login.PrivateKey.IsZero() {
 		s, err := h.d.signers.get(h.login.PrivateKey, h.login.Passphrase)
 		if err != nil {
-			return sshconn.Failf(installer.KindCredentialMissing, err, "the private key for %s@%s is not usable: %v", h.user, h.address, err)
+			return sshconn.Failf(installer.KindCredentialMissing, err, "the private key for %s@%s is not usable: %v", h.to.User, h.address, err)
 		}
 		h.signer = s
 	}
@@ -123,7 +112,7 @@ func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *insta
 			Ciphers:      ciphers,
 			MACs:         macs,
 		},
-		User:              h.user,
+		User:              h.to.User,
 		ClientVersion:     clientVersion,
 		HostKeyAlgorithms: h.hostKeyAlgorithms,
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {

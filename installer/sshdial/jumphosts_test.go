@@ -66,7 +66,8 @@ func TestJumpHostIsShared(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
-	d := newDialer(t, Config{HandshakesPerJumpHost: 3})
+	d := newDialer(t, Config{})
+	d.handshakes = 3
 	host, creds := behind(target, hop)
 	const n = 20
 	var wg sync.WaitGroup
