@@ -216,15 +216,12 @@ func (h *host) gone() (left []string) {
 	return left
 }
 
-// telescopes counts the processes named telescope.
-func (h *host) telescopes() int {
-	count := 0
-	for _, pid := range h.processes() {
-		if comm, _ := os.ReadFile("/proc/" + pid + "/comm"); strings.TrimSpace(string(comm)) == "telescope" {
-			count++
-		}
-	}
-	return count
+// telescopes are the processes named telescope.
+func (h *host) telescopes() []string {
+	return slices.DeleteFunc(h.processes(), func(pid string) bool {
+		comm, _ := os.ReadFile("/proc/" + pid + "/comm")
+		return strings.TrimSpace(string(comm)) != "telescope"
+	})
 }
 
 // others are places on the host that are not the agent's, as admins have them.

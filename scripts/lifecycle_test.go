@@ -36,7 +36,7 @@ func TestLifecycle(t *testing.T) {
 
 			r = h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": one, "TRIPOD_VERSION": "1.0.14.1", "TRIPOD_KEEP": keep})
 			healthy(t, r, "1.0.14.1", "old")
-			assert.Equal(t, 2, h.telescopes())
+			assert.Len(t, h.telescopes(), 2)
 			assert.NoDirExists(t, keep, "there was nothing to keep")
 			assert.Empty(t, h.work())
 			healthy(t, h.want(0, "verify.sh", settings{"TRIPOD_VERSION": "1.0.14.1"}), "1.0.14.1", "old")
@@ -51,7 +51,7 @@ func TestLifecycle(t *testing.T) {
 			text, err := os.ReadFile(conf)
 			require.NoError(t, err)
 			assert.JSONEq(t, `{"InstanceId":"i-1","Mine":true,"RegionId":"r-9"}`, string(text))
-			assert.Equal(t, 2, h.telescopes())
+			assert.Len(t, h.telescopes(), 2)
 			assert.Equal(t, "1.0.14.1", h.want(0, "probe.sh", settings{"TRIPOD_KEEP": keep}).found["kept"])
 
 			if name != "sh" { // the rest is no different elsewhere
@@ -127,7 +127,7 @@ func TestUninstallLeavesOtherExtensions(t *testing.T) {
 	h.want(0, "uninstall.sh", nil)
 	assert.FileExists(t, other)
 	assert.NoDirExists(t, filepath.Join(h.root, "usr/local/uniagent/extension/install/telescope"))
-	assert.Zero(t, h.telescopes())
+	assert.Empty(t, h.telescopes())
 	require.NoError(t, os.RemoveAll(filepath.Dir(other)))
 	h.want(0, "uninstall.sh", nil)
 	h.uninstalled()

@@ -201,7 +201,7 @@ func TestStoppedSinceTheCutOff(t *testing.T) {
 			assert.NoDirExists(t, keep+".next")
 			h.appended = ""
 			if tt.habit == "" {
-				assert.Zero(t, h.telescopes())
+				assert.Empty(t, h.telescopes())
 				healthy(t, h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep, "TRIPOD_KEEP": keep}), "1.0", "old")
 			}
 			h.want(0, "uninstall.sh", nil)

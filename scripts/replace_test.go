@@ -110,7 +110,7 @@ func TestPutBackAsItWas(t *testing.T) {
 	h.appended = meant
 	r := install(exitInstaller, agent.Options{Version: "2.0", Habit: "fails"}, nil)
 	assert.Contains(t, lastLine(r.stderr), "; version 1.0 was put back, stopped")
-	assert.Zero(t, h.telescopes())
+	assert.Empty(t, h.telescopes())
 	assert.Equal(t, []string{"kept"}, h.copies())
 	h.appended = ""
 
@@ -149,7 +149,7 @@ func TestPutBackLater(t *testing.T) {
 			h.shim("cp", "#!/bin/sh\ncase $* in */kept.next/tree/*) echo 'No space left on device' >&2; exit 1 ;; esac\nexec "+lookPath(t, "cp")+" \"$@\"\n")
 			r := h.want(exitInstaller, "install.sh", bad)
 			assert.Contains(t, lastLine(r.stderr), "; version 1.0 could not be put back: it cannot be copied to "+h.root+"/usr/local; its copy is in "+keep+".next")
-			assert.Zero(t, h.telescopes())
+			assert.Empty(t, h.telescopes())
 			h.path = path
 
 			switch next {
@@ -228,7 +228,7 @@ exec `+lookPath(t, "rm")+` "$@"
 `)
 	h.want(0, "uninstall.sh", nil)
 	h.path = path
-	assert.Zero(t, h.telescopes())
+	assert.Empty(t, h.telescopes())
 	assert.FileExists(t, other)
 	require.NoError(t, os.RemoveAll(filepath.Dir(other)))
 	h.want(0, "uninstall.sh", nil)

@@ -79,24 +79,6 @@ func decide(s situation) (action, error) {
 	return 0, installer.Fail(installer.KindLostContact, "the host did not report the state of the run")
 }
 
-func died(r runState) error {
-	switch {
-	case r.killed != "":
-		return killedBy(r.killed)
-	case r.rebooted:
-		return installer.Fail(installer.KindScriptFailed, "the host was restarted while the script ran")
-	}
-	return installer.Fail(installer.KindScriptFailed, "the script was killed from outside (out of memory, or by somebody), with no exit code")
-}
-
-// killedBy is the failure of a script that Tripod itself killed.
-func killedBy(why string) error {
-	if why == "canceled" {
-		return installer.Fail(installer.KindCanceled, "canceled; the script was killed on the host")
-	}
-	return installer.Fail(installer.KindScriptTimeout, "the script ran longer than its limit and was killed")
-}
-
 func (w *work) decide() (action, error) {
 	s := situation{run: w.found.run, key: w.key, invocation: w.inv.ID, mayRun: w.mayRun, lostBefore: w.inv.MayRun}
 	if n := w.attempt.Number; n > 1 && n-2 < len(w.inv.Attempts) {

@@ -43,7 +43,7 @@ func (w *work) inspect(ctx context.Context) error {
 func (w *work) probeHost(ctx context.Context) error {
 	args := w.probeArgs()
 	if w.inv.Host.User == "root" || w.asUser() {
-		r, err := w.host.do(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
+		r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
 		if err != nil {
 			return err
 		}

@@ -8,10 +8,10 @@ import (
 	"tripod/installer"
 )
 
-// Config configures a Recipe. Dialer and Blobs are required.
+// Config configures a Recipe. Dial and Blobs are required.
 type Config struct {
-	Dialer Dialer
-	Blobs  installer.Blobs
+	Dial  Dial
+	Blobs installer.Blobs
 	// Limits; zero fields mean their defaults.
 	Limits installer.Limits
 	// Logger; nil: nothing is logged.

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -49,26 +50,20 @@ func (w *work) reconnect(ctx context.Context, lost error) error {
 }
 
 func (w *work) lost(last error, after time.Duration) error {
-	f := installer.Fail(installer.KindLostContact, "the connection broke and could not be restored")
-	if last != nil {
-		why := installer.FailureOf(last)
-		f = installer.Fail(installer.KindLostContact, "the connection broke and could not be restored in %s: %s: %s",
-			after.Round(time.Second), why.Kind, why.Detail)
+	const what = "the connection broke and could not be restored"
+	if last == nil {
+		return installer.Fail(installer.KindLostContact, what)
 	}
-	return f
+	why := installer.FailureOf(last)
+	return installer.Fail(installer.KindLostContact, what+" in %s: %s: %s", after.Round(time.Second), why.Kind, why.Detail)
 }
 
 // again dials and probes.
 func (w *work) again(ctx context.Context) error {
-	conn, err := w.Dialer.Dial(ctx, w.inv.ProjectID, w.inv.Host, w.job.Credentials, w.inv.Spec.HostKeys)
-	if err != nil {
+	if err := w.dial(ctx); err != nil {
 		return err
 	}
-	w.use(conn)
-	root := w.found.root
-	if w.before.root == "" {
-		w.before.root = root
-	}
+	w.before.root = cmp.Or(w.before.root, w.found.root)
 	if err := w.inspect(ctx); err != nil {
 		return err
 	}

@@ -39,10 +39,7 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 	if err := w.upload(ctx, ref); err != nil {
 		return err
 	}
-	rec.Note = "1 file sent, " + size(ref.Size)
-	if c, ok := w.conn.(interface{ UploadedBy() string }); ok {
-		rec.Note += " by " + c.UploadedBy()
-	}
+	rec.Note = "1 file sent, " + size(ref.Size) + " by " + w.conn.UploadedBy()
 	return nil
 }
 

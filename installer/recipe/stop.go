@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -68,8 +67,7 @@ func (w *work) endOrphan(ctx context.Context) error {
 
 // askToKill asks the host on the present connection.
 func (w *work) askToKill(ctx context.Context, why string) (reply, error) {
-	r, err := w.host.do(ctx, nil, hostshell.KillFiles, "kill",
-		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "why="+why, "grace="+strconv.Itoa(killGrace))
+	r, err := w.askRun(ctx, nil, hostshell.KillFiles, "kill", "why="+why, "grace="+strconv.Itoa(killGrace))
 	if err == nil && !r.answered() {
 		err = fmt.Errorf("no answer%s", w.quoted(r.Stderr))
 	}
@@ -96,9 +94,7 @@ func (w *work) kill(ctx context.Context, why string) (reply, error) {
 func (w *work) fetchRest(ctx context.Context) {
 	inner, cancel := context.WithTimeout(ctx, w.Limits.Clean)
 	defer cancel()
-	r, _ := w.host.do(inner, io.MultiWriter(&w.tail, w.output()), hostshell.AttachFiles, "run",
-		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "target="+w.target(), "offset="+strconv.FormatInt(w.offset, 10))
-	w.advance(r)
+	_, _ = w.request(inner, attach)
 }
 
 // stopUnseen stops a run that this process has not seen yet: the invocation was

@@ -16,8 +16,9 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 	if w.oldFolder != "" {
 		first = append(args[:len(args):len(args)], "dir="+w.oldFolder)
 	}
-	r, err := h.enter(ctx, first...)
-	if err != nil {
+	var r reply
+	var err error
+	if r.Reply, err = h.Enter(ctx, r.add, first...); err != nil {
 		return err
 	}
 	w.found, h.Folder = r.findings, r.folder
@@ -54,7 +55,7 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 // with the same password would only help to lock the account.
 func (w *work) askSudo(ctx context.Context, args []string) error {
 	h := w.host
-	r, err := h.do(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.Folder)...)
+	r, err := w.ask(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.Folder)...)
 	if err != nil {
 		return err
 	}

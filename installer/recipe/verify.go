@@ -66,7 +66,7 @@ func (w *work) done() string {
 func (w *work) askVerify(ctx context.Context) (reply, error) {
 	for tries := 1; ; tries++ {
 		w.tail = hostshell.Tail{}
-		r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), hostshell.VerifyFiles, "verify", "root="+w.found.root, "id="+w.runID())
+		r, err := w.askRun(ctx, io.MultiWriter(&w.tail, w.output()), hostshell.VerifyFiles, "verify")
 		if err == nil && r.end != nil {
 			return r, nil
 		}

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,7 @@ type work struct {
 	before  progress
 
 	conn      Conn // nil before connect
-	host      *hostShell
+	host      *hostshell.Shell
 	oldFolder string   // host.Folder of the connection before
 	found     findings // of the last probe
 	pkg       *installer.BlobRef
@@ -60,19 +61,9 @@ func (r *Recipe) newWork(job *installer.Job) (*work, error) {
 }
 
 // runID names the folder on the host.
-func (w *work) runID() string {
-	if w.inv.RunID != "" {
-		return w.inv.RunID
-	}
-	return w.inv.ID
-}
+func (w *work) runID() string { return cmp.Or(w.inv.RunID, w.inv.ID) }
 
-func (w *work) target() string {
-	if w.inv.Spec.Target == "" {
-		return installer.TargetTelescope
-	}
-	return w.inv.Spec.Target
-}
+func (w *work) target() string { return cmp.Or(w.inv.Spec.Target, installer.TargetTelescope) }
 
 func (w *work) close() {
 	if w.conn != nil {
@@ -133,24 +124,6 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		return lost
 	}
 	return err
-}
-
-// changed reports whether a run that ended so may have changed the host.
-func (w *work) changed(err error) bool {
-	if err == nil {
-		return true
-	}
-	return w.begun() && !unchanged(installer.FailureOf(err).Kind)
-}
-
-// unchanged tells the failures of a run that come before anything is changed.
-func unchanged(kind installer.Kind) bool {
-	switch kind {
-	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
-		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
-		return true
-	}
-	return false
 }
 
 // decides tells the records that must be on disk before the next step changes

@@ -113,8 +113,9 @@ func (s *Shell) exec(ctx context.Context, cmd installer.Command, out io.Writer, 
 	var stderr Tail
 	cmd.Stdout, cmd.Stderr = stdout, &stderr
 	if cmd.PTY && s.HasPassword() {
-		p := newPrompter(stdout, s.password)
-		defer p.close()
+		asking, cancel := context.WithCancel(ctx)
+		defer cancel()
+		p := newPrompter(asking, stdout, s.password)
 		cmd.Stdin, cmd.Stdout = p, p
 	}
 	code, err := s.conn.Exec(ctx, cmd)
