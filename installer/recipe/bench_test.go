@@ -28,6 +28,7 @@ func BenchmarkScript(b *testing.B) {
 				Spec: installer.Spec{Target: fmt.Sprintf("t-%d", i), Script: &ref, HostKeys: installer.Insecure},
 			},
 			Credentials: installer.Credentials{Login: srv.Login("root")},
+			Begin:       func(installer.Step) {},
 			Note:        discardNote,
 			Journal:     discardJournal,
 		})

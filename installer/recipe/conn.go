@@ -53,19 +53,16 @@ func (w *work) dial(ctx context.Context) error {
 	return nil
 }
 
-// reply is what a host script answered.
 type reply struct {
 	findings
 	hostshell.Reply
 }
 
-// ask runs a verb of the host's scripts.
 func (w *work) ask(ctx context.Context, out io.Writer, files []string, verb string, args ...string) (r reply, err error) {
 	r.Reply, err = w.host.Run(ctx, out, r.add, files, verb, args...)
 	return r, err
 }
 
-// askRun runs one about this run.
 func (w *work) askRun(ctx context.Context, out io.Writer, files []string, verb string, more ...string) (reply, error) {
 	args := []string{"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target()}
 	return w.ask(ctx, out, files, verb, append(args, more...)...)

@@ -8,7 +8,6 @@ import (
 	"tripod/installer"
 )
 
-// connect dials. The one connection serves all that follows.
 func (w *work) connect(ctx context.Context, rec *installer.StepRecord) error {
 	began := time.Now()
 	if err := w.dial(ctx); err != nil {

@@ -6,7 +6,6 @@ import (
 	"tripod/installer"
 )
 
-// action is what to do with the run folder.
 type action int
 
 const (
@@ -15,7 +14,6 @@ const (
 	attach               // follow what runs, or collect what has ended
 )
 
-// situation is everything that an action depends on.
 type situation struct {
 	run runState
 	// key of this attempt, invocation it belongs to.

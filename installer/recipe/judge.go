@@ -9,7 +9,6 @@ import (
 	"tripod/installer"
 )
 
-// judge turns the end of the script into a result.
 func (w *work) judge(end runState, rec *installer.StepRecord) error {
 	if end.state == "died" {
 		return died(end)
@@ -37,7 +36,6 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 	return installer.Fail(kind, "%s%s", what, w.quoted(w.tail.String()))
 }
 
-// program is which of the target's scripts runs.
 func (w *work) program() string {
 	if w.kind == remove {
 		return "uninstall.sh"
@@ -59,7 +57,6 @@ func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 	w.agentIs(health, rec)
 }
 
-// agentLine is what the target's scripts say of the agent.
 var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
 
 // lastSeen is how the agent was when a script last said it; empty if it did not,
@@ -86,7 +83,6 @@ func died(r runState) error {
 	return installer.Fail(installer.KindScriptFailed, "the script was killed from outside (out of memory, or by somebody), with no exit code")
 }
 
-// killedBy is the failure of a script that Tripod itself killed.
 func killedBy(why string) error {
 	if why == "canceled" {
 		return installer.Fail(installer.KindCanceled, "canceled; the script was killed on the host")
@@ -126,7 +122,6 @@ var targetCodes = map[int]installer.Kind{
 	17: installer.KindVerifyFailed,
 }
 
-// exitKind is the kind of a target script's exit code that is not 0.
 func exitKind(code int, step installer.Step) installer.Kind {
 	if kind, ok := targetCodes[code]; ok {
 		return kind

@@ -13,7 +13,6 @@ const (
 	packageGrows = 4       // an unpacked archive and the copies of it
 )
 
-// needKiB is the disk space that the work needs.
 func (w *work) needKiB() int64 {
 	var largest int64
 	for _, p := range w.inv.Spec.Packages {
@@ -78,7 +77,6 @@ func (w *work) wanted() string {
 	return cmp.Or(strings.Join(all, ","), "none")
 }
 
-// choosePackage chooses the one for this architecture and version.
 func (w *work) choosePackage() error {
 	for i := range w.inv.Spec.Packages {
 		p := &w.inv.Spec.Packages[i]

@@ -9,7 +9,6 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// probe finds out what the host is and what is on it.
 func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 	if err := w.inspect(ctx); err != nil {
 		return err
@@ -39,7 +38,6 @@ func (w *work) inspect(ctx context.Context) error {
 	return limited(ctx, w.Limits.Probe, "probing the host", w.probeHost)
 }
 
-// probeHost asks the host, with the rights that the work will have.
 func (w *work) probeHost(ctx context.Context) error {
 	args := w.probeArgs()
 	if w.inv.Host.User == "root" || w.asUser() {
@@ -92,7 +90,6 @@ func (w *work) probeArgs() []string {
 	return args
 }
 
-// noAnswer explains a login whose shell did not run our script.
 func (w *work) noAnswer(r reply) error {
 	if r.Code > 128 {
 		return installer.Fail(installer.KindLostContact, "what looked at the host was killed there (exit code %d)", r.Code)
@@ -101,7 +98,6 @@ func (w *work) noAnswer(r reply) error {
 		"the login shell ran no command (exit code %d)%s", r.Code, w.quoted(r.Noise+"\n"+r.Stderr))
 }
 
-// usable judges what was found.
 func (w *work) usable() error {
 	f := &w.found
 	switch {
@@ -247,13 +243,11 @@ func (w *work) versionBefore() string {
 	return version
 }
 
-// agentStates are those of the target's probe.
 var agentStates = map[string]installer.AgentState{
 	"none": installer.AgentNone, "healthy": installer.AgentRunning,
 	"stopped": installer.AgentStopped, "unhealthy": installer.AgentFault,
 }
 
-// agentIs puts down how the agent is.
 func (w *work) agentIs(health string, rec *installer.StepRecord) {
 	state, ok := agentStates[health]
 	if !ok {
@@ -262,7 +256,6 @@ func (w *work) agentIs(health string, rec *installer.StepRecord) {
 	w.outcome.Agent, rec.Found.Agent = state, state
 }
 
-// size is a number of bytes for people.
 func size(n int64) string {
 	switch {
 	case n >= 10<<30:

@@ -27,7 +27,6 @@ func lastLines(text string) string {
 	}
 }
 
-// maxShown is how long text of a host may be in a message, in bytes.
 const maxShown = 300
 
 // shown makes hostile text fit for a message: without secrets of this job, on one

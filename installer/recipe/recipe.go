@@ -16,8 +16,6 @@ type Config struct {
 	Limits installer.Limits
 	// Logger; nil: nothing is logged.
 	Logger *slog.Logger
-	// Clock tells the wall time for records; nil: time.Now.
-	Clock func() time.Time
 }
 
 // Recipe implements installer.Installer. Safe for concurrent use.
@@ -33,9 +31,6 @@ var _ installer.Installer = (*Recipe)(nil)
 func New(c Config) *Recipe {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Clock == nil {
-		c.Clock = time.Now
 	}
 	c.Limits = c.Limits.WithDefaults()
 	return &Recipe{Config: c, firstPause: firstPause}

@@ -58,7 +58,6 @@ func (w *work) lost(last error, after time.Duration) error {
 	return installer.Fail(installer.KindLostContact, what+" in %s: %s: %s", after.Round(time.Second), why.Kind, why.Detail)
 }
 
-// again dials and probes.
 func (w *work) again(ctx context.Context) error {
 	if err := w.dial(ctx); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"tripod/installer"
@@ -22,9 +21,9 @@ const maxUnanswered = 5
 
 // run starts the script, or finds it again, and follows it to its end.
 func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
-	limit := w.inv.Spec.RunTimeout
-	if limit <= 0 {
-		limit = w.Limits.Run
+	limit := w.Limits.Run
+	if own := w.inv.Spec.RunTimeout; own > 0 {
+		limit = own
 	}
 	// A run that was taken up again has used up a part of it: so says the
 	// host's monotonic clock, which nobody sets.
@@ -35,6 +34,11 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	if inner.Err() != nil && !installer.Interrupted(ctx) && (err != nil || end.state == "") {
 		end, err = w.stop(ctx, context.Cause(inner), limit)
 	}
+	return w.conclude(end, err, rec)
+}
+
+// conclude puts down how the run ended, or why that is not known.
+func (w *work) conclude(end runState, err error, rec *installer.StepRecord) error {
 	rec.Found.Root, rec.Found.Output = w.found.root, w.offset
 	if err == nil {
 		err = w.judge(end, rec)
@@ -110,8 +114,8 @@ func (w *work) launchArgs(act action) []string {
 	if act == anew {
 		args = append(args, "wipe=yes")
 	}
-	if len(w.sent) > 0 {
-		args = append(args, "blobs="+strings.Join(w.sent, ","), "from="+w.from(), "tag="+w.tag())
+	if w.sent != "" {
+		args = append(args, "blobs="+w.sent, "from="+w.from(), "tag="+w.tag())
 	}
 	switch w.kind {
 	case script:
@@ -140,7 +144,6 @@ func (w *work) busy(holder string) error {
 	return installer.Fail(installer.KindHostBusy, "another run works on %s here%s", w.target(), since)
 }
 
-// notStarted explains why the host did not start the script.
 func (w *work) notStarted(r reply) error {
 	f := installer.Fail(installer.KindNoSpace, "%s cannot be written to (%s)%s", w.found.root, w.shown(r.failed, 40), w.quoted(r.Stderr))
 	switch r.failed {

@@ -72,7 +72,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 		}
 		return &f
 	}
-	w.sent = []string{ref.SHA256}
+	w.sent = ref.SHA256
 	return nil
 }
 

@@ -49,7 +49,6 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	return nil
 }
 
-// done is what was done, for people.
 func (w *work) done() string {
 	switch {
 	case w.kind == remove:

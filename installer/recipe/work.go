@@ -13,7 +13,6 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// work is one attempt, while it goes on.
 type work struct {
 	*Recipe
 	job     *installer.Job
@@ -29,7 +28,7 @@ type work struct {
 	found     findings // of the last probe
 	pkg       *installer.BlobRef
 	kept      string         // folder on the host of the version to restore
-	sent      []string       // SHA-256 of what stage brought
+	sent      string         // SHA-256 of what stage brought
 	offset    int64          // bytes of the script's output that have come
 	tail      hostshell.Tail // the last of them
 	mayRun    bool           // a launch may have reached the host in this attempt
@@ -60,7 +59,6 @@ func (r *Recipe) newWork(job *installer.Job) (*work, error) {
 	return w, nil
 }
 
-// runID names the folder on the host.
 func (w *work) runID() string { return cmp.Or(w.inv.RunID, w.inv.ID) }
 
 func (w *work) target() string { return cmp.Or(w.inv.Spec.Target, installer.TargetTelescope) }
@@ -71,7 +69,6 @@ func (w *work) close() {
 	}
 }
 
-// do goes through the runbook.
 func (w *work) do(ctx context.Context) error {
 	switch {
 	case w.before.over:
@@ -95,15 +92,11 @@ func (w *work) do(ctx context.Context) error {
 	return w.before.verdict()
 }
 
-// step does one step and writes it into the journal.
 func (w *work) step(ctx context.Context, name installer.Step, do func(*work, context.Context, *installer.StepRecord) error) error {
-	if w.job.Begin != nil {
-		w.job.Begin(name)
-	}
-	rec := installer.StepRecord{Step: name, Started: w.Clock()}
-	began := time.Now()
+	w.job.Begin(name)
+	rec := installer.StepRecord{Step: name, Started: time.Now()}
 	err := do(w, ctx, &rec)
-	rec.Duration = time.Since(began)
+	rec.Duration = time.Since(rec.Started)
 	if errors.Is(err, installer.ErrShutdown) {
 		return err // not over: it goes on at the next start
 	}
@@ -161,7 +154,6 @@ func (w *work) journal(ctx context.Context, rec installer.StepRecord) error {
 	}
 }
 
-// failure is err as a Failure of this step, fit to be shown.
 func (w *work) failure(name installer.Step, err error) *installer.Failure {
 	f := *installer.FailureOf(err)
 	if f.Step == "" {

@@ -71,7 +71,6 @@ func (c *Conn) ready(ctx context.Context, when string) *installer.Failure {
 	return nil
 }
 
-// alive reports whether the SSH connection has not ended yet.
 func (c *Conn) alive() bool {
 	select {
 	case <-c.ended:

@@ -47,7 +47,6 @@ func (c *Conn) exec(ctx context.Context, cmd installer.Command) (int, *installer
 	return s.wait(ctx)
 }
 
-// session is one running command.
 type session struct {
 	c       *Conn
 	ch      ssh.Channel
@@ -56,7 +55,6 @@ type session struct {
 	drained <-chan struct{}
 }
 
-// start opens a session and starts the command on it.
 func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *installer.Failure) {
 	g := c.guard(ctx, c.limits.Channel, fmt.Sprintf("no session within %s", c.limits.Channel))
 	defer g.done()
@@ -102,7 +100,6 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 	return s, nil
 }
 
-// wait waits for the exit status and the rest of the output.
 func (s *session) wait(ctx context.Context) (int, *installer.Failure) {
 	code, fail := s.status(ctx)
 	if fail == nil || fail.Kind == installer.KindLostContact {
@@ -149,7 +146,6 @@ func (s *session) status(ctx context.Context) (int, *installer.Failure) {
 	}
 }
 
-// exitCode reads exit-status and exit-signal (RFC 4254, 6.10).
 func exitCode(req *ssh.Request) (int, bool) {
 	switch req.Type {
 	case "exit-status":
@@ -168,7 +164,6 @@ func exitCode(req *ssh.Request) (int, bool) {
 	return 0, false
 }
 
-// signalNumber is the usual number of a signal of RFC 4254; 0 if it has none.
 func signalNumber(name string) int {
 	return map[string]int{
 		"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9,

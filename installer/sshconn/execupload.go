@@ -17,7 +17,6 @@ import (
 // csh and fish, whichever is the login shell. `read` takes no byte too many.
 const uploadLine = `exec sh -c 'LC_ALL=C; export LC_ALL; umask 077; IFS= read -r p && cat >"$p" && n=$(wc -c <"$p") && echo "tripod: size=$((n))"'`
 
-// uploadExec uploads to a host that has no SFTP.
 func (c *Conn) uploadExec(ctx context.Context, blob installer.Blob, to string) *installer.Failure {
 	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
 	defer g.done()
@@ -63,7 +62,6 @@ func checkSize(out string, want int64) error {
 	return nil
 }
 
-// capped keeps the end of what is written to it.
 type capped struct{ bytes.Buffer }
 
 const cappedSize = 4 << 10

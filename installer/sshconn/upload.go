@@ -75,7 +75,6 @@ func (r *uploadReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// uploadFailure classifies the end of an upload under g.
 func (c *Conn) uploadFailure(ctx context.Context, g *guard, to string, err error) *installer.Failure {
 	name := path.Base(to)
 	switch {

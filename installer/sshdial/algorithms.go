@@ -57,7 +57,6 @@ var (
 	rsaSignatures = []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512}
 )
 
-// algorithmsFor returns the algorithms that a key of this type signs with.
 func algorithmsFor(keyType string) []string {
 	if keyType == ssh.KeyAlgoRSA {
 		return rsaSignatures

@@ -44,8 +44,8 @@ type outage struct {
 	until time.Time
 }
 
-func newBreaker(clock func() time.Time, limits installer.Limits) breaker {
-	return breaker{clock: clock, longest: limits.Connect + limits.Handshake + limits.Auth, open: map[string]*outage{}}
+func newBreaker(limits installer.Limits) breaker {
+	return breaker{clock: time.Now, longest: limits.Connect + limits.Handshake + limits.Auth, open: map[string]*outage{}}
 }
 
 // allow reports whether a jump host may be tried. Once its hold is over one

@@ -35,8 +35,6 @@ type Config struct {
 	// Routes finds the routes to a host that is reached through its project's
 	// jump hosts. Nil: there are none.
 	Routes installer.RouteFinder
-	// Clock measures how long ago a jump host failed. Nil: time.Now.
-	Clock func() time.Time
 	// Logger gets debug lines, and a warning for each jump host that is passed
 	// over; no secrets. Nil: none.
 	Logger *slog.Logger
@@ -91,21 +89,20 @@ type Dialer struct {
 // New makes a Dialer. Close it to end its connections to jump hosts.
 func New(cfg Config) *Dialer {
 	cfg.Limits = cfg.Limits.WithDefaults()
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Dialer{
-		cfg:       cfg,
-		limits:    cfg.Limits,
-		log:       cfg.Logger,
-		signers:   newSignerCache(),
-		known:     sync.OnceValues(func() (ssh.HostKeyCallback, error) { return readKnownHosts(cfg.KnownHosts) }),
-		lookup:    lookupName,
+		cfg:     cfg,
+		limits:  cfg.Limits,
+		log:     cfg.Logger,
+		signers: newSignerCache(),
+		known:   sync.OnceValues(func() (ssh.HostKeyCallback, error) { return readKnownHosts(cfg.KnownHosts) }),
+		lookup: func(ctx context.Context, name string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		},
 		jumpHosts: map[string]*sharedConn{}, handshakes: handshakesPerJumpHost,
-		breaker: newBreaker(cfg.Clock, cfg.Limits),
+		breaker: newBreaker(cfg.Limits),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
 	d.dialTCP = d.dialDirect

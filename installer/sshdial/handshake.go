@@ -45,7 +45,6 @@ func (d *Dialer) newHandshake(project string, to installer.Endpoint, login insta
 	return &handshake{d: d, to: to, address: to.HostPort(), project: project, policy: policy, login: login}
 }
 
-// prepare does everything that needs no network.
 func (h *handshake) prepare(ctx context.Context) *installer.Failure {
 	if h.login.IsZero() {
 		return sshconn.Failf(installer.KindCredentialMissing, nil, "neither password nor private key for %s@%s", h.to.User, h.address)
@@ -158,7 +157,6 @@ func (h *handshake) tryOtherType(fail *installer.Failure) bool {
 	return true
 }
 
-// classify makes the Failure of a handshake.
 func (h *handshake) classify(ctx context.Context, err error) *installer.Failure {
 	if ctx.Err() != nil {
 		return sshconn.ContextFailure(ctx, "while connecting to "+h.address)
