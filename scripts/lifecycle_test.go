@@ -141,7 +141,7 @@ func TestStartsOnABusyHost(t *testing.T) {
 	h := newHost(t)
 	h.otherExtension() // the uniagent outlives the agent
 	h.shim("nohup", "#!/bin/sh\n[ $1 != ./telescope ] || sleep 3\nexec "+lookPath(t, "nohup")+" \"$@\"\n")
-	new := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"}), "TRIPOD_WAIT": "10", "TRIPOD_STABLE": "4"}
+	new := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"}), "TRIPOD_STABLE": "4"}
 	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
 	kill(t, h.processes()...)
 	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")

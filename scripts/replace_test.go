@@ -69,8 +69,11 @@ func TestFailedReplacementPutsBack(t *testing.T) {
 				"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0.0", Layout: tt.to, Habit: tt.habit}),
 				"TRIPOD_VERSION": "2.0.0", "TRIPOD_KEEP": keep, "TRIPOD_WAIT": "5", "TRIPOD_STABLE": "3", "TRIPOD_RUN_LIMIT": "600",
 			}
-			if tt.habit == "hang" {
+			switch tt.habit {
+			case "hang":
 				bad["TRIPOD_RUN_LIMIT"] = "1"
+			case "wrong-version": // healthy: a slow machine may need longer
+				bad["TRIPOD_WAIT"] = "180"
 			}
 			r := h.want(tt.code, "install.sh", bad)
 			last := lastLine(r.stderr)

@@ -17,7 +17,7 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 		return killedBy(end.killed)
 	}
 	code := end.code
-	w.outcome.ExitCode, rec.Found.ExitCode = &code, &code
+	rec.Found.ExitCode = &code
 	if code == 0 {
 		return nil
 	}
@@ -51,10 +51,10 @@ func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 		return
 	}
 	health := ""
-	if w.outcome.ExitCode != nil { // it came to its end
+	if rec.Found.ExitCode != nil { // it came to its end
 		health = lastSeen(w.tail.String(), w.outcome.CurrentVersion)
 	}
-	w.agentIs(health, rec)
+	rec.Found.Agent = agentState(health)
 }
 
 var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)

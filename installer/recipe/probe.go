@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -133,9 +134,7 @@ func (w *work) noPlace() error {
 func (w *work) seen(rec *installer.StepRecord) {
 	rec.Found.Run = w.found.run.state
 	if health := w.found.agent["agent"]; health != "" {
-		w.outcome.CurrentVersion = w.versionBefore()
-		rec.Found.Looked, rec.Found.CurrentVersion = true, w.outcome.CurrentVersion
-		w.agentIs(health, rec)
+		rec.Found.Looked, rec.Found.CurrentVersion, rec.Found.Agent = true, w.versionBefore(), agentState(health)
 	}
 }
 
@@ -159,23 +158,21 @@ func (w *work) report(rec *installer.StepRecord) error {
 	rec.Note = note
 	switch {
 	case w.kind == checkOnly:
-		w.outcome.Message = note
+		rec.Found.Message = note
 	case w.kind == jumpHost:
-		w.outcome.Message = "can be a jump host: forwards TCP; " + note
+		rec.Found.Message = "can be a jump host: forwards TCP; " + note
 	case w.alreadyThere() && f.busy != nil:
 		return w.busy(*f.busy)
 	case w.alreadyThere():
-		w.outcome.Skipped, w.outcome.TargetVersion = true, w.shown(version, 64)
-		w.outcome.Message = "already there: " + w.shown("healthy, version "+version, 100)
-		rec.Found.Skipped, rec.Found.TargetVersion = true, w.outcome.TargetVersion
+		rec.Found.Skipped, rec.Found.TargetVersion = true, w.shown(version, 64)
+		rec.Found.Message = "already there: " + w.shown("healthy, version "+version, 100)
 	default:
-		err := w.prepare()
-		if w.pkg != nil && w.pkg.Edition != "" {
-			w.outcome.Edition, rec.Found.Edition = w.pkg.Edition, w.pkg.Edition
+		err := w.prepare(rec.Found.CurrentVersion)
+		if w.pkg != nil {
+			rec.Found.Edition = w.pkg.Edition
 		}
 		return err
 	}
-	rec.Found.Message = w.outcome.Message
 	return nil
 }
 
@@ -187,7 +184,7 @@ func (w *work) alreadyThere() bool {
 
 // prepare finds what the work needs, before anything on the host is changed. A
 // run that is there has it already.
-func (w *work) prepare() error {
+func (w *work) prepare(versionBefore string) error {
 	switch {
 	case w.kind == restore && w.begun():
 		_ = w.chooseKept() // stage insists, if it is to begin anew
@@ -196,7 +193,7 @@ func (w *work) prepare() error {
 	case w.kind == remove && !w.begun():
 		return w.checkUndone()
 	case w.inv.Task() == installer.Update && w.kind.onTarget() && !w.begun() &&
-		w.found.agent["agent"] == "none" && w.outcome.CurrentVersion == "":
+		w.found.agent["agent"] == "none" && versionBefore == "":
 		return installer.Fail(installer.KindAgentMissing, "there is no agent on the host to update")
 	case w.kind == agent:
 		return w.choosePackage()
@@ -248,12 +245,8 @@ var agentStates = map[string]installer.AgentState{
 	"stopped": installer.AgentStopped, "unhealthy": installer.AgentFault,
 }
 
-func (w *work) agentIs(health string, rec *installer.StepRecord) {
-	state, ok := agentStates[health]
-	if !ok {
-		state = installer.AgentUnknown
-	}
-	w.outcome.Agent, rec.Found.Agent = state, state
+func agentState(health string) installer.AgentState {
+	return cmp.Or(agentStates[health], installer.AgentUnknown)
 }
 
 func size(n int64) string {

@@ -105,8 +105,9 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		rec.Kind, rec.Note, err = f.Kind, f.Detail, f
 	}
 	if name == installer.StepRun && w.changed(err) {
-		w.outcome.Changed, rec.Found.Changed = true, true
+		rec.Found.Changed = true
 	}
+	addTo(&w.outcome, rec)
 	// After a crash every finished step is told at once: it is progress, and what
 	// makes none is set aside.
 	if !decides(name, err) && w.inv.Crashes == 0 {
