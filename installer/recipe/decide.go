@@ -25,9 +25,8 @@ type situation struct {
 	lostBefore bool
 }
 
-// decide is a pure function: the same situation gives the same answer. It is
-// where P3 (no script runs twice for one attempt) and P4 (not known is not
-// failed; look first) are kept.
+// decide is a pure function. It keeps two promises: no script runs twice for one
+// attempt, and what is not known is not called failed.
 //
 //	on the host   started by                    what to do
 //	absent        launched by this attempt      unknown: lost-contact
@@ -42,7 +41,7 @@ type situation struct {
 //	died, fenced  earlier attempt's             begin anew
 //	fenced        this attempt's                stopped before it began
 func decide(s situation) (action, error) {
-	mine := s.run.by == s.key
+	byThisAttempt := s.run.by == s.key
 	switch s.run.state {
 	case "absent":
 		if s.mayRun {
@@ -57,19 +56,19 @@ func decide(s situation) (action, error) {
 	case "exited":
 		sameInvocation := strings.HasPrefix(s.run.by, s.invocation+".")
 		switch {
-		case mine, sameInvocation && s.lostBefore:
+		case byThisAttempt, sameInvocation && s.lostBefore:
 			return attach, nil
 		case !sameInvocation && s.run.code == 0 && s.run.killed == "":
 			return attach, nil
 		}
 		return anew, nil
 	case "died":
-		if mine {
+		if byThisAttempt {
 			return 0, died(s.run)
 		}
 		return anew, nil
 	case "fenced":
-		if mine {
+		if byThisAttempt {
 			return 0, installer.Fail(installer.KindScriptTimeout, "stopped before the script began")
 		}
 		return anew, nil

@@ -14,7 +14,7 @@ func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 	if err := w.inspect(ctx); err != nil {
 		return err
 	}
-	w.seen(rec)
+	w.recordAgent(rec)
 	if err := w.usable(); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (w *work) probeHost(ctx context.Context) error {
 	return w.becomeRoot(ctx, args)
 }
 
-// asUser: the work is done with the login's own rights. An installer only forwards,
+// asUser: the work is done with the login's own rights. A jump host only forwards,
 // so a login on it need not become root.
 func (w *work) asUser() bool {
 	return w.inv.Host.Sudo == installer.SudoNever || w.kind == jumpHost && w.inv.Host.User != "root"
@@ -130,8 +130,8 @@ func (w *work) noPlace() error {
 	return installer.Fail(kind, "no folder to work in: %s", w.shown(strings.Join(w.found.tried, "; "), 480))
 }
 
-// seen puts down what was found of the agent, also where the host will not do.
-func (w *work) seen(rec *installer.StepRecord) {
+// recordAgent puts down what was found of the agent, also where the host will not do.
+func (w *work) recordAgent(rec *installer.StepRecord) {
 	rec.Found.Run = w.found.run.state
 	if health := w.found.agent["agent"]; health != "" {
 		rec.Found.Looked, rec.Found.CurrentVersion, rec.Found.Agent = true, w.versionBefore(), agentState(health)

@@ -59,7 +59,7 @@ const (
 	remove                // back to no agent
 	script                // the user's script; its exit code is the result
 	checkOnly             // connect, probe, report
-	jumpHost              // SET_REMOTE_INSTALLER: can it be an installer?
+	jumpHost              // SET_REMOTE_INSTALLER: can it be a jump host?
 )
 
 // onTarget: the target's own scripts do the work, and verify judges it.

@@ -93,7 +93,7 @@ func (w *work) stopUnseen(ctx context.Context) error {
 	stopping := func(w *work, ctx context.Context, rec *installer.StepRecord) error {
 		inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Reconnect)
 		defer cancel()
-		if err := w.again(inner); err != nil {
+		if err := w.redial(inner); err != nil {
 			return w.lost(err, 0)
 		}
 		end, err := w.stop(ctx, context.Cause(ctx), w.Limits.Run)

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -71,14 +72,11 @@ func (w *work) askSudo(ctx context.Context, args []string) error {
 		h.Rights = hostshell.TerminalSudo
 		return w.askSudo(ctx, args)
 	}
-	fault := hopeless(said)
-	if fault == "" {
-		fault = "sudo rejected the password"
-		if !h.HasPassword() {
-			fault = "sudo asks for a password, and none was given"
-		}
+	fault := "sudo rejected the password"
+	if !h.HasPassword() {
+		fault = "sudo asks for a password, and none was given"
 	}
-	return w.sudoDenied(fault, said)
+	return w.sudoDenied(cmp.Or(hopeless(said), fault), said)
 }
 
 func (w *work) sudoDenied(fault, said string) error {

@@ -12,20 +12,10 @@ import (
 	"tripod/installer"
 )
 
-// Exec runs one command and returns its exit code, 128+n for signal n. It
-// returns when the exit status has come and the output has ended, or has been
-// drained for Limits.ExitGrace, even if a child on the host holds it open.
-//
-// Failures: channel-denied if the server opens no session or starts no
-// command; lost-contact if the connection ends, or the start is not confirmed
-// within Limits.Channel (it may have happened), or there is no exit status, or
-// the connection broke before the end of the output; password-expired. When
-// ctx is done only this command's session is closed, as long as the server
-// cooperates.
-//
-// A Stdout or Stderr whose Write fails is not written to again; after Exec has
-// returned neither is. Nothing reads Stdin any more once its Read has returned
-// after the end of the command.
+// Exec runs one command and returns its exit code, 128+n for signal n, when its
+// output has ended too or has been drained for Limits.ExitGrace. It fails as
+// channel-denied where the command did not start, as lost-contact where it may
+// have, or output is missing. Neither writer is used after it has returned.
 func (c *Conn) Exec(ctx context.Context, cmd installer.Command) (int, error) {
 	code, fail := c.exec(ctx, cmd)
 	if fail != nil {

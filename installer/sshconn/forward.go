@@ -23,10 +23,8 @@ type directTCPIP struct {
 // ErrForwardTimeout: the server did not answer a request to connect in time.
 var ErrForwardTimeout = errors.New("no answer to the request to connect")
 
-// Forward opens a TCP connection from the server's side. Its error is not a
-// Failure, since only the caller knows whose fault it is: an
-// *ssh.OpenChannelError where the server refuses, ErrForwardTimeout past the
-// limit, the context's, or another one where the connection has ended.
+// Forward opens a TCP connection from the server's side. Its error is no Failure,
+// since only the caller knows whose fault it is.
 func (c *Conn) Forward(ctx context.Context, host string, port uint16, limit time.Duration) (net.Conn, error) {
 	ch, reqs, err := c.openForward(ctx, host, port, limit)
 	if err != nil {
@@ -46,13 +44,13 @@ type openResult struct {
 // then comes; it ends with the connection at latest.
 func (c *Conn) openForward(ctx context.Context, host string, port uint16, limit time.Duration) (ssh.Channel, <-chan *ssh.Request, error) {
 	result := make(chan openResult)
-	gone := make(chan struct{})
-	defer close(gone)
+	abandoned := make(chan struct{})
+	defer close(abandoned)
 	go func() {
 		ch, reqs, err := c.ssh.OpenChannel("direct-tcpip", ssh.Marshal(directTCPIP{host, uint32(port), "127.0.0.1", 0}))
 		select {
 		case result <- openResult{ch, reqs, err}:
-		case <-gone:
+		case <-abandoned:
 			if err == nil {
 				c.discard(ch, reqs)
 			}
@@ -89,10 +87,9 @@ func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
 	return near
 }
 
-// CanForward reports whether the server opens TCP connections for us, by asking
-// it for one to a port of its own where nothing listens. Nil: it does. A
-// server that restricts forwarding to certain addresses (PermitOpen) counts as
-// one that does not.
+// CanForward asks the server for a connection to a port of its own where nothing
+// listens. One that forwards to certain addresses only (PermitOpen) counts as one
+// that does not forward.
 func (c *Conn) CanForward(ctx context.Context) error {
 	if fail := c.ready(ctx, "before a request to forward"); fail != nil {
 		return fail

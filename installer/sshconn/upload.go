@@ -16,14 +16,9 @@ const (
 	ByExec = "exec"
 )
 
-// Upload writes a blob to an absolute path whose folder exists, in place, by SFTP or,
-// where the server has none, through a command; the server is asked once for each
-// connection. At the end the size on the host is checked.
-//
-// Failures: upload-failed for whatever keeps the bytes from arriving, a stall
-// of Limits.UploadStall and the loss of the connection included: since the
-// file has no final name yet, nothing on the host is in doubt. no-space where
-// that is the reason. lost-contact only if the connection was lost before.
+// Upload writes a blob to an absolute path whose folder exists, by SFTP or, where the
+// server has none, through a command, and checks the size. A connection that breaks
+// meanwhile is upload-failed: without its final name the file puts nothing in doubt.
 func (c *Conn) Upload(ctx context.Context, blob installer.Blob, to string) error {
 	if !path.IsAbs(to) || strings.ContainsAny(to, "\n\r\x00") {
 		return Failf(installer.KindInternal, nil, "%q is no absolute path on a host", to)

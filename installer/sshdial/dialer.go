@@ -51,8 +51,7 @@ type Conn struct {
 // JumpHosts are those that the connection goes through, first hop first.
 func (c *Conn) JumpHosts() []installer.Endpoint { return c.hops }
 
-// Close ends the connection and returns without waiting for the server. More
-// calls do nothing.
+// Close ends the connection, without waiting for the server.
 func (c *Conn) Close() error {
 	err := c.Conn.Close()
 	if c.last != nil {
@@ -133,11 +132,9 @@ func (d *Dialer) Close() error {
 	return nil
 }
 
-// Dial connects to host, checks its host key and logs in, each within its own
-// limit (Limits.Connect, Handshake, Auth). A host for which a jump host is to be
-// chosen goes through the first one that works, and creds.Via is not used. Its
-// error is an *installer.Failure; one that happened on a jump host names it in
-// its Detail. The connection outlives ctx.
+// Dial connects to host, checks its host key and logs in. A host for which a jump
+// host is to be chosen goes through the first one that works, and creds.Via is not
+// used. Its error is an *installer.Failure. The connection outlives ctx.
 func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, error) {
 	started := time.Now()
 	c, fail := d.dial(ctx, project, host, creds, policy)

@@ -76,11 +76,8 @@ func (h *handshake) connect(ctx context.Context, slots chan struct{}, dial func(
 			return nil, fail
 		}
 		c, fail := h.inSlot(ctx, slots, nc)
-		if fail == nil {
-			return c, nil
-		}
-		if !h.tryOtherType(fail) {
-			return nil, fail
+		if fail == nil || !h.tryOtherType(fail) {
+			return c, fail
 		}
 	}
 }
@@ -106,11 +103,7 @@ func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *insta
 	_ = nc.SetDeadline(time.Now().Add(h.d.limits.Handshake))
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	sc, chans, reqs, err := ssh.NewClientConn(h.wire, h.address, &ssh.ClientConfig{
-		Config: ssh.Config{
-			KeyExchanges: keyExchanges,
-			Ciphers:      ciphers,
-			MACs:         macs,
-		},
+		Config:            ssh.Config{KeyExchanges: keyExchanges, Ciphers: ciphers, MACs: macs},
 		User:              h.to.User,
 		ClientVersion:     clientVersion,
 		HostKeyAlgorithms: h.hostKeyAlgorithms,
