@@ -190,8 +190,10 @@ func (h *handshake) classify(ctx context.Context, err error) *installer.Failure 
 func (h *handshake) classifyVersion(below, err error) *installer.Failure {
 	received := h.wire.received()
 	switch {
-	case errors.Is(below, errThrottled) || saysThrottled(received):
-		return sshconn.Failf(installer.KindThrottled, err, "%s: %s", h.address, sshconn.Quote(string(h.wire.line)))
+	case errors.Is(below, errThrottled):
+		return sshconn.Failf(installer.KindThrottled, err, "%s: %s", h.address, sshconn.Quote(string(h.wire.throttled)))
+	case saysThrottled(received):
+		return sshconn.Failf(installer.KindThrottled, err, "%s: %s", h.address, sshconn.Quote(string(received)))
 	case len(received) > 0:
 		return sshconn.Failf(installer.KindHandshakeFailed, err, "%s is no SSH server: it sent %s", h.address, sshconn.Quote(string(received)))
 	case closedByPeer(below):
