@@ -89,16 +89,6 @@ type Command struct {
 	PTY bool
 }
 
-// Upload is one file to bring to a host.
-type Upload struct {
-	Blob Blob
-	// Path is absolute; its folder exists. It is written in place: the caller
-	// chooses a temporary name, checks and renames.
-	Path string
-	// Progress, if not nil, is told the bytes acknowledged so far.
-	Progress func(int64)
-}
-
 // HostKeys keeps host keys by address and port. All ways to a host have one list: it
 // shows the same key by each of them.
 type HostKeys interface {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/installer/sshtest"
 	"tripod/testdata/agent"
 )
 
@@ -113,21 +114,21 @@ func (c *cutter) alive(code int, script string, s settings) result {
 }
 
 // everywhere cuts a script off at each of its calls, before and in the middle of
-// them, a third of them in each shell; in the new layout, where little is
-// different, at every fourth. begin makes the host ready, after sees
-// what became of it.
-func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cutter, n int, id string)) {
+// them (but for the long run, at every fourth), a third of them in each shell; in the
+// new layout, where little is different, in one shell only. begin makes the host
+// ready, after sees what became of it.
+func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cutter, turn int, id string)) {
 	t.Helper()
-	in, step := shells, len(shells)
+	in := shells
 	if layout == "new" {
-		in, step = shells[:1], 4
+		in = shells[:1]
 	}
 	for i, shell := range in {
 		t.Run(layout+"/"+shell[0], func(t *testing.T) {
 			t.Parallel()
 			need(t, shell[0])
 			c := newCutter(newHost(t, shell...))
-			mine := settings{"TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
+			mine := settings{"TRIPOD_KEEP": c.kept()}
 			for key, value := range s {
 				mine[key] = strings.ReplaceAll(value, "DIR", c.dir)
 			}
@@ -144,11 +145,13 @@ func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cu
 			}
 			require.Greater(t, len(points), 12, "%s", calls)
 			t.Logf("%d points of %s", len(points), calls)
-			for n := i; n < len(points); n += step {
-				begin(c, n, points[n])
+			turn := i
+			for n := i * sshtest.EveryNth(); n < len(points); n += len(shells) * sshtest.EveryNth() {
+				begin(c, turn, points[n])
 				died, _ := c.cut(points[n], "install.sh", mine)
 				require.True(t, died, "not cut off at %s", points[n])
-				after(c, n, points[n])
+				after(c, turn, points[n])
+				turn++
 				if t.Failed() {
 					t.Fatalf("cut off at call %s of %s", points[n], calls)
 				}
@@ -164,7 +167,7 @@ func (c *cutter) kept() string { return filepath.Join(c.dir, "kept") }
 // rollBack goes back to version 1.0, which must be the one that was marked.
 func (c *cutter) rollBack(layout, id string) {
 	c.t.Helper()
-	back := settings{"TRIPOD_RESTORE": c.kept(), "TRIPOD_KEEP": c.kept(), "TRIPOD_VERSION": "1.0", "TRIPOD_STABLE": "0"}
+	back := settings{"TRIPOD_RESTORE": c.kept(), "TRIPOD_KEEP": c.kept(), "TRIPOD_VERSION": "1.0"}
 	healthy(c.t, c.alive(0, "install.sh", back), "1.0", layout)
 	assert.Contains(c.t, c.marked(layout), `"`+id+`"`)
 	assert.Equal(c.t, []string{"kept"}, c.copies())
@@ -189,13 +192,13 @@ func TestReplacementCutOffAnywhere(t *testing.T) {
 		everywhere(t, layout, settings{"TRIPOD_PACKAGE": two, "TRIPOD_VERSION": "2.0"},
 			func(c *cutter, _ int, id string) {
 				if id == "whole" {
-					c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": one, "TRIPOD_STABLE": "0"})
+					c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": one})
 				}
 				c.mark(layout, id)
 			},
-			func(c *cutter, n int, id string) {
-				again := settings{"TRIPOD_PACKAGE": two, "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
-				if n%2 == 1 { // the next one may fail, too
+			func(c *cutter, turn int, id string) {
+				again := settings{"TRIPOD_PACKAGE": two, "TRIPOD_KEEP": c.kept()}
+				if turn%2 == 1 { // the next one may fail, too
 					again["TRIPOD_PACKAGE"] = bad
 					r := c.alive(exitInstaller, "install.sh", again)
 					assert.Contains(c.t, lastLine(r.stderr), "was put back, healthy")
@@ -223,10 +226,10 @@ func TestUndoingCutOffAnywhere(t *testing.T) {
 		everywhere(t, layout, settings{"TRIPOD_RESTORE": "DIR/kept", "TRIPOD_VERSION": "1.0"},
 			func(c *cutter, _ int, id string) {
 				if id == "whole" {
-					c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": one, "TRIPOD_STABLE": "0"})
+					c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": one})
 				}
 				c.mark(layout, id)
-				c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": two, "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"})
+				c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": two, "TRIPOD_KEEP": c.kept()})
 			},
 			func(c *cutter, _ int, id string) { c.rollBack(layout, id) })
 	}
@@ -237,9 +240,9 @@ func TestUndoingCutOffAnywhere(t *testing.T) {
 func TestHalfACopyIsNone(t *testing.T) {
 	t.Parallel()
 	c := newCutter(newHost(t))
-	two := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0"}), "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
-	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "3.0", Habit: "fails"}), "TRIPOD_KEEP": c.kept(), "TRIPOD_STABLE": "0"}
-	c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"}), "TRIPOD_STABLE": "0"})
+	two := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0"}), "TRIPOD_KEEP": c.kept()}
+	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "3.0", Habit: "fails"}), "TRIPOD_KEEP": c.kept()}
+	c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
 	for _, at := range []string{"2.5", "4.5", "5.0"} { // the agent, its service, the name
 		died, calls := c.cut(at, "install.sh", two)
 		require.True(t, died)

@@ -70,11 +70,15 @@ func newHost(t *testing.T, shell ...string) *host {
 		h.shim("id", "#!/bin/sh\nif [ \"$1\" = -u ]; then echo 0; else exec /usr/bin/id \"$@\"; fi\n")
 	}
 	t.Cleanup(func() {
-		left := h.gone()
-		for _, pid := range left {
+		var left []string
+		for _, pid := range h.gone() {
+			line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+			left = append(left, pid+": "+strings.ReplaceAll(string(line), "\x00", " "))
 			_ = exec.Command("kill", "-KILL", pid).Run()
 		}
-		assert.Empty(t, left, "processes left running")
+		if !t.Failed() { // else whatever it was doing is left
+			assert.Empty(t, left, "processes left running")
+		}
 	})
 	return h
 }
@@ -137,7 +141,7 @@ func (h *host) runAnd(ready func(), script string, s settings) result {
 }
 
 func (h *host) command(ctx context.Context, script string, s settings) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
-	all := settings{"TRIPOD_WAIT": "180", "TRIPOD_STABLE": "1"}
+	all := settings{"TRIPOD_WAIT": "180", "TRIPOD_STABLE": "0"}
 	for key, value := range s {
 		all[key] = value
 	}
@@ -212,15 +216,12 @@ func (h *host) gone() (left []string) {
 	return left
 }
 
-// telescopes counts the processes named telescope.
-func (h *host) telescopes() int {
-	count := 0
-	for _, pid := range h.processes() {
-		if comm, _ := os.ReadFile("/proc/" + pid + "/comm"); strings.TrimSpace(string(comm)) == "telescope" {
-			count++
-		}
-	}
-	return count
+// telescopes are the processes named telescope.
+func (h *host) telescopes() []string {
+	return slices.DeleteFunc(h.processes(), func(pid string) bool {
+		comm, _ := os.ReadFile("/proc/" + pid + "/comm")
+		return strings.TrimSpace(string(comm)) != "telescope"
+	})
 }
 
 // others are places on the host that are not the agent's, as admins have them.

@@ -95,7 +95,7 @@ func TestLocalUserFakesNoAgent(t *testing.T) {
 		t.Run(shell[0], func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t, shell...)
-			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{}), "TRIPOD_STABLE": "0"})
+			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 			h.open()
 			bin := filepath.Join(h.root, places["old"], "bin")
 			programs := map[string]string{
@@ -131,7 +131,7 @@ func TestForgedNamesKillNobody(t *testing.T) {
 		t.Run(shell[0], func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t, shell...)
-			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{}), "TRIPOD_STABLE": "0"})
+			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 			mine := filepath.Join(filepath.Dir(h.root), "local user")
 			program := telescopeProgram(t, mine)
 			bin := filepath.Join(h.root, places["old"], "bin")
@@ -179,7 +179,7 @@ func TestSignalIsForWhoRunsFromThere(t *testing.T) {
 func TestDeletedAgentIsStopped(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{}), "TRIPOD_STABLE": "0"})
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 	require.NoError(t, os.RemoveAll(filepath.Join(h.root, places["old"])))
 	r := h.want(0, "probe.sh", nil)
 	assert.Equal(t, []string{"unhealthy", "1", "1"}, []string{r.found["agent"], r.found["parents"], r.found["children"]})
@@ -195,7 +195,7 @@ func TestAgentOfAContainer(t *testing.T) {
 	if err := exec.Command("unshare", "-m", "true").Run(); err != nil {
 		t.Skipf("SKIPPED: cannot make a container: %v", err)
 	}
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{}), "TRIPOD_STABLE": "0"})
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 	telescope := filepath.Join(h.root, places["old"], "bin/telescope")
 	container := filepath.Join(t.TempDir(), "container")
 	require.NoError(t, os.WriteFile(container, []byte(`#!/bin/sh -e

@@ -36,7 +36,7 @@ func TestLifecycle(t *testing.T) {
 
 			r = h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": one, "TRIPOD_VERSION": "1.0.14.1", "TRIPOD_KEEP": keep})
 			healthy(t, r, "1.0.14.1", "old")
-			assert.Equal(t, 2, h.telescopes())
+			assert.Len(t, h.telescopes(), 2)
 			assert.NoDirExists(t, keep, "there was nothing to keep")
 			assert.Empty(t, h.work())
 			healthy(t, h.want(0, "verify.sh", settings{"TRIPOD_VERSION": "1.0.14.1"}), "1.0.14.1", "old")
@@ -51,7 +51,7 @@ func TestLifecycle(t *testing.T) {
 			text, err := os.ReadFile(conf)
 			require.NoError(t, err)
 			assert.JSONEq(t, `{"InstanceId":"i-1","Mine":true,"RegionId":"r-9"}`, string(text))
-			assert.Equal(t, 2, h.telescopes())
+			assert.Len(t, h.telescopes(), 2)
 			assert.Equal(t, "1.0.14.1", h.want(0, "probe.sh", settings{"TRIPOD_KEEP": keep}).found["kept"])
 
 			if name != "sh" { // the rest is no different elsewhere
@@ -127,8 +127,26 @@ func TestUninstallLeavesOtherExtensions(t *testing.T) {
 	h.want(0, "uninstall.sh", nil)
 	assert.FileExists(t, other)
 	assert.NoDirExists(t, filepath.Join(h.root, "usr/local/uniagent/extension/install/telescope"))
-	assert.Zero(t, h.telescopes())
+	assert.Empty(t, h.telescopes())
 	require.NoError(t, os.RemoveAll(filepath.Dir(other)))
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
+}
+
+// On a busy host a start takes seconds to become the agent's program. The uniagent,
+// which starts what it does not see, must not start it a second time, and what is
+// removed meanwhile must not come up afterwards.
+func TestStartsOnABusyHost(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.otherExtension() // the uniagent outlives the agent
+	h.shim("nohup", "#!/bin/sh\n[ $1 != ./telescope ] || sleep 3\nexec "+lookPath(t, "nohup")+" \"$@\"\n")
+	new := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"}), "TRIPOD_STABLE": "4"}
+	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
+	kill(t, h.processes()...)
+	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
+	h.want(0, "uninstall.sh", nil)
+	require.NoError(t, os.RemoveAll(filepath.Join(h.root, "usr/local/uniagent/extension/install/other")))
 	h.want(0, "uninstall.sh", nil)
 	h.uninstalled()
 }

@@ -21,11 +21,11 @@ func TestLooksStartNothing(t *testing.T) {
 			h := newHost(t)
 			r := h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version, Layout: layout}), "TRIPOD_VERSION": version})
 			assert.Equal(t, version, r.found["package_version"])
-			running := h.processes()
+			running := h.telescopes()
 			for _, script := range []string{"probe.sh", "verify.sh"} {
 				healthy(t, h.want(0, script, nil), version, layout)
 			}
-			assert.Equal(t, running, h.processes())
+			assert.Equal(t, running, h.telescopes())
 			started, err := os.ReadFile(filepath.Join(h.root, places[layout], "log/ces.log"))
 			require.NoError(t, err)
 			assert.Equal(t, "started as telescope \n", string(started))

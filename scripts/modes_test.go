@@ -39,7 +39,7 @@ func TestFoldersStayAsTheyWere(t *testing.T) {
 			keep := filepath.Join(h.dir, "kept")
 			install := func(code int, o agent.Options) {
 				t.Helper()
-				h.want(code, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"})
+				h.want(code, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep})
 			}
 			install(0, agent.Options{Version: "1.0", Layout: tt.from})
 			h.unchanged(empty, "install")
@@ -52,7 +52,7 @@ func TestFoldersStayAsTheyWere(t *testing.T) {
 			h.unchanged(before, "an update that was put back")
 			install(0, agent.Options{Version: "2.0", Layout: tt.to})
 			h.unchanged(empty, "update")
-			h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep, "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"})
+			h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep, "TRIPOD_KEEP": keep})
 			h.unchanged(before, "rollback")
 			h.want(0, "uninstall.sh", nil)
 			h.unchanged(empty, "uninstall")
@@ -71,13 +71,13 @@ func TestRestoreMakesFolders(t *testing.T) {
 	h := newHost(t)
 	keep := filepath.Join(h.dir, "kept")
 	for _, version := range []string{"1.0", "2.0"} {
-		h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"})
+		h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version}), "TRIPOD_KEEP": keep})
 	}
 	h.want(0, "uninstall.sh", nil)
 	for _, dir := range []string{"usr", "etc"} {
 		require.NoError(t, os.RemoveAll(filepath.Join(h.root, dir)))
 	}
-	h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep, "TRIPOD_STABLE": "0"})
+	h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep})
 	for name, is := range h.folders() {
 		assert.Contains(t, is, "drwxr-xr-x", name)
 	}
@@ -95,7 +95,7 @@ func TestModesFollowNoLinks(t *testing.T) {
 	before := h.folders()
 	h.appended = `found() { [ "$1" != installer_exit ] || ln -s ../../../../etc/secret "$old_dir/log/link"; }
 `
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{}), "TRIPOD_STABLE": "0"})
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 	require.FileExists(t, filepath.Join(h.root, places["old"], "log/link"))
 	h.unchanged(before, "install")
 	h.appended = ""

@@ -20,9 +20,9 @@ func TestPutBackEnablesOnlyWhatWas(t *testing.T) {
 	h := newHost(t)
 	keep := filepath.Join(h.dir, "kept")
 	said := filepath.Join(filepath.Dir(h.dir), "said")
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"}), "TRIPOD_STABLE": "0"})
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
 	kill(t, h.processes()...)
-	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"}
+	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep}
 	logs := "know_service() { echo know $1 >>'" + said + "'; }\nreload_services() { echo reload >>'" + said + "'; }\n"
 	systemd := func(enabled string) string {
 		return logs + "init_system() { echo systemd; }\n" +
@@ -74,8 +74,8 @@ func TestPutBackThatDies(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	keep := filepath.Join(h.dir, "kept")
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"}), "TRIPOD_STABLE": "0"})
-	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"}
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
+	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep}
 	h.appended = "restore_from() { die 12 'no room at all'; }\n"
 	r := h.want(exitInstaller, "install.sh", bad)
 	assert.Regexp(t, "ended with exit code 3.*; version 1.0 could not be put back, its copy is in "+keep+".next: no room at all$", lastLine(r.stderr))
@@ -95,7 +95,7 @@ func TestWhatHasReplacedTheKeptVersion(t *testing.T) {
 	install := func(task, version string) {
 		t.Helper()
 		h.want(0, "install.sh", settings{
-			"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0", "TRIPOD_TASK": task,
+			"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version}), "TRIPOD_KEEP": keep, "TRIPOD_TASK": task,
 		})
 	}
 	replaced := func(version, by string) {
@@ -129,7 +129,7 @@ func TestPromotionThatFails(t *testing.T) {
 	keep := filepath.Join(h.dir, "kept")
 	install := func(code int, version string) result {
 		return h.want(code, "install.sh", settings{
-			"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0",
+			"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: version}), "TRIPOD_KEEP": keep,
 		})
 	}
 	install(0, "1.0")
@@ -183,7 +183,7 @@ func TestStoppedSinceTheCutOff(t *testing.T) {
 			wait := "180"
 			install := func(code int, o agent.Options, appended string) result {
 				h.appended = appended
-				return h.want(code, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0", "TRIPOD_WAIT": wait})
+				return h.want(code, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep, "TRIPOD_WAIT": wait})
 			}
 			install(0, agent.Options{Version: "1.0"}, "")
 			cutOff := "replaced() { exit 0; }\n"
@@ -201,7 +201,7 @@ func TestStoppedSinceTheCutOff(t *testing.T) {
 			assert.NoDirExists(t, keep+".next")
 			h.appended = ""
 			if tt.habit == "" {
-				assert.Zero(t, h.telescopes())
+				assert.Empty(t, h.telescopes())
 				healthy(t, h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep, "TRIPOD_KEEP": keep}), "1.0", "old")
 			}
 			h.want(0, "uninstall.sh", nil)

@@ -63,14 +63,17 @@ func TestFailedReplacementPutsBack(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			keep := filepath.Join(h.dir, "kept")
-			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0.0", Layout: tt.from}), "TRIPOD_STABLE": "0"})
+			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0.0", Layout: tt.from})})
 			h.mark(tt.from, "i-1")
 			bad := settings{
 				"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0.0", Layout: tt.to, Habit: tt.habit}),
 				"TRIPOD_VERSION": "2.0.0", "TRIPOD_KEEP": keep, "TRIPOD_WAIT": "5", "TRIPOD_STABLE": "3", "TRIPOD_RUN_LIMIT": "600",
 			}
-			if tt.habit == "hang" {
+			switch tt.habit {
+			case "hang":
 				bad["TRIPOD_RUN_LIMIT"] = "1"
+			case "wrong-version": // healthy: a slow machine may need longer
+				bad["TRIPOD_WAIT"] = "180"
 			}
 			r := h.want(tt.code, "install.sh", bad)
 			last := lastLine(r.stderr)
@@ -98,7 +101,7 @@ func TestPutBackAsItWas(t *testing.T) {
 	keep := filepath.Join(h.dir, "kept")
 	install := func(code int, o agent.Options, more settings) result {
 		t.Helper()
-		s := settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"}
+		s := settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep}
 		for key, value := range more {
 			s[key] = value
 		}
@@ -110,7 +113,7 @@ func TestPutBackAsItWas(t *testing.T) {
 	h.appended = meant
 	r := install(exitInstaller, agent.Options{Version: "2.0", Habit: "fails"}, nil)
 	assert.Contains(t, lastLine(r.stderr), "; version 1.0 was put back, stopped")
-	assert.Zero(t, h.telescopes())
+	assert.Empty(t, h.telescopes())
 	assert.Equal(t, []string{"kept"}, h.copies())
 	h.appended = ""
 
@@ -141,7 +144,7 @@ func TestPutBackLater(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			keep := filepath.Join(h.dir, "kept")
-			bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep, "TRIPOD_STABLE": "0"}
+			bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep}
 			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
 			h.mark("old", "i-1")
 
@@ -149,7 +152,7 @@ func TestPutBackLater(t *testing.T) {
 			h.shim("cp", "#!/bin/sh\ncase $* in */kept.next/tree/*) echo 'No space left on device' >&2; exit 1 ;; esac\nexec "+lookPath(t, "cp")+" \"$@\"\n")
 			r := h.want(exitInstaller, "install.sh", bad)
 			assert.Contains(t, lastLine(r.stderr), "; version 1.0 could not be put back: it cannot be copied to "+h.root+"/usr/local; its copy is in "+keep+".next")
-			assert.Zero(t, h.telescopes())
+			assert.Empty(t, h.telescopes())
 			h.path = path
 
 			switch next {
@@ -228,7 +231,7 @@ exec `+lookPath(t, "rm")+` "$@"
 `)
 	h.want(0, "uninstall.sh", nil)
 	h.path = path
-	assert.Zero(t, h.telescopes())
+	assert.Empty(t, h.telescopes())
 	assert.FileExists(t, other)
 	require.NoError(t, os.RemoveAll(filepath.Dir(other)))
 	h.want(0, "uninstall.sh", nil)

@@ -21,7 +21,7 @@ systemctl() { [ "$1" != show ] || printf '%s\n' LoadState=loaded ActiveState=ina
 func TestStoppedOrCrashed(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{}), "TRIPOD_STABLE": "0"})
+	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 	kill(t, h.processes()...)
 	systemd := func(load, active, result string) string {
 		return "init_system() { echo systemd; }\nsystemctl() { [ \"$*\" != 'show -p LoadState -p ActiveState -p Result telescoped.service' ] || " +

@@ -26,7 +26,7 @@ import (
 const e2ePatience = 4 * time.Minute
 
 // e2eTurns bounds how many of them run at a time: each has several containers.
-var e2eTurns = make(chan struct{}, 2)
+var e2eTurns = make(chan struct{}, 5)
 
 // rig is a state folder, and the program that works on it.
 type rig struct {

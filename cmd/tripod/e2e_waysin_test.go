@@ -70,8 +70,15 @@ func fleet(forms map[string]keyForm) []member {
 	}
 }
 
-// TestWaysIn (point 3): one fleet, one hosts file, one command. Each host that
-// cannot be used ends with its own kind and a hint, within its own limit.
+// rootScript leaves a note if it runs as root in the run folder.
+const rootScript = "#!/bin/sh\ncase $(id -u):$(pwd) in 0:/var/lib/tripod/runs/*) echo ran >>/root/ran ;; esac\n"
+
+// whatIsLeft lists what an attempt may have left on a host.
+const whatIsLeft = "ls -A /var/lib/tripod/runs /var/lib/tripod/files /tmp 2>&1; ls -d /home/*/*tripod* /root/*tripod* /var/tmp/*tripod* 2>/dev/null; true"
+
+// TestWaysIn (point 3): one fleet, one hosts file, one command. The script runs once on
+// each host, as root, and nothing is left of it; each host that cannot be used ends
+// with its own kind and a hint, within its own limit.
 func TestWaysIn(t *testing.T) {
 	r := newRig(t)
 	forms := map[string]keyForm{}
@@ -90,7 +97,7 @@ func TestWaysIn(t *testing.T) {
 	require.NoError(t, cs["silent"].Pause(t.Context()))
 
 	began := time.Now()
-	p, code := r.tripod("install", "-f", r.file("hosts.csv", csvRows(t, rows)), "--script", r.file("hello.sh", helloScript), "--output", "json")
+	p, code := r.tripod("install", "-f", r.file("hosts.csv", csvRows(t, rows)), "--script", r.file("root.sh", rootScript), "--output", "json")
 	took := time.Since(began)
 	require.NoError(t, cs["silent"].Unpause(t.Context()))
 	require.Equal(t, exitHosts, code, "%s", p.err())
@@ -104,6 +111,11 @@ func TestWaysIn(t *testing.T) {
 		t.Logf("%-22s %-9s %-18s %6d ms, %d attempts: %s", m.name, inv.InvocationStatus, inv.Kind, inv.DurationMS, len(inv.Attempts), inv.Message)
 		assert.Equal(t, m.name, inv.InstanceName)
 		assert.Equal(t, m.want, inv.Kind, "%s: %s", m.name, inv.Message)
+		if c := cs[m.name]; c != nil {
+			left := in(t, c, whatIsLeft)
+			assert.NotContains(t, left, "tripod.", m.name)
+			assert.NotContains(t, left, inv.InvocationID, m.name)
+		}
 		if m.want == "" {
 			assert.Equal(t, installer.Succeeded, inv.InvocationStatus, m.name)
 			assert.Equal(t, "ran", noted(t, cs[m.name]), m.name)

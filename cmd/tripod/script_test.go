@@ -16,7 +16,7 @@ import (
 func TestMain(m *testing.M) {
 	testing.Init()
 	// Scripts wait more than they compute. -parallel still goes before this.
-	_ = flag.Set("test.parallel", "8")
+	_ = flag.Set("test.parallel", "16")
 	testscript.Main(m, map[string]func(){
 		"tripod": main,
 		"hangs":  hangs,

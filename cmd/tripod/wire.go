@@ -65,9 +65,9 @@ func (a *app) openLocal(cfg holderConfig) (*localEngine, error) {
 	})
 	e := &localEngine{app: a, cfg: cfg, store: s, dialer: dialer}
 	e.work = recipe.New(recipe.Config{
-		Dialer: recipe.DialerFunc(func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (recipe.Conn, error) {
+		Dial: func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (recipe.Conn, error) {
 			return dialer.Dial(ctx, project, host, creds, policy)
-		}),
+		},
 		Blobs:  s,
 		Logger: a.log,
 	})

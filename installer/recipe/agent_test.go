@@ -25,7 +25,7 @@ func (b *bed) agent(o standin.Options) *bed {
 	b.inv.Spec.Packages = []installer.BlobRef{
 		{SHA256: strings.Repeat("0", 64), Size: 1000, Arch: "s390x", Version: o.Version, Edition: installer.Basic}, ref,
 	}
-	b.settings = "TRIPOD_WAIT=10\nTRIPOD_STABLE=1\n"
+	b.settings = "TRIPOD_WAIT=10\nTRIPOD_STABLE=0\n"
 	return b
 }
 
@@ -89,6 +89,9 @@ func TestAgentBadHabits(t *testing.T) {
 			t.Parallel()
 			b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3", Habit: habit})
 			b.inv.Spec.Version = "1.2.3"
+			if habit == "no-start" {
+				b.settings = "TRIPOD_WAIT=2\n"
+			}
 			_, err := b.work(t.Context())
 			if want == "" {
 				require.NoError(t, err, b.out.String())

@@ -19,7 +19,7 @@ func BenchmarkScript(b *testing.B) {
 	ref := blobs.put("job.sh", []byte("#!/bin/sh\nexit 0\n"+strings.Repeat("# padding\n", 10<<10)))
 	dialer := sshdial.New(sshdial.Config{})
 	b.Cleanup(func() { _ = dialer.Close() })
-	r := New(Config{Dialer: dialerOf(dialer), Blobs: blobs})
+	r := New(Config{Dial: dialWith(dialer), Blobs: blobs})
 	for i := 0; b.Loop(); i++ {
 		id := fmt.Sprintf("inv-%d", i)
 		_, err := r.Work(b.Context(), &installer.Job{
@@ -28,6 +28,7 @@ func BenchmarkScript(b *testing.B) {
 				Spec: installer.Spec{Target: fmt.Sprintf("t-%d", i), Script: &ref, HostKeys: installer.Insecure},
 			},
 			Credentials: installer.Credentials{Login: srv.Login("root")},
+			Begin:       func(installer.Step) {},
 			Note:        discardNote,
 			Journal:     discardJournal,
 		})

@@ -14,13 +14,9 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "not removed: tripod is shutting down"
 		return nil
 	}
-	args := []string{"root=" + w.found.root, "id=" + w.runID()}
-	if w.host.Folder != "" {
-		args = append(args, "dir="+w.host.Folder)
-	}
 	var r reply
 	err := limited(ctx, w.Limits.Clean, "removing the run folder", func(ctx context.Context) (err error) {
-		r, err = w.host.do(ctx, nil, hostshell.CleanFiles, "clean", args...)
+		r, err = w.askRun(ctx, nil, hostshell.CleanFiles, "clean", "dir="+w.host.Folder)
 		return err
 	})
 	switch {

@@ -2,24 +2,15 @@ package recipe
 
 import (
 	"context"
+	"io"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
-// Dialer opens connections to hosts.
-type Dialer interface {
-	// Dial connects, checks the host key and logs in, each within its own
-	// limit. Its error is an *installer.Failure. The connection outlives ctx.
-	Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error)
-}
-
-// DialerFunc makes a Dialer of a function.
-type DialerFunc func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error)
-
-// Dial calls f.
-func (f DialerFunc) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error) {
-	return f(ctx, project, host, creds, policy)
-}
+// Dial connects, checks the host key and logs in, each within its own limit. Its
+// error is an *installer.Failure. The connection outlives ctx.
+type Dial func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error)
 
 // Conn is one authenticated connection to one host. Every method returns soon
 // after its ctx is done, whatever the server does, and its error is then an
@@ -29,13 +20,50 @@ type Conn interface {
 	// It returns when the exit status has arrived and output has been drained
 	// for at most the grace, even if a child on the host holds stdout open.
 	Exec(ctx context.Context, cmd installer.Command) (int, error)
-	// Upload writes a file: SFTP with concurrent writes, or the same bytes
-	// through exec where the server has no SFTP. A stall longer than
-	// Limits.UploadStall is upload-failed.
-	Upload(ctx context.Context, up installer.Upload) error
+	// Upload writes a file in place: the caller chooses a temporary name, checks and
+	// renames. A stall longer than Limits.UploadStall is upload-failed.
+	Upload(ctx context.Context, blob installer.Blob, path string) error
+	// UploadedBy is the method of the last upload.
+	UploadedBy() string
 	// CanForward reports whether the server forwards TCP for us: nil, or a
 	// Failure of kind channel-denied.
 	CanForward(ctx context.Context) error
+	// JumpHosts are those that the connection goes through, first hop first.
+	JumpHosts() []installer.Endpoint
 	// Close ends the connection and returns without waiting for the server.
 	Close() error
+}
+
+// dial makes a new connection take the place of the one before.
+func (w *work) dial(ctx context.Context) error {
+	conn, err := w.Dial(ctx, w.inv.ProjectID, w.inv.Host, w.job.Credentials, w.inv.Spec.HostKeys)
+	if err != nil {
+		return err
+	}
+	w.close()
+	if w.host != nil && w.host.Folder != "" {
+		w.oldFolder = w.host.Folder
+	}
+	w.conn = conn
+	password := w.job.Credentials.SudoPassword
+	if password.IsZero() {
+		password = w.job.Credentials.Password
+	}
+	w.host = hostshell.New(conn, password, w.settings())
+	return nil
+}
+
+type reply struct {
+	findings
+	hostshell.Reply
+}
+
+func (w *work) ask(ctx context.Context, out io.Writer, files []string, verb string, args ...string) (r reply, err error) {
+	r.Reply, err = w.host.Run(ctx, out, r.add, files, verb, args...)
+	return r, err
+}
+
+func (w *work) askRun(ctx context.Context, out io.Writer, files []string, verb string, more ...string) (reply, error) {
+	args := []string{"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target()}
+	return w.ask(ctx, out, files, verb, append(args, more...)...)
 }

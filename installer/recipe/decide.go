@@ -6,7 +6,6 @@ import (
 	"tripod/installer"
 )
 
-// action is what to do with the run folder.
 type action int
 
 const (
@@ -15,7 +14,6 @@ const (
 	attach               // follow what runs, or collect what has ended
 )
 
-// situation is everything that an action depends on.
 type situation struct {
 	run runState
 	// key of this attempt, invocation it belongs to.
@@ -27,9 +25,8 @@ type situation struct {
 	lostBefore bool
 }
 
-// decide is a pure function: the same situation gives the same answer. It is
-// where P3 (no script runs twice for one attempt) and P4 (not known is not
-// failed; look first) are kept.
+// decide is a pure function. It keeps two promises: no script runs twice for one
+// attempt, and what is not known is not called failed.
 //
 //	on the host   started by                    what to do
 //	absent        launched by this attempt      unknown: lost-contact
@@ -44,7 +41,7 @@ type situation struct {
 //	died, fenced  earlier attempt's             begin anew
 //	fenced        this attempt's                stopped before it began
 func decide(s situation) (action, error) {
-	mine := s.run.by == s.key
+	byThisAttempt := s.run.by == s.key
 	switch s.run.state {
 	case "absent":
 		if s.mayRun {
@@ -59,42 +56,24 @@ func decide(s situation) (action, error) {
 	case "exited":
 		sameInvocation := strings.HasPrefix(s.run.by, s.invocation+".")
 		switch {
-		case mine, sameInvocation && s.lostBefore:
+		case byThisAttempt, sameInvocation && s.lostBefore:
 			return attach, nil
 		case !sameInvocation && s.run.code == 0 && s.run.killed == "":
 			return attach, nil
 		}
 		return anew, nil
 	case "died":
-		if mine {
+		if byThisAttempt {
 			return 0, died(s.run)
 		}
 		return anew, nil
 	case "fenced":
-		if mine {
+		if byThisAttempt {
 			return 0, installer.Fail(installer.KindScriptTimeout, "stopped before the script began")
 		}
 		return anew, nil
 	}
 	return 0, installer.Fail(installer.KindLostContact, "the host did not report the state of the run")
-}
-
-func died(r runState) error {
-	switch {
-	case r.killed != "":
-		return killedBy(r.killed)
-	case r.rebooted:
-		return installer.Fail(installer.KindScriptFailed, "the host was restarted while the script ran")
-	}
-	return installer.Fail(installer.KindScriptFailed, "the script was killed from outside (out of memory, or by somebody), with no exit code")
-}
-
-// killedBy is the failure of a script that Tripod itself killed.
-func killedBy(why string) error {
-	if why == "canceled" {
-		return installer.Fail(installer.KindCanceled, "canceled; the script was killed on the host")
-	}
-	return installer.Fail(installer.KindScriptTimeout, "the script ran longer than its limit and was killed")
 }
 
 func (w *work) decide() (action, error) {

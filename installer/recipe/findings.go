@@ -8,10 +8,8 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// maxFindings caps what is kept of one conversation.
 const maxFindings = 64
 
-// findings is what the scripts said of a host.
 type findings struct {
 	entered   bool   // a host script ran as the login user
 	uid       string // of the one that did the work; empty: none
@@ -41,7 +39,6 @@ type findings struct {
 	end        *hostshell.Finding
 }
 
-// keptVersion is one that a ROLLBACK can put back.
 type keptVersion struct {
 	dir, version string
 	by           string // run id of the task that has replaced it; empty: not told
@@ -65,7 +62,6 @@ func isSafePath(p string) bool {
 	return len(p) <= 1024 && safePath.MatchString(p) && !strings.Contains(p+"/", "/../")
 }
 
-// add takes one finding in.
 func (fs *findings) add(f hostshell.Finding) {
 	switch f.Word {
 	case "enter":
@@ -135,7 +131,6 @@ func (fs *findings) add(f hostshell.Finding) {
 	}
 }
 
-// answered: the script came to its end.
 func (fs *findings) answered() bool { return fs.end != nil || fs.failed != "" || fs.busy != nil }
 
 func readRunState(f hostshell.Finding) runState {

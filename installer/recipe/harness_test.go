@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -22,7 +23,10 @@ import (
 	"tripod/installer/sshtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "8") // they wait more than they compute
+	goleak.VerifyTestMain(m)
+}
 
 // memBlobs keeps blobs in memory.
 type memBlobs struct {
@@ -156,8 +160,8 @@ func (b *bed) work(ctx context.Context) (installer.Outcome, error) {
 	dialer := sshdial.New(sshdial.Config{Limits: b.limits})
 	defer func() { _ = dialer.Close() }()
 	r := New(Config{
-		Dialer: dialerOf(dialer),
-		Blobs:  b.blobs, Limits: b.limits,
+		Dial:  dialWith(dialer),
+		Blobs: b.blobs, Limits: b.limits,
 	})
 	r.firstPause = 20 * time.Millisecond
 	r.agentSettings = b.settings
@@ -231,14 +235,14 @@ func requireKind(t *testing.T, kind installer.Kind, err error) *installer.Failur
 	return f
 }
 
-func dialerOf(d *sshdial.Dialer) Dialer {
-	return DialerFunc(func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error) {
+func dialWith(d *sshdial.Dialer) Dial {
+	return func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error) {
 		conn, err := d.Dial(ctx, project, host, creds, policy)
 		if err != nil {
 			return nil, err
 		}
 		return conn, nil
-	})
+	}
 }
 
 func discardNote(installer.StepRecord) {}

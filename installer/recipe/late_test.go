@@ -52,7 +52,7 @@ func (tr *tripod) run(id string) *installer.Invocation {
 	tr.t.Helper()
 	dialer := sshdial.New(sshdial.Config{Limits: tr.limits})
 	defer func() { assert.NoError(tr.t, dialer.Close()) }()
-	r := New(Config{Dialer: dialerOf(dialer), Blobs: tr.blobs, Limits: tr.limits})
+	r := New(Config{Dial: dialWith(dialer), Blobs: tr.blobs, Limits: tr.limits})
 	r.agentSettings = countedSettings + tr.extra
 	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: tr.store, Installer: r, BatchID: id, StopWhenIdle: true, Parallel: 1})
 	require.NoError(tr.t, d.Run(tr.t.Context()))

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"strings"
 
 	"tripod/installer"
@@ -12,7 +13,6 @@ const (
 	packageGrows = 4       // an unpacked archive and the copies of it
 )
 
-// needKiB is the disk space that the work needs.
 func (w *work) needKiB() int64 {
 	var largest int64
 	for _, p := range w.inv.Spec.Packages {
@@ -33,11 +33,7 @@ func (w *work) blobArgs() string {
 		all = append(all, w.inv.Spec.Script.SHA256+":any")
 	case agent:
 		for _, p := range w.inv.Spec.Packages {
-			arch := p.Arch
-			if arch == "" {
-				arch = "any"
-			}
-			all = append(all, p.SHA256+":"+arch)
+			all = append(all, p.SHA256+":"+cmp.Or(p.Arch, "any"))
 		}
 	}
 	return strings.Join(all, ",")
@@ -74,22 +70,13 @@ func (w *work) wanted() string {
 	}
 	var all []string
 	for _, p := range spec.Packages {
-		if p.Version == "" {
-			continue
+		if p.Version != "" {
+			all = append(all, cmp.Or(p.Arch, "all")+":"+p.Version)
 		}
-		arch := p.Arch
-		if arch == "" {
-			arch = "all"
-		}
-		all = append(all, arch+":"+p.Version)
 	}
-	if len(all) == 0 {
-		return "none"
-	}
-	return strings.Join(all, ",")
+	return cmp.Or(strings.Join(all, ","), "none")
 }
 
-// choosePackage chooses the one for this architecture and version.
 func (w *work) choosePackage() error {
 	for i := range w.inv.Spec.Packages {
 		p := &w.inv.Spec.Packages[i]

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -9,12 +10,11 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// probe finds out what the host is and what is on it.
 func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 	if err := w.inspect(ctx); err != nil {
 		return err
 	}
-	w.seen(rec)
+	w.recordAgent(rec)
 	if err := w.usable(); err != nil {
 		return err
 	}
@@ -39,11 +39,10 @@ func (w *work) inspect(ctx context.Context) error {
 	return limited(ctx, w.Limits.Probe, "probing the host", w.probeHost)
 }
 
-// probeHost asks the host, with the rights that the work will have.
 func (w *work) probeHost(ctx context.Context) error {
 	args := w.probeArgs()
 	if w.inv.Host.User == "root" || w.asUser() {
-		r, err := w.host.do(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
+		r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
 		if err != nil {
 			return err
 		}
@@ -59,7 +58,7 @@ func (w *work) probeHost(ctx context.Context) error {
 	return w.becomeRoot(ctx, args)
 }
 
-// asUser: the work is done with the login's own rights. An installer only forwards,
+// asUser: the work is done with the login's own rights. A jump host only forwards,
 // so a login on it need not become root.
 func (w *work) asUser() bool {
 	return w.inv.Host.Sudo == installer.SudoNever || w.kind == jumpHost && w.inv.Host.User != "root"
@@ -92,7 +91,6 @@ func (w *work) probeArgs() []string {
 	return args
 }
 
-// noAnswer explains a login whose shell did not run our script.
 func (w *work) noAnswer(r reply) error {
 	if r.Code > 128 {
 		return installer.Fail(installer.KindLostContact, "what looked at the host was killed there (exit code %d)", r.Code)
@@ -101,7 +99,6 @@ func (w *work) noAnswer(r reply) error {
 		"the login shell ran no command (exit code %d)%s", r.Code, w.quoted(r.Noise+"\n"+r.Stderr))
 }
 
-// usable judges what was found.
 func (w *work) usable() error {
 	f := &w.found
 	switch {
@@ -133,13 +130,11 @@ func (w *work) noPlace() error {
 	return installer.Fail(kind, "no folder to work in: %s", w.shown(strings.Join(w.found.tried, "; "), 480))
 }
 
-// seen puts down what was found of the agent, also where the host will not do.
-func (w *work) seen(rec *installer.StepRecord) {
+// recordAgent puts down what was found of the agent, also where the host will not do.
+func (w *work) recordAgent(rec *installer.StepRecord) {
 	rec.Found.Run = w.found.run.state
 	if health := w.found.agent["agent"]; health != "" {
-		w.outcome.CurrentVersion = w.versionBefore()
-		rec.Found.Looked, rec.Found.CurrentVersion = true, w.outcome.CurrentVersion
-		w.agentIs(health, rec)
+		rec.Found.Looked, rec.Found.CurrentVersion, rec.Found.Agent = true, w.versionBefore(), agentState(health)
 	}
 }
 
@@ -163,23 +158,21 @@ func (w *work) report(rec *installer.StepRecord) error {
 	rec.Note = note
 	switch {
 	case w.kind == checkOnly:
-		w.outcome.Message = note
+		rec.Found.Message = note
 	case w.kind == jumpHost:
-		w.outcome.Message = "can be a jump host: forwards TCP; " + note
+		rec.Found.Message = "can be a jump host: forwards TCP; " + note
 	case w.alreadyThere() && f.busy != nil:
 		return w.busy(*f.busy)
 	case w.alreadyThere():
-		w.outcome.Skipped, w.outcome.TargetVersion = true, w.shown(version, 64)
-		w.outcome.Message = "already there: " + w.shown("healthy, version "+version, 100)
-		rec.Found.Skipped, rec.Found.TargetVersion = true, w.outcome.TargetVersion
+		rec.Found.Skipped, rec.Found.TargetVersion = true, w.shown(version, 64)
+		rec.Found.Message = "already there: " + w.shown("healthy, version "+version, 100)
 	default:
-		err := w.prepare()
-		if w.pkg != nil && w.pkg.Edition != "" {
-			w.outcome.Edition, rec.Found.Edition = w.pkg.Edition, w.pkg.Edition
+		err := w.prepare(rec.Found.CurrentVersion)
+		if w.pkg != nil {
+			rec.Found.Edition = w.pkg.Edition
 		}
 		return err
 	}
-	rec.Found.Message = w.outcome.Message
 	return nil
 }
 
@@ -191,7 +184,7 @@ func (w *work) alreadyThere() bool {
 
 // prepare finds what the work needs, before anything on the host is changed. A
 // run that is there has it already.
-func (w *work) prepare() error {
+func (w *work) prepare(versionBefore string) error {
 	switch {
 	case w.kind == restore && w.begun():
 		_ = w.chooseKept() // stage insists, if it is to begin anew
@@ -200,7 +193,7 @@ func (w *work) prepare() error {
 	case w.kind == remove && !w.begun():
 		return w.checkUndone()
 	case w.inv.Task() == installer.Update && w.kind.onTarget() && !w.begun() &&
-		w.found.agent["agent"] == "none" && w.outcome.CurrentVersion == "":
+		w.found.agent["agent"] == "none" && versionBefore == "":
 		return installer.Fail(installer.KindAgentMissing, "there is no agent on the host to update")
 	case w.kind == agent:
 		return w.choosePackage()
@@ -247,22 +240,15 @@ func (w *work) versionBefore() string {
 	return version
 }
 
-// agentStates are those of the target's probe.
 var agentStates = map[string]installer.AgentState{
 	"none": installer.AgentNone, "healthy": installer.AgentRunning,
 	"stopped": installer.AgentStopped, "unhealthy": installer.AgentFault,
 }
 
-// agentIs puts down how the agent is.
-func (w *work) agentIs(health string, rec *installer.StepRecord) {
-	state, ok := agentStates[health]
-	if !ok {
-		state = installer.AgentUnknown
-	}
-	w.outcome.Agent, rec.Found.Agent = state, state
+func agentState(health string) installer.AgentState {
+	return cmp.Or(agentStates[health], installer.AgentUnknown)
 }
 
-// size is a number of bytes for people.
 func size(n int64) string {
 	switch {
 	case n >= 10<<30:

@@ -28,23 +28,11 @@ func readProgress(a installer.Attempt) progress {
 }
 
 func (p *progress) read(rec installer.StepRecord) {
-	found, o := rec.Found, &p.outcome
-	p.root = cmp.Or(found.Root, p.root)
-	if found.Looked {
-		o.CurrentVersion, p.looked = found.CurrentVersion, true
-	}
-	o.Agent = cmp.Or(found.Agent, o.Agent)
-	o.TargetVersion = cmp.Or(found.TargetVersion, o.TargetVersion)
-	o.Edition = cmp.Or(found.Edition, o.Edition)
-	o.Message = cmp.Or(found.Message, o.Message)
-	o.ExitCode = cmp.Or(found.ExitCode, o.ExitCode)
-	if found.Skipped {
-		o.Skipped, p.over = true, true
-	}
+	addTo(&p.outcome, rec)
+	p.root = cmp.Or(rec.Found.Root, p.root)
+	p.looked = p.looked || rec.Found.Looked
+	p.over = p.over || rec.Found.Skipped
 	well := rec.Kind == ""
-	if found.Changed || rec.Step == installer.StepRun && well {
-		o.Changed = true
-	}
 	switch rec.Step {
 	case installer.StepStage:
 		p.staged = p.staged || well
@@ -64,6 +52,21 @@ func (p *progress) read(rec installer.StepRecord) {
 	if !well && !rec.Kind.Info().Unknown && rec.Kind != installer.KindHostBusy {
 		p.failed = &installer.Failure{Kind: rec.Kind, Step: rec.Step, Detail: rec.Note}
 	}
+}
+
+// addTo takes what a finished step has found into the outcome.
+func addTo(o *installer.Outcome, rec installer.StepRecord) {
+	found := rec.Found
+	if found.Looked {
+		o.CurrentVersion = found.CurrentVersion
+	}
+	o.Agent = cmp.Or(found.Agent, o.Agent)
+	o.TargetVersion = cmp.Or(found.TargetVersion, o.TargetVersion)
+	o.Edition = cmp.Or(found.Edition, o.Edition)
+	o.Message = cmp.Or(found.Message, o.Message)
+	o.ExitCode = cmp.Or(found.ExitCode, o.ExitCode)
+	o.Skipped = o.Skipped || found.Skipped
+	o.Changed = o.Changed || found.Changed || rec.Step == installer.StepRun && rec.Kind == ""
 }
 
 // skips reports whether the step is done already. Connect and probe never are,

@@ -11,23 +11,18 @@ import (
 // lastLines returns the last line that is not blank, and the one before it if
 // both together are short.
 func lastLines(text string) string {
-	var lines []string
+	last, before := "", ""
 	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" {
-			lines = append(lines, line)
+			last, before = line, last
 		}
 	}
-	switch n := len(lines); {
-	case n == 0:
-		return ""
-	case n > 1 && len(lines[n-2])+len(lines[n-1]) < 100:
-		return lines[n-2] + " | " + lines[n-1]
-	default:
-		return lines[n-1]
+	if before != "" && len(before)+len(last) < 100 {
+		return before + " | " + last
 	}
+	return last
 }
 
-// maxShown is how long text of a host may be in a message, in bytes.
 const maxShown = 300
 
 // shown makes hostile text fit for a message: without secrets of this job, on one

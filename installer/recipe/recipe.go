@@ -8,16 +8,14 @@ import (
 	"tripod/installer"
 )
 
-// Config configures a Recipe. Dialer and Blobs are required.
+// Config configures a Recipe. Dial and Blobs are required.
 type Config struct {
-	Dialer Dialer
-	Blobs  installer.Blobs
+	Dial  Dial
+	Blobs installer.Blobs
 	// Limits; zero fields mean their defaults.
 	Limits installer.Limits
 	// Logger; nil: nothing is logged.
 	Logger *slog.Logger
-	// Clock tells the wall time for records; nil: time.Now.
-	Clock func() time.Time
 }
 
 // Recipe implements installer.Installer. Safe for concurrent use.
@@ -33,9 +31,6 @@ var _ installer.Installer = (*Recipe)(nil)
 func New(c Config) *Recipe {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Clock == nil {
-		c.Clock = time.Now
 	}
 	c.Limits = c.Limits.WithDefaults()
 	return &Recipe{Config: c, firstPause: firstPause}
@@ -64,7 +59,7 @@ const (
 	remove                // back to no agent
 	script                // the user's script; its exit code is the result
 	checkOnly             // connect, probe, report
-	jumpHost              // SET_REMOTE_INSTALLER: can it be an installer?
+	jumpHost              // SET_REMOTE_INSTALLER: can it be a jump host?
 )
 
 // onTarget: the target's own scripts do the work, and verify judges it.

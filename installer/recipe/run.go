@@ -7,7 +7,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"tripod/installer"
@@ -22,9 +21,9 @@ const maxUnanswered = 5
 
 // run starts the script, or finds it again, and follows it to its end.
 func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
-	limit := w.inv.Spec.RunTimeout
-	if limit <= 0 {
-		limit = w.Limits.Run
+	limit := w.Limits.Run
+	if own := w.inv.Spec.RunTimeout; own > 0 {
+		limit = own
 	}
 	// A run that was taken up again has used up a part of it: so says the
 	// host's monotonic clock, which nobody sets.
@@ -35,6 +34,11 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	if inner.Err() != nil && !installer.Interrupted(ctx) && (err != nil || end.state == "") {
 		end, err = w.stop(ctx, context.Cause(inner), limit)
 	}
+	return w.conclude(end, err, rec)
+}
+
+// conclude puts down how the run ended, or why that is not known.
+func (w *work) conclude(end runState, err error, rec *installer.StepRecord) error {
 	rec.Found.Root, rec.Found.Output = w.found.root, w.offset
 	if err == nil {
 		err = w.judge(end, rec)
@@ -45,73 +49,6 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	}
 	rec.Note = fmt.Sprintf("exit code 0, %s of output", size(w.offset))
 	return nil
-}
-
-// judge turns the end of the script into a result.
-func (w *work) judge(end runState, rec *installer.StepRecord) error {
-	if end.state == "died" {
-		return died(end)
-	}
-	if end.killed != "" {
-		return killedBy(end.killed)
-	}
-	code := end.code
-	w.outcome.ExitCode, rec.Found.ExitCode = &code, &code
-	if code == 0 {
-		return nil
-	}
-	what := "the script exited with code " + strconv.Itoa(code)
-	if code > 128 && code < 128+65 {
-		what = fmt.Sprintf("the script was killed by signal %d", code-128)
-	}
-	kind := installer.KindScriptFailed
-	if w.kind.onTarget() {
-		kind = exitKind(code, installer.StepRun)
-		what = strings.Replace(what, "the script", w.program(), 1)
-	}
-	if w.kind == restore && kind == installer.KindPackageMissing {
-		kind = installer.KindNotKept
-	}
-	return installer.Fail(kind, "%s%s", what, w.quoted(w.tail.String()))
-}
-
-// program is which of the target's scripts runs.
-func (w *work) program() string {
-	if w.kind == remove {
-		return "uninstall.sh"
-	}
-	return "install.sh"
-}
-
-// forgetAgent: what probe found of the agent may no longer be so, after a run
-// that went wrong and has changed the host. What the script saw at its own end
-// counts, where that is the version before, put back, or no agent at all.
-func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
-	if unchanged(installer.FailureOf(err).Kind) || !w.kind.onTarget() {
-		return
-	}
-	health := ""
-	if w.outcome.ExitCode != nil { // it came to its end
-		health = lastSeen(w.tail.String(), w.outcome.CurrentVersion)
-	}
-	w.agentIs(health, rec)
-}
-
-// agentLine is what the target's scripts say of the agent.
-var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
-
-// lastSeen is how the agent was when a script last said it; empty if it did not,
-// or spoke of another version than this.
-func lastSeen(output, version string) string {
-	all := agentLine.FindAllStringSubmatch(output, -1)
-	if len(all) == 0 {
-		return ""
-	}
-	switch last := all[len(all)-1]; {
-	case last[1] == "none", version != "" && last[2] == version:
-		return last[1]
-	}
-	return ""
 }
 
 // follow stays with the script until it has ended, over as many connections as
@@ -156,10 +93,7 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 
 // request asks the host once about the run, and follows its output.
 func (w *work) request(ctx context.Context, act action) (reply, error) {
-	args := []string{
-		"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target(),
-		"offset=" + strconv.FormatInt(w.offset, 10),
-	}
+	args := []string{"offset=" + strconv.FormatInt(w.offset, 10)}
 	files := hostshell.AttachFiles
 	if act == attach {
 		if w.offset == 0 && (w.before.staged || w.found.run.by != w.key) {
@@ -170,21 +104,18 @@ func (w *work) request(ctx context.Context, act action) (reply, error) {
 		args = append(args, w.launchArgs(act)...)
 		w.mayRun = true
 	}
-	r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), files, "run", args...)
-	w.advance(r)
+	r, err := w.askRun(ctx, io.MultiWriter(&w.tail, w.output()), files, "run", args...)
+	w.offset = max(w.offset, r.began) + r.Written // the host may have skipped what it does not keep
 	return r, err
 }
-
-// advance counts the output. The host may have skipped what it does not keep.
-func (w *work) advance(r reply) { w.offset = max(w.offset, r.began) + r.Written }
 
 func (w *work) launchArgs(act action) []string {
 	args := []string{"launch=yes"}
 	if act == anew {
 		args = append(args, "wipe=yes")
 	}
-	if len(w.sent) > 0 {
-		args = append(args, "blobs="+strings.Join(w.sent, ","), "from="+w.from(), "tag="+w.tag())
+	if w.sent != "" {
+		args = append(args, "blobs="+w.sent, "from="+w.from(), "tag="+w.tag())
 	}
 	switch w.kind {
 	case script:
@@ -199,7 +130,20 @@ func (w *work) launchArgs(act action) []string {
 	return args // online: the settings say it
 }
 
-// notStarted explains why the host did not start the script.
+// heldSince matches what the lock of a target holds: its owner, and since when.
+var heldSince = regexp.MustCompile(`^\S+( since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)$`)
+
+// busy is the failure of a run that has found another one on the host. Its owner
+// is named in the log only: it may be another project's.
+func (w *work) busy(holder string) error {
+	w.Logger.Info("another run holds the lock", "invocation", w.inv.ID, "host", w.inv.Host.Label(), "holder", w.shown(holder, 100))
+	since := ""
+	if parts := heldSince.FindStringSubmatch(holder); parts != nil {
+		since = parts[1]
+	}
+	return installer.Fail(installer.KindHostBusy, "another run works on %s here%s", w.target(), since)
+}
+
 func (w *work) notStarted(r reply) error {
 	f := installer.Fail(installer.KindNoSpace, "%s cannot be written to (%s)%s", w.found.root, w.shown(r.failed, 40), w.quoted(r.Stderr))
 	switch r.failed {

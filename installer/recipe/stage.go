@@ -39,10 +39,7 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 	if err := w.upload(ctx, ref); err != nil {
 		return err
 	}
-	rec.Note = "1 file sent, " + size(ref.Size)
-	if c, ok := w.conn.(interface{ UploadedBy() string }); ok {
-		rec.Note += " by " + c.UploadedBy()
-	}
+	rec.Note = "1 file sent, " + size(ref.Size) + " by " + w.conn.UploadedBy()
 	return nil
 }
 
@@ -64,7 +61,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 		return fmt.Errorf("open the file to send: %w", err)
 	}
 	path := fmt.Sprintf("%s/.%s.%s.tmp", w.from(), ref.SHA256, w.tag())
-	if err := w.conn.Upload(ctx, installer.Upload{Blob: blob, Path: path}); err != nil {
+	if err := w.conn.Upload(ctx, blob, path); err != nil {
 		if ctx.Err() != nil {
 			return ended(ctx)
 		}
@@ -75,7 +72,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 		}
 		return &f
 	}
-	w.sent = []string{ref.SHA256}
+	w.sent = ref.SHA256
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
@@ -25,7 +24,12 @@ func (w *work) stop(ctx context.Context, cause error, limit time.Duration) (runS
 	// ctx may be what is over.
 	inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Reconnect+w.Limits.Clean+killGrace*time.Second)
 	defer cancel()
-	r, err := w.kill(inner, why)
+	r, err := w.askToKill(inner, why)
+	if err != nil {
+		if err = w.reconnect(inner, err); err == nil {
+			r, err = w.askToKill(inner, why)
+		}
+	}
 	if err != nil {
 		return runState{}, installer.Fail(installer.KindLostContact, "the script was to be killed (%s), and the host cannot be reached: %s",
 			why, installer.FailureOf(err).Detail)
@@ -33,7 +37,9 @@ func (w *work) stop(ctx context.Context, cause error, limit time.Duration) (runS
 	if r.failed != "" {
 		return runState{}, installer.Fail(installer.KindLostContact, "the script was to be killed (%s), and something of it is still alive", why)
 	}
-	w.fetchRest(inner)
+	rest, cancelRest := context.WithTimeout(inner, w.Limits.Clean)
+	defer cancelRest()
+	_, _ = w.request(rest, attach) // the output up to the end, as far as it comes
 	switch {
 	case r.run.state == "exited" && r.run.killed == "" && why == "timeout":
 		return r.run, nil // it ended by itself just before
@@ -68,37 +74,11 @@ func (w *work) endOrphan(ctx context.Context) error {
 
 // askToKill asks the host on the present connection.
 func (w *work) askToKill(ctx context.Context, why string) (reply, error) {
-	r, err := w.host.do(ctx, nil, hostshell.KillFiles, "kill",
-		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "why="+why, "grace="+strconv.Itoa(killGrace))
+	r, err := w.askRun(ctx, nil, hostshell.KillFiles, "kill", "why="+why, "grace="+strconv.Itoa(killGrace))
 	if err == nil && !r.answered() {
 		err = fmt.Errorf("no answer%s", w.quoted(r.Stderr))
 	}
 	return r, err
-}
-
-// kill asks the host, over a new connection if the present one is dead.
-func (w *work) kill(ctx context.Context, why string) (reply, error) {
-	for first := true; ; first = false {
-		r, err := w.askToKill(ctx, why)
-		if err == nil {
-			return r, nil
-		}
-		if !first {
-			return reply{}, err
-		}
-		if err := w.reconnect(ctx, err); err != nil {
-			return reply{}, err
-		}
-	}
-}
-
-// fetchRest fetches the output up to the end, as far as it can.
-func (w *work) fetchRest(ctx context.Context) {
-	inner, cancel := context.WithTimeout(ctx, w.Limits.Clean)
-	defer cancel()
-	r, _ := w.host.do(inner, io.MultiWriter(&w.tail, w.output()), hostshell.AttachFiles, "run",
-		"root="+w.found.root, "id="+w.runID(), "key="+w.key, "target="+w.target(), "offset="+strconv.FormatInt(w.offset, 10))
-	w.advance(r)
 }
 
 // stopUnseen stops a run that this process has not seen yet: the invocation was
@@ -113,18 +93,11 @@ func (w *work) stopUnseen(ctx context.Context) error {
 	stopping := func(w *work, ctx context.Context, rec *installer.StepRecord) error {
 		inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Reconnect)
 		defer cancel()
-		if err := w.again(inner); err != nil {
+		if err := w.redial(inner); err != nil {
 			return w.lost(err, 0)
 		}
-		rec.Found.Root = w.found.root
 		end, err := w.stop(ctx, context.Cause(ctx), w.Limits.Run)
-		if err == nil {
-			err = w.judge(end, rec)
-		}
-		if err != nil {
-			w.forgetAgent(err, rec)
-		}
-		return err
+		return w.conclude(end, err, rec)
 	}
 	if err := w.step(ctx, installer.StepRun, stopping); err != nil {
 		return w.failed(ctx, installer.StepRun, err)

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -16,8 +17,9 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 	if w.oldFolder != "" {
 		first = append(args[:len(args):len(args)], "dir="+w.oldFolder)
 	}
-	r, err := h.enter(ctx, first...)
-	if err != nil {
+	var r reply
+	var err error
+	if r.Reply, err = h.Enter(ctx, r.add, first...); err != nil {
 		return err
 	}
 	w.found, h.Folder = r.findings, r.folder
@@ -54,7 +56,7 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 // with the same password would only help to lock the account.
 func (w *work) askSudo(ctx context.Context, args []string) error {
 	h := w.host
-	r, err := h.do(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.Folder)...)
+	r, err := w.ask(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.Folder)...)
 	if err != nil {
 		return err
 	}
@@ -70,14 +72,11 @@ func (w *work) askSudo(ctx context.Context, args []string) error {
 		h.Rights = hostshell.TerminalSudo
 		return w.askSudo(ctx, args)
 	}
-	fault := hopeless(said)
-	if fault == "" {
-		fault = "sudo rejected the password"
-		if !h.HasPassword() {
-			fault = "sudo asks for a password, and none was given"
-		}
+	fault := "sudo rejected the password"
+	if !h.HasPassword() {
+		fault = "sudo asks for a password, and none was given"
 	}
-	return w.sudoDenied(fault, said)
+	return w.sudoDenied(cmp.Or(hopeless(said), fault), said)
 }
 
 func (w *work) sudoDenied(fault, said string) error {

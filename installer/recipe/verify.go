@@ -13,11 +13,10 @@ import (
 // never taken for success; a user's script has nothing but its exit code.
 func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if w.kind == script {
-		w.outcome.Message = "the script ran and exited with code 0"
-		rec.Note, rec.Found.Message = "exit code 0", w.outcome.Message
+		rec.Note, rec.Found.Message = "exit code 0", "the script ran and exited with code 0"
 		return nil
 	}
-	w.agentIs("", rec) // until the host has said it
+	rec.Found.Agent = agentState("") // until the host has said it
 	var r reply
 	err := limited(ctx, w.Limits.Verify, "verifying", func(ctx context.Context) (err error) {
 		r, err = w.askVerify(ctx)
@@ -26,9 +25,9 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if err != nil {
 		return err
 	}
-	w.agentIs(r.agent["agent"], rec)
+	rec.Found.Agent = agentState(r.agent["agent"])
 	health, version := w.shown(r.agent["agent"], 40), w.shown(r.agent["version"], 64)
-	rec.Found.TargetVersion, w.outcome.TargetVersion = version, version
+	rec.Found.TargetVersion = version
 	want := "healthy"
 	if w.kind == remove {
 		want = "none"
@@ -44,12 +43,10 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if w.kind == remove {
 		rec.Note = "nothing of the agent is left"
 	}
-	w.outcome.Message = w.done() + ": " + rec.Note
-	rec.Found.Message = w.outcome.Message
+	rec.Found.Message = w.done() + ": " + rec.Note
 	return nil
 }
 
-// done is what was done, for people.
 func (w *work) done() string {
 	switch {
 	case w.kind == remove:
@@ -66,7 +63,7 @@ func (w *work) done() string {
 func (w *work) askVerify(ctx context.Context) (reply, error) {
 	for tries := 1; ; tries++ {
 		w.tail = hostshell.Tail{}
-		r, err := w.host.do(ctx, io.MultiWriter(&w.tail, w.output()), hostshell.VerifyFiles, "verify", "root="+w.found.root, "id="+w.runID())
+		r, err := w.askRun(ctx, io.MultiWriter(&w.tail, w.output()), hostshell.VerifyFiles, "verify")
 		if err == nil && r.end != nil {
 			return r, nil
 		}

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// work is one attempt, while it goes on.
 type work struct {
 	*Recipe
 	job     *installer.Job
@@ -23,12 +23,12 @@ type work struct {
 	before  progress
 
 	conn      Conn // nil before connect
-	host      *hostShell
+	host      *hostshell.Shell
 	oldFolder string   // host.Folder of the connection before
 	found     findings // of the last probe
 	pkg       *installer.BlobRef
 	kept      string         // folder on the host of the version to restore
-	sent      []string       // SHA-256 of what stage brought
+	sent      string         // SHA-256 of what stage brought
 	offset    int64          // bytes of the script's output that have come
 	tail      hostshell.Tail // the last of them
 	mayRun    bool           // a launch may have reached the host in this attempt
@@ -59,20 +59,9 @@ func (r *Recipe) newWork(job *installer.Job) (*work, error) {
 	return w, nil
 }
 
-// runID names the folder on the host.
-func (w *work) runID() string {
-	if w.inv.RunID != "" {
-		return w.inv.RunID
-	}
-	return w.inv.ID
-}
+func (w *work) runID() string { return cmp.Or(w.inv.RunID, w.inv.ID) }
 
-func (w *work) target() string {
-	if w.inv.Spec.Target == "" {
-		return installer.TargetTelescope
-	}
-	return w.inv.Spec.Target
-}
+func (w *work) target() string { return cmp.Or(w.inv.Spec.Target, installer.TargetTelescope) }
 
 func (w *work) close() {
 	if w.conn != nil {
@@ -80,7 +69,6 @@ func (w *work) close() {
 	}
 }
 
-// do goes through the runbook.
 func (w *work) do(ctx context.Context) error {
 	switch {
 	case w.before.over:
@@ -104,15 +92,11 @@ func (w *work) do(ctx context.Context) error {
 	return w.before.verdict()
 }
 
-// step does one step and writes it into the journal.
 func (w *work) step(ctx context.Context, name installer.Step, do func(*work, context.Context, *installer.StepRecord) error) error {
-	if w.job.Begin != nil {
-		w.job.Begin(name)
-	}
-	rec := installer.StepRecord{Step: name, Started: w.Clock()}
-	began := time.Now()
+	w.job.Begin(name)
+	rec := installer.StepRecord{Step: name, Started: time.Now()}
 	err := do(w, ctx, &rec)
-	rec.Duration = time.Since(began)
+	rec.Duration = time.Since(rec.Started)
 	if errors.Is(err, installer.ErrShutdown) {
 		return err // not over: it goes on at the next start
 	}
@@ -121,8 +105,9 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		rec.Kind, rec.Note, err = f.Kind, f.Detail, f
 	}
 	if name == installer.StepRun && w.changed(err) {
-		w.outcome.Changed, rec.Found.Changed = true, true
+		rec.Found.Changed = true
 	}
+	addTo(&w.outcome, rec)
 	// After a crash every finished step is told at once: it is progress, and what
 	// makes none is set aside.
 	if !decides(name, err) && w.inv.Crashes == 0 {
@@ -133,24 +118,6 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		return lost
 	}
 	return err
-}
-
-// changed reports whether a run that ended so may have changed the host.
-func (w *work) changed(err error) bool {
-	if err == nil {
-		return true
-	}
-	return w.begun() && !unchanged(installer.FailureOf(err).Kind)
-}
-
-// unchanged tells the failures of a run that come before anything is changed.
-func unchanged(kind installer.Kind) bool {
-	switch kind {
-	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
-		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
-		return true
-	}
-	return false
 }
 
 // decides tells the records that must be on disk before the next step changes
@@ -188,7 +155,6 @@ func (w *work) journal(ctx context.Context, rec installer.StepRecord) error {
 	}
 }
 
-// failure is err as a Failure of this step, fit to be shown.
 func (w *work) failure(name installer.Step, err error) *installer.Failure {
 	f := *installer.FailureOf(err)
 	if f.Step == "" {

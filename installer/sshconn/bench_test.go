@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tripod/installer"
 	"tripod/installer/sshtest"
 )
 
@@ -17,11 +16,11 @@ func BenchmarkUpload100K(b *testing.B) {
 		b.Run(cfg.name, func(b *testing.B) {
 			s := sshtest.Start(b, cfg.cfg)
 			c := connect(b, long(), s)
-			up := installer.Upload{Blob: newBlob(randomBytes(100 << 10)), Path: s.Path("tmp", "f")}
+			blob, to := newBlob(randomBytes(100<<10)), s.Path("tmp", "f")
 			b.SetBytes(100 << 10)
 			b.ReportAllocs()
 			for b.Loop() {
-				require.NoError(b, c.Upload(b.Context(), up))
+				require.NoError(b, c.Upload(b.Context(), blob, to))
 			}
 		})
 	}

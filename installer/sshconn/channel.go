@@ -23,7 +23,12 @@ func (c *Conn) openSession(ctx context.Context, g *guard) (ssh.Channel, <-chan *
 			break
 		}
 		c.closeSFTP()
-		c.waitForClosing()
+		if closing := c.closing.Load(); closing != nil {
+			select { // for as long as g keeps the connection
+			case <-*closing:
+			case <-c.ended:
+			}
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
@@ -54,20 +59,6 @@ func refused(err error) bool {
 	return ok
 }
 
-// closingChannel is a channel that we have closed and the server has not yet.
-type closingChannel struct{ closed chan struct{} }
-
-// waitForClosing waits until the server has closed that channel too, for as
-// long as the caller's guard keeps the connection.
-func (c *Conn) waitForClosing() {
-	if closing := c.closing.Load(); closing != nil {
-		select {
-		case <-closing.closed:
-		case <-c.ended:
-		}
-	}
-}
-
 // discard closes a channel whose end is of no interest.
 func (c *Conn) discard(ch ssh.Channel, reqs <-chan *ssh.Request) {
 	c.closeChannel(ch)
@@ -81,12 +72,11 @@ func (c *Conn) discard(ch ssh.Channel, reqs <-chan *ssh.Request) {
 				_ = r.Reply(false, nil)
 			}
 		default:
-			closing := &closingChannel{closed: make(chan struct{})}
-			c.closing.Store(closing)
+			closed := make(chan struct{})
+			c.closing.Store(&closed)
 			go func() { // until the server closes it too, or the connection ends
 				ssh.DiscardRequests(reqs)
-				close(closing.closed)
-				c.closing.CompareAndSwap(closing, nil)
+				close(closed)
 			}()
 			return
 		}

@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"context"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -14,10 +15,8 @@ import (
 // after its context is done. Then the connection is closed.
 const cancelGrace = time.Second
 
-// Conn is one authenticated connection to one host. Its methods may be called
-// from several goroutines; uploads run one after the other. Every method
-// returns within a second or so after its context is done, and its error is an
-// *installer.Failure.
+// Conn is one authenticated connection to one host, for several goroutines. Every
+// method returns within a second or so after its context is done.
 type Conn struct {
 	ssh    ssh.Conn
 	wire   *Wire
@@ -26,47 +25,27 @@ type Conn struct {
 	cause  atomic.Pointer[string] // why we ended it
 
 	hadSession atomic.Bool
-	closing    atomic.Pointer[closingChannel] // the last one, if any
+	closing    atomic.Pointer[chan struct{}] // closed when the server has closed the last channel that we did
 	keepalive  keepalive
 	sftp       sftpState
 }
 
-// New makes a Conn of what ssh.NewClientConn returned for wire. Limits are
-// used as they are. Close it.
+// New makes a Conn of what ssh.NewClientConn returned for wire. Close it.
 func New(sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, wire *Wire, limits installer.Limits) *Conn {
 	c := &Conn{ssh: sc, wire: wire, limits: limits, ended: make(chan struct{})}
+	// Whatever the server asks for is refused. Both must be served until the
+	// connection ends, or x/crypto stops reading.
+	go ssh.DiscardRequests(reqs)
 	go func() {
-		refuseAll(chans, reqs)
+		for ch := range chans {
+			_ = ch.Reject(ssh.Prohibited, "not offered")
+		}
 		close(c.ended)
 	}()
 	return c
 }
 
-// refuseAll refuses whatever the server asks for, until the connection ends.
-// Both channels must be served, or x/crypto stops reading.
-func refuseAll(chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request) {
-	for chans != nil || reqs != nil {
-		select {
-		case ch, ok := <-chans:
-			if !ok {
-				chans = nil
-				continue
-			}
-			_ = ch.Reject(ssh.Prohibited, "not offered")
-		case r, ok := <-reqs:
-			if !ok {
-				reqs = nil
-				continue
-			}
-			if r.WantReply {
-				_ = r.Reply(false, nil)
-			}
-		}
-	}
-}
-
-// Close ends the connection and returns without waiting for the server. More
-// calls do nothing.
+// Close ends the connection, without waiting for the server.
 func (c *Conn) Close() error {
 	c.end("closed")
 	return nil
@@ -89,7 +68,6 @@ func (c *Conn) ready(ctx context.Context, when string) *installer.Failure {
 	return nil
 }
 
-// alive reports whether the SSH connection has not ended yet.
 func (c *Conn) alive() bool {
 	select {
 	case <-c.ended:
@@ -116,4 +94,44 @@ func (c *Conn) howEnded() string {
 		return "the connection broke"
 	}
 	return "the server ended it"
+}
+
+// Wire is the net.Conn under an SSH connection. It counts reads, for the
+// keepalive, and keeps the first error, which says how the connection ended.
+type Wire struct {
+	net.Conn
+	reads atomic.Uint32 // changes whenever the peer has sent something
+	first atomic.Pointer[error]
+}
+
+// NewWire returns the Wire over nc.
+func NewWire(nc net.Conn) *Wire { return &Wire{Conn: nc} }
+
+func (w *Wire) Read(p []byte) (int, error) {
+	n, err := w.Conn.Read(p)
+	if n > 0 {
+		w.reads.Add(1)
+	}
+	w.keep(err)
+	return n, err
+}
+
+func (w *Wire) Write(p []byte) (int, error) {
+	n, err := w.Conn.Write(p)
+	w.keep(err)
+	return n, err
+}
+
+func (w *Wire) keep(err error) {
+	if err != nil {
+		w.first.CompareAndSwap(nil, &err)
+	}
+}
+
+// Err is the first error of a read or write, or nil.
+func (w *Wire) Err() error {
+	if err := w.first.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

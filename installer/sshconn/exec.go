@@ -12,20 +12,10 @@ import (
 	"tripod/installer"
 )
 
-// Exec runs one command and returns its exit code, 128+n for signal n. It
-// returns when the exit status has come and the output has ended, or has been
-// drained for Limits.ExitGrace, even if a child on the host holds it open.
-//
-// Failures: channel-denied if the server opens no session or starts no
-// command; lost-contact if the connection ends, or the start is not confirmed
-// within Limits.Channel (it may have happened), or there is no exit status, or
-// the connection broke before the end of the output; password-expired. When
-// ctx is done only this command's session is closed, as long as the server
-// cooperates.
-//
-// A Stdout or Stderr whose Write fails is not written to again; after Exec has
-// returned neither is. Nothing reads Stdin any more once its Read has returned
-// after the end of the command.
+// Exec runs one command and returns its exit code, 128+n for signal n, when its
+// output has ended too or has been drained for Limits.ExitGrace. It fails as
+// channel-denied where the command did not start, as lost-contact where it may
+// have, or output is missing. Neither writer is used after it has returned.
 func (c *Conn) Exec(ctx context.Context, cmd installer.Command) (int, error) {
 	code, fail := c.exec(ctx, cmd)
 	if fail != nil {
@@ -47,7 +37,6 @@ func (c *Conn) exec(ctx context.Context, cmd installer.Command) (int, *installer
 	return s.wait(ctx)
 }
 
-// session is one running command.
 type session struct {
 	c       *Conn
 	ch      ssh.Channel
@@ -56,7 +45,6 @@ type session struct {
 	drained <-chan struct{}
 }
 
-// start opens a session and starts the command on it.
 func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *installer.Failure) {
 	g := c.guard(ctx, c.limits.Channel, fmt.Sprintf("no session within %s", c.limits.Channel))
 	defer g.done()
@@ -94,12 +82,14 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 	if cmd.Stdin == nil {
 		endInput(ch, cmd.PTY)
 	} else {
-		go feed(ch, cmd.Stdin, cmd.PTY)
+		go func() {
+			_, _ = io.Copy(ch, cmd.Stdin)
+			endInput(ch, cmd.PTY)
+		}()
 	}
 	return s, nil
 }
 
-// wait waits for the exit status and the rest of the output.
 func (s *session) wait(ctx context.Context) (int, *installer.Failure) {
 	code, fail := s.status(ctx)
 	if fail == nil || fail.Kind == installer.KindLostContact {
@@ -146,7 +136,6 @@ func (s *session) status(ctx context.Context) (int, *installer.Failure) {
 	}
 }
 
-// exitCode reads exit-status and exit-signal (RFC 4254, 6.10).
 func exitCode(req *ssh.Request) (int, bool) {
 	switch req.Type {
 	case "exit-status":
@@ -165,7 +154,6 @@ func exitCode(req *ssh.Request) (int, bool) {
 	return 0, false
 }
 
-// signalNumber is the usual number of a signal of RFC 4254; 0 if it has none.
 func signalNumber(name string) int {
 	return map[string]int{
 		"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9,
@@ -176,24 +164,7 @@ func signalNumber(name string) int {
 func (s *session) drain(ctx context.Context) {
 	select {
 	case <-s.drained:
-		return
-	default:
-	}
-	t := time.NewTimer(s.c.limits.ExitGrace)
-	defer t.Stop()
-	select {
-	case <-s.drained:
-	case <-t.C:
+	case <-time.After(s.c.limits.ExitGrace):
 	case <-ctx.Done():
 	}
-}
-
-// feed sends stdin to the command.
-func feed(ch ssh.Channel, stdin io.Reader, pty bool) {
-	if wt, ok := stdin.(io.WriterTo); ok {
-		_, _ = wt.WriteTo(ch)
-	} else {
-		_, _ = io.CopyBuffer(struct{ io.Writer }{ch}, struct{ io.Reader }{stdin}, make([]byte, 16<<10))
-	}
-	endInput(ch, pty)
 }

@@ -238,7 +238,7 @@ func TestClosedConn(t *testing.T) {
 	require.NoError(t, c.Close())
 	_, err := c.Exec(t.Context(), installer.Command{Line: "true"})
 	kind(t, installer.KindLostContact, err)
-	kind(t, installer.KindLostContact, c.Upload(t.Context(), installer.Upload{Path: "/x", Blob: newBlob(nil)}))
+	kind(t, installer.KindLostContact, c.Upload(t.Context(), newBlob(nil), "/x"))
 	kind(t, installer.KindLostContact, c.CanForward(t.Context()))
 }
 

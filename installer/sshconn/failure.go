@@ -33,7 +33,6 @@ func asError(fail *installer.Failure) error {
 	return fail
 }
 
-// maxQuote is how many bytes of a remote text get into a Detail.
 const maxQuote = 200
 
 // Quote makes remote text fit to be shown: one line, capped, control and bidi

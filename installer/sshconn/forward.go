@@ -23,10 +23,8 @@ type directTCPIP struct {
 // ErrForwardTimeout: the server did not answer a request to connect in time.
 var ErrForwardTimeout = errors.New("no answer to the request to connect")
 
-// Forward opens a TCP connection from the server's side. Its error is not a
-// Failure, since only the caller knows whose fault it is: an
-// *ssh.OpenChannelError where the server refuses, ErrForwardTimeout past the
-// limit, the context's, or another one where the connection has ended.
+// Forward opens a TCP connection from the server's side. Its error is no Failure,
+// since only the caller knows whose fault it is.
 func (c *Conn) Forward(ctx context.Context, host string, port uint16, limit time.Duration) (net.Conn, error) {
 	ch, reqs, err := c.openForward(ctx, host, port, limit)
 	if err != nil {
@@ -46,24 +44,22 @@ type openResult struct {
 // then comes; it ends with the connection at latest.
 func (c *Conn) openForward(ctx context.Context, host string, port uint16, limit time.Duration) (ssh.Channel, <-chan *ssh.Request, error) {
 	result := make(chan openResult)
-	gone := make(chan struct{})
-	defer close(gone)
+	abandoned := make(chan struct{})
+	defer close(abandoned)
 	go func() {
 		ch, reqs, err := c.ssh.OpenChannel("direct-tcpip", ssh.Marshal(directTCPIP{host, uint32(port), "127.0.0.1", 0}))
 		select {
 		case result <- openResult{ch, reqs, err}:
-		case <-gone:
+		case <-abandoned:
 			if err == nil {
 				c.discard(ch, reqs)
 			}
 		}
 	}()
-	t := time.NewTimer(limit)
-	defer t.Stop()
 	select {
 	case r := <-result:
 		return r.ch, r.reqs, r.err
-	case <-t.C:
+	case <-time.After(limit):
 		return nil, nil, ErrForwardTimeout
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
@@ -79,38 +75,22 @@ const forwardBuffer = 16 << 10
 func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
 	near, far := net.Pipe()
 	go ssh.DiscardRequests(reqs)
-	go func() { // from us to the target
-		buf := make([]byte, forwardBuffer)
-		for {
-			n, err := far.Read(buf)
-			if n > 0 {
-				if _, werr := ch.Write(buf[:n]); werr != nil {
-					break
-				}
-			}
-			if err != nil {
-				break
-			}
-		}
+	pass := func(to io.Writer, from io.Reader) {
+		_, _ = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, forwardBuffer))
 		_ = far.Close()
+	}
+	go func() {
+		pass(ch, far)
 		c.closeChannel(ch)
 	}()
-	go func() { // from the target to us
-		_, _ = io.CopyBuffer(struct{ io.Writer }{far}, struct{ io.Reader }{ch}, make([]byte, forwardBuffer))
-		_ = far.Close()
-	}()
+	go pass(far, ch)
 	return near
 }
 
-// CanForward reports whether the server opens TCP connections for us, by asking
-// it for one to a port of its own where nothing listens. Nil: it does. A
-// server that restricts forwarding to certain addresses (PermitOpen) counts as
-// one that does not.
+// CanForward asks the server for a connection to a port of its own where nothing
+// listens. One that forwards to certain addresses only (PermitOpen) counts as one
+// that does not forward.
 func (c *Conn) CanForward(ctx context.Context) error {
-	return asError(c.canForward(ctx))
-}
-
-func (c *Conn) canForward(ctx context.Context) *installer.Failure {
 	if fail := c.ready(ctx, "before a request to forward"); fail != nil {
 		return fail
 	}

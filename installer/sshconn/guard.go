@@ -36,7 +36,6 @@ func (c *Conn) guard(ctx context.Context, limit time.Duration, cause string) *gu
 	return g
 }
 
-// progress starts the limit anew.
 func (g *guard) progress() {
 	if g.ctx.Err() == nil {
 		g.reset(g.limit)
@@ -51,7 +50,6 @@ func (g *guard) reset(d time.Duration) {
 	}
 }
 
-// done ends the guard; nothing arms it again.
 func (g *guard) done() {
 	g.stop()
 	g.mu.Lock()

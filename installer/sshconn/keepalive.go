@@ -52,19 +52,15 @@ func (c *Conn) StopKeepalive() {
 }
 
 // Responds reports whether the server sends anything within the limit when it
-// is asked to. A goroutine waits for its answer; it ends with the connection at
-// latest. Requests are answered one after the other, so that ours may wait
-// behind others: then whatever is received counts.
+// is asked to. Its answer may wait behind others: whatever is received counts.
 func (c *Conn) Responds(ctx context.Context, limit time.Duration) bool {
 	reads := c.wire.reads.Load()
 	answered := make(chan bool, 1)
 	go func() { answered <- c.ping() == nil }()
-	t := time.NewTimer(limit)
-	defer t.Stop()
 	select {
 	case ok := <-answered:
 		return ok
-	case <-t.C:
+	case <-time.After(limit):
 		return c.wire.reads.Load() != reads
 	case <-ctx.Done():
 	}

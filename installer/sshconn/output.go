@@ -3,6 +3,7 @@ package sshconn
 import (
 	"bytes"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -38,23 +39,18 @@ func (o *output) copyFrom(ch ssh.Channel) <-chan struct{} {
 	drained := make(chan struct{})
 	var left atomic.Int32
 	left.Store(2)
-	pump := func(r io.Reader, write func([]byte)) {
+	pump := func(r io.Reader, to *io.Writer, fromSSHD bool) {
 		buf := make([]byte, copyBuffer)
-		for {
-			n, err := r.Read(buf)
-			if n > 0 {
-				write(buf[:n])
-			}
-			if err != nil {
-				break
-			}
+		for n, err := 0, error(nil); err == nil; {
+			n, err = r.Read(buf)
+			o.write(to, buf[:n], fromSSHD)
 		}
 		if left.Add(-1) == 0 {
 			close(drained)
 		}
 	}
-	go pump(ch, func(p []byte) { o.write(&o.stdout, p, o.pty) })
-	go pump(ch.Stderr(), func(p []byte) { o.write(&o.stderr, p, !o.pty) })
+	go pump(ch, &o.stdout, o.pty)
+	go pump(ch.Stderr(), &o.stderr, !o.pty)
 	return drained
 }
 
@@ -63,7 +59,7 @@ func (o *output) copyFrom(ch ssh.Channel) <-chan struct{} {
 func (o *output) write(to *io.Writer, p []byte, fromSSHD bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.closed {
+	if o.closed || len(p) == 0 {
 		return
 	}
 	if fromSSHD && len(o.head) < headSize {
@@ -97,15 +93,17 @@ func (o *output) expired() bool {
 
 // sshdExpired recognises what sshd writes in place of a command's output.
 func sshdExpired(head []byte) bool {
-	return bytes.Contains(head, []byte("Your password has expired")) ||
-		bytes.Contains(head, []byte("Password change required but no TTY available"))
+	return contains(head, "Your password has expired", "Password change required but no TTY available")
 }
 
 // asksOnTerminal recognises the dialogue that sshd begins on a terminal. Only
 // the first session of a connection is told why.
 func asksOnTerminal(head []byte) bool {
 	return sshdExpired(head) ||
-		bytes.Contains(head, []byte("You are required to change your password")) ||
-		bytes.Contains(head, []byte("You must change your password now")) ||
-		bytes.Contains(head, []byte("Changing password for")) && bytes.Contains(head, []byte("urrent password"))
+		contains(head, "You are required to change your password", "You must change your password now") ||
+		contains(head, "Changing password for") && contains(head, "urrent password")
+}
+
+func contains(head []byte, texts ...string) bool {
+	return slices.ContainsFunc(texts, func(text string) bool { return bytes.Contains(head, []byte(text)) })
 }

@@ -1,12 +1,12 @@
 package sshconn
 
-import "golang.org/x/crypto/ssh"
+import (
+	"encoding/binary"
 
-// Opcodes of RFC 4254, 8, as far as x/crypto has no names for them here.
-const (
-	ptyDisabled = 255 // as the value of a special character
-	ptyEOF      = 4   // ^D
+	"golang.org/x/crypto/ssh"
 )
+
+const ptyEOF = 4 // ^D
 
 // ptyRequest asks for a terminal that passes bytes on as they are: no echo, no
 // output processing, no signals or flow control from the input. It stays in
@@ -16,32 +16,23 @@ var ptyRequest = ssh.Marshal(struct {
 	Term                         string
 	Columns, Rows, Width, Height uint32
 	Modes                        string
-}{
-	Term: "dumb", Columns: 200, Rows: 50,
-	Modes: modes(
-		mode{ssh.VINTR, ptyDisabled}, mode{ssh.VQUIT, ptyDisabled}, mode{ssh.VERASE, ptyDisabled},
-		mode{ssh.VKILL, ptyDisabled}, mode{ssh.VEOF, ptyEOF}, mode{ssh.VEOL, ptyDisabled},
-		mode{ssh.VEOL2, ptyDisabled}, mode{ssh.VSTART, ptyDisabled}, mode{ssh.VSTOP, ptyDisabled},
-		mode{ssh.VSUSP, ptyDisabled}, mode{ssh.VREPRINT, ptyDisabled}, mode{ssh.VWERASE, ptyDisabled},
-		mode{ssh.VLNEXT, ptyDisabled}, mode{ssh.VDISCARD, ptyDisabled},
-		mode{ssh.ISTRIP, 0}, mode{ssh.INLCR, 0}, mode{ssh.IGNCR, 0}, mode{ssh.ICRNL, 0},
-		mode{ssh.IXON, 0}, mode{ssh.IXOFF, 0}, mode{ssh.IUTF8, 0},
-		mode{ssh.ISIG, 0}, mode{ssh.ICANON, 1}, mode{ssh.IEXTEN, 0},
-		mode{ssh.ECHO, 0}, mode{ssh.ECHOE, 0}, mode{ssh.ECHOK, 0}, mode{ssh.ECHONL, 0}, mode{ssh.ECHOCTL, 0},
-		mode{ssh.OPOST, 0}, mode{ssh.ONLCR, 0}, mode{ssh.CS8, 1},
-	),
-})
+}{Term: "dumb", Columns: 200, Rows: 50, Modes: terminalModes()})
 
-type mode struct {
-	op    byte
-	value uint32
-}
-
-func modes(list ...mode) string {
+func terminalModes() string {
 	var b []byte
-	for _, m := range list {
-		b = append(b, m.op, byte(m.value>>24), byte(m.value>>16), byte(m.value>>8), byte(m.value))
+	set := func(value uint32, modes ...byte) {
+		for _, mode := range modes {
+			b = binary.BigEndian.AppendUint32(append(b, mode), value)
+		}
 	}
+	set(255, // no such character
+		ssh.VINTR, ssh.VQUIT, ssh.VERASE, ssh.VKILL, ssh.VEOL, ssh.VEOL2, ssh.VSTART, ssh.VSTOP, ssh.VSUSP,
+		ssh.VREPRINT, ssh.VWERASE, ssh.VLNEXT, ssh.VDISCARD)
+	set(ptyEOF, ssh.VEOF)
+	set(0,
+		ssh.ISTRIP, ssh.INLCR, ssh.IGNCR, ssh.ICRNL, ssh.IXON, ssh.IXOFF, ssh.IUTF8, ssh.ISIG, ssh.IEXTEN,
+		ssh.ECHO, ssh.ECHOE, ssh.ECHOK, ssh.ECHONL, ssh.ECHOCTL, ssh.OPOST, ssh.ONLCR)
+	set(1, ssh.ICANON, ssh.CS8)
 	return string(append(b, 0)) // TTY_OP_END
 }
 

@@ -32,18 +32,32 @@ type sftpState struct {
 	mu      sync.Mutex // held during an upload
 	missing bool       // the server has no SFTP; do not ask again
 	client  *sftp.Client
-	ch      ssh.Channel
 	pipe    *sftpPipe
 	packet  int
 	ended   <-chan struct{} // closed when the server has closed the channel
 	by      atomic.Value    // string
 }
 
+// sftpPipe is the stream under an SFTP client. Whatever the server answers is progress.
+type sftpPipe struct {
+	ssh.Channel
+	guard atomic.Pointer[guard]
+}
+
+func (p *sftpPipe) Close() error { return p.CloseWrite() }
+
+func (p *sftpPipe) Read(b []byte) (int, error) {
+	n, err := p.Channel.Read(b)
+	if g := p.guard.Load(); g != nil && n > 0 {
+		g.progress()
+	}
+	return n, err
+}
+
 // uploadSFTP reports missing if the server has no SFTP that works.
-func (c *Conn) uploadSFTP(ctx context.Context, up installer.Upload) (missing bool, fail *installer.Failure) {
-	size := up.Blob.Ref().Size
+func (c *Conn) uploadSFTP(ctx context.Context, blob installer.Blob, to string) (missing bool, fail *installer.Failure) {
 	packet := smallPacket
-	if size > smallUpload {
+	if blob.Ref().Size > smallUpload {
 		packet = largePacket
 	}
 	if missing, fail := c.openSFTP(ctx, packet); missing || fail != nil {
@@ -52,20 +66,18 @@ func (c *Conn) uploadSFTP(ctx context.Context, up installer.Upload) (missing boo
 	st := &c.sftp
 	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
 	defer g.done()
-	st.pipe.expect(g.progress, up.Progress, size, int64(st.packet))
-	defer st.pipe.expect(nil, nil, 0, 0)
-	if err := c.writeFile(ctx, g, up, size); err != nil {
-		if c.alive() && ctx.Err() == nil && st.full(up.Path, err) {
-			return false, Failf(installer.KindNoSpace, err, "%s: no space left on the file system", up.Path)
+	st.pipe.guard.Store(g)
+	if err := st.writeFile(newUploadReader(ctx, g, blob), blob.Ref().Size, to); err != nil {
+		if c.alive() && ctx.Err() == nil && st.full(to, err) {
+			return false, Failf(installer.KindNoSpace, err, "%s: no space left on the file system", to)
 		}
-		return false, c.uploadFailure(ctx, g, up, err)
+		return false, c.uploadFailure(ctx, g, to, err)
 	}
 	return false, nil
 }
 
-func (c *Conn) writeFile(ctx context.Context, g *guard, up installer.Upload, size int64) (err error) {
-	st := &c.sftp
-	f, err := st.client.OpenFile(up.Path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+func (st *sftpState) writeFile(from io.Reader, size int64, to string) (err error) {
+	f, err := st.client.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
@@ -74,12 +86,10 @@ func (c *Conn) writeFile(ctx context.Context, g *guard, up installer.Upload, siz
 			err = fmt.Errorf("close: %w", cerr)
 		}
 	}()
-	src := &ctxReader{ctx, io.NewSectionReader(up.Blob, 0, size)}
 	inFlight := int(min(maxInFlight, size/int64(st.packet)+1))
-	if _, err := f.ReadFromWithConcurrency(src, inFlight); err != nil {
+	if _, err := f.ReadFromWithConcurrency(from, inFlight); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
-	g.progress()
 	fi, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("stat: %w", err)
@@ -133,7 +143,7 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (missing bool, fail *in
 		ssh.DiscardRequests(reqs) // until the channel closes
 		close(ended)
 	}()
-	pipe := &sftpPipe{ch: ch}
+	pipe := &sftpPipe{Channel: ch}
 	client, err := sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketChecked(packet), sftp.MaxConcurrentRequestsPerFile(maxInFlight), sftp.UseConcurrentWrites(true))
 	if err != nil {
 		c.closeChannel(ch)
@@ -142,7 +152,7 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (missing bool, fail *in
 		}
 		return true, nil // not SFTP: a login shell that prints, or no server behind it
 	}
-	st.client, st.ch, st.pipe, st.packet, st.ended = client, ch, pipe, packet, ended
+	st.client, st.pipe, st.packet, st.ended = client, pipe, packet, ended
 	return false, nil
 }
 
@@ -164,7 +174,7 @@ func (st *sftpState) close() {
 	if st.client == nil {
 		return
 	}
-	_ = st.ch.CloseWrite()
+	_ = st.pipe.Close()
 	<-st.ended
 	st.client = nil
 }
@@ -177,17 +187,4 @@ func (c *Conn) sftpStartFailure(ctx context.Context, g *guard, err error) *insta
 		return Failf(installer.KindUploadFailed, err, "the server did not start SFTP within %s", c.limits.Channel)
 	}
 	return Failf(installer.KindUploadFailed, err, "%s while starting SFTP", c.howEnded())
-}
-
-// ctxReader ends an upload between two packets when ctx is done.
-type ctxReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r *ctxReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

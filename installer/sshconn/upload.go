@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"context"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -15,21 +16,12 @@ const (
 	ByExec = "exec"
 )
 
-// Upload writes up.Blob to up.Path, by SFTP or, where the server has none,
-// through a command; the server is asked once for each connection. At the end
-// the size on the host is checked.
-//
-// Failures: upload-failed for whatever keeps the bytes from arriving, a stall
-// of Limits.UploadStall and the loss of the connection included: since the
-// file has no final name yet, nothing on the host is in doubt. no-space where
-// that is the reason. lost-contact only if the connection was lost before.
-func (c *Conn) Upload(ctx context.Context, up installer.Upload) error {
-	return asError(c.upload(ctx, up))
-}
-
-func (c *Conn) upload(ctx context.Context, up installer.Upload) *installer.Failure {
-	if !path.IsAbs(up.Path) || strings.ContainsAny(up.Path, "\n\r\x00") {
-		return Failf(installer.KindInternal, nil, "%q is no absolute path on a host", up.Path)
+// Upload writes a blob to an absolute path whose folder exists, by SFTP or, where the
+// server has none, through a command, and checks the size. A connection that breaks
+// meanwhile is upload-failed: without its final name the file puts nothing in doubt.
+func (c *Conn) Upload(ctx context.Context, blob installer.Blob, to string) error {
+	if !path.IsAbs(to) || strings.ContainsAny(to, "\n\r\x00") {
+		return Failf(installer.KindInternal, nil, "%q is no absolute path on a host", to)
 	}
 	if fail := c.ready(ctx, "before an upload"); fail != nil {
 		return fail
@@ -40,15 +32,15 @@ func (c *Conn) upload(ctx context.Context, up installer.Upload) *installer.Failu
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if !st.missing {
-		missing, fail := c.uploadSFTP(ctx, up)
+		missing, fail := c.uploadSFTP(ctx, blob, to)
 		if !missing {
 			st.by.Store(BySFTP)
-			return fail
+			return asError(fail)
 		}
 		st.missing = true
 	}
 	st.by.Store(ByExec)
-	return c.uploadExec(ctx, up)
+	return asError(c.uploadExec(ctx, blob, to))
 }
 
 // UploadedBy is the method of the last upload: BySFTP, ByExec, or "" if there
@@ -58,9 +50,28 @@ func (c *Conn) UploadedBy() string {
 	return by
 }
 
-// uploadFailure classifies the end of an upload under g.
-func (c *Conn) uploadFailure(ctx context.Context, g *guard, up installer.Upload, err error) *installer.Failure {
-	name := path.Base(up.Path)
+// uploadReader ends an upload between two chunks when ctx is done. Each chunk that
+// flow control lets out is progress.
+type uploadReader struct {
+	io.Reader
+	ctx context.Context
+	g   *guard
+}
+
+func newUploadReader(ctx context.Context, g *guard, blob installer.Blob) *uploadReader {
+	return &uploadReader{io.NewSectionReader(blob, 0, blob.Ref().Size), ctx, g}
+}
+
+func (r *uploadReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	r.g.progress()
+	return r.Reader.Read(p)
+}
+
+func (c *Conn) uploadFailure(ctx context.Context, g *guard, to string, err error) *installer.Failure {
+	name := path.Base(to)
 	switch {
 	case ctx.Err() != nil:
 		return ContextFailure(ctx, "while uploading "+name)
@@ -69,9 +80,9 @@ func (c *Conn) uploadFailure(ctx context.Context, g *guard, up installer.Upload,
 	case c.Broken():
 		return Failf(installer.KindUploadFailed, err, "%s: %s during the upload", name, c.howEnded())
 	case noSpace(err.Error()):
-		return Failf(installer.KindNoSpace, err, "%s: %s", up.Path, Quote(err.Error()))
+		return Failf(installer.KindNoSpace, err, "%s: %s", to, Quote(err.Error()))
 	}
-	return Failf(installer.KindUploadFailed, err, "%s: %s", up.Path, Quote(err.Error()))
+	return Failf(installer.KindUploadFailed, err, "%s: %s", to, Quote(err.Error()))
 }
 
 func noSpace(text string) bool {

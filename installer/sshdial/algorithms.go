@@ -15,49 +15,26 @@ const clientVersion = "SSH-2.0-Tripod"
 // last: they cost the client up to 60 times as much.
 var (
 	keyExchanges = []string{
-		ssh.KeyExchangeMLKEM768X25519,
-		ssh.KeyExchangeCurve25519,
-		ssh.KeyExchangeECDHP256,
-		ssh.KeyExchangeECDHP384,
-		ssh.KeyExchangeECDHP521,
-		ssh.KeyExchangeDH14SHA256,
-		ssh.KeyExchangeDHGEXSHA256,
-		ssh.KeyExchangeDH16SHA512,
+		ssh.KeyExchangeMLKEM768X25519, ssh.KeyExchangeCurve25519,
+		ssh.KeyExchangeECDHP256, ssh.KeyExchangeECDHP384, ssh.KeyExchangeECDHP521,
+		ssh.KeyExchangeDH14SHA256, ssh.KeyExchangeDHGEXSHA256, ssh.KeyExchangeDH16SHA512,
 	}
 	ciphers = []string{
-		ssh.CipherAES128GCM,
-		ssh.CipherAES256GCM,
-		ssh.CipherChaCha20Poly1305,
-		ssh.CipherAES256CTR,
-		ssh.CipherAES192CTR,
-		ssh.CipherAES128CTR,
+		ssh.CipherAES128GCM, ssh.CipherAES256GCM, ssh.CipherChaCha20Poly1305,
+		ssh.CipherAES256CTR, ssh.CipherAES192CTR, ssh.CipherAES128CTR,
 	}
-	macs = []string{
-		ssh.HMACSHA256ETM,
-		ssh.HMACSHA512ETM,
-		ssh.HMACSHA256,
-		ssh.HMACSHA512,
-	}
+	macs              = []string{ssh.HMACSHA256ETM, ssh.HMACSHA512ETM, ssh.HMACSHA256, ssh.HMACSHA512}
 	hostKeyAlgorithms = []string{
-		ssh.KeyAlgoED25519,
-		ssh.KeyAlgoECDSA256,
-		ssh.KeyAlgoECDSA384,
-		ssh.KeyAlgoECDSA521,
-		ssh.KeyAlgoRSASHA256,
-		ssh.KeyAlgoRSASHA512,
+		ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521,
+		ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512,
 	}
 	certAlgorithms = []string{
-		ssh.CertAlgoED25519v01,
-		ssh.CertAlgoECDSA256v01,
-		ssh.CertAlgoECDSA384v01,
-		ssh.CertAlgoECDSA521v01,
-		ssh.CertAlgoRSASHA256v01,
-		ssh.CertAlgoRSASHA512v01,
+		ssh.CertAlgoED25519v01, ssh.CertAlgoECDSA256v01, ssh.CertAlgoECDSA384v01, ssh.CertAlgoECDSA521v01,
+		ssh.CertAlgoRSASHA256v01, ssh.CertAlgoRSASHA512v01,
 	}
 	rsaSignatures = []string{ssh.KeyAlgoRSASHA256, ssh.KeyAlgoRSASHA512}
 )
 
-// algorithmsFor returns the algorithms that a key of this type signs with.
 func algorithmsFor(keyType string) []string {
 	if keyType == ssh.KeyAlgoRSA {
 		return rsaSignatures
@@ -69,21 +46,14 @@ func algorithmsFor(keyType string) []string {
 // the key that is pinned if it still has it. The other types stay behind them,
 // so that a changed key of another type is seen, and named, as what it is.
 func preferTypes(keys []ssh.PublicKey) []string {
-	if len(keys) == 0 {
-		return hostKeyAlgorithms
-	}
-	list := make([]string, 0, len(hostKeyAlgorithms))
+	var list []string
 	for _, k := range keys {
-		for _, a := range algorithmsFor(k.Type()) {
-			if !slices.Contains(list, a) {
-				list = append(list, a)
-			}
-		}
+		list = append(list, algorithmsFor(k.Type())...)
 	}
-	for _, a := range hostKeyAlgorithms {
-		if !slices.Contains(list, a) {
-			list = append(list, a)
-		}
-	}
-	return list
+	seen := map[string]bool{}
+	return slices.DeleteFunc(append(list, hostKeyAlgorithms...), func(a string) bool {
+		again := seen[a]
+		seen[a] = true
+		return again
+	})
 }

@@ -27,7 +27,6 @@ const (
 	methodInteractive = "keyboard-interactive"
 )
 
-// authState is what has happened in one login.
 type authState struct {
 	allowed   []string // by the server, as it said last
 	tried     []string // by us, in order
@@ -39,7 +38,11 @@ type authState struct {
 	bannerLen int
 }
 
-var errBanner = errors.New("the server floods the login with banners")
+var (
+	errBanner   = errors.New("the server floods the login with banners")
+	errExpired  = errors.New("the server asks for a new password")
+	errQuestion = errors.New("the server asks a question that has no answer here")
+)
 
 func (h *handshake) takeBanner(text string) error {
 	h.bannerLen += len(text)
@@ -83,9 +86,8 @@ func (h *handshake) nextMethod(c *ssh.ClientAuthContext) (ssh.AuthMethod, error)
 	return nil, nil
 }
 
-// classifyAuth makes the Failure of a login.
 func (h *handshake) classifyAuth(err error) *installer.Failure {
-	who := h.user + "@" + h.address
+	who := h.to.User + "@" + h.address
 	below := h.wire.Err()
 	expired := h.expired || passwordExpired(string(h.banner)) ||
 		strings.Contains(err.Error(), "unexpected message type 60") // SSH_MSG_USERAUTH_PASSWD_CHANGEREQ
@@ -128,7 +130,7 @@ func (h *handshake) rejection(err, below error) string {
 	if strings.Contains(err.Error(), "no common public key signature algorithm") {
 		b.WriteString("; it accepts RSA keys only with outdated SHA-1 signatures: use another type of key")
 	}
-	if h.user == "root" {
+	if h.to.User == "root" {
 		b.WriteString("; it may not allow root to log in (PermitRootLogin): use another user, with sudo")
 	}
 	if line := refusalIn(string(h.banner)); line != "" {
@@ -167,4 +169,52 @@ func trimSSH(err error) string {
 // (RFC 4253, 11.1); x/crypto has no type for it.
 func disconnected(err error, reason int) bool {
 	return err != nil && strings.Contains(err.Error(), fmt.Sprintf("ssh: disconnect, reason %d:", reason))
+}
+
+// answer is the ssh.KeyboardInteractiveChallenge. It answers one question, the
+// one for the password, once: the same question again means that the answer
+// was wrong, and answering again would lock accounts.
+func (h *handshake) answer(_, instruction string, questions []string, echos []bool) ([]string, error) {
+	if asksNewPassword(instruction, questions) {
+		h.expired = true
+		return nil, errExpired
+	}
+	answers := make([]string, len(questions))
+	for i, q := range questions {
+		if echos[i] || h.answered || asksCode(q) {
+			h.unknown = q
+			return nil, errQuestion
+		}
+		h.answered = true
+		answers[i] = h.login.Password.Reveal()
+	}
+	return answers, nil
+}
+
+// asksNewPassword recognises the dialogue of a forced change of password.
+func asksNewPassword(instruction string, questions []string) bool {
+	if passwordExpired(instruction) {
+		return true
+	}
+	for _, q := range questions {
+		if passwordExpired(q) || containsAny(q, "new password", "current password", "current) unix", "old password", "retype", "re-enter", "新密码", "当前密码") {
+			return true
+		}
+	}
+	return false
+}
+
+// asksCode recognises questions for a second factor, which are not echoed
+// either.
+func asksCode(q string) bool {
+	return containsAny(q, "verification", "code", "otp", "one-time", "token", "duo", "pin:")
+}
+
+// passwordExpired recognises what sshd and PAM say when the password must be
+// changed, and not their warning that it soon must be.
+func passwordExpired(text string) bool {
+	return containsAny(text,
+		"password has expired", "password is expired", "password expired", "expired password",
+		"password change required", "must change your password", "required to change your password",
+		"change your password now", "change your password immediately")
 }

@@ -2,6 +2,7 @@ package sshdial
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -43,8 +44,8 @@ type outage struct {
 	until time.Time
 }
 
-func newBreaker(clock func() time.Time, limits installer.Limits) breaker {
-	return breaker{clock: clock, longest: limits.Connect + limits.Handshake + limits.Auth, open: map[string]*outage{}}
+func newBreaker(limits installer.Limits) breaker {
+	return breaker{clock: time.Now, longest: limits.Connect + limits.Handshake + limits.Auth, open: map[string]*outage{}}
 }
 
 // allow reports whether a jump host may be tried. Once its hold is over one
@@ -77,11 +78,7 @@ func (b *breaker) failed(key string, fail *installer.Failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock()
-	for old, o := range b.open {
-		if now.Sub(o.seen) > rejectedHold+b.longest {
-			delete(b.open, old)
-		}
-	}
+	maps.DeleteFunc(b.open, func(_ string, o *outage) bool { return now.Sub(o.seen) > rejectedHold+b.longest })
 	hold := failedHold
 	if loginRejected(fail) {
 		hold = rejectedHold

@@ -2,7 +2,9 @@ package sshdial
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,51 +21,56 @@ func dialContainer(t *testing.T, c *sshtest.Container, login installer.Login) (*
 // TestRealLogins: each method of login, and a kind for each refusal.
 func TestRealLogins(t *testing.T) {
 	t.Parallel()
-	hosts := map[sshtest.ContainerKind]*sshtest.Container{}
-	for _, h := range sshtest.StartContainers(t, []sshtest.ContainerKind{
-		sshtest.PasswordKind, sshtest.KeyKind, sshtest.KeyboardInteractiveKind, sshtest.RootRefusedKind, sshtest.ExpiredKind,
-		sshtest.ExpiredPromptKind, sshtest.NoForwardingKind, sshtest.LegacyKind, sshtest.DropbearKind,
-	}) {
-		hosts[h.Kind] = h
+	byMethod := func(t *testing.T, c *sshtest.Container) {
+		_, err := dialContainer(t, c, secret("wrong"))
+		assert.Contains(t, kind(t, installer.KindAuthRejected, err).Detail, "the server allows")
+		conn, err := dialContainer(t, c, c.Login())
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
 	}
-	for _, k := range []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.KeyKind, sshtest.KeyboardInteractiveKind, sshtest.DropbearKind} {
-		_, err := dialContainer(t, hosts[k], secret("wrong"))
-		f := kind(t, installer.KindAuthRejected, err)
-		assert.Contains(t, f.Detail, "the server allows", k)
-		t.Log(f.Detail)
-
-		c, err := dialContainer(t, hosts[k], hosts[k].Login())
-		require.NoError(t, err, k)
-		require.NoError(t, c.Close())
+	checks := map[sshtest.ContainerKind]func(*testing.T, *sshtest.Container){
+		sshtest.PasswordKind: byMethod, sshtest.KeyKind: byMethod, sshtest.KeyboardInteractiveKind: byMethod, sshtest.DropbearKind: byMethod,
+		sshtest.RootRefusedKind: func(t *testing.T, c *sshtest.Container) {
+			e := c.Endpoint()
+			e.User = "root"
+			_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: e}, installer.Credentials{Login: c.Login()}, installer.AcceptNew)
+			assert.Contains(t, kind(t, installer.KindAuthRejected, err).Detail, "PermitRootLogin")
+		},
+		sshtest.ExpiredPromptKind: func(t *testing.T, c *sshtest.Container) {
+			_, err := dialContainer(t, c, c.Login())
+			kind(t, installer.KindPasswordExpired, err)
+		},
+		sshtest.ExpiredKind: func(t *testing.T, c *sshtest.Container) {
+			conn, err := dialContainer(t, c, c.Login())
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = conn.Exec(t.Context(), installer.Command{Line: "true"})
+			kind(t, installer.KindPasswordExpired, err)
+			ctx, cancel := context.WithTimeout(t.Context(), waitLong) // a dialogue that waits for us must not hold the test
+			defer cancel()
+			_, err = conn.Exec(ctx, installer.Command{Line: "true", PTY: true})
+			kind(t, installer.KindPasswordExpired, err)
+			kind(t, installer.KindPasswordExpired, conn.Upload(t.Context(), newBlob([]byte("x")), "/tmp/x"))
+		},
+		sshtest.NoForwardingKind: func(t *testing.T, c *sshtest.Container) {
+			conn, err := dialContainer(t, c, c.Login())
+			require.NoError(t, err)
+			defer conn.Close()
+			kind(t, installer.KindChannelDenied, conn.CanForward(t.Context()))
+		},
+		sshtest.LegacyKind: func(t *testing.T, c *sshtest.Container) {
+			_, err := dialContainer(t, c, c.Login())
+			kind(t, installer.KindHandshakeFailed, err)
+		},
 	}
-
-	refused := hosts[sshtest.RootRefusedKind]
-	e := refused.Endpoint()
-	e.User = "root"
-	_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: e}, installer.Credentials{Login: refused.Login()}, installer.AcceptNew)
-	assert.Contains(t, kind(t, installer.KindAuthRejected, err).Detail, "PermitRootLogin")
-
-	_, err = dialContainer(t, hosts[sshtest.ExpiredPromptKind], hosts[sshtest.ExpiredPromptKind].Login())
-	kind(t, installer.KindPasswordExpired, err)
-
-	c, err := dialContainer(t, hosts[sshtest.ExpiredKind], hosts[sshtest.ExpiredKind].Login())
-	require.NoError(t, err)
-	defer c.Close()
-	_, err = c.Exec(t.Context(), installer.Command{Line: "true"})
-	kind(t, installer.KindPasswordExpired, err)
-	ctx, cancel := context.WithTimeout(t.Context(), waitLong) // a dialogue that waits for us must not hold the test
-	defer cancel()
-	_, err = c.Exec(ctx, installer.Command{Line: "true", PTY: true})
-	kind(t, installer.KindPasswordExpired, err)
-	kind(t, installer.KindPasswordExpired, c.Upload(t.Context(), installer.Upload{Blob: newBlob([]byte("x")), Path: "/tmp/x"}))
-
-	n, err := dialContainer(t, hosts[sshtest.NoForwardingKind], hosts[sshtest.NoForwardingKind].Login())
-	require.NoError(t, err)
-	defer n.Close()
-	kind(t, installer.KindChannelDenied, n.CanForward(t.Context()))
-
-	_, err = dialContainer(t, hosts[sshtest.LegacyKind], hosts[sshtest.LegacyKind].Login())
-	t.Log(kind(t, installer.KindHandshakeFailed, err).Detail)
+	// The others are in cmd/tripod's TestWaysIn.
+	kinds := []sshtest.ContainerKind{sshtest.RootRefusedKind, sshtest.ExpiredKind, sshtest.NoForwardingKind}
+	if sshtest.Long() {
+		kinds = slices.Collect(maps.Keys(checks))
+	}
+	for _, c := range sshtest.StartContainers(t, kinds) {
+		t.Run(string(c.Kind), func(t *testing.T) { checks[c.Kind](t, c) })
+	}
 }
 
 // TestClosedNetwork: the targets accept only the jump host; its messages when it
@@ -80,7 +87,7 @@ func TestClosedNetwork(t *testing.T) {
 		c, err := via(installer.Host{Endpoint: target.Endpoint()}, target.Login())
 		require.NoError(t, err)
 		defer c.Close()
-		require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(make([]byte, 1<<20)), Path: "/tmp/f"}))
+		require.NoError(t, c.Upload(t.Context(), newBlob(make([]byte, 1<<20)), "/tmp/f"))
 		code, err := c.Exec(t.Context(), installer.Command{Line: "exit 3"})
 		require.NoError(t, err)
 		assert.Equal(t, 3, code)

@@ -9,13 +9,15 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"tripod/installer"
 	"tripod/installer/sshconn"
 )
 
-// DefaultHandshakesPerJumpHost is how many targets behind one jump host may be
-// in their handshake at the same time.
-const DefaultHandshakesPerJumpHost = 8
+// handshakesPerJumpHost is how many targets behind one jump host may be in their
+// handshake at the same time.
+const handshakesPerJumpHost = 8
 
 // Config says how a Dialer works. Only HostKeys is required, and not even that
 // if every Dial is Insecure or has a pin of its own.
@@ -33,14 +35,29 @@ type Config struct {
 	// Routes finds the routes to a host that is reached through its project's
 	// jump hosts. Nil: there are none.
 	Routes installer.RouteFinder
-	// Clock measures how long ago a jump host failed. Nil: time.Now.
-	Clock func() time.Time
 	// Logger gets debug lines, and a warning for each jump host that is passed
 	// over; no secrets. Nil: none.
 	Logger *slog.Logger
-	// HandshakesPerJumpHost bounds the handshakes through one connection to a
-	// jump host. Zero: DefaultHandshakesPerJumpHost.
-	HandshakesPerJumpHost int
+}
+
+// Conn is a connection, and the jump hosts it goes through.
+type Conn struct {
+	*sshconn.Conn
+	hops []installer.Endpoint
+	last *sharedConn // to the last jump host; nil: none
+	once sync.Once
+}
+
+// JumpHosts are those that the connection goes through, first hop first.
+func (c *Conn) JumpHosts() []installer.Endpoint { return c.hops }
+
+// Close ends the connection, without waiting for the server.
+func (c *Conn) Close() error {
+	err := c.Conn.Close()
+	if c.last != nil {
+		c.once.Do(c.last.release)
+	}
+	return err
 }
 
 // Dialer opens connections. It keeps what hosts share: parsed private keys
@@ -50,7 +67,7 @@ type Dialer struct {
 	limits  installer.Limits
 	log     *slog.Logger
 	signers *signerCache
-	known   knownHosts
+	known   func() (ssh.HostKeyCallback, error)
 	pinning [64]sync.Mutex // by host, so that two first contacts do not pin two keys
 	dialTCP func(ctx context.Context, addr string) (net.Conn, error)
 	lookup  func(ctx context.Context, name string) ([]netip.Addr, error)
@@ -63,32 +80,31 @@ type Dialer struct {
 	closed    bool
 	jumpHosts map[string]*sharedConn
 
+	handshakes int // per jump host
+
 	breaker breaker
 }
 
 // New makes a Dialer. Close it to end its connections to jump hosts.
 func New(cfg Config) *Dialer {
 	cfg.Limits = cfg.Limits.WithDefaults()
-	if cfg.HandshakesPerJumpHost <= 0 {
-		cfg.HandshakesPerJumpHost = DefaultHandshakesPerJumpHost
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Dialer{
-		cfg:       cfg,
-		limits:    cfg.Limits,
-		log:       cfg.Logger,
-		signers:   newSignerCache(),
-		known:     knownHosts{paths: cfg.KnownHosts},
-		jumpHosts: make(map[string]*sharedConn),
-		breaker:   newBreaker(cfg.Clock, cfg.Limits),
+		cfg:     cfg,
+		limits:  cfg.Limits,
+		log:     cfg.Logger,
+		signers: newSignerCache(),
+		known:   sync.OnceValues(func() (ssh.HostKeyCallback, error) { return readKnownHosts(cfg.KnownHosts) }),
+		lookup: func(ctx context.Context, name string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		},
+		jumpHosts: map[string]*sharedConn{}, handshakes: handshakesPerJumpHost,
+		breaker: newBreaker(cfg.Limits),
 	}
 	d.ctx, d.cancel = context.WithCancel(context.Background())
-	d.dialTCP, d.lookup = d.dialDirect, lookupName
+	d.dialTCP = d.dialDirect
 	return d
 }
 
@@ -116,11 +132,9 @@ func (d *Dialer) Close() error {
 	return nil
 }
 
-// Dial connects to host, checks its host key and logs in, each within its own
-// limit (Limits.Connect, Handshake, Auth). A host for which a jump host is to be
-// chosen goes through the first one that works, and creds.Via is not used. Its
-// error is an *installer.Failure; one that happened on a jump host names it in
-// its Detail. The connection outlives ctx.
+// Dial connects to host, checks its host key and logs in. A host for which a jump
+// host is to be chosen goes through the first one that works, and creds.Via is not
+// used. Its error is an *installer.Failure. The connection outlives ctx.
 func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, error) {
 	started := time.Now()
 	c, fail := d.dial(ctx, project, host, creds, policy)

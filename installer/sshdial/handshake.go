@@ -23,10 +23,8 @@ import (
 type handshake struct {
 	d       *Dialer
 	to      installer.Endpoint
-	user    string
 	address string // "address:port"
 	project string
-	pin     string
 	policy  installer.HostKeyPolicy
 	login   installer.Login
 	signer  ssh.Signer // nil: no private key
@@ -44,27 +42,17 @@ type handshake struct {
 }
 
 func (d *Dialer) newHandshake(project string, to installer.Endpoint, login installer.Login, policy installer.HostKeyPolicy) *handshake {
-	return &handshake{
-		d:       d,
-		to:      to,
-		user:    to.User,
-		address: to.HostPort(),
-		project: project,
-		pin:     to.HostKey,
-		policy:  policy,
-		login:   login,
-	}
+	return &handshake{d: d, to: to, address: to.HostPort(), project: project, policy: policy, login: login}
 }
 
-// prepare does everything that needs no network.
 func (h *handshake) prepare(ctx context.Context) *installer.Failure {
 	if h.login.IsZero() {
-		return sshconn.Failf(installer.KindCredentialMissing, nil, "neither password nor private key for %s@%s", h.user, h.address)
+		return sshconn.Failf(installer.KindCredentialMissing, nil, "neither password nor private key for %s@%s", h.to.User, h.address)
 	}
 	if !h.login.PrivateKey.IsZero() {
 		s, err := h.d.signers.get(h.login.PrivateKey, h.login.Passphrase)
 		if err != nil {
-			return sshconn.Failf(installer.KindCredentialMissing, err, "the private key for %s@%s is not usable: %v", h.user, h.address, err)
+			return sshconn.Failf(installer.KindCredentialMissing, err, "the private key for %s@%s is not usable: %v", h.to.User, h.address, err)
 		}
 		h.signer = s
 	}
@@ -88,11 +76,8 @@ func (h *handshake) connect(ctx context.Context, slots chan struct{}, dial func(
 			return nil, fail
 		}
 		c, fail := h.inSlot(ctx, slots, nc)
-		if fail == nil {
-			return c, nil
-		}
-		if !h.tryOtherType(fail) {
-			return nil, fail
+		if fail == nil || !h.tryOtherType(fail) {
+			return c, fail
 		}
 	}
 }
@@ -118,12 +103,8 @@ func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *insta
 	_ = nc.SetDeadline(time.Now().Add(h.d.limits.Handshake))
 	stop := context.AfterFunc(ctx, func() { _ = nc.Close() })
 	sc, chans, reqs, err := ssh.NewClientConn(h.wire, h.address, &ssh.ClientConfig{
-		Config: ssh.Config{
-			KeyExchanges: keyExchanges,
-			Ciphers:      ciphers,
-			MACs:         macs,
-		},
-		User:              h.user,
+		Config:            ssh.Config{KeyExchanges: keyExchanges, Ciphers: ciphers, MACs: macs},
+		User:              h.to.User,
 		ClientVersion:     clientVersion,
 		HostKeyAlgorithms: h.hostKeyAlgorithms,
 		HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
@@ -169,7 +150,6 @@ func (h *handshake) tryOtherType(fail *installer.Failure) bool {
 	return true
 }
 
-// classify makes the Failure of a handshake.
 func (h *handshake) classify(ctx context.Context, err error) *installer.Failure {
 	if ctx.Err() != nil {
 		return sshconn.ContextFailure(ctx, "while connecting to "+h.address)
@@ -210,8 +190,10 @@ func (h *handshake) classify(ctx context.Context, err error) *installer.Failure 
 func (h *handshake) classifyVersion(below, err error) *installer.Failure {
 	received := h.wire.received()
 	switch {
-	case errors.Is(below, errThrottled) || saysThrottled(received):
-		return sshconn.Failf(installer.KindThrottled, err, "%s: %s", h.address, sshconn.Quote(string(h.wire.line)))
+	case errors.Is(below, errThrottled):
+		return sshconn.Failf(installer.KindThrottled, err, "%s: %s", h.address, sshconn.Quote(string(h.wire.throttled)))
+	case saysThrottled(received):
+		return sshconn.Failf(installer.KindThrottled, err, "%s: %s", h.address, sshconn.Quote(string(received)))
 	case len(received) > 0:
 		return sshconn.Failf(installer.KindHandshakeFailed, err, "%s is no SSH server: it sent %s", h.address, sshconn.Quote(string(received)))
 	case closedByPeer(below):

@@ -26,8 +26,8 @@ type pins struct {
 
 // loadPins looks up what is known of the host key before anything is dialled.
 func (h *handshake) loadPins(ctx context.Context) *installer.Failure {
-	if h.pin != "" {
-		p, err := parsePin(h.pin)
+	if h.to.HostKey != "" {
+		p, err := parsePin(h.to.HostKey)
 		if err != nil {
 			return sshconn.Failf(installer.KindHostKeyUnknown, err, "the host key given for %s is neither \"TYPE BASE64\" nor \"SHA256:…\"", h.address)
 		}
@@ -135,7 +135,7 @@ func (h *handshake) matchKeys(known []ssh.PublicKey, key ssh.PublicKey, blob []b
 		names[i] = describe(k)
 	}
 	source := "is pinned"
-	if h.pin != "" {
+	if h.to.HostKey != "" {
 		source = "was given for it"
 	}
 	return sshconn.Failf(installer.KindHostKeyChanged, nil, "%s shows %s, but %s %s", h.address, describe(key), strings.Join(names, " or "), source)

@@ -49,7 +49,7 @@ func TestChainOfJumpHosts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "there\n", out.String())
 	data := make([]byte, 3<<20)
-	require.NoError(t, c.Upload(t.Context(), installer.Upload{Blob: newBlob(data), Path: target.Path("tmp", "f")}))
+	require.NoError(t, c.Upload(t.Context(), newBlob(data), target.Path("tmp", "f")))
 	require.NoError(t, c.Close())
 
 	assert.Equal(t, []string{hops[1].Addr()}, hops[0].Counts().Forwards)
@@ -66,7 +66,8 @@ func TestJumpHostIsShared(t *testing.T) {
 	t.Parallel()
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
-	d := newDialer(t, Config{HandshakesPerJumpHost: 3})
+	d := newDialer(t, Config{})
+	d.handshakes = 3
 	host, creds := behind(target, hop)
 	const n = 20
 	var wg sync.WaitGroup

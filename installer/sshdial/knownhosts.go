@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"sync"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
@@ -15,25 +14,11 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// knownHosts reads the known_hosts files once, when they are first needed.
-type knownHosts struct {
-	paths []string
-	once  sync.Once
-	check ssh.HostKeyCallback
-	err   error
-}
-
-func (k *knownHosts) load() (ssh.HostKeyCallback, error) {
-	k.once.Do(func() {
-		var found []string
-		for _, p := range k.paths {
-			if _, err := os.Stat(p); !errors.Is(err, fs.ErrNotExist) {
-				found = append(found, p)
-			}
-		}
-		k.check, k.err = knownhosts.New(found...)
-	})
-	return k.check, k.err
+func readKnownHosts(paths []string) (ssh.HostKeyCallback, error) {
+	return knownhosts.New(slices.DeleteFunc(slices.Clone(paths), func(p string) bool {
+		_, err := os.Stat(p)
+		return errors.Is(err, fs.ErrNotExist)
+	})...)
 }
 
 // hostAddr is the address that a key is looked up by.
@@ -43,16 +28,10 @@ func (hostAddr) Network() string  { return "tcp" }
 func (a hostAddr) String() string { return string(a) }
 
 // probeKey is no host's key: the error of a look-up with it lists the known keys.
-var probeKey = func() ssh.PublicKey {
-	key, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
-	if err != nil {
-		panic(err)
-	}
-	return key
-}()
+var probeKey, _ = ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
 
 func (h *handshake) loadKnownHosts() *installer.Failure {
-	check, err := h.d.known.load()
+	check, err := h.d.known()
 	if err != nil {
 		return sshconn.Failf(installer.KindHostKeyUnknown, err, "known_hosts cannot be read: %v", err)
 	}

@@ -27,10 +27,10 @@ type preambleReader struct {
 	ahead   []byte
 	version bool // the version line has been read
 
-	line     []byte // the one being read
-	first    []byte // the first line that is not a version
-	lines, n int
-	refused  error // why no more is read before the version
+	text      []byte // what came before it
+	line      int    // where in text the line begins that is being read
+	throttled []byte // the line that says so
+	refused   error  // why no more is read before the version
 }
 
 func (r *preambleReader) Read(p []byte) (int, error) {
@@ -69,38 +69,30 @@ func (r *preambleReader) Err() error {
 
 // inspect looks at what comes up to the version line.
 func (r *preambleReader) inspect(p []byte) {
-	for _, b := range p {
-		r.n++
-		if b != '\n' {
-			if len(r.line) < 256 {
-				r.line = append(r.line, b)
+	r.text = append(r.text, p...)
+	for {
+		line, _, whole := bytes.Cut(r.text[r.line:], []byte("\n"))
+		switch {
+		case !whole:
+			if bytes.Count(r.text, []byte("\n")) > maxPreambleLines || len(r.text) > maxPreambleBytes {
+				r.refused = errPreamble
 			}
-			continue
-		}
-		if bytes.HasPrefix(r.line, []byte("SSH-")) {
-			r.version, r.line = true, nil
+			return
+		case bytes.HasPrefix(line, []byte("SSH-")):
+			r.version, r.text = true, nil
+			return
+		case saysThrottled(line):
+			r.throttled, r.refused = line, errThrottled
 			return
 		}
-		if saysThrottled(r.line) {
-			r.refused = errThrottled
-			return
-		}
-		if r.lines++; r.lines == 1 {
-			r.first = bytes.Clone(r.line)
-		}
-		r.line = r.line[:0]
-	}
-	if r.lines > maxPreambleLines || r.n > maxPreambleBytes {
-		r.refused = errPreamble
+		r.line += len(line) + 1
 	}
 }
 
-// received is the first line the server sent in place of a version, or nil.
+// received is the first line that the server sent in place of a version, or nil.
 func (r *preambleReader) received() []byte {
-	if r.first != nil {
-		return r.first
-	}
-	return r.line
+	line, _, _ := bytes.Cut(r.text, []byte("\n"))
+	return line
 }
 
 // saysThrottled recognises OpenSSH's messages of MaxStartups and

@@ -16,44 +16,42 @@ import (
 // other one is left, it is tried once more. A failure of the target behind a
 // jump host is the result.
 func (d *Dialer) dialFirstRoute(ctx context.Context, project string, host installer.Host, login installer.Login, policy installer.HostKeyPolicy) (*Conn, *installer.Failure) {
-	s, fail := d.findRoutes(ctx, project, host, login, policy)
+	candidates, fail := d.findRoutes(ctx, project, host, policy)
 	if fail != nil {
 		return nil, fail
 	}
 	for _, lastResort := range []bool{false, true} {
-		for i := range s.candidates {
-			r := &s.candidates[i]
-			if r.done || !d.breaker.allow(r.key, lastResort) {
+		for i := range candidates {
+			r := &candidates[i]
+			if r.fail != nil || !d.breaker.allow(r.key, lastResort) {
 				continue
 			}
-			if c, fail, final := s.try(ctx, r); final {
+			c, fail, cause := d.dialRoute(ctx, d.newHandshake(project, host.Endpoint, login, policy), r.Route)
+			if fail != nil && (ctx.Err() != nil || fail.Kind == installer.KindCanceled || cause == faultInput) {
+				d.breaker.abandoned(r.key)
+				return nil, fail
+			}
+			if fail == nil || cause != faultJumpHost {
+				d.breaker.succeeded(r.key)
+			}
+			if fail == nil || cause == faultTarget {
 				return c, fail
 			}
+			r.fail = fail
+			d.log.Warn("jump host passed over", "project", project, "jump_host", r.JumpHost, "target", host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
 		}
 	}
-	return nil, s.allFailed()
+	return nil, d.allFailed(candidates)
 }
 
-// routeSearch is the dial of one host that goes through one of several jump hosts.
-type routeSearch struct {
-	d          *Dialer
-	project    string
-	host       installer.Host
-	login      installer.Login
-	policy     installer.HostKeyPolicy
-	candidates []candidate
-}
-
-// candidate is a route, and what has become of it in this dial.
+// candidate is a route to one host, and why it cannot be used.
 type candidate struct {
 	installer.Route
 	key  string
-	done bool // it need not be tried (again)
 	fail *installer.Failure
 }
 
-func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.Host, login installer.Login, policy installer.HostKeyPolicy) (*routeSearch, *installer.Failure) {
-	s := &routeSearch{d: d, project: project, host: host, login: login, policy: policy}
+func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.Host, policy installer.HostKeyPolicy) ([]candidate, *installer.Failure) {
 	if d.cfg.Routes == nil {
 		return nil, sshconn.Failf(installer.KindInternal, nil, "no jump hosts are configured")
 	}
@@ -66,55 +64,30 @@ func (d *Dialer) findRoutes(ctx context.Context, project string, host installer.
 	case len(routes) == 0:
 		return nil, sshconn.Failf(installer.KindUnreachable, nil, "%s is to be reached through the project's jump hosts, and the project has none any more: set one, or import the host with its own route", host.HostPort())
 	}
-	seen := map[string]bool{}
+	var found []candidate
 	for _, route := range routes {
-		r := candidate{Route: route.To(host.Endpoint), fail: route.Fail, done: route.Fail != nil}
-		if !r.done {
+		r := candidate{Route: route.To(host.Endpoint), fail: route.Fail}
+		if r.fail == nil {
 			r.key = d.routeKey(project, r.Route, policy)
-			if seen[r.key] { // two jump hosts, and one route to this host
-				continue
+			if slices.ContainsFunc(found, func(c candidate) bool { return c.key == r.key }) {
+				continue // two jump hosts, and one route to this host
 			}
-			seen[r.key] = true
 		}
-		s.candidates = append(s.candidates, r)
+		found = append(found, r)
 	}
-	return s, nil
-}
-
-// try dials by one route. final: that is the result of the whole dial.
-func (s *routeSearch) try(ctx context.Context, r *candidate) (c *Conn, fail *installer.Failure, final bool) {
-	breaker := &s.d.breaker
-	h := s.d.newHandshake(s.project, s.host.Endpoint, s.login, s.policy)
-	c, fail, cause := s.d.dialRoute(ctx, h, r.Route)
-	switch {
-	case fail == nil:
-		breaker.succeeded(r.key)
-		return c, nil, true
-	case ctx.Err() != nil || fail.Kind == installer.KindCanceled || cause == faultInput:
-		breaker.abandoned(r.key)
-		return nil, fail, true
-	case cause == faultTarget:
-		breaker.succeeded(r.key) // the jump host works
-		return nil, fail, true
-	case cause == faultForwarding:
-		breaker.succeeded(r.key)
-	}
-	r.done, r.fail = true, fail
-	s.d.log.Warn("jump host passed over", "project", s.project, "jump_host", r.JumpHost, "target", s.host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
-	return nil, nil, false
+	return found, nil
 }
 
 // allFailed says that no jump host can be used, and why. Its kind is that of the
 // first one for which a retry may help, so that there is one.
-func (s *routeSearch) allFailed() *installer.Failure {
+func (d *Dialer) allFailed(candidates []candidate) *installer.Failure {
 	var first *installer.Failure
-	whys := make([]string, 0, len(s.candidates))
+	var whys []string
 	var causes []error
-	for i := range s.candidates {
-		r := &s.candidates[i]
+	for _, r := range candidates {
 		fail, ago := r.fail, ""
 		if fail == nil {
-			fail, ago = s.d.breaker.lastFailure(r.key)
+			fail, ago = d.breaker.lastFailure(r.key)
 		}
 		if fail == nil {
 			continue // it works again since a moment: the next try finds it so
@@ -129,8 +102,8 @@ func (s *routeSearch) allFailed() *installer.Failure {
 		return sshconn.Failf(installer.KindUnreachable, nil, "no jump host could be used this moment")
 	}
 	what := "the jump host cannot be used: "
-	if len(s.candidates) > 1 {
-		what = fmt.Sprintf("none of %d jump hosts can be used: ", len(s.candidates))
+	if len(candidates) > 1 {
+		what = fmt.Sprintf("none of %d jump hosts can be used: ", len(candidates))
 	}
 	return sshconn.Failf(first.Kind, errors.Join(causes...), "%s%s", what, strings.Join(whys, "; "))
 }

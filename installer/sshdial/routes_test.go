@@ -56,7 +56,8 @@ func dialThrough(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) 
 		})
 	}
 	limits := long()
-	d := newDialer(t, Config{Routes: w, Clock: w.clock, Limits: limits})
+	d := newDialer(t, Config{Routes: w, Limits: limits})
+	d.breaker.clock = w.clock
 	host, creds := root(target)
 	host.RouteChoice = &installer.RouteChoice{}
 	return w, d, func() (*Conn, error) {

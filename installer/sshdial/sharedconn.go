@@ -81,10 +81,14 @@ func (d *Dialer) join(key, project string, route installer.Route, policy install
 	if d.closed {
 		return nil, sshconn.Failf(installer.KindCanceled, nil, "the connections are closed")
 	}
-	d.dropDead()
-	if s := d.jumpHosts[key]; s != nil && s.usable() {
-		s.retain()
-		return s, nil
+	if s := d.jumpHosts[key]; s != nil {
+		if s.usable() {
+			s.retain()
+			return s, nil
+		}
+		if s.refs == 0 {
+			go s.end()
+		}
 	}
 	if fail := d.breaker.recent(key); fail != nil {
 		return nil, fail
@@ -94,7 +98,7 @@ func (d *Dialer) join(key, project string, route installer.Route, policy install
 	s := &sharedConn{
 		d: d, key: key,
 		name:       jumpHost.User + "@" + jumpHost.HostPort(),
-		handshakes: make(chan struct{}, d.cfg.HandshakesPerJumpHost),
+		handshakes: make(chan struct{}, d.handshakes),
 		ready:      make(chan struct{}),
 	}
 	ctx, cancel := context.WithCancel(d.ctx)
@@ -123,106 +127,66 @@ func (d *Dialer) join(key, project string, route installer.Route, policy install
 	return s, nil
 }
 
-// usable: still being dialled, or alive. Under Dialer.mu.
-func (s *sharedConn) usable() bool {
+func (s *sharedConn) dialling() bool {
 	select {
 	case <-s.ready:
-		return s.fail == nil && !s.conn.Broken()
+		return false
 	default:
 		return true
 	}
 }
 
-// dropDead forgets failed dials, and dead connections that nobody uses. Under
-// Dialer.mu.
-func (d *Dialer) dropDead() {
-	for key, s := range d.jumpHosts {
-		if s.refs > 0 || s.usable() {
-			continue
-		}
-		delete(d.jumpHosts, key)
-		if s.fail == nil {
-			s.stopIdle()
-			go s.close() // takes Dialer.mu for the jump hosts before it
-		}
-	}
-}
+// usable: still being dialled, or alive.
+func (s *sharedConn) usable() bool { return s.dialling() || s.fail == nil && !s.conn.Broken() }
 
 // retain adds a reference. Under Dialer.mu.
 func (s *sharedConn) retain() {
 	s.refs++
-	s.stopIdle()
-}
-
-// stopIdle cancels a planned close. Under Dialer.mu.
-func (s *sharedConn) stopIdle() {
 	if s.idle != nil {
 		s.idle.Stop()
-		s.idle = nil
 	}
 }
 
 // release drops a reference. After the last one the connection is closed a
-// little later, or its dial is canceled.
+// little later; one that cannot be used any more, or is still being dialled, at once.
 func (s *sharedConn) release() {
 	d := s.d
 	d.mu.Lock()
-	s.refs--
-	if s.refs > 0 {
-		d.mu.Unlock()
+	defer d.mu.Unlock()
+	if s.refs--; s.refs > 0 {
 		return
 	}
-	select {
-	case <-s.ready:
-	default: // nobody waits for the dial any more
-		if d.jumpHosts[s.key] == s {
-			delete(d.jumpHosts, s.key)
-		}
-		d.mu.Unlock()
-		s.cancel()
-		go s.closeWhenReady()
+	if s.usable() && !s.dialling() && !d.closed && d.jumpHosts[s.key] == s {
+		s.idle = time.AfterFunc(jumpHostIdle, s.expire)
 		return
 	}
-	if s.fail != nil {
-		d.mu.Unlock()
-		return // dropDead forgets it
-	}
-	if d.closed || d.jumpHosts[s.key] != s || s.conn.Broken() {
-		if d.jumpHosts[s.key] == s {
-			delete(d.jumpHosts, s.key)
-		}
-		d.mu.Unlock()
-		s.close()
-		return
-	}
-	s.idle = time.AfterFunc(jumpHostIdle, s.expire)
-	d.mu.Unlock()
+	s.forget()
 }
 
 // expire closes the connection if nobody has taken it since.
 func (s *sharedConn) expire() {
-	d := s.d
-	d.mu.Lock()
-	if s.refs > 0 || s.idle == nil || d.jumpHosts[s.key] != s {
-		d.mu.Unlock()
-		return
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	if s.refs == 0 {
+		s.forget()
 	}
-	s.idle = nil
-	delete(d.jumpHosts, s.key)
-	d.mu.Unlock()
-	s.close()
 }
 
-// closeWhenReady closes the connection of a canceled dial, if it succeeded all
-// the same.
-func (s *sharedConn) closeWhenReady() {
+// forget ends the connection. Under Dialer.mu, which the jump hosts before it need
+// too, hence the goroutine.
+func (s *sharedConn) forget() {
+	if s.d.jumpHosts[s.key] == s {
+		delete(s.d.jumpHosts, s.key)
+	}
+	go s.end()
+}
+
+// end cancels the dial, or closes the connection.
+func (s *sharedConn) end() {
+	s.cancel()
 	<-s.ready
 	if s.conn != nil {
-		s.close()
+		s.conn.StopKeepalive()
+		_ = s.conn.Close()
 	}
-}
-
-func (s *sharedConn) close() {
-	s.conn.StopKeepalive()
-	_ = s.conn.Close()
 }

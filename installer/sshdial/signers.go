@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"sync"
 	"time"
 
@@ -45,15 +46,14 @@ func (c *signerCache) get(pem, passphrase installer.Secret) (ssh.Signer, error) 
 	id := c.hash(pem.Reveal(), passphrase.Reveal())
 	now := time.Now()
 	c.mu.Lock()
-	for k, e := range c.entries {
-		if now.Sub(e.used) > signerIdle {
-			delete(c.entries, k)
-		}
-	}
+	maps.DeleteFunc(c.entries, func(_ [32]byte, e *signerEntry) bool { return now.Sub(e.used) > signerIdle })
 	e := c.entries[id]
 	if e == nil {
 		if len(c.entries) >= maxSigners {
-			c.dropOldest()
+			for other := range c.entries { // any one
+				delete(c.entries, other)
+				break
+			}
 		}
 		e = &signerEntry{parse: sync.OnceValues(func() (ssh.Signer, error) { return parseSigner(pem, passphrase) })}
 		c.entries[id] = e
@@ -61,17 +61,6 @@ func (c *signerCache) get(pem, passphrase installer.Secret) (ssh.Signer, error) 
 	e.used = now
 	c.mu.Unlock()
 	return e.parse()
-}
-
-func (c *signerCache) dropOldest() {
-	var oldest [32]byte
-	var at time.Time
-	for k, e := range c.entries {
-		if at.IsZero() || e.used.Before(at) {
-			oldest, at = k, e.used
-		}
-	}
-	delete(c.entries, oldest)
 }
 
 func (c *signerCache) clear() {

@@ -54,16 +54,14 @@ func dialFailure(ctx context.Context, address string, err error) *installer.Fail
 	fail := func(kind installer.Kind, what string) *installer.Failure {
 		return sshconn.Failf(kind, err, "%s: %s", address, what)
 	}
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		switch {
-		case dns.IsNotFound:
-			return fail(installer.KindResolve, "no such host name")
-		case dns.IsTimeout:
-			return fail(installer.KindResolve, "the name server did not answer in time")
-		}
-		return fail(installer.KindResolve, "the host name cannot be resolved")
-	}
+	dns, isDNS := errors.AsType[*net.DNSError](err)
 	switch {
+	case isDNS && dns.IsNotFound:
+		return fail(installer.KindResolve, "no such host name")
+	case isDNS && dns.IsTimeout:
+		return fail(installer.KindResolve, "the name server did not answer in time")
+	case isDNS:
+		return fail(installer.KindResolve, "the host name cannot be resolved")
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fail(installer.KindRefused, "connection refused")
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):

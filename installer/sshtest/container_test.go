@@ -3,6 +3,7 @@ package sshtest_test
 import (
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -94,7 +95,16 @@ func (k kind) refuses(user string, auth ssh.AuthMethod) {
 	require.ErrorContains(k, err, "unable to authenticate")
 }
 
-// TestEachKindIsWhatItSays runs every kind, several at a time.
+// inTheFleet are the kinds that cmd/tripod's TestWaysIn works on.
+var inTheFleet = []sshtest.ContainerKind{
+	sshtest.PasswordKind, sshtest.KeyKind, sshtest.KeyboardInteractiveKind, sshtest.SFTPOffKind, sshtest.SudoNoPasswordKind,
+	sshtest.SudoPasswordKind, sshtest.SudoRequireTTYKind, sshtest.SudoDeniedKind, sshtest.NoexecKind, sshtest.ChattyKind,
+	sshtest.ExpiredKind, sshtest.ExpiredPromptKind, sshtest.DropbearKind, sshtest.CshKind, sshtest.FishKind,
+	sshtest.NologinKind, sshtest.MaxSessionsKind, sshtest.LegacyKind,
+}
+
+// TestEachKindIsWhatItSays runs every kind, several at a time; but for the long run,
+// those only that nobody else runs.
 func TestEachKindIsWhatItSays(t *testing.T) {
 	sshtest.NeedDocker(t)
 	t.Parallel()
@@ -245,6 +255,9 @@ func TestEachKindIsWhatItSays(t *testing.T) {
 		t.Run(string(name), func(t *testing.T) {
 			t.Parallel()
 			require.Contains(t, checks, name, "a kind without a check")
+			if slices.Contains(inTheFleet, name) && !sshtest.Long() {
+				t.Skip("TRIPOD_TEST_LONG is not set")
+			}
 			turns <- struct{}{}
 			defer func() { <-turns }()
 			checks[name](kind{t, sshtest.StartContainer(t, name)})

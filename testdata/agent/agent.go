@@ -4,14 +4,15 @@
 package agent
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 )
 
 //go:embed build.sh package
@@ -47,26 +48,33 @@ func Build(tb TB, o Options) string {
 }
 
 // BuildIn builds a stand-in into the folder dir and returns the path of its
-// archive. It needs sh, tar, gzip and sed.
+// archive. It needs sh, tar, gzip and sed; a process builds each kind once.
 func BuildIn(dir string, o Options) (string, error) {
-	if o.Version == "" {
-		o.Version = "1.2.3"
-	}
-	if o.Arch == "" {
-		o.Arch = runtime.GOARCH
-	}
-	if o.Name == "" {
-		o.Name = "telescope_linux_" + o.Arch + ".tar.gz"
-	}
-	source, err := os.MkdirTemp("", "standin-")
+	o.Version = cmp.Or(o.Version, "1.2.3")
+	o.Arch = cmp.Or(o.Arch, runtime.GOARCH)
+	out := filepath.Join(dir, cmp.Or(o.Name, "telescope_linux_"+o.Arch+".tar.gz"))
+	o.Name = ""
+	built, _ := archives.LoadOrStore(o, sync.OnceValues(func() ([]byte, error) { return build(o) }))
+	archive, err := built.(func() ([]byte, error))()
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(source)
-	if err := copyOut(source); err != nil {
-		return "", err
+	return out, os.WriteFile(out, archive, 0o666)
+}
+
+// archives are those that this process has built, by their Options without a name.
+var archives sync.Map
+
+func build(o Options) ([]byte, error) {
+	source, err := os.MkdirTemp("", "standin-")
+	if err != nil {
+		return nil, err
 	}
-	out := filepath.Join(dir, o.Name)
+	defer os.RemoveAll(source)
+	if err := os.CopyFS(source, files); err != nil {
+		return nil, err
+	}
+	out := filepath.Join(source, "out.tar.gz")
 	args := []string{filepath.Join(source, "build.sh"), out, o.Version, "--arch", o.Arch}
 	for _, option := range [][2]string{{"--layout", o.Layout}, {"--habit", o.Habit}, {"--folder", o.Folder}} {
 		if option[1] != "" {
@@ -74,25 +82,7 @@ func BuildIn(dir string, o Options) (string, error) {
 		}
 	}
 	if text, err := exec.Command("sh", args...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the stand-in package: %w: %s", err, strings.TrimSpace(string(text)))
+		return nil, fmt.Errorf("build the stand-in package: %w: %s", err, strings.TrimSpace(string(text)))
 	}
-	return out, nil
-}
-
-// copyOut writes the embedded files into dir.
-func copyOut(dir string) error {
-	return fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		to := filepath.Join(dir, filepath.FromSlash(path))
-		if d.IsDir() {
-			return os.MkdirAll(to, 0o700)
-		}
-		text, err := files.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(to, text, 0o600)
-	})
+	return os.ReadFile(out)
 }

@@ -49,16 +49,10 @@ func readHostFiles() map[string]string {
 }
 
 func readScripts(from fs.FS, folder string) map[string]string {
-	entries, err := fs.ReadDir(from, folder)
-	if err != nil {
-		panic("hostshell: embedded scripts: " + err.Error()) // impossible: they are compiled in
-	}
 	files := map[string]string{}
+	entries, _ := fs.ReadDir(from, folder) // compiled in: nothing fails
 	for _, entry := range entries {
-		text, err := fs.ReadFile(from, folder+"/"+entry.Name())
-		if err != nil {
-			panic("hostshell: embedded scripts: " + err.Error())
-		}
+		text, _ := fs.ReadFile(from, folder+"/"+entry.Name())
 		files[entry.Name()] = string(text)
 	}
 	return files

@@ -26,9 +26,7 @@ type frames struct {
 	mu      sync.Mutex
 	closed  bool
 	inside  bool   // between begin and end
-	line    []byte // the incomplete finding, after its marker; nil: none
-	skip    bool   // the finding is too long
-	held    []byte // may be the start of a marker
+	pending []byte // may be the start of a marker, or is a finding without its end
 	noise   []byte
 	written int64 // bytes of output passed on
 }
@@ -42,54 +40,33 @@ func newFrames(nonce string, out io.Writer, each func(Finding)) *frames {
 func (f *frames) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
-		return len(p), nil
+	if !f.closed {
+		rest := f.read(append(f.pending, p...))
+		f.pending = append([]byte(nil), rest...)
 	}
-	n := len(p)
-	if len(f.held) > 0 {
-		p = append(f.held, p...)
-		f.held = nil
-	}
-	for len(p) > 0 {
-		if f.line != nil {
-			p = f.takeLine(p)
-			continue
-		}
-		at := bytes.Index(p, f.marker)
-		if at >= 0 {
-			f.raw(p[:at])
-			f.line = make([]byte, 0, 128)
-			p = p[at+len(f.marker):]
-			continue
-		}
-		keep := f.markerStart(p)
-		f.raw(p[:len(p)-keep])
-		f.held = append([]byte(nil), p[len(p)-keep:]...)
-		break
-	}
-	return n, nil
+	return len(p), nil
 }
 
-// takeLine takes the finding's line from p and returns what follows it.
-func (f *frames) takeLine(p []byte) []byte {
-	end := bytes.IndexByte(p, '\n')
-	part := p
-	if end >= 0 {
-		part = p[:end]
+// read takes what is complete and returns the rest.
+func (f *frames) read(b []byte) []byte {
+	for {
+		at := bytes.Index(b, f.marker)
+		if at < 0 {
+			keep := f.markerStart(b)
+			f.raw(b[:len(b)-keep])
+			return b[len(b)-keep:]
+		}
+		f.raw(b[:at])
+		b = b[at:]
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			return b[:min(len(b), len(f.marker)+maxFrame+1)] // one too long stays too long
+		}
+		if line := b[len(f.marker):end]; len(line) <= maxFrame {
+			f.pass(ParseFinding(strings.TrimSuffix(string(line), "\r")))
+		}
+		b = b[end+1:]
 	}
-	if len(f.line)+len(part) > maxFrame {
-		f.skip = true
-	} else {
-		f.line = append(f.line, part...)
-	}
-	if end < 0 {
-		return nil
-	}
-	if !f.skip {
-		f.pass(ParseFinding(strings.TrimSuffix(string(f.line), "\r")))
-	}
-	f.line, f.skip = nil, false
-	return p[end+1:]
 }
 
 func (f *frames) pass(found Finding) {
@@ -132,9 +109,9 @@ func (f *frames) raw(p []byte) {
 func (f *frames) close() (noise string, written int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.closed {
-		f.raw(f.held)
-		f.held, f.closed = nil, true
+	if !f.closed && !bytes.HasPrefix(f.pending, f.marker) {
+		f.raw(f.pending)
 	}
+	f.closed = true
 	return string(f.noise), f.written
 }

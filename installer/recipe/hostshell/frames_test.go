@@ -62,7 +62,7 @@ func TestFramesBounds(t *testing.T) {
 	for range 1000 {
 		_, _ = f.Write(bytes.Repeat([]byte{'9'}, 1000))
 	}
-	assert.LessOrEqual(t, cap(f.line), 2*maxFrame)
+	assert.LessOrEqual(t, cap(f.pending), 2*maxFrame)
 	_, _ = f.Write([]byte("\ntripod: " + testNonce + " host uid=0\n"))
 	require.Len(t, found, 1, "the long one is dropped, the next one is read")
 	assert.Equal(t, "0", found[0].Get("uid"))

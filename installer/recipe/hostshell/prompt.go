@@ -2,8 +2,8 @@ package hostshell
 
 import (
 	"bytes"
+	"context"
 	"io"
-	"sync"
 	"time"
 
 	"tripod/installer"
@@ -21,64 +21,48 @@ const (
 // and the input ends. It is the standard input of a command, and filters its
 // standard output.
 type prompter struct {
-	out    io.Writer
-	secret installer.Secret
-	asked  chan struct{} // one for each question
-	over   chan struct{}
-	end    sync.Once
-
-	seen  []byte // the end of what came, in which a prompt may begin
-	typed bool
-	rest  []byte // of the password, not read yet
+	io.Reader
+	out   io.Writer
+	asked chan struct{} // one for each question
+	seen  []byte        // the end of what came, in which a prompt may begin
 }
 
-func newPrompter(out io.Writer, secret installer.Secret) *prompter {
-	return &prompter{out: out, secret: secret, asked: make(chan struct{}, 2), over: make(chan struct{})}
+// newPrompter returns one whose input ends with ctx at the latest.
+func newPrompter(ctx context.Context, out io.Writer, secret installer.Secret) *prompter {
+	r, w := io.Pipe()
+	p := &prompter{Reader: r, out: out, asked: make(chan struct{}, 2)}
+	context.AfterFunc(ctx, func() { _ = w.Close() })
+	go func() {
+		select {
+		case <-p.asked:
+		case <-time.After(promptWait):
+		case <-ctx.Done():
+			return
+		}
+		_, _ = io.WriteString(w, secret.Reveal()+"\n")
+		select {
+		case <-p.asked:
+		case <-ctx.Done():
+		}
+		_ = w.Close()
+	}()
+	return p
 }
 
 // Write looks for the prompt and passes everything else on.
 func (p *prompter) Write(b []byte) (int, error) {
 	p.seen = append(p.seen, b...)
 	for {
-		at := bytes.Index(p.seen, []byte(sudoPrompt))
-		if at < 0 {
+		_, rest, found := bytes.Cut(p.seen, []byte(sudoPrompt))
+		if !found {
 			break
 		}
-		p.seen = p.seen[at+len(sudoPrompt):]
+		p.seen = rest
 		select {
 		case p.asked <- struct{}{}:
 		default: // asked often enough
 		}
 	}
-	keep := min(len(p.seen), len(sudoPrompt)-1)
-	p.seen = append(p.seen[:0:0], p.seen[len(p.seen)-keep:]...)
+	p.seen = bytes.Clone(p.seen[max(0, len(p.seen)-len(sudoPrompt)+1):])
 	return p.out.Write(bytes.ReplaceAll(b, []byte(sudoPrompt), nil))
 }
-
-// Read is called by one goroutine only.
-func (p *prompter) Read(b []byte) (int, error) {
-	if !p.typed {
-		wait := time.NewTimer(promptWait)
-		defer wait.Stop()
-		select {
-		case <-p.asked:
-		case <-wait.C:
-		case <-p.over:
-			return 0, io.EOF
-		}
-		p.typed, p.rest = true, []byte(p.secret.Reveal()+"\n")
-	}
-	if len(p.rest) > 0 {
-		n := copy(b, p.rest)
-		p.rest = p.rest[n:]
-		return n, nil
-	}
-	select {
-	case <-p.asked:
-	case <-p.over:
-	}
-	return 0, io.EOF
-}
-
-// close ends a Read that waits.
-func (p *prompter) close() { p.end.Do(func() { close(p.over) }) }

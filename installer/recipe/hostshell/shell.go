@@ -99,7 +99,6 @@ func (s *Shell) Leave(ctx context.Context) error {
 	return err
 }
 
-// script runs a program that is sent on standard input.
 func (s *Shell) script(ctx context.Context, out io.Writer, each func(Finding), text string, words []string) (Reply, error) {
 	line, err := commandLine(startScript, words...)
 	if err != nil {
@@ -113,8 +112,9 @@ func (s *Shell) exec(ctx context.Context, cmd installer.Command, out io.Writer, 
 	var stderr Tail
 	cmd.Stdout, cmd.Stderr = stdout, &stderr
 	if cmd.PTY && s.HasPassword() {
-		p := newPrompter(stdout, s.password)
-		defer p.close()
+		asking, cancel := context.WithCancel(ctx)
+		defer cancel()
+		p := newPrompter(asking, stdout, s.password)
 		cmd.Stdin, cmd.Stdout = p, p
 	}
 	code, err := s.conn.Exec(ctx, cmd)
@@ -122,7 +122,6 @@ func (s *Shell) exec(ctx context.Context, cmd installer.Command, out io.Writer, 
 	return Reply{Code: code, Noise: noise, Stderr: stderr.String(), Written: written}, err
 }
 
-// assignments is what the scripts need besides the files themselves.
 func (s *Shell) assignments() string {
 	return "nonce=" + s.nonce + "\nsettings=" + Quote(s.settings) + "\n"
 }
@@ -139,7 +138,6 @@ const (
 // fish and all others.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/+:@,-][A-Za-z0-9._/+:@,=-]*$`)
 
-// commandLine joins words for any login shell.
 func commandLine(start string, words ...string) (string, error) {
 	line := start
 	for _, word := range words {

@@ -2,7 +2,6 @@ package hostshell
 
 import "sync"
 
-// maxTail is how much of a stream's end is kept for an explanation.
 const maxTail = 4096
 
 // Tail keeps the end of what is written to it.

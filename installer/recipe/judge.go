@@ -1,0 +1,136 @@
+package recipe
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"tripod/installer"
+)
+
+func (w *work) judge(end runState, rec *installer.StepRecord) error {
+	if end.state == "died" {
+		return died(end)
+	}
+	if end.killed != "" {
+		return killedBy(end.killed)
+	}
+	code := end.code
+	rec.Found.ExitCode = &code
+	if code == 0 {
+		return nil
+	}
+	what := "the script exited with code " + strconv.Itoa(code)
+	if code > 128 && code < 128+65 {
+		what = fmt.Sprintf("the script was killed by signal %d", code-128)
+	}
+	kind := installer.KindScriptFailed
+	if w.kind.onTarget() {
+		kind = exitKind(code, installer.StepRun)
+		what = strings.Replace(what, "the script", w.program(), 1)
+	}
+	if w.kind == restore && kind == installer.KindPackageMissing {
+		kind = installer.KindNotKept
+	}
+	return installer.Fail(kind, "%s%s", what, w.quoted(w.tail.String()))
+}
+
+func (w *work) program() string {
+	if w.kind == remove {
+		return "uninstall.sh"
+	}
+	return "install.sh"
+}
+
+// forgetAgent: what probe found of the agent may no longer be so, after a run
+// that went wrong and has changed the host. What the script saw at its own end
+// counts, where that is the version before, put back, or no agent at all.
+func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
+	if unchanged(installer.FailureOf(err).Kind) || !w.kind.onTarget() {
+		return
+	}
+	health := ""
+	if rec.Found.ExitCode != nil { // it came to its end
+		health = lastSeen(w.tail.String(), w.outcome.CurrentVersion)
+	}
+	rec.Found.Agent = agentState(health)
+}
+
+var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
+
+// lastSeen is how the agent was when a script last said it; empty if it did not,
+// or spoke of another version than this.
+func lastSeen(output, version string) string {
+	all := agentLine.FindAllStringSubmatch(output, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	switch last := all[len(all)-1]; {
+	case last[1] == "none", version != "" && last[2] == version:
+		return last[1]
+	}
+	return ""
+}
+
+func died(r runState) error {
+	switch {
+	case r.killed != "":
+		return killedBy(r.killed)
+	case r.rebooted:
+		return installer.Fail(installer.KindScriptFailed, "the host was restarted while the script ran")
+	}
+	return installer.Fail(installer.KindScriptFailed, "the script was killed from outside (out of memory, or by somebody), with no exit code")
+}
+
+func killedBy(why string) error {
+	if why == "canceled" {
+		return installer.Fail(installer.KindCanceled, "canceled; the script was killed on the host")
+	}
+	return installer.Fail(installer.KindScriptTimeout, "the script ran longer than its limit and was killed")
+}
+
+// changed reports whether a run that ended so may have changed the host.
+func (w *work) changed(err error) bool {
+	if err == nil {
+		return true
+	}
+	return w.begun() && !unchanged(installer.FailureOf(err).Kind)
+}
+
+// unchanged tells the failures of a run that come before anything is changed.
+func unchanged(kind installer.Kind) bool {
+	switch kind {
+	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
+		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
+		return true
+	}
+	return false
+}
+
+// targetCodes maps the exit codes of the target's scripts (scripts/README.md)
+// to kinds.
+var targetCodes = map[int]installer.Kind{
+	2:  installer.KindInternal, // our settings file
+	10: installer.KindSudoDenied,
+	11: installer.KindUnsupportedHost,
+	12: installer.KindNoSpace,
+	13: installer.KindPackageMissing,
+	14: installer.KindScriptFailed,
+	15: installer.KindScriptFailed,
+	16: installer.KindVerifyFailed,
+	17: installer.KindVerifyFailed,
+}
+
+func exitKind(code int, step installer.Step) installer.Kind {
+	if kind, ok := targetCodes[code]; ok {
+		return kind
+	}
+	switch step {
+	case installer.StepProbe:
+		return installer.KindUnsupportedHost
+	case installer.StepVerify:
+		return installer.KindVerifyFailed
+	}
+	return installer.KindScriptFailed
+}
