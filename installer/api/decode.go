@@ -45,13 +45,9 @@ type body struct {
 // read starts with what is wrong whatever the fields are; false: nothing more can
 // be read. No list is read further than it may be long.
 func (b *body) read(raw []byte, lists map[string]int) (ok bool) {
-	if !strictjson.Check(raw, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
-		most, bounded := lists[i.Field]
-		switch {
-		case i.Depth == 2 && bounded && i.N > most:
+	if !strictjson.Check(raw, strictjson.Limits{Depth: maxDepth, Values: maxValues, Full: func(i strictjson.Item) string {
+		if most, bounded := lists[i.Field]; i.Depth == 2 && bounded && i.N > most {
 			return fmt.Sprintf("must hold at most %d items", most)
-		case i.Values > maxValues:
-			return fmt.Sprintf("has more than %d values", maxValues)
 		}
 		return ""
 	}}, &b.faults) {

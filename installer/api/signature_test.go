@@ -135,7 +135,7 @@ func TestC03FailuresAreAlike(t *testing.T) {
 		"access key is not known": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) {
 			r.Header.Set("Authorization", signedBy("TPDNOTKNOWN234567890", strings.Repeat("0", 64)))
 		}),
-		"Signature is missing": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) {
+		"with Access, SignedHeaders and Signature": s.signed(t, s.clock(), "POST", create, body, func(r *http.Request) {
 			r.Header.Set("Authorization", "SDK-HMAC-SHA256 Access=a, SignedHeaders=x-sdk-date")
 		}),
 	} {

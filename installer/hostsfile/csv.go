@@ -103,8 +103,11 @@ func allEmpty(fields []string) bool {
 	return !slices.ContainsFunc(fields, func(f string) bool { return f != "" })
 }
 
-func (r *record) wrong(column, format string, args ...any) {
-	r.fault(r.line, column, format, args...)
+// wrong tells a fault of a column; "" is none.
+func (r *record) wrong(column, what string) {
+	if what != "" {
+		r.fault(r.line, column, "%s", what)
+	}
 }
 
 // address reads the host, which may have ranges, and the user and port in the
@@ -123,9 +126,7 @@ func (r *record) address() spec {
 		return spec{}
 	}
 	s, what := splitSpec(text)
-	if what != "" {
-		r.wrong("address", "%s", what)
-	}
+	r.wrong("address", what)
 	if s.user != "" && r.fields["user"] != "" || s.port != 0 && r.fields["port"] != "" {
 		r.wrong("address", "has a user or port, and so has a column of its own")
 	}
@@ -139,7 +140,7 @@ func (r *record) host(s spec) installer.Host {
 	}
 	if port := r.fields["port"]; port != "" {
 		if h.Port = parsePort(port); h.Port == 0 {
-			r.wrong("port", "%s", portRule)
+			r.wrong("port", portRule)
 		}
 	}
 	h.User, h.HostKey = cmp.Or(r.fields["user"], h.User), r.fields["host_key"]
@@ -205,9 +206,7 @@ func parts(field string) []string {
 // credentials reads the record's own, and whether the file holds any of them.
 func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
 	for _, col := range secretColumns {
-		if what := passwordFault(r.fields[col]); what != "" {
-			r.wrong(col, "%s", what)
-		}
+		r.wrong(col, passwordFault(r.fields[col]))
 		hasSecret = hasSecret || r.fields[col] != ""
 	}
 	cr.Password = installer.NewSecret(r.fields["password"])
@@ -221,7 +220,7 @@ func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
 		}
 		text, inline, err := r.keys.load(key, passphrase)
 		if err != nil {
-			r.wrong("key", "%s", err)
+			r.wrong("key", err.Error())
 		}
 		cr.PrivateKey, cr.Passphrase = text, passphrase
 		hasSecret = hasSecret || inline
@@ -242,7 +241,7 @@ func (r *record) via() []installer.Endpoint {
 	default:
 		via, err := ParseVia(text, r.d.User, installer.DefaultPort)
 		if err != nil {
-			r.wrong("via", "%s", err)
+			r.wrong("via", err.Error())
 		}
 		return via
 	}

@@ -2,7 +2,6 @@ package hostsfile
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -40,12 +39,7 @@ func (c *collector) json(text []byte) {
 }
 
 func (c *collector) jsonHosts(text []byte) (hosts []installer.HostEntry, faults installer.Faults) {
-	if !strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Full: func(i strictjson.Item) string {
-		if i.Values > maxValues {
-			return fmt.Sprintf("has more than %d values", maxValues)
-		}
-		return ""
-	}}, &faults) {
+	if !strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Values: maxValues}, &faults) {
 		return nil, faults
 	}
 	list, path := jsontext.Value(text), ""

@@ -21,6 +21,7 @@ import (
 // Limits of what is read.
 type Limits struct {
 	Depth  int // of arrays and objects in each other
+	Values int // of the document; 0: any number
 	NoNull bool
 	// Full says what is wrong with one more value, or "". It keeps no state.
 	Full func(Item) string
@@ -134,7 +135,7 @@ func (c *checker) next() error {
 }
 
 func (c *checker) count(in jsontext.Kind, depth, n int) string {
-	if depth == 0 || c.limits.Full == nil {
+	if depth == 0 {
 		return ""
 	}
 	i := &c.last
@@ -145,7 +146,14 @@ func (c *checker) count(in jsontext.Kind, depth, n int) string {
 	} else if depth > 2 {
 		i.Nested++
 	}
-	return c.limits.Full(*i)
+	switch l := c.limits; {
+	case l.Values > 0 && i.Values > l.Values:
+		return fmt.Sprintf("has more than %d values", l.Values)
+	case l.Full == nil:
+		return ""
+	default:
+		return l.Full(*i)
+	}
 }
 
 // read reads what is next and says what is wrong with it by itself.
