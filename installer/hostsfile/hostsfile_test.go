@@ -430,6 +430,16 @@ func TestJSON(t *testing.T) {
 	told(t, err, "hosts: is not JSON at line 1, column 1")
 }
 
+// TestRangesAreMadeOneByOne: a bad host ends its line before the others are made.
+func TestRangesAreMadeOneByOne(t *testing.T) {
+	line := "[0-99999]" + strings.Repeat("[0]", 300)
+	made := testing.AllocsPerRun(1, func() {
+		_, err := parse(line, FormatList, Defaults{})
+		told(t, err, "hosts:1: the range makes a bad host")
+	})
+	assert.Less(t, made, 10_000.0)
+}
+
 func TestEncodings(t *testing.T) {
 	t.Parallel()
 	_, err := parse("10.0.0.1,caf\xe9s3cret\n10.0.0.2,x\n10.0.0.3,\xff\n", FormatAuto, Defaults{})

@@ -59,33 +59,33 @@ func listLineFault(line string) string {
 }
 
 func (c *collector) expand(line int, column string, s spec, e installer.HostEntry, route []installer.Endpoint) {
-	hosts := []string{s.host}
+	p := pattern{texts: []string{s.host}, total: 1}
 	if !s.literal && strings.ContainsAny(s.host, "[]") {
 		var what string
-		if hosts, what = expandRanges(s.host); what != "" {
+		if p, what = parsePattern(s.host); what != "" {
 			c.fault(line, column, "%s", what)
 			return
 		}
 	}
-	if len(hosts) > 1 && (e.Host.ID != "" || e.Host.Name != "" || e.Host.HostKey != "") {
+	if p.total > 1 && (e.Host.ID != "" || e.Host.Name != "" || e.Host.HostKey != "") {
 		c.fault(line, column, "a range makes several hosts: they cannot share one name, instance_id or host_key")
 		return
 	}
-	if !c.room(e.Where, len(hosts)) {
+	if !c.room(e.Where, p.total) {
 		return
 	}
-	before := len(c.faults)
-	for _, host := range hosts {
+	before := c.faultCount()
+	for n := range p.total {
 		var err error
-		if e.Host.Address, err = installer.ParseAddress(host); err != nil {
-			if host != s.host {
+		if e.Host.Address, err = installer.ParseAddress(p.host(n)); err != nil {
+			if len(p.ranges) > 0 {
 				err = fmt.Errorf("the range makes a bad host: %w", err)
 			}
 			c.fault(line, column, "%v", err)
 		} else {
 			c.add(e, route)
 		}
-		if len(c.faults) > before {
+		if c.faultCount() > before {
 			return // the other ones would be wrong in the same way
 		}
 	}

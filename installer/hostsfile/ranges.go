@@ -12,46 +12,74 @@ const (
 	manyInRange = "the ranges make more than 100000 hosts"
 )
 
-// expandRanges makes the hosts of a text like 10.0.[0-3].[1-50] or
-// web[01-12,20].example, the last range counting fastest. what says what is wrong.
-func expandRanges(text string) (hosts []string, what string) {
+// pattern is a host with ranges, taken apart: text and ranges take turns.
+type pattern struct {
+	texts  []string // one more than ranges
+	ranges []numbers
+	total  int // how many hosts it makes
+}
+
+// numbers are what stands in brackets.
+type numbers struct {
+	spans []span
+	count int
+}
+
+type span struct{ low, count, width int }
+
+// parsePattern reads a text like 10.0.[0-3].[1-50] or web[01-12,20].example. what says
+// what is wrong.
+func parsePattern(text string) (p pattern, what string) {
 	if len(text) > maxPattern {
-		return nil, "the host is too long"
+		return p, "the host is too long"
 	}
-	hosts = []string{""}
+	p.total = 1
 	for {
 		before, rest, found := strings.Cut(text, "[")
 		if strings.ContainsRune(before, ']') {
-			return nil, "there is a ']' without a '['"
+			return p, "there is a ']' without a '['"
 		}
-		for i := range hosts {
-			hosts[i] += before
-		}
-		if !found {
-			return hosts, ""
+		if p.texts = append(p.texts, before); !found {
+			return p, ""
 		}
 		inner, after, closed := strings.Cut(rest, "]")
 		if !closed {
-			return nil, "there is a '[' without a ']'"
+			return p, "there is a '[' without a ']'"
 		}
-		numbers, what := parseRange(inner)
+		r, what := parseRange(inner)
 		if what != "" {
-			return nil, what
+			return p, what
 		}
-		if len(hosts)*len(numbers) > MaxHosts {
-			return nil, manyInRange
+		if p.total *= r.count; p.total > MaxHosts {
+			return p, manyInRange
 		}
-		longer := make([]string, 0, len(hosts)*len(numbers))
-		for _, host := range hosts {
-			for _, number := range numbers {
-				longer = append(longer, host+number)
-			}
-		}
-		hosts, text = longer, after
+		p.ranges = append(p.ranges, r)
+		text = after
 	}
 }
 
-func parseRange(inner string) (numbers []string, what string) {
+// host makes the nth one, the last range counting fastest.
+func (p pattern) host(n int) string {
+	host := p.texts[len(p.ranges)]
+	for i := len(p.ranges) - 1; i >= 0; i-- {
+		r := p.ranges[i]
+		host = p.texts[i] + r.number(n%r.count) + host
+		n /= r.count
+	}
+	return host
+}
+
+func (r numbers) number(n int) string {
+	for _, s := range r.spans {
+		if n < s.count {
+			return fmt.Sprintf("%0*d", s.width, s.low+n)
+		}
+		n -= s.count
+	}
+	return ""
+}
+
+func parseRange(inner string) (r numbers, what string) {
 	for part := range strings.SplitSeq(inner, ",") {
 		low, high, isRange := strings.Cut(part, "-")
 		if !isRange {
@@ -59,25 +87,23 @@ func parseRange(inner string) (numbers []string, what string) {
 		}
 		lo, okLow := number(low)
 		hi, okHigh := number(high)
-		width := 0
+		s := span{low: lo, count: hi - lo + 1}
 		if len(low) > 1 && low[0] == '0' {
-			width = len(low)
+			s.width = len(low)
 		}
 		switch {
 		case !okLow || !okHigh:
-			return nil, rangeRule
+			return r, rangeRule
 		case lo > hi:
-			return nil, "a range goes down: write the lower number first"
-		case hi-lo >= MaxHosts-len(numbers):
-			return nil, manyInRange
-		case len(high) < width:
-			return nil, "a range with leading zeros has as many digits at both ends"
+			return r, "a range goes down: write the lower number first"
+		case s.count > MaxHosts-r.count:
+			return r, manyInRange
+		case len(high) < s.width:
+			return r, "a range with leading zeros has as many digits at both ends"
 		}
-		for n := lo; n <= hi; n++ {
-			numbers = append(numbers, fmt.Sprintf("%0*d", width, n))
-		}
+		r.spans, r.count = append(r.spans, s), r.count+s.count
 	}
-	return numbers, ""
+	return r, ""
 }
 
 // number reads up to nine digits.
