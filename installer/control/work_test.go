@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -203,12 +204,16 @@ func TestWorkOfWhoIsKilled(t *testing.T) {
 	_, err := command(t, at).Submit(t.Context(), b)
 	require.NoError(t, err)
 	ask, kill := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ask, http.MethodPost, s.server.URL+"/tripod/v1/"+project+"/batches/"+b.BatchID+"/work", strings.NewReader(`{"follower":"me"}`))
+	req, err := http.NewRequestWithContext(ask, http.MethodPost, s.server.URL+"/tripod/v1/"+project+"/batches/follow", strings.NewReader(`{"batch_id":"`+b.BatchID+`","follower":"me"}`))
 	require.NoError(t, err)
 	gone := make(chan error)
 	transport := &http.Transport{}
 	go func() {
-		_, err := transport.RoundTrip(req)
+		resp, err := transport.RoundTrip(req)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
 		gone <- err
 	}()
 	<-s.begun

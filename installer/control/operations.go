@@ -1,0 +1,164 @@
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/plan"
+)
+
+const (
+	read = installer.ReadRights
+	full = installer.FullRights
+)
+
+// The operations. docs/control-api.md has a table of them.
+var (
+	whoAmI = operation[struct{}, welcome]{name: "principal", rights: read, about: "who the caller is taken for, the version, and whether a daemon answers"}
+
+	listBatches = operation[newest, []installer.BatchHead]{name: "batches", rights: read, about: "the newest `limit` ≤ 1000 (20)"}
+	getBatch    = operation[id, batchNow]{name: "batches/get", rights: read, noun: "batch", about: "its head: counts by state; and the `cursor` of what happens from now on"}
+	submitBatch = operation[plan.Request, Planned]{name: "batches/submit", rights: full, large: true,
+		about: "what is to be done, planned here: `hosts` or `known` ids with a `spec`, or `of` (batches or invocations to be retried or rolled back) with logins for them. Answered when it is on disk, with the batch, or the unfinished one of the same work that is gone on with (`resume`), and of RETRY and ROLLBACK what is under way, done or refused. The caller gives `batch_id`: the same once more is answered and not done again (other work under it is `tripod.0003`; logins are not compared). At most 100,000 hosts, 64 MiB"}
+	planBatch = operation[plan.Request, Planned]{name: "batches/plan", rights: read, large: true, about: "what would be done, item by item; nothing is stored"}
+
+	cancelBatch = operation[ofBatch, []string]{name: "batches/cancel", rights: full, large: true, noun: "batch", about: "cancel what is open of it, or one invocation; the ids of that"}
+	followBatch = operation[followRequest, api.Stream]{name: "batches/follow", rights: full, noun: "batch",
+		about: "a stream of what happens to it, or to one invocation of it; see below"}
+	leaveBatch = operation[followRequest, struct{}]{name: "batches/leave", rights: full, once: true, noun: "batch", about: "the `follower` ends its stream, when the work has come to rest or goes on for others"}
+
+	listInvocations = operation[installer.Filter, installer.Page]{name: "invocations", rights: read, about: "newest first, with their attempts; `limit` ≤ 500"}
+	getInvocation   = operation[id, installer.Invocation]{name: "invocations/get", rights: read, noun: "invocation", about: "one"}
+	getLog          = operation[id, api.Stream]{name: "invocations/log", rights: read, noun: "invocation", about: "its log, as bytes"}
+
+	addToFile = operation[filePart, fileState]{name: "files/add", rights: full,
+		about: "the next part of a file, up to 1 MiB; answered with how much of it the project has there, which is where to go on. What only another project has sent is not there"}
+
+	listHosts   = operation[installer.HostFilter, installer.HostPage]{name: "hosts", rights: read, about: "known hosts, without their logins; `limit` ≤ 1000"}
+	addHosts    = operation[hostEntries, struct{}]{name: "hosts/add", rights: full, large: true, about: "make hosts known, all or none"}
+	removeHosts = operation[ids, struct{}]{name: "hosts/remove", rights: full, noun: "host", about: "forget hosts and erase their logins, all or none"}
+	forgetKeys  = operation[id, int]{name: "hosts/forget-key", rights: full, about: "forget the host keys of `id`, an address with its port; how many there were"}
+
+	unsetInstallers = operation[ids, struct{}]{name: "installers/unset", rights: full, noun: "installer",
+		about: "hosts that are installers no more, all or none; the logins kept for that are erased. One becomes an installer by a batch with a SET_REMOTE_INSTALLER"}
+
+	listPackages  = operation[ofTarget, []installer.Package]{name: "packages", rights: read, about: "those of a target, or all"}
+	addPackage    = operation[installer.Package, struct{}]{name: "packages/add", rights: full, large: true, shared: "the package store is one for all projects", about: "a file that was sent becomes a package; it is looked into again"}
+	removePackage = operation[id, struct{}]{name: "packages/remove", rights: full, shared: addPackage.shared, noun: "package", about: "by its SHA-256"}
+
+	listTokens  = operation[ofProject, []installer.TokenInfo]{name: "tokens", rights: full, about: "names, not tokens"}
+	addToken    = operation[grant, string]{name: "tokens/add", rights: full, once: true, about: "the token is the answer, once"}
+	removeToken = operation[id, struct{}]{name: "tokens/remove", rights: full, noun: "token", about: "by its name"}
+	listKeys    = operation[ofProject, []installer.KeyInfo]{name: "keys", rights: full, about: "access keys, without their secret keys"}
+	addKey      = operation[grant, newKey]{name: "keys/add", rights: full, once: true, about: "the secret key is in the answer, once"}
+	removeKey   = operation[id, struct{}]{name: "keys/remove", rights: full, noun: "key", about: "by its name"}
+
+	listAudit   = operation[installer.AuditFilter, []installer.AuditEntry]{name: "audit", rights: full, about: "the project's entries, the oldest first; `limit` ≤ 1000"}
+	verifyAudit = operation[anchors, installer.AuditReport]{name: "audit/verify", rights: full, large: true, about: "check the chain of all entries"}
+	pruneAudit  = operation[before, int]{name: "audit/prune", rights: full, large: true, shared: "the audit log is one for all projects", about: "drop older entries; how many there were"}
+)
+
+// welcome is who the caller is taken for, and what answers.
+type welcome struct {
+	installer.Principal
+	Version string `json:"version"`
+	// Daemon: it works on everything by itself.
+	Daemon     bool     `json:"daemon"`
+	KnownHosts []string `json:"known_hosts,omitempty"` // see Config
+}
+
+type (
+	id struct {
+		ID string `json:"id"`
+	}
+	ids struct {
+		IDs []string `json:"instance_ids"`
+	}
+	newest struct {
+		Limit int `json:"limit,omitzero"`
+	}
+	ofProject struct {
+		Project string `json:"project_id,omitzero"` // empty: all that the caller may see
+	}
+	ofTarget struct {
+		Target string `json:"target,omitzero"` // empty: all
+	}
+	ofBatch struct {
+		BatchID      string `json:"batch_id"`
+		InvocationID string `json:"invocation_id,omitzero"` // only this one; empty: all
+	}
+	hostEntries struct {
+		Hosts []installer.HostEntry `json:"hosts"`
+	}
+	grant struct {
+		Name   string           `json:"name"`
+		Rights installer.Rights `json:"rights"`
+	}
+	newKey struct {
+		AccessKey string `json:"access_key"`
+		SecretKey string `json:"secret_key"`
+	}
+	anchors struct {
+		Anchors []installer.AuditAnchor `json:"anchors,omitzero"`
+	}
+	before struct {
+		Before time.Time `json:"before,omitzero"`
+	}
+	// filePart without data asks how much of the file is there.
+	filePart struct {
+		SHA256 string `json:"sha256"`
+		Size   int64  `json:"size"`
+		Offset int64  `json:"offset,omitzero"`
+		Data   []byte `json:"data,omitzero"`
+	}
+	fileState struct {
+		Have     int64 `json:"have"`
+		Complete bool  `json:"complete"`
+	}
+	batchNow struct {
+		installer.BatchHead
+		Cursor string `json:"cursor"`
+	}
+)
+
+func (i id) String() string      { return fmt.Sprintf("%q", i.ID) }
+func (i ids) String() string     { return fmt.Sprint(i.IDs) }
+func (b ofBatch) String() string { return fmt.Sprintf("%q", b.BatchID) }
+
+// followRequest is answered with a stream of progress. Where no daemon answers, the
+// stream is a lease: the batch is worked on as long as somebody has one.
+type followRequest struct {
+	ofBatch
+	Follower    string `json:"follower"`              // a name of its own, to leave by
+	After       string `json:"after,omitzero"`        // a cursor; empty: from the first event that is kept
+	Parallel    int    `json:"parallel,omitzero"`     // 0: whatever is
+	MaxFailures int    `json:"max_failures,omitzero"` // 0: whatever is
+}
+
+// progress is one document of the stream.
+type progress struct {
+	// Cursor is what After is to be next.
+	Cursor string `json:"cursor"`
+	// Missed: there were events before these that are no longer kept. The list of
+	// invocations has what came of them.
+	Missed bool `json:"missed,omitzero"`
+	// Open counts the invocations that have not ended.
+	Open   int               `json:"open"`
+	Events []installer.Event `json:"events,omitzero"`
+	// Daemon: it works on everything by itself.
+	Daemon bool `json:"daemon,omitzero"`
+	// End is how the work ended for this follower. Nil at the end of the stream: it is
+	// to be followed on.
+	End *ending `json:"end,omitzero"`
+}
+
+type ending struct {
+	LimitReached bool `json:"limit_reached,omitzero"` // no new host is taken
+	GoesOn       bool `json:"goes_on,omitzero"`       // the follower has left, and there are others
+	// Failed is why the work cannot go on.
+	Failed *api.Cause `json:"failed,omitzero"`
+	// Storage: that is an installer.ErrStorage.
+	Storage bool `json:"storage,omitzero"`
+}

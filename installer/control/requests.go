@@ -1,0 +1,219 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/plan"
+)
+
+// Batches returns the newest n heads, the newest first.
+func (c *Client) Batches(ctx context.Context, project string, n int) ([]installer.BatchHead, error) {
+	return call(ctx, c, listBatches, project, newest{min(max(1, n), mostBatches)})
+}
+
+// Batch returns a batch's head.
+func (c *Client) Batch(ctx context.Context, project, batchID string) (installer.BatchHead, error) {
+	now, err := call(ctx, c, getBatch, project, id{batchID})
+	return now.BatchHead, err
+}
+
+// Submit has a request planned and stored; on the daemon's disk when it returns.
+// Faults where the daemon refuses it, MissingCredentials where it has no logins.
+func (c *Client) Submit(ctx context.Context, r plan.Request) (Planned, error) {
+	p, err := call(ctx, c, submitBatch, r.Project, r)
+	if err == nil && p.Batch != nil && !p.Resumed {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.submitted[r.BatchID] = true
+	}
+	return p, err
+}
+
+// Plan tells what would come of a request.
+func (c *Client) Plan(ctx context.Context, r plan.Request) (Planned, error) {
+	return call(ctx, c, planBatch, r.Project, r)
+}
+
+// CancelOpen cancels the open invocations of a batch, or only one of them, and
+// returns the ids of those that were open.
+func (c *Client) CancelOpen(ctx context.Context, project, batchID, only string) ([]string, error) {
+	return call(ctx, c, cancelBatch, project, ofBatch{batchID, only})
+}
+
+// Invocation returns one.
+func (c *Client) Invocation(ctx context.Context, project, invocationID string) (installer.Invocation, error) {
+	return call(ctx, c, getInvocation, project, id{invocationID})
+}
+
+// Invocations returns those of a batch, a host or an invocation, the newest first. A
+// long list is read page by page; its items may have moved on.
+func (c *Client) Invocations(ctx context.Context, f installer.Filter) (installer.Page, error) {
+	all, count, err := pages(f.Offset, f.Limit, func(inv *installer.Invocation) string { return inv.ID },
+		func(offset int64, limit int) ([]installer.Invocation, int64, error) {
+			f.Offset, f.Limit = offset, limit
+			page, err := call(ctx, c, listInvocations, f.ProjectID, f)
+			return page.Invocations, page.Count, err
+		})
+	return installer.Page{Invocations: all, Count: count}, err
+}
+
+// Hosts returns known hosts, page by page.
+func (c *Client) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
+	all, count, err := pages(f.Offset, f.Limit, func(h *installer.KnownHost) string { return h.ID },
+		func(offset int64, limit int) ([]installer.KnownHost, int64, error) {
+			f.Offset, f.Limit = offset, limit
+			page, err := call(ctx, c, listHosts, project, f)
+			return page.Hosts, page.Count, err
+		})
+	return installer.HostPage{Hosts: all, Count: count}, err
+}
+
+// pages reads limit entries of a list, or all. One that others move to the next page is
+// in it once.
+func pages[T any](offset int64, limit int, key func(*T) string, read func(offset int64, limit int) ([]T, int64, error)) (all []T, count int64, err error) {
+	all = []T{}
+	seen := map[string]bool{}
+	for {
+		want := 0
+		if limit > 0 {
+			want = limit - len(all)
+		}
+		page, count, err := read(offset, want)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, entry := range page {
+			if !seen[key(&entry)] {
+				seen[key(&entry)] = true
+				all = append(all, entry)
+			}
+		}
+		offset += int64(len(page))
+		if len(page) == 0 || offset >= count || limit > 0 && len(all) >= limit {
+			return all, count, nil
+		}
+	}
+}
+
+// Log is read as it comes.
+func (c *Client) Log(ctx context.Context, project, invocationID string) (io.ReadCloser, error) {
+	return open(ctx, c, getLog, project, id{invocationID})
+}
+
+// PutBlob sends a file of which ref has the hash and the size, in parts, as far
+// as the daemon does not have it yet.
+func (c *Client) PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error) {
+	part := filePart{SHA256: ref.SHA256, Size: ref.Size}
+	buffer := make([]byte, partSize)
+	for {
+		state, err := call(ctx, c, addToFile, "", part)
+		if err != nil || state.Complete {
+			return ref, err
+		}
+		at := part.Offset + int64(len(part.Data))
+		if state.Have < at {
+			return ref, fmt.Errorf("the daemon has lost what it had of %s: try again", ref.Name)
+		}
+		if _, err := io.CopyN(io.Discard, r, state.Have-at); err != nil {
+			return ref, fmt.Errorf("read %s: %w", ref.Name, err)
+		}
+		part.Offset = state.Have
+		part.Data = buffer[:min(partSize, ref.Size-state.Have)]
+		if _, err := io.ReadFull(r, part.Data); err != nil {
+			return ref, fmt.Errorf("read %s: %w", ref.Name, err)
+		}
+	}
+}
+
+// RegisterHosts makes hosts known, all or none.
+func (c *Client) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
+	_, err := call(ctx, c, addHosts, project, hostEntries{entries})
+	return err
+}
+
+// RemoveHosts forgets hosts, all or none.
+func (c *Client) RemoveHosts(ctx context.Context, project string, hostIDs []string) error {
+	_, err := call(ctx, c, removeHosts, project, ids{hostIDs})
+	return err
+}
+
+// ForgetKeys removes the pins of a place and reports how many there were.
+func (c *Client) ForgetKeys(ctx context.Context, project, hostPort string) (int, error) {
+	return call(ctx, c, forgetKeys, project, id{hostPort})
+}
+
+// UnsetInstallers makes hosts installers no more.
+func (c *Client) UnsetInstallers(ctx context.Context, project string, hostIDs []string) error {
+	_, err := call(ctx, c, unsetInstallers, project, ids{hostIDs})
+	return err
+}
+
+// Packages returns those of a target; an empty one: all.
+func (c *Client) Packages(ctx context.Context, target string) ([]installer.Package, error) {
+	return call(ctx, c, listPackages, "", ofTarget{target})
+}
+
+// AddPackage makes a package of an archive that PutBlob has sent.
+func (c *Client) AddPackage(ctx context.Context, p installer.Package) error {
+	_, err := call(ctx, c, addPackage, "", p)
+	return err
+}
+
+// RemovePackage removes one.
+func (c *Client) RemovePackage(ctx context.Context, sha string) error {
+	_, err := call(ctx, c, removePackage, "", id{sha})
+	return err
+}
+
+// AddToken makes a token and returns it, once.
+func (c *Client) AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error) {
+	return call(ctx, c, addToken, project, grant{name, rights})
+}
+
+// Tokens lists the project's; an empty one: of all that the caller may see.
+func (c *Client) Tokens(ctx context.Context, project string) ([]installer.TokenInfo, error) {
+	return call(ctx, c, listTokens, project, ofProject{project})
+}
+
+// RemoveToken ends a token.
+func (c *Client) RemoveToken(ctx context.Context, project, name string) error {
+	_, err := call(ctx, c, removeToken, project, id{name})
+	return err
+}
+
+// AddKey makes an access key and returns it with its secret key, once.
+func (c *Client) AddKey(ctx context.Context, project, name string, rights installer.Rights) (installer.KeyPair, error) {
+	k, err := call(ctx, c, addKey, project, grant{name, rights})
+	return installer.KeyPair{AccessKey: k.AccessKey, SecretKey: installer.NewSecret(k.SecretKey)}, err
+}
+
+// Keys lists the project's; an empty one: of all that the caller may see.
+func (c *Client) Keys(ctx context.Context, project string) ([]installer.KeyInfo, error) {
+	return call(ctx, c, listKeys, project, ofProject{project})
+}
+
+// RemoveKey ends a key.
+func (c *Client) RemoveKey(ctx context.Context, project, name string) error {
+	_, err := call(ctx, c, removeKey, project, id{name})
+	return err
+}
+
+// Audit returns entries of the project, or of all that the caller may see, the oldest
+// first.
+func (c *Client) Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error) {
+	return call(ctx, c, listAudit, f.Project, f)
+}
+
+// VerifyAudit checks the chain of the daemon's whole log.
+func (c *Client) VerifyAudit(ctx context.Context, noted ...installer.AuditAnchor) (installer.AuditReport, error) {
+	return call(ctx, c, verifyAudit, "", anchors{noted})
+}
+
+// PruneAudit drops the entries before a time, and returns how many.
+func (c *Client) PruneAudit(ctx context.Context, at time.Time) (int, error) {
+	return call(ctx, c, pruneAudit, "", before{at})
+}
