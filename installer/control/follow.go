@@ -34,35 +34,25 @@ type following struct {
 // follow begins to follow, and to work where no daemon does. What cannot be taken
 // together with the work that goes on is refused.
 func (s *service) follow(ctx context.Context, who principal, in followRequest) (api.Stream, error) {
-	var faults installer.Faults
-	if in.Follower == "" || len(in.Follower) > installer.MaxText {
-		faults.Add("follower", "must have 1 to %d characters", installer.MaxText)
+	if !installer.IDForm.MatchString(in.Follower) {
+		return api.Stream{}, installer.Faults{{Where: "follower", What: installer.IDRule}}
 	}
-	if in.Parallel < 0 {
-		faults.Add("parallel", "must not be negative")
-	}
-	if in.MaxFailures < 0 {
-		faults.Add("max_failures", "must not be negative")
-	}
-	if err := faults.Err(); err != nil {
-		return api.Stream{}, err
-	}
-	if _, err := s.batch(ctx, who, in.BatchID); err != nil {
+	if _, err := s.batch(ctx, who, id{in.BatchID}); err != nil {
 		return api.Stream{}, err
 	}
 	f := &following{service: s, ctx: ctx, what: in.followed(who), after: in.After}
 	var err error
-	if s.OnDemand != nil {
-		f.lease, err = s.OnDemand.join(ctx, f.what, in)
+	if s.onDemand != nil {
+		f.lease, err = s.onDemand.join(ctx, f.what, in)
 	}
 	return api.Stream{ReadCloser: f}, err
 }
 
 func (s *service) leave(_ context.Context, who principal, in followRequest) (struct{}, error) {
-	if s.OnDemand == nil {
+	if s.onDemand == nil {
 		return none(nil)
 	}
-	return none(s.OnDemand.leave(in.followed(who), in.Follower))
+	return none(s.onDemand.leave(in.followed(who), in.Follower))
 }
 
 func (r followRequest) followed(who principal) followed {
@@ -75,7 +65,7 @@ func (f *following) Read([]byte) (int, error) { return 0, io.EOF }
 // Close ends the lease of a follower that is gone.
 func (f *following) Close() error {
 	if f.lease != nil {
-		f.OnDemand.drop(f.lease)
+		f.onDemand.drop(f.lease)
 	}
 	return nil
 }

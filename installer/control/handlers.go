@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"tripod/installer"
 	"tripod/installer/api"
@@ -31,19 +32,57 @@ type principal = installer.Principal
 // none is the answer of what only changes something.
 func none(err error) (struct{}, error) { return struct{}{}, err }
 
+type handler[In, Out any] = func(ctx context.Context, who principal, in In) (Out, error)
+
+// of, onOne, onAll and visible serve an operation with a method of the store.
+func of[Out any](s *service, do func(st Store, ctx context.Context, project, id string) (Out, error)) handler[id, Out] {
+	return func(ctx context.Context, who principal, in id) (out Out, err error) {
+		if !installer.IDForm.MatchString(in.ID) { // what cannot exist does not
+			return out, installer.ErrNotFound
+		}
+		return do(s.Store, ctx, who.Project, in.ID)
+	}
+}
+
+func onOne(s *service, do func(st Store, ctx context.Context, project, id string) error) handler[id, struct{}] {
+	return func(ctx context.Context, who principal, in id) (struct{}, error) {
+		return none(do(s.Store, ctx, who.Project, in.ID))
+	}
+}
+
+func onAll(s *service, do func(st Store, ctx context.Context, project string, ids []string) error) handler[ids, struct{}] {
+	return func(ctx context.Context, who principal, in ids) (struct{}, error) {
+		return none(do(s.Store, ctx, who.Project, in.IDs))
+	}
+}
+
+func visible[Out any](s *service, do func(st Store, ctx context.Context, project string) (Out, error)) handler[ofProject, Out] {
+	return func(ctx context.Context, who principal, in ofProject) (Out, error) {
+		return do(s.Store, ctx, visibleTo(who, in.Project))
+	}
+}
+
+// visibleTo is the project that a list is of; empty: all, which the user of the state
+// folder may ask for.
+func visibleTo(who principal, project string) string {
+	if who.Local() {
+		return project
+	}
+	return who.Project
+}
+
 // endpoints are the operations as they are served.
 func (s *service) endpoints() []endpoint {
-	st := s.Store
 	return []endpoint{
 		handle(s, whoAmI, func(_ context.Context, who principal, _ struct{}) (welcome, error) {
-			return welcome{who, s.Version, s.OnDemand == nil, s.KnownHosts}, nil
+			return welcome{who, s.Version, s.onDemand == nil, s.KnownHosts}, nil
 		}),
 		handle(s, listBatches, func(ctx context.Context, who principal, in newest) ([]installer.BatchHead, error) {
-			return st.Batches(ctx, who.Project, atMost(in.Limit, 20, mostBatches))
+			return s.Store.Batches(ctx, who.Project, atMost(in.Limit, 20, mostBatches))
 		}),
 		handle(s, getBatch, func(ctx context.Context, who principal, in id) (batchNow, error) {
 			cursor := s.Hub.now()
-			head, err := s.batch(ctx, who, in.ID)
+			head, err := s.batch(ctx, who, in)
 			return batchNow{head, cursor}, err
 		}),
 		handle(s, submitBatch, s.submit),
@@ -52,83 +91,50 @@ func (s *service) endpoints() []endpoint {
 		handle(s, followBatch, s.follow),
 		handle(s, leaveBatch, s.leave),
 		handle(s, listInvocations, s.invocations),
-		handle(s, getInvocation, func(ctx context.Context, who principal, in id) (installer.Invocation, error) {
-			if !installer.IDForm.MatchString(in.ID) {
-				return installer.Invocation{}, installer.ErrNotFound
-			}
-			return st.Invocation(ctx, who.Project, in.ID)
-		}),
-		handle(s, getLog, func(ctx context.Context, who principal, in id) (api.Stream, error) {
-			if !installer.IDForm.MatchString(in.ID) {
-				return api.Stream{}, installer.ErrNotFound
-			}
-			log, err := st.Log(ctx, who.Project, in.ID)
+		handle(s, getInvocation, of(s, Store.Invocation)),
+		handle(s, getLog, of(s, func(st Store, ctx context.Context, project, id string) (api.Stream, error) {
+			log, err := st.Log(ctx, project, id)
 			return api.Stream{ReadCloser: log}, err
-		}),
-		handle(s, addToFile, func(ctx context.Context, who principal, in filePart) (state fileState, err error) {
-			if len(in.Data) == 0 && in.Size != 0 {
-				state.Have, state.Complete, err = st.BlobSize(ctx, who.Project, in.SHA256)
-			} else {
-				state.Have, state.Complete, err = st.AddToBlob(ctx, who.Project, installer.BlobRef{SHA256: in.SHA256, Size: in.Size}, in.Offset, in.Data)
-			}
-			return state, err
-		}),
-		handle(s, listHosts, func(ctx context.Context, who principal, in installer.HostFilter) (installer.HostPage, error) {
-			in.Offset, in.Limit = max(0, in.Offset), atMost(in.Limit, mostHosts, mostHosts)
-			return st.Hosts(ctx, who.Project, in)
+		})),
+		handle(s, addToFile, s.addToFile),
+		handle(s, listHosts, func(ctx context.Context, who principal, f installer.HostFilter) (installer.HostPage, error) {
+			f.Offset, f.Limit = max(0, f.Offset), atMost(f.Limit, mostHosts, mostHosts)
+			return s.Store.Hosts(ctx, who.Project, f)
 		}),
 		handle(s, addHosts, s.addHosts),
-		handle(s, removeHosts, func(ctx context.Context, who principal, in ids) (struct{}, error) {
-			return none(st.RemoveHosts(ctx, who.Project, in.IDs))
-		}),
-		handle(s, forgetKeys, func(ctx context.Context, who principal, in id) (int, error) {
-			host, err := hostsfile.ParseEndpoint(in.ID, "", installer.DefaultPort)
-			if err != nil {
-				return 0, installer.Faults{{Where: "host", What: err.Error()}}
-			}
-			return st.ForgetKeys(ctx, who.Project, host.HostPort())
-		}),
-		handle(s, unsetInstallers, func(ctx context.Context, who principal, in ids) (struct{}, error) {
-			return none(st.UnsetInstallers(ctx, who.Project, in.IDs))
-		}),
+		handle(s, removeHosts, onAll(s, Store.RemoveHosts)),
+		handle(s, forgetKeys, s.forgetKeys),
+		handle(s, unsetInstallers, onAll(s, Store.UnsetInstallers)),
 		handle(s, listPackages, func(ctx context.Context, _ principal, in ofTarget) ([]installer.Package, error) {
-			return st.Packages(ctx, in.Target)
+			return s.Store.Packages(ctx, in.Target)
 		}),
 		handle(s, addPackage, s.addPackage),
-		handle(s, removePackage, func(ctx context.Context, _ principal, in id) (struct{}, error) {
-			if !installer.SHA256Form.MatchString(in.ID) {
-				return none(installer.ErrNotFound)
+		handle(s, removePackage, onOne(s, func(st Store, ctx context.Context, _, sha string) error {
+			if !installer.SHA256Form.MatchString(sha) {
+				return installer.ErrNotFound
 			}
-			return none(st.RemovePackage(ctx, in.ID))
-		}),
-		handle(s, listTokens, func(ctx context.Context, who principal, in ofProject) ([]installer.TokenInfo, error) {
-			return st.Tokens(ctx, visible(who, in.Project))
-		}),
+			return st.RemovePackage(ctx, sha)
+		})),
+		handle(s, listTokens, visible(s, Store.Tokens)),
 		handle(s, addToken, func(ctx context.Context, who principal, in grant) (string, error) {
-			return st.AddToken(ctx, who.Project, in.Name, in.Rights)
+			return s.Store.AddToken(ctx, who.Project, in.Name, in.Rights)
 		}),
-		handle(s, removeToken, func(ctx context.Context, who principal, in id) (struct{}, error) {
-			return none(st.RemoveToken(ctx, who.Project, in.ID))
-		}),
-		handle(s, listKeys, func(ctx context.Context, who principal, in ofProject) ([]installer.KeyInfo, error) {
-			return st.Keys(ctx, visible(who, in.Project))
-		}),
+		handle(s, removeToken, onOne(s, Store.RemoveToken)),
+		handle(s, listKeys, visible(s, Store.Keys)),
 		handle(s, addKey, func(ctx context.Context, who principal, in grant) (newKey, error) {
-			pair, err := st.AddKey(ctx, who.Project, in.Name, in.Rights)
+			pair, err := s.Store.AddKey(ctx, who.Project, in.Name, in.Rights)
 			return newKey{pair.AccessKey, pair.SecretKey.Reveal()}, err
 		}),
-		handle(s, removeKey, func(ctx context.Context, who principal, in id) (struct{}, error) {
-			return none(st.RemoveKey(ctx, who.Project, in.ID))
-		}),
-		handle(s, listAudit, func(ctx context.Context, who principal, in installer.AuditFilter) ([]installer.AuditEntry, error) {
-			in.Project, in.Limit = visible(who, in.Project), atMost(in.Limit, mostEntries, mostEntries)
-			return st.Audit(ctx, in)
+		handle(s, removeKey, onOne(s, Store.RemoveKey)),
+		handle(s, listAudit, func(ctx context.Context, who principal, f installer.AuditFilter) ([]installer.AuditEntry, error) {
+			f.Project, f.Limit = visibleTo(who, f.Project), atMost(f.Limit, mostEntries, mostEntries)
+			return s.Store.Audit(ctx, f)
 		}),
 		handle(s, verifyAudit, func(ctx context.Context, _ principal, in anchors) (installer.AuditReport, error) {
-			return st.VerifyAudit(ctx, in.Anchors...)
+			return s.Store.VerifyAudit(ctx, in.Anchors...)
 		}),
 		handle(s, pruneAudit, func(ctx context.Context, _ principal, in before) (int, error) {
-			return st.PruneAudit(ctx, in.Before)
+			return s.Store.PruneAudit(ctx, in.Before)
 		}),
 	}
 }
@@ -136,21 +142,8 @@ func (s *service) endpoints() []endpoint {
 // atMost is a limit of a list; not said, or none: usual.
 func atMost(limit, usual, most int) int { return min(cmp.Or(max(0, limit), usual), most) }
 
-// visible is the project that a list is of; empty: all, which the user of the state
-// folder may ask for.
-func visible(who principal, project string) string {
-	if who.Local() {
-		return project
-	}
-	return who.Project
-}
-
-// batch returns a head. An id that cannot exist does not.
-func (s *service) batch(ctx context.Context, who principal, batchID string) (installer.BatchHead, error) {
-	if !installer.IDForm.MatchString(batchID) {
-		return installer.BatchHead{}, installer.ErrNotFound
-	}
-	return s.Store.Batch(ctx, who.Project, batchID)
+func (s *service) batch(ctx context.Context, who principal, in id) (installer.BatchHead, error) {
+	return of(s, Store.Batch)(ctx, who, in)
 }
 
 func (s *service) invocations(ctx context.Context, who principal, f installer.Filter) (installer.Page, error) {
@@ -164,16 +157,33 @@ func (s *service) invocations(ctx context.Context, who principal, f installer.Fi
 }
 
 func (s *service) cancel(ctx context.Context, who principal, in ofBatch) ([]string, error) {
-	if _, err := s.batch(ctx, who, in.BatchID); err != nil {
+	if _, err := s.batch(ctx, who, id{in.BatchID}); err != nil {
 		return nil, err
 	}
 	asked, err := cancelOpen(ctx, s.Store, installer.Filter{ProjectID: who.Project, BatchID: in.BatchID, InvocationID: in.InvocationID})
 	for _, inv := range asked {
-		s.Cancel(inv)
+		s.Engine.Cancel(inv)
 	}
-	s.Wake()
+	s.Engine.Wake()
 	s.Hub.Nudge()
 	return asked, err
+}
+
+func (s *service) addToFile(ctx context.Context, who principal, in filePart) (state fileState, err error) {
+	if len(in.Data) == 0 && in.Size != 0 {
+		state.Have, state.Complete, err = s.Store.BlobSize(ctx, who.Project, in.SHA256)
+	} else {
+		state.Have, state.Complete, err = s.Store.AddToBlob(ctx, who.Project, installer.BlobRef{SHA256: in.SHA256, Size: in.Size}, in.Offset, in.Data)
+	}
+	return state, err
+}
+
+func (s *service) forgetKeys(ctx context.Context, who principal, in id) (int, error) {
+	host, err := hostsfile.ParseEndpoint(in.ID, "", installer.DefaultPort)
+	if err != nil {
+		return 0, installer.Faults{{Where: "host", What: err.Error()}}
+	}
+	return s.Store.ForgetKeys(ctx, who.Project, host.HostPort())
 }
 
 func (s *service) addHosts(ctx context.Context, who principal, in hostEntries) (struct{}, error) {
@@ -215,6 +225,6 @@ func (s *service) addPackage(ctx context.Context, who principal, p installer.Pac
 	case info.Arch != "" && info.Arch != p.Arch:
 		return none(installer.Faults{{Where: p.Name, What: fmt.Sprintf("is for %s, not for %s", info.Arch, p.Arch)}})
 	}
-	p.Added = s.Clock()
+	p.Added = time.Now()
 	return none(s.Store.AddPackage(ctx, p))
 }

@@ -93,10 +93,10 @@ func (o *OnDemand) join(ctx context.Context, what followed, in followRequest) (*
 // fits refuses what cannot be changed any more while the work goes on.
 func (r *run) fits(in followRequest) error {
 	var faults installer.Faults
-	if in.Parallel != 0 && in.Parallel != r.Parallel {
+	if in.Parallel != 0 && int(in.Parallel) != r.Parallel {
 		faults.Add("--parallel", "another command works on this batch, %d hosts at once: leave it out", r.Parallel)
 	}
-	if in.MaxFailures != 0 && in.MaxFailures != r.MaxFailures {
+	if in.MaxFailures != 0 && int(in.MaxFailures) != r.MaxFailures {
 		faults.Add("--max-failures", "another command works on this batch, with another limit or none: leave it out")
 	}
 	return faults.Err()
@@ -106,7 +106,7 @@ func (r *run) fits(in followRequest) error {
 func (o *OnDemand) begin(ctx context.Context, what followed, in followRequest) *run {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	c := installer.DispatcherConfig{
-		BatchID: what.BatchID, InvocationID: what.InvocationID, Parallel: in.Parallel, MaxFailures: in.MaxFailures, StopWhenIdle: true,
+		BatchID: what.BatchID, InvocationID: what.InvocationID, Parallel: int(in.Parallel), MaxFailures: int(in.MaxFailures), StopWhenIdle: true,
 		Over: func(ctx context.Context) (bool, error) {
 			open, err := openOf(ctx, o.Store, what)
 			return open == 0, err

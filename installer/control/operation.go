@@ -114,6 +114,12 @@ func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], pro
 	return out, err
 }
 
+// do asks for what only changes something.
+func do[In any](ctx context.Context, c *Client, o operation[In, struct{}], project string, in In) error {
+	_, err := call(ctx, c, o, project, in)
+	return err
+}
+
 // open asks for an operation of which the answer is read as it comes.
 func open[In any](ctx context.Context, c *Client, o operation[In, api.Stream], project string, in In) (io.ReadCloser, error) {
 	ask, err := o.ask(c, project, in)

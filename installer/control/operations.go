@@ -133,8 +133,8 @@ type followRequest struct {
 	ofBatch
 	Follower    string `json:"follower"`              // a name of its own, to leave by
 	After       string `json:"after,omitzero"`        // a cursor; empty: from the first event that is kept
-	Parallel    int    `json:"parallel,omitzero"`     // 0: whatever is
-	MaxFailures int    `json:"max_failures,omitzero"` // 0: whatever is
+	Parallel    uint16 `json:"parallel,omitzero"`     // 0: whatever is
+	MaxFailures uint32 `json:"max_failures,omitzero"` // 0: whatever is
 }
 
 // progress is one document of the stream.

@@ -10,12 +10,10 @@ import (
 	"tripod/installer/plan"
 )
 
-// Batches returns the newest n heads, the newest first.
 func (c *Client) Batches(ctx context.Context, project string, n int) ([]installer.BatchHead, error) {
 	return call(ctx, c, listBatches, project, newest{min(max(1, n), mostBatches)})
 }
 
-// Batch returns a batch's head.
 func (c *Client) Batch(ctx context.Context, project, batchID string) (installer.BatchHead, error) {
 	now, err := call(ctx, c, getBatch, project, id{batchID})
 	return now.BatchHead, err
@@ -33,7 +31,6 @@ func (c *Client) Submit(ctx context.Context, r plan.Request) (Planned, error) {
 	return p, err
 }
 
-// Plan tells what would come of a request.
 func (c *Client) Plan(ctx context.Context, r plan.Request) (Planned, error) {
 	return call(ctx, c, planBatch, r.Project, r)
 }
@@ -44,7 +41,6 @@ func (c *Client) CancelOpen(ctx context.Context, project, batchID, only string) 
 	return call(ctx, c, cancelBatch, project, ofBatch{batchID, only})
 }
 
-// Invocation returns one.
 func (c *Client) Invocation(ctx context.Context, project, invocationID string) (installer.Invocation, error) {
 	return call(ctx, c, getInvocation, project, id{invocationID})
 }
@@ -61,7 +57,6 @@ func (c *Client) Invocations(ctx context.Context, f installer.Filter) (installer
 	return installer.Page{Invocations: all, Count: count}, err
 }
 
-// Hosts returns known hosts, page by page.
 func (c *Client) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
 	all, count, err := pages(f.Offset, f.Limit, func(h *installer.KnownHost) string { return h.ID },
 		func(offset int64, limit int) ([]installer.KnownHost, int64, error) {
@@ -99,7 +94,6 @@ func pages[T any](offset int64, limit int, key func(*T) string, read func(offset
 	}
 }
 
-// Log is read as it comes.
 func (c *Client) Log(ctx context.Context, project, invocationID string) (io.ReadCloser, error) {
 	return open(ctx, c, getLog, project, id{invocationID})
 }
@@ -129,16 +123,12 @@ func (c *Client) PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef
 	}
 }
 
-// RegisterHosts makes hosts known, all or none.
 func (c *Client) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
-	_, err := call(ctx, c, addHosts, project, hostEntries{entries})
-	return err
+	return do(ctx, c, addHosts, project, hostEntries{entries})
 }
 
-// RemoveHosts forgets hosts, all or none.
 func (c *Client) RemoveHosts(ctx context.Context, project string, hostIDs []string) error {
-	_, err := call(ctx, c, removeHosts, project, ids{hostIDs})
-	return err
+	return do(ctx, c, removeHosts, project, ids{hostIDs})
 }
 
 // ForgetKeys removes the pins of a place and reports how many there were.
@@ -146,27 +136,21 @@ func (c *Client) ForgetKeys(ctx context.Context, project, hostPort string) (int,
 	return call(ctx, c, forgetKeys, project, id{hostPort})
 }
 
-// UnsetInstallers makes hosts installers no more.
 func (c *Client) UnsetInstallers(ctx context.Context, project string, hostIDs []string) error {
-	_, err := call(ctx, c, unsetInstallers, project, ids{hostIDs})
-	return err
+	return do(ctx, c, unsetInstallers, project, ids{hostIDs})
 }
 
-// Packages returns those of a target; an empty one: all.
 func (c *Client) Packages(ctx context.Context, target string) ([]installer.Package, error) {
 	return call(ctx, c, listPackages, "", ofTarget{target})
 }
 
 // AddPackage makes a package of an archive that PutBlob has sent.
 func (c *Client) AddPackage(ctx context.Context, p installer.Package) error {
-	_, err := call(ctx, c, addPackage, "", p)
-	return err
+	return do(ctx, c, addPackage, "", p)
 }
 
-// RemovePackage removes one.
 func (c *Client) RemovePackage(ctx context.Context, sha string) error {
-	_, err := call(ctx, c, removePackage, "", id{sha})
-	return err
+	return do(ctx, c, removePackage, "", id{sha})
 }
 
 // AddToken makes a token and returns it, once.
@@ -179,10 +163,8 @@ func (c *Client) Tokens(ctx context.Context, project string) ([]installer.TokenI
 	return call(ctx, c, listTokens, project, ofProject{project})
 }
 
-// RemoveToken ends a token.
 func (c *Client) RemoveToken(ctx context.Context, project, name string) error {
-	_, err := call(ctx, c, removeToken, project, id{name})
-	return err
+	return do(ctx, c, removeToken, project, id{name})
 }
 
 // AddKey makes an access key and returns it with its secret key, once.
@@ -191,15 +173,12 @@ func (c *Client) AddKey(ctx context.Context, project, name string, rights instal
 	return installer.KeyPair{AccessKey: k.AccessKey, SecretKey: installer.NewSecret(k.SecretKey)}, err
 }
 
-// Keys lists the project's; an empty one: of all that the caller may see.
 func (c *Client) Keys(ctx context.Context, project string) ([]installer.KeyInfo, error) {
 	return call(ctx, c, listKeys, project, ofProject{project})
 }
 
-// RemoveKey ends a key.
 func (c *Client) RemoveKey(ctx context.Context, project, name string) error {
-	_, err := call(ctx, c, removeKey, project, id{name})
-	return err
+	return do(ctx, c, removeKey, project, id{name})
 }
 
 // Audit returns entries of the project, or of all that the caller may see, the oldest
@@ -208,7 +187,6 @@ func (c *Client) Audit(ctx context.Context, f installer.AuditFilter) ([]installe
 	return call(ctx, c, listAudit, f.Project, f)
 }
 
-// VerifyAudit checks the chain of the daemon's whole log.
 func (c *Client) VerifyAudit(ctx context.Context, noted ...installer.AuditAnchor) (installer.AuditReport, error) {
 	return call(ctx, c, verifyAudit, "", anchors{noted})
 }

@@ -47,10 +47,9 @@ type Config struct {
 	Store Store
 	// Hub is told what the engine does.
 	Hub *Hub
-	// Wake is called after new work was stored, Cancel after an invocation was
-	// canceled in the store. Nil: nobody is waiting.
-	Wake   func()
-	Cancel func(id string) bool
+	// Engine works on what is stored; an *OnDemand as long as somebody follows it.
+	// Nil: nothing does.
+	Engine Engine
 	// Policy refuses addresses that would be dialled; the dialer checks again.
 	// Nil: every address is allowed.
 	Policy func(netip.Addr) error
@@ -65,20 +64,27 @@ type Config struct {
 	// projects share: the packages, and how far back the audit log goes. Empty:
 	// nobody does from afar.
 	Operator string
-	// OnDemand works on what is followed. Nil: an engine works on everything.
-	OnDemand *OnDemand
 	// KnownHosts are the files that a process reads which is no daemon, where they
 	// are not the usual ones.
 	KnownHosts []string
-	// Version is the daemon's, for people.
-	Version string
-	// Clock tells the time. Nil: time.Now.
-	Clock func() time.Time
+	Version    string
 }
+
+// Engine is told of new work, and of an invocation that was canceled in the store.
+type Engine interface {
+	Wake()
+	Cancel(invocation string) bool
+}
+
+type noEngine struct{}
+
+func (noEngine) Wake()              {}
+func (noEngine) Cancel(string) bool { return false }
 
 // service is what the handlers work on.
 type service struct {
 	Config
+	onDemand   *OnDemand // nil: a daemon's engine works on everything
 	planner    *plan.Planner
 	submitting turns // by project and batch
 }
@@ -94,11 +100,8 @@ func Routes(c Config) []api.Route {
 }
 
 func newService(c Config) *service {
-	if c.Wake == nil {
-		c.Wake = func() {}
-	}
-	if c.Cancel == nil {
-		c.Cancel = func(string) bool { return false }
+	if c.Engine == nil {
+		c.Engine = noEngine{}
 	}
 	if c.Policy == nil {
 		c.Policy = func(netip.Addr) error { return nil }
@@ -109,11 +112,9 @@ func newService(c Config) *service {
 	if c.DefaultLogin == nil {
 		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
 	}
-	if c.Clock == nil {
-		c.Clock = time.Now
-	}
-	return &service{Config: c, planner: &plan.Planner{
+	onDemand, _ := c.Engine.(*OnDemand)
+	return &service{Config: c, onDemand: onDemand, planner: &plan.Planner{
 		Ledger: c.Store, Inventory: c.Store, Packages: c.Store, Batches: c.Store, Fallback: c.Fallback, HostKeys: c.HostKeys,
-		Policy: c.Policy, Denials: c.Store, DefaultLogin: c.DefaultLogin, Clock: c.Clock, NewID: func() string { return ulid.Make().String() },
+		Policy: c.Policy, Denials: c.Store, DefaultLogin: c.DefaultLogin, Clock: time.Now, NewID: func() string { return ulid.Make().String() },
 	}}
 }

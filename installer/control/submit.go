@@ -188,14 +188,9 @@ type Planned struct {
 
 // PlannedItem is a plan.Item for people.
 type PlannedItem struct {
-	Standing   plan.Standing        `json:"standing"`
-	Where      string               `json:"where"`
-	Invocation installer.Invocation `json:"invocation"`
-	Edition    installer.Edition    `json:"edition,omitempty"`
-	Login      string               `json:"login,omitempty"`
-	Alone      bool                 `json:"alone,omitempty"`
-	Failed     bool                 `json:"failed,omitempty"`
-	Refused    string               `json:"refused,omitempty"`
+	plan.Item
+	Login   string `json:"login,omitempty"`
+	Refused string `json:"refused,omitempty"`
 }
 
 // planned tells a plan; of new invocations only if that is asked for.
@@ -205,10 +200,8 @@ func planned(p *plan.Plan, all bool) Planned {
 		if item.Standing == plan.New && !all {
 			continue
 		}
-		one := PlannedItem{
-			Standing: item.Standing, Where: item.Place(), Invocation: item.Invocation, Edition: item.Edition,
-			Login: item.LoginWords(), Alone: item.Alone, Failed: item.Failed,
-		}
+		one := PlannedItem{Item: item, Login: item.LoginWords()}
+		one.Where = item.Place()
 		if item.Refused != nil {
 			one.Refused = item.Refused.Msg
 		}
@@ -270,7 +263,7 @@ func (s *service) submit(ctx context.Context, who principal, in plan.Request) (a
 	} else if p, err = s.planner.Submit(ctx, req); err != nil {
 		return answer, err
 	}
-	s.Wake()
+	s.Engine.Wake()
 	answer = planned(p, false)
 	if head, err := s.Store.Batch(ctx, who.Project, p.BatchID); err == nil {
 		answer.Batch = &head

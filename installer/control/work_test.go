@@ -67,7 +67,7 @@ func newShift(t *testing.T, dir string, most int) *shift {
 	s.server = httptest.NewServer(api.NewLocal(api.LocalConfig{
 		Who: func(*http.Request) string { return "somebody" }, Logger: slog.New(slog.DiscardHandler),
 		Routes: control.Routes(control.Config{
-			Store: st, Hub: hub, OnDemand: s.OnDemand, Wake: s.Wake, Cancel: s.OnDemand.Cancel, HostKeys: installer.Insecure,
+			Store: st, Hub: hub, Engine: s.OnDemand, HostKeys: installer.Insecure,
 		}),
 	}))
 	s.hub = hub

@@ -157,20 +157,20 @@ const (
 
 // Item is work, or why there is none.
 type Item struct {
-	Standing Standing
-	Where    string // its place in the input; empty: none
+	Standing Standing `json:"standing"`
+	Where    string   `json:"where"` // its place in the input; empty: none
 	// Invocation is what the item says of the new one; of one that is open or done, it
 	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
-	Invocation  installer.Invocation
-	Credentials installer.Credentials
+	Invocation  installer.Invocation  `json:"invocation"`
+	Credentials installer.Credentials `json:"-"`
 	// Edition is the one that the host is known to have, where a package was chosen.
-	Edition installer.Edition
+	Edition installer.Edition `json:"edition,omitempty"`
 	// Alone: it was named itself, not by its batch.
-	Alone bool
+	Alone bool `json:"alone,omitempty"`
 	// Refused is why it cannot be done.
-	Refused *Refusal
+	Refused *Refusal `json:"-"`
 	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
-	Failed bool
+	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
