@@ -3,10 +3,8 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
-	"syscall"
 	"time"
 
 	"tripod/installer"
@@ -25,7 +23,7 @@ const (
 // following is the stream of one follower.
 type following struct {
 	*service
-	ctx   context.Context //nolint:containedctx // the request's
+	ctx   context.Context
 	what  followed
 	after string
 	lease *lease // nil: a daemon works by itself
@@ -119,22 +117,4 @@ func openOf(ctx context.Context, store installer.Ledger, what followed) (int, er
 		return 0, err
 	}
 	return 1, nil
-}
-
-// endingOf is an end by an error.
-func endingOf(err error) *ending {
-	end := &ending{Failed: &api.Cause{Text: err.Error()}, Storage: errors.Is(err, installer.ErrStorage)}
-	end.Failed.Errno, _ = errors.AsType[syscall.Errno](err)
-	return end
-}
-
-// err is why the work cannot go on, as the store has it.
-func (e *ending) err() error {
-	switch {
-	case e.Failed == nil:
-		return nil
-	case e.Storage:
-		return &remoteError{e.Failed.Text, errors.Join(installer.ErrStorage, e.Failed)}
-	}
-	return e.Failed
 }

@@ -79,7 +79,7 @@ const leaveLimit = time.Minute
 // as long as the client's patience lasts: then it is Unanswered.
 func (f *Follower) Work(ctx context.Context, o Work, watch func(installer.Event)) (how Worked, err error) {
 	f.watch = watch
-	in := followRequest{ofBatch: ofBatch{f.Head.ID, f.only}, Follower: rand.Text(), Parallel: uint16(o.Parallel), MaxFailures: uint32(o.MaxFailures)}
+	in := followRequest{ofBatch: ofBatch{f.Head.ID, f.only}, Follower: rand.Text(), Parallel: uint32(o.Parallel), MaxFailures: uint32(o.MaxFailures)}
 	if f.only != "" {
 		in.Parallel = 0
 	}
@@ -110,7 +110,7 @@ func (f *Follower) Work(ctx context.Context, o Work, watch func(installer.Event)
 	}
 	how.Daemon = f.c.Daemon()
 	if end != nil {
-		how.LimitReached, how.Shared, err = end.LimitReached, end.GoesOn, end.err()
+		how.LimitReached, how.Shared = end.LimitReached, end.GoesOn
 	}
 	if ctx.Err() != nil {
 		return how, nil

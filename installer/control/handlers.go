@@ -21,10 +21,9 @@ const (
 	// partSize is how much of a file the client sends at a time, in bytes.
 	partSize = 1 << 20
 
-	mostBatches     = 1000 // in one answer, and so on
-	mostInvocations = 500
-	mostHosts       = 1000
-	mostEntries     = 1000
+	// longList is how many entries an answer has at most; of invocations, which are long
+	// themselves, half of that.
+	longList = 1000
 )
 
 type principal = installer.Principal
@@ -78,7 +77,7 @@ func (s *service) endpoints() []endpoint {
 			return welcome{who, s.Version, s.onDemand == nil, s.KnownHosts}, nil
 		}),
 		handle(s, listBatches, func(ctx context.Context, who principal, in newest) ([]installer.BatchHead, error) {
-			return s.Store.Batches(ctx, who.Project, atMost(in.Limit, 20, mostBatches))
+			return s.Store.Batches(ctx, who.Project, atMost(in.Limit, 20, longList))
 		}),
 		handle(s, getBatch, func(ctx context.Context, who principal, in id) (batchNow, error) {
 			cursor := s.Hub.now()
@@ -98,7 +97,7 @@ func (s *service) endpoints() []endpoint {
 		})),
 		handle(s, addToFile, s.addToFile),
 		handle(s, listHosts, func(ctx context.Context, who principal, f installer.HostFilter) (installer.HostPage, error) {
-			f.Offset, f.Limit = max(0, f.Offset), atMost(f.Limit, mostHosts, mostHosts)
+			f.Offset, f.Limit = max(0, f.Offset), atMost(f.Limit, longList, longList)
 			return s.Store.Hosts(ctx, who.Project, f)
 		}),
 		handle(s, addHosts, s.addHosts),
@@ -127,7 +126,7 @@ func (s *service) endpoints() []endpoint {
 		}),
 		handle(s, removeKey, onOne(s, Store.RemoveKey)),
 		handle(s, listAudit, func(ctx context.Context, who principal, f installer.AuditFilter) ([]installer.AuditEntry, error) {
-			f.Project, f.Limit = visibleTo(who, f.Project), atMost(f.Limit, mostEntries, mostEntries)
+			f.Project, f.Limit = visibleTo(who, f.Project), atMost(f.Limit, longList, longList)
 			return s.Store.Audit(ctx, f)
 		}),
 		handle(s, verifyAudit, func(ctx context.Context, _ principal, in anchors) (installer.AuditReport, error) {
@@ -152,7 +151,7 @@ func (s *service) invocations(ctx context.Context, who principal, f installer.Fi
 			return installer.Page{Invocations: []installer.Invocation{}}, nil
 		}
 	}
-	f.ProjectID, f.Offset, f.Limit = who.Project, max(0, f.Offset), atMost(f.Limit, mostInvocations, mostInvocations)
+	f.ProjectID, f.Offset, f.Limit = who.Project, max(0, f.Offset), atMost(f.Limit, longList/2, longList/2)
 	return s.Store.Invocations(ctx, f)
 }
 

@@ -27,7 +27,8 @@ type OnDemand struct {
 
 	mu     sync.Mutex
 	runs   map[followed]*run
-	used   int // workers
+	failed map[string]error // by followers, for their next question
+	used   int              // workers
 	closed bool
 }
 
@@ -64,7 +65,7 @@ func NewOnDemand(c OnDemandConfig) *OnDemand {
 	if c.Watch == nil {
 		c.Watch = func(installer.Event) {}
 	}
-	return &OnDemand{OnDemandConfig: c, runs: map[followed]*run{}}
+	return &OnDemand{OnDemandConfig: c, runs: map[followed]*run{}, failed: map[string]error{}}
 }
 
 // join takes part in the run over what is followed, or begins one.
@@ -79,6 +80,10 @@ func (o *OnDemand) join(ctx context.Context, what followed, in followRequest) (*
 	}
 	if o.closed {
 		return nil, errEnds
+	}
+	if err := o.failed[in.Follower]; err != nil {
+		delete(o.failed, in.Follower)
+		return nil, err
 	}
 	if r == nil {
 		r = o.begin(ctx, what, in)
@@ -136,8 +141,16 @@ func (o *OnDemand) begin(ctx context.Context, what followed, in followRequest) *
 		defer o.mu.Unlock()
 		o.used -= c.Parallel
 		delete(o.runs, what)
-		for _, l := range r.leases {
-			l.finish(r.end(err))
+		for name, l := range r.leases {
+			switch {
+			case err != nil:
+				o.failed[name] = err
+				l.finish(nil)
+			case r.stopping:
+				l.finish(nil)
+			default:
+				l.finish(&ending{LimitReached: r.LimitReached()})
+			}
 		}
 		close(r.done)
 	}()
@@ -185,16 +198,6 @@ func (r *run) interrupt() {
 	r.stop(installer.ErrShutdown)
 }
 
-func (r *run) end(err error) *ending {
-	switch {
-	case err != nil:
-		return endingOf(err)
-	case r.stopping:
-		return nil
-	}
-	return &ending{LimitReached: r.LimitReached()}
-}
-
 // Wake tells every Dispatcher that the queue has changed.
 func (o *OnDemand) Wake() {
 	o.mu.Lock()
@@ -228,15 +231,4 @@ func (o *OnDemand) Close() {
 	for _, r := range all {
 		<-r.done
 	}
-}
-
-// Followers counts them.
-func (o *OnDemand) Followers() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := 0
-	for _, r := range o.runs {
-		n += len(r.leases)
-	}
-	return n
 }

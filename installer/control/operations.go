@@ -25,7 +25,7 @@ var (
 	planBatch = operation[plan.Request, Planned]{name: "batches/plan", rights: read, large: true, about: "what would be done, item by item; nothing is stored"}
 
 	cancelBatch = operation[ofBatch, []string]{name: "batches/cancel", rights: full, large: true, noun: "batch", about: "cancel what is open of it, or one invocation; the ids of that"}
-	followBatch = operation[followRequest, api.Stream]{name: "batches/follow", rights: full, noun: "batch",
+	followBatch = operation[followRequest, api.Stream]{name: "batches/follow", rights: read, noun: "batch",
 		about: "a stream of what happens to it, or to one invocation of it; see below"}
 	leaveBatch = operation[followRequest, struct{}]{name: "batches/leave", rights: full, once: true, noun: "batch", about: "the `follower` ends its stream, when the work has come to rest or goes on for others"}
 
@@ -133,7 +133,7 @@ type followRequest struct {
 	ofBatch
 	Follower    string `json:"follower"`              // a name of its own, to leave by
 	After       string `json:"after,omitzero"`        // a cursor; empty: from the first event that is kept
-	Parallel    uint16 `json:"parallel,omitzero"`     // 0: whatever is
+	Parallel    uint32 `json:"parallel,omitzero"`     // 0: whatever is
 	MaxFailures uint32 `json:"max_failures,omitzero"` // 0: whatever is
 }
 
@@ -149,16 +149,11 @@ type progress struct {
 	Events []installer.Event `json:"events,omitzero"`
 	// Daemon: it works on everything by itself.
 	Daemon bool `json:"daemon,omitzero"`
-	// End is how the work ended for this follower. Nil at the end of the stream: it is
-	// to be followed on.
+	// End is how the work ended for this follower. Nil at the end of the stream: ask again.
 	End *ending `json:"end,omitzero"`
 }
 
 type ending struct {
 	LimitReached bool `json:"limit_reached,omitzero"` // no new host is taken
 	GoesOn       bool `json:"goes_on,omitzero"`       // the follower has left, and there are others
-	// Failed is why the work cannot go on.
-	Failed *api.Cause `json:"failed,omitzero"`
-	// Storage: that is an installer.ErrStorage.
-	Storage bool `json:"storage,omitzero"`
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func (c *Client) Batches(ctx context.Context, project string, n int) ([]installer.BatchHead, error) {
-	return call(ctx, c, listBatches, project, newest{min(max(1, n), mostBatches)})
+	return call(ctx, c, listBatches, project, newest{min(max(1, n), longList)})
 }
 
 func (c *Client) Batch(ctx context.Context, project, batchID string) (installer.BatchHead, error) {
