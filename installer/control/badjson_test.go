@@ -73,7 +73,7 @@ func TestBControlJSON(t *testing.T) {
 	t.Parallel()
 	good := bodies(t)
 	s := newService(Config{Store: aBatch{}, Hub: NewHub(), Operator: "p-one"})
-	for _, route := range s.endpoints() {
+	for _, route := range s.operations() {
 		if route.Pattern == root+whoAmI.name { // its body has no field
 			continue
 		}

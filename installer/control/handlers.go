@@ -70,9 +70,8 @@ func visibleTo(who principal, project string) string {
 	return who.Project
 }
 
-// endpoints are the operations as they are served.
-func (s *service) endpoints() []endpoint {
-	return []endpoint{
+func (s *service) operations() []Operation {
+	return []Operation{
 		handle(s, whoAmI, func(_ context.Context, who principal, _ struct{}) (welcome, error) {
 			return welcome{who, s.Version, s.onDemand == nil, s.KnownHosts}, nil
 		}),

@@ -48,15 +48,16 @@ func (o operation[In, Out]) path(project string) string {
 	return root + project + "/" + o.name
 }
 
-// endpoint is an operation as it is served.
-type endpoint struct {
+// Operation is an operation as it is served.
+type Operation struct {
 	api.Route
-	shared, about string
-	in            any
+	Name, About string
+	Right       string // read, full, or operator: full in the operator's project
+	In          any    // an empty one
 }
 
 // handle serves an operation with do.
-func handle[In, Out any](s *service, o operation[In, Out], do func(ctx context.Context, who installer.Principal, in In) (Out, error)) endpoint {
+func handle[In, Out any](s *service, o operation[In, Out], do func(ctx context.Context, who installer.Principal, in In) (Out, error)) Operation {
 	route := api.Route{Method: http.MethodPost, Pattern: o.path("{project_id}"), Rights: o.rights}
 	if o.large {
 		route.MaxBody, route.Wait = maxLarge, longest
@@ -80,7 +81,11 @@ func handle[In, Out any](s *service, o operation[In, Out], do func(ctx context.C
 		}
 		return out, answerTo(err, o.rights == installer.FullRights)
 	}
-	return endpoint{route, o.shared, o.about, *new(In)}
+	right := string(o.rights)
+	if o.shared != "" {
+		right = "operator"
+	}
+	return Operation{route, o.name, o.about, right, *new(In)}
 }
 
 // ask makes the request. project has to be the client's own; empty: it is.

@@ -16,48 +16,48 @@ const (
 
 // The operations. docs/control-api.md has a table of them.
 var (
-	whoAmI = operation[struct{}, welcome]{name: "principal", rights: read, about: "who the caller is taken for, the version, and whether a daemon answers"}
+	whoAmI = operation[struct{}, welcome]{name: "principal", rights: read, about: "who the caller is for the daemon, the daemon's version, and whether it is a daemon"}
 
 	listBatches = operation[newest, []installer.BatchHead]{name: "batches", rights: read, about: "the newest `limit` ≤ 1000 (20)"}
-	getBatch    = operation[id, batchNow]{name: "batches/get", rights: read, noun: "batch", about: "its head: counts by state; and the `cursor` of what happens from now on"}
+	getBatch    = operation[id, batchNow]{name: "batches/get", rights: read, noun: "batch", about: "the batch with its state counts; and a `cursor` of what happens from now on"}
 	submitBatch = operation[plan.Request, Planned]{name: "batches/submit", rights: full, large: true,
-		about: "what is to be done, planned here: `hosts` or `known` ids with a `spec`, or `of` (batches or invocations to be retried or rolled back) with logins for them. Answered when it is on disk, with the batch, or the unfinished one of the same work that is gone on with (`resume`), and of RETRY and ROLLBACK what is under way, done or refused. The caller gives `batch_id`: the same once more is answered and not done again (other work under it is `tripod.0003`; logins are not compared). At most 100,000 hosts, 64 MiB"}
+		about: "create a batch, see [creating a batch](#creating-a-batch)"}
 	planBatch = operation[plan.Request, Planned]{name: "batches/plan", rights: read, large: true, about: "what would be done, item by item; nothing is stored"}
 
-	cancelBatch = operation[ofBatch, []string]{name: "batches/cancel", rights: full, large: true, noun: "batch", about: "cancel what is open of it, or one invocation; the ids of that"}
+	cancelBatch = operation[ofBatch, []string]{name: "batches/cancel", rights: full, large: true, noun: "batch", about: "cancel what is open of it, or one invocation; returns their ids"}
 	followBatch = operation[followRequest, api.Stream]{name: "batches/follow", rights: read, noun: "batch",
-		about: "a stream of what happens to it, or to one invocation of it; see below"}
-	leaveBatch = operation[followRequest, struct{}]{name: "batches/leave", rights: full, once: true, noun: "batch", about: "the `follower` ends its stream, when the work has come to rest or goes on for others"}
+		about: "a stream of what happens to it, or to one invocation, see [following a batch](#following-a-batch)"}
+	leaveBatch = operation[followRequest, struct{}]{name: "batches/leave", rights: full, once: true, noun: "batch", about: "end the stream of the `follower` (a name chosen by the caller); answered when the work has stopped, or continues for others"}
 
 	listInvocations = operation[installer.Filter, installer.Page]{name: "invocations", rights: read, about: "newest first, with their attempts; `limit` ≤ 500"}
 	getInvocation   = operation[id, installer.Invocation]{name: "invocations/get", rights: read, noun: "invocation", about: "one"}
 	getLog          = operation[id, api.Stream]{name: "invocations/log", rights: read, noun: "invocation", about: "its log, as bytes"}
 
 	addToFile = operation[filePart, fileState]{name: "files/add", rights: full,
-		about: "the next part of a file, up to 1 MiB; answered with how much of it the project has there, which is where to go on. What only another project has sent is not there"}
+		about: "the next part of a file, up to 1 MiB in base64; returns how much of it the project has uploaded, where to continue; files of other projects do not count"}
 
-	listHosts   = operation[installer.HostFilter, installer.HostPage]{name: "hosts", rights: read, about: "known hosts, without their logins; `limit` ≤ 1000"}
-	addHosts    = operation[hostEntries, struct{}]{name: "hosts/add", rights: full, large: true, about: "make hosts known, all or none"}
-	removeHosts = operation[ids, struct{}]{name: "hosts/remove", rights: full, noun: "host", about: "forget hosts and erase their logins, all or none"}
-	forgetKeys  = operation[id, int]{name: "hosts/forget-key", rights: full, about: "forget the host keys of `id`, an address with its port; how many there were"}
+	listHosts   = operation[installer.HostFilter, installer.HostPage]{name: "hosts", rights: read, about: "the host inventory, without logins; `limit` ≤ 1000"}
+	addHosts    = operation[hostEntries, struct{}]{name: "hosts/add", rights: full, large: true, about: "add hosts, all or none"}
+	removeHosts = operation[ids, struct{}]{name: "hosts/remove", rights: full, noun: "host", about: "remove hosts and erase their logins, all or none"}
+	forgetKeys  = operation[id, int]{name: "hosts/forget-key", rights: full, about: "remove the pinned host keys of `id`, an address and port; returns how many there were"}
 
 	unsetInstallers = operation[ids, struct{}]{name: "installers/unset", rights: full, noun: "installer",
-		about: "hosts that are installers no more, all or none; the logins kept for that are erased. One becomes an installer by a batch with a SET_REMOTE_INSTALLER"}
+		about: "these hosts are no longer jump hosts, all or none; the logins kept for that are erased (a host becomes one by a batch with a SET_REMOTE_INSTALLER)"}
 
-	listPackages  = operation[ofTarget, []installer.Package]{name: "packages", rights: read, about: "those of a target, or all"}
-	addPackage    = operation[installer.Package, struct{}]{name: "packages/add", rights: full, large: true, shared: "the package store is one for all projects", about: "a file that was sent becomes a package; it is looked into again"}
-	removePackage = operation[id, struct{}]{name: "packages/remove", rights: full, shared: addPackage.shared, noun: "package", about: "by its SHA-256"}
+	listPackages  = operation[ofTarget, []installer.Package]{name: "packages", rights: read, about: "the package store, of a target or all"}
+	addPackage    = operation[installer.Package, struct{}]{name: "packages/add", rights: full, large: true, shared: "the package store is one for all projects", about: "an uploaded file becomes a package; it is checked again"}
+	removePackage = operation[id, struct{}]{name: "packages/remove", rights: full, shared: addPackage.shared, noun: "package", about: "remove one by its SHA-256"}
 
 	listTokens  = operation[ofProject, []installer.TokenInfo]{name: "tokens", rights: full, about: "names, not tokens"}
 	addToken    = operation[grant, string]{name: "tokens/add", rights: full, once: true, about: "the token is the answer, once"}
-	removeToken = operation[id, struct{}]{name: "tokens/remove", rights: full, noun: "token", about: "by its name"}
+	removeToken = operation[id, struct{}]{name: "tokens/remove", rights: full, noun: "token", about: "remove one by its name"}
 	listKeys    = operation[ofProject, []installer.KeyInfo]{name: "keys", rights: full, about: "access keys, without their secret keys"}
 	addKey      = operation[grant, newKey]{name: "keys/add", rights: full, once: true, about: "the secret key is in the answer, once"}
-	removeKey   = operation[id, struct{}]{name: "keys/remove", rights: full, noun: "key", about: "by its name"}
+	removeKey   = operation[id, struct{}]{name: "keys/remove", rights: full, noun: "key", about: "remove one by its name"}
 
 	listAudit   = operation[installer.AuditFilter, []installer.AuditEntry]{name: "audit", rights: full, about: "the project's entries, the oldest first; `limit` ≤ 1000"}
 	verifyAudit = operation[anchors, installer.AuditReport]{name: "audit/verify", rights: full, large: true, about: "check the chain of all entries"}
-	pruneAudit  = operation[before, int]{name: "audit/prune", rights: full, large: true, shared: "the audit log is one for all projects", about: "drop older entries; how many there were"}
+	pruneAudit  = operation[before, int]{name: "audit/prune", rights: full, large: true, shared: "the audit log is one for all projects", about: "drop older entries; returns how many there were"}
 )
 
 // welcome is who the caller is taken for, and what answers.

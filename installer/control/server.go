@@ -89,12 +89,13 @@ type service struct {
 	submitting turns // by project and batch
 }
 
+// Operations are all that there are.
+func Operations(c Config) []Operation { return newService(c).operations() }
+
 // Routes are to be added to the API's.
-func Routes(c Config) []api.Route {
-	endpoints := newService(c).endpoints()
-	routes := make([]api.Route, len(endpoints))
-	for i, e := range endpoints {
-		routes[i] = e.Route
+func Routes(c Config) (routes []api.Route) {
+	for _, o := range Operations(c) {
+		routes = append(routes, o.Route)
 	}
 	return routes
 }

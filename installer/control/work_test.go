@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -313,4 +315,32 @@ func TestWorkOfADaemon(t *testing.T) {
 	how, err := work()
 	require.NoError(t, err)
 	assert.Equal(t, control.Worked{Daemon: true}, how)
+}
+
+// brokenQueue is a store of which nothing can be taken.
+type brokenQueue struct{ *store.Store }
+
+func (brokenQueue) Claim(context.Context, time.Time, installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+	return nil, time.Time{}, fmt.Errorf("%w: %w", installer.ErrStorage, syscall.ENOSPC)
+}
+
+// TestWorkThatCannotGoOn tells each follower why, once: the next command tries again.
+func TestWorkThatCannotGoOn(t *testing.T) {
+	t.Parallel()
+	s, at := onShift(t, 0)
+	usual := s.Dispatcher
+	s.OnDemand.Dispatcher = func(c installer.DispatcherConfig) *installer.Dispatcher {
+		c.Queue = brokenQueue{s.store}
+		return installer.NewDispatcher(c)
+	}
+	c := command(t, at)
+	b := request(1)
+	_, err := follow(t, c, b).Work(t.Context(), control.Work{}, ignored)
+	require.EqualError(t, err, "claim the next invocation: storage error: no space left on device")
+	require.ErrorIs(t, err, installer.ErrStorage)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	s.OnDemand.Dispatcher = usual
+	close(s.letGo)
+	_, err = followAgain(t, c, b.BatchID).Work(t.Context(), control.Work{}, ignored)
+	require.NoError(t, err)
 }
