@@ -25,7 +25,7 @@ type following struct {
 	*service
 	ctx   context.Context
 	what  followed
-	after string
+	after uint64
 	lease *lease // nil: a daemon works by itself
 }
 

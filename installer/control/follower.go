@@ -17,7 +17,7 @@ type Follower struct {
 
 	c      *Client
 	only   string // one invocation; empty: all
-	cursor string
+	cursor uint64
 	behind bool // the store has what was not told
 	watch  func(installer.Event)
 	// lost is told when the daemon cannot be reached, and with nil when it is again.

@@ -1,11 +1,8 @@
 package control
 
 import (
-	"crypto/rand"
-	"fmt"
-	"strconv"
-	"strings"
 	"sync"
+	"time"
 
 	"tripod/installer"
 )
@@ -14,11 +11,9 @@ import (
 // told by the engine's workers and never holds them up. What it has forgotten,
 // and what a process before this one knew, a follower reads from the store.
 type Hub struct {
-	session string
-
 	mu     sync.Mutex
 	ring   []installer.Event
-	next   uint64        // number of the next event; those from next-len(ring) are kept
+	next   uint64        // number of the next event, the cursor; those from next-len(ring) are kept
 	wake   chan struct{} // closed at the next event
 	closed bool
 }
@@ -26,9 +21,11 @@ type Hub struct {
 // keptEvents is how many a Hub has; some hundred bytes each.
 const keptEvents = 16 << 10
 
-// NewHub returns a Hub for one engine.
+// NewHub returns a Hub for one engine. It counts from the time, so that the cursors of a
+// process before this one are older than all of its own.
 func NewHub() *Hub {
-	return &Hub{session: strings.ToLower(rand.Text()[:10]), wake: make(chan struct{})}
+	began := uint64(time.Now().UnixMicro())
+	return &Hub{next: began - began%keptEvents, wake: make(chan struct{})}
 }
 
 // Watch takes an event; it is an engine's Watch.
@@ -70,36 +67,26 @@ func (h *Hub) Close() {
 }
 
 // now is a cursor after the newest event.
-func (h *Hub) now() string {
+func (h *Hub) now() uint64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.cursor()
+	return h.next
 }
 
-func (h *Hub) cursor() string { return fmt.Sprintf("%s.%d", h.session, h.next) }
-
-// since returns the batch's events after a cursor (empty: all that are kept), and what
+// since returns the batch's events after a cursor (0: all that are kept), and what
 // is closed at the next one; closed already: there will be none.
-func (h *Hub) since(project, batch, after string) (p progress, more <-chan struct{}, closed bool) {
+func (h *Hub) since(project, batch string, after uint64) (p progress, more <-chan struct{}, closed bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	oldest := h.next - uint64(len(h.ring))
-	from := oldest
-	session, number, _ := strings.Cut(after, ".")
-	n, err := strconv.ParseUint(number, 10, 64)
-	switch {
-	case after == "":
-		p.Missed = oldest > 0
-	case session != h.session || err != nil || n > h.next || n < oldest:
-		p.Missed = true
-	default:
-		from = n
+	if oldest := h.next - uint64(len(h.ring)); after < oldest || after > h.next {
+		p.Missed = after != 0 || len(h.ring) == keptEvents
+		after = oldest
 	}
-	for i := from; i < h.next; i++ {
+	for i := after; i < h.next; i++ {
 		if e := &h.ring[i%keptEvents]; e.Batch == batch && e.Project == project {
 			p.Events = append(p.Events, *e)
 		}
 	}
-	p.Cursor = h.cursor()
+	p.Cursor = h.next
 	return p, h.wake, h.closed
 }

@@ -119,7 +119,7 @@ type (
 	}
 	batchNow struct {
 		installer.BatchHead
-		Cursor string `json:"cursor"`
+		Cursor uint64 `json:"cursor"`
 	}
 )
 
@@ -132,7 +132,7 @@ func (b ofBatch) String() string { return fmt.Sprintf("%q", b.BatchID) }
 type followRequest struct {
 	ofBatch
 	Follower    string `json:"follower"`              // a name of its own, to leave by
-	After       string `json:"after,omitzero"`        // a cursor; empty: from the first event that is kept
+	After       uint64 `json:"after,omitzero"`        // a cursor; 0: from the first event that is kept
 	Parallel    uint32 `json:"parallel,omitzero"`     // 0: whatever is
 	MaxFailures uint32 `json:"max_failures,omitzero"` // 0: whatever is
 }
@@ -140,7 +140,7 @@ type followRequest struct {
 // progress is one document of the stream.
 type progress struct {
 	// Cursor is what After is to be next.
-	Cursor string `json:"cursor"`
+	Cursor uint64 `json:"cursor"`
 	// Missed: there were events before these that are no longer kept. The list of
 	// invocations has what came of them.
 	Missed bool `json:"missed,omitzero"`

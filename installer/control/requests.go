@@ -45,50 +45,42 @@ func (c *Client) Invocation(ctx context.Context, project, invocationID string) (
 	return call(ctx, c, getInvocation, project, id{invocationID})
 }
 
-// Invocations returns those of a batch, a host or an invocation, the newest first. A
-// long list is read page by page; its items may have moved on.
-func (c *Client) Invocations(ctx context.Context, f installer.Filter) (installer.Page, error) {
-	all, count, err := pages(f.Offset, f.Limit, func(inv *installer.Invocation) string { return inv.ID },
-		func(offset int64, limit int) ([]installer.Invocation, int64, error) {
-			f.Offset, f.Limit = offset, limit
-			page, err := call(ctx, c, listInvocations, f.ProjectID, f)
-			return page.Invocations, page.Count, err
-		})
-	return installer.Page{Invocations: all, Count: count}, err
+// Invocations returns those of a batch, a host or an invocation, the newest first.
+func (c *Client) Invocations(ctx context.Context, f installer.Filter) (all installer.Page, err error) {
+	all.Invocations, all.Count, err = pages(func(inv *installer.Invocation) string { return inv.ID }, func(offset int64) ([]installer.Invocation, int64, error) {
+		f.Offset = offset
+		page, err := call(ctx, c, listInvocations, f.ProjectID, f)
+		return page.Invocations, page.Count, err
+	})
+	return all, err
 }
 
-func (c *Client) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
-	all, count, err := pages(f.Offset, f.Limit, func(h *installer.KnownHost) string { return h.ID },
-		func(offset int64, limit int) ([]installer.KnownHost, int64, error) {
-			f.Offset, f.Limit = offset, limit
-			page, err := call(ctx, c, listHosts, project, f)
-			return page.Hosts, page.Count, err
-		})
-	return installer.HostPage{Hosts: all, Count: count}, err
+func (c *Client) Hosts(ctx context.Context, project string, f installer.HostFilter) (all installer.HostPage, err error) {
+	all.Hosts, all.Count, err = pages(func(h *installer.KnownHost) string { return h.ID }, func(offset int64) ([]installer.KnownHost, int64, error) {
+		f.Offset = offset
+		page, err := call(ctx, c, listHosts, project, f)
+		return page.Hosts, page.Count, err
+	})
+	return all, err
 }
 
-// pages reads limit entries of a list, or all. One that others move to the next page is
-// in it once.
-func pages[T any](offset int64, limit int, key func(*T) string, read func(offset int64, limit int) ([]T, int64, error)) (all []T, count int64, err error) {
+// pages reads a list page by page. What has moved to the next page meanwhile is in it
+// once.
+func pages[T any](key func(*T) string, read func(offset int64) ([]T, int64, error)) (all []T, count int64, err error) {
 	all = []T{}
 	seen := map[string]bool{}
-	for {
-		want := 0
-		if limit > 0 {
-			want = limit - len(all)
-		}
-		page, count, err := read(offset, want)
+	for offset := int64(0); ; {
+		page, count, err := read(offset)
 		if err != nil {
 			return nil, 0, err
 		}
-		for _, entry := range page {
-			if !seen[key(&entry)] {
-				seen[key(&entry)] = true
-				all = append(all, entry)
+		for _, one := range page {
+			if !seen[key(&one)] {
+				seen[key(&one)] = true
+				all = append(all, one)
 			}
 		}
-		offset += int64(len(page))
-		if len(page) == 0 || offset >= count || limit > 0 && len(all) >= limit {
+		if offset += int64(len(page)); len(page) == 0 || offset >= count {
 			return all, count, nil
 		}
 	}
