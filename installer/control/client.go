@@ -21,13 +21,12 @@ type Client struct {
 	daemon atomic.Bool
 	close  func() error // nil: nothing else is to be closed
 
-	mu        sync.Mutex
-	submitted map[string]bool // batches that are new, and this client's
+	submitted sync.Map // ids of batches that are new, and this client's
 }
 
 // Connect finds out who the daemon takes the client for. c's Project is filled in.
 func Connect(ctx context.Context, c *api.Client) (*Client, error) {
-	client := &Client{api: c, patience: DefaultPatience, submitted: map[string]bool{}}
+	client := &Client{api: c, patience: DefaultPatience}
 	ask, err := whoAmI.ask(client, "", struct{}{})
 	if err == nil {
 		err = c.Do(ctx, ask, &client.principal)

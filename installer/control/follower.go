@@ -48,10 +48,7 @@ func (c *Client) Follow(ctx context.Context, project, batchID, only string, lost
 		return nil, err
 	}
 	f := &Follower{Head: now.BatchHead, c: c, only: only, lost: lost, started: map[string]bool{}, ended: map[string]bool{}}
-	c.mu.Lock()
-	all := c.submitted[batchID]
-	c.mu.Unlock()
-	if all { // its events are wanted from the first one
+	if _, all := c.submitted.Load(batchID); all { // its events are wanted from the first one
 		f.Head.Open = f.Head.Total
 		f.Head.ByState = map[installer.State]int{installer.Pending: f.Head.Total}
 		return f, nil
@@ -89,9 +86,7 @@ func (f *Follower) Work(ctx context.Context, o Work, watch func(installer.Event)
 		defer close(left)
 		limited, cancel := context.WithTimeout(streaming, leaveLimit)
 		defer cancel()
-		if f.c.Daemon() {
-			stop()
-		} else if _, err := call(limited, f.c, leaveBatch, "", in); err != nil {
+		if f.c.Daemon() || do(limited, f.c, leaveBatch, "", in) != nil {
 			stop()
 		}
 	})

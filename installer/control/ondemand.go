@@ -7,7 +7,7 @@ import (
 	"tripod/installer"
 )
 
-// OnDemandConfig is what NewOnDemand needs. Store and Dispatcher are required.
+// OnDemandConfig is what NewOnDemand needs.
 type OnDemandConfig struct {
 	Store installer.Ledger
 	// Dispatcher makes one; the caller fills in what works on hosts.
@@ -62,9 +62,6 @@ func (l *lease) finish(end *ending) {
 
 // NewOnDemand returns one that works on nothing yet.
 func NewOnDemand(c OnDemandConfig) *OnDemand {
-	if c.Watch == nil {
-		c.Watch = func(installer.Event) {}
-	}
 	return &OnDemand{OnDemandConfig: c, runs: map[followed]*run{}, failed: map[string]error{}}
 }
 

@@ -24,9 +24,7 @@ func (c *Client) Batch(ctx context.Context, project, batchID string) (installer.
 func (c *Client) Submit(ctx context.Context, r plan.Request) (Planned, error) {
 	p, err := call(ctx, c, submitBatch, r.Project, r)
 	if err == nil && p.Batch != nil && !p.Resumed {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.submitted[r.BatchID] = true
+		c.submitted.Store(r.BatchID, true)
 	}
 	return p, err
 }
