@@ -142,7 +142,7 @@ func (f *Follower) stream(ctx context.Context, in followRequest, answered func()
 		case err == io.EOF:
 			return nil, false, errEnds
 		case err != nil:
-			return nil, false, asUnanswered(err)
+			return nil, false, asUnanswered(err) // cut off within a document
 		}
 		f.c.daemon.Store(p.Daemon)
 		f.tell(p.Events)

@@ -143,8 +143,5 @@ type answerStream struct{ io.ReadCloser }
 
 func (s answerStream) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = asUnanswered(err)
-	}
-	return n, err
+	return n, asUnanswered(err)
 }
