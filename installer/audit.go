@@ -70,12 +70,12 @@ func AuditHostOf(h Host) AuditHost {
 
 // AuditFilter selects entries. Zero fields select all.
 type AuditFilter struct {
-	Project string
-	Since   time.Time
+	Project string    `json:"project_id,omitzero"`
+	Since   time.Time `json:"since,omitzero"`
 	// After is a Number: only later ones. How the next page is asked for.
-	After uint64
+	After uint64 `json:"after,omitzero"`
 	// Limit bounds the entries that are returned; 0: no bound.
-	Limit int
+	Limit int `json:"limit,omitzero"`
 }
 
 // AuditAnchor is where the chain stood once. Noted elsewhere, it shows later

@@ -80,16 +80,16 @@ type KnownHost struct {
 
 // HostFilter selects known hosts. Zero fields select all.
 type HostFilter struct {
-	IDs    []string          // those that are known of these
-	Labels map[string]string // hosts that have all of them; an empty value: any
-	Offset int64
-	Limit  int // 0: all
+	IDs    []string          `json:"instance_ids,omitzero"` // those that are known of these
+	Labels map[string]string `json:"labels,omitzero"`       // hosts that have all of them; an empty value: any
+	Offset int64             `json:"offset,omitzero"`
+	Limit  int               `json:"limit,omitzero"` // 0: all
 }
 
 // HostPage is a part of a list of known hosts, in the order of their ids.
 type HostPage struct {
-	Hosts []KnownHost
-	Count int64 // all that match
+	Hosts []KnownHost `json:"hosts"`
+	Count int64       `json:"count"` // all that match
 }
 
 // HostEntry is a host that the user names, to be known or to be worked on, with the
@@ -97,13 +97,13 @@ type HostPage struct {
 // host is reached in the same way: see Host.SameRoute.
 type HostEntry struct {
 	// Where is its place in the input, for messages; empty: none.
-	Where       string
-	Host        Host
-	Credentials Credentials
+	Where       string      `json:"where,omitempty"`
+	Host        Host        `json:"host"`
+	Credentials Credentials `json:"credentials"`
 	// DefaultKey: it is to be logged in to with the project's default key.
-	DefaultKey bool
+	DefaultKey bool `json:"-"`
 	// HasSecret: the input itself holds a secret of this host.
-	HasSecret bool
+	HasSecret bool `json:"-"`
 }
 
 // Host is a machine to work on; the API calls it an instance.

@@ -85,23 +85,23 @@ type Ledger interface {
 
 // Filter selects invocations. Zero fields select all.
 type Filter struct {
-	ProjectID    string // required
-	BatchID      string
-	InvocationID string
-	InstanceID   string
-	InstanceType InstanceType
-	Type         Type
-	Target       string
-	State        State
-	TasksOnly    bool  // not what only looked (Spec.CheckOnly)
-	Offset       int64 // 0–9999999999999
-	Limit        int   // 1–100 through the API; 0: all
+	ProjectID    string       `json:"-"` // required
+	BatchID      string       `json:"batch_id,omitzero"`
+	InvocationID string       `json:"invocation_id,omitzero"`
+	InstanceID   string       `json:"instance_id,omitzero"`
+	InstanceType InstanceType `json:"-"`
+	Type         Type         `json:"-"`
+	Target       string       `json:"-"`
+	State        State        `json:"-"`
+	TasksOnly    bool         `json:"-"`               // not what only looked (Spec.CheckOnly)
+	Offset       int64        `json:"offset,omitzero"` // 0–9999999999999
+	Limit        int          `json:"limit,omitzero"`  // 1–100 through the API; 0: all
 }
 
 // Page is a part of a list.
 type Page struct {
-	Invocations []Invocation
-	Count       int64 // all that match
+	Invocations []Invocation `json:"invocations"`
+	Count       int64        `json:"count"` // all that match
 }
 
 // Transition is what Next decided about the attempt that has just ended.

@@ -62,9 +62,9 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Login is what proves an identity to one SSH server.
 type Login struct {
-	Password   Secret // also answers keyboard-interactive password questions
-	PrivateKey Secret // PEM text: PKCS#1, PKCS#8, SEC1 or OpenSSH form
-	Passphrase Secret // of PrivateKey, where it is encrypted
+	Password   Secret `json:"password,omitzero"`    // also answers keyboard-interactive password questions
+	PrivateKey Secret `json:"private_key,omitzero"` // PEM text: PKCS#1, PKCS#8, SEC1 or OpenSSH form
+	Passphrase Secret `json:"passphrase,omitzero"`  // of PrivateKey, where it is encrypted
 }
 
 // IsZero reports whether l can prove nothing.
@@ -76,10 +76,10 @@ func (l Login) IsZero() bool { return l.Password.IsZero() && l.PrivateKey.IsZero
 type Credentials struct {
 	Login
 	// SudoPassword is asked for by sudo; empty means: the login password.
-	SudoPassword Secret
+	SudoPassword Secret `json:"sudo_password,omitzero"`
 	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
 	// up when it is needed: the hop is one of the project's installers.
-	Via []Login
+	Via []Login `json:"via,omitzero"`
 }
 
 // Secrets lists every non-empty secret value, for scrubbing them from output.

@@ -143,7 +143,7 @@ func connectError(server string, err error) error {
 		switch e.Status {
 		case http.StatusUnauthorized:
 			return usageError(fmt.Errorf("%s: %w", server, err), "the daemon does not know this login: is it the right file, and the right daemon?")
-		case http.StatusNotFound:
+		case http.StatusNotFound, http.StatusMethodNotAllowed:
 			return usageError(fmt.Errorf("%s: %w", server, err), "is it tripod, and new enough?")
 		}
 		return err

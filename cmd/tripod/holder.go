@@ -36,7 +36,7 @@ func (a *app) hold(cfg holderConfig) (*holder, error) {
 	h := &holder{localEngine: e}
 	h.runs = control.NewOnDemand(control.OnDemandConfig{Store: e.store, Dispatcher: e.dispatcher, Watch: hub.Watch, MostParallel: most})
 	config := control.Config{
-		Store: e.store, Hub: hub, Wake: h.runs.Wake, Cancel: h.runs.Cancel, OnDemand: h.runs,
+		Store: e.store, Hub: hub, Engine: h.runs,
 		HostKeys: installer.Insecure, Version: versionWord(),
 	}
 	if !slices.Equal(cfg.knownHosts, defaultKnownHosts()) {
@@ -67,7 +67,7 @@ func (e *localEngine) watched(hub *control.Hub) *installer.Dispatcher {
 func (e *localEngine) daemonRoutes(ctx context.Context, d *installer.Dispatcher, hub *control.Hub, allowed *policy.Policy, spec installer.Spec, defaultLogin func(string) (installer.Login, bool), operator string) []api.Route {
 	context.AfterFunc(ctx, hub.Close)
 	return control.Routes(control.Config{
-		Store: e.store, Hub: hub, Wake: d.Wake, Cancel: d.Cancel, Policy: allowed.Check, HostKeys: spec.HostKeys, Fallback: spec, DefaultLogin: defaultLogin,
+		Store: e.store, Hub: hub, Engine: d, Policy: allowed.Check, HostKeys: spec.HostKeys, Fallback: spec, DefaultLogin: defaultLogin,
 		Operator: operator, Version: versionWord(),
 	})
 }

@@ -40,19 +40,9 @@ func (c *hostsListCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-// allHosts reads the list page by page.
 func allHosts(ctx context.Context, hosts *control.Client, project string, labels map[string]string) ([]installer.KnownHost, error) {
-	all := []installer.KnownHost{}
-	for {
-		page, err := hosts.Hosts(ctx, project, installer.HostFilter{Labels: labels, Offset: int64(len(all)), Limit: 1000})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Hosts...)
-		if len(page.Hosts) == 0 || int64(len(all)) >= page.Count {
-			return all, nil
-		}
-	}
+	page, err := hosts.Hosts(ctx, project, installer.HostFilter{Labels: labels})
+	return page.Hosts, err
 }
 
 // jsonHosts is --output json.

@@ -14,7 +14,7 @@ import (
 	"tripod/installer/local"
 )
 
-// localServer serves the control routes to the user of this machine: on the folder's
+// localServer serves the control operations to the user of this machine: on the folder's
 // socket, and in memory to this process.
 type localServer struct {
 	pipe *local.Pipe

@@ -67,36 +67,36 @@ type Planner struct {
 
 // Request is what is asked for.
 type Request struct {
-	Project string
-	By      string // who asks
-	BatchID string // empty: a new one
-	Source  string // where it came from, for people
-	Task    installer.Type
-	Spec    installer.Spec
+	Project string         `json:"-"`
+	By      string         `json:"-"`                // who asks
+	BatchID string         `json:"batch_id"`         // empty: a new one
+	Source  string         `json:"source,omitempty"` // where it came from, for people
+	Task    installer.Type `json:"task"`
+	Spec    installer.Spec `json:"spec,omitzero"`
 	// Hosts are to be worked on: INSTALL, UPDATE, REMOTE_INSTALL.
-	Hosts []installer.HostEntry
+	Hosts []installer.HostEntry `json:"hosts,omitzero"`
 	// Known are ids of known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER.
-	Known []string
+	Known []string `json:"known,omitzero"`
 	// Installers are ids of those that REMOTE_INSTALL is to go through. Empty: the
 	// project's.
-	Installers []string
+	Installers []string `json:"-"`
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
 	// then those whose logins are to be used for that, and ForAll is the login of all
 	// hosts that are reached by its Via as its User (empty: any).
-	Of     []string
-	ForAll *installer.HostEntry
+	Of     []string             `json:"of,omitzero"`
+	ForAll *installer.HostEntry `json:"for_all,omitzero"`
 	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
 	// and what is under way already is gone on with.
-	Latest bool
+	Latest bool `json:"-"`
 	// Whole: nothing is done unless all of it can be.
-	Whole bool
+	Whole bool `json:"-"`
 	// Resume: an unfinished batch of the same work is gone on with instead.
-	Resume      bool
-	MaxFailures FailureLimit
+	Resume      bool         `json:"resume,omitzero"`
+	MaxFailures FailureLimit `json:"max_failures,omitzero"`
 	// Content tells the request from another one under the same BatchID.
-	Content string
+	Content string `json:"-"`
 	// Replay makes what answers the same request once more. Nil: nothing does.
-	Replay func(*Plan) (*installer.Replay, error)
+	Replay func(*Plan) (*installer.Replay, error) `json:"-"`
 }
 
 // FailureLimit is how many invocations may end without success before no new one is
@@ -157,20 +157,20 @@ const (
 
 // Item is work, or why there is none.
 type Item struct {
-	Standing Standing
-	Where    string // its place in the input; empty: none
+	Standing Standing `json:"standing"`
+	Where    string   `json:"where"` // its place in the input; empty: none
 	// Invocation is what the item says of the new one; of one that is open or done, it
 	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
-	Invocation  installer.Invocation
-	Credentials installer.Credentials
+	Invocation  installer.Invocation  `json:"invocation"`
+	Credentials installer.Credentials `json:"-"`
 	// Edition is the one that the host is known to have, where a package was chosen.
-	Edition installer.Edition
+	Edition installer.Edition `json:"edition,omitempty"`
 	// Alone: it was named itself, not by its batch.
-	Alone bool
+	Alone bool `json:"alone,omitempty"`
 	// Refused is why it cannot be done.
-	Refused *Refusal
+	Refused *Refusal `json:"-"`
 	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
-	Failed bool
+	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
