@@ -40,7 +40,7 @@ var (
 	unknownBefore = Exception{What: "the version before it is not known", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
-	overtaken = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Overtaken != "" }, says: (*Invocation).overtakenBy}
+	overtaken = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Overtaken != "" }, says: (*Invocation).WhyOvertaken}
 )
 
 // OfAnotherProject stands for the id of a task of another project.
@@ -48,9 +48,13 @@ const OfAnotherProject = "a task of another project"
 
 const notUndone = "a later task changed the host and is not undone"
 
-// overtakenBy is what Overtaken means, and what helps where it can not be undone first.
-func (inv *Invocation) overtakenBy() string {
-	if inv.OvertakenForGood {
+// WhyOvertaken is what Overtaken means, and what helps where it can not be undone
+// first; empty: it is not.
+func (inv *Invocation) WhyOvertaken() string {
+	switch {
+	case inv.Overtaken == "":
+		return ""
+	case inv.OvertakenForGood:
 		return "nothing undoes the later " + inv.Overtaken + ": use INSTALL or UPDATE"
 	}
 	return notUndone + ": " + inv.Overtaken

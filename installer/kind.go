@@ -111,3 +111,11 @@ func (k Kind) Hint() string {
 	}
 	return k.Info().Hint
 }
+
+// End is the terminal state of an invocation that failed with this kind.
+func (i KindInfo) End() State {
+	if i.Unknown || i.Kind == KindScriptTimeout || i.Kind == KindStepTimeout {
+		return Timeout
+	}
+	return Failed
+}

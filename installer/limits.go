@@ -2,6 +2,9 @@ package installer
 
 import "time"
 
+// DefaultParallel is how many hosts are worked on at once if nothing is said.
+const DefaultParallel = 32
+
 // Limits bound every wait of an attempt. A zero field means its default.
 type Limits struct {
 	Connect     time.Duration // TCP connect, or the channel through an installer; default 10 s

@@ -6,32 +6,7 @@ import (
 	"time"
 )
 
-// Queue is what the engine needs of a store. Every change of a claimed
-// invocation is a compare-and-set on its Ref: ErrStale if another claim is
-// the latest. When a method returns nil, the change is on disk (P1).
-type Queue interface {
-	// Claim takes the ready invocation that has waited longest and whose host
-	// has no other one RUNNING, sets it RUNNING, and begins its next attempt or
-	// goes on with the one that was interrupted. It sets Overtaken of a ROLLBACK
-	// that must not be done any more. With nothing ready it returns nil and when
-	// the next one will be (zero: not before something changes).
-	Claim(ctx context.Context, now time.Time, f ClaimFilter) (*Invocation, time.Time, error)
-	// Credentials opens the sealed credentials. A Failure of
-	// KindCredentialMissing if they are gone.
-	Credentials(ctx context.Context, inv *Invocation) (Credentials, error)
-	// Journal appends finished steps to the attempt.
-	Journal(ctx context.Context, ref Ref, steps ...StepRecord) error
-	// Finish appends the transition's steps, and applies what Next decided.
-	Finish(ctx context.Context, ref Ref, t Transition) error
-	// Orphans returns what is RUNNING though nobody works on it: after Open,
-	// before the first Claim.
-	Orphans(ctx context.Context) ([]Invocation, error)
-	// OpenLog opens the invocation's log for appending. Writes past the log's
-	// cap are dropped and the cut is marked.
-	OpenLog(ctx context.Context, inv *Invocation) (io.WriteCloser, error)
-}
-
-// ClaimFilter narrows Claim.
+// ClaimFilter says which invocations are worked on.
 type ClaimFilter struct {
 	// BatchID: only this batch. Empty: all.
 	BatchID string

@@ -6,18 +6,7 @@ import (
 	"time"
 )
 
-// Installer does the work of one attempt on one host. The recipes implement it.
-type Installer interface {
-	// Work runs the attempt's steps, those that the journal has already left
-	// out. It ends soon after ctx is done; context.Cause says why it was:
-	// ErrShutdown (leave the script running on the host), ErrCanceled or
-	// ErrAttemptTimeout (kill it and confirm).
-	//
-	// The error is, or wraps, a Failure. Called from many goroutines.
-	Work(ctx context.Context, job *Job) (Outcome, error)
-}
-
-// Job is one attempt, as handed to an Installer.
+// Job is one attempt, as handed to a worker.
 type Job struct {
 	Invocation  *Invocation // a copy; Attempt() has the journal so far
 	Credentials Credentials

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // TestOvertakenForGood: what nothing undoes is told apart, since to roll it back
@@ -40,7 +41,7 @@ func TestOvertakenForGood(t *testing.T) {
 			require.NotNil(t, waits)
 			assert.Equal(t, "later", waits.Overtaken)
 			assert.True(t, waits.OvertakenForGood)
-			require.NoError(t, s.Finish(t.Context(), waits.Ref(), installer.Next(waits, installer.End{Err: installer.Fail(installer.KindOvertaken, "x")}, t0)))
+			require.NoError(t, s.Finish(t.Context(), waits.Ref(), engine.Next(waits, engine.End{Err: installer.Fail(installer.KindOvertaken, "x")}, t0)))
 			back := h.read("waits")
 			require.EqualError(t, installer.Allow(installer.Retry, &back), "no RETRY: nothing undoes the later later: use INSTALL or UPDATE")
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // history is what is done on one host, task after task.
@@ -121,7 +122,7 @@ func TestRollbackThatWaitsIsOvertaken(t *testing.T) {
 	late := claim(t, s, t0, "back")
 	require.NotNil(t, late, "it is ended by whoever works on it")
 	assert.Equal(t, "update", late.Overtaken)
-	require.NoError(t, s.Finish(t.Context(), late.Ref(), installer.Next(late, installer.End{Err: installer.Fail(installer.KindOvertaken, "x")}, t0)))
+	require.NoError(t, s.Finish(t.Context(), late.Ref(), engine.Next(late, engine.End{Err: installer.Fail(installer.KindOvertaken, "x")}, t0)))
 	back := h.read("back")
 	assert.Equal(t, installer.Failed, back.State)
 	assert.Equal(t, installer.KindOvertaken, back.Kind)
@@ -235,7 +236,7 @@ func TestACrasherIsSetAside(t *testing.T) {
 	for name, c := range map[string]struct {
 		progress bool
 		restarts int
-	}{"at once": {false, installer.MaxCrashes}, "later each time": {true, installer.MaxAllCrashes}} {
+	}{"at once": {false, engine.MaxCrashes}, "later each time": {true, engine.MaxAllCrashes}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(fastDir(t), "state")
@@ -254,7 +255,7 @@ func TestACrasherIsSetAside(t *testing.T) {
 				orphans, err := s.Orphans(t.Context())
 				require.NoError(t, err)
 				require.Len(t, orphans, 1)
-				tr := installer.Next(&orphans[0], installer.End{Crashed: true}, t0)
+				tr := engine.Next(&orphans[0], engine.End{Crashed: true}, t0)
 				require.NoError(t, s.Finish(t.Context(), orphans[0].Ref(), tr))
 				if n == c.restarts {
 					break

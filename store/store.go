@@ -36,7 +36,6 @@ type Store struct {
 }
 
 var (
-	_ installer.Queue    = (*Store)(nil)
 	_ installer.Ledger   = (*Store)(nil)
 	_ installer.HostKeys = (*Store)(nil)
 	_ installer.Blobs    = (*Store)(nil)

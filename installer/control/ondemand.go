@@ -6,13 +6,14 @@ import (
 	"sync"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // OnDemandConfig is what NewOnDemand needs. Store and Dispatcher are required.
 type OnDemandConfig struct {
 	Store installer.Ledger
 	// Dispatcher makes one; the caller fills in what works on hosts.
-	Dispatcher func(installer.DispatcherConfig) *installer.Dispatcher
+	Dispatcher func(engine.Config) *engine.Dispatcher
 	// Watch is told every event.
 	Watch func(installer.Event)
 	// MostParallel bounds how many hosts are worked on at once, by all
@@ -40,7 +41,7 @@ type followed struct {
 
 // run is one Dispatcher at work.
 type run struct {
-	*installer.Dispatcher
+	*engine.Dispatcher
 	followers map[string]chan struct{} // by their names; closed for one that leaves
 	stopping  bool
 	stop      context.CancelCauseFunc
@@ -117,8 +118,8 @@ func (r *run) fits(w wireWork) error {
 // begin starts a run. It acts for who asked first.
 func (o *OnDemand) begin(ctx context.Context, what followed, w wireWork) *run {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	c := installer.DispatcherConfig{
-		BatchID: what.BatchID, InvocationID: what.InvocationID, Parallel: w.Parallel, MaxFailures: w.MaxFailures,
+	c := engine.Config{
+		Only: what.ClaimFilter, Parallel: w.Parallel, MaxFailures: w.MaxFailures,
 		StopWhenIdle: true, Over: func(ctx context.Context) (bool, error) { return o.over(ctx, what) }, Watch: o.watch,
 	}
 	if what.InvocationID != "" {

@@ -18,6 +18,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/engine"
 	"tripod/installer/plan"
 	"tripod/store"
 )
@@ -58,9 +59,9 @@ func newShift(t *testing.T, dir string, most int) *shift {
 	hub := control.NewHub()
 	s.OnDemand = control.NewOnDemand(control.OnDemandConfig{
 		Store: st, Watch: hub.Watch, MostParallel: most,
-		Dispatcher: func(c installer.DispatcherConfig) *installer.Dispatcher {
-			c.Queue, c.Installer = st, work
-			return installer.NewDispatcher(c)
+		Dispatcher: func(c engine.Config) *engine.Dispatcher {
+			c.Queue, c.Worker = st, work
+			return engine.New(c)
 		},
 	})
 	s.server = httptest.NewServer(api.NewLocal(api.LocalConfig{

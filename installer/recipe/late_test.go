@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 	"tripod/store"
@@ -54,7 +55,7 @@ func (tr *tripod) run(id string) *installer.Invocation {
 	defer func() { assert.NoError(tr.t, dialer.Close()) }()
 	r := New(Config{Dial: dialWith(dialer), Blobs: tr.blobs, Limits: tr.limits})
 	r.agentSettings = countedSettings + tr.extra
-	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: tr.store, Installer: r, BatchID: id, StopWhenIdle: true, Parallel: 1})
+	d := engine.New(engine.Config{Queue: tr.store, Worker: r, Only: installer.ClaimFilter{BatchID: id}, StopWhenIdle: true, Parallel: 1})
 	require.NoError(tr.t, d.Run(tr.t.Context()))
 	return tr.read(id)
 }
