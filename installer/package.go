@@ -25,49 +25,13 @@ func (e Edition) Word() string {
 	return string(e)
 }
 
-// Package is one agent's archive in the catalogue. BlobRef has its content,
+// Package is one agent's archive in the package store. BlobRef has its content,
 // architecture and version.
 type Package struct {
 	BlobRef
 	Target  string    `json:"target"`
 	Edition Edition   `json:"edition"`
 	Added   time.Time `json:"added"`
-}
-
-// ChoosePackages returns what of the catalogue can serve a task on a host whose
-// agent is of the edition kept (empty: not known), one package for each architecture.
-// Spec's VersionType is the only edition then, where it says one. Else a Version
-// counts first: of those with that very version, one of the kept edition, else basic
-// before advance. Where neither is said, it is the newest of the kept edition alone;
-// of no known one, basic goes before advance, however new that is. Nothing:
-// package-missing.
-func ChoosePackages(catalogue []Package, spec Spec, kept Edition) []BlobRef {
-	only, first := Edition(spec.VersionType), Basic
-	switch {
-	case only != "" || kept == "":
-	case spec.Version == "":
-		only = kept
-	default:
-		first = kept
-	}
-	best := map[string]Package{}
-	for _, p := range catalogue {
-		switch {
-		case p.Target != spec.Target, only != "" && p.Edition != only, spec.Version != "" && p.Version != spec.Version:
-			continue
-		}
-		if old, ok := best[p.Arch]; !ok || better(p, old, first) {
-			best[p.Arch] = p
-		}
-	}
-	var refs []BlobRef
-	for _, p := range best {
-		ref := p.BlobRef
-		ref.Edition = p.Edition
-		refs = append(refs, ref)
-	}
-	slices.SortFunc(refs, func(a, b BlobRef) int { return cmp.Compare(a.Arch, b.Arch) })
-	return refs
 }
 
 // EditionOf tells the edition of an agent that was installed from the packages;
@@ -86,18 +50,6 @@ func (s Spec) EditionOf(version string) Edition {
 		return ""
 	}
 	return of[0].Edition
-}
-
-// better reports whether p is to be taken in place of old. The edition first goes
-// before the others.
-func better(p, old Package, first Edition) bool {
-	if p.Edition != old.Edition {
-		return p.Edition == first
-	}
-	if c := CompareVersions(p.Version, old.Version); c != 0 {
-		return c > 0
-	}
-	return p.Added.After(old.Added)
 }
 
 // CompareVersions orders versions as people read them: numbers by their value,

@@ -3,7 +3,9 @@ package plan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +14,13 @@ import (
 
 // Inventory tells what is known of hosts.
 type Inventory interface {
-	// Hosts returns those that the filter selects; another project's are not known.
+	// Hosts returns those of the project that the filter selects.
 	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
 }
 
-// Packages is the catalogue of packages.
+// Packages is the package store.
 type Packages interface {
-	// Packages returns those of a target.
+	// Packages returns those for a target.
 	Packages(ctx context.Context, target string) ([]installer.Package, error)
 }
 
@@ -29,10 +31,9 @@ type Denials interface {
 	NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error
 }
 
-// Batches is what of a store is about unfinished work.
+// Batches finds unfinished work, and gives it other logins.
 type Batches interface {
-	// OpenBatch finds the newest batch with this fingerprint that has open
-	// invocations.
+	// OpenBatch finds the newest batch with this fingerprint that has open invocations.
 	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
 	// RefreshCredentials replaces those of the batch's open invocations.
 	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
@@ -43,18 +44,17 @@ type Planner struct {
 	Ledger installer.Ledger
 	// Inventory has the editions of hosts. Nil: none is known.
 	Inventory Inventory
-	// Packages is where a task's packages come from. Nil: there is no catalogue.
+	// Packages is where a task's packages come from. Nil: there are none.
 	Packages Packages
-	// Fallback serves where the catalogue has nothing: packages, of which nobody
-	// knows the edition, or Online.
+	// Fallback serves where Packages has nothing: packages, of which nobody knows the
+	// edition, or Online.
 	Fallback installer.Spec
-	// Batches finds unfinished ones and gives them other logins. Nil: no request may
-	// say Resume or Latest.
+	// Batches: nil where no request says Resume or Latest.
 	Batches Batches
 	// HostKeys is the weakest policy that a task may have.
 	HostKeys installer.HostKeyPolicy
-	// Policy refuses addresses that would be dialled; the dialer checks again. A name
-	// is judged when it is dialled, by what it resolves to then.
+	// Policy refuses addresses. A name is judged when it is dialled, by what it
+	// resolves to then.
 	Policy func(netip.Addr) error
 	// Denials is told what Policy refused. Nil: nobody is.
 	Denials Denials
@@ -125,20 +125,14 @@ type Plan struct {
 }
 
 // Limit is the request's limit of failures for what there is to do.
-func (p *Plan) Limit() int {
-	open := 0
-	for _, item := range p.Items {
-		if item.Standing == New || item.Standing == Open {
-			open++
-		}
-	}
-	return p.MaxFailures.Of(open)
-}
+func (p *Plan) Limit() int { return p.MaxFailures.Of(p.count(New, Open)) }
 
 // Accepted counts the new invocations.
-func (p *Plan) Accepted() (n int) {
+func (p *Plan) Accepted() int { return p.count(New) }
+
+func (p *Plan) count(standings ...Standing) (n int) {
 	for _, item := range p.Items {
-		if item.Standing == New {
+		if slices.Contains(standings, item.Standing) {
 			n++
 		}
 	}
@@ -159,8 +153,8 @@ const (
 type Item struct {
 	Standing Standing
 	Where    string // its place in the input; empty: none
-	// Invocation is what the item says of the new one; of one that is open or done, it
-	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
+	// Invocation is the new one, or the one that is open or done. Of a refused RETRY or
+	// ROLLBACK its ID is the one that was asked for.
 	Invocation  installer.Invocation
 	Credentials installer.Credentials
 	// Edition is the one that the host is known to have, where a package was chosen.
@@ -221,21 +215,27 @@ type Refusal struct {
 	Msg    string
 }
 
+func (r *Refusal) Error() string { return r.Msg }
+
 func refuse(reason Reason, msg string) *Refusal { return &Refusal{reason, msg} }
+
+// settle notes a Refusal. Another error is returned: it ends the planning.
+func (i *Item) settle(err error) error {
+	refused, ok := errors.AsType[*Refusal](err)
+	if ok {
+		i.Refused, err = refused, nil
+	}
+	return err
+}
 
 // Plan plans a request, and stores nothing.
 func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
-	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}, fits: map[installer.Edition]fit{}}
-	var items []Item
-	var err error
-	switch {
-	case req.Task != installer.Retry && req.Task != installer.Rollback:
-		items, err = q.work()
-	case req.Latest:
-		items, err = q.latest()
-	default:
-		items, err = q.followUps()
+	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}}
+	planned := q.work
+	if req.Task == installer.Retry || req.Task == installer.Rollback {
+		planned = q.followUps
 	}
+	items, err := planned()
 	for i := range items {
 		if items[i].Refused != nil {
 			items[i].Standing = Refused
@@ -254,5 +254,4 @@ type planning struct {
 	notes []string
 	taken map[string]bool // ids of the request's hosts
 	byID  map[string]installer.HostEntry
-	fits  map[installer.Edition]fit
 }

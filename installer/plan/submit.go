@@ -39,10 +39,9 @@ func (p *Planner) Submit(ctx context.Context, req Request) (*Plan, error) {
 	}
 }
 
-func (p *Planner) store(ctx context.Context, plan *Plan) error {
+func (p *Planner) store(ctx context.Context, plan *Plan) (err error) {
 	fingerprint := ""
 	if plan.Resume {
-		var err error
 		if fingerprint, err = plan.fingerprint(); err != nil {
 			return err
 		}
@@ -56,7 +55,6 @@ func (p *Planner) store(ctx context.Context, plan *Plan) error {
 	}
 	if batch := p.batch(plan, fingerprint); len(batch.Items) > 0 {
 		if plan.Replay != nil {
-			var err error
 			if batch.Replay, err = plan.Replay(plan); err != nil {
 				return err
 			}
@@ -83,7 +81,6 @@ func (p *Planner) batch(plan *Plan, fingerprint string) installer.Batch {
 		inv := &plan.Items[i].Invocation
 		inv.ID, inv.BatchID, inv.ProjectID, inv.Type = p.NewID(), batch.ID, plan.Project, plan.Task
 		inv.RunID = cmp.Or(inv.RunID, inv.ID)
-		inv.Host.Type = cmp.Or(inv.Host.Type, installer.ECS) // lists are filtered by it
 		inv.State, inv.Created, inv.Updated = installer.Pending, now, now
 		batch.Items = append(batch.Items, installer.Item{Invocation: *inv, Credentials: plan.Items[i].Credentials})
 	}
@@ -165,7 +162,6 @@ func (p *Plan) Err() error {
 		return nil
 	}
 	var missing, all installer.Faults
-	told := map[string]bool{}
 	for i := range p.Items {
 		item := &p.Items[i]
 		if item.Refused == nil {
@@ -179,17 +175,16 @@ func (p *Plan) Err() error {
 			if item.Edition != "" {
 				break
 			}
-			if fault.Where = "package"; told[fault.What] { // the same for many hosts
+			if fault.Where = "package"; slices.Contains(all, fault) { // the same for many hosts
 				continue
 			}
-			told[fault.What] = true
 		}
 		all = append(all, fault)
 	}
 	switch {
 	case len(missing) > 0 && len(missing) == len(all) || len(missing) > 0 && p.Latest:
 		return &MissingCredentials{missing}
-	case p.Whole || p.Accepted() == 0 && !slices.ContainsFunc(p.Items, func(i Item) bool { return i.Standing == Open || i.Standing == Done }):
+	case p.Whole || p.count(New, Open, Done) == 0:
 		return all.Err()
 	}
 	return nil
