@@ -1,6 +1,9 @@
 package installer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind is why an attempt failed, one stable word: the same in the API's
 // result_msg, on the command line, in JSON, CSV, JUnit and the documentation.
@@ -42,19 +45,15 @@ const (
 // KindInfo is one row of the table of kinds.
 type KindInfo struct {
 	Kind Kind
-	// Step it usually happens in.
-	Step Step
-	// Tries is how many attempts in all the engine makes by itself. 1: a retry
-	// does not help, or may do harm.
+	Step Step // it usually happens in
+	// Tries is how many attempts in all the engine makes by itself. 1: a retry does not
+	// help, or may do harm.
 	Tries int
-	// Pause before the second attempt; doubled for each one after that, with
-	// ±25 % of jitter.
-	Pause time.Duration
-	// Unknown: what happened on the host is not known, so the invocation ends
-	// as TIMEOUT, never as FAILED.
+	Pause time.Duration // before the second attempt; doubled for each one after that
+	// Unknown: what happened on the host is not known, so the invocation ends as
+	// TIMEOUT, never as FAILED.
 	Unknown bool
-	// Hint tells the user what to do.
-	Hint string
+	Hint    string // tells the user what to do
 }
 
 // kinds is the table, in the order of the documentation.
@@ -92,7 +91,7 @@ var kinds = []KindInfo{
 }
 
 // Kinds returns the whole table, in the order of the documentation.
-func Kinds() []KindInfo { return append([]KindInfo(nil), kinds...) }
+func Kinds() []KindInfo { return slices.Clone(kinds) }
 
 // Info returns the kind's row; that of KindInternal for an unknown word.
 func (k Kind) Info() KindInfo {

@@ -2,7 +2,8 @@ package installer
 
 import (
 	"cmp"
-	"slices"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -34,58 +35,40 @@ type Package struct {
 	Added   time.Time `json:"added"`
 }
 
-// EditionOf tells the edition of an agent that was installed from the packages;
-// empty if they do not tell, or do not agree.
+// EditionOf tells the edition of an agent that was installed from the packages; empty if
+// they do not tell, or do not agree.
 func (s Spec) EditionOf(version string) Edition {
-	of := slices.DeleteFunc(slices.Clone(s.Packages), func(p BlobRef) bool { return p.Version != version })
-	if len(of) == 0 {
-		of = s.Packages
+	var all, same []Edition
+	for _, p := range s.Packages {
+		if all = append(all, p.Edition); p.Version == version {
+			same = append(same, p.Edition)
+		}
 	}
-	for _, p := range of {
-		if p.Edition != of[0].Edition {
+	if len(same) == 0 {
+		same = all
+	}
+	for _, e := range same {
+		if e != same[0] {
 			return ""
 		}
 	}
-	if len(of) == 0 {
+	if len(same) == 0 {
 		return ""
 	}
-	return of[0].Edition
+	return same[0]
 }
 
-// CompareVersions orders versions as people read them: numbers by their value,
-// the rest by its letters.
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// CompareVersions orders versions as people read them: numbers by their value, the rest
+// by its letters.
 func CompareVersions(a, b string) int {
-	for a != "" && b != "" {
-		var x, y string
-		x, a = versionPart(a)
-		y, b = versionPart(b)
-		if isDigit(x[0]) && isDigit(y[0]) {
-			x, y = trimZeros(x), trimZeros(y)
-			if c := cmp.Compare(len(x), len(y)); c != 0 {
-				return c
-			}
-		}
-		if c := cmp.Compare(x, y); c != 0 {
-			return c
-		}
+	// A number becomes a digit, its length and its digits: more digits are more.
+	key := func(version string) string {
+		return digits.ReplaceAllStringFunc(version, func(n string) string {
+			n = strings.TrimLeft(n, "0")
+			return "0" + string(rune(len(n))) + n
+		})
 	}
-	return cmp.Compare(len(a), len(b))
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-// versionPart cuts off a run of digits, or of anything else.
-func versionPart(s string) (part, rest string) {
-	n := 1
-	for n < len(s) && isDigit(s[n]) == isDigit(s[0]) {
-		n++
-	}
-	return s[:n], s[n:]
-}
-
-func trimZeros(s string) string {
-	for len(s) > 1 && s[0] == '0' {
-		s = s[1:]
-	}
-	return s
+	return cmp.Compare(key(a), key(b))
 }

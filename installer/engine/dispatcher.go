@@ -15,20 +15,15 @@ import (
 
 // Config configures a Dispatcher. Queue and Worker are required.
 type Config struct {
-	Queue  Queue
-	Worker Worker
-	// Parallel is how many hosts are worked on at once; 0: DefaultParallel.
-	Parallel int
-	// Limits; only Attempt and Run are used here, the rest is the Worker's.
-	Limits installer.Limits
-	// Clock tells the wall time; nil: time.Now.
-	Clock func() time.Time
+	Queue    Queue
+	Worker   Worker
+	Parallel int              // hosts that are worked on at once; 0: DefaultParallel
+	Limits   installer.Limits // only Attempt and Run are used here, the rest is the Worker's
+	Clock    func() time.Time // nil: time.Now
 	// Watch, if not nil, is told every event, from many goroutines. It must not block.
-	Watch func(installer.Event)
-	// Logger; nil: nothing is logged.
-	Logger *slog.Logger
-	// Only these invocations. Zero: all.
-	Only installer.ClaimFilter
+	Watch  func(installer.Event)
+	Logger *slog.Logger          // nil: nothing is logged
+	Only   installer.ClaimFilter // these invocations; zero: all
 	// MaxFailures: once so many invocations have ended without success, no new one is
 	// claimed. 0: no limit.
 	MaxFailures int

@@ -63,7 +63,6 @@ func (q *planning) described(e installer.HostEntry) (Item, error) {
 	item := Item{Where: e.Where, kept: e.Credentials.Login.IsZero(), Invocation: installer.Invocation{Host: e.Host}}
 	host := &item.Invocation.Host
 	host.ID = cmp.Or(host.ID, installer.InstanceID(q.Project, host.Address, host.Port))
-	host.Type = cmp.Or(host.Type, installer.ECS) // lists are filtered by it
 	var hops []installer.Login
 	var noRoute error
 	if q.Task == installer.RemoteInstall {

@@ -81,6 +81,7 @@ func (p *Planner) batch(plan *Plan, fingerprint string) installer.Batch {
 		inv := &plan.Items[i].Invocation
 		inv.ID, inv.BatchID, inv.ProjectID, inv.Type = p.NewID(), batch.ID, plan.Project, plan.Task
 		inv.RunID = cmp.Or(inv.RunID, inv.ID)
+		inv.Host.Type = cmp.Or(inv.Host.Type, installer.ECS) // lists are filtered by it
 		inv.State, inv.Created, inv.Updated = installer.Pending, now, now
 		batch.Items = append(batch.Items, installer.Item{Invocation: *inv, Credentials: plan.Items[i].Credentials})
 	}
