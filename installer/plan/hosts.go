@@ -72,7 +72,7 @@ func (q *planning) described(e installer.HostEntry) (Item, error) {
 	if err != nil {
 		return item, err
 	}
-	host.Name = cmp.Or(host.Name, host.Address)
+	host.Name, host.Type = cmp.Or(host.Name, host.Address), cmp.Or(host.Type, installer.ECS)
 	host.DeriveIPs()
 	creds, noLogin := q.login(to, e)
 	switch {
