@@ -17,12 +17,12 @@ type Rule struct {
 
 // Exception is a property of an invocation that forbids a task.
 type Exception struct {
-	What string // a part of a sentence: "it only looked"
+	What string // a part of a sentence: "it only checked"
 	is   func(*Invocation) bool
 }
 
 var (
-	onlyLooked     = Exception{What: "it only looked", is: func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
+	checkedOnly    = Exception{What: "it only checked", is: func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
 	changedNothing = Exception{What: "it changed nothing", is: func(inv *Invocation) bool { return inv.Skipped && !inv.Changed }}
 	repaired       = Exception{What: "it put back the version that was there", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion != "" && inv.CurrentVersion != VersionUnknown && inv.CurrentVersion == inv.TargetVersion
@@ -63,7 +63,7 @@ var rules = []Rule{
 		Task:   Rollback,
 		Of:     []Type{Install, RemoteInstall, Update},
 		States: []State{Succeeded},
-		Except: []Exception{onlyLooked, changedNothing, repaired, ownScript, unknownBefore, overtaken},
+		Except: []Exception{checkedOnly, changedNothing, repaired, ownScript, unknownBefore, overtaken},
 	},
 }
 
@@ -103,7 +103,7 @@ func Allow(task Type, of *Invocation) error {
 func (inv *Invocation) ChangedHost() bool {
 	switch inv.Task() {
 	case Install, RemoteInstall, Update:
-		return !onlyLooked.is(inv) && !changedNothing.is(inv) && !repaired.is(inv)
+		return !checkedOnly.is(inv) && !changedNothing.is(inv) && !repaired.is(inv)
 	}
 	return false
 }

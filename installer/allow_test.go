@@ -88,7 +88,7 @@ func TestAllowSaysWhyNot(t *testing.T) {
 		"a rollback":      {installer.Rollback, did("ROLLBACK", installer.Succeeded), "there is no ROLLBACK of a ROLLBACK"},
 		"a jump host":     {installer.Rollback, did("SET_REMOTE_INSTALLER", installer.Succeeded), "there is no ROLLBACK of a SET_REMOTE_INSTALLER"},
 		"a script":        {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.Script = &installer.BlobRef{} }), "a script of your own"},
-		"a look":          {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.CheckOnly = true }), "it only looked"},
+		"a look":          {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.CheckOnly = true }), "it only checked"},
 		"nothing changed": {installer.Rollback, with(func(inv *installer.Invocation) { inv.Skipped = true }), "it changed nothing"},
 		"a repair":        {installer.Rollback, with(func(inv *installer.Invocation) { inv.CurrentVersion = "2.0" }), "it put back the version that was there"},
 		"overtaken":       {installer.Rollback, with(func(inv *installer.Invocation) { inv.Overtaken = "later" }), "no ROLLBACK: a later task changed the host and is not undone: later"},

@@ -150,12 +150,3 @@ func (inv *Invocation) Attempt() *Attempt {
 	}
 	return nil
 }
-
-// TriesDone counts the attempts that are over.
-func (inv *Invocation) TriesDone() int {
-	n := len(inv.Attempts)
-	if inv.Attempt() != nil {
-		n--
-	}
-	return n
-}

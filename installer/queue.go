@@ -63,7 +63,7 @@ type Filter struct {
 	Type         Type
 	Target       string
 	State        State
-	TasksOnly    bool  // not what only looked (Spec.CheckOnly)
+	TasksOnly    bool  // not those of Spec.CheckOnly
 	Offset       int64 // 0–9999999999999
 	Limit        int   // 1–100 through the API; 0: all
 }

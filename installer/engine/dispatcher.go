@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,22 +53,18 @@ type Dispatcher struct {
 
 // New returns a Dispatcher that does nothing until Run.
 func New(c Config) *Dispatcher {
-	if c.Parallel <= 0 {
-		c.Parallel = installer.DefaultParallel
-	}
+	c.Parallel = cmp.Or(max(0, c.Parallel), installer.DefaultParallel)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.Limits = c.Limits.WithDefaults()
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
 	if c.Watch == nil {
 		c.Watch = func(installer.Event) {}
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
 	if c.Over == nil {
 		c.Over = func(context.Context) (bool, error) { return true, nil }
 	}
-	c.Limits = c.Limits.WithDefaults()
 	return &Dispatcher{Config: c, wake: make(chan struct{}, 1), running: map[string]context.CancelCauseFunc{}}
 }
 
@@ -149,12 +146,10 @@ func (d *Dispatcher) workUntil(ctx, stop context.Context, turn chan struct{}) er
 func (d *Dispatcher) next(stop context.Context) (*attempt, error) {
 	for stop.Err() == nil && !d.LimitReached() {
 		a, due, err := d.claim(stop)
-		switch {
-		case err != nil && stop.Err() != nil:
-			return nil, nil
-		case err != nil:
+		if err != nil && stop.Err() == nil {
 			return nil, fmt.Errorf("claim the next invocation: %w", err)
-		case a != nil:
+		}
+		if err == nil && a != nil {
 			return a, nil
 		}
 		if d.StopWhenIdle && due.IsZero() && !d.busy() {

@@ -318,7 +318,9 @@ func TestShutdownInterrupts(t *testing.T) {
 		require.NoError(t, <-done)
 		assert.Equal(t, map[installer.State]int{installer.Pending: 3}, q.states())
 		for _, inv := range q.all {
-			assert.Equal(t, 0, inv.TriesDone())
+			for _, a := range inv.Attempts {
+				assert.Zero(t, a.Ended, "it goes on later")
+			}
 		}
 	})
 }
@@ -393,8 +395,8 @@ func TestCancelRunning(t *testing.T) {
 	})
 }
 
-// Only the Installer can find out whether something still runs on the host.
-func TestCancelBeforeTheClaimReachesTheInstaller(t *testing.T) {
+// Only the Worker can find out whether something still runs on the host.
+func TestCancelBeforeTheClaimReachesTheWorker(t *testing.T) {
 	t.Parallel()
 	q := newQueue("a")
 	q.all[0].CancelAsked = true
@@ -408,7 +410,7 @@ func TestCancelBeforeTheClaimReachesTheInstaller(t *testing.T) {
 	assert.Equal(t, installer.Canceled, q.all[0].State)
 }
 
-func TestAttemptLimitHoldsWhateverTheInstallerDoes(t *testing.T) {
+func TestAttemptLimitHoldsWhateverTheWorkerDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a")
 		start := time.Now()
