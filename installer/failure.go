@@ -1,7 +1,6 @@
 package installer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -63,9 +62,3 @@ var (
 	ErrStale     = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
 	ErrStorage   = errors.New("storage error") // nothing new may be acknowledged
 )
-
-// Interrupted reports whether ctx was canceled by shutdown rather than by a
-// limit or the user.
-func Interrupted(ctx context.Context) bool {
-	return errors.Is(context.Cause(ctx), ErrShutdown)
-}

@@ -35,29 +35,6 @@ type Package struct {
 	Added   time.Time `json:"added"`
 }
 
-// EditionOf tells the edition of an agent that was installed from the packages; empty if
-// they do not tell, or do not agree.
-func (s Spec) EditionOf(version string) Edition {
-	var all, same []Edition
-	for _, p := range s.Packages {
-		if all = append(all, p.Edition); p.Version == version {
-			same = append(same, p.Edition)
-		}
-	}
-	if len(same) == 0 {
-		same = all
-	}
-	for _, e := range same {
-		if e != same[0] {
-			return ""
-		}
-	}
-	if len(same) == 0 {
-		return ""
-	}
-	return same[0]
-}
-
 var digits = regexp.MustCompile(`[0-9]+`)
 
 // CompareVersions orders versions as people read them: numbers by their value, the rest

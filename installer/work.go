@@ -74,14 +74,3 @@ type Command struct {
 	// with stdout.
 	PTY bool
 }
-
-// HostKeys keeps host keys by address and port. All routes to a host have one list: it
-// shows the same key by each of them.
-type HostKeys interface {
-	// PinnedKeys returns the pins in authorized_keys form ("ssh-ed25519 AAAA…").
-	PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error)
-	// PinKey adds one; on disk when it returns nil.
-	PinKey(ctx context.Context, project, hostPort, key string) error
-	// ForgetKeys removes the pins and reports how many there were.
-	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
-}
