@@ -41,28 +41,20 @@ type Batches interface {
 
 // Planner makes plans. Ledger is required, and so are the functions.
 type Planner struct {
-	Ledger installer.Ledger
-	// Inventory has the editions of hosts. Nil: none is known.
-	Inventory Inventory
-	// Packages is where a task's packages come from. Nil: there are none.
-	Packages Packages
+	Ledger    installer.Ledger
+	Inventory Inventory // has the editions of hosts; nil: none is known
+	Packages  Packages  // where a task's packages come from; nil: there are none
 	// Fallback serves where Packages has nothing: packages, of which nobody knows the
 	// edition, or Online.
 	Fallback installer.Spec
-	// Batches: nil where no request says Resume or Latest.
-	Batches Batches
-	// HostKeys is the weakest policy that a task may have.
-	HostKeys installer.HostKeyPolicy
-	// Policy refuses addresses. A name is judged when it is dialled, by what it
-	// resolves to then.
-	Policy func(netip.Addr) error
-	// Denials is told what Policy refused. Nil: nobody is.
-	Denials Denials
-	// DefaultLogin is the project's default key.
+	Batches  Batches                 // nil where no request says Resume or Latest
+	HostKeys installer.HostKeyPolicy // the weakest one that a task may have
+	// Policy refuses addresses. A name is judged when it is dialled.
+	Policy       func(netip.Addr) error
+	Denials      Denials // is told what Policy refused; nil: nobody is
 	DefaultLogin func(project string) (installer.Login, bool)
 	Clock        func() time.Time
-	// NewID makes ids for batches and invocations, later ones sorting after earlier ones.
-	NewID func() string
+	NewID        func() string // for batches and invocations, later ones sorting after earlier ones
 }
 
 // Request is what is asked for.
@@ -73,12 +65,10 @@ type Request struct {
 	Source  string // where it came from, for people
 	Task    installer.Type
 	Spec    installer.Spec
-	// Hosts are to be worked on: INSTALL, UPDATE, REMOTE_INSTALL.
+	// To be worked on are these Hosts, and the Known ones with these ids.
 	Hosts []installer.HostEntry
-	// Known are ids of known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER.
 	Known []string
-	// Installers are ids of those that REMOTE_INSTALL is to go through. Empty: the
-	// project's.
+	// Installers are ids of the jump hosts for a REMOTE_INSTALL. Empty: the project's.
 	Installers []string
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
 	// then those whose logins are to be used for that, and ForAll is the login of all
@@ -88,13 +78,10 @@ type Request struct {
 	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
 	// and what is under way already is gone on with.
 	Latest bool
-	// Whole: nothing is done unless all of it can be.
-	Whole bool
-	// Resume: an unfinished batch of the same work is gone on with instead.
-	Resume      bool
+	Whole       bool // nothing is done unless all of it can be
+	Resume      bool // an unfinished batch of the same work is gone on with instead
 	MaxFailures FailureLimit
-	// Content tells the request from another one under the same BatchID.
-	Content string
+	Content     string // tells the request from another one under the same BatchID
 	// Replay makes what answers the same request once more. Nil: nothing does.
 	Replay func(*Plan) (*installer.Replay, error)
 }
@@ -117,11 +104,9 @@ func (l FailureLimit) Of(total int) int {
 // Plan is what comes of a request, item by item in its order.
 type Plan struct {
 	Request
-	Items []Item
-	// Resumed is the unfinished batch that is gone on with. Nil: there is none.
-	Resumed *installer.BatchHead
-	// Notes are for people: given logins that are not used.
-	Notes []string
+	Items   []Item
+	Resumed *installer.BatchHead // the unfinished batch that is gone on with
+	Notes   []string             // for people: given logins that are not used
 }
 
 // Limit is the request's limit of failures for what there is to do.
@@ -157,16 +142,12 @@ type Item struct {
 	// ROLLBACK its ID is the one that was asked for.
 	Invocation  installer.Invocation
 	Credentials installer.Credentials
-	// Edition is the one that the host is known to have, where a package was chosen.
-	Edition installer.Edition
-	// Alone: it was named itself, not by its batch.
-	Alone bool
-	// Refused is why it cannot be done.
-	Refused *Refusal
-	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
-	Failed bool
-	kept   bool   // the login did not come with the request
-	origin string // what the chain of a RETRY or ROLLBACK began with
+	Edition     installer.Edition // that the host is known to have, where a package was chosen
+	Alone       bool              // it was named itself, not by its batch
+	Refused     *Refusal          // why it cannot be done
+	Failed      bool              // it has not succeeded, or not gone back, and cannot be helped this way
+	kept        bool              // the login did not come with the request
+	origin      string            // what the chain of a RETRY or ROLLBACK began with
 }
 
 // Place is the item's place for people.

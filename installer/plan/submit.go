@@ -149,9 +149,7 @@ func (p *Planner) refresh(ctx context.Context, items []Item) error {
 }
 
 // MissingCredentials are the hosts for which no login is known.
-type MissingCredentials struct{ Faults installer.Faults }
-
-func (m *MissingCredentials) Error() string { return m.Faults.Error() }
+type MissingCredentials struct{ installer.Faults }
 
 // Unwrap makes it Faults.
 func (m *MissingCredentials) Unwrap() error { return m.Faults }
