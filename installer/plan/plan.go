@@ -77,7 +77,7 @@ type Request struct {
 	ForAll *installer.HostEntry
 	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
 	// and what is under way already is gone on with.
-	Latest bool
+	Latest      bool
 	Whole       bool // nothing is done unless all of it can be
 	Resume      bool // an unfinished batch of the same work is gone on with instead
 	MaxFailures FailureLimit
