@@ -122,10 +122,12 @@ func (s *Scrubber) scrub(out, in []byte, last bool) (clean, rest []byte) {
 // longer one may be on its way. The group has the longest first.
 func match(group [][]byte, in []byte) (n int, more bool) {
 	for _, pattern := range group {
-		if bytes.HasPrefix(in, pattern) {
+		switch {
+		case len(pattern) > len(in):
+			more = more || bytes.HasPrefix(pattern, in)
+		case bytes.HasPrefix(in, pattern):
 			return len(pattern), more
 		}
-		more = more || bytes.HasPrefix(pattern, in)
 	}
 	return 0, more
 }
