@@ -31,7 +31,7 @@ var (
 	unknownBefore = Exception{What: "the version before it is not known", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
-	overtaken = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Overtaken != "" }}
+	superseded = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Superseded != "" }}
 )
 
 // OfAnotherProject stands for the id of a task of another project.
@@ -39,16 +39,16 @@ const OfAnotherProject = "a task of another project"
 
 const notUndone = "a later task changed the host and is not undone"
 
-// WhyOvertaken is what Overtaken means, and what helps where it can not be undone
+// WhySuperseded is what Superseded means, and what helps where it can not be undone
 // first; empty: it is not.
-func (inv *Invocation) WhyOvertaken() string {
+func (inv *Invocation) WhySuperseded() string {
 	switch {
-	case inv.Overtaken == "":
+	case inv.Superseded == "":
 		return ""
-	case inv.OvertakenForGood:
-		return "nothing undoes the later " + inv.Overtaken + ": use INSTALL or UPDATE"
+	case inv.SupersededForGood:
+		return "nothing undoes the later " + inv.Superseded + ": use INSTALL or UPDATE"
 	}
-	return notUndone + ": " + inv.Overtaken
+	return notUndone + ": " + inv.Superseded
 }
 
 // rules is the table. docs/tasks.md is made from it.
@@ -57,13 +57,13 @@ var rules = []Rule{
 		Task:   Retry,
 		Of:     []Type{Install, RemoteInstall, Update, Rollback, SetRemoteInstaller},
 		States: []State{Failed, Timeout, Canceled},
-		Except: []Exception{overtaken}, // a ROLLBACK only
+		Except: []Exception{superseded}, // a ROLLBACK only
 	},
 	{
 		Task:   Rollback,
 		Of:     []Type{Install, RemoteInstall, Update},
 		States: []State{Succeeded},
-		Except: []Exception{checkedOnly, changedNothing, repaired, ownScript, unknownBefore, overtaken},
+		Except: []Exception{checkedOnly, changedNothing, repaired, ownScript, unknownBefore, superseded},
 	},
 }
 
@@ -92,7 +92,7 @@ func Allow(task Type, of *Invocation) error {
 	}
 	what := rule.Except[n].What
 	if what == notUndone {
-		what = of.WhyOvertaken()
+		what = of.WhySuperseded()
 	}
 	return fmt.Errorf("no %s: %s", task, what)
 }

@@ -52,13 +52,13 @@ var (
 
 // Errors of a store. Test with errors.Is.
 var (
-	ErrNotFound  = errors.New("not found") // in this project
-	ErrKeyTaken  = errors.New("this Idempotency-Key was used before")
-	ErrExists    = errors.New("already exists") // an id or a name is taken
-	ErrUnderWay  = errors.New("a task about it is under way already")
-	ErrOvertaken = errors.New("a later task changed the host and is not undone")
-	ErrInUse     = errors.New("in use") // by work that has not ended
-	ErrFull      = errors.New("too much work is open")
-	ErrStale     = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
-	ErrStorage   = errors.New("storage error") // nothing new may be acknowledged
+	ErrNotFound   = errors.New("not found") // in this project
+	ErrKeyTaken   = errors.New("this Idempotency-Key was used before")
+	ErrExists     = errors.New("already exists") // an id or a name is taken
+	ErrUnderWay   = errors.New("a task about it is under way already")
+	ErrSuperseded = errors.New("a later task changed the host and is not undone")
+	ErrInUse      = errors.New("in use") // by work that has not ended
+	ErrFull       = errors.New("too much work is open")
+	ErrStale      = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
+	ErrStorage    = errors.New("storage error") // nothing new may be acknowledged
 )

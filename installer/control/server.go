@@ -173,7 +173,7 @@ func refusal(err error) error {
 	_, faults := errors.AsType[installer.Faults](err)
 	switch {
 	case err == nil, faults, errors.Is(err, installer.ErrStorage), errors.Is(err, installer.ErrNotFound),
-		errors.Is(err, installer.ErrFull), errors.Is(err, installer.ErrUnderWay), errors.Is(err, installer.ErrOvertaken),
+		errors.Is(err, installer.ErrFull), errors.Is(err, installer.ErrUnderWay), errors.Is(err, installer.ErrSuperseded),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, installer.ErrInUse):

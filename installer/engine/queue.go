@@ -14,7 +14,7 @@ import (
 type Queue interface {
 	// Claim takes the ready invocation that has waited longest and whose host has no
 	// other one RUNNING, sets it RUNNING, and begins its next attempt or goes on with
-	// the one that was interrupted. It sets Overtaken of a ROLLBACK that must not be
+	// the one that was interrupted. It sets Superseded of a ROLLBACK that must not be
 	// done any more. With nothing ready it returns nil and when the next one will be
 	// (zero: not before something changes).
 	Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error)

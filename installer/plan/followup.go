@@ -120,7 +120,7 @@ func (q *planning) latest(item *Item) error {
 		item.Standing = Done
 		return nil
 	}
-	item.Failed = failed(inv) || q.Task == installer.Rollback && inv.Overtaken != ""
+	item.Failed = failed(inv) || q.Task == installer.Rollback && inv.Superseded != ""
 	return refuse(NotAllowed, why.Error())
 }
 

@@ -122,7 +122,7 @@ func TestRetryOfALateAgentCanBeRolledBack(t *testing.T) {
 
 // A ROLLBACK of the INSTALL waits while an UPDATE goes first: the host keeps what
 // the UPDATE has brought.
-func TestOvertakenRollbackLeavesTheHostAlone(t *testing.T) {
+func TestSupersededRollbackLeavesTheHostAlone(t *testing.T) {
 	t.Parallel()
 	tr := newTripod(t)
 	install := tr.succeeds("install", installer.Invocation{Type: installer.Install, Spec: tr.packages("1.0.0")})
@@ -131,7 +131,7 @@ func TestOvertakenRollbackLeavesTheHostAlone(t *testing.T) {
 	before := tr.srv.Counts().Connections
 	back := tr.run("back")
 	assert.Equal(t, installer.Failed, back.State)
-	assert.Equal(t, installer.KindOvertaken, back.Kind)
+	assert.Equal(t, installer.KindSuperseded, back.Kind)
 	assert.Equal(t, "a later task changed the host and is not undone: update", back.Message)
 	assert.Equal(t, before, tr.srv.Counts().Connections)
 	assert.Equal(t, 2, tr.agents())
