@@ -10,7 +10,7 @@ import (
 	"tripod/store/tasks"
 )
 
-// Claim implements installer.Queue. It costs a few look-ups however many
+// Claim implements engine.Queue. It costs a few look-ups however many
 // invocations wait.
 func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
 	// An idle worker asks often: look before taking the writers' turn.
@@ -109,7 +109,7 @@ func (t *tx) start(r *tasks.Record, now time.Time, session uint64) error {
 	return nil
 }
 
-// Orphans implements installer.Queue: what an earlier process left RUNNING.
+// Orphans implements engine.Queue: what an earlier process left RUNNING.
 func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 	var orphans []installer.Invocation
 	err := s.view(ctx, func(t *tx) error {

@@ -2,7 +2,7 @@
 // acknowledged must survive kill -9, a full disk and a power cut, and because
 // the passwords of a whole fleet must be unreadable once they are not needed.
 //
-// It implements installer.Queue, Ledger, HostKeys and Blobs on one bbolt
+// It implements engine.Queue, sshdial.HostKeys, Ledger and Blobs on one bbolt
 // database and some files beside it, all in one folder that only its owner can
 // enter:
 //

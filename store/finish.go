@@ -20,7 +20,7 @@ func legal(to installer.State) bool {
 	return false
 }
 
-// Finish implements installer.Queue. The invocation's log is on disk before
+// Finish implements engine.Queue. The invocation's log is on disk before
 // the result is.
 func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Transition) error {
 	if !legal(tr.State) {

@@ -8,7 +8,7 @@ import (
 	"tripod/store/tasks"
 )
 
-// Journal implements installer.Queue. A finished step is progress, so it sets
+// Journal implements engine.Queue. A finished step is progress, so it sets
 // the count of crashes back.
 func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
 	rows, err := tasks.StepRows(steps)

@@ -82,5 +82,5 @@ func (t *tx) tell(r *tasks.Record) error {
 	if err := t.AddSteps(&r.Invocation); err != nil {
 		return err
 	}
-	return t.findOvertaker(r)
+	return t.findSuperseding(r)
 }

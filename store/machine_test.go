@@ -62,7 +62,7 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 			assert.Equal(t, tc.same, !h.Verified.IsZero())
 			first, err := s.Invocation(t.Context(), project, direct.ID)
 			require.NoError(t, err)
-			assert.Equal(t, tc.same, first.Overtaken == by.ID, "what was done there since would be undone too")
+			assert.Equal(t, tc.same, first.Superseded == by.ID, "what was done there since would be undone too")
 			if tc.policy == installer.AcceptNew {
 				same, err := s.SameMachine(t.Context(), project, direct.Host, by.Host)
 				require.NoError(t, err)

@@ -87,8 +87,8 @@ func (m *model) undone(of string, items []installer.Item) bool {
 	return slices.ContainsFunc(items, func(it installer.Item) bool { return it.Invocation.Of == of })
 }
 
-// overtaker is the latest change of its host since it that is not undone.
-func (m *model) overtaker(id string) string {
+// superseding is the latest change of its host since it that is not undone.
+func (m *model) superseding(id string) string {
 	host := m.invs[id].host
 	if m.invs[id].typ == installer.Rollback {
 		return ""
@@ -107,7 +107,7 @@ func (m *model) overtaker(id string) string {
 func (m *model) submit() {
 	m.batch++
 	b := installer.Batch{BatchHead: installer.BatchHead{ID: fmt.Sprintf("B%04d", m.batch), ProjectID: project, Created: m.now}}
-	overtaken := false
+	superseded := false
 	for n := range 1 + m.rng.IntN(6) {
 		host := m.rng.IntN(3)
 		it := item(b.ID, n, fmt.Sprintf("h%d", host))
@@ -117,12 +117,12 @@ func (m *model) submit() {
 		}
 		if of := m.pick(func(i *modelInv) bool { return i.state == installer.Succeeded }); of != "" && m.rng.IntN(3) == 0 && !m.undone(of, b.Items) {
 			it.Invocation.Type, it.Invocation.Of = installer.Rollback, of
-			overtaken = overtaken || m.overtaker(of) != ""
+			superseded = superseded || m.superseding(of) != ""
 		}
 		b.Items = append(b.Items, it)
 	}
-	if overtaken {
-		require.ErrorIs(m.t, m.s.Submit(m.t.Context(), b), installer.ErrOvertaken)
+	if superseded {
+		require.ErrorIs(m.t, m.s.Submit(m.t.Context(), b), installer.ErrSuperseded)
 		m.batch-- // all or nothing
 		return
 	}
@@ -282,14 +282,14 @@ func (m *model) compare(inv installer.Invocation) {
 	require.Equal(m.t, i.crashes, inv.Crashes, inv.ID)
 	require.Equal(m.t, i.allCrashes, inv.AllCrashes, inv.ID)
 	require.Equal(m.t, i.mayRun, inv.MayRun, inv.ID)
-	overtaken := ""
+	superseded := ""
 	switch {
 	case i.typ == installer.Rollback && i.state != installer.Succeeded:
-		overtaken = m.overtaker(i.of)
+		superseded = m.superseding(i.of)
 	case i.typ != installer.Rollback && i.state == installer.Succeeded:
-		overtaken = m.overtaker(inv.ID)
+		superseded = m.superseding(inv.ID)
 	}
-	require.Equal(m.t, overtaken, inv.Overtaken, inv.ID)
+	require.Equal(m.t, superseded, inv.Superseded, inv.ID)
 	require.Equal(m.t, i.kind, inv.Kind, inv.ID)
 	require.Equal(m.t, i.cancelAsked, inv.CancelAsked, inv.ID)
 	require.True(m.t, i.notBefore.Equal(inv.NotBefore), "%s: %v, %v", inv.ID, i.notBefore, inv.NotBefore)

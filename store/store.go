@@ -36,10 +36,8 @@ type Store struct {
 }
 
 var (
-	_ installer.Queue    = (*Store)(nil)
-	_ installer.Ledger   = (*Store)(nil)
-	_ installer.HostKeys = (*Store)(nil)
-	_ installer.Blobs    = (*Store)(nil)
+	_ installer.Ledger = (*Store)(nil)
+	_ installer.Blobs  = (*Store)(nil)
 )
 
 func newStore(dir string, o Options, lock *os.File) *Store {

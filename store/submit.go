@@ -16,7 +16,7 @@ import (
 // out of an item (batch, project, state, times, run id) is filled in from the
 // batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
 // Idempotency-Key is, installer.ErrFull if there is too much open work, installer.ErrUnderWay or
-// installer.ErrOvertaken if a RETRY or ROLLBACK may not be; a fault in the batch is an error that is not
+// installer.ErrSuperseded if a RETRY or ROLLBACK may not be; a fault in the batch is an error that is not
 // installer.ErrStorage.
 func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if err := ctx.Err(); err != nil {

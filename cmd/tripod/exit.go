@@ -61,7 +61,7 @@ func codeOf(err error) int {
 		return exitUsage
 	}
 	switch {
-	case errors.Is(err, installer.ErrNotFound), errors.Is(err, installer.ErrUnderWay), errors.Is(err, installer.ErrOvertaken):
+	case errors.Is(err, installer.ErrNotFound), errors.Is(err, installer.ErrUnderWay), errors.Is(err, installer.ErrSuperseded):
 		return exitUsage
 	case errors.Is(err, installer.ErrShutdown), errors.Is(err, context.Canceled):
 		return exitInterrupted

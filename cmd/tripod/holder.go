@@ -10,6 +10,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	dispatch "tripod/installer/engine"
 	"tripod/installer/policy"
 )
 
@@ -55,16 +56,16 @@ func (h *holder) close() error {
 
 // watched makes the daemon's dispatcher, of which hub is told what it does. A
 // limit of failures is kept to before that, so that who follows sees it.
-func (e *localEngine) watched(hub *control.Hub) *installer.Dispatcher {
+func (e *localEngine) watched(hub *control.Hub) *dispatch.Dispatcher {
 	limit := control.Limiter(e.store, e.app.log)
-	return e.dispatcher(installer.DispatcherConfig{Parallel: e.cfg.parallel, Watch: func(event installer.Event) {
+	return e.dispatcher(dispatch.Config{Parallel: e.cfg.parallel, Watch: func(event installer.Event) {
 		limit(event)
 		hub.Watch(event)
 	}})
 }
 
 // daemonRoutes are those of a daemon. They end with ctx.
-func (e *localEngine) daemonRoutes(ctx context.Context, d *installer.Dispatcher, hub *control.Hub, allowed *policy.Policy, spec installer.Spec, defaultLogin func(string) (installer.Login, bool), operator string) []api.Route {
+func (e *localEngine) daemonRoutes(ctx context.Context, d *dispatch.Dispatcher, hub *control.Hub, allowed *policy.Policy, spec installer.Spec, defaultLogin func(string) (installer.Login, bool), operator string) []api.Route {
 	context.AfterFunc(ctx, hub.Close)
 	return control.Routes(control.Config{
 		Store: e.store, Hub: hub, Engine: d, Policy: allowed.Check, HostKeys: spec.HostKeys, Fallback: spec, DefaultLogin: defaultLogin,

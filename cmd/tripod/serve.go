@@ -15,6 +15,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	dispatch "tripod/installer/engine"
 	"tripod/installer/policy"
 )
 
@@ -110,7 +111,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app) error {
 
 // serve runs the listener, the folder's socket, the engine and the purge until ctx
 // ends or one of them fails. Nothing is worked on before the address is taken.
-func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispatcher, handler http.Handler, routes []api.Route) error {
+func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *dispatch.Dispatcher, handler http.Handler, routes []api.Route) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup

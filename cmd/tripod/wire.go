@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	dispatch "tripod/installer/engine"
 	"tripod/installer/recipe"
 	"tripod/installer/sshdial"
 	"tripod/store"
@@ -40,7 +41,7 @@ type localEngine struct {
 	cfg    holderConfig
 	store  *store.Store
 	dialer *sshdial.Dialer
-	work   installer.Installer
+	work   dispatch.Worker
 }
 
 // openLocal opens the state folder and makes the rest. Close it.
@@ -80,9 +81,9 @@ func (e *localEngine) close() error {
 }
 
 // dispatcher makes one that works on the folder's hosts.
-func (e *localEngine) dispatcher(c installer.DispatcherConfig) *installer.Dispatcher {
-	c.Queue, c.Installer, c.Logger = e.store, e.work, e.app.log
-	return installer.NewDispatcher(c)
+func (e *localEngine) dispatcher(c dispatch.Config) *dispatch.Dispatcher {
+	c.Queue, c.Worker, c.Logger = e.store, e.work, e.app.log
+	return dispatch.New(c)
 }
 
 // stateError adds what to do about a state folder that cannot be opened.

@@ -38,7 +38,7 @@ var sentinels = []struct {
 
 // toldByAPI are errors for which the API has an answer of its own.
 var toldByAPI = []error{
-	installer.ErrStorage, installer.ErrFull, installer.ErrUnderWay, installer.ErrOvertaken, context.Canceled, context.DeadlineExceeded,
+	installer.ErrStorage, installer.ErrFull, installer.ErrUnderWay, installer.ErrSuperseded, context.Canceled, context.DeadlineExceeded,
 }
 
 // answerTo makes an error one for the client, which turns it back: see plainError. Of

@@ -5,13 +5,14 @@ import (
 	"sync"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // OnDemandConfig is what NewOnDemand needs.
 type OnDemandConfig struct {
 	Store installer.Ledger
 	// Dispatcher makes one; the caller fills in what works on hosts.
-	Dispatcher func(installer.DispatcherConfig) *installer.Dispatcher
+	Dispatcher func(engine.Config) *engine.Dispatcher
 	// Watch is told every event.
 	Watch func(installer.Event)
 	// MostParallel bounds how many hosts are worked on at once, by all
@@ -40,7 +41,7 @@ type followed struct {
 
 // run is one Dispatcher at work.
 type run struct {
-	*installer.Dispatcher
+	*engine.Dispatcher
 	leases   map[string]*lease // by the followers' names
 	stopping bool
 	stop     context.CancelCauseFunc
@@ -107,8 +108,8 @@ func (r *run) fits(in followRequest) error {
 // begin starts a run. It acts for who asked first.
 func (o *OnDemand) begin(ctx context.Context, what followed, in followRequest) *run {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	c := installer.DispatcherConfig{
-		BatchID: what.BatchID, InvocationID: what.InvocationID, Parallel: int(in.Parallel), MaxFailures: int(in.MaxFailures), StopWhenIdle: true,
+	c := engine.Config{
+		Only: installer.ClaimFilter{BatchID: what.BatchID, InvocationID: what.InvocationID}, Parallel: int(in.Parallel), MaxFailures: int(in.MaxFailures), StopWhenIdle: true,
 		Over: func(ctx context.Context) (bool, error) {
 			open, err := openOf(ctx, o.Store, what)
 			return open == 0, err

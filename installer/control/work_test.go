@@ -21,6 +21,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/engine"
 	"tripod/installer/plan"
 	"tripod/store"
 )
@@ -61,9 +62,9 @@ func newShift(t *testing.T, dir string, most int) *shift {
 	hub := control.NewHub()
 	s.OnDemand = control.NewOnDemand(control.OnDemandConfig{
 		Store: st, Watch: hub.Watch, MostParallel: most,
-		Dispatcher: func(c installer.DispatcherConfig) *installer.Dispatcher {
-			c.Queue, c.Installer = st, work
-			return installer.NewDispatcher(c)
+		Dispatcher: func(c engine.Config) *engine.Dispatcher {
+			c.Queue, c.Worker = st, work
+			return engine.New(c)
 		},
 	})
 	s.server = httptest.NewServer(api.NewLocal(api.LocalConfig{
@@ -329,9 +330,9 @@ func TestWorkThatCannotGoOn(t *testing.T) {
 	t.Parallel()
 	s, at := onShift(t, 0)
 	usual := s.Dispatcher
-	s.OnDemand.Dispatcher = func(c installer.DispatcherConfig) *installer.Dispatcher {
+	s.OnDemand.Dispatcher = func(c engine.Config) *engine.Dispatcher {
 		c.Queue = brokenQueue{s.store}
-		return installer.NewDispatcher(c)
+		return engine.New(c)
 	}
 	c := command(t, at)
 	b := request(1)

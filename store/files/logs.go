@@ -36,7 +36,7 @@ type logWriter struct {
 	closed bool
 }
 
-// OpenLog implements installer.Queue. A resumed attempt appends. What is past
+// OpenLog implements engine.Queue. A resumed attempt appends. What is past
 // the cap is dropped without an error, after a line that says so. Close syncs.
 func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
 	if s.db.ReadOnly() {

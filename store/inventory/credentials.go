@@ -39,7 +39,7 @@ func place(project, host string, login []byte) []byte {
 	return append(kv.Join("tripod/2", project, host), login...)
 }
 
-// Credentials implements installer.Queue.
+// Credentials implements engine.Queue.
 func (s *Inventory) Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error) {
 	return s.OpenLogin(ctx, inv.ProjectID, inv.Host.ID, taskLogin(&tasks.Record{Invocation: *inv}))
 }

@@ -22,7 +22,7 @@ func (k *knownHost) noteEdition(r *tasks.Record, tr installer.Transition, was ed
 	before := k.Before
 	switch {
 	case k.Version != "" && k.cameOf(r, tr, was):
-		if k.Edition = cmp.Or(tr.Outcome.Edition, r.Spec.EditionOf(k.Version)); was.Version != k.Version {
+		if k.Edition = cmp.Or(tr.Outcome.Edition, editionOf(r.Spec.Packages, k.Version)); was.Version != k.Version {
 			k.Before = was
 		}
 	case r.Task() == installer.Rollback && k.Version != "" && k.Version == before.Version:
@@ -53,4 +53,17 @@ func (k *knownHost) cameOf(r *tasks.Record, tr installer.Transition, was edition
 // forgetAgent is for an id that is another machine now.
 func (k *knownHost) forgetAgent() {
 	k.Agent, k.Version, k.Verified, k.Edition, k.Before = "", "", time.Time{}, "", edition{}
+}
+
+// editionOf tells the edition of an agent that was installed from the packages; empty if
+// they do not tell, or do not agree.
+func editionOf(packages []installer.BlobRef, version string) installer.Edition {
+	others := func(p installer.BlobRef) bool { return p.Version != version }
+	if of := slices.DeleteFunc(slices.Clone(packages), others); len(of) > 0 {
+		packages = of
+	}
+	if len(packages) == 0 || slices.ContainsFunc(packages, func(p installer.BlobRef) bool { return p.Edition != packages[0].Edition }) {
+		return ""
+	}
+	return packages[0].Edition
 }

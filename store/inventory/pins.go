@@ -10,7 +10,7 @@ import (
 	"tripod/store/kv"
 )
 
-// PinnedKeys implements installer.HostKeys.
+// PinnedKeys implements sshdial.HostKeys.
 func (s *Inventory) PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error) {
 	var keys []string
 	prefix := kv.Join(project, hostPort)
@@ -26,7 +26,7 @@ func (s *Inventory) PinnedKeys(ctx context.Context, project, hostPort string) ([
 // longestHostPort bounds a host name and a port, in bytes.
 const longestHostPort = 512
 
-// PinKey implements installer.HostKeys. A key that is pinned already costs no
+// PinKey implements sshdial.HostKeys. A key that is pinned already costs no
 // write.
 func (s *Inventory) PinKey(ctx context.Context, project, hostPort, key string) error {
 	if err := errors.Join(kv.CheckProject(project), kv.CheckPart("host and port", hostPort, longestHostPort), kv.CheckPart("host key", key, 16<<10)); err != nil {
@@ -41,7 +41,7 @@ func (s *Inventory) PinKey(ctx context.Context, project, hostPort, key string) e
 	})
 }
 
-// ForgetKeys implements installer.HostKeys.
+// ForgetKeys removes the pins and reports how many there were.
 func (s *Inventory) ForgetKeys(ctx context.Context, project, hostPort string) (int, error) {
 	var n int
 	now := s.Clock()
@@ -60,5 +60,3 @@ func (s *Inventory) ForgetKeys(ctx context.Context, project, hostPort string) (i
 	})
 	return n, err
 }
-
-var _ installer.HostKeys = (*Inventory)(nil)

@@ -26,7 +26,7 @@ type Record struct {
 func (r *Record) Row() ([]byte, error) {
 	stored := *r
 	stored.Found = r.Outcome.Message
-	stored.Overtaken, stored.OvertakenForGood = "", false // true at the moment only
+	stored.Superseded, stored.SupersededForGood = "", false // true at the moment only
 	stored.Attempts = slices.Clone(r.Attempts)
 	for i := range stored.Attempts {
 		stored.Attempts[i].Steps = nil

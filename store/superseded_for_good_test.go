@@ -7,11 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
-// TestOvertakenForGood: what nothing undoes is told apart, since to roll it back
+// TestSupersededForGood: what nothing undoes is told apart, since to roll it back
 // first is no way.
-func TestOvertakenForGood(t *testing.T) {
+func TestSupersededForGood(t *testing.T) {
 	t.Parallel()
 	spec := installer.Spec{Target: installer.TargetTelescope}
 	for name, later := range map[string]struct {
@@ -34,13 +35,13 @@ func TestOvertakenForGood(t *testing.T) {
 			h.end("later", installer.Succeeded, installer.Outcome{Changed: true, CurrentVersion: later.found})
 
 			update := h.read("update")
-			assert.True(t, update.OvertakenForGood)
+			assert.True(t, update.SupersededForGood)
 			require.EqualError(t, installer.Allow(installer.Rollback, &update), "no ROLLBACK: nothing undoes the later later: use INSTALL or UPDATE")
 			waits := claim(t, s, t0, "waits")
 			require.NotNil(t, waits)
-			assert.Equal(t, "later", waits.Overtaken)
-			assert.True(t, waits.OvertakenForGood)
-			require.NoError(t, s.Finish(t.Context(), waits.Ref(), installer.Next(waits, installer.End{Err: installer.Fail(installer.KindOvertaken, "x")}, t0)))
+			assert.Equal(t, "later", waits.Superseded)
+			assert.True(t, waits.SupersededForGood)
+			require.NoError(t, s.Finish(t.Context(), waits.Ref(), engine.Next(waits, engine.End{Err: installer.Fail(installer.KindSuperseded, "x")}, t0)))
 			back := h.read("waits")
 			require.EqualError(t, installer.Allow(installer.Retry, &back), "no RETRY: nothing undoes the later later: use INSTALL or UPDATE")
 
@@ -48,7 +49,7 @@ func TestOvertakenForGood(t *testing.T) {
 			h.did("next", installer.Update, "2", "3")
 			h.refused("update", "next")
 			update = h.read("update")
-			assert.False(t, update.OvertakenForGood)
+			assert.False(t, update.SupersededForGood)
 		})
 	}
 }

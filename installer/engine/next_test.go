@@ -1,4 +1,4 @@
-package installer_test
+package engine_test
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 var t0 = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -33,42 +33,42 @@ func TestNext(t *testing.T) {
 	tests := []struct {
 		name    string
 		inv     *installer.Invocation
-		end     installer.End
+		end     engine.End
 		state   installer.State
 		kind    installer.Kind
 		counted bool // the attempt is over
 	}{
-		{"success", tried(1), installer.End{}, installer.Succeeded, "", true},
-		{"success in spite of shutdown", tried(1), installer.End{Cause: installer.ErrShutdown}, installer.Succeeded, "", true},
-		{"success in spite of cancel", tried(1), installer.End{Cause: installer.ErrCanceled}, installer.Succeeded, "", true},
-		{"wrong password is never tried again", tried(1), installer.End{Err: fail(installer.KindAuthRejected)}, installer.Failed, installer.KindAuthRejected, true},
-		{"refused: once more", tried(1), installer.End{Err: fail(installer.KindRefused)}, installer.Pending, installer.KindRefused, true},
-		{"refused: enough", tried(2), installer.End{Err: fail(installer.KindRefused)}, installer.Failed, installer.KindRefused, true},
-		{"throttled: many times", tried(7), installer.End{Err: fail(installer.KindThrottled)}, installer.Pending, installer.KindThrottled, true},
-		{"fate unknown is never FAILED", tried(4), installer.End{Err: fail(installer.KindLostContact)}, installer.Timeout, installer.KindLostContact, true},
-		{"script ran too long", tried(1), installer.End{Err: fail(installer.KindScriptTimeout)}, installer.Timeout, installer.KindScriptTimeout, true},
-		{"wrapped failure", tried(1), installer.End{Err: fmt.Errorf("x: %w", fail(installer.KindNoSpace))}, installer.Failed, installer.KindNoSpace, true},
-		{"unclassified error", tried(1), installer.End{Err: errors.New("boom")}, installer.Failed, installer.KindInternal, true},
-		{"shutdown", tried(1), installer.End{Err: installer.ErrShutdown, Cause: installer.ErrShutdown}, installer.Pending, "", false},
-		{"shutdown seen as a dial error", tried(2), installer.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrShutdown}, installer.Pending, "", false},
-		{"shutdown seen as an unclassified error", tried(1), installer.End{Err: context.Canceled, Cause: installer.ErrShutdown}, installer.Pending, "", false},
-		{"a verdict that arrives with shutdown stays", tried(1), installer.End{Err: fail(installer.KindAuthRejected), Cause: installer.ErrShutdown}, installer.Failed, installer.KindAuthRejected, true},
-		{"canceled", tried(1), installer.End{Err: fail(installer.KindCanceled), Cause: installer.ErrCanceled}, installer.Canceled, installer.KindCanceled, true},
-		{"canceled while connecting", tried(1), installer.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrCanceled}, installer.Canceled, installer.KindCanceled, true},
-		{"canceled but not confirmed", tried(1), installer.End{Err: fail(installer.KindLostContact), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
-		{"crash", tried(1), installer.End{Crashed: true}, installer.Pending, "", false},
-		{"third crash", &installer.Invocation{ID: "inv", Crashes: 2, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
-		{"refused while a script may run: as often as lost contact", lost(3), installer.End{Err: fail(installer.KindRefused)}, installer.Pending, installer.KindRefused, true},
-		{"refused while a script may run: enough", lost(4), installer.End{Err: fail(installer.KindRefused)}, installer.Timeout, installer.KindLostContact, true},
-		{"wrong password while a script may run", lost(2), installer.End{Err: fail(installer.KindAuthRejected)}, installer.Timeout, installer.KindLostContact, true},
-		{"canceled, and a script may run", lost(2), installer.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
-		{"tenth crash in all", &installer.Invocation{ID: "inv", AllCrashes: 9, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
-		{"ninth crash in all", &installer.Invocation{ID: "inv", Created: t0.Add(-time.Hour), Crashes: 1, AllCrashes: 8, Attempts: make([]installer.Attempt, 1)}, installer.End{Crashed: true}, installer.Pending, "", false},
+		{"success", tried(1), engine.End{}, installer.Succeeded, "", true},
+		{"success in spite of shutdown", tried(1), engine.End{Cause: installer.ErrShutdown}, installer.Succeeded, "", true},
+		{"success in spite of cancel", tried(1), engine.End{Cause: installer.ErrCanceled}, installer.Succeeded, "", true},
+		{"wrong password is never tried again", tried(1), engine.End{Err: fail(installer.KindAuthRejected)}, installer.Failed, installer.KindAuthRejected, true},
+		{"refused: once more", tried(1), engine.End{Err: fail(installer.KindRefused)}, installer.Pending, installer.KindRefused, true},
+		{"refused: enough", tried(2), engine.End{Err: fail(installer.KindRefused)}, installer.Failed, installer.KindRefused, true},
+		{"throttled: many times", tried(7), engine.End{Err: fail(installer.KindThrottled)}, installer.Pending, installer.KindThrottled, true},
+		{"fate unknown is never FAILED", tried(4), engine.End{Err: fail(installer.KindLostContact)}, installer.Timeout, installer.KindLostContact, true},
+		{"script ran too long", tried(1), engine.End{Err: fail(installer.KindScriptTimeout)}, installer.Timeout, installer.KindScriptTimeout, true},
+		{"wrapped failure", tried(1), engine.End{Err: fmt.Errorf("x: %w", fail(installer.KindNoSpace))}, installer.Failed, installer.KindNoSpace, true},
+		{"unclassified error", tried(1), engine.End{Err: errors.New("boom")}, installer.Failed, installer.KindInternal, true},
+		{"shutdown", tried(1), engine.End{Err: installer.ErrShutdown, Cause: installer.ErrShutdown}, installer.Pending, "", false},
+		{"shutdown seen as a dial error", tried(2), engine.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrShutdown}, installer.Pending, "", false},
+		{"shutdown seen as an unclassified error", tried(1), engine.End{Err: context.Canceled, Cause: installer.ErrShutdown}, installer.Pending, "", false},
+		{"a verdict that arrives with shutdown stays", tried(1), engine.End{Err: fail(installer.KindAuthRejected), Cause: installer.ErrShutdown}, installer.Failed, installer.KindAuthRejected, true},
+		{"canceled", tried(1), engine.End{Err: fail(installer.KindCanceled), Cause: installer.ErrCanceled}, installer.Canceled, installer.KindCanceled, true},
+		{"canceled while connecting", tried(1), engine.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrCanceled}, installer.Canceled, installer.KindCanceled, true},
+		{"canceled but not confirmed", tried(1), engine.End{Err: fail(installer.KindLostContact), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
+		{"crash", tried(1), engine.End{Crashed: true}, installer.Pending, "", false},
+		{"third crash", &installer.Invocation{ID: "inv", Crashes: 2, Attempts: make([]installer.Attempt, 1)}, engine.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
+		{"refused while a script may run: as often as lost contact", lost(3), engine.End{Err: fail(installer.KindRefused)}, installer.Pending, installer.KindRefused, true},
+		{"refused while a script may run: enough", lost(4), engine.End{Err: fail(installer.KindRefused)}, installer.Timeout, installer.KindLostContact, true},
+		{"wrong password while a script may run", lost(2), engine.End{Err: fail(installer.KindAuthRejected)}, installer.Timeout, installer.KindLostContact, true},
+		{"canceled, and a script may run", lost(2), engine.End{Err: fail(installer.KindUnreachable), Cause: installer.ErrCanceled}, installer.Timeout, installer.KindLostContact, true},
+		{"tenth crash in all", &installer.Invocation{ID: "inv", AllCrashes: 9, Attempts: make([]installer.Attempt, 1)}, engine.End{Crashed: true}, installer.Failed, installer.KindInternal, true},
+		{"ninth crash in all", &installer.Invocation{ID: "inv", Created: t0.Add(-time.Hour), Crashes: 1, AllCrashes: 8, Attempts: make([]installer.Attempt, 1)}, engine.End{Crashed: true}, installer.Pending, "", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got := installer.Next(tt.inv, tt.end, t0)
+			got := engine.Next(tt.inv, tt.end, t0)
 			assert.Equal(t, tt.state, got.State)
 			assert.Equal(t, tt.kind, got.Kind)
 			assert.Equal(t, tt.counted, got.EndAttempt)
@@ -79,7 +79,7 @@ func TestNext(t *testing.T) {
 			case got.State == installer.Pending:
 				assert.Equal(t, tt.inv.Created, got.NotBefore, "before whatever has come for this host since")
 			}
-			assert.Equal(t, got, installer.Next(tt.inv, tt.end, t0), "pure")
+			assert.Equal(t, got, engine.Next(tt.inv, tt.end, t0), "pure")
 		})
 	}
 }
@@ -127,10 +127,10 @@ func TestNextNotKnownIsNotFailed(t *testing.T) {
 				inv.Attempts[i].Ended = t0
 			}
 			inv.Attempts[8].Steps = c.steps[:split]
-			check := func(how string, end installer.End) {
+			check := func(how string, end engine.End) {
 				t.Helper()
 				end.Steps = c.steps[split:]
-				got := installer.Next(inv, end, t0)
+				got := engine.Next(inv, end, t0)
 				what := fmt.Sprintf("%s/%d, %s: %s %s", name, split, how, got.State, got.Kind)
 				if got.State == installer.Pending {
 					assert.True(t, !got.EndAttempt || got.MayRun == c.may, what)
@@ -147,16 +147,16 @@ func TestNextNotKnownIsNotFailed(t *testing.T) {
 			for _, k := range installer.Kinds() {
 				err := installer.Fail(k.Kind, "seen")
 				for _, cause := range []error{nil, installer.ErrCanceled, installer.ErrAttemptTimeout, installer.ErrShutdown} {
-					check(fmt.Sprint(k.Kind, ", ", cause), installer.End{Err: err, Cause: cause})
+					check(fmt.Sprint(k.Kind, ", ", cause), engine.End{Err: err, Cause: cause})
 				}
 			}
-			check("panic", installer.End{Err: errors.New("boom")})
+			check("panic", engine.End{Err: errors.New("boom")})
 			for _, crashes := range []int{0, 1, 2} {
 				inv.Crashes = crashes
-				check("crash", installer.End{Crashed: true})
+				check("crash", engine.End{Crashed: true})
 			}
-			inv.Crashes, inv.AllCrashes = 0, installer.MaxAllCrashes-1
-			check("many crashes", installer.End{Crashed: true})
+			inv.Crashes, inv.AllCrashes = 0, engine.MaxAllCrashes-1
+			check("many crashes", engine.End{Crashed: true})
 		}
 	}
 }
@@ -167,23 +167,23 @@ func TestNextKeepsWhatIsKnown(t *testing.T) {
 	inv := tried(2)
 	inv.Attempts[0].Ended = t0
 	inv.Outcome = installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Changed: true}
-	next := func(end installer.End) installer.Outcome { return installer.Next(inv, end, t0).Outcome }
+	next := func(end engine.End) installer.Outcome { return engine.Next(inv, end, t0).Outcome }
 	failed := installer.Fail(installer.KindRefused, "x")
 	looked := []installer.StepRecord{{Step: installer.StepProbe, Found: installer.Findings{Looked: true}}}
 
-	assert.Zero(t, next(installer.End{Err: failed}), "nothing new: the store keeps what it has")
+	assert.Zero(t, next(engine.End{Err: failed}), "nothing new: the store keeps what it has")
 	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Agent: installer.AgentFault, Changed: true},
-		next(installer.End{Err: failed, Outcome: installer.Outcome{Agent: installer.AgentFault}}))
+		next(engine.End{Err: failed, Outcome: installer.Outcome{Agent: installer.AgentFault}}))
 	assert.Equal(t, installer.Outcome{Agent: installer.AgentNone, Changed: true},
-		next(installer.End{Err: failed, Outcome: installer.Outcome{Agent: installer.AgentNone}, Steps: looked}), "there is none: that was looked for")
+		next(engine.End{Err: failed, Outcome: installer.Outcome{Agent: installer.AgentNone}, Steps: looked}), "there is none: that was looked for")
 	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Skipped: true, Changed: true},
-		next(installer.End{Outcome: installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Skipped: true}}))
+		next(engine.End{Outcome: installer.Outcome{CurrentVersion: "1.0", TargetVersion: "2.0", Skipped: true}}))
 
-	inv.Outcome, inv.Crashes = installer.Outcome{}, installer.MaxCrashes-1
+	inv.Outcome, inv.Crashes = installer.Outcome{}, engine.MaxCrashes-1
 	inv.Attempts[1].Steps = []installer.StepRecord{
 		{Step: installer.StepProbe, Found: installer.Findings{Looked: true, CurrentVersion: "1.0", Run: "absent"}}, {Step: installer.StepStage},
 	}
-	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Changed: true}, next(installer.End{Crashed: true}), "the journal of one that is set aside tells")
+	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Changed: true}, next(engine.End{Crashed: true}), "the journal of one that is set aside tells")
 }
 
 func TestNextPausesGrowAndDiffer(t *testing.T) {
@@ -191,7 +191,7 @@ func TestNextPausesGrowAndDiffer(t *testing.T) {
 	pause := func(id string, n int) time.Duration {
 		inv := tried(n)
 		inv.ID = id
-		return installer.Next(inv, installer.End{Err: installer.Fail(installer.KindThrottled, "x")}, t0).NotBefore.Sub(t0)
+		return engine.Next(inv, engine.End{Err: installer.Fail(installer.KindThrottled, "x")}, t0).NotBefore.Sub(t0)
 	}
 	base := installer.KindThrottled.Info().Pause
 	for n := 1; n < 6; n++ {
@@ -199,22 +199,4 @@ func TestNextPausesGrowAndDiffer(t *testing.T) {
 		assert.InDelta(t, want, float64(pause("a", n)), want*0.25+1)
 	}
 	assert.NotEqual(t, pause("a", 3), pause("b", 3), "a fleet must not come back in step")
-}
-
-// Every kind that the code can produce has one row, a step and a hint.
-func TestKindsTable(t *testing.T) {
-	t.Parallel()
-	seen := map[installer.Kind]bool{}
-	for _, row := range installer.Kinds() {
-		require.False(t, seen[row.Kind], row.Kind)
-		seen[row.Kind] = true
-		assert.NotEmpty(t, row.Hint, row.Kind)
-		assert.NotEmpty(t, row.Step, row.Kind)
-		assert.GreaterOrEqual(t, row.Tries, 1, row.Kind)
-		assert.Equal(t, row.Tries > 1, row.Pause > 0, row.Kind)
-		assert.True(t, row.End().Terminal(), row.Kind)
-	}
-	assert.Equal(t, 1, installer.KindAuthRejected.Info().Tries, "accounts lock")
-	assert.Equal(t, installer.KindInternal, installer.Kind("never heard of").Info().Kind)
-	assert.Empty(t, installer.Kind("").Hint())
 }

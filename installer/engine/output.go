@@ -1,9 +1,11 @@
-package installer
+package engine
 
 import (
 	"errors"
 	"io"
 	"sync"
+
+	"tripod/installer"
 )
 
 // jobOutput is the way of a script's output into the invocation's log. A log
@@ -11,7 +13,7 @@ import (
 // host, so it takes everything and tells what was lost at the end.
 type jobOutput struct {
 	mu       sync.Mutex
-	scrubber *Scrubber
+	scrubber *installer.Scrubber
 	log      io.WriteCloser
 	lost     error // the first error of the log
 }
@@ -25,11 +27,11 @@ func (o *jobOutput) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Position implements Rewinder, as far as the log behind it does.
+// Position implements installer.Rewinder, as far as the log behind it does.
 func (o *jobOutput) Position() (int64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	log, ok := o.log.(Rewinder)
+	log, ok := o.log.(installer.Rewinder)
 	if !ok {
 		return 0, errors.ErrUnsupported
 	}
@@ -42,11 +44,11 @@ func (o *jobOutput) Position() (int64, error) {
 	return log.Position()
 }
 
-// Rewind implements Rewinder.
+// Rewind implements installer.Rewinder.
 func (o *jobOutput) Rewind(position int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	log, ok := o.log.(Rewinder)
+	log, ok := o.log.(installer.Rewinder)
 	if !ok {
 		return errors.ErrUnsupported
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // history is what is done on one host, task after task.
@@ -62,17 +63,17 @@ func (h *history) did(id string, kind installer.Type, from, to string) {
 func (h *history) refused(of, by string) {
 	h.t.Helper()
 	old := h.read(of)
-	assert.Equal(h.t, by, old.Overtaken)
+	assert.Equal(h.t, by, old.Superseded)
 	assert.EqualError(h.t, installer.Allow(installer.Rollback, &old), "no ROLLBACK: a later task changed the host and is not undone: "+by)
 	err := h.rollback("refused-"+of, of)
-	require.ErrorIs(h.t, err, installer.ErrOvertaken)
+	require.ErrorIs(h.t, err, installer.ErrSuperseded)
 	require.NotErrorIs(h.t, err, installer.ErrStorage)
 }
 
 func (h *history) allowed(of string) {
 	h.t.Helper()
 	old := h.read(of)
-	assert.Empty(h.t, old.Overtaken)
+	assert.Empty(h.t, old.Superseded)
 	require.NoError(h.t, installer.Allow(installer.Rollback, &old))
 }
 
@@ -107,9 +108,9 @@ func TestRollbackOfWhatALaterTaskReplaced(t *testing.T) {
 	h.refused("install", "again")
 }
 
-// TestRollbackThatWaitsIsOvertaken: an UPDATE that ends while the ROLLBACK waits,
+// TestRollbackThatWaitsIsSuperseded: an UPDATE that ends while the ROLLBACK waits,
 // and two ROLLBACKs at once, of which the second finds the first undone.
-func TestRollbackThatWaitsIsOvertaken(t *testing.T) {
+func TestRollbackThatWaitsIsSuperseded(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
 	h := newHistory(t, s)
@@ -120,21 +121,21 @@ func TestRollbackThatWaitsIsOvertaken(t *testing.T) {
 
 	late := claim(t, s, t0, "back")
 	require.NotNil(t, late, "it is ended by whoever works on it")
-	assert.Equal(t, "update", late.Overtaken)
-	require.NoError(t, s.Finish(t.Context(), late.Ref(), installer.Next(late, installer.End{Err: installer.Fail(installer.KindOvertaken, "x")}, t0)))
+	assert.Equal(t, "update", late.Superseded)
+	require.NoError(t, s.Finish(t.Context(), late.Ref(), engine.Next(late, engine.End{Err: installer.Fail(installer.KindSuperseded, "x")}, t0)))
 	back := h.read("back")
 	assert.Equal(t, installer.Failed, back.State)
-	assert.Equal(t, installer.KindOvertaken, back.Kind)
+	assert.Equal(t, installer.KindSuperseded, back.Kind)
 	assert.Equal(t, installer.Succeeded, h.read("install").State)
 	assert.ErrorContains(t, installer.Allow(installer.Retry, &back), "no RETRY: a later task changed the host")
-	require.ErrorIs(t, h.submit("again", installer.RetryOf(&back)), installer.ErrOvertaken)
+	require.ErrorIs(t, h.submit("again", installer.RetryOf(&back)), installer.ErrSuperseded)
 
 	require.NoError(t, h.rollback("back-2", "update"))
 	h.end("back-2", installer.Succeeded, installer.Outcome{})
 	back = h.read("back")
 	require.NoError(t, installer.Allow(installer.Retry, &back), "what was in the way is undone")
 	require.NoError(t, h.submit("again", installer.RetryOf(&back)))
-	require.Empty(t, claim(t, s, t0, "again").Overtaken)
+	require.Empty(t, claim(t, s, t0, "again").Superseded)
 }
 
 // TestAnotherProjectsChangeIsSeen: the host is one machine, whoever works on it. What
@@ -235,7 +236,7 @@ func TestACrasherIsSetAside(t *testing.T) {
 	for name, c := range map[string]struct {
 		progress bool
 		restarts int
-	}{"at once": {false, installer.MaxCrashes}, "later each time": {true, installer.MaxAllCrashes}} {
+	}{"at once": {false, engine.MaxCrashes}, "later each time": {true, engine.MaxAllCrashes}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(fastDir(t), "state")
@@ -254,7 +255,7 @@ func TestACrasherIsSetAside(t *testing.T) {
 				orphans, err := s.Orphans(t.Context())
 				require.NoError(t, err)
 				require.Len(t, orphans, 1)
-				tr := installer.Next(&orphans[0], installer.End{Crashed: true}, t0)
+				tr := engine.Next(&orphans[0], engine.End{Crashed: true}, t0)
 				require.NoError(t, s.Finish(t.Context(), orphans[0].Ref(), tr))
 				if n == c.restarts {
 					break

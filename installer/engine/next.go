@@ -1,12 +1,13 @@
-package installer
+package engine
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"strings"
 	"time"
+
+	"tripod/installer"
 )
 
 // How often the process may die under one invocation before it is set aside (P5):
@@ -23,13 +24,13 @@ const maxPause = 2 * time.Minute
 
 // End is how an attempt ended.
 type End struct {
-	Outcome Outcome
-	// Err is what the Installer returned; nil: it succeeded.
+	Outcome installer.Outcome
+	// Err is what the Worker returned; nil: it succeeded.
 	Err error
 	// Cause is the attempt's context.Cause, or nil if the context was not done.
 	Cause error
 	// Steps are those that were finished since the attempt was taken up.
-	Steps []StepRecord
+	Steps []installer.StepRecord
 	// Crashed: nobody returned anything; the process died.
 	Crashed bool
 }
@@ -50,39 +51,39 @@ type End struct {
 //
 // Where a script may still run on the host, FAILED and CANCELED are not known to
 // be so (P4): it becomes TIMEOUT, lost-contact.
-func Next(inv *Invocation, end End, now time.Time) Transition {
-	steps := inv.soFar(end.Steps)
-	may := inv.mayRun(steps)
-	t := Transition{EndAttempt: true, At: now}
+func Next(inv *installer.Invocation, end End, now time.Time) installer.Transition {
+	steps := stepsSoFar(inv, end.Steps)
+	may := mayStillRun(inv, steps)
+	t := installer.Transition{EndAttempt: true, At: now}
 	if end.Crashed {
 		return afterCrash(inv, t, steps, may)
 	}
 	if end.Err == nil {
-		t.State, t.Message = Succeeded, end.Outcome.Message
-		t.Outcome = inv.outcomeOf(end.Outcome, steps, false)
+		t.State, t.Message = installer.Succeeded, end.Outcome.Message
+		t.Outcome = outcomeOf(inv, end.Outcome, steps, false)
 		t.Outcome.Changed = t.Outcome.Changed || inv.Changed
 		return t
 	}
 
-	failure := FailureOf(end.Err)
+	failure := installer.FailureOf(end.Err)
 	info := failure.Kind.Info()
-	canceled := errors.Is(end.Cause, ErrCanceled)
+	canceled := errors.Is(end.Cause, installer.ErrCanceled)
 	t.Kind, t.Message, t.MayRun = failure.Kind, failure.Detail, may
-	t.Outcome = inv.outcomeOf(end.Outcome, steps, may)
+	t.Outcome = outcomeOf(inv, end.Outcome, steps, may)
 	switch {
 	case interrupted(end, info):
-		return Transition{State: Pending, At: now, NotBefore: goesOnAt(inv, now)}
-	case canceled && failure.Kind != KindLostContact:
-		t.State, t.Kind, t.Message = Canceled, KindCanceled, ErrCanceled.Error()
+		return installer.Transition{State: installer.Pending, At: now, NotBefore: dueAgain(inv, now)}
+	case canceled && failure.Kind != installer.KindLostContact:
+		t.State, t.Kind, t.Message = installer.Canceled, installer.KindCanceled, installer.ErrCanceled.Error()
 		if may {
-			t.notKnown(string(failure.Kind), failure.Detail)
+			fateUnknown(&t, string(failure.Kind)+": "+failure.Detail)
 		}
 	case !canceled && len(inv.Attempts) < tries(info, may):
-		t.State, t.NotBefore = Pending, now.Add(pause(inv, info))
+		t.State, t.NotBefore = installer.Pending, now.Add(pause(inv, info))
 	default:
 		t.State = info.End()
 		if may && !info.Unknown {
-			t.notKnown(string(failure.Kind), failure.Detail)
+			fateUnknown(&t, string(failure.Kind)+": "+failure.Detail)
 		}
 	}
 	return t
@@ -90,40 +91,37 @@ func Next(inv *Invocation, end End, now time.Time) Transition {
 
 // tries is how many attempts there are in all. Where a script may still run, its
 // host is looked for as often as after contact was lost, unless a retry does harm.
-func tries(info KindInfo, may bool) int {
+func tries(info installer.KindInfo, may bool) int {
 	if may && info.Tries > 1 {
-		return max(info.Tries, KindLostContact.Info().Tries)
+		return max(info.Tries, installer.KindLostContact.Info().Tries)
 	}
 	return info.Tries
 }
 
-// notKnown makes t the end of an invocation whose script may still run.
-func (t *Transition) notKnown(why ...string) {
-	t.State, t.Kind = Timeout, KindLostContact
-	t.Message = "its script may still run on the host: " + strings.Join(why, ": ")
+// fateUnknown makes t the end of an invocation whose script may still run.
+func fateUnknown(t *installer.Transition, why string) {
+	t.State, t.Kind = installer.Timeout, installer.KindLostContact
+	t.Message = "its script may still run on the host: " + why
 }
 
 // interrupted tells a shutdown from a verdict that happened to arrive with it:
 // a rejected password stays rejected, or the restart would offer it again.
-func interrupted(end End, info KindInfo) bool {
-	if errors.Is(end.Err, ErrShutdown) {
-		return true
-	}
-	return errors.Is(end.Cause, ErrShutdown) &&
-		(info.Tries > 1 || errors.Is(end.Err, context.Canceled))
+func interrupted(end End, info installer.KindInfo) bool {
+	return errors.Is(end.Err, installer.ErrShutdown) ||
+		errors.Is(end.Cause, installer.ErrShutdown) && (info.Tries > 1 || errors.Is(end.Err, context.Canceled))
 }
 
-// goesOnAt is the place in the queue of an attempt that was interrupted: that
-// which it had, before whatever waits for this host. Its script may still run
-// there, and would turn away any other.
-func goesOnAt(inv *Invocation, now time.Time) time.Time {
+// dueAgain keeps the place in the queue of an attempt that was interrupted, before
+// whatever waits for this host: its script may still run there, and would turn away
+// any other.
+func dueAgain(inv *installer.Invocation, now time.Time) time.Time {
 	if inv.Created.IsZero() || inv.Created.After(now) {
 		return now
 	}
 	return inv.Created
 }
 
-func afterCrash(inv *Invocation, t Transition, steps []StepRecord, may bool) Transition {
+func afterCrash(inv *installer.Invocation, t installer.Transition, steps []installer.StepRecord, may bool) installer.Transition {
 	t.Crashed = true
 	died := 0
 	switch {
@@ -132,35 +130,24 @@ func afterCrash(inv *Invocation, t Transition, steps []StepRecord, may bool) Tra
 	case inv.AllCrashes+1 >= MaxAllCrashes:
 		died = inv.AllCrashes + 1
 	default:
-		t.State, t.EndAttempt, t.NotBefore = Pending, false, goesOnAt(inv, t.At)
+		t.State, t.EndAttempt, t.NotBefore = installer.Pending, false, dueAgain(inv, t.At)
 		return t
 	}
-	t.MayRun, t.Outcome = may, inv.outcomeOf(Outcome{}, steps, may)
-	t.State, t.Kind = Failed, KindInternal
+	t.MayRun, t.Outcome = may, outcomeOf(inv, installer.Outcome{}, steps, may)
+	t.State, t.Kind = installer.Failed, installer.KindInternal
 	t.Message = fmt.Sprintf("tripod died %d times while working on this host; set aside", died)
 	if may {
-		t.notKnown(t.Message)
+		fateUnknown(&t, t.Message)
 	}
 	return t
 }
 
 // pause doubles with each attempt, with ±25 % of jitter that is a function of
 // the invocation, so that a fleet does not come back in step.
-func pause(inv *Invocation, info KindInfo) time.Duration {
-	p := info.Pause << max(0, len(inv.Attempts)-1)
-	if p > maxPause || p < info.Pause {
-		p = maxPause
-	}
+func pause(inv *installer.Invocation, info installer.KindInfo) time.Duration {
+	p := min(info.Pause<<min(max(0, len(inv.Attempts)-1), 10), maxPause)
 	h := fnv.New32a()
 	_, _ = fmt.Fprintf(h, "%s/%d", inv.ID, len(inv.Attempts))
 	spread := float64(h.Sum32())/float64(1<<32) - 0.5 // [-0.5, 0.5)
 	return p + time.Duration(spread*0.5*float64(p))
-}
-
-// End is the terminal state of an invocation that failed with this kind.
-func (i KindInfo) End() State {
-	if i.Unknown || i.Kind == KindScriptTimeout || i.Kind == KindStepTimeout {
-		return Timeout
-	}
-	return Failed
 }

@@ -1,4 +1,4 @@
-package installer_test
+package engine_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // lateQueue does something when an invocation is claimed and nobody knows it yet.
@@ -30,13 +31,13 @@ func (q lateQueue) Claim(ctx context.Context, now time.Time, f installer.ClaimFi
 // a worker has begun.
 func TestCancelWhileItIsClaimed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var d *installer.Dispatcher
+		var d *engine.Dispatcher
 		q := lateQueue{newQueue("a", "b"), func(id string) {
 			if id == "inv-0" {
 				d.Cancel(id)
 			}
 		}}
-		d = installer.NewDispatcher(installer.DispatcherConfig{Queue: q, StopWhenIdle: true, Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+		d = engine.New(engine.Config{Queue: q, StopWhenIdle: true, Worker: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
 			select {
 			case <-ctx.Done():
 				return installer.Outcome{}, installer.Fail(installer.KindCanceled, "%w", context.Cause(ctx))

@@ -1,4 +1,4 @@
-package installer_test
+package engine_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -179,10 +180,10 @@ func (w worker) Work(ctx context.Context, job *installer.Job) (installer.Outcome
 	return w(ctx, job)
 }
 
-func run(t *testing.T, c installer.DispatcherConfig) *installer.Dispatcher {
+func run(t *testing.T, c engine.Config) *engine.Dispatcher {
 	t.Helper()
 	c.StopWhenIdle = true
-	d := installer.NewDispatcher(c)
+	d := engine.New(c)
 	require.NoError(t, d.Run(t.Context()))
 	return d
 }
@@ -198,7 +199,7 @@ func TestDeadHostStallsNobody(t *testing.T) {
 		start := time.Now()
 		var lastLive time.Duration
 		var mu sync.Mutex
-		run(t, installer.DispatcherConfig{Queue: q, Parallel: 2, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Parallel: 2, Worker: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
 			if job.Invocation.Host.Address == "dead" {
 				time.Sleep(10 * time.Second)
 				return installer.Outcome{}, installer.Fail(installer.KindAuthTimeout, "silence")
@@ -228,7 +229,7 @@ func TestNotedStepsAreStored(t *testing.T) {
 				q := newQueue("a")
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
-				d := installer.NewDispatcher(installer.DispatcherConfig{Queue: q, StopWhenIdle: true, Installer: worker(func(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
+				d := engine.New(engine.Config{Queue: q, StopWhenIdle: true, Worker: worker(func(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
 					defer stop()
 					job.Note(installer.StepRecord{Step: "connect"})
 					job.Note(installer.StepRecord{Step: "probe"})
@@ -254,7 +255,7 @@ func TestIdleWorkersSleepUntilDue(t *testing.T) {
 		q := newQueue("a")
 		q.all[0].NotBefore = time.Now().Add(time.Hour)
 		start := time.Now()
-		run(t, installer.DispatcherConfig{Queue: q, Parallel: 32, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Parallel: 32, Worker: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
 			return installer.Outcome{}, nil
 		})})
 		assert.Equal(t, time.Hour, time.Since(start))
@@ -266,7 +267,7 @@ func TestRetryComesFromTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a")
 		tries := 0
-		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Worker: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
 			if tries++; tries == 1 {
 				return installer.Outcome{}, installer.Fail(installer.KindUnreachable, "no route")
 			}
@@ -283,7 +284,7 @@ func TestOneInvocationPerHostAtATime(t *testing.T) {
 		q := newQueue("a", "a", "a", "b")
 		var mu sync.Mutex
 		on := map[string]int{}
-		run(t, installer.DispatcherConfig{Queue: q, Parallel: 4, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Parallel: 4, Worker: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
 			host := job.Invocation.Host.Address
 			mu.Lock()
 			on[host]++
@@ -304,10 +305,9 @@ func TestShutdownInterrupts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a", "b", "c")
 		ctx, cancel := context.WithCancel(t.Context())
-		d := installer.NewDispatcher(installer.DispatcherConfig{Queue: q, Parallel: 2, Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+		d := engine.New(engine.Config{Queue: q, Parallel: 2, Worker: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
 			<-ctx.Done()
 			assert.ErrorIs(t, context.Cause(ctx), installer.ErrShutdown)
-			assert.True(t, installer.Interrupted(ctx))
 			return installer.Outcome{}, fmt.Errorf("stopped: %w", installer.ErrShutdown)
 		})})
 		done := make(chan error)
@@ -317,7 +317,9 @@ func TestShutdownInterrupts(t *testing.T) {
 		require.NoError(t, <-done)
 		assert.Equal(t, map[installer.State]int{installer.Pending: 3}, q.states())
 		for _, inv := range q.all {
-			assert.Equal(t, 0, inv.TriesDone())
+			for _, a := range inv.Attempts {
+				assert.Zero(t, a.Ended, "it goes on later")
+			}
 		}
 	})
 }
@@ -326,7 +328,7 @@ func TestShutdownInterrupts(t *testing.T) {
 func TestA22PanicEndsOneInvocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a", "b")
-		run(t, installer.DispatcherConfig{Queue: q, Parallel: 1, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Parallel: 1, Worker: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
 			if job.Invocation.Host.Address == "a" {
 				panic("boom")
 			}
@@ -342,7 +344,7 @@ func TestA22PanicEndsOneInvocation(t *testing.T) {
 func TestPanicWhileAScriptMayRun(t *testing.T) {
 	t.Parallel()
 	q := newQueue("a")
-	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
+	run(t, engine.Config{Queue: q, Worker: worker(func(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
 		job.Note(installer.StepRecord{Step: installer.StepProbe, Found: installer.Findings{Looked: true, CurrentVersion: "1.0"}})
 		if err := job.Journal(ctx, installer.StepRecord{Step: installer.StepStage}); err != nil {
 			return installer.Outcome{}, err
@@ -355,22 +357,22 @@ func TestPanicWhileAScriptMayRun(t *testing.T) {
 	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Changed: true}, inv.Outcome)
 }
 
-// TestOvertakenRollbackIsNotWorkedOn: nothing is dialled.
-func TestOvertakenRollbackIsNotWorkedOn(t *testing.T) {
+// TestSupersededRollbackIsNotWorkedOn: nothing is dialled.
+func TestSupersededRollbackIsNotWorkedOn(t *testing.T) {
 	t.Parallel()
 	q := newQueue("a")
-	q.all[0].Type, q.all[0].Overtaken = installer.Rollback, "later"
-	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+	q.all[0].Type, q.all[0].Superseded = installer.Rollback, "later"
+	run(t, engine.Config{Queue: q, Worker: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
 		t.Error("the host was worked on")
 		return installer.Outcome{}, nil
 	})})
 	assert.Equal(t, map[installer.State]int{installer.Failed: 1}, q.states())
-	assert.Equal(t, installer.KindOvertaken, q.all[0].Kind)
+	assert.Equal(t, installer.KindSuperseded, q.all[0].Kind)
 	assert.Equal(t, "a later task changed the host and is not undone: later", q.all[0].Message)
 
 	q = newQueue("a")
-	q.all[0].Type, q.all[0].Overtaken, q.all[0].OvertakenForGood = installer.Rollback, "later", true
-	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(nil)})
+	q.all[0].Type, q.all[0].Superseded, q.all[0].SupersededForGood = installer.Rollback, "later", true
+	run(t, engine.Config{Queue: q, Worker: worker(nil)})
 	assert.Equal(t, "nothing undoes the later later: use INSTALL or UPDATE", q.all[0].Message)
 	assert.Contains(t, q.all[0].Kind.Hint(), "INSTALL or UPDATE")
 }
@@ -378,7 +380,7 @@ func TestOvertakenRollbackIsNotWorkedOn(t *testing.T) {
 func TestCancelRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a")
-		d := installer.NewDispatcher(installer.DispatcherConfig{Queue: q, StopWhenIdle: true, Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+		d := engine.New(engine.Config{Queue: q, StopWhenIdle: true, Worker: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
 			<-ctx.Done()
 			return installer.Outcome{}, installer.Fail(installer.KindCanceled, "%w", context.Cause(ctx))
 		})})
@@ -392,13 +394,13 @@ func TestCancelRunning(t *testing.T) {
 	})
 }
 
-// Only the Installer can find out whether something still runs on the host.
-func TestCancelBeforeTheClaimReachesTheInstaller(t *testing.T) {
+// Only the Worker can find out whether something still runs on the host.
+func TestCancelBeforeTheClaimReachesTheWorker(t *testing.T) {
 	t.Parallel()
 	q := newQueue("a")
 	q.all[0].CancelAsked = true
 	called := false
-	run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+	run(t, engine.Config{Queue: q, Worker: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
 		called = true
 		assert.ErrorIs(t, context.Cause(ctx), installer.ErrCanceled)
 		return installer.Outcome{}, installer.Fail(installer.KindCanceled, "%w", context.Cause(ctx))
@@ -407,12 +409,12 @@ func TestCancelBeforeTheClaimReachesTheInstaller(t *testing.T) {
 	assert.Equal(t, installer.Canceled, q.all[0].State)
 }
 
-func TestAttemptLimitHoldsWhateverTheInstallerDoes(t *testing.T) {
+func TestAttemptLimitHoldsWhateverTheWorkerDoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a")
 		start := time.Now()
-		run(t, installer.DispatcherConfig{Queue: q, Limits: installer.Limits{Run: time.Minute, Attempt: 3 * time.Minute},
-			Installer: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Limits: installer.Limits{Run: time.Minute, Attempt: 3 * time.Minute},
+			Worker: worker(func(ctx context.Context, _ *installer.Job) (installer.Outcome, error) {
 				<-ctx.Done()
 				assert.ErrorIs(t, context.Cause(ctx), installer.ErrAttemptTimeout)
 				return installer.Outcome{}, installer.Fail(installer.KindScriptTimeout, "%w", context.Cause(ctx))
@@ -434,7 +436,7 @@ func TestA03ResultIsKeptUntilStored(t *testing.T) {
 			return nil
 		}
 		ran := 0
-		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Worker: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
 			ran++
 			return installer.Outcome{}, nil
 		})})
@@ -450,9 +452,9 @@ func TestOrphansAreTakenUpOrSetAside(t *testing.T) {
 		for i, inv := range q.all {
 			inv.State, inv.Claim = installer.Running, 1
 			inv.Attempts = []installer.Attempt{{Number: 1, Started: time.Now()}}
-			inv.Crashes = i * (installer.MaxCrashes - 1)
+			inv.Crashes = i * (engine.MaxCrashes - 1)
 		}
-		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Worker: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
 			assert.Equal(t, 1, job.Invocation.Attempt().Number)
 			return installer.Outcome{}, nil
 		})})
@@ -476,7 +478,7 @@ func TestOrphanOfAnotherDispatcher(t *testing.T) {
 			}
 			return nil
 		}
-		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Worker: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
 			return installer.Outcome{}, nil
 		})})
 		assert.Equal(t, map[installer.State]int{installer.Running: 1, installer.Succeeded: 1}, q.states())
@@ -486,7 +488,7 @@ func TestOrphanOfAnotherDispatcher(t *testing.T) {
 func TestFailureLimitStopsClaiming(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a", "b", "c", "d", "e")
-		d := run(t, installer.DispatcherConfig{Queue: q, Parallel: 1, MaxFailures: 2, Installer: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
+		d := run(t, engine.Config{Queue: q, Parallel: 1, MaxFailures: 2, Worker: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
 			return installer.Outcome{}, installer.Fail(installer.KindScriptFailed, "exit code 1")
 		})})
 		assert.True(t, d.LimitReached())
@@ -498,7 +500,7 @@ func TestOutputIsScrubbedAndALostLogFailsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a")
 		q.creds.Password = installer.NewSecret("s3cret-pw")
-		run(t, installer.DispatcherConfig{Queue: q, Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+		run(t, engine.Config{Queue: q, Worker: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
 			fmt.Fprint(job.Output, "login with s3cr")
 			fmt.Fprint(job.Output, "et-pw ok s3c")
 			return installer.Outcome{}, nil
@@ -510,7 +512,7 @@ func TestOutputIsScrubbedAndALostLogFailsNothing(t *testing.T) {
 func TestUnreadableQueueEndsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("bad page")
-		d := installer.NewDispatcher(installer.DispatcherConfig{Queue: brokenQueue{newQueue("a"), broken}, Installer: worker(nil)})
+		d := engine.New(engine.Config{Queue: brokenQueue{newQueue("a"), broken}, Worker: worker(nil)})
 		require.ErrorIs(t, d.Run(t.Context()), broken)
 	})
 }

@@ -79,9 +79,9 @@ func (t *tx) forgetReplaced(r *tasks.Record) error {
 	return err
 }
 
-// overtaker finds the latest change of r's machine since r that is not undone;
+// superseding finds the latest change of r's machine since r that is not undone;
 // nil: there is none.
-func (t *tx) overtaker(r *tasks.Record) (*tasks.Record, error) {
+func (t *tx) superseding(r *tasks.Record) (*tasks.Record, error) {
 	if !r.ChangedHost() {
 		return nil, nil
 	}
@@ -129,9 +129,9 @@ func (t *tx) onOneMachine(a, b *tasks.Record) bool {
 	return false
 }
 
-// findOvertaker sets r.Overtaken, of what can be rolled back and of a ROLLBACK.
-func (t *tx) findOvertaker(r *tasks.Record) (err error) {
-	r.Overtaken, r.OvertakenForGood = "", false
+// findSuperseding sets r.Superseded, of what can be rolled back and of a ROLLBACK.
+func (t *tx) findSuperseding(r *tasks.Record) (err error) {
+	r.Superseded, r.SupersededForGood = "", false
 	of := r
 	switch {
 	case r.Task() == installer.Rollback && r.State != installer.Succeeded:
@@ -141,16 +141,16 @@ func (t *tx) findOvertaker(r *tasks.Record) (err error) {
 	case r.State != installer.Succeeded:
 		return nil
 	}
-	by, err := t.overtaker(of)
+	by, err := t.superseding(of)
 	if err != nil || by == nil {
 		return err
 	}
 	if by.ProjectID != r.ProjectID {
-		r.Overtaken = installer.OfAnotherProject
+		r.Superseded = installer.OfAnotherProject
 		return nil
 	}
 	// It is the latest, so what forbids to undo it is its own.
-	r.Overtaken, r.OvertakenForGood = by.ID, installer.Allow(installer.Rollback, &by.Invocation) != nil
+	r.Superseded, r.SupersededForGood = by.ID, installer.Allow(installer.Rollback, &by.Invocation) != nil
 	return nil
 }
 
@@ -162,11 +162,11 @@ func (t *tx) current(records []*tasks.Record) error {
 		}
 		asked := *r
 		asked.Seq = math.MaxUint64 // it has none yet, and is the newest
-		if err := t.findOvertaker(&asked); err != nil {
+		if err := t.findSuperseding(&asked); err != nil {
 			return err
 		}
-		if by := asked.Overtaken; by != "" {
-			return fmt.Errorf("%s of %s: %w: %s", r.Type, r.Of, installer.ErrOvertaken, by)
+		if by := asked.Superseded; by != "" {
+			return fmt.Errorf("%s of %s: %w: %s", r.Type, r.Of, installer.ErrSuperseded, by)
 		}
 	}
 	return nil

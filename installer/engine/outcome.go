@@ -1,21 +1,25 @@
-package installer
+package engine
 
-import "slices"
+import (
+	"slices"
 
-// mayRun tells, from the steps that the present attempt has finished, whether a
+	"tripod/installer"
+)
+
+// mayStillRun tells, from the steps that the present attempt has finished, whether a
 // script of the invocation may still run on its host. A launch comes after stage,
 // and nobody has seen the end of it before run says so.
-func (inv *Invocation) mayRun(steps []StepRecord) bool {
+func mayStillRun(inv *installer.Invocation, steps []installer.StepRecord) bool {
 	may := inv.MayRun
 	for _, rec := range steps {
 		switch rec.Step {
-		case StepProbe:
+		case installer.StepProbe:
 			if rec.Found.Run != "" {
-				may = rec.Found.Run == RunAlive
+				may = rec.Found.Run == installer.RunAlive
 			}
-		case StepStage:
+		case installer.StepStage:
 			may = may || rec.Kind == ""
-		case StepRun:
+		case installer.StepRun:
 			may = rec.Kind.Info().Unknown
 		}
 	}
@@ -26,17 +30,17 @@ func (inv *Invocation) mayRun(steps []StepRecord) bool {
 // these steps. Zero: nothing new. Where a step panicked or the process died, the
 // steps alone tell. What the attempt has not looked for is as it was known before,
 // and what was changed stays changed.
-func (inv *Invocation) outcomeOf(o Outcome, steps []StepRecord, may bool) Outcome {
-	looked, told := false, o != Outcome{}
+func outcomeOf(inv *installer.Invocation, o installer.Outcome, steps []installer.StepRecord, may bool) installer.Outcome {
+	looked, told := false, o != installer.Outcome{}
 	for _, rec := range steps {
 		looked = looked || rec.Found.Looked
 		if rec.Found.Looked && !told {
 			o.CurrentVersion = rec.Found.CurrentVersion
 		}
-		o.Changed = o.Changed || rec.Found.Changed || rec.Step == StepRun && rec.Kind == ""
+		o.Changed = o.Changed || rec.Found.Changed || rec.Step == installer.StepRun && rec.Kind == ""
 	}
 	o.Changed = o.Changed || may && !inv.Changed
-	if o == (Outcome{}) {
+	if o == (installer.Outcome{}) {
 		return o
 	}
 	if !looked && o.CurrentVersion == "" {
@@ -46,12 +50,11 @@ func (inv *Invocation) outcomeOf(o Outcome, steps []StepRecord, may bool) Outcom
 	return o
 }
 
-// soFar are the steps of the present attempt: those that were stored before it was
+// stepsSoFar are the steps of the present attempt: those that were stored before it was
 // taken up, and what has been finished since.
-func (inv *Invocation) soFar(since []StepRecord) []StepRecord {
-	a := inv.Attempt()
-	if a == nil {
-		return since
+func stepsSoFar(inv *installer.Invocation, since []installer.StepRecord) []installer.StepRecord {
+	if a := inv.Attempt(); a != nil {
+		return slices.Concat(a.Steps, since)
 	}
-	return append(slices.Clone(a.Steps), since...)
+	return since
 }
