@@ -99,7 +99,7 @@ func TestFullDiskUnderTheBatchTool(t *testing.T) {
 	p, code := r.tripod(args...)
 	require.Equal(t, exit.Internal, code, "%s", p.err())
 	assert.Contains(t, p.err(), "no space left on device")
-	assert.Contains(t, p.err(), "hint: make room where the state folder is")
+	assert.Contains(t, p.err(), "hint: free space on the file system of the state folder")
 	assert.Empty(t, p.out())
 	assert.Empty(t, noted(t, c), "nothing was begun")
 

@@ -25,7 +25,7 @@ import (
 )
 
 type serveCmd struct {
-	Listen       string        `default:"127.0.0.1:8440" placeholder:"HOST:PORT" help:"Address to listen on; port 0: any free port."`
+	Listen       string        `default:"127.0.0.1:8440" placeholder:"HOST:PORT" help:"Address to listen on; port 0: any free port (default: ${default})."`
 	TLSCert      string        `name:"tls-cert" type:"path" placeholder:"FILE" help:"TLS certificate chain, PEM."`
 	TLSKey       string        `name:"tls-key" type:"path" placeholder:"FILE" help:"Private key of the TLS certificate, PEM."`
 	TargetAllow  []string      `placeholder:"CIDR" help:"Host addresses to allow although they are denied by default (loopback, link-local …)."`
@@ -33,9 +33,9 @@ type serveCmd struct {
 	Parallel     int           `default:"${parallel}" help:"Number of hosts to work on at once."`
 	Keep         time.Duration `default:"24h" help:"How long to store credentials after their task has ended; 0: delete them at once. A changed value applies to new tasks."`
 	StatusMaxAge time.Duration `default:"24h" help:"Maximum age of an agent's status; after that agent-status reports unknown."`
-	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change, with --server, what all projects share: the package store and the length of the audit log."`
-	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited."`
-	MaxOpen      int           `default:"200000" placeholder:"N" help:"Maximum number of open tasks of all projects; 0: unlimited."`
+	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change, with --server, what all projects share: the package store and the length of the audit log (default: ${default})."`
+	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited (default: ${default})."`
+	MaxOpen      int           `default:"200000" placeholder:"N" help:"Maximum number of open tasks of all projects; 0: unlimited (default: ${default})."`
 	flags.DefaultKeys
 	flags.Content
 	flags.Policy

@@ -28,7 +28,7 @@ type ServerFlags struct {
 	AccessKey      string        `placeholder:"KEY" help:"Access key for --server, instead of a token."`
 	SecretKeyFile  string        `type:"path" placeholder:"FILE" help:"Secret key of --access-key: the first line of FILE."`
 	CAFile         string        `name:"ca-file" type:"path" placeholder:"FILE" help:"CA certificates (PEM) to trust for --server, in addition to the system's."`
-	ServerWait     time.Duration `default:"5m" placeholder:"D" help:"How long to wait for a --server that stops answering while it works."`
+	ServerWait     time.Duration `default:"5m" placeholder:"D" help:"How long to wait for a --server that stops answering while it works (default: ${default})."`
 	AllowPlainHTTP bool          `name:"allow-plain-http" help:"Allow plain HTTP to a --server on another machine: passwords cross the network unencrypted."`
 }
 

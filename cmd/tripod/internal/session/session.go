@@ -23,7 +23,7 @@ import (
 
 // Flags are those of every command.
 type Flags struct {
-	StateDir string `help:"State folder: batches, results and encrypted credentials." default:"${state_dir}" type:"path" placeholder:"DIR"`
+	StateDir string `help:"State folder: batches, results and encrypted credentials (default: ${default})." default:"${state_dir}" type:"path" placeholder:"DIR"`
 	Verbose  bool   `short:"v" help:"Log each step and debug messages to stderr."`
 	Project  string `placeholder:"P" help:"Project (tenant) to work in (default: \"default\"; with --server, the project of the login). The lists of tokens and keys and the audit log show all projects unless it is given."`
 	ServerFlags
