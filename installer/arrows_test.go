@@ -42,8 +42,16 @@ var arrows = map[string]string{
 	"store/kv":                   "installer store/disk",
 	"store/vault":                "store/disk",
 	"scripts":                    "",
-	"cmd/tripod": "installer installer/api installer/control installer/engine installer/hostsfile installer/local installer/pkgfile installer/plan installer/plaintext " +
-		"installer/policy installer/privkey installer/recipe installer/sshdial scripts store",
+	"cmd/tripod": "installer installer/api installer/control installer/engine installer/hostsfile installer/plan installer/plaintext installer/policy store " +
+		"cmd/tripod/internal/exit cmd/tripod/internal/flags cmd/tripod/internal/report cmd/tripod/internal/session cmd/tripod/internal/term",
+	"cmd/tripod/internal/exit":     "installer installer/api installer/plaintext",
+	"cmd/tripod/internal/term":     "installer",
+	"cmd/tripod/internal/report":   "installer installer/api installer/control installer/plaintext",
+	"cmd/tripod/internal/progress": "installer installer/plaintext cmd/tripod/internal/report cmd/tripod/internal/term",
+	"cmd/tripod/internal/session": "installer installer/api installer/control installer/engine installer/local installer/plan installer/plaintext installer/recipe installer/sshdial store " +
+		"cmd/tripod/internal/exit cmd/tripod/internal/progress cmd/tripod/internal/report cmd/tripod/internal/term",
+	"cmd/tripod/internal/flags": "installer installer/control installer/hostsfile installer/pkgfile installer/plan installer/privkey " +
+		"cmd/tripod/internal/exit cmd/tripod/internal/session cmd/tripod/internal/term",
 }
 
 // testOnly are packages for tests, demonstrations and measurements: they may
