@@ -26,8 +26,6 @@ type Exception struct {
 	// What is wrong with it, a part of a sentence: "it only looked".
 	What string
 	is   func(*Invocation) bool
-	// says is What, of one that another invocation is in the way of; nil: none is.
-	says func(*Invocation) string
 }
 
 var (
@@ -40,21 +38,7 @@ var (
 	unknownBefore = Exception{What: "the version before it is not known", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
-	overtaken = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Overtaken != "" }, says: (*Invocation).overtakenBy}
 )
-
-// OfAnotherProject stands for the id of a task of another project.
-const OfAnotherProject = "a task of another project"
-
-const notUndone = "a later task changed the host and is not undone"
-
-// overtakenBy is what Overtaken means, and what helps where it can not be undone first.
-func (inv *Invocation) overtakenBy() string {
-	if inv.OvertakenForGood {
-		return "nothing undoes the later " + inv.Overtaken + ": use INSTALL or UPDATE"
-	}
-	return notUndone + ": " + inv.Overtaken
-}
 
 // rules is the table. docs/tasks.md is made from it.
 var rules = []Rule{
@@ -62,13 +46,12 @@ var rules = []Rule{
 		Task:   Retry,
 		Of:     []Type{Install, RemoteInstall, Update, Rollback, SetRemoteInstaller},
 		States: []State{Failed, Timeout, Canceled},
-		Except: []Exception{overtaken}, // a ROLLBACK only
 	},
 	{
 		Task:   Rollback,
 		Of:     []Type{Install, RemoteInstall, Update},
 		States: []State{Succeeded},
-		Except: []Exception{onlyLooked, changedNothing, repaired, ownScript, unknownBefore, overtaken},
+		Except: []Exception{onlyLooked, changedNothing, repaired, ownScript, unknownBefore},
 	},
 }
 
@@ -92,11 +75,7 @@ func Allow(task Type, of *Invocation) error {
 		return fmt.Errorf("no %s: it is %s, not %s", task, of.State, orList(rule.States))
 	}
 	for _, e := range rule.Except {
-		switch {
-		case !e.is(of):
-		case e.says != nil:
-			return fmt.Errorf("no %s: %s", task, e.says(of))
-		default:
+		if e.is(of) {
 			return fmt.Errorf("no %s: %s", task, e.What)
 		}
 	}

@@ -58,9 +58,6 @@ func (d *Dispatcher) attemptLimit(inv *Invocation) time.Duration {
 // has done and in noted those of them that are still to be stored. A panic in it
 // ends this invocation, not the process.
 func (d *Dispatcher) work(ctx context.Context, inv *Invocation, noted, finished *[]StepRecord) (outcome Outcome, err error) {
-	if inv.Overtaken != "" {
-		return Outcome{}, Fail(KindOvertaken, "%s", inv.overtakenBy())
-	}
 	// A cancel that came before the claim must reach the Installer, which has
 	// to look at the host: it must not end here, as an error of the queue.
 	reading := context.WithoutCancel(ctx)

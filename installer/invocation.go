@@ -149,14 +149,6 @@ type Invocation struct {
 	Kind    Kind   `json:"kind,omitempty"`    // why it failed, or failed last
 	Message string `json:"message,omitempty"` // one line for people, no secret
 	Outcome
-
-	// Overtaken is the later task that changed the host and is not undone itself,
-	// so that this one cannot be rolled back, or this ROLLBACK not be done: it would
-	// undo what the later one brought. It is found when the invocation is read and
-	// when it is claimed, and never stored.
-	Overtaken string `json:"overtaken,omitempty"`
-	// OvertakenForGood: nothing undoes that one, a script of the user's own, say.
-	OvertakenForGood bool `json:"overtaken_for_good,omitempty"`
 }
 
 // Task is what the invocation does on the host: its type, or for a RETRY that of

@@ -12,8 +12,7 @@ import (
 type Queue interface {
 	// Claim takes the ready invocation that has waited longest and whose host
 	// has no other one RUNNING, sets it RUNNING, and begins its next attempt or
-	// goes on with the one that was interrupted. It sets Overtaken of a ROLLBACK
-	// that must not be done any more. With nothing ready it returns nil and when
+	// goes on with the one that was interrupted. With nothing ready it returns nil and when
 	// the next one will be (zero: not before something changes).
 	Claim(ctx context.Context, now time.Time, f ClaimFilter) (*Invocation, time.Time, error)
 	// Credentials opens the sealed credentials. A Failure of
@@ -65,8 +64,9 @@ type Ledger interface {
 	// SameMachine tells whether both are one machine, and by what that is known.
 	SameMachine(ctx context.Context, project string, a, b Host) (Sameness, error)
 	// FollowUp finds the open RETRY or ROLLBACK about what inv began with (nil: there
-	// is none), and the id of that.
-	FollowUp(ctx context.Context, inv *Invocation) (origin string, open *Invocation, err error)
+	// is none), and the id of that. ErrOvertaken where none is open, and the task would
+	// undo a later one too: Submit refuses it then.
+	FollowUp(ctx context.Context, task Type, inv *Invocation) (origin string, open *Invocation, err error)
 	// HostCredentials opens what is stored for a known host, as far as it may be
 	// sent to where the caller is about to send it: see Host.SameRoute. A Failure of
 	// KindCredentialMissing if nothing is.

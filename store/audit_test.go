@@ -294,7 +294,7 @@ func TestAuditPrune(t *testing.T) {
 	s := newTest(t, Options{Clock: func() time.Time { return now }})
 	for i := range 2*auditChunk + 10 {
 		require.NoError(t, s.update(t.Context(), func(t *tx) error {
-			return s.audit(context.Background(), t, t0.Add(time.Duration(i)*time.Second), installer.AuditEntry{Action: installer.AuditRequest})
+			return s.Append(context.Background(), t.Tx.Tx.Tx, t0.Add(time.Duration(i)*time.Second), installer.AuditEntry{Action: installer.AuditRequest})
 		}))
 	}
 	old, err := s.AuditAnchor(t.Context())

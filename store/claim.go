@@ -7,6 +7,8 @@ import (
 
 	"tripod/installer"
 	"tripod/store/disk"
+	"tripod/store/inventory"
+	"tripod/store/kv"
 	"tripod/store/tasks"
 )
 
@@ -14,27 +16,25 @@ import (
 // invocations wait.
 func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
 	// An idle worker asks often: look before taking the writers' turn.
-	var idle bool
 	var wake time.Time
+	var claimed *tasks.Record
+	idle := false
 	err := s.view(ctx, func(t *tx) (err error) {
 		var id string
 		id, wake, err = t.dueFor(f, now)
 		idle = id == ""
 		return err
 	})
-	if err != nil || idle {
-		return nil, wake, err
+	if err == nil && !idle {
+		err = s.update(ctx, func(t *tx) (err error) {
+			claimed, wake, err = t.claim(f, now, s.session)
+			if err != nil || claimed == nil {
+				return err
+			}
+			// Before anybody can open its credentials: they are asked for afterwards.
+			return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
+		})
 	}
-
-	var claimed *tasks.Record
-	err = s.update(ctx, func(t *tx) (err error) {
-		claimed, wake, err = t.claim(f, now, s.session)
-		if err != nil || claimed == nil {
-			return err
-		}
-		// Before anybody can open its credentials: they are asked for afterwards.
-		return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
-	})
 	if err != nil || claimed == nil {
 		return nil, wake, err
 	}
@@ -48,12 +48,12 @@ func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tas
 		if err != nil || id == "" {
 			return nil, wake, err
 		}
-		r, err := t.Load(id)
+		r, err := t.Listed(id)
+		if err == nil && r.State != installer.Pending {
+			err = fmt.Errorf("%w: the ready index names %q, which is not pending", disk.ErrDamaged, id)
+		}
 		if err != nil {
 			return nil, wake, err
-		}
-		if r == nil || r.State != installer.Pending {
-			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", disk.ErrDamaged, id)
 		}
 		t.Dequeue(r) // one that is named may be on a wait list
 		if t.Get(tasks.TBusy, r.HostKey()) != nil {
@@ -91,50 +91,34 @@ func (t *tx) start(r *tasks.Record, now time.Time, session uint64) error {
 		r.Attempts = append(r.Attempts, installer.Attempt{Number: len(r.Attempts) + 1, Started: now})
 	}
 	r.Claim++
-	r.Updated = now
-	r.NotBefore = time.Time{}
+	r.Updated, r.NotBefore = now, time.Time{}
 	t.SetState(r, installer.Running)
-	if err := t.tell(r); err != nil {
-		return err
-	}
 	t.Put(tasks.TBusy, r.HostKey(), []byte(r.ID))
-	t.Put(tasks.TActive, []byte(r.ID), tasks.Active{
-		Claim:   r.Claim,
-		Session: session,
-		Attempt: uint32(len(r.Attempts)),
-		Crashes: uint32(r.Crashes),
-		SetUp:   r.Task() == installer.SetRemoteInstaller,
-	}.Encode())
+	t.PutActive(r.ID, tasks.Active{
+		Claim: r.Claim, Session: session, Attempt: len(r.Attempts), Crashes: r.Crashes,
+		SetUp: r.Task() == installer.SetRemoteInstaller,
+	})
 	t.Save(r)
-	return nil
+	return t.AddSteps(&r.Invocation)
 }
 
 // Orphans implements installer.Queue: what an earlier process left RUNNING.
 func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
-	var orphans []installer.Invocation
-	err := s.view(ctx, func(t *tx) error {
-		orphans = nil
-		for id, row := range t.All(tasks.TActive, nil) {
-			a, err := tasks.DecodeActive(row)
-			if err != nil {
-				return err
-			}
+	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (orphans []installer.Invocation, err error) {
+		err = kv.EachRow(t.Tx.Tx, tasks.TActive, nil, func(id []byte, a *tasks.Active) error {
 			if a.Session == s.session {
-				continue
+				return nil
 			}
-			r, err := t.Load(string(id))
+			r, err := t.Listed(string(id))
+			if err == nil {
+				err = t.AddSteps(&r.Invocation)
+			}
 			if err != nil {
-				return err
-			}
-			if r == nil {
-				return fmt.Errorf("%w: invocation %q is active but missing", disk.ErrDamaged, id)
-			}
-			if err := t.tell(r); err != nil {
 				return err
 			}
 			orphans = append(orphans, r.Invocation)
-		}
-		return nil
+			return nil
+		})
+		return orphans, err
 	})
-	return orphans, err
 }

@@ -5,20 +5,21 @@ import (
 	"errors"
 	"time"
 
+	"tripod/store/inventory"
+	"tripod/store/kv"
 	"tripod/store/tasks"
 )
 
 // Purge erases the credentials whose time has run out at now, and forgets old
 // Idempotency-Keys. Call it from time to time, see NextPurge; Open does it too.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
-	var over []string
-	err := s.view(ctx, func(t *tx) error {
-		over = nil
-		return t.KeptBatches(func(batch string, k tasks.KeptUntil) {
+	over, err := kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (over []string, err error) {
+		err = t.KeptBatches(func(batch string, k tasks.KeptUntil) {
 			if k.Over(now) {
 				over = append(over, batch)
 			}
 		})
+		return over, err
 	})
 	if err == nil {
 		err = s.ForgetBatches(ctx, over...)
@@ -28,10 +29,8 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 
 // NextPurge is when the time of the first credentials runs out, of batches that
 // have ended by now. Zero: there are none.
-func (s *Store) NextPurge(ctx context.Context) (time.Time, error) {
-	var next time.Time
-	err := s.view(ctx, func(t *tx) error {
-		next = time.Time{}
+func (s *Store) NextPurge(ctx context.Context) (next time.Time, err error) {
+	err = s.view(ctx, func(t *tx) error {
 		return t.KeptBatches(func(_ string, k tasks.KeptUntil) {
 			if !k.Until.IsZero() && (next.IsZero() || k.Until.Before(next)) {
 				next = k.Until

@@ -15,7 +15,7 @@ var (
 	bMeta      = kv.Table("meta")      // schema, master key check
 	bReplays   = kv.Table("replays")   // project, Idempotency-Key → what was answered
 	bReplayAge = kv.Table("replayage") // stamp → key of the replay
-	bChanges   = kv.Table("changes")   // target, address and port, number → invocation
+	bChanges   = kv.Table("changes")   // target, address and port, number → invocation; see superseded.go
 )
 
 // tables is what the whole database consists of: the tables of all rooms.
@@ -30,7 +30,7 @@ func tables() kv.Schema {
 
 // schema is the version of all this, and of the files beside the database. No
 // other one is read.
-const schema = 6
+const schema = 7
 
 var (
 	keySchema = []byte("schema")

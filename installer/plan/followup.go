@@ -52,7 +52,11 @@ func (q *planning) followUp(id string) (item Item, err error) {
 func (q *planning) followUpOf(item Item) (Item, error) {
 	old := item.Invocation
 	item.Invocation = installer.Invocation{Host: old.Host}
-	origin, open, err := q.Ledger.FollowUp(q.ctx, &old)
+	origin, open, err := q.Ledger.FollowUp(q.ctx, q.Task, &old)
+	if errors.Is(err, installer.ErrOvertaken) {
+		item.Refused, item.Failed = refuse(NotAllowed, err.Error()), true
+		return item, nil
+	}
 	if err != nil {
 		return item, err
 	}

@@ -83,8 +83,8 @@ func (q *planning) standing(n Item) (Item, error) {
 	}
 	open := inv
 	if q.Task == installer.Rollback {
-		_, under, err := q.Ledger.FollowUp(q.ctx, inv)
-		if err != nil {
+		_, under, err := q.Ledger.FollowUp(q.ctx, q.Task, inv)
+		if err != nil && !errors.Is(err, installer.ErrOvertaken) {
 			return item, err
 		}
 		if open = under; under != nil && under.Task() != installer.Rollback {
@@ -103,7 +103,7 @@ func (q *planning) standing(n Item) (Item, error) {
 		item.Standing = Done
 	default:
 		item.Refused = refuse(NotAllowed, why.Error())
-		item.Failed = failed || q.Task == installer.Rollback && inv.Overtaken != ""
+		item.Failed = failed
 	}
 	return item, nil
 }

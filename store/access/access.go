@@ -5,7 +5,6 @@ package access
 import (
 	"context"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"tripod/installer"
@@ -55,14 +54,4 @@ func New(ctx context.Context, db *kv.DB, v *vault.Vault, note Note, clock func()
 func (a *Access) Close() {
 	a.signatures.close()
 	a.flushSignatures()
-}
-
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
-
-// ofProject is the prefix of a project's keys, or of all.
-func ofProject(project string) []byte {
-	if project == "" {
-		return nil
-	}
-	return kv.Join(project)
 }

@@ -75,9 +75,7 @@ func TestNobodyFillsTheMemoryOfSignatures(t *testing.T) {
 	later := expires.Add(time.Second)
 	require.Equal(t, 400, fill(t, g, 60, signer{"p1", "a"}, later, later.Add(time.Hour)), "the old ones have expired")
 	require.Len(t, g.all, 400)
-	require.Len(t, g.keys, 1)
-	require.Len(t, g.projects, 1)
-	require.Equal(t, 400, g.projects["p1"].n)
+	require.Equal(t, map[signer]int{{"p1", "a"}: 400, {"p1", ""}: 400}, g.counts)
 }
 
 // TestC03SharesOfSignaturesHoldAcrossRestarts: what was seen is refused, and

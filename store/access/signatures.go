@@ -68,13 +68,10 @@ func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, si
 	}
 	if later {
 		a.signatures.later(a.flushSignatures, row)
-		return false, 0, nil
-	}
-	if err := a.writeSignatures(ctx, now, row); err != nil {
+	} else if err = a.writeSignatures(ctx, now, row); err != nil {
 		a.signatures.forget(signature)
-		return false, 0, err
 	}
-	return false, 0, nil
+	return false, 0, err
 }
 
 func (g *signatures) see(signature [32]byte, by signer, now, expires time.Time) (seen bool, ago time.Duration, err error) {
@@ -143,16 +140,14 @@ func (a *Access) writeSignatures(ctx context.Context, now time.Time, rows ...see
 		for _, row := range rows {
 			t.Put(tSeen, bytes.Clone(row.key[:]), row.by.text())
 		}
-		var over [][]byte
-		for k := range t.From(tSeen, nil) {
-			if len(over) == seenTidy || binary.BigEndian.Uint64(k) >= kv.Micros(now) {
-				break
+		n := 0
+		t.DelAll(tSeen, func(yield func(k, v []byte) bool) {
+			for k, v := range t.From(tSeen, nil) {
+				if n++; n > seenTidy || binary.BigEndian.Uint64(k) >= kv.Micros(now) || !yield(k, v) {
+					return
+				}
 			}
-			over = append(over, bytes.Clone(k))
-		}
-		for _, k := range over {
-			t.Del(tSeen, k)
-		}
+		})
 		return nil
 	})
 }

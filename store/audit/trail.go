@@ -6,14 +6,16 @@
 package audit
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -103,13 +105,40 @@ type entryRow struct {
 	Hash  []byte          `json:"hash"`
 }
 
-func rowKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+// readEntry reads a row.
+func readEntry(row []byte) (stored entryRow, e installer.AuditEntry, err error) {
+	if _, err = kv.ReadRow(row, &stored); err == nil {
+		err = json.Unmarshal(stored.Entry, &e)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: an audit entry cannot be read: %w", disk.ErrDamaged, err)
+	}
+	return stored, e, err
+}
+
+// hostsMost is how many hosts one entry names: more make several entries.
+const hostsMost = 100
+
+func split(entries []installer.AuditEntry) (all []installer.AuditEntry) {
+	for _, e := range entries {
+		for hosts := range slices.Chunk(e.Hosts, hostsMost) {
+			some := e
+			some.Hosts = hosts
+			all = append(all, some)
+		}
+		if len(e.Hosts) == 0 {
+			all = append(all, e)
+		}
+	}
+	return all
+}
 
 // Append notes entries, within the transaction of what they are about. Who
 // acts is taken from ctx where an entry does not say.
 func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error {
 	head, ok := l.readHead(t)
-	if !ok || t.Get(tEntries, rowKey(head.last+1)) != nil {
+	entries = split(entries)
+	if !ok || t.Get(tEntries, kv.Number(head.last+1)) != nil {
 		// Somebody has been at it. Work goes on, and this entry, which cannot be
 		// taken out again without the key, says so for ever.
 		head = l.remains(t)
@@ -118,15 +147,13 @@ func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...i
 	for _, e := range entries {
 		head.last++
 		e.Number, e.At, e.Previous = head.last, at.UTC(), head.lastHash.String()
-		if e.By == "" {
-			e.By = installer.ActorOf(ctx)
-		}
+		e.By = cmp.Or(e.By, installer.ActorOf(ctx))
 		text, err := json.Marshal(e)
 		if err != nil {
 			return err
 		}
 		head.lastHash = l.sum('e', text)
-		t.PutRow(tEntries, rowKey(head.last), head.last, entryRow{text, head.lastHash[:]})
+		t.PutRow(tEntries, kv.Number(head.last), head.last, entryRow{text, head.lastHash[:]})
 	}
 	l.putHead(t, head)
 	return nil
@@ -136,12 +163,11 @@ func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...i
 const broken installer.Action = "log-broken"
 
 // remains is a head made of what rows there are.
-func (l *Trail) remains(t *kv.Tx) chainHead {
-	var h chainHead
-	if k, _ := t.First(tEntries, nil); len(k) == 8 {
+func (l *Trail) remains(t *kv.Tx) (h chainHead) {
+	if k, _ := kv.First(t.All(tEntries, nil)); len(k) == 8 {
 		h.base = binary.BigEndian.Uint64(k) - 1
 	}
-	if k, _ := t.Last(tEntries, nil); len(k) == 8 {
+	if k, _ := kv.First(t.AllBackwards(tEntries, nil)); len(k) == 8 {
 		h.last = binary.BigEndian.Uint64(k)
 	}
 	return h
@@ -154,9 +180,9 @@ const deniedMost = 10
 // denies: one entry for a request, with the first ten of them and why the first
 // one is denied. An empty t: of more than one type, or not known.
 func (l *Trail) NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error {
-	detail := fmt.Sprintf("1 address: %s", why)
-	if n := len(hosts); n != 1 {
-		detail = fmt.Sprintf("%d addresses: %s", n, why)
+	detail := fmt.Sprintf("%d addresses: %s", len(hosts), why)
+	if len(hosts) == 1 {
+		detail = "1 address: " + why
 	}
 	return l.db.Update(ctx, func(tx *kv.Tx) error {
 		return l.Append(ctx, tx, l.clock(), installer.AuditEntry{
@@ -166,42 +192,49 @@ func (l *Trail) NoteDenied(ctx context.Context, project string, t installer.Type
 	})
 }
 
-// chunkSize is how many entries one read transaction looks at.
+// chunkSize is how many entries one transaction looks at.
 const chunkSize = 1000
 
-// Audit returns entries, the oldest first.
-func (l *Trail) Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error) {
-	found := []installer.AuditEntry{}
+// walk reads the rows after one, in several transactions, as long as do says so.
+func (l *Trail) walk(ctx context.Context, after uint64, do func(number uint64, row []byte) (bool, error)) error {
 	for more := true; more; {
 		err := l.db.View(ctx, func(t *kv.Tx) error {
 			more = false
 			n := 0
-			for k, row := range t.From(tEntries, rowKey(f.After+1)) {
+			for k, row := range t.From(tEntries, kv.Number(after+1)) {
 				if n++; n > chunkSize {
 					more = true
 					return nil
 				}
-				if f.Limit > 0 && len(found) == f.Limit {
-					return nil
-				}
-				var stored entryRow
-				var e installer.AuditEntry
-				if _, err := kv.ReadRow(row, &stored); err != nil {
+				after = binary.BigEndian.Uint64(k)
+				if ok, err := do(after, row); !ok || err != nil {
 					return err
-				}
-				if err := json.Unmarshal(stored.Entry, &e); err != nil {
-					return fmt.Errorf("%w: an audit entry cannot be read: %v", disk.ErrDamaged, err)
-				}
-				f.After = binary.BigEndian.Uint64(k)
-				if (f.Project == "" || e.Project == f.Project) && !e.At.Before(f.Since) {
-					found = append(found, e)
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
+	}
+	return nil
+}
+
+// Audit returns entries, the oldest first.
+func (l *Trail) Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error) {
+	found := []installer.AuditEntry{}
+	err := l.walk(ctx, f.After, func(_ uint64, row []byte) (bool, error) {
+		if f.Limit > 0 && len(found) == f.Limit {
+			return false, nil
+		}
+		_, e, err := readEntry(row)
+		if err == nil && (f.Project == "" || e.Project == f.Project) && !e.At.Before(f.Since) {
+			found = append(found, e)
+		}
+		return true, err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
 }
@@ -212,8 +245,7 @@ func (l *Trail) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 	l.pruning.Lock()
 	defer l.pruning.Unlock()
 	dropped := 0
-	for more := true; more; {
-		n := 0
+	for n := chunkSize; n == chunkSize; {
 		err := l.db.Update(ctx, func(t *kv.Tx) (err error) {
 			n, err = l.pruneSome(ctx, t, before)
 			return err
@@ -222,41 +254,34 @@ func (l *Trail) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 			return dropped, err
 		}
 		dropped += n
-		more = n == chunkSize
 	}
 	return dropped, nil
 }
 
 // pruneSome drops at most a chunk, and notes it in the same transaction.
-func (l *Trail) pruneSome(ctx context.Context, t *kv.Tx, before time.Time) (int, error) {
+func (l *Trail) pruneSome(ctx context.Context, t *kv.Tx, before time.Time) (n int, err error) {
 	head, ok := l.readHead(t)
 	if !ok {
-		return 0, fmt.Errorf("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
+		return 0, errors.New("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
 	}
-	var keys [][]byte
-	for k, row := range t.From(tEntries, rowKey(head.base+1)) {
-		var stored entryRow
-		var e installer.AuditEntry
-		if _, err := kv.ReadRow(row, &stored); err != nil {
-			return 0, err
+	first := head.base
+	n = t.DelAll(tEntries, func(yield func(k, row []byte) bool) {
+		for k, row := range t.From(tEntries, kv.Number(head.base+1)) {
+			stored, e, wrong := readEntry(row)
+			err = wrong
+			if err != nil || !e.At.Before(before) || e.Number > first+chunkSize || !yield(k, row) {
+				return
+			}
+			head.base = e.Number
+			copy(head.baseHash[:], stored.Hash)
 		}
-		if err := json.Unmarshal(stored.Entry, &e); err != nil {
-			return 0, err
-		}
-		if !e.At.Before(before) || len(keys) == chunkSize {
-			break
-		}
-		keys = append(keys, bytes.Clone(k))
-		head.base = e.Number
-		copy(head.baseHash[:], stored.Hash)
-	}
-	for _, k := range keys {
-		t.Del(tEntries, k)
-	}
-	if len(keys) == 0 {
-		return 0, nil
+	})
+	if n == 0 || err != nil {
+		return 0, err
 	}
 	l.putHead(t, head)
-	detail := fmt.Sprintf("%d entries before %s", len(keys), before.UTC().Format(time.RFC3339))
-	return len(keys), l.Append(ctx, t, l.clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPrune, Detail: detail})
+	return n, l.Append(ctx, t, l.clock(), installer.AuditEntry{
+		Project: installer.ActorProjectOf(ctx), Action: installer.AuditPrune,
+		Detail: fmt.Sprintf("%d entries before %s", n, before.UTC().Format(time.RFC3339)),
+	})
 }

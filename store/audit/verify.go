@@ -3,8 +3,6 @@ package audit
 import (
 	"context"
 	"crypto/hmac"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 
 	"tripod/installer"
@@ -27,7 +25,14 @@ func (l *Trail) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 			report.Fault("the end of the log is missing or altered: entries may have been cut off")
 			head = l.remains(t)
 		}
-		l.strays(t, head, &report)
+		// Entries outside of what the head says there is.
+		there := l.remains(t)
+		if there.last > 0 && there.base+1 <= head.base {
+			report.Fault("entries before %d, the first, have been put in", head.base+1)
+		}
+		if there.last > head.last {
+			report.Fault("entries after %d, the last, have been put in, or the end of the log was put back", head.last)
+		}
 		return nil
 	})
 	report.First, report.Last = head.base+1, head.last
@@ -39,30 +44,23 @@ func (l *Trail) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 	if err := v.checkAnchors(head); err != nil {
 		return report, err
 	}
-	for more := true; more; {
-		err := l.db.View(ctx, func(t *kv.Tx) error {
-			more = v.chunk(t)
-			return nil
-		})
-		if err != nil {
-			return report, err
+	err = l.walk(ctx, head.base, func(number uint64, row []byte) (bool, error) {
+		if number > v.last {
+			return false, nil
 		}
+		v.missing(number)
+		v.entry(number, row)
+		v.next = number + 1
+		return true, nil
+	})
+	if err != nil {
+		return report, err
 	}
 	v.missing(head.last + 1)
 	if v.previous != head.lastHash && report.FaultCount == 0 {
 		report.Fault("entry %d is not the one that the log ended with", head.last)
 	}
 	return report, nil
-}
-
-// strays looks for entries outside of what the head says there is.
-func (l *Trail) strays(t *kv.Tx, head chainHead, report *installer.AuditReport) {
-	if k, _ := t.First(tEntries, nil); len(k) == 8 && binary.BigEndian.Uint64(k) <= head.base {
-		report.Fault("entries before %d, the first, have been put in", head.base+1)
-	}
-	if k, _ := t.Last(tEntries, nil); len(k) == 8 && binary.BigEndian.Uint64(k) > head.last {
-		report.Fault("entries after %d, the last, have been put in, or the end of the log was put back", head.last)
-	}
 }
 
 // verifier is a walk along the chain.
@@ -89,24 +87,6 @@ func (v *verifier) checkAnchors(head chainHead) error {
 	return nil
 }
 
-// chunk checks the next entries and reports whether there may be more.
-func (v *verifier) chunk(t *kv.Tx) (more bool) {
-	n := 0
-	for k, row := range t.From(tEntries, rowKey(v.next)) {
-		number := binary.BigEndian.Uint64(k)
-		if number > v.last {
-			return false
-		}
-		if n++; n > chunkSize {
-			return true
-		}
-		v.missing(number)
-		v.entry(number, row)
-		v.next = number + 1
-	}
-	return false
-}
-
 // missing notes a gap before the entry.
 func (v *verifier) missing(number uint64) {
 	switch {
@@ -118,12 +98,7 @@ func (v *verifier) missing(number uint64) {
 }
 
 func (v *verifier) entry(number uint64, row []byte) {
-	var stored entryRow
-	var e installer.AuditEntry
-	_, err := kv.ReadRow(row, &stored)
-	if err == nil {
-		err = json.Unmarshal(stored.Entry, &e)
-	}
+	stored, e, err := readEntry(row)
 	if err != nil {
 		v.report.Fault("entry %d cannot be read: %v", number, err)
 		v.previous = hash{}
@@ -150,10 +125,9 @@ func (v *verifier) entry(number uint64, row []byte) {
 
 // AuditAnchor returns the present end of the chain, to be noted elsewhere.
 func (l *Trail) AuditAnchor(ctx context.Context) (installer.AuditAnchor, error) {
-	var head chainHead
-	err := l.db.View(ctx, func(t *kv.Tx) error {
-		head, _ = l.readHead(t)
-		return nil
+	head, err := kv.Read(ctx, l.db, func(t *kv.Tx) (chainHead, error) {
+		head, _ := l.readHead(t)
+		return head, nil
 	})
 	return installer.AuditAnchor{Number: head.last, Hash: head.lastHash.String()}, err
 }

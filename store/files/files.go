@@ -38,9 +38,9 @@ type Files struct {
 	logs    openLogs
 	blobs   openBlobs
 	uploads sync.Mutex // one part is added at a time
-	// catalogue keeps adding and removing of packages apart: both change files
-	// beside the database.
-	catalogue sync.Mutex
+	// packages keeps adding and removing of them apart: both change files beside the
+	// database.
+	packages sync.Mutex
 }
 
 // Options are what the rest of the store has to say.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -46,7 +48,13 @@ func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteC
 		return nil, err
 	}
 	w := &logWriter{path: s.logPath(inv.BatchID, inv.ID), most: s.LogCap}
-	w.done = func() { s.logs.remove(inv.ID, w) }
+	w.done = func() {
+		s.logs.mu.Lock()
+		defer s.logs.mu.Unlock()
+		if s.logs.open[inv.ID] == w {
+			delete(s.logs.open, inv.ID)
+		}
+	}
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
 	if s.logs.open == nil {
@@ -167,7 +175,7 @@ func (w *logWriter) sync() error {
 }
 
 func (w *logWriter) flush() error {
-	if !w.dirty || w.file == nil {
+	if !w.dirty {
 		return nil
 	}
 	if err := w.file.Sync(); err != nil {
@@ -192,14 +200,6 @@ func (w *logWriter) Close() error {
 	return errors.Join(w.flush(), w.file.Close())
 }
 
-func (l *openLogs) remove(id string, w *logWriter) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[id] == w {
-		delete(l.open, id)
-	}
-}
-
 // SyncLog puts an invocation's log on disk, if it is still being written.
 func (s *Files) SyncLog(id string) error {
 	s.logs.mu.Lock()
@@ -213,10 +213,7 @@ func (s *Files) SyncLog(id string) error {
 
 func (l *openLogs) closeAll() error {
 	l.mu.Lock()
-	var all []*logWriter
-	for _, w := range l.open {
-		all = append(all, w)
-	}
+	all := slices.Collect(maps.Values(l.open))
 	l.mu.Unlock()
 	var errs []error
 	for _, w := range all {

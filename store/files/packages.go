@@ -14,7 +14,7 @@ import (
 	"tripod/store/kv"
 )
 
-// AddPackage puts an archive that PutBlob has kept into the catalogue. The same
+// AddPackage puts an archive that PutBlob has kept into the package store. The same
 // content is one entry: what is said of it anew takes the place of what was
 // said before. ErrNotFound if its content is not kept.
 func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
@@ -29,8 +29,8 @@ func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
 	if err != nil {
 		return err
 	}
-	s.catalogue.Lock()
-	defer s.catalogue.Unlock()
+	s.packages.Lock()
+	defer s.packages.Unlock()
 	if there, err := disk.Exists(s.path(BlobsFolder, p.SHA256)); err != nil {
 		return disk.Error("adding a package", err)
 	} else if !there {
@@ -41,30 +41,27 @@ func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
 	}
 	return s.db.Update(ctx, func(t *kv.Tx) error {
 		t.PutRow(tPackages, []byte(p.SHA256), 0, p)
-		return s.Note(ctx, t, s.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPackageAdd, Subject: packageSubject(p)})
+		return s.note(ctx, t, installer.AuditPackageAdd, p)
 	})
 }
 
-func packageSubject(p installer.Package) string {
-	return fmt.Sprintf("%s %s %s %s %.12s", p.Target, p.Version, p.Arch, p.Edition, p.SHA256)
+// note puts what was done with a package into the audit log.
+func (s *Files) note(ctx context.Context, t *kv.Tx, action installer.Action, p installer.Package) error {
+	subject := fmt.Sprintf("%s %s %s %s %.12s", p.Target, p.Version, p.Arch, p.Edition, p.SHA256)
+	return s.Note(ctx, t, s.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: action, Subject: subject})
 }
 
-// Packages returns the catalogue for a target, or with an empty one all of it:
+// Packages returns the package store for a target, or with an empty one all of it:
 // by target, version (newest first) and architecture.
 func (s *Files) Packages(ctx context.Context, target string) ([]installer.Package, error) {
-	var found []installer.Package
+	found := []installer.Package{}
 	err := s.db.View(ctx, func(t *kv.Tx) error {
-		found = []installer.Package{}
-		for _, row := range t.All(tPackages, nil) {
-			var p installer.Package
-			if _, err := kv.ReadRow(row, &p); err != nil {
-				return err
-			}
+		return kv.EachRow(t, tPackages, nil, func(_ []byte, p *installer.Package) error {
 			if target == "" || p.Target == target {
-				found = append(found, p)
+				found = append(found, *p)
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 	slices.SortStableFunc(found, func(a, b installer.Package) int {
 		return cmp.Or(cmp.Compare(a.Target, b.Target), installer.CompareVersions(b.Version, a.Version),
@@ -73,20 +70,19 @@ func (s *Files) Packages(ctx context.Context, target string) ([]installer.Packag
 	return found, err
 }
 
-// RemovePackage takes an archive out of the catalogue and deletes its content.
+// RemovePackage takes an archive out of the package store and deletes its content.
 // ErrNotFound if it is not in it; ErrInUse while an invocation that has not
 // ended needs it. Who has the content open already can read on.
 func (s *Files) RemovePackage(ctx context.Context, sha string) error {
 	// Nobody adds it between the transaction and the deletion.
-	s.catalogue.Lock()
-	defer s.catalogue.Unlock()
+	s.packages.Lock()
+	defer s.packages.Unlock()
 	err := s.db.Update(ctx, func(t *kv.Tx) error {
-		row := t.Get(tPackages, []byte(sha))
-		if row == nil {
-			return kv.NotFound("package", sha)
+		p, err := kv.GetRow[installer.Package](t, tPackages, []byte(sha))
+		if err == nil && p == nil {
+			err = kv.NotFound("package", sha)
 		}
-		var p installer.Package
-		if _, err := kv.ReadRow(row, &p); err != nil {
+		if err != nil {
 			return err
 		}
 		users, err := s.Users(t, sha)
@@ -98,7 +94,7 @@ func (s *Files) RemovePackage(ctx context.Context, sha string) error {
 		}
 		t.Del(tPackages, []byte(sha))
 		forgetSent(t, sha)
-		return s.Note(ctx, t, s.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPackageRemove, Subject: packageSubject(p)})
+		return s.note(ctx, t, installer.AuditPackageRemove, *p)
 	})
 	if err != nil {
 		return err

@@ -1,6 +1,6 @@
 // Package inventory keeps what is known of hosts: how each is reached, which login
 // counts for it, what host key it has shown, which agent it runs, and which are
-// installers. Logins are sealed; their keys are the vault's.
+// jump hosts. Logins are sealed; their keys are the vault's.
 package inventory
 
 import (
@@ -15,10 +15,10 @@ import (
 )
 
 var (
-	THosts  = kv.Table("hosts")  // project, host → registered host
+	THosts  = kv.Table("hosts")  // project, host → known host
 	TPlaces = kv.Table("places") // project, address and port, host → nothing
-	TSetUp  = kv.Table("setup")  // project, host → installer
-	TSealed = kv.Table("sealed") // batch, invocation; or whose and what host it is → sealed credentials
+	TSetUp  = kv.Table("setup")  // project, host → jump host
+	TSealed = kv.Table("sealed") // key of a login → sealed credentials
 	TPins   = kv.Table("pins")   // project, address and port, key → when pinned
 )
 
@@ -68,8 +68,16 @@ func (s *Inventory) Update(ctx context.Context, fn func(*Tx) error) error {
 		forget = t.forget
 		return err
 	})
-	if err == nil && len(forget) > 0 {
+	if err == nil {
 		s.Forget(forget...)
 	}
 	return err
+}
+
+// audit notes what was done about hosts.
+func (s *Inventory) audit(ctx context.Context, t *Tx, e installer.AuditEntry, hosts ...installer.Host) error {
+	for _, h := range hosts {
+		e.Hosts = append(e.Hosts, installer.AuditHostOf(h))
+	}
+	return s.Note(ctx, t.Tx.Tx, s.Clock(), e)
 }

@@ -2,7 +2,6 @@ package tasks
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 
 	"tripod/installer"
@@ -17,22 +16,23 @@ type Record struct {
 	installer.Invocation
 	// Found is Outcome.Message, which the invocation's own message hides in JSON.
 	Found string `json:"found,omitempty"`
-	// Height is that of the stack of changes of its place when an attempt ended that
-	// had changed the host and did not succeed; nil: none did.
-	Height *uint64 `json:"height,omitempty"`
 }
 
-// Row encodes it.
-func (r *Record) Row() ([]byte, error) {
+func (r *Record) stored() *Record {
 	stored := *r
 	stored.Found = r.Outcome.Message
-	stored.Overtaken, stored.OvertakenForGood = "", false // true at the moment only
 	stored.Attempts = slices.Clone(r.Attempts)
 	for i := range stored.Attempts {
 		stored.Attempts[i].Steps = nil
 	}
-	return kv.NewRow(&stored)
+	return &stored
 }
+
+// Row encodes it.
+func (r *Record) Row() ([]byte, error) { return kv.NewRow(r.stored()) }
+
+// Save stores it in place of what there is.
+func (t Tx) Save(r *Record) { t.PutRow(TInv, []byte(r.ID), r.Seq, r.stored()) }
 
 // Load reads an invocation without its steps; nil if there is none.
 func (t Tx) Load(id string) (*Record, error) {
@@ -58,14 +58,23 @@ func (t Tx) LoadIn(project, id string) (*Record, error) {
 	return r, err
 }
 
-// Save stores it in place of what there is.
-func (t Tx) Save(r *Record) {
-	row, err := r.Row()
-	if err != nil {
-		t.Fail(err)
-		return
+// Listed reads an invocation that a list names.
+func (t Tx) Listed(id string) (*Record, error) {
+	r, err := t.Load(id)
+	if err == nil && r == nil {
+		err = fmt.Errorf("%w: a list names invocation %q, which is missing", disk.ErrDamaged, id)
 	}
-	t.Put(TInv, []byte(r.ID), kv.SealRow(row, r.Seq))
+	return r, err
+}
+
+// LoadAbout reads what a RETRY or ROLLBACK is about: it was there before r, in the same
+// project. nil: r is about nothing, or that has gone.
+func (t Tx) LoadAbout(r *Record) (*Record, error) {
+	of, err := t.Load(r.Of)
+	if of == nil || of.ProjectID != r.ProjectID || r.Seq > 0 && of.Seq >= r.Seq {
+		return nil, err
+	}
+	return of, nil
 }
 
 // HostKey is that of the host in tables.
@@ -73,16 +82,6 @@ func (r *Record) HostKey() []byte { return kv.Join(r.ProjectID, r.Host.ID) }
 
 // ListKey is its place in the list of its project.
 func (r *Record) ListKey() []byte { return kv.Stamped(kv.Join(r.ProjectID), r.Created, r.Seq) }
-
-// Facts is what lists filter by, so that they need not decode invocations:
-// id, state, type, instance type, target, host, each followed by NUL; see factCheck.
-func (r *Record) Facts() []byte {
-	facts := []string{r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID}
-	if r.Spec.CheckOnly {
-		facts = append(facts, factCheck)
-	}
-	return kv.Join(facts...)
-}
 
 // SetState is the only way from one state to another: it keeps the list and
 // the batch's counts in step.
@@ -94,46 +93,4 @@ func (t Tx) SetState(r *Record, to installer.State) {
 	t.AddCount(r.BatchID, to, +1)
 	r.State = to
 	t.Put(TList, r.ListKey(), r.Facts())
-}
-
-// OpenRecords walks the invocations that have not ended: RUNNING, ready or waiting for
-// their host. The body must not change their state.
-func (t Tx) OpenRecords() iter.Seq2[*Record, error] {
-	return func(yield func(*Record, error) bool) {
-		one := func(id []byte) bool {
-			r, err := t.Load(string(id))
-			if err == nil && r == nil {
-				err = fmt.Errorf("%w: an index names %q, which is missing", disk.ErrDamaged, id)
-			}
-			return yield(r, err)
-		}
-		for id := range t.All(TActive, nil) {
-			if !one(id) {
-				return
-			}
-		}
-		for _, from := range []struct {
-			table  kv.Table
-			prefix []byte
-		}{{TReady, kv.Join("")}, {TWaiting, nil}} {
-			for _, id := range t.All(from.table, from.prefix) {
-				if !one(id) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// UsersOf counts the invocations that have not ended and need a package.
-func UsersOf(k *kv.Tx, sha256 string) (n int, err error) {
-	for r, err := range (Tx{k}).OpenRecords() {
-		if err != nil {
-			return 0, err
-		}
-		if slices.ContainsFunc(r.Spec.Packages, func(p installer.BlobRef) bool { return p.SHA256 == sha256 }) {
-			n++
-		}
-	}
-	return n, nil
 }

@@ -18,7 +18,7 @@ var (
 	THostList = kv.Table("hostlist") // project, host, stamp → nothing
 	TBatList  = kv.Table("batlist")  // batch, stamp → nothing
 	THeads    = kv.Table("heads")    // batch → head without its counts
-	TCounts   = kv.Table("counts")   // batch → how many are in each state
+	TCounts   = kv.Table("counts")   // batch → how many are in each state; its sequence: how many are open in all
 	THeadList = kv.Table("headlist") // project, stamp → batch
 	TPrints   = kv.Table("prints")   // project, fingerprint, stamp → batch
 	TReady    = kv.Table("ready")    // scope, class, stamp → invocation
@@ -30,8 +30,5 @@ var (
 // Tables are those of this room, and RowTables those of them that hold rows.
 var (
 	Tables    = []kv.Table{TInv, TSteps, TActive, TList, THostList, TBatList, THeads, TCounts, THeadList, TPrints, TReady, TWaiting, TBusy, TKept}
-	RowTables = []kv.Table{TInv, TSteps, THeads, TKept}
+	RowTables = []kv.Table{TInv, TSteps, TActive, THeads, TCounts, TKept}
 )
-
-// openKey is no batch's.
-var openKey = []byte{0}

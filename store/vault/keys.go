@@ -3,7 +3,6 @@ package vault
 import (
 	"crypto/hmac"
 	"encoding/binary"
-	"iter"
 
 	"tripod/store/disk"
 )
@@ -121,9 +120,9 @@ func (v *Vault) Forget(refs ...[]byte) error {
 	return disk.Error("erasing login keys", err)
 }
 
-// ForgetAllBut forgets every key but those that the sealed values need: what a crash
-// has left behind. Nobody else may use the vault meanwhile.
-func (v *Vault) ForgetAllBut(sealed iter.Seq[[]byte]) error {
+// ForgetAllBut forgets every key but those that are named: what a crash has left
+// behind. Nobody else may use the vault meanwhile.
+func (v *Vault) ForgetAllBut(refs ...[]byte) error {
 	if v.readOnly {
 		return disk.ErrReadOnly
 	}
@@ -133,16 +132,16 @@ func (v *Vault) ForgetAllBut(sealed iter.Seq[[]byte]) error {
 	}
 	defer done()
 	needed := map[uint32]bool{}
-	for value := range sealed {
-		if len(value) < refSize {
+	for _, ref := range refs {
+		if len(ref) < refSize {
 			continue
 		}
-		s, err := v.slots.read(slotOf(value))
+		s, err := v.slots.read(slotOf(ref))
 		if err != nil {
 			return disk.Error("reading a login key", err)
 		}
-		if v.made(value, s) {
-			needed[slotOf(value)] = true
+		if v.made(ref, s) {
+			needed[slotOf(ref)] = true
 		}
 	}
 	var rest []uint32

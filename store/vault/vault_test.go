@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"testing"
 
@@ -154,7 +153,7 @@ func TestForgetAllBut(t *testing.T) {
 	require.NoError(t, v.Forget(old...))
 	sealed := sealAll(t, v, "c", "d", "e")
 	require.Equal(t, slotOf(old[0]), slotOf(sealed[0]))
-	require.NoError(t, v.ForgetAllBut(slices.Values([][]byte{old[0], sealed[1], nil, {1}})))
+	require.NoError(t, v.ForgetAllBut(old[0], sealed[1], nil, []byte{1}))
 	requireForgotten(t, v, "c", sealed[0])
 	requireOpens(t, v, "d", sealed[1])
 	requireForgotten(t, v, "e", sealed[2])
@@ -257,7 +256,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 		} else {
 			require.ErrorIs(t, made, installer.ErrStorage)
 		}
-		require.NoError(t, v.ForgetAllBut(slices.Values(needed)))
+		require.NoError(t, v.ForgetAllBut(needed...))
 		requireOpens(t, v, "b", first[1])
 		requireForgotten(t, v, "a", first[0])
 		requireForgotten(t, v, "c", first[2])

@@ -8,16 +8,10 @@ import (
 	"tripod/store/tasks"
 )
 
-// audit notes entries in the transaction of what they are about.
-func (s *Store) audit(ctx context.Context, t *tx, at time.Time, entries ...installer.AuditEntry) error {
-	return s.Append(ctx, t.Tx.Tx.Tx, at, entries...)
-}
-
-// auditRequest notes that work was asked for.
+// auditRequest notes that work was asked for: an entry for each kind of it.
 func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head installer.BatchHead, records []*tasks.Record) error {
 	var entries []installer.AuditEntry
 	for _, r := range records {
-		last := len(entries) - 1
 		task := ""
 		switch {
 		case r.Spec.CheckOnly:
@@ -25,7 +19,8 @@ func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head inst
 		case r.Task() != r.Type:
 			task = "of " + string(r.Task())
 		}
-		if last < 0 || len(entries[last].Hosts) == hostsMost || entries[last].Type != r.Type || entries[last].Detail != task {
+		last := len(entries) - 1
+		if last < 0 || entries[last].Type != r.Type || entries[last].Detail != task {
 			entries = append(entries, installer.AuditEntry{
 				Project: head.ProjectID, Action: installer.AuditRequest, By: head.By, Batch: head.ID, Type: r.Type, Detail: task,
 			})
@@ -33,11 +28,8 @@ func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head inst
 		}
 		entries[last].Hosts = append(entries[last].Hosts, installer.AuditHostOf(r.Host))
 	}
-	return s.audit(ctx, t, at, entries...)
+	return s.Append(ctx, t.Tx.Tx.Tx, at, entries...)
 }
-
-// hostsMost is how many hosts one entry names.
-const hostsMost = 100
 
 // auditWork notes what happens to one invocation.
 func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Record, e installer.AuditEntry) error {
@@ -48,12 +40,7 @@ func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Rec
 		if err != nil {
 			return err
 		}
-		if head != nil {
-			e.By = head.By
-		}
+		e.By = head.By
 	}
-	if e.By == "" {
-		e.By = installer.ActorOf(ctx)
-	}
-	return s.audit(ctx, t, at, e)
+	return s.Append(ctx, t.Tx.Tx.Tx, at, e)
 }
