@@ -8,7 +8,6 @@ import (
 	"tripod/store/tasks"
 )
 
-// auditRequest notes that work was asked for: an entry for each kind of it.
 func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head installer.BatchHead, records []*tasks.Record) error {
 	var entries []installer.AuditEntry
 	for _, r := range records {
@@ -31,7 +30,6 @@ func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head inst
 	return s.Append(ctx, t.Tx.Tx.Tx, at, entries...)
 }
 
-// auditWork notes what happens to one invocation.
 func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Record, e installer.AuditEntry) error {
 	e.Project, e.Batch, e.Invocation, e.Type = r.ProjectID, r.BatchID, r.ID, r.Type
 	e.Hosts = []installer.AuditHost{installer.AuditHostOf(r.Host)}

@@ -43,7 +43,6 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 	})
 }
 
-// ends are the states that a RUNNING invocation may move to.
 var ends = []installer.State{installer.Pending, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled}
 
 // Finish implements installer.Queue. The invocation's log is on disk before

@@ -10,7 +10,6 @@ import (
 	"tripod/store/tasks"
 )
 
-// tx is one transaction.
 type tx struct{ *inventory.Tx }
 
 func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
@@ -75,7 +74,6 @@ func (s *Store) Invocation(ctx context.Context, project, id string) (installer.I
 	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (installer.Invocation, error) { return read(t, project, id) })
 }
 
-// read reads an invocation with its steps.
 func read(t *inventory.Tx, project, id string) (installer.Invocation, error) {
 	r, err := t.LoadIn(project, id)
 	if err == nil {
@@ -96,7 +94,6 @@ func (s *Store) Log(ctx context.Context, project, id string) (io.ReadCloser, err
 	return s.ReadLog(r.BatchID, r.ID)
 }
 
-// pageChunk is how many invocations one read transaction assembles.
 const pageChunk = 256
 
 // Invocations implements installer.Ledger. Which invocations are on the page

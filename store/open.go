@@ -150,7 +150,6 @@ func (s *Store) firstUse() (bool, error) {
 	return !used, err
 }
 
-// openDB opens the database, and refuses what another version has written.
 func (s *Store) openDB(ctx context.Context) (err error) {
 	if s.db, err = kv.Open(s.path(dbName), tables(), s.o.ReadOnly); err != nil {
 		return err

@@ -31,5 +31,5 @@ const (
 // storedAudit is a row of the audit log.
 type storedAudit struct {
 	Entry json.RawMessage `json:"entry"`
-	Hash  []byte          `json:"hash"`
+	Hash  string          `json:"hash"`
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -52,61 +53,59 @@ func New(db *kv.DB, key []byte, clock func() time.Time) *Trail {
 }
 
 // Begin writes the head of an empty log into a new database.
-func Begin(t *kv.Tx, key []byte) { (&Trail{key: key}).putHead(t, chainHead{}) }
+func Begin(t *kv.Tx, key []byte) {
+	(&Trail{key: key}).putHead(t, chainHead{BaseHash: noHash, LastHash: noHash})
+}
 
-// hash is keyed.
-type hash [sha256.Size]byte
+// noHash is before the first entry.
+var noHash = strings.Repeat("0", 2*sha256.Size)
 
-func (h hash) String() string { return hex.EncodeToString(h[:]) }
-
-// sum hashes an entry or a head; what keeps the two apart.
-func (l *Trail) sum(what byte, text []byte) (sum hash) {
+// sum hashes an entry or a head, keyed and in hex; what keeps the two apart.
+func (l *Trail) sum(what byte, text []byte) string {
 	h := hmac.New(sha256.New, l.key)
 	_, _ = h.Write([]byte{what})
 	_, _ = h.Write(text)
-	h.Sum(sum[:0])
-	return sum
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hashedRow is a row: an entry or the head as it was hashed, byte for byte.
+type hashedRow struct {
+	Entry json.RawMessage `json:"entry"`
+	Hash  string          `json:"hash"`
+}
+
+func (l *Trail) hashed(what byte, v any) (hashedRow, error) {
+	text, err := json.Marshal(v)
+	return hashedRow{text, l.sum(what, text)}, err
+}
+
+func (l *Trail) isHashed(what byte, r hashedRow) bool {
+	return hmac.Equal([]byte(r.Hash), []byte(l.sum(what, r.Entry)))
 }
 
 // chainHead is where the chain begins and ends.
 type chainHead struct {
-	base, last         uint64 // entries up to base were pruned
-	baseHash, lastHash hash
+	Base     uint64 `json:"base"` // entries up to this one were pruned
+	Last     uint64 `json:"last"`
+	BaseHash string `json:"base_hash"`
+	LastHash string `json:"last_hash"`
 }
-
-const headSize = 8 + 8 + 3*sha256.Size
 
 func (l *Trail) putHead(t *kv.Tx, h chainHead) {
-	b := make([]byte, 0, headSize)
-	b = binary.BigEndian.AppendUint64(b, h.base)
-	b = binary.BigEndian.AppendUint64(b, h.last)
-	b = append(append(b, h.baseHash[:]...), h.lastHash[:]...)
-	sum := l.sum('h', b)
-	t.Put(tHead, headKey, append(b, sum[:]...))
+	row, err := l.hashed('h', h)
+	t.Fail(err)
+	t.PutRow(tHead, headKey, 0, row)
 }
 
-// readHead reads the head; ok is false if it is missing or altered.
 func (l *Trail) readHead(t *kv.Tx) (h chainHead, ok bool) {
-	b := t.Get(tHead, headKey)
-	if len(b) != headSize {
+	row, err := kv.GetRow[hashedRow](t, tHead, headKey)
+	if err != nil || row == nil || !l.isHashed('h', *row) {
 		return h, false
 	}
-	text, sum := b[:headSize-sha256.Size], b[headSize-sha256.Size:]
-	h.base, h.last = binary.BigEndian.Uint64(text), binary.BigEndian.Uint64(text[8:])
-	copy(h.baseHash[:], text[16:])
-	copy(h.lastHash[:], text[16+sha256.Size:])
-	want := l.sum('h', text)
-	return h, hmac.Equal(sum, want[:])
+	return h, json.Unmarshal(row.Entry, &h) == nil
 }
 
-// entryRow is a row: the entry as it was hashed, byte for byte.
-type entryRow struct {
-	Entry json.RawMessage `json:"entry"`
-	Hash  []byte          `json:"hash"`
-}
-
-// readEntry reads a row.
-func readEntry(row []byte) (stored entryRow, e installer.AuditEntry, err error) {
+func readEntry(row []byte) (stored hashedRow, e installer.AuditEntry, err error) {
 	if _, err = kv.ReadRow(row, &stored); err == nil {
 		err = json.Unmarshal(stored.Entry, &e)
 	}
@@ -138,22 +137,22 @@ func split(entries []installer.AuditEntry) (all []installer.AuditEntry) {
 func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error {
 	head, ok := l.readHead(t)
 	entries = split(entries)
-	if !ok || t.Get(tEntries, kv.Number(head.last+1)) != nil {
+	if !ok || t.Get(tEntries, kv.Number(head.Last+1)) != nil {
 		// Somebody has been at it. Work goes on, and this entry, which cannot be
 		// taken out again without the key, says so for ever.
 		head = l.remains(t)
 		entries = append([]installer.AuditEntry{{Action: broken, Detail: "the end of the log was missing or altered here"}}, entries...)
 	}
 	for _, e := range entries {
-		head.last++
-		e.Number, e.At, e.Previous = head.last, at.UTC(), head.lastHash.String()
+		head.Last++
+		e.Number, e.At, e.Previous = head.Last, at.UTC(), head.LastHash
 		e.By = cmp.Or(e.By, installer.ActorOf(ctx))
-		text, err := json.Marshal(e)
+		row, err := l.hashed('e', e)
 		if err != nil {
 			return err
 		}
-		head.lastHash = l.sum('e', text)
-		t.PutRow(tEntries, kv.Number(head.last), head.last, entryRow{text, head.lastHash[:]})
+		head.LastHash = row.Hash
+		t.PutRow(tEntries, kv.Number(head.Last), head.Last, row)
 	}
 	l.putHead(t, head)
 	return nil
@@ -163,17 +162,17 @@ func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...i
 const broken installer.Action = "log-broken"
 
 // remains is a head made of what rows there are.
-func (l *Trail) remains(t *kv.Tx) (h chainHead) {
+func (l *Trail) remains(t *kv.Tx) chainHead {
+	h := chainHead{BaseHash: noHash, LastHash: noHash}
 	if k, _ := kv.First(t.All(tEntries, nil)); len(k) == 8 {
-		h.base = binary.BigEndian.Uint64(k) - 1
+		h.Base = binary.BigEndian.Uint64(k) - 1
 	}
 	if k, _ := kv.First(t.AllBackwards(tEntries, nil)); len(k) == 8 {
-		h.last = binary.BigEndian.Uint64(k)
+		h.Last = binary.BigEndian.Uint64(k)
 	}
 	return h
 }
 
-// deniedMost is how many of the denied addresses of one request are named.
 const deniedMost = 10
 
 // NoteDenied notes that work was asked for on addresses that the target policy
@@ -258,22 +257,21 @@ func (l *Trail) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 	return dropped, nil
 }
 
-// pruneSome drops at most a chunk, and notes it in the same transaction.
 func (l *Trail) pruneSome(ctx context.Context, t *kv.Tx, before time.Time) (n int, err error) {
 	head, ok := l.readHead(t)
 	if !ok {
 		return 0, errors.New("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
 	}
-	first := head.base
+	first := head.Base
 	n = t.DelAll(tEntries, func(yield func(k, row []byte) bool) {
-		for k, row := range t.From(tEntries, kv.Number(head.base+1)) {
+		for k, row := range t.From(tEntries, kv.Number(head.Base+1)) {
 			stored, e, wrong := readEntry(row)
 			err = wrong
 			if err != nil || !e.At.Before(before) || e.Number > first+chunkSize || !yield(k, row) {
 				return
 			}
-			head.base = e.Number
-			copy(head.baseHash[:], stored.Hash)
+			head.Base = e.Number
+			head.BaseHash = stored.Hash
 		}
 	})
 	if n == 0 || err != nil {

@@ -131,7 +131,6 @@ func (b *openBlobs) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// baseName is the last part of a name, without control characters.
 func baseName(name string) string {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	name = strings.Map(func(r rune) rune {
@@ -155,7 +154,6 @@ func (w writeErrors) Write(p []byte) (int, error) {
 	return n, disk.Error("storing a file", err)
 }
 
-// contextReader ends a copy when its context is done.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

@@ -18,7 +18,6 @@ import (
 	"tripod/store/kv"
 )
 
-// openLogs are the logs that are being written, by invocation.
 type openLogs struct {
 	mu   sync.Mutex
 	open map[string]*logWriter

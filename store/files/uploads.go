@@ -128,7 +128,6 @@ func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.Blo
 	})
 }
 
-// completeBlob gives a file that is all here its name.
 func (s *Files) completeBlob(ctx context.Context, f *os.File, ref installer.BlobRef) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return disk.Error("storing a file", err)
@@ -144,7 +143,6 @@ func (s *Files) completeBlob(ctx context.Context, f *os.File, ref installer.Blob
 	return s.nameBlob(f, ref.SHA256)
 }
 
-// dropOldParts removes what was never completed.
 func (s *Files) dropOldParts() {
 	parts, _ := filepath.Glob(s.path(BlobsFolder, "part-*.tmp"))
 	for _, p := range parts {

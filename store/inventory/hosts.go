@@ -12,8 +12,6 @@ import (
 	"tripod/store/tasks"
 )
 
-// knownHost is a host of the inventory: which credentials count for it, and what
-// was last seen of its agent.
 type knownHost struct {
 	Host installer.Host `json:"host"`
 	// Imported: by RegisterHosts. Tasks do not change what it says of the host.
@@ -32,7 +30,6 @@ type knownHost struct {
 	lastSeen
 }
 
-// lastSeen is what was found of the agent on a host.
 type lastSeen struct {
 	Agent    installer.AgentState `json:"agent,omitempty"`
 	Version  string               `json:"version,omitempty"`
@@ -49,7 +46,6 @@ type edition struct {
 	Edition installer.Edition `json:"edition"`
 }
 
-// findHost returns a host, or nil.
 func (t *Tx) findHost(project, id string) (*knownHost, error) {
 	return kv.GetRow[knownHost](t.Tx.Tx, THosts, kv.Join(project, id))
 }
@@ -114,7 +110,6 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) error {
 	return nil
 }
 
-// wasReached: somebody was there.
 func (t *Tx) wasReached(project string, k *knownHost) bool {
 	return !k.Verified.IsZero() || t.isPinned(project, k.Host)
 }

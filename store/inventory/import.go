@@ -55,7 +55,6 @@ func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries [
 	}))
 }
 
-// hostImport is what becomes of one entry.
 type hostImport struct {
 	installer.HostEntry
 	host installer.Host // with the id that it is to be known by
@@ -93,7 +92,6 @@ func (s *Inventory) register(t *Tx, project string, p hostImport) error {
 	return nil
 }
 
-// planImports decides about all entries, or tells all that is in the way.
 func (t *Tx) planImports(project string, entries []installer.HostEntry) ([]hostImport, error) {
 	imports := make([]hostImport, len(entries))
 	var faults installer.Faults
@@ -135,8 +133,6 @@ func route(h installer.Host) string {
 	return b.String()
 }
 
-// planImport finds out by which id the host is to be known and what it meets, and
-// says what is in its way.
 func (t *Tx) planImport(project string, p *hostImport, named func(id string) bool) (what string, err error) {
 	there, err := t.hostAt(project, p.host)
 	if err != nil {
@@ -165,7 +161,6 @@ func (t *Tx) planImport(project string, p *hostImport, named func(id string) boo
 	return what, err
 }
 
-// inTheWay says why what is known by this id cannot give way, or "".
 func (t *Tx) inTheWay(project, id string) (string, error) {
 	if jump, err := t.jumpHost(project, id); err != nil || jump != nil {
 		return "is known as the jump host " + id + ": remove that first", err
@@ -188,7 +183,6 @@ func (t *Tx) OpenWork(project, id string) (n int, err error) {
 	return n, nil
 }
 
-// dropTaskLogins drops the credentials that came with the tasks on a host.
 func (t *Tx) dropTaskLogins(project, id string) error {
 	for r, err := range t.InvocationsOn(project, id) {
 		if err != nil {

@@ -74,7 +74,6 @@ func (s *Inventory) Update(ctx context.Context, fn func(*Tx) error) error {
 	return err
 }
 
-// audit notes what was done about hosts.
 func (s *Inventory) audit(ctx context.Context, t *Tx, e installer.AuditEntry, hosts ...installer.Host) error {
 	for _, h := range hosts {
 		e.Hosts = append(e.Hosts, installer.AuditHostOf(h))

@@ -19,7 +19,6 @@ type jumpHost struct {
 	Order uint64 `json:"order"`
 }
 
-// jumpHost returns one, or nil.
 func (t *Tx) jumpHost(project, id string) (*jumpHost, error) {
 	return kv.GetRow[jumpHost](t.Tx.Tx, TSetUp, kv.Join(project, id))
 }

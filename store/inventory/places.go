@@ -71,7 +71,6 @@ func (s *Inventory) SameMachine(ctx context.Context, project string, a, b instal
 	})
 }
 
-// shareRoute reports whether one way to the first host is one to the second.
 func (t *Tx) shareRoute(project string, a, b installer.Host) (bool, error) {
 	if a.SameMachine(b) || a.HostPort() != b.HostPort() || a.RouteChoice == nil && b.RouteChoice == nil {
 		return a.SameMachine(b), nil
@@ -108,7 +107,6 @@ func (t *Tx) OneMachine(a, b *tasks.Record) bool {
 	})
 }
 
-// isPinned reports whether a host has shown a key, by whatever way.
 func (t *Tx) isPinned(project string, h installer.Host) bool {
 	return len(t.pins(project, h.HostPort())) > 0
 }

@@ -50,13 +50,11 @@ func (s *Inventory) Routes(ctx context.Context, project string, choice installer
 	return routes, nil
 }
 
-// plansFor are the routes through the jump hosts of a choice.
 func (t *Tx) plansFor(project string, choice installer.RouteChoice) ([]routePlan, error) {
 	f := routeFinder{Tx: t, project: project, left: RoutesMost}
 	return f.routes(choice, nil)
 }
 
-// routesTo are the hops of each route by which a host is reached now.
 func (t *Tx) routesTo(project string, h installer.Host) (hops [][]installer.Endpoint, err error) {
 	if h.RouteChoice == nil {
 		return [][]installer.Endpoint{h.Via}, nil
@@ -82,7 +80,6 @@ type plannedHop struct {
 	setUp []byte // its login when it was set; nil: what is kept for the host
 }
 
-// hopsTo are the servers on the route to a host.
 func (p routePlan) hopsTo(host installer.Endpoint) []installer.Endpoint {
 	var route installer.Route
 	for _, on := range p.hops {
@@ -124,7 +121,6 @@ func (t *Tx) loginsOfHop(project string, on plannedHop) ([][]byte, error) {
 	return t.loginsFor(project, k, on.host)
 }
 
-// routeFinder finds routes within one transaction.
 type routeFinder struct {
 	*Tx
 	project string
@@ -164,7 +160,6 @@ func (f *routeFinder) routes(choice installer.RouteChoice, behind []string) ([]r
 	return plans, nil
 }
 
-// by are the routes through one jump host.
 func (f *routeFinder) by(n installer.NamedJumpHost, behind []string) ([]routePlan, error) {
 	failed := func(format string, args ...any) []routePlan {
 		return []routePlan{{jumpHost: n.ID, fail: missing(format, args...)}}

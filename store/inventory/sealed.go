@@ -32,7 +32,6 @@ func batchOf(login []byte) string {
 	return string(batch)
 }
 
-// place is what a sealed login is bound to.
 func place(project, host string, login []byte) []byte {
 	return append(kv.Join("tripod/2", project, host), login...)
 }
@@ -84,7 +83,6 @@ func (s *Inventory) openFirst(ctx context.Context, project, host string, find fu
 	}
 }
 
-// kept returns the logins that are there and whose time is not over.
 func (s *Inventory) kept(t *Tx, keys ...[]byte) ([]sealedLogin, error) {
 	var rows []sealedLogin
 	for _, key := range keys {
@@ -100,7 +98,6 @@ func (s *Inventory) kept(t *Tx, keys ...[]byte) ([]sealedLogin, error) {
 	return rows, nil
 }
 
-// missing is what the engine is told when a credential is gone.
 func missing(format string, args ...any) *installer.Failure {
 	return installer.Fail(installer.KindCredentialMissing, format, args...)
 }
@@ -116,7 +113,6 @@ type sealer struct {
 	used int
 }
 
-// newSealer has a key for each of these credentials that are not empty.
 func (s *Inventory) newSealer(creds ...installer.Credentials) (*sealer, error) {
 	keys, err := s.vault.NewKeys(len(slices.DeleteFunc(creds, isNone)))
 	return &sealer{keys: keys}, err

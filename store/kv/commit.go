@@ -41,7 +41,6 @@ type committer struct {
 	broken  error         // a commit failed in a way that reopening alone can cure
 }
 
-// write is one caller's change.
 type write struct {
 	fn   func(*Tx) error
 	err  error

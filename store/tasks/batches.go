@@ -16,7 +16,6 @@ func PrintKey(project, fingerprint string) []byte {
 	return kv.Join(project, hex.EncodeToString(sum[:]))
 }
 
-// batchRow is a batch's head as it is stored.
 type batchRow struct {
 	installer.BatchHead
 	Keep Retention `json:"keep"` // of its credentials

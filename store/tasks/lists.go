@@ -55,7 +55,6 @@ func factsMatch(facts []byte, want []string) bool {
 	return true
 }
 
-// factsAt are those of an invocation by its key in another list.
 func (t Tx) factsAt(project string, key []byte) []byte {
 	return t.Get(TList, append(kv.Join(project), kv.StampOf(key)...))
 }

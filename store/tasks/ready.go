@@ -22,7 +22,6 @@ const (
 	classTimed = 1
 )
 
-// order is an invocation's place in the ready index and in wait lists.
 func (r *Record) order(prefix []byte) []byte {
 	if r.NotBefore.IsZero() {
 		return kv.Stamped(append(prefix, classNow), r.Created, r.Seq)

@@ -3,7 +3,14 @@
 // means for its host is the inventory's business.
 package tasks
 
-import "tripod/store/kv"
+import (
+	"fmt"
+	"slices"
+
+	"tripod/installer"
+	"tripod/store/disk"
+	"tripod/store/kv"
+)
 
 // Tx is a transaction.
 type Tx struct{ *kv.Tx }
@@ -32,3 +39,89 @@ var (
 	Tables    = []kv.Table{TInv, TSteps, TActive, TList, THostList, TBatList, THeads, TCounts, THeadList, TPrints, TReady, TWaiting, TBusy, TKept}
 	RowTables = []kv.Table{TInv, TSteps, TActive, THeads, TCounts, TKept}
 )
+
+// Record is an invocation as it is stored: without steps, which have rows of
+// their own so that journaling one is a small write.
+type Record struct {
+	Seq uint64 // order of submission
+	installer.Invocation
+	// Found is Outcome.Message, which the invocation's own message hides in JSON.
+	Found string `json:"found,omitempty"`
+}
+
+func (r *Record) stored() *Record {
+	stored := *r
+	stored.Found = r.Outcome.Message
+	stored.Attempts = slices.Clone(r.Attempts)
+	for i := range stored.Attempts {
+		stored.Attempts[i].Steps = nil
+	}
+	return &stored
+}
+
+// Row encodes it.
+func (r *Record) Row() ([]byte, error) { return kv.NewRow(r.stored()) }
+
+// Save stores it in place of what there is.
+func (t Tx) Save(r *Record) { t.PutRow(TInv, []byte(r.ID), r.Seq, r.stored()) }
+
+// Load reads an invocation without its steps; nil if there is none.
+func (t Tx) Load(id string) (*Record, error) {
+	row := t.Get(TInv, []byte(id))
+	if row == nil {
+		return nil, nil
+	}
+	r := &Record{}
+	seq, err := kv.ReadRow(row, r)
+	if err != nil {
+		return nil, err
+	}
+	r.Seq, r.Outcome.Message = seq, r.Found
+	return r, nil
+}
+
+// LoadIn reads an invocation of one project. Another project's is not found (C4).
+func (t Tx) LoadIn(project, id string) (*Record, error) {
+	r, err := t.Load(id)
+	if err == nil && (r == nil || r.ProjectID != project) {
+		return nil, kv.NotFound("invocation", id)
+	}
+	return r, err
+}
+
+// Listed reads an invocation that a list names.
+func (t Tx) Listed(id string) (*Record, error) {
+	r, err := t.Load(id)
+	if err == nil && r == nil {
+		err = fmt.Errorf("%w: a list names invocation %q, which is missing", disk.ErrDamaged, id)
+	}
+	return r, err
+}
+
+// LoadAbout reads what a RETRY or ROLLBACK is about: it was there before r, in the same
+// project. nil: r is about nothing, or that has gone.
+func (t Tx) LoadAbout(r *Record) (*Record, error) {
+	of, err := t.Load(r.Of)
+	if of == nil || of.ProjectID != r.ProjectID || r.Seq > 0 && of.Seq >= r.Seq {
+		return nil, err
+	}
+	return of, nil
+}
+
+// HostKey is that of the host in tables.
+func (r *Record) HostKey() []byte { return kv.Join(r.ProjectID, r.Host.ID) }
+
+// ListKey is its place in the list of its project.
+func (r *Record) ListKey() []byte { return kv.Stamped(kv.Join(r.ProjectID), r.Created, r.Seq) }
+
+// SetState is the only way from one state to another: it keeps the list and
+// the batch's counts in step.
+func (t Tx) SetState(r *Record, to installer.State) {
+	if r.State == to {
+		return
+	}
+	t.AddCount(r.BatchID, r.State, -1)
+	t.AddCount(r.BatchID, to, +1)
+	r.State = to
+	t.Put(TList, r.ListKey(), r.Facts())
+}
