@@ -34,11 +34,7 @@ func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Rec
 	e.Project, e.Batch, e.Invocation, e.Type = r.ProjectID, r.BatchID, r.ID, r.Type
 	e.Hosts = []installer.AuditHost{installer.AuditHostOf(r.Host)}
 	if e.Action == installer.AuditBegin || e.Action == installer.AuditEnd {
-		head, err := t.Head(r.BatchID)
-		if err != nil {
-			return err
-		}
-		e.By = head.By
+		e.By = t.Head(r.BatchID).By
 	}
 	return s.Append(ctx, t.Tx.Tx.Tx, at, e)
 }

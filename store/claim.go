@@ -2,11 +2,9 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"tripod/installer"
-	"tripod/store/disk"
 	"tripod/store/inventory"
 	"tripod/store/kv"
 	"tripod/store/tasks"
@@ -19,17 +17,16 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	var wake time.Time
 	var claimed *tasks.Record
 	idle := false
-	err := s.view(ctx, func(t *tx) (err error) {
+	err := s.view(ctx, func(t *tx) error {
 		var id string
-		id, wake, err = t.dueFor(f, now)
+		id, wake = t.dueFor(f, now)
 		idle = id == ""
-		return err
+		return nil
 	})
 	if err == nil && !idle {
-		err = s.update(ctx, func(t *tx) (err error) {
-			claimed, wake, err = t.claim(f, now, s.session)
-			if err != nil || claimed == nil {
-				return err
+		err = s.update(ctx, func(t *tx) error {
+			if claimed, wake = t.claim(f, now, s.session); claimed == nil {
+				return nil
 			}
 			// Before anybody can open its credentials: they are asked for afterwards.
 			return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
@@ -42,52 +39,47 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	return &claimed.Invocation, time.Time{}, nil
 }
 
-func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time, error) {
+func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time) {
 	for {
-		id, wake, err := t.dueFor(f, now)
-		if err != nil || id == "" {
-			return nil, wake, err
+		id, wake := t.dueFor(f, now)
+		if id == "" {
+			return nil, wake
 		}
-		r, err := t.Listed(id)
-		if err == nil && r.State != installer.Pending {
-			err = fmt.Errorf("%w: the ready index names %q, which is not pending", disk.ErrDamaged, id)
-		}
-		if err != nil {
-			return nil, wake, err
+		r := t.Listed(id)
+		if r.State != installer.Pending {
+			t.Damaged("the ready index names %q, which is not pending", id)
 		}
 		t.Dequeue(r) // one that is named may be on a wait list
 		if t.Get(tasks.TBusy, r.HostKey()) != nil {
 			t.Put(tasks.TWaiting, r.WaitKey(), []byte(r.ID))
 			continue
 		}
-		return r, wake, t.start(r, now, session)
+		t.start(r, now, session)
+		return r, wake
 	}
 }
 
 // dueFor is due, or the one invocation that the filter names if it is due and
 // its host is free.
-func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time, err error) {
+func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time) {
 	if f.InvocationID == "" {
-		id, wake = t.Due(f.BatchID, now)
-		return id, wake, nil
+		return t.Due(f.BatchID, now)
 	}
-	r, err := t.Load(f.InvocationID)
+	r := t.Load(f.InvocationID)
 	switch {
-	case err != nil || r == nil || r.State != installer.Pending || t.Get(tasks.TBusy, r.HostKey()) != nil,
+	case r == nil || r.State != installer.Pending || t.Get(tasks.TBusy, r.HostKey()) != nil,
 		f.BatchID != "" && f.BatchID != r.BatchID:
-		return "", time.Time{}, err
+		return "", time.Time{}
 	case r.NotBefore.After(now):
-		return "", r.NotBefore, nil
+		return "", r.NotBefore
 	}
-	return r.ID, time.Time{}, nil
+	return r.ID, time.Time{}
 }
 
 // start makes r RUNNING in the attempt that was interrupted, or in a new one.
-func (t *tx) start(r *tasks.Record, now time.Time, session uint64) error {
+func (t *tx) start(r *tasks.Record, now time.Time, session uint64) {
 	if r.Attempt() == nil {
-		if err := t.forgetReplaced(r); err != nil {
-			return err
-		}
+		t.forgetReplaced(r)
 		r.Attempts = append(r.Attempts, installer.Attempt{Number: len(r.Attempts) + 1, Started: now})
 	}
 	r.Claim++
@@ -99,26 +91,19 @@ func (t *tx) start(r *tasks.Record, now time.Time, session uint64) error {
 		SetUp: r.Task() == installer.SetRemoteInstaller,
 	})
 	t.Save(r)
-	return t.AddSteps(&r.Invocation)
+	t.AddSteps(&r.Invocation)
 }
 
 // Orphans implements installer.Queue: what an earlier process left RUNNING.
 func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (orphans []installer.Invocation, err error) {
-		err = kv.EachRow(t.Tx.Tx, tasks.TActive, nil, func(id []byte, a *tasks.Active) error {
-			if a.Session == s.session {
-				return nil
+		for id, a := range kv.Rows[tasks.Active](t.Tx.Tx, tasks.TActive, nil) {
+			if a.Session != s.session {
+				r := t.Listed(string(id))
+				t.AddSteps(&r.Invocation)
+				orphans = append(orphans, r.Invocation)
 			}
-			r, err := t.Listed(string(id))
-			if err == nil {
-				err = t.AddSteps(&r.Invocation)
-			}
-			if err != nil {
-				return err
-			}
-			orphans = append(orphans, r.Invocation)
-			return nil
-		})
-		return orphans, err
+		}
+		return orphans, nil
 	})
 }

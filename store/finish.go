@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tripod/installer"
-	"tripod/store/disk"
 	"tripod/store/inventory"
 	"tripod/store/tasks"
 )
@@ -29,16 +28,13 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 		if a.Crashes == 0 && !right {
 			return nil
 		}
-		r, err := t.Listed(ref.ID)
-		if err != nil {
-			return err
+		r := t.Listed(ref.ID)
+		t.NoteLogin(r, right, false)
+		if a.Crashes > 0 {
+			a.Crashes, r.Crashes = 0, 0
+			t.Save(r)
+			t.PutActive(ref.ID, a)
 		}
-		if err := t.NoteLogin(r, right, false); err != nil || a.Crashes == 0 {
-			return err
-		}
-		a.Crashes, r.Crashes = 0, 0
-		t.Save(r)
-		t.PutActive(ref.ID, a)
 		return nil
 	})
 }
@@ -71,14 +67,11 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 		}
 		claimedHere = a.Session == s.session
 		t.AppendSteps(ref.ID, a, rows)
-		r, err := t.finish(ref, tr, login)
-		if err != nil {
-			return err
+		r := t.finish(ref, tr, login)
+		batch, over = r.BatchID, t.EndBatch(r.BatchID, tr.At)
+		if !tr.State.Terminal() {
+			return nil
 		}
-		if over, err = t.EndBatch(r.BatchID, tr.At); err != nil || !tr.State.Terminal() {
-			return err
-		}
-		batch = r.BatchID
 		return s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
 	})
 	if err != nil {
@@ -95,46 +88,38 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 }
 
 // finish stores the end of an attempt and what it means for others. login is a jump host's.
-func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) (*tasks.Record, error) {
-	r, err := t.Listed(ref.ID)
-	if err == nil && r.State != installer.Running {
-		err = fmt.Errorf("%w: invocation %q is active but not running", disk.ErrDamaged, ref.ID)
-	}
-	if err != nil {
-		return nil, err
+func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) *tasks.Record {
+	r := t.Listed(ref.ID)
+	if r.State != installer.Running {
+		t.Damaged("invocation %q is active but not running", ref.ID)
 	}
 	apply(r, tr)
 	t.SetState(r, tr.State)
 	t.Del(tasks.TActive, []byte(r.ID))
 	t.Del(tasks.TBusy, r.HostKey())
-	if err := t.Release(r.ProjectID, r.Host.ID); err != nil {
-		return nil, err
-	}
+	t.Release(r.ProjectID, r.Host.ID)
 	if tr.State == installer.Pending {
 		t.Enqueue(r)
 	}
 	t.noteChange(r)
 	t.Save(r)
 	right, wrong := inventory.SaidOfLogin(tr)
-	if err := t.NoteLogin(r, right, wrong); err != nil {
-		return nil, err
-	}
-	if err := t.NoteAgent(r, tr); err != nil || tr.State != installer.Succeeded {
-		return r, err
+	t.NoteLogin(r, right, wrong)
+	t.NoteAgent(r, tr)
+	if tr.State != installer.Succeeded {
+		return r
 	}
 	switch r.Task() {
 	case installer.SetRemoteInstaller:
-		return r, t.AddJumpHost(r, login)
+		t.AddJumpHost(r, login)
 	case installer.Rollback:
-		undone, err := t.undoneBy(r)
-		if err != nil || undone == nil || undone.State != installer.Succeeded {
-			return r, err
+		if undone := t.undoneBy(r); undone != nil && undone.State == installer.Succeeded {
+			undone.Updated, undone.UndoneBy = tr.At, r.ID
+			t.SetState(undone, installer.Rollbacked)
+			t.Save(undone)
 		}
-		undone.Updated, undone.UndoneBy = tr.At, r.ID
-		t.SetState(undone, installer.Rollbacked)
-		t.Save(undone)
 	}
-	return r, nil
+	return r
 }
 
 // apply is what the transition means for the invocation itself.
@@ -196,12 +181,8 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (open bool, err 
 		}
 		t.SetState(r, installer.Canceled)
 		t.Save(r)
-		if err := t.Release(project, r.Host.ID); err != nil {
-			return err
-		}
-		if over, err = t.EndBatch(r.BatchID, now); err != nil {
-			return err
-		}
+		t.Release(project, r.Host.ID)
+		over = t.EndBatch(r.BatchID, now)
 		return s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: r.State, Kind: r.Kind})
 	})
 	if err != nil {

@@ -23,12 +23,9 @@ func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
 // Batch implements installer.Ledger.
 func (s *Store) Batch(ctx context.Context, project, id string) (installer.BatchHead, error) {
 	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (installer.BatchHead, error) {
-		h, err := t.Head(id)
-		if err == nil && (h == nil || h.ProjectID != project) {
-			err = kv.NotFound("batch", id)
-		}
-		if err != nil {
-			return installer.BatchHead{}, err
+		h := t.Head(id)
+		if h == nil || h.ProjectID != project {
+			return installer.BatchHead{}, kv.NotFound("batch", id)
 		}
 		return *h, nil
 	})
@@ -38,11 +35,7 @@ func (s *Store) Batch(ctx context.Context, project, id string) (installer.BatchH
 func (s *Store) Batches(ctx context.Context, project string, n int) ([]installer.BatchHead, error) {
 	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (heads []installer.BatchHead, err error) {
 		for _, id := range t.AllBackwards(tasks.THeadList, kv.Join(project)) {
-			h, err := t.Head(string(id))
-			if err != nil {
-				return nil, err
-			}
-			if heads = append(heads, *h); len(heads) == n {
+			if heads = append(heads, *t.Head(string(id))); len(heads) == n {
 				break
 			}
 		}
@@ -55,11 +48,7 @@ func (s *Store) Batches(ctx context.Context, project string, n int) ([]installer
 func (s *Store) OpenBatch(ctx context.Context, project, fingerprint string) (head installer.BatchHead, found bool, err error) {
 	err = s.view(ctx, func(t *tx) error {
 		for _, id := range t.AllBackwards(tasks.TPrints, tasks.PrintKey(project, fingerprint)) {
-			h, err := t.Head(string(id))
-			if err != nil {
-				return err
-			}
-			if h.Open > 0 {
+			if h := t.Head(string(id)); h.Open > 0 {
 				head, found = *h, true
 				break
 			}
@@ -76,12 +65,10 @@ func (s *Store) Invocation(ctx context.Context, project, id string) (installer.I
 
 func read(t *inventory.Tx, project, id string) (installer.Invocation, error) {
 	r, err := t.LoadIn(project, id)
-	if err == nil {
-		err = t.AddSteps(&r.Invocation)
-	}
 	if err != nil {
 		return installer.Invocation{}, err
 	}
+	t.AddSteps(&r.Invocation)
 	return r.Invocation, nil
 }
 
@@ -105,9 +92,9 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 		return page, err
 	}
 	var ids []string
-	err := s.view(ctx, func(t *tx) (err error) {
-		ids, page.Count, err = t.Pick(f)
-		return err
+	err := s.view(ctx, func(t *tx) error {
+		ids, page.Count = t.Pick(f)
+		return nil
 	})
 	for len(ids) > 0 && err == nil {
 		chunk := ids[:min(pageChunk, len(ids))]

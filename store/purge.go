@@ -11,19 +11,18 @@ import (
 	"tripod/installer"
 	"tripod/store/inventory"
 	"tripod/store/kv"
-	"tripod/store/tasks"
 )
 
 // Purge erases the credentials whose time has run out at now, and forgets old
 // Idempotency-Keys. Call it from time to time, see NextPurge; Open does it too.
 func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	over, err := kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (over []string, err error) {
-		err = t.KeptBatches(func(batch string, k tasks.KeptUntil) {
-			if k.Over(now) {
-				over = append(over, batch)
+		for batch, kept := range t.KeptBatches() {
+			if kept.Over(now) {
+				over = append(over, string(batch))
 			}
-		})
-		return over, err
+		}
+		return over, nil
 	})
 	if err == nil {
 		err = s.ForgetBatches(ctx, over...)
@@ -35,11 +34,12 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 // have ended by now. Zero: there are none.
 func (s *Store) NextPurge(ctx context.Context) (next time.Time, err error) {
 	err = s.view(ctx, func(t *tx) error {
-		return t.KeptBatches(func(_ string, k tasks.KeptUntil) {
-			if !k.Until.IsZero() && (next.IsZero() || k.Until.Before(next)) {
-				next = k.Until
+		for _, kept := range t.KeptBatches() {
+			if !kept.Until.IsZero() && (next.IsZero() || kept.Until.Before(next)) {
+				next = kept.Until
 			}
-		})
+		}
+		return nil
 	})
 	return next, err
 }
@@ -69,12 +69,9 @@ func (r *storedReplay) over(now time.Time) bool { return !r.At.Add(keepReplays).
 // it is remembered: 24 hours at least. ErrNotFound.
 func (s *Store) Replay(ctx context.Context, project, key string) (installer.Replay, error) {
 	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (installer.Replay, error) {
-		old, err := kv.GetRow[storedReplay](t.Tx.Tx, bReplays, kv.Join(project, key))
-		if err == nil && (old == nil || old.over(s.o.Clock())) {
-			err = kv.NotFound("Idempotency-Key", key)
-		}
-		if err != nil {
-			return installer.Replay{}, err
+		old := kv.GetRow[storedReplay](t.Tx.Tx, bReplays, kv.Join(project, key))
+		if old == nil || old.over(s.o.Clock()) {
+			return installer.Replay{}, kv.NotFound("Idempotency-Key", key)
 		}
 		return old.Replay, nil
 	})
@@ -83,10 +80,7 @@ func (s *Store) Replay(ctx context.Context, project, key string) (installer.Repl
 // addReplay takes the key for a batch that is being submitted. ErrKeyTaken.
 func (t *tx) addReplay(project string, r installer.Replay, now time.Time, seq uint64) error {
 	key := kv.Join(project, r.Key)
-	old, err := kv.GetRow[storedReplay](t.Tx.Tx.Tx, bReplays, key)
-	if err != nil {
-		return err
-	}
+	old := kv.GetRow[storedReplay](t.Tx.Tx.Tx, bReplays, key)
 	if old != nil {
 		if !old.over(now) {
 			return fmt.Errorf("project %s: %w", project, installer.ErrKeyTaken)

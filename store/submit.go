@@ -139,9 +139,7 @@ func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Re
 		if sealed != nil {
 			login = sealed[i]
 		}
-		if err := t.RegisterHost(r, login); err != nil {
-			return err
-		}
+		t.RegisterHost(r, login)
 	}
 	t.AddHead(b.BatchHead, keep, records[0], len(records))
 	if sealed != nil {
@@ -157,15 +155,10 @@ func (s *Store) FollowUp(ctx context.Context, task installer.Type, inv *installe
 		if err != nil {
 			return err
 		}
-		if origin, err = t.origin(r); err != nil {
-			return err
-		}
-		other, err := t.openAbout(r, origin)
-		if other != nil {
+		origin = t.origin(r)
+		if other := t.openAbout(r, origin); other != nil {
 			open = &other.Invocation
-		}
-		if err != nil || other != nil {
-			return err
+			return nil
 		}
 		next := installer.RetryOf(&r.Invocation)
 		if task == installer.Rollback {
@@ -185,15 +178,8 @@ func (t *tx) checkFollowUps(records []*tasks.Record) error {
 		if r.Of == "" {
 			continue
 		}
-		origin, err := t.origin(r)
-		if err != nil {
-			return err
-		}
-		open, err := t.openAbout(r, origin)
-		if err != nil {
-			return err
-		}
-		if open != nil || asked[origin] {
+		origin := t.origin(r)
+		if asked[origin] || t.openAbout(r, origin) != nil {
 			return fmt.Errorf("%s of %s: %w", r.Type, r.Of, installer.ErrUnderWay)
 		}
 		asked[origin] = true
@@ -204,34 +190,24 @@ func (t *tx) checkFollowUps(records []*tasks.Record) error {
 	return nil
 }
 
-func (t *tx) origin(r *tasks.Record) (string, error) {
+func (t *tx) origin(r *tasks.Record) string {
 	for r.Of != "" {
-		of, err := t.LoadAbout(r)
-		if err != nil || of == nil {
-			return r.Of, err
+		of := t.LoadAbout(r)
+		if of == nil {
+			return r.Of
 		}
 		r = of
 	}
-	return r.ID, nil
+	return r.ID
 }
 
 // openAbout finds the open invocation on r's host that is about that origin too;
 // nil: there is none.
-func (t *tx) openAbout(r *tasks.Record, origin string) (*tasks.Record, error) {
-	for id, err := range t.OpenOn(r.ProjectID, r.Host.ID) {
-		if err != nil {
-			return nil, err
-		}
-		other, err := t.Listed(id)
-		if err != nil {
-			return nil, err
-		}
-		if other.Of == "" {
-			continue
-		}
-		if about, err := t.origin(other); err != nil || about == origin {
-			return other, err
+func (t *tx) openAbout(r *tasks.Record, origin string) *tasks.Record {
+	for _, id := range t.OpenOn(r.ProjectID, r.Host.ID) {
+		if other := t.Listed(id); other.Of != "" && t.origin(other) == origin {
+			return other
 		}
 	}
-	return nil, nil
+	return nil
 }

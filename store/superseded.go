@@ -36,42 +36,29 @@ func (t *tx) noteChange(r *tasks.Record) {
 
 // laterChange finds the newest change of r's machine since those of r itself and of what
 // it retries, which has succeeded and is not undone; nil: there is none.
-func (t *tx) laterChange(r *tasks.Record) (*tasks.Record, error) {
+func (t *tx) laterChange(r *tasks.Record) *tasks.Record {
 	own := map[string]bool{}
-	for of := r; of != nil; {
+	for of := r; of != nil; of = t.LoadAbout(of) {
 		own[of.ID] = true
-		var err error
-		if of, err = t.LoadAbout(of); err != nil {
-			return nil, err
-		}
 	}
 	for _, id := range t.AllBackwards(bChanges, changesAt(r)) {
 		if own[string(id)] {
 			break
 		}
-		other, err := t.Listed(string(id))
-		if err != nil {
-			return nil, err
-		}
-		if other.State == installer.Succeeded && t.OneMachine(r, other) {
-			return other, nil
+		if other := t.Listed(string(id)); other.State == installer.Succeeded && t.OneMachine(r, other) {
+			return other
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // forgetReplaced is for a new attempt. What one before it, or what is retried, has
 // left on the host is there no more once a later task has changed it: what is found
 // then is not r's, and the version before r not the one that was found first.
-func (t *tx) forgetReplaced(r *tasks.Record) error {
-	if !r.Changed || r.Spec.Script != nil {
-		return nil
-	}
-	later, err := t.laterChange(r)
-	if later != nil {
+func (t *tx) forgetReplaced(r *tasks.Record) {
+	if r.Changed && r.Spec.Script == nil && t.laterChange(r) != nil {
 		r.Outcome = installer.Outcome{CurrentVersion: installer.VersionUnknown}
 	}
-	return err
 }
 
 // checkSuperseded refuses a ROLLBACK, or a RETRY of one, that would undo a later task too.
@@ -79,13 +66,13 @@ func (t *tx) checkSuperseded(r *tasks.Record) error {
 	if r.Task() != installer.Rollback || r.Of == "" {
 		return nil
 	}
-	undone, err := t.undoneBy(r)
-	if err != nil || undone == nil || !undone.ChangedHost() {
-		return err
+	undone := t.undoneBy(r)
+	if undone == nil || !undone.ChangedHost() {
+		return nil
 	}
-	later, err := t.laterChange(undone)
-	if err != nil || later == nil {
-		return err
+	later := t.laterChange(undone)
+	if later == nil {
+		return nil
 	}
 	by := later.ID
 	if later.ProjectID != r.ProjectID {
@@ -105,12 +92,12 @@ func (s superseded) Error() string { return s.why }
 func (s superseded) Unwrap() error { return installer.ErrOvertaken }
 
 // undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.
-func (t *tx) undoneBy(r *tasks.Record) (*tasks.Record, error) {
-	for {
-		of, err := t.LoadAbout(r)
-		if err != nil || of == nil || r.Type == installer.Rollback {
-			return of, err
-		}
-		r = of
+func (t *tx) undoneBy(r *tasks.Record) *tasks.Record {
+	for r != nil && r.Type != installer.Rollback {
+		r = t.LoadAbout(r)
 	}
+	if r == nil {
+		return nil
+	}
+	return t.LoadAbout(r)
 }

@@ -140,11 +140,7 @@ func list[Info any](ctx context.Context, a *Access, k grantKind, project string)
 			prefix = kv.Join(project)
 		}
 		for _, id := range t.All(k.names, prefix) {
-			var info Info
-			if _, err := kv.ReadRow(t.Get(k.rows, id), &info); err != nil {
-				return nil, err
-			}
-			infos = append(infos, info)
+			infos = append(infos, *kv.GetRow[Info](t, k.rows, id))
 		}
 		return infos, nil
 	})
@@ -194,12 +190,9 @@ func (a *Access) CheckToken(ctx context.Context, token string) (installer.Princi
 	}
 	hash := sha256.Sum256([]byte(token))
 	return kv.Read(ctx, a.db, func(t *kv.Tx) (installer.Principal, error) {
-		stored, err := kv.GetRow[storedToken](t, tTokens, tokenKey(hash[:]))
-		if err == nil && (stored == nil || subtle.ConstantTimeCompare(stored.Hash, hash[:]) != 1) {
-			err = errTokenUnknown
-		}
-		if err != nil {
-			return installer.Principal{}, err
+		stored := kv.GetRow[storedToken](t, tTokens, tokenKey(hash[:]))
+		if stored == nil || subtle.ConstantTimeCompare(stored.Hash, hash[:]) != 1 {
+			return installer.Principal{}, errTokenUnknown
 		}
 		return installer.Principal{Project: stored.Project, Kind: installer.TokenPrincipal, Name: stored.Name, Rights: stored.Rights}, nil
 	})

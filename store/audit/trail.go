@@ -98,8 +98,8 @@ func (l *Trail) putHead(t *kv.Tx, h chainHead) {
 }
 
 func (l *Trail) readHead(t *kv.Tx) (h chainHead, ok bool) {
-	row, err := kv.GetRow[hashedRow](t, tHead, headKey)
-	if err != nil || row == nil || !l.isHashed('h', *row) {
+	var row hashedRow
+	if _, err := kv.ReadRow(t.Get(tHead, headKey), &row); err != nil || !l.isHashed('h', row) {
 		return h, false
 	}
 	return h, json.Unmarshal(row.Entry, &h) == nil

@@ -56,7 +56,7 @@ type Options struct {
 	// Note puts entries into the audit log, in the transaction of what they are about.
 	Note func(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error
 	// Users counts the invocations that have not ended and need a package.
-	Users func(t *kv.Tx, sha256 string) (int, error)
+	Users func(t *kv.Tx, sha256 string) int
 }
 
 // New returns the files of a state folder.
@@ -111,12 +111,12 @@ func (s *Files) note(ctx context.Context, t *kv.Tx, action installer.Action, p i
 func (s *Files) Packages(ctx context.Context, target string) ([]installer.Package, error) {
 	found := []installer.Package{}
 	err := s.db.View(ctx, func(t *kv.Tx) error {
-		return kv.EachRow(t, tPackages, nil, func(_ []byte, p *installer.Package) error {
+		for _, p := range kv.Rows[installer.Package](t, tPackages, nil) {
 			if target == "" || p.Target == target {
 				found = append(found, *p)
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	slices.SortStableFunc(found, func(a, b installer.Package) int {
 		return cmp.Or(cmp.Compare(a.Target, b.Target), installer.CompareVersions(b.Version, a.Version),
@@ -133,18 +133,11 @@ func (s *Files) RemovePackage(ctx context.Context, sha string) error {
 	s.packages.Lock()
 	defer s.packages.Unlock()
 	err := s.db.Update(ctx, func(t *kv.Tx) error {
-		p, err := kv.GetRow[installer.Package](t, tPackages, []byte(sha))
-		if err == nil && p == nil {
-			err = kv.NotFound("package", sha)
+		p := kv.GetRow[installer.Package](t, tPackages, []byte(sha))
+		if p == nil {
+			return kv.NotFound("package", sha)
 		}
-		if err != nil {
-			return err
-		}
-		users, err := s.Users(t, sha)
-		if err != nil {
-			return err
-		}
-		if users > 0 {
+		if users := s.Users(t, sha); users > 0 {
 			return fmt.Errorf("package %.12s: %w: %d tasks that have not ended need it", sha, installer.ErrInUse, users)
 		}
 		t.Del(tPackages, []byte(sha))

@@ -46,16 +46,16 @@ type edition struct {
 	Edition installer.Edition `json:"edition"`
 }
 
-func (t *Tx) findHost(project, id string) (*knownHost, error) {
+func (t *Tx) findHost(project, id string) *knownHost {
 	return kv.GetRow[knownHost](t.Tx.Tx, THosts, kv.Join(project, id))
 }
 
 func (t *Tx) knownHost(project, id string) (*knownHost, error) {
-	k, err := t.findHost(project, id)
-	if err == nil && k == nil {
-		err = kv.NotFound("host", id)
+	k := t.findHost(project, id)
+	if k == nil {
+		return nil, kv.NotFound("host", id)
 	}
-	return k, err
+	return k, nil
 }
 
 // putHost stores k in the place of old, which may be nil.
@@ -70,20 +70,17 @@ func (t *Tx) putHost(project string, old, k *knownHost) {
 }
 
 // dropHost drops the host, and all logins for it but a jump host's.
-func (t *Tx) dropHost(project string, k *knownHost) error {
+func (t *Tx) dropHost(project string, k *knownHost) {
 	t.dropLogin(importedLogin(project, k.Host.ID))
 	t.Del(TPlaces, placeKey(project, k.Host))
 	t.Del(THosts, kv.Join(project, k.Host.ID))
-	return t.dropTaskLogins(project, k.Host.ID)
+	t.dropTaskLogins(project, k.Host.ID)
 }
 
 // RegisterHost remembers the host of a new invocation, and its credentials if
 // it came with some. What a user said of the host stays.
-func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) error {
-	old, err := t.findHost(r.ProjectID, r.Host.ID)
-	if err != nil {
-		return err
-	}
+func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) {
+	old := t.findHost(r.ProjectID, r.Host.ID)
 	k := knownHost{Host: r.Host}
 	if old != nil {
 		k = *old
@@ -107,7 +104,6 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) error {
 		k.Given = loginOf(r)
 	}
 	t.putHost(r.ProjectID, old, &k)
-	return nil
 }
 
 func (t *Tx) wasReached(project string, k *knownHost) bool {
@@ -131,17 +127,17 @@ func (k *knownHost) becomes(r *tasks.Record, same bool) {
 }
 
 // NoteAgent remembers what an attempt has found of the agent on its host.
-func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) error {
+func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) {
 	found := tr.Outcome.Agent
 	if tr.State == installer.Succeeded && r.Task() == installer.Rollback && r.Spec.Restore == "" {
 		found = installer.AgentNone // it was uninstalled
 	}
 	if found == "" || r.Spec.Target != installer.TargetTelescope {
-		return nil
+		return
 	}
-	k, err := t.findHost(r.ProjectID, r.Host.ID)
-	if err != nil || k == nil || !t.WorkedOn(k.Host, r) {
-		return err
+	k := t.findHost(r.ProjectID, r.Host.ID)
+	if k == nil || !t.WorkedOn(k.Host, r) {
+		return
 	}
 	was := edition{k.Version, k.Edition}
 	if k.Agent = found; found != installer.AgentUnknown { // else the rest is as it was last verified
@@ -152,7 +148,6 @@ func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) error {
 		k.noteEdition(r, tr, was)
 	}
 	t.putHost(r.ProjectID, k, k)
-	return nil
 }
 
 // noteEdition follows the edition of what is on a host: that of the package that
@@ -219,33 +214,22 @@ func (s *Inventory) Hosts(ctx context.Context, project string, f installer.HostF
 				continue
 			}
 			var k knownHost
-			if _, err := kv.ReadRow(row, &k); err != nil {
-				return page, err
-			}
+			t.ReadRow(row, &k)
 			if !k.Host.HasLabels(f.Labels) {
 				continue
 			}
-			if page.Count++; !onPage {
-				continue
+			if page.Count++; onPage {
+				page.Hosts = append(page.Hosts, s.describe(t, project, &k))
 			}
-			known, err := s.describe(t, project, &k)
-			if err != nil {
-				return page, err
-			}
-			page.Hosts = append(page.Hosts, known)
 		}
 		return page, nil
 	})
 }
 
-func (s *Inventory) describe(t *Tx, project string, k *knownHost) (installer.KnownHost, error) {
-	logins, err := t.loginsFor(project, k, k.Host)
-	if err != nil {
-		return installer.KnownHost{}, err
-	}
-	rows, err := s.kept(t, logins...)
+func (s *Inventory) describe(t *Tx, project string, k *knownHost) installer.KnownHost {
 	return installer.KnownHost{
 		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
-		Login: len(rows) > 0, Installer: t.Get(TSetUp, kv.Join(project, k.Host.ID)) != nil,
-	}, err
+		Login:     len(s.kept(t, t.loginsFor(project, k, k.Host)...)) > 0,
+		Installer: t.Get(TSetUp, kv.Join(project, k.Host.ID)) != nil,
+	}
 }

@@ -43,9 +43,7 @@ func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries [
 		hosts := make([]installer.Host, len(imports))
 		for i, p := range imports {
 			hosts[i] = p.host
-			if err := s.register(t, project, p); err != nil {
-				return err
-			}
+			s.register(t, project, p)
 			login := importedLogin(project, p.host.ID)
 			if sealed := l.seal(project, p.host.ID, login, p.Credentials); sealed != nil {
 				t.putLogin(login, sealed)
@@ -68,18 +66,14 @@ type hostImport struct {
 func (p *hostImport) moves() bool { return p.old != nil && !p.old.Host.SameMachine(p.host) }
 
 // register stores one host as planned, without a login that comes with it.
-func (s *Inventory) register(t *Tx, project string, p hostImport) error {
+func (s *Inventory) register(t *Tx, project string, p hostImport) {
 	k := knownHost{Host: p.host, Imported: true, Since: s.Clock()}
 	if p.joined != nil {
 		k.lastSeen = p.joined.lastSeen
-		if err := t.dropHost(project, p.joined); err != nil {
-			return err
-		}
+		t.dropHost(project, p.joined)
 	}
 	if p.moves() {
-		if err := t.dropTaskLogins(project, p.host.ID); err != nil {
-			return err
-		}
+		t.dropTaskLogins(project, p.host.ID)
 	} else if p.old != nil {
 		k.lastSeen = p.old.lastSeen
 	}
@@ -89,7 +83,6 @@ func (s *Inventory) register(t *Tx, project string, p hostImport) error {
 		t.dropLogin(importedLogin(project, p.host.ID))
 	}
 	t.putHost(project, p.old, &k)
-	return nil
 }
 
 func (t *Tx) planImports(project string, entries []installer.HostEntry) ([]hostImport, error) {
@@ -105,11 +98,7 @@ func (t *Tx) planImports(project string, entries []installer.HostEntry) ([]hostI
 		if e.Where == "" {
 			e.Where = e.Host.HostPort()
 		}
-		what, err := t.planImport(project, p, named)
-		if err != nil {
-			return nil, err
-		}
-		if what != "" {
+		if what := t.planImport(project, p, named); what != "" {
 			faults.Add(e.Where, "%s", what)
 		}
 		id, at := "id "+p.host.ID, "at "+p.host.HostPort()+route(p.host)
@@ -133,64 +122,43 @@ func route(h installer.Host) string {
 	return b.String()
 }
 
-func (t *Tx) planImport(project string, p *hostImport, named func(id string) bool) (what string, err error) {
-	there, err := t.hostAt(project, p.host)
-	if err != nil {
-		return "", err
-	}
-	if there != nil && there.Host.ID != p.host.ID {
+func (t *Tx) planImport(project string, p *hostImport, named func(id string) bool) string {
+	if there := t.hostAt(project, p.host); there != nil && there.Host.ID != p.host.ID {
 		id := there.Host.ID
 		switch derived := p.host.ID == installer.InstanceID(project, p.host.Address, p.host.Port); {
 		case derived:
 			p.host.ID = id
 		case !there.Imported:
-			if what, err = t.inTheWay(project, id); what != "" || err != nil {
-				return what, err
+			if what := t.inTheWay(project, id); what != "" {
+				return what
 			}
 			p.joined = there
 		case there.Host.SameMachine(p.host) && !named(id): // one that is named goes elsewhere
-			return fmt.Sprintf("%s is known as %s: remove that first, or leave the instance_id out", p.host.HostPort(), id), nil
+			return fmt.Sprintf("%s is known as %s: remove that first, or leave the instance_id out", p.host.HostPort(), id)
 		}
 	}
-	if p.old, err = t.findHost(project, p.host.ID); err != nil || !p.moves() {
-		return "", err
-	}
-	if what, err = t.inTheWay(project, p.host.ID); what != "" {
-		what = p.old.Host.HostPort() + " " + what
-	}
-	return what, err
-}
-
-func (t *Tx) inTheWay(project, id string) (string, error) {
-	if jump, err := t.jumpHost(project, id); err != nil || jump != nil {
-		return "is known as the jump host " + id + ": remove that first", err
-	}
-	n, err := t.OpenWork(project, id)
-	if err != nil || n == 0 {
-		return "", err
-	}
-	return fmt.Sprintf("is known as %s, and %d tasks for it have not ended: wait for them, or cancel them", id, n), nil
-}
-
-// OpenWork counts the invocations on a host that have not ended.
-func (t *Tx) OpenWork(project, id string) (n int, err error) {
-	for _, err := range t.OpenOn(project, id) {
-		if err != nil {
-			return 0, err
+	if p.old = t.findHost(project, p.host.ID); p.moves() {
+		if what := t.inTheWay(project, p.host.ID); what != "" {
+			return p.old.Host.HostPort() + " " + what
 		}
-		n++
 	}
-	return n, nil
+	return ""
 }
 
-func (t *Tx) dropTaskLogins(project, id string) error {
-	for r, err := range t.InvocationsOn(project, id) {
-		if err != nil {
-			return err
-		}
+func (t *Tx) inTheWay(project, id string) string {
+	if t.jumpHost(project, id) != nil {
+		return "is known as the jump host " + id + ": remove that first"
+	}
+	if n := len(t.OpenOn(project, id)); n > 0 {
+		return fmt.Sprintf("is known as %s, and %d tasks for it have not ended: wait for them, or cancel them", id, n)
+	}
+	return ""
+}
+
+func (t *Tx) dropTaskLogins(project, id string) {
+	for r := range t.InvocationsOn(project, id) {
 		t.dropLogin(taskLogin(r.BatchID, r.ID))
 	}
-	return nil
 }
 
 // RemoveHosts forgets known hosts and erases their credentials, those of a
@@ -202,28 +170,19 @@ func (s *Inventory) RemoveHosts(ctx context.Context, project string, ids []strin
 		var hosts []installer.Host
 		var errs []error
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-			k, err := t.findHost(project, id)
-			if err != nil {
-				return err
-			}
+			k := t.findHost(project, id)
 			if k == nil {
 				errs = append(errs, kv.NotFound("host", id))
 				continue
 			}
-			n, err := t.OpenWork(project, id)
-			if err != nil {
-				return err
-			}
-			if n > 0 {
+			if n := len(t.OpenOn(project, id)); n > 0 {
 				errs = append(errs, fmt.Errorf("host %s: %w: %d tasks for it have not ended", id, installer.ErrInUse, n))
 			}
 			if hosts = append(hosts, k.Host); len(errs) > 0 {
 				continue
 			}
 			t.dropJumpHost(project, id)
-			if err := t.dropHost(project, k); err != nil {
-				return err
-			}
+			t.dropHost(project, k)
 		}
 		if len(errs) > 0 {
 			return errors.Join(errs...)

@@ -19,28 +19,27 @@ type jumpHost struct {
 	Order uint64 `json:"order"`
 }
 
-func (t *Tx) jumpHost(project, id string) (*jumpHost, error) {
+func (t *Tx) jumpHost(project, id string) *jumpHost {
 	return kv.GetRow[jumpHost](t.Tx.Tx, TSetUp, kv.Join(project, id))
 }
 
 // jumpHosts are those of a project, the first one set first.
-func (t *Tx) jumpHosts(project string) ([]installer.Host, error) {
+func (t *Tx) jumpHosts(project string) []installer.Host {
 	var found []jumpHost
-	err := kv.EachRow(t.Tx.Tx, TSetUp, kv.Join(project), func(_ []byte, h *jumpHost) error {
+	for _, h := range kv.Rows[jumpHost](t.Tx.Tx, TSetUp, kv.Join(project)) {
 		found = append(found, *h)
-		return nil
-	})
+	}
 	slices.SortFunc(found, func(a, b jumpHost) int { return cmp.Compare(a.Order, b.Order) })
 	hosts := make([]installer.Host, len(found))
 	for i := range found {
 		hosts[i] = found[i].Host
 	}
-	return hosts, err
+	return hosts
 }
 
 // Installers implements installer.Ledger.
 func (s *Inventory) Installers(ctx context.Context, project string) ([]installer.Host, error) {
-	return kv.Read(ctx, s, func(t *Tx) ([]installer.Host, error) { return t.jumpHosts(project) })
+	return kv.Read(ctx, s, func(t *Tx) ([]installer.Host, error) { return t.jumpHosts(project), nil })
 }
 
 // SealJumpHost seals a new jump host's credentials again, under a key of their own,
@@ -55,7 +54,7 @@ func (s *Inventory) SealJumpHost(ctx context.Context, ref installer.Ref, tr inst
 		if err != nil || !a.SetUp {
 			return nil, err
 		}
-		return t.Load(ref.ID)
+		return t.Load(ref.ID), nil
 	})
 	if err != nil || r == nil {
 		return nil, err
@@ -76,11 +75,8 @@ func (s *Inventory) SealJumpHost(ctx context.Context, ref installer.Ref, tr inst
 
 // AddJumpHost makes the host of a task a jump host, with the sealed login if there is
 // one.
-func (t *Tx) AddJumpHost(r *tasks.Record, sealed []byte) error {
-	old, err := t.jumpHost(r.ProjectID, r.Host.ID)
-	if err != nil {
-		return err
-	}
+func (t *Tx) AddJumpHost(r *tasks.Record, sealed []byte) {
+	old := t.jumpHost(r.ProjectID, r.Host.ID)
 	now := jumpHost{Host: r.Host, Order: r.Seq}
 	if old != nil {
 		now.Order = old.Order
@@ -92,7 +88,6 @@ func (t *Tx) AddJumpHost(r *tasks.Record, sealed []byte) error {
 		t.dropLogin(key)
 	}
 	t.PutRow(TSetUp, r.HostKey(), r.Seq, now)
-	return nil
 }
 
 func (t *Tx) dropJumpHost(project, host string) {
@@ -109,14 +104,10 @@ func (s *Inventory) UnsetInstallers(ctx context.Context, project string, ids []s
 		var hosts []installer.Host
 		var errs []error
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-			h, err := t.jumpHost(project, id)
-			switch {
-			case err != nil:
-				return err
-			case h == nil:
-				errs = append(errs, fmt.Errorf("host %s is no jump host: %w", id, installer.ErrNotFound))
-			default:
+			if h := t.jumpHost(project, id); h != nil {
 				hosts = append(hosts, h.Host)
+			} else {
+				errs = append(errs, fmt.Errorf("host %s is no jump host: %w", id, installer.ErrNotFound))
 			}
 		}
 		if len(errs) > 0 || len(hosts) == 0 {

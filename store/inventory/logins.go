@@ -33,7 +33,7 @@ func (t *Tx) isKept(l *login) bool {
 
 // loginsFor are where a host's credentials may be, as far as they may be sent to
 // where the caller is about to send them, in the order in which they count.
-func (t *Tx) loginsFor(project string, k *knownHost, to installer.Host) (all [][]byte, err error) {
+func (t *Tx) loginsFor(project string, k *knownHost, to installer.Host) (all [][]byte) {
 	if k.Host.SameRoute(to) {
 		all = append(all, importedLogin(project, k.Host.ID))
 	}
@@ -42,11 +42,10 @@ func (t *Tx) loginsFor(project string, k *knownHost, to installer.Host) (all [][
 			all = append(all, taskLogin(l.Batch, l.ID))
 		}
 	}
-	jump, err := t.jumpHost(project, k.Host.ID)
-	if jump != nil && jump.Host.SameRoute(to) {
+	if jump := t.jumpHost(project, k.Host.ID); jump != nil && jump.Host.SameRoute(to) {
 		all = append(all, jumpLogin(project, k.Host.ID))
 	}
-	return all, err
+	return all
 }
 
 // HostCredentials implements installer.Ledger.
@@ -56,7 +55,7 @@ func (s *Inventory) HostCredentials(ctx context.Context, project string, to inst
 		if err != nil {
 			return nil, err
 		}
-		return t.loginsFor(project, k, to)
+		return t.loginsFor(project, k, to), nil
 	})
 }
 
@@ -73,12 +72,12 @@ func (s *Inventory) CredentialsAgain(ctx context.Context, old *installer.Invocat
 			return nil, err
 		}
 		if own := taskLogin(r.BatchID, r.ID); t.ownCounts(k, r) {
-			if rows, err := s.kept(t, own); err != nil || len(rows) > 0 {
+			if len(s.kept(t, own)) > 0 {
 				host.Endpoint, host.Via, host.RouteChoice = old.Host.Endpoint, old.Host.Via, old.Host.RouteChoice
-				return [][]byte{own}, err
+				return [][]byte{own}, nil
 			}
 		}
-		return t.loginsFor(old.ProjectID, k, k.Host)
+		return t.loginsFor(old.ProjectID, k, k.Host), nil
 	})
 	return host, c, err
 }
@@ -102,24 +101,21 @@ func (t *Tx) ownCounts(k *knownHost, r *tasks.Record) bool {
 
 // NoteLogin remembers what the host has said of r's login, as far as the steps and
 // the result tell: that it is right, or that it is wrong.
-func (t *Tx) NoteLogin(r *tasks.Record, right, wrong bool) error {
-	if !right && !wrong || !t.isKept(loginOf(r)) {
-		return nil
-	}
-	k, err := t.findHost(r.ProjectID, r.Host.ID)
-	if err != nil || k == nil {
-		return err
+func (t *Tx) NoteLogin(r *tasks.Record, right, wrong bool) {
+	k := t.findHost(r.ProjectID, r.Host.ID)
+	if k == nil || !right && !wrong || !t.isKept(loginOf(r)) {
+		return
 	}
 	old := *k
 	switch {
 	case !right:
 		// Where the host has never let anybody in, its sshd may be what is wrong.
 		if !k.Given.isOf(r) || k.Accepted == nil && t.Get(TSealed, importedLogin(r.ProjectID, k.Host.ID)) == nil {
-			return nil
+			return
 		}
 		k.Given = nil // it serves a RETRY of r, and nothing else
 	case k.Accepted.isOf(r):
-		return nil
+		return
 	default:
 		k.Accepted = loginOf(r)
 		if k.Given.isOf(r) {
@@ -130,7 +126,6 @@ func (t *Tx) NoteLogin(r *tasks.Record, right, wrong bool) error {
 		}
 	}
 	t.putHost(r.ProjectID, &old, k)
-	return nil
 }
 
 // BecameRoot: the steps tell that sshd has accepted the login, and sudo, where it is

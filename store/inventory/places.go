@@ -21,34 +21,28 @@ func placeKey(project string, h installer.Host) []byte { return kv.Join(project,
 // HostAt implements installer.Ledger.
 func (s *Inventory) HostAt(ctx context.Context, project string, at installer.Host) (installer.Host, error) {
 	return kv.Read(ctx, s, func(t *Tx) (host installer.Host, err error) {
-		k, err := t.hostAt(project, at)
-		switch {
-		case err != nil:
-			return host, err
-		case k == nil:
+		k := t.hostAt(project, at)
+		if k == nil {
 			return host, kv.NotFound("host", at.HostPort())
 		}
 		return k.Host, nil
 	})
 }
 
-func (t *Tx) hostAt(project string, at installer.Host) (*knownHost, error) {
+func (t *Tx) hostAt(project string, at installer.Host) *knownHost {
 	prefix := kv.Join(project, at.HostPort())
 	var found []*knownHost
 	for key := range t.All(TPlaces, prefix) {
-		k, err := t.knownHost(project, string(bytes.TrimSuffix(key[len(prefix):], []byte{0})))
-		if err != nil {
-			return nil, err
-		}
+		k := t.findHost(project, string(bytes.TrimSuffix(key[len(prefix):], []byte{0})))
 		if k.Host.SameMachine(at) {
-			return k, nil
+			return k
 		}
 		found = append(found, k)
 	}
 	if len(found) != 1 {
-		return nil, nil
+		return nil
 	}
-	return found[0], nil
+	return found[0]
 }
 
 // A machine that is reached by another way than before (a project gets its first
@@ -59,10 +53,8 @@ func (t *Tx) hostAt(project string, at installer.Host) (*knownHost, error) {
 // SameMachine implements installer.Ledger.
 func (s *Inventory) SameMachine(ctx context.Context, project string, a, b installer.Host) (installer.Sameness, error) {
 	return kv.Read(ctx, s, func(t *Tx) (installer.Sameness, error) {
-		switch shared, err := t.shareRoute(project, a, b); {
-		case err != nil:
-			return installer.OtherMachine, err
-		case shared:
+		switch {
+		case t.shareRoute(project, a, b):
 			return installer.SameRoute, nil
 		case t.sameMachine(project, a, b):
 			return installer.SameHostKey, nil
@@ -71,18 +63,14 @@ func (s *Inventory) SameMachine(ctx context.Context, project string, a, b instal
 	})
 }
 
-func (t *Tx) shareRoute(project string, a, b installer.Host) (bool, error) {
+func (t *Tx) shareRoute(project string, a, b installer.Host) bool {
 	if a.SameMachine(b) || a.HostPort() != b.HostPort() || a.RouteChoice == nil && b.RouteChoice == nil {
-		return a.SameMachine(b), nil
+		return a.SameMachine(b)
 	}
-	routesA, err := t.routesTo(project, a)
-	if err != nil {
-		return false, err
-	}
-	routesB, err := t.routesTo(project, b)
-	return slices.ContainsFunc(routesA, func(one []installer.Endpoint) bool {
+	routesB := t.routesTo(project, b)
+	return slices.ContainsFunc(t.routesTo(project, a), func(one []installer.Endpoint) bool {
 		return slices.ContainsFunc(routesB, func(other []installer.Endpoint) bool { return installer.SameHops(one, other) })
-	}), err
+	})
 }
 
 // sameMachine: where the user has pinned a host key, that of the other one is the same.

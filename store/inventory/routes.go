@@ -15,7 +15,7 @@ const RoutesMost = 64
 // was set; one that is itself behind a choice of jump hosts has a route through
 // each of them.
 func (s *Inventory) Routes(ctx context.Context, project string, choice installer.RouteChoice) ([]installer.Route, error) {
-	plans, err := kv.Read(ctx, s, func(t *Tx) ([]routePlan, error) { return t.plansFor(project, choice) })
+	plans, err := kv.Read(ctx, s, func(t *Tx) ([]routePlan, error) { return t.plansFor(project, choice), nil })
 	if err != nil {
 		return nil, err
 	}
@@ -50,22 +50,21 @@ func (s *Inventory) Routes(ctx context.Context, project string, choice installer
 	return routes, nil
 }
 
-func (t *Tx) plansFor(project string, choice installer.RouteChoice) ([]routePlan, error) {
+func (t *Tx) plansFor(project string, choice installer.RouteChoice) []routePlan {
 	f := routeFinder{Tx: t, project: project, left: RoutesMost}
 	return f.routes(choice, nil)
 }
 
-func (t *Tx) routesTo(project string, h installer.Host) (hops [][]installer.Endpoint, err error) {
+func (t *Tx) routesTo(project string, h installer.Host) (hops [][]installer.Endpoint) {
 	if h.RouteChoice == nil {
-		return [][]installer.Endpoint{h.Via}, nil
+		return [][]installer.Endpoint{h.Via}
 	}
-	plans, err := t.plansFor(project, *h.RouteChoice)
-	for _, p := range plans {
+	for _, p := range t.plansFor(project, *h.RouteChoice) {
 		if p.fail == nil {
 			hops = append(hops, p.hopsTo(h.Endpoint))
 		}
 	}
-	return hops, err
+	return hops
 }
 
 // routePlan is a route whose logins are still sealed.
@@ -96,7 +95,7 @@ func (s *Inventory) openRoute(ctx context.Context, project string, p routePlan) 
 		return route, nil
 	}
 	for _, on := range p.hops {
-		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *Tx) ([][]byte, error) { return t.loginsOfHop(project, on) })
+		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *Tx) ([][]byte, error) { return t.loginsOfHop(project, on), nil })
 		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
 			return installer.Route{JumpHost: p.jumpHost, Fail: missing("no login is kept for jump host %s@%s any more", on.host.User, on.host.HostPort())}, nil
 		}
@@ -110,13 +109,13 @@ func (s *Inventory) openRoute(ctx context.Context, project string, p routePlan) 
 }
 
 // loginsOfHop are where the login of a jump host may be, in order of preference.
-func (t *Tx) loginsOfHop(project string, on plannedHop) ([][]byte, error) {
+func (t *Tx) loginsOfHop(project string, on plannedHop) [][]byte {
 	if on.setUp != nil {
-		return [][]byte{on.setUp}, nil
+		return [][]byte{on.setUp}
 	}
-	k, err := t.findHost(project, on.host.ID)
-	if err != nil || k == nil {
-		return nil, err
+	k := t.findHost(project, on.host.ID)
+	if k == nil {
+		return nil
 	}
 	return t.loginsFor(project, k, on.host)
 }
@@ -129,14 +128,10 @@ type routeFinder struct {
 
 // routes are those through the named jump hosts, or else the project's. behind are
 // the ids of those that are reached through them.
-func (f *routeFinder) routes(choice installer.RouteChoice, behind []string) ([]routePlan, error) {
+func (f *routeFinder) routes(choice installer.RouteChoice, behind []string) (plans []routePlan) {
 	named := choice.Named
 	if len(named) == 0 {
-		all, err := f.jumpHosts(f.project)
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range all {
+		for _, h := range f.jumpHosts(f.project) {
 			// A jump host behind the project's others is reached through those that
 			// are not behind a choice themselves: those may be behind it.
 			if len(behind) > 0 && h.RouteChoice != nil && len(h.RouteChoice.Named) == 0 {
@@ -145,33 +140,21 @@ func (f *routeFinder) routes(choice installer.RouteChoice, behind []string) ([]r
 			named = append(named, installer.NamedJumpHost{ID: h.ID, SetUp: true})
 		}
 	}
-	var plans []routePlan
 	for _, n := range named {
 		if f.left == 0 || slices.Contains(behind, n.ID) {
 			continue
 		}
 		f.left--
-		more, err := f.by(n, behind)
-		if err != nil {
-			return nil, err
-		}
-		plans = append(plans, more...)
+		plans = append(plans, f.by(n, behind)...)
 	}
-	return plans, nil
+	return plans
 }
 
-func (f *routeFinder) by(n installer.NamedJumpHost, behind []string) ([]routePlan, error) {
+func (f *routeFinder) by(n installer.NamedJumpHost, behind []string) []routePlan {
 	failed := func(format string, args ...any) []routePlan {
 		return []routePlan{{jumpHost: n.ID, fail: missing(format, args...)}}
 	}
-	jump, err := f.jumpHost(f.project, n.ID)
-	if err != nil {
-		return nil, err
-	}
-	known, err := f.findHost(f.project, n.ID)
-	if err != nil {
-		return nil, err
-	}
+	jump, known := f.jumpHost(f.project, n.ID), f.findHost(f.project, n.ID)
 	var on plannedHop
 	switch {
 	case jump != nil:
@@ -180,29 +163,26 @@ func (f *routeFinder) by(n installer.NamedJumpHost, behind []string) ([]routePla
 			on.setUp = key
 		}
 	case n.SetUp:
-		return failed("jump host %s is not used by the project any more", n.ID), nil
+		return failed("jump host %s is not used by the project any more", n.ID)
 	case known == nil:
-		return failed("jump host %s is not a known host any more", n.ID), nil
+		return failed("jump host %s is not a known host any more", n.ID)
 	default:
 		on.host = known.Host
 	}
 	if on.host.RouteChoice == nil {
-		return []routePlan{{jumpHost: n.ID, hops: []plannedHop{on}}}, nil
+		return []routePlan{{jumpHost: n.ID, hops: []plannedHop{on}}}
 	}
-	before, err := f.routes(*on.host.RouteChoice, append(slices.Clip(behind), n.ID))
-	if err != nil {
-		return nil, err
-	}
+	before := f.routes(*on.host.RouteChoice, append(slices.Clip(behind), n.ID))
 	// Why some cannot be used matters only if none can.
 	good := slices.DeleteFunc(slices.Clone(before), func(p routePlan) bool { return p.fail != nil })
 	switch {
 	case len(before) == 0:
-		return failed("jump host %s@%s is behind another, and none is left", on.host.User, on.host.HostPort()), nil
+		return failed("jump host %s@%s is behind another, and none is left", on.host.User, on.host.HostPort())
 	case len(good) == 0:
-		return failed("jump host %s@%s is behind another: %s", on.host.User, on.host.HostPort(), before[0].fail.Detail), nil
+		return failed("jump host %s@%s is behind another: %s", on.host.User, on.host.HostPort(), before[0].fail.Detail)
 	}
 	for i := range good {
 		good[i].jumpHost, good[i].hops = n.ID, append(good[i].hops, on)
 	}
-	return good, nil
+	return good
 }

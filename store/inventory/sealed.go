@@ -58,7 +58,7 @@ func (s *Inventory) openFirst(ctx context.Context, project, host string, find fu
 			if err != nil {
 				return nil, err
 			}
-			return s.kept(t, keys...)
+			return s.kept(t, keys...), nil
 		})
 		if err != nil {
 			return installer.Credentials{}, err
@@ -83,19 +83,13 @@ func (s *Inventory) openFirst(ctx context.Context, project, host string, find fu
 	}
 }
 
-func (s *Inventory) kept(t *Tx, keys ...[]byte) ([]sealedLogin, error) {
-	var rows []sealedLogin
+func (s *Inventory) kept(t *Tx, keys ...[]byte) (rows []sealedLogin) {
 	for _, key := range keys {
-		value := t.Get(TSealed, key)
-		over, err := t.IsOver(batchOf(key), s.Clock())
-		if err != nil {
-			return nil, err
-		}
-		if value != nil && !over {
+		if value := t.Get(TSealed, key); value != nil && !t.IsOver(batchOf(key), s.Clock()) {
 			rows = append(rows, sealedLogin{key, bytes.Clone(value)})
 		}
 	}
-	return rows, nil
+	return rows
 }
 
 func missing(format string, args ...any) *installer.Failure {
@@ -174,10 +168,7 @@ func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byIn
 		e := installer.AuditEntry{Action: installer.AuditCredentials, Batch: batchID}
 		var hosts []installer.Host
 		for id, c := range byInvocation {
-			r, err := t.Load(id)
-			if err != nil {
-				return err
-			}
+			r := t.Load(id)
 			if r == nil || r.BatchID != batchID {
 				return kv.NotFound("invocation", id)
 			}
@@ -185,9 +176,7 @@ func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byIn
 				continue
 			}
 			hosts, e.Project = append(hosts, r.Host), r.ProjectID
-			if err := t.RegisterHost(r, l.seal(r.ProjectID, r.Host.ID, taskLogin(batchID, id), c)); err != nil {
-				return err
-			}
+			t.RegisterHost(r, l.seal(r.ProjectID, r.Host.ID, taskLogin(batchID, id), c))
 		}
 		if len(hosts) == 0 {
 			return nil

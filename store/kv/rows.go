@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"iter"
 	"regexp"
 	"strings"
 	"time"
@@ -51,29 +52,38 @@ func ReadRow(row []byte, v any) (seq uint64, err error) {
 	return binary.BigEndian.Uint64(row[4:]), nil
 }
 
-// GetRow reads the row of a key; nil if there is none.
-func GetRow[T any](t *Tx, table Table, key []byte) (*T, error) {
-	row := t.Get(table, key)
-	if row == nil {
-		return nil, nil
+// ReadRow decodes a row. One that is damaged ends the transaction with
+// disk.ErrDamaged, as a damaged page does.
+func (t *Tx) ReadRow(row []byte, v any) (seq uint64) {
+	seq, err := ReadRow(row, v)
+	if err != nil {
+		panic(err)
 	}
-	v := new(T)
-	_, err := ReadRow(row, v)
-	return v, err
+	return seq
 }
 
-// EachRow reads the rows whose keys have the prefix.
-func EachRow[T any](t *Tx, table Table, prefix []byte, do func(key []byte, v *T) error) error {
-	for key, row := range t.All(table, prefix) {
-		v := new(T)
-		if _, err := ReadRow(row, v); err != nil {
-			return err
-		}
-		if err := do(key, v); err != nil {
-			return err
+// GetRow reads the row of a key; nil if there is none.
+func GetRow[T any](t *Tx, table Table, key []byte) *T {
+	row := t.Get(table, key)
+	if row == nil {
+		return nil
+	}
+	v := new(T)
+	t.ReadRow(row, v)
+	return v
+}
+
+// Rows walks the rows whose keys have the prefix.
+func Rows[T any](t *Tx, table Table, prefix []byte) iter.Seq2[[]byte, *T] {
+	return func(yield func([]byte, *T) bool) {
+		for key, row := range t.All(table, prefix) {
+			v := new(T)
+			t.ReadRow(row, v)
+			if !yield(key, v) {
+				return
+			}
 		}
 	}
-	return nil
 }
 
 // PutRow encodes and stores v.

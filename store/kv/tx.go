@@ -2,6 +2,7 @@ package kv
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime/debug"
@@ -23,8 +24,8 @@ func (t *Tx) table(name Table) *bbolt.Bucket {
 	if found := t.b.Bucket(name); found != nil {
 		return found
 	}
-	// Caught by guarded. It cannot happen to a database that Check has passed.
-	panic(fmt.Sprintf("table %q is missing", name))
+	t.Damaged("table %q is missing", name)
+	return nil
 }
 
 // Fail spoils the transaction, unless err is nil.
@@ -137,12 +138,20 @@ func (t *Tx) ID() int { return t.b.ID() }
 // Size is how far into its file the database has come, in bytes.
 func (t *Tx) Size() int64 { return t.b.Size() }
 
+// Damaged ends the transaction with disk.ErrDamaged.
+func (t *Tx) Damaged(format string, args ...any) {
+	panic(fmt.Errorf("%w: "+format, append([]any{disk.ErrDamaged}, args...)...))
+}
+
 // guarded calls fn and turns a panic of bbolt's, or a fault on its memory map,
 // into disk.ErrDamaged: that is how a torn database shows itself.
 func guarded(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if damaged, ok := r.(error); ok && errors.Is(damaged, disk.ErrDamaged) {
+			err = damaged
+		} else if r != nil {
 			err = fmt.Errorf("%w: %v", disk.ErrDamaged, r)
 		}
 	}()

@@ -3,6 +3,7 @@ package tasks
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"maps"
 	"time"
 
@@ -33,33 +34,30 @@ func (t Tx) AddHead(h installer.BatchHead, keep Retention, first *Record, count 
 }
 
 // Head returns a batch's head, or nil.
-func (t Tx) Head(id string) (*installer.BatchHead, error) {
-	row, err := kv.GetRow[batchRow](t.Tx, THeads, []byte(id))
-	if err != nil || row == nil {
-		return nil, err
+func (t Tx) Head(id string) *installer.BatchHead {
+	row := kv.GetRow[batchRow](t.Tx, THeads, []byte(id))
+	if row == nil {
+		return nil
 	}
 	h := &row.BatchHead
-	h.ByState, err = t.Counts(id)
+	h.ByState = t.counts(id)
 	h.Open = h.ByState[installer.Pending] + h.ByState[installer.Running]
 	for _, n := range h.ByState {
 		h.Total += n
 	}
-	return h, err
+	return h
 }
 
-// Counts are how many of a batch are in each state.
-func (t Tx) Counts(batch string) (map[installer.State]int, error) {
-	c, err := kv.GetRow[map[installer.State]int](t.Tx, TCounts, []byte(batch))
-	if c == nil {
-		return map[installer.State]int{}, err
+func (t Tx) counts(batch string) map[installer.State]int {
+	if c := kv.GetRow[map[installer.State]int](t.Tx, TCounts, []byte(batch)); c != nil {
+		return *c
 	}
-	return *c, err
+	return map[installer.State]int{}
 }
 
 // AddCount changes how many of a batch are in a state.
 func (t Tx) AddCount(batch string, s installer.State, delta int) {
-	c, err := t.Counts(batch)
-	t.Fail(err)
+	c := t.counts(batch)
 	c[s] += delta
 	maps.DeleteFunc(c, func(_ installer.State, n int) bool { return n == 0 })
 	t.PutRow(TCounts, []byte(batch), 0, c)
@@ -97,33 +95,25 @@ func (t Tx) Keep(batch string) {
 
 // EndBatch notes, once nothing of the batch is open, until when its logins are
 // kept. over: they are not to be kept at all.
-func (t Tx) EndBatch(batch string, at time.Time) (over bool, err error) {
-	count, err := t.Counts(batch)
-	if err != nil || count[installer.Pending]+count[installer.Running] > 0 || t.Get(TKept, []byte(batch)) == nil {
-		return false, err
+func (t Tx) EndBatch(batch string, at time.Time) (over bool) {
+	count := t.counts(batch)
+	if count[installer.Pending]+count[installer.Running] > 0 || t.Get(TKept, []byte(batch)) == nil {
+		return false
 	}
-	head, err := kv.GetRow[batchRow](t.Tx, THeads, []byte(batch))
-	if err != nil {
-		return false, err
-	}
-	kept := KeptUntil{at.Add(head.Keep.Succeeded)}
+	keep := kv.GetRow[batchRow](t.Tx, THeads, []byte(batch)).Keep
+	kept := KeptUntil{at.Add(keep.Succeeded)}
 	if count[installer.Failed]+count[installer.Timeout]+count[installer.Canceled] > 0 {
-		kept = KeptUntil{at.Add(head.Keep.Other)}
+		kept = KeptUntil{at.Add(keep.Other)}
 	}
 	t.PutRow(TKept, []byte(batch), 0, kept)
-	return kept.Over(at), nil
+	return kept.Over(at)
 }
 
 // IsOver reports whether the time of a batch's logins has run out, erased or not.
-func (t Tx) IsOver(batch string, now time.Time) (bool, error) {
-	kept, err := kv.GetRow[KeptUntil](t.Tx, TKept, []byte(batch))
-	return kept != nil && kept.Over(now), err
+func (t Tx) IsOver(batch string, now time.Time) bool {
+	kept := kv.GetRow[KeptUntil](t.Tx, TKept, []byte(batch))
+	return kept != nil && kept.Over(now)
 }
 
-// KeptBatches walks the batches of which logins are sealed.
-func (t Tx) KeptBatches(do func(batch string, k KeptUntil)) error {
-	return kv.EachRow(t.Tx, TKept, nil, func(batch []byte, k *KeptUntil) error {
-		do(string(batch), *k)
-		return nil
-	})
-}
+// KeptBatches are the batches of which logins are sealed.
+func (t Tx) KeptBatches() iter.Seq2[[]byte, *KeptUntil] { return kv.Rows[KeptUntil](t.Tx, TKept, nil) }

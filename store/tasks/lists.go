@@ -2,12 +2,10 @@ package tasks
 
 import (
 	"bytes"
-	"fmt"
 	"iter"
 	"slices"
 
 	"tripod/installer"
-	"tripod/store/disk"
 	"tripod/store/kv"
 )
 
@@ -56,13 +54,17 @@ func factsMatch(facts []byte, want []string) bool {
 }
 
 func (t Tx) factsAt(project string, key []byte) []byte {
-	return t.Get(TList, append(kv.Join(project), kv.StampOf(key)...))
+	facts := t.Get(TList, append(kv.Join(project), kv.StampOf(key)...))
+	if facts == nil {
+		t.Damaged("the list has not all of project %s", project)
+	}
+	return facts
 }
 
 // Pick returns the ids on the page and how many match in all, from index keys.
 // It walks all of them, because the count is told with each page: how long that
 // takes depends on the length of the list, not on how deep in it the page is.
-func (t Tx) Pick(f installer.Filter) (ids []string, count int64, err error) {
+func (t Tx) Pick(f installer.Filter) (ids []string, count int64) {
 	want := factsWanted(f)
 	take := func(facts []byte) {
 		if !factsMatch(facts, want) || f.TasksOnly && isCheckOnly(facts) {
@@ -74,18 +76,17 @@ func (t Tx) Pick(f installer.Filter) (ids []string, count int64, err error) {
 		count++
 	}
 	if f.InvocationID != "" {
-		r, err := t.Load(f.InvocationID)
+		r := t.Load(f.InvocationID)
 		if r != nil && r.ProjectID == f.ProjectID && (f.BatchID == "" || r.BatchID == f.BatchID) {
 			take(r.Facts())
 		}
-		return ids, count, err
+		return ids, count
 	}
 	from, prefix := TList, kv.Join(f.ProjectID)
 	switch {
 	case f.BatchID != "":
-		h, err := t.Head(f.BatchID)
-		if err != nil || h == nil || h.ProjectID != f.ProjectID {
-			return nil, 0, err
+		if h := t.Head(f.BatchID); h == nil || h.ProjectID != f.ProjectID {
+			return nil, 0
 		}
 		from, prefix = TBatList, kv.Join(f.BatchID)
 	case f.InstanceID != "":
@@ -97,31 +98,29 @@ func (t Tx) Pick(f installer.Filter) (ids []string, count int64, err error) {
 		}
 		take(facts)
 	}
-	return ids, count, nil
+	return ids, count
 }
 
-// OpenOn walks the ids of the invocations on a host that have not ended.
-func (t Tx) OpenOn(project, host string) iter.Seq2[string, error] {
-	states := [][]string{factsWanted(installer.Filter{State: installer.Pending}), factsWanted(installer.Filter{State: installer.Running})}
-	return func(yield func(string, error) bool) {
-		for key := range t.All(THostList, kv.Join(project, host)) {
-			facts := t.factsAt(project, key)
-			var err error
-			if facts == nil {
-				err = fmt.Errorf("%w: the list has not all of host %s", disk.ErrDamaged, host)
-			}
-			open := slices.ContainsFunc(states, func(want []string) bool { return factsMatch(facts, want) })
-			if (open || err != nil) && !yield(idOf(facts), err) {
-				return
-			}
+var (
+	wantPending = factsWanted(installer.Filter{State: installer.Pending})
+	wantRunning = factsWanted(installer.Filter{State: installer.Running})
+)
+
+// OpenOn are the ids of the invocations on a host that have not ended.
+func (t Tx) OpenOn(project, host string) (ids []string) {
+	for key := range t.All(THostList, kv.Join(project, host)) {
+		facts := t.factsAt(project, key)
+		if factsMatch(facts, wantPending) || factsMatch(facts, wantRunning) {
+			ids = append(ids, idOf(facts))
 		}
 	}
+	return ids
 }
 
 // InvocationsOn walks a host's invocations without their steps, oldest first.
 // The body must not change them.
-func (t Tx) InvocationsOn(project, host string) iter.Seq2[*Record, error] {
-	return func(yield func(*Record, error) bool) {
+func (t Tx) InvocationsOn(project, host string) iter.Seq[*Record] {
+	return func(yield func(*Record) bool) {
 		for key := range t.All(THostList, kv.Join(project, host)) {
 			if !yield(t.Listed(idOf(t.factsAt(project, key)))) {
 				return
@@ -130,34 +129,22 @@ func (t Tx) InvocationsOn(project, host string) iter.Seq2[*Record, error] {
 	}
 }
 
-// OpenRecords walks the invocations that have not ended: RUNNING, ready or waiting for
-// their host. The body must not change their state.
-func (t Tx) OpenRecords() iter.Seq2[*Record, error] {
-	return func(yield func(*Record, error) bool) {
-		for id := range t.All(TActive, nil) {
-			if !yield(t.Listed(string(id))) {
-				return
-			}
-		}
-		for _, walk := range []iter.Seq2[[]byte, []byte]{t.All(TReady, kv.Join("")), t.All(TWaiting, nil)} {
-			for _, id := range walk {
-				if !yield(t.Listed(string(id))) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // UsersOf counts the invocations that have not ended and need a package.
-func UsersOf(k *kv.Tx, sha256 string) (n int, err error) {
-	for r, err := range (Tx{k}).OpenRecords() {
-		if err != nil {
-			return 0, err
-		}
-		if slices.ContainsFunc(r.Spec.Packages, func(p installer.BlobRef) bool { return p.SHA256 == sha256 }) {
+func UsersOf(k *kv.Tx, sha256 string) (n int) {
+	t := Tx{k}
+	count := func(id []byte) {
+		if slices.ContainsFunc(t.Listed(string(id)).Spec.Packages, func(p installer.BlobRef) bool { return p.SHA256 == sha256 }) {
 			n++
 		}
 	}
-	return n, nil
+	for id := range t.All(TActive, nil) {
+		count(id)
+	}
+	for _, id := range t.All(TReady, kv.Join("")) {
+		count(id)
+	}
+	for _, id := range t.All(TWaiting, nil) {
+		count(id)
+	}
+	return n
 }

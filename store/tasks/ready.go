@@ -65,21 +65,18 @@ func (t Tx) Dequeue(r *Record) {
 
 // Release brings back the first waiting invocation of each batch, if nothing
 // runs on the host.
-func (t Tx) Release(project, host string) error {
+func (t Tx) Release(project, host string) {
 	hostKey := kv.Join(project, host)
 	if t.Get(TBusy, hostKey) != nil {
-		return nil
+		return
 	}
 	for next := hostKey; ; {
 		key, id := kv.First(t.From(TWaiting, next))
 		if !bytes.HasPrefix(key, hostKey) {
-			return nil
+			return
 		}
 		next = kv.Following(key[:len(key)-17]) // the rest of this batch is skipped
-		r, err := t.Listed(string(id))
-		if err != nil {
-			return err
-		}
+		r := t.Listed(string(id))
 		t.Del(TWaiting, bytes.Clone(key))
 		t.makeReady(r)
 	}

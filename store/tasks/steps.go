@@ -24,10 +24,8 @@ func (t Tx) PutActive(id string, a Active) { t.PutRow(TActive, []byte(id), 0, a)
 // Held returns the claim's row if ref is the latest claim: the compare of
 // every compare-and-set.
 func (t Tx) Held(ref installer.Ref) (Active, error) {
-	a, err := kv.GetRow[Active](t.Tx, TActive, []byte(ref.ID))
+	a := kv.GetRow[Active](t.Tx, TActive, []byte(ref.ID))
 	switch {
-	case err != nil:
-		return Active{}, err
 	case a == nil:
 		return Active{}, fmt.Errorf("invocation %s: %w", ref.ID, installer.ErrStale)
 	case a.Claim != ref.Claim:
@@ -37,17 +35,16 @@ func (t Tx) Held(ref installer.Ref) (Active, error) {
 }
 
 // AddSteps fills in the journal.
-func (t Tx) AddSteps(inv *installer.Invocation) error {
+func (t Tx) AddSteps(inv *installer.Invocation) {
 	for i := range inv.Attempts {
 		inv.Attempts[i].Steps = []installer.StepRecord{}
 	}
-	return kv.EachRow(t.Tx, TSteps, kv.Join(inv.ID), func(key []byte, rec *installer.StepRecord) error {
+	for key, rec := range kv.Rows[installer.StepRecord](t.Tx, TSteps, kv.Join(inv.ID)) {
 		if n := int(binary.BigEndian.Uint32(key[len(key)-8:])); 1 <= n && n <= len(inv.Attempts) {
 			a := &inv.Attempts[n-1]
 			a.Steps = append(a.Steps, *rec)
 		}
-		return nil
-	})
+	}
 }
 
 // StepRows encodes steps; AppendSteps stores them.

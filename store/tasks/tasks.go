@@ -4,11 +4,9 @@
 package tasks
 
 import (
-	"fmt"
 	"slices"
 
 	"tripod/installer"
-	"tripod/store/disk"
 	"tripod/store/kv"
 )
 
@@ -66,46 +64,43 @@ func (r *Record) Row() ([]byte, error) { return kv.NewRow(r.stored()) }
 func (t Tx) Save(r *Record) { t.PutRow(TInv, []byte(r.ID), r.Seq, r.stored()) }
 
 // Load reads an invocation without its steps; nil if there is none.
-func (t Tx) Load(id string) (*Record, error) {
+func (t Tx) Load(id string) *Record {
 	row := t.Get(TInv, []byte(id))
 	if row == nil {
-		return nil, nil
+		return nil
 	}
 	r := &Record{}
-	seq, err := kv.ReadRow(row, r)
-	if err != nil {
-		return nil, err
-	}
-	r.Seq, r.Outcome.Message = seq, r.Found
-	return r, nil
+	r.Seq = t.ReadRow(row, r)
+	r.Outcome.Message = r.Found
+	return r
 }
 
 // LoadIn reads an invocation of one project. Another project's is not found (C4).
 func (t Tx) LoadIn(project, id string) (*Record, error) {
-	r, err := t.Load(id)
-	if err == nil && (r == nil || r.ProjectID != project) {
+	r := t.Load(id)
+	if r == nil || r.ProjectID != project {
 		return nil, kv.NotFound("invocation", id)
 	}
-	return r, err
+	return r, nil
 }
 
 // Listed reads an invocation that a list names.
-func (t Tx) Listed(id string) (*Record, error) {
-	r, err := t.Load(id)
-	if err == nil && r == nil {
-		err = fmt.Errorf("%w: a list names invocation %q, which is missing", disk.ErrDamaged, id)
+func (t Tx) Listed(id string) *Record {
+	r := t.Load(id)
+	if r == nil {
+		t.Damaged("a list names invocation %q, which is missing", id)
 	}
-	return r, err
+	return r
 }
 
 // LoadAbout reads what a RETRY or ROLLBACK is about: it was there before r, in the same
 // project. nil: r is about nothing, or that has gone.
-func (t Tx) LoadAbout(r *Record) (*Record, error) {
-	of, err := t.Load(r.Of)
+func (t Tx) LoadAbout(r *Record) *Record {
+	of := t.Load(r.Of)
 	if of == nil || of.ProjectID != r.ProjectID || r.Seq > 0 && of.Seq >= r.Seq {
-		return nil, err
+		return nil
 	}
-	return of, nil
+	return of
 }
 
 // HostKey is that of the host in tables.
