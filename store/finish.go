@@ -191,3 +191,12 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (open bool, err 
 	s.forgetIfOver(ctx, over, batch)
 	return open, nil
 }
+
+func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Record, e installer.AuditEntry) error {
+	e.Project, e.Batch, e.Invocation, e.Type = r.ProjectID, r.BatchID, r.ID, r.Type
+	e.Hosts = []installer.AuditHost{installer.AuditHostOf(r.Host)}
+	if e.Action == installer.AuditBegin || e.Action == installer.AuditEnd {
+		e.By = t.Head(r.BatchID).By
+	}
+	return s.Append(ctx, t.Tx.Tx.Tx, at, e)
+}

@@ -124,9 +124,10 @@ func (s *Store) openAll(ctx context.Context) error {
 		return err
 	}
 	s.Trail = audit.New(s.db, auditKey, s.o.Clock)
-	s.Inventory = inventory.New(s.db, s.vault, inventory.Options{Clock: s.o.Clock, Logger: s.o.Logger, Note: s.Append})
-	s.Files = files.New(s.dir, s.db, files.Options{Clock: s.o.Clock, LogCap: s.o.LogCap, Note: s.Append, Users: tasks.UsersOf})
-	if s.Access, err = access.New(ctx, s.db, s.vault, s.Append, s.o.Clock, s.o.Logger); err != nil || s.o.ReadOnly {
+	room := kv.Room{DB: s.db, Clock: s.o.Clock, Logger: s.o.Logger, Note: s.Append}
+	s.Inventory = inventory.New(room, s.vault)
+	s.Files = files.New(room, files.Options{Dir: s.dir, LogCap: s.o.LogCap, Users: tasks.UsersOf})
+	if s.Access, err = access.New(ctx, room, s.vault); err != nil || s.o.ReadOnly {
 		return err
 	}
 	marked, err := disk.Exists(s.path(markerName))

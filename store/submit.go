@@ -58,6 +58,28 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	return err
 }
 
+func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head installer.BatchHead, records []*tasks.Record) error {
+	var entries []installer.AuditEntry
+	for _, r := range records {
+		task := ""
+		switch {
+		case r.Spec.CheckOnly:
+			task = "only a look"
+		case r.Task() != r.Type:
+			task = "of " + string(r.Task())
+		}
+		last := len(entries) - 1
+		if last < 0 || entries[last].Type != r.Type || entries[last].Detail != task {
+			entries = append(entries, installer.AuditEntry{
+				Project: head.ProjectID, Action: installer.AuditRequest, By: head.By, Batch: head.ID, Type: r.Type, Detail: task,
+			})
+			last++
+		}
+		entries[last].Hosts = append(entries[last].Hosts, installer.AuditHostOf(r.Host))
+	}
+	return s.Append(ctx, t.Tx.Tx.Tx, at, entries...)
+}
+
 func recordsOf(b installer.Batch, now time.Time) ([]*tasks.Record, error) {
 	err := errors.Join(kv.CheckID("batch", b.ID), kv.CheckProject(b.ProjectID))
 	if b.Replay != nil {

@@ -11,7 +11,6 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"fmt"
-	"log/slog"
 	"regexp"
 	"strings"
 	"time"
@@ -38,26 +37,20 @@ var (
 
 // Access is the room. Its methods can be called from many goroutines.
 type Access struct {
-	db         *kv.DB
+	kv.Room
 	vault      *vault.Vault
-	clock      func() time.Time
-	logger     *slog.Logger
-	note       Note
 	signatures signatures
 	noKey      []byte // see decoyKey
 }
 
-// Note puts entries into the audit log, in the transaction of what they are about.
-type Note func(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error
-
 // New returns what is kept in a database, with the signatures that still count.
-func New(ctx context.Context, db *kv.DB, v *vault.Vault, note Note, clock func() time.Time, logger *slog.Logger) (*Access, error) {
-	a := &Access{db: db, vault: v, clock: clock, logger: logger, note: note}
+func New(ctx context.Context, room kv.Room, v *vault.Vault) (*Access, error) {
+	a := &Access{Room: room, vault: v}
 	var err error
-	if a.noKey, err = a.decoyKey(); err != nil || db.ReadOnly() {
+	if a.noKey, err = a.decoyKey(); err != nil || room.DB.ReadOnly() {
 		return a, err
 	}
-	return a, db.View(ctx, a.loadSignatures)
+	return a, room.DB.View(ctx, a.loadSignatures)
 }
 
 // Close stores what waits to be stored.
@@ -96,7 +89,7 @@ func (k grantKind) check(project, name string, rights installer.Rights) error {
 
 // add stores a grant. installer.ErrExists if the project has one of this name.
 func (a *Access) add(ctx context.Context, k grantKind, project, name string, rights installer.Rights, at time.Time, id []byte, row any) error {
-	return a.db.Update(ctx, func(t *kv.Tx) error {
+	return a.DB.Update(ctx, func(t *kv.Tx) error {
 		byName := kv.Join(project, name)
 		if t.Get(k.names, byName) != nil {
 			return fmt.Errorf("%s %q of project %s: %w", k.what, name, project, installer.ErrExists)
@@ -110,13 +103,13 @@ func (a *Access) add(ctx context.Context, k grantKind, project, name string, rig
 		if k.id != "" {
 			detail += ", " + k.id + string(id)
 		}
-		return a.note(ctx, t, at, installer.AuditEntry{Project: project, Action: k.added, Subject: name, Detail: detail})
+		return a.Note(ctx, t, at, installer.AuditEntry{Project: project, Action: k.added, Subject: name, Detail: detail})
 	})
 }
 
 func (a *Access) remove(ctx context.Context, k grantKind, project, name string) error {
-	now := a.clock()
-	return a.db.Update(ctx, func(t *kv.Tx) error {
+	now := a.Clock()
+	return a.DB.Update(ctx, func(t *kv.Tx) error {
 		byName := kv.Join(project, name)
 		id := bytes.Clone(t.Get(k.names, byName))
 		if id == nil {
@@ -128,13 +121,13 @@ func (a *Access) remove(ctx context.Context, k grantKind, project, name string) 
 		if k.id != "" {
 			detail = k.id + string(id)
 		}
-		return a.note(ctx, t, now, installer.AuditEntry{Project: project, Action: k.removed, Subject: name, Detail: detail})
+		return a.Note(ctx, t, now, installer.AuditEntry{Project: project, Action: k.removed, Subject: name, Detail: detail})
 	})
 }
 
 // list returns the grants of a project, or of all if it is empty, by project and name.
 func list[Info any](ctx context.Context, a *Access, k grantKind, project string) ([]Info, error) {
-	return kv.Read(ctx, a.db, func(t *kv.Tx) (infos []Info, err error) {
+	return kv.Read(ctx, a.DB, func(t *kv.Tx) (infos []Info, err error) {
 		var prefix []byte
 		if project != "" {
 			prefix = kv.Join(project)
@@ -172,7 +165,7 @@ func (a *Access) AddToken(ctx context.Context, project, name string, rights inst
 	_, _ = rand.Read(random[:]) // never fails
 	token := tokenPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 	hash := sha256.Sum256([]byte(token))
-	now := a.clock()
+	now := a.Clock()
 	stored := storedToken{installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: now}, hash[:]}
 	if err := a.add(ctx, tokens, project, name, rights, now, tokenKey(hash[:]), stored); err != nil {
 		return "", err
@@ -189,7 +182,7 @@ func (a *Access) CheckToken(ctx context.Context, token string) (installer.Princi
 		return installer.Principal{}, errTokenUnknown
 	}
 	hash := sha256.Sum256([]byte(token))
-	return kv.Read(ctx, a.db, func(t *kv.Tx) (installer.Principal, error) {
+	return kv.Read(ctx, a.DB, func(t *kv.Tx) (installer.Principal, error) {
 		stored := kv.GetRow[storedToken](t, tTokens, tokenKey(hash[:]))
 		if stored == nil || subtle.ConstantTimeCompare(stored.Hash, hash[:]) != 1 {
 			return installer.Principal{}, errTokenUnknown
@@ -243,7 +236,7 @@ func (a *Access) AddKey(ctx context.Context, project, name string, rights instal
 	_, _ = rand.Read(random[:]) // never fails
 	id := (accessKeyPrefix + base32.StdEncoding.EncodeToString(random[:11]))[:accessKeyLength]
 	secret := base64.RawURLEncoding.EncodeToString(random[11:])
-	now := a.clock()
+	now := a.Clock()
 	stored := a.sealKey(installer.KeyInfo{Project: project, Name: name, Rights: rights, Created: now, AccessKey: id}, secret)
 	if err := a.add(ctx, keys, project, name, rights, now, []byte(id), stored); err != nil {
 		return installer.KeyPair{}, err
@@ -256,7 +249,7 @@ func (a *Access) AddKey(ctx context.Context, project, name string, rights instal
 func (a *Access) decoyKey() ([]byte, error) {
 	row, err := kv.NewRow(a.sealKey(installer.KeyInfo{
 		Project: installer.DefaultProject, Name: "none", Rights: installer.FullRights,
-		AccessKey: strings.Repeat("0", accessKeyLength), Created: a.clock(),
+		AccessKey: strings.Repeat("0", accessKeyLength), Created: a.Clock(),
 	}, rand.Text()+rand.Text()))
 	if err != nil {
 		return nil, err
@@ -269,7 +262,7 @@ func (a *Access) decoyKey() ([]byte, error) {
 func (a *Access) Key(ctx context.Context, accessKey string) (who installer.Principal, secret installer.Secret, err error) {
 	var stored storedKey
 	known := true
-	err = a.db.View(ctx, func(t *kv.Tx) error {
+	err = a.DB.View(ctx, func(t *kv.Tx) error {
 		row := t.Get(tKeys, []byte(accessKey))
 		if row == nil {
 			row, known = a.noKey, false

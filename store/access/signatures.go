@@ -58,10 +58,10 @@ func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:])
 //
 // ErrFull if there are too many of this access key, or of its project.
 func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
-	if a.db.ReadOnly() {
+	if a.DB.ReadOnly() {
 		return false, 0, disk.ErrReadOnly
 	}
-	now := a.clock()
+	now := a.Clock()
 	row := seenRow{newSeenKey(signature, expires), signer{project, accessKey}}
 	seen, ago, err = a.signatures.see(signature, row.by, now, expires)
 	if seen || err != nil {
@@ -126,16 +126,16 @@ func (a *Access) flushSignatures() {
 	if len(rows) == 0 {
 		return
 	}
-	now := a.clock()
+	now := a.Clock()
 	if err := a.writeSignatures(context.Background(), now, rows...); err != nil {
-		a.logger.Error("signatures of read requests not stored yet", "error", err)
+		a.Logger.Error("signatures of read requests not stored yet", "error", err)
 		rows = slices.DeleteFunc(rows, func(r seenRow) bool { return r.key.over(now) })
 		a.signatures.later(a.flushSignatures, rows...)
 	}
 }
 
 func (a *Access) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
-	return a.db.Update(ctx, func(t *kv.Tx) error {
+	return a.DB.Update(ctx, func(t *kv.Tx) error {
 		for _, row := range rows {
 			t.Put(tSeen, bytes.Clone(row.key[:]), row.by.text())
 		}
@@ -152,7 +152,7 @@ func (a *Access) writeSignatures(ctx context.Context, now time.Time, rows ...see
 }
 
 func (a *Access) loadSignatures(t *kv.Tx) error {
-	now := a.clock()
+	now := a.Clock()
 	for k, by := range t.From(tSeen, kv.Number(kv.Micros(now))) {
 		if len(k) != len(seenKey{}) {
 			return fmt.Errorf("%w: a signature has %d bytes", disk.ErrDamaged, len(k))

@@ -43,7 +43,7 @@ func (b blob) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p,
 // PutBlob keeps what r delivers under its SHA-256; on disk when it returns.
 // name is what the user called it; its last part is kept.
 func (s *Files) PutBlob(ctx context.Context, r io.Reader, name string) (ref installer.BlobRef, err error) {
-	if s.db.ReadOnly() {
+	if s.DB.ReadOnly() {
 		return ref, disk.ErrReadOnly
 	}
 	tmp, err := os.CreateTemp(s.path(BlobsFolder), "new-*.tmp") // mode 0600

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"tripod/installer"
 	"tripod/store/disk"
@@ -37,9 +36,8 @@ var (
 
 // Files is the room. Its methods can be called from many goroutines.
 type Files struct {
+	kv.Room
 	Options
-	dir     string
-	db      *kv.DB
 	logs    openLogs
 	blobs   openBlobs
 	uploads sync.Mutex // one part is added at a time
@@ -48,22 +46,20 @@ type Files struct {
 	packages sync.Mutex
 }
 
-// Options are what the rest of the store has to say.
+// Options are what is special about this room.
 type Options struct {
-	Clock func() time.Time
+	Dir string // the state folder
 	// LogCap bounds the log of one invocation in bytes.
 	LogCap int64
-	// Note puts entries into the audit log, in the transaction of what they are about.
-	Note func(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error
 	// Users counts the invocations that have not ended and need a package.
 	Users func(t *kv.Tx, sha256 string) int
 }
 
 // New returns the files of a state folder.
-func New(dir string, db *kv.DB, o Options) *Files { return &Files{Options: o, dir: dir, db: db} }
+func New(room kv.Room, o Options) *Files { return &Files{Room: room, Options: o} }
 
 func (s *Files) path(parts ...string) string {
-	return filepath.Join(append([]string{s.dir}, parts...)...)
+	return filepath.Join(append([]string{s.Dir}, parts...)...)
 }
 
 // Close closes what is open, and puts logs on disk.
@@ -94,7 +90,7 @@ func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
 	if p.Added.IsZero() {
 		p.Added = s.Clock()
 	}
-	return s.db.Update(ctx, func(t *kv.Tx) error {
+	return s.DB.Update(ctx, func(t *kv.Tx) error {
 		t.PutRow(tPackages, []byte(p.SHA256), 0, p)
 		return s.note(ctx, t, installer.AuditPackageAdd, p)
 	})
@@ -110,7 +106,7 @@ func (s *Files) note(ctx context.Context, t *kv.Tx, action installer.Action, p i
 // by target, version (newest first) and architecture.
 func (s *Files) Packages(ctx context.Context, target string) ([]installer.Package, error) {
 	found := []installer.Package{}
-	err := s.db.View(ctx, func(t *kv.Tx) error {
+	err := s.DB.View(ctx, func(t *kv.Tx) error {
 		for _, p := range kv.Rows[installer.Package](t, tPackages, nil) {
 			if target == "" || p.Target == target {
 				found = append(found, *p)
@@ -132,7 +128,7 @@ func (s *Files) RemovePackage(ctx context.Context, sha string) error {
 	// Nobody adds it between the transaction and the deletion.
 	s.packages.Lock()
 	defer s.packages.Unlock()
-	err := s.db.Update(ctx, func(t *kv.Tx) error {
+	err := s.DB.Update(ctx, func(t *kv.Tx) error {
 		p := kv.GetRow[installer.Package](t, tPackages, []byte(sha))
 		if p == nil {
 			return kv.NotFound("package", sha)

@@ -40,7 +40,7 @@ type logWriter struct {
 // OpenLog implements installer.Queue. A resumed attempt appends. What is past
 // the cap is dropped without an error, after a line that says so. Close syncs.
 func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
-	if s.db.ReadOnly() {
+	if s.DB.ReadOnly() {
 		return nil, disk.ErrReadOnly
 	}
 	if err := errors.Join(kv.CheckID("batch", inv.BatchID), kv.CheckID("invocation", inv.ID)); err != nil {

@@ -52,7 +52,7 @@ func (s *Files) BlobSize(ctx context.Context, project, sha256 string) (have int6
 	if err := kv.CheckProject(project); err != nil {
 		return 0, false, err
 	}
-	err = s.db.View(ctx, func(t *kv.Tx) error {
+	err = s.DB.View(ctx, func(t *kv.Tx) error {
 		complete = t.Get(tSent, sentKey(project, sha256)) != nil || t.Get(tPackages, []byte(sha256)) != nil
 		return nil
 	})
@@ -90,7 +90,7 @@ func (s *Files) partPath(project, sha256 string) string {
 // says.
 func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
 	switch {
-	case s.db.ReadOnly():
+	case s.DB.ReadOnly():
 		return 0, false, disk.ErrReadOnly
 	case ref.Size < 0 || ref.Size > largestUpload:
 		return 0, false, installer.Faults{{Where: "size", What: fmt.Sprintf("must be 0 to %d bytes", int64(largestUpload))}}
@@ -122,7 +122,7 @@ func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.Blo
 	if err := s.completeBlob(ctx, f, ref); err != nil {
 		return have, true, err
 	}
-	return have, true, s.db.Update(ctx, func(t *kv.Tx) error {
+	return have, true, s.DB.Update(ctx, func(t *kv.Tx) error {
 		t.Put(tSent, sentKey(project, ref.SHA256), []byte{})
 		return nil
 	})

@@ -5,8 +5,6 @@ package inventory
 
 import (
 	"context"
-	"log/slog"
-	"time"
 
 	"tripod/installer"
 	"tripod/store/kv"
@@ -30,21 +28,12 @@ var (
 
 // Inventory is the room. Its methods can be called from many goroutines.
 type Inventory struct {
-	Options
-	db    *kv.DB
+	kv.Room
 	vault *vault.Vault
 }
 
-// Options are what the rest of the store has to say.
-type Options struct {
-	Clock  func() time.Time
-	Logger *slog.Logger
-	// Note puts entries into the audit log, in the transaction of what they are about.
-	Note func(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error
-}
-
 // New returns what is kept in a database and a vault.
-func New(db *kv.DB, v *vault.Vault, o Options) *Inventory { return &Inventory{o, db, v} }
+func New(room kv.Room, v *vault.Vault) *Inventory { return &Inventory{room, v} }
 
 // Tx is one transaction, with the keys that no row needs once it is on disk.
 type Tx struct {
@@ -55,14 +44,14 @@ type Tx struct {
 // View reads one consistent state, for a short time: a long reader makes the file
 // grow.
 func (s *Inventory) View(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.View(ctx, func(k *kv.Tx) error { return fn(&Tx{Tx: tasks.Tx{Tx: k}}) })
+	return s.DB.View(ctx, func(k *kv.Tx) error { return fn(&Tx{Tx: tasks.Tx{Tx: k}}) })
 }
 
 // Update changes the state; see kv.DB.Update. The logins that fn drops or replaces
 // are forgotten afterwards.
 func (s *Inventory) Update(ctx context.Context, fn func(*Tx) error) error {
 	var forget [][]byte
-	err := s.db.Update(ctx, func(k *kv.Tx) error {
+	err := s.DB.Update(ctx, func(k *kv.Tx) error {
 		t := &Tx{Tx: tasks.Tx{Tx: k}}
 		err := fn(t)
 		forget = t.forget

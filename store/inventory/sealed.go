@@ -190,7 +190,7 @@ func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byIn
 // for all of them: the rows are only tidied away after it, and a crash in between
 // is made good by the next Purge.
 func (s *Inventory) ForgetBatches(ctx context.Context, batches ...string) error {
-	if s.db.ReadOnly() {
+	if s.DB.ReadOnly() {
 		return disk.ErrReadOnly
 	}
 	sealed, err := kv.Read(ctx, s, func(t *Tx) (sealed [][]byte, err error) {

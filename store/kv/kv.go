@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -36,6 +37,15 @@ type DB struct {
 	readOnly bool
 	bolt     *bbolt.DB
 	commits  committer
+}
+
+// Room is what every room of the state has.
+type Room struct {
+	DB     *DB
+	Clock  func() time.Time
+	Logger *slog.Logger
+	// Note puts entries into the audit log, in the transaction of what they are about.
+	Note func(ctx context.Context, t *Tx, at time.Time, entries ...installer.AuditEntry) error
 }
 
 // Create makes a database with what fill puts into it, under another name
