@@ -10,11 +10,9 @@ import (
 // What the tests of the whole store look at in the tables of its rooms.
 var (
 	bKeys     = kv.Table("keys")
-	bTokens   = kv.Table("tokens")
 	bSeen     = kv.Table("seen")
 	bAudit    = kv.Table("audit")
 	bAuditEnd = kv.Table("audithead")
-	bPackages = kv.Table("packages")
 	bSent     = kv.Table("sent")
 	keyAudit  = []byte("head")
 )

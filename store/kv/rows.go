@@ -47,7 +47,7 @@ func ReadRow(row []byte, v any) (seq uint64, err error) {
 		return 0, err
 	}
 	if err := json.Unmarshal(row[rowHead:], v); err != nil {
-		return 0, fmt.Errorf("%w: a row cannot be read: %v", disk.ErrDamaged, err)
+		return 0, fmt.Errorf("%w: a row cannot be read: %w", disk.ErrDamaged, err)
 	}
 	return binary.BigEndian.Uint64(row[4:]), nil
 }
