@@ -22,6 +22,7 @@
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -162,12 +163,8 @@ func (o Options) withDefaults() Options {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	if o.LogCap <= 0 {
-		o.LogCap = 4 << 20
-	}
-	if o.LockWait <= 0 {
-		o.LockWait = time.Second
-	}
+	o.LogCap = cmp.Or(max(o.LogCap, 0), 4<<20)
+	o.LockWait = cmp.Or(max(o.LockWait, 0), time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -89,30 +89,25 @@ func Exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-// CheckFile fails unless path is a regular file, not a link, and closed to
-// group and others.
-func CheckFile(path string) error { return checkPrivate(path, false) }
+// CheckFile fails unless path is a regular file, not a link, and closed to group and
+// others.
+func CheckFile(path string) error {
+	return checkPrivate(path, "600", fs.FileMode.IsRegular, "regular file")
+}
 
-// CheckFolder fails unless path is a folder, not a link, and closed to group
-// and others.
-func CheckFolder(path string) error { return checkPrivate(path, true) }
+// CheckFolder is CheckFile for a folder.
+func CheckFolder(path string) error { return checkPrivate(path, "700", fs.FileMode.IsDir, "folder") }
 
-func checkPrivate(path string, wantDir bool) error {
+func checkPrivate(path, mode string, isIt func(fs.FileMode) bool, what string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
-	mode := "600"
-	if wantDir {
-		mode = "700"
-	}
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return fmt.Errorf("%s is a symbolic link: refused, state must not be redirected", path)
-	case wantDir && !info.IsDir():
-		return fmt.Errorf("%s is not a folder", path)
-	case !wantDir && !info.Mode().IsRegular():
-		return fmt.Errorf("%s is not a regular file", path)
+	case !isIt(info.Mode()):
+		return fmt.Errorf("%s is not a %s", path, what)
 	case Loose(info):
 		return fmt.Errorf("%s is open to other users (mode %04o): refused; check who has read it, then: chmod %s %s", path, info.Mode().Perm(), mode, path)
 	}

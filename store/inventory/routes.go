@@ -96,11 +96,11 @@ func (s *Inventory) openRoute(ctx context.Context, project string, p routePlan) 
 	}
 	for _, on := range p.hops {
 		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *Tx) ([][]byte, error) { return t.loginsOfHop(project, on), nil })
-		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
-			return installer.Route{JumpHost: p.jumpHost, Fail: missing("no login is kept for jump host %s@%s any more", on.host.User, on.host.HostPort())}, nil
-		}
-		if err != nil {
+		if err != nil && !isMissing(err) {
 			return route, err
+		}
+		if err != nil || creds.Login.IsZero() || len(creds.Via) != len(on.host.Via) {
+			return installer.Route{JumpHost: p.jumpHost, Fail: missing("no login is kept for jump host %s@%s any more", on.host.User, on.host.HostPort())}, nil
 		}
 		route.Hops = append(append(route.Hops, on.host.Via...), on.host.Endpoint)
 		route.Logins = append(append(route.Logins, creds.Via...), creds.Login)
