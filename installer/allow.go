@@ -31,25 +31,7 @@ var (
 	unknownBefore = Exception{What: "the version before it is not known", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
-	superseded = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Superseded != "" }}
 )
-
-// OfAnotherProject stands for the id of a task of another project.
-const OfAnotherProject = "a task of another project"
-
-const notUndone = "a later task changed the host and is not undone"
-
-// WhySuperseded is what Superseded means, and what helps where it can not be undone
-// first; empty: it is not.
-func (inv *Invocation) WhySuperseded() string {
-	switch {
-	case inv.Superseded == "":
-		return ""
-	case inv.SupersededForGood:
-		return "nothing undoes the later " + inv.Superseded + ": use INSTALL or UPDATE"
-	}
-	return notUndone + ": " + inv.Superseded
-}
 
 // rules is the table. docs/tasks.md is made from it.
 var rules = []Rule{
@@ -57,13 +39,12 @@ var rules = []Rule{
 		Task:   Retry,
 		Of:     []Type{Install, RemoteInstall, Update, Rollback, SetRemoteInstaller},
 		States: []State{Failed, Timeout, Canceled},
-		Except: []Exception{superseded}, // a ROLLBACK only
 	},
 	{
 		Task:   Rollback,
 		Of:     []Type{Install, RemoteInstall, Update},
 		States: []State{Succeeded},
-		Except: []Exception{checkedOnly, changedNothing, repaired, ownScript, unknownBefore, superseded},
+		Except: []Exception{checkedOnly, changedNothing, repaired, ownScript, unknownBefore},
 	},
 }
 
@@ -90,11 +71,7 @@ func Allow(task Type, of *Invocation) error {
 	if n < 0 {
 		return nil
 	}
-	what := rule.Except[n].What
-	if what == notUndone {
-		what = of.WhySuperseded()
-	}
-	return fmt.Errorf("no %s: %s", task, what)
+	return fmt.Errorf("no %s: %s", task, rule.Except[n].What)
 }
 
 // ChangedHost reports whether the invocation, which has succeeded, left something else on

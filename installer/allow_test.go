@@ -91,15 +91,6 @@ func TestAllowSaysWhyNot(t *testing.T) {
 		"a look":          {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.CheckOnly = true }), "it only checked"},
 		"nothing changed": {installer.Rollback, with(func(inv *installer.Invocation) { inv.Skipped = true }), "it changed nothing"},
 		"a repair":        {installer.Rollback, with(func(inv *installer.Invocation) { inv.CurrentVersion = "2.0" }), "it put back the version that was there"},
-		"superseded":      {installer.Rollback, with(func(inv *installer.Invocation) { inv.Superseded = "later" }), "no ROLLBACK: a later task changed the host and is not undone: later"},
-		"superseded for good": {installer.Rollback, with(func(inv *installer.Invocation) {
-			inv.Superseded, inv.SupersededForGood = strings.Repeat("i", 64), true
-		}), "no ROLLBACK: nothing undoes the later iii"},
-		"superseded, again": {installer.Retry, with(func(inv *installer.Invocation) {
-			inv.Type, inv.State, inv.Superseded = installer.Rollback, installer.Failed, strings.Repeat("i", 64)
-		}), "a later task changed the host and is not undone: iii"},
-		"who knows what was": {installer.Rollback, with(func(inv *installer.Invocation) { inv.Type, inv.CurrentVersion = "UPDATE", "" }), "is not known"},
-		"no such task":       {installer.Install, did("INSTALL", installer.Failed), "INSTALL is not about another invocation"},
 	} {
 		err := installer.Allow(tt.task, tt.of)
 		assert.ErrorContains(t, err, tt.says, name)

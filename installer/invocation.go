@@ -116,13 +116,6 @@ type Invocation struct {
 	Kind    Kind   `json:"kind,omitempty"`    // why it failed, or failed last
 	Message string `json:"message,omitempty"` // one line for people, no secret
 	Outcome
-
-	// Superseded is the later task that changed the host and is not undone itself, so
-	// that this one cannot be rolled back, or this ROLLBACK not be done. It is found
-	// when the invocation is read or claimed, and never stored.
-	Superseded string `json:"superseded,omitempty"`
-	// SupersededForGood: nothing undoes that one, a script of the user's own, say.
-	SupersededForGood bool `json:"superseded_for_good,omitempty"`
 }
 
 // Task is what the invocation does on the host: its type, or for a RETRY that of what

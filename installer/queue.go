@@ -38,8 +38,9 @@ type Ledger interface {
 	// SameMachine tells by what both are known to be one machine, if they are.
 	SameMachine(ctx context.Context, project string, a, b Host) (Sameness, error)
 	// FollowUp finds the open RETRY or ROLLBACK about what inv began with (nil: there
-	// is none), and the id of that.
-	FollowUp(ctx context.Context, inv *Invocation) (origin string, open *Invocation, err error)
+	// is none), and the id of that. ErrSuperseded where none is open, and the task would
+	// undo a later one too: Submit refuses it then.
+	FollowUp(ctx context.Context, task Type, inv *Invocation) (origin string, open *Invocation, err error)
 	// HostCredentials opens what is kept for a known host, as far as it may be sent to
 	// that place: see Host.SameRoute. A Failure of KindCredentialMissing if nothing is.
 	HostCredentials(ctx context.Context, project string, to Host) (Credentials, error)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,9 +63,7 @@ func (h *history) did(id string, kind installer.Type, from, to string) {
 // refused: neither asked for first nor submitted in spite of that.
 func (h *history) refused(of, by string) {
 	h.t.Helper()
-	old := h.read(of)
-	assert.Equal(h.t, by, old.Superseded)
-	assert.EqualError(h.t, installer.Allow(installer.Rollback, &old), "no ROLLBACK: a later task changed the host and is not undone: "+by)
+	assert.EqualError(h.t, h.ask(of), "no ROLLBACK: a later task changed the host and is not undone: "+by)
 	err := h.rollback("refused-"+of, of)
 	require.ErrorIs(h.t, err, installer.ErrSuperseded)
 	require.NotErrorIs(h.t, err, installer.ErrStorage)
@@ -73,8 +72,19 @@ func (h *history) refused(of, by string) {
 func (h *history) allowed(of string) {
 	h.t.Helper()
 	old := h.read(of)
-	assert.Empty(h.t, old.Superseded)
 	require.NoError(h.t, installer.Allow(installer.Rollback, &old))
+	require.NoError(h.t, h.ask(of))
+}
+
+// ask asks whether a ROLLBACK, or the RETRY of one, may be.
+func (h *history) ask(of string) error {
+	old := h.read(of)
+	task := installer.Rollback
+	if old.Type == installer.Rollback {
+		task = installer.Retry
+	}
+	_, _, err := h.s.FollowUp(h.t.Context(), task, &old)
+	return err
 }
 
 // TestRollbackOfWhatALaterTaskReplaced: the last change of a host is undone first.
@@ -108,8 +118,8 @@ func TestRollbackOfWhatALaterTaskReplaced(t *testing.T) {
 	h.refused("install", "again")
 }
 
-// TestRollbackThatWaitsIsSuperseded: an UPDATE that ends while the ROLLBACK waits,
-// and two ROLLBACKs at once, of which the second finds the first undone.
+// TestRollbackThatWaitsIsSuperseded: an UPDATE that ends while the ROLLBACK waits. The
+// host refuses that one; a RETRY of it is refused until the UPDATE is undone.
 func TestRollbackThatWaitsIsSuperseded(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
@@ -120,22 +130,53 @@ func TestRollbackThatWaitsIsSuperseded(t *testing.T) {
 	h.end("update", installer.Succeeded, installer.Outcome{Changed: true, CurrentVersion: "1", TargetVersion: "2"})
 
 	late := claim(t, s, t0, "back")
-	require.NotNil(t, late, "it is ended by whoever works on it")
-	assert.Equal(t, "update", late.Superseded)
+	require.NotNil(t, late)
 	require.NoError(t, s.Finish(t.Context(), late.Ref(), engine.Next(late, engine.End{Err: installer.Fail(installer.KindSuperseded, "x")}, t0)))
 	back := h.read("back")
 	assert.Equal(t, installer.Failed, back.State)
-	assert.Equal(t, installer.KindSuperseded, back.Kind)
 	assert.Equal(t, installer.Succeeded, h.read("install").State)
-	assert.ErrorContains(t, installer.Allow(installer.Retry, &back), "no RETRY: a later task changed the host")
+	assert.EqualError(t, h.ask("back"), "no RETRY: a later task changed the host and is not undone: update")
 	require.ErrorIs(t, h.submit("again", installer.RetryOf(&back)), installer.ErrSuperseded)
 
 	require.NoError(t, h.rollback("back-2", "update"))
 	h.end("back-2", installer.Succeeded, installer.Outcome{})
-	back = h.read("back")
-	require.NoError(t, installer.Allow(installer.Retry, &back), "what was in the way is undone")
+	require.NoError(t, h.ask("back"), "what was in the way is undone")
 	require.NoError(t, h.submit("again", installer.RetryOf(&back)))
-	require.Empty(t, claim(t, s, t0, "again").Superseded)
+}
+
+// TestSupersededForGood: what nothing undoes is told apart, since to roll it back
+// first is no way.
+func TestSupersededForGood(t *testing.T) {
+	t.Parallel()
+	for name, later := range map[string]struct {
+		script *installer.BlobRef
+		found  string
+	}{
+		"a script of one's own":    {script: &installer.BlobRef{SHA256: "aa", Name: "job.sh"}},
+		"an agent without version": {found: installer.VersionUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHistory(t, newTest(t, Options{}))
+			h.did("install", installer.Install, "", "1")
+			h.did("update", installer.Update, "1", "2")
+			require.NoError(t, h.rollback("back", "update"))
+			own := installer.Invocation{Type: installer.Install, Spec: installer.Spec{Target: installer.TargetTelescope, Script: later.script}}
+			long := strings.Repeat("i", 64)
+			require.NoError(t, h.submit(long, own))
+			h.end(long, installer.Succeeded, installer.Outcome{Changed: true, CurrentVersion: later.found})
+			h.end("back", installer.Failed, installer.Outcome{})
+			require.EqualError(t, h.ask("back"), "no RETRY: nothing undoes the later "+long+": use INSTALL or UPDATE")
+			err := h.rollback("refused", "update")
+			require.EqualError(t, err, "no ROLLBACK: nothing undoes the later "+long+": use INSTALL or UPDATE")
+			require.ErrorIs(t, err, installer.ErrSuperseded)
+			assert.LessOrEqual(t, len(err.Error()), 128, "the API's limit")
+
+			// One that can be undone is told as before.
+			h.did("next", installer.Update, "2", "3")
+			h.refused("update", "next")
+		})
+	}
 }
 
 // TestAnotherProjectsChangeIsSeen: the host is one machine, whoever works on it. What
@@ -167,7 +208,7 @@ func TestAnotherProjectsChangeIsSeen(t *testing.T) {
 			require.NoError(t, h.s.Finish(t.Context(), claim(t, h.s, t0, "theirs").Ref(), installer.Transition{State: installer.Succeeded, EndAttempt: true, At: t0,
 				Outcome: installer.Outcome{Changed: true, CurrentVersion: "1", TargetVersion: "2"}}))
 			if row.same {
-				h.refused("install", installer.OfAnotherProject)
+				h.refused("install", "a task of another project")
 			} else {
 				h.allowed("install")
 				require.NoError(t, h.rollback("back", "install"))

@@ -59,9 +59,6 @@ func (a *attempt) end() {
 // process.
 func (a *attempt) work() (outcome installer.Outcome, err error) {
 	inv := a.inv
-	if why := inv.WhySuperseded(); why != "" {
-		return outcome, installer.Fail(installer.KindSuperseded, "%s", why)
-	}
 	// A cancel that came before the claim must reach the Worker, which has to look at
 	// the host: it must not end here, as an error of the queue.
 	reading := context.WithoutCancel(a.ctx)

@@ -357,26 +357,6 @@ func TestPanicWhileAScriptMayRun(t *testing.T) {
 	assert.Equal(t, installer.Outcome{CurrentVersion: "1.0", Changed: true}, inv.Outcome)
 }
 
-// TestSupersededRollbackIsNotWorkedOn: nothing is dialled.
-func TestSupersededRollbackIsNotWorkedOn(t *testing.T) {
-	t.Parallel()
-	q := newQueue("a")
-	q.all[0].Type, q.all[0].Superseded = installer.Rollback, "later"
-	run(t, engine.Config{Queue: q, Worker: worker(func(context.Context, *installer.Job) (installer.Outcome, error) {
-		t.Error("the host was worked on")
-		return installer.Outcome{}, nil
-	})})
-	assert.Equal(t, map[installer.State]int{installer.Failed: 1}, q.states())
-	assert.Equal(t, installer.KindSuperseded, q.all[0].Kind)
-	assert.Equal(t, "a later task changed the host and is not undone: later", q.all[0].Message)
-
-	q = newQueue("a")
-	q.all[0].Type, q.all[0].Superseded, q.all[0].SupersededForGood = installer.Rollback, "later", true
-	run(t, engine.Config{Queue: q, Worker: worker(nil)})
-	assert.Equal(t, "nothing undoes the later later: use INSTALL or UPDATE", q.all[0].Message)
-	assert.Contains(t, q.all[0].Kind.Hint(), "INSTALL or UPDATE")
-}
-
 func TestCancelRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue("a")

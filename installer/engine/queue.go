@@ -14,9 +14,8 @@ import (
 type Queue interface {
 	// Claim takes the ready invocation that has waited longest and whose host has no
 	// other one RUNNING, sets it RUNNING, and begins its next attempt or goes on with
-	// the one that was interrupted. It sets Superseded of a ROLLBACK that must not be
-	// done any more. With nothing ready it returns nil and when the next one will be
-	// (zero: not before something changes).
+	// the one that was interrupted. With nothing ready it returns nil and when the next
+	// one will be (zero: not before something changes).
 	Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error)
 	// Credentials opens the sealed credentials. A Failure of KindCredentialMissing if
 	// they are gone.

@@ -100,7 +100,7 @@ func (q *planning) latest(item *Item) error {
 	open := inv
 	if q.Task == installer.Rollback {
 		var err error
-		if _, open, err = q.Ledger.FollowUp(q.ctx, inv); err != nil {
+		if _, open, err = q.Ledger.FollowUp(q.ctx, q.Task, inv); err != nil && !errors.Is(err, installer.ErrSuperseded) {
 			return err
 		}
 		if open != nil && open.Task() != installer.Rollback {
@@ -120,7 +120,7 @@ func (q *planning) latest(item *Item) error {
 		item.Standing = Done
 		return nil
 	}
-	item.Failed = failed(inv) || q.Task == installer.Rollback && inv.Superseded != ""
+	item.Failed = failed(inv)
 	return refuse(NotAllowed, why.Error())
 }
 
@@ -135,7 +135,11 @@ func (q *planning) followUp(item *Item) error {
 	if why := installer.Allow(q.Task, &old); why != nil {
 		return refuse(NotAllowed, why.Error())
 	}
-	origin, open, err := q.Ledger.FollowUp(q.ctx, &old)
+	origin, open, err := q.Ledger.FollowUp(q.ctx, q.Task, &old)
+	if errors.Is(err, installer.ErrSuperseded) {
+		item.Failed = true
+		return refuse(NotAllowed, err.Error())
+	}
 	if err != nil {
 		return err
 	}

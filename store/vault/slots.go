@@ -47,18 +47,13 @@ type slotFile struct {
 }
 
 func openSlots(path string, o Options) (*slotFile, error) {
-	if o.First && !o.ReadOnly {
-		if there, err := disk.Exists(path); err != nil {
-			return nil, err
-		} else if !there {
-			if err := disk.Write(path, header[:]); err != nil {
-				return nil, err
-			}
-		}
-	}
 	err := disk.CheckFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is missing: without it the stored credentials cannot be opened; restore a backup of the whole folder", path)
+		if o.First && !o.ReadOnly {
+			err = disk.Write(path, header[:])
+		} else {
+			err = fmt.Errorf("%s is missing: without it the stored credentials cannot be opened; restore a backup of the whole folder", path)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -78,7 +73,6 @@ func openSlots(path string, o Options) (*slotFile, error) {
 	return f, nil
 }
 
-// load finds the free slots.
 func (f *slotFile) load(r io.Reader) error {
 	all, err := io.ReadAll(r)
 	if err != nil {
@@ -109,7 +103,6 @@ func (f *slotFile) read(number uint32) (s slot, err error) {
 	return s, err
 }
 
-// fill puts random bytes into n free slots; on disk when it returns.
 func (f *slotFile) fill(n int) (numbers []uint32, filled []slot, err error) {
 	numbers, err = f.take(n)
 	if err != nil {
@@ -133,7 +126,6 @@ func (f *slotFile) fill(n int) (numbers []uint32, filled []slot, err error) {
 	return numbers, filled, nil
 }
 
-// take finds n free slots, and makes the file longer for them.
 func (f *slotFile) take(n int) ([]uint32, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
