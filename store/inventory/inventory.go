@@ -50,6 +50,9 @@ func (s *Inventory) View(ctx context.Context, fn func(*Tx) error) error {
 // Update changes the state; see kv.DB.Update. The logins that fn drops or replaces
 // are forgotten afterwards.
 func (s *Inventory) Update(ctx context.Context, fn func(*Tx) error) error {
+	if err := s.vault.Broken(); err != nil {
+		return err // to be seen by all who change anything
+	}
 	var forget [][]byte
 	err := s.DB.Update(ctx, func(k *kv.Tx) error {
 		t := &Tx{Tx: tasks.Tx{Tx: k}}

@@ -162,7 +162,8 @@ func (v *Vault) Open(place, sealed []byte) ([]byte, error) {
 // Forget makes secrets unreadable for good, named by their keys or by the sealed
 // values themselves; on disk when it returns nil, at the cost of one sync. Those
 // that are forgotten already are left out. What could not be overwritten, now
-// or before, is tried again at the next call.
+// or before, is tried again at the next call. What was forgotten when the disk
+// failed is overwritten by the next ForgetAllBut.
 func (v *Vault) Forget(refs ...[]byte) error {
 	if v.readOnly {
 		return disk.ErrReadOnly
@@ -197,13 +198,14 @@ func (v *Vault) ForgetAllBut(refs ...[]byte) error {
 			needed[slotOf(ref)] = true
 		}
 	}
-	var rest []uint32
-	for number := uint32(1); number < v.slots.count; number++ {
-		if !needed[number] {
-			rest = append(rest, number)
-		}
-	}
-	return disk.Error("erasing login keys", v.slots.erase(rest, func(int, slot) bool { return true }))
+	return disk.Error("erasing login keys", v.slots.eraseAllBut(needed))
+}
+
+// Broken tells that keys are neither made nor erased until the vault is opened again:
+// nobody knows what the disk holds.
+func (v *Vault) Broken() error {
+	_, err := v.slots.flush.begin()
+	return disk.Error("login keys", err)
 }
 
 // Count is how many keys there are.
