@@ -27,7 +27,7 @@ func TestLooksStartNothing(t *testing.T) {
 			for _, script := range []string{"probe.sh", "verify.sh"} {
 				healthy(t, h.want(0, script, nil), version, layout)
 			}
-			assert.Equal(t, running, h.telescopes())
+			assert.Subset(t, h.telescopes(), running, "it runs on")
 			started, err := os.ReadFile(filepath.Join(h.root, places[layout], "log/ces.log"))
 			require.NoError(t, err)
 			assert.Equal(t, "started as telescope \n", string(started))
