@@ -91,7 +91,9 @@ func (c *collector) doubt() {
 	if c.d.User != "root" {
 		tell(first.Where, "another user than root is given by flag, but the lines would be root's: "+addHeader)
 	}
-	another := func(e installer.HostEntry) bool { return e.Credentials.Password.Reveal() != first.Credentials.Password.Reveal() }
+	another := func(e installer.HostEntry) bool {
+		return e.Credentials.Password.Reveal() != first.Credentials.Password.Reveal()
+	}
 	if len(c.entries) > 1 && !slices.ContainsFunc(c.entries, another) {
 		tell(first.Where, "the same word follows the comma on every line: "+addHeader+"; a password that all hosts have can be given with --password-file")
 		return
