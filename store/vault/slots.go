@@ -103,7 +103,7 @@ func (f *slotFile) read(number uint32) (s slot, err error) {
 	}
 	_, err = f.file.ReadAt(s[:], int64(number)*slotSize)
 	if errors.Is(err, io.EOF) {
-		return slot{}, fmt.Errorf("%w: %s is cut short, it has no slot %d: restore a backup of the whole folder", disk.ErrDamaged, KeysName, number)
+		return slot{}, fmt.Errorf("%w: %s is cut short, it has no slot %d", disk.ErrDamaged, KeysName, number)
 	}
 	return s, err
 }
