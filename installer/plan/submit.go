@@ -31,7 +31,7 @@ func (p *Planner) Submit(ctx context.Context, req Request) (*Plan, error) {
 			return plan, err
 		}
 		err = p.store(ctx, plan)
-		// Where another request came between plan and commit, its task is seen now.
+		// Where another request came between plan and commit, its task or batch is seen now.
 		between := errors.Is(err, installer.ErrUnderWay) || errors.Is(err, installer.ErrSuperseded)
 		if !between || n == mostPlans {
 			return plan, err
