@@ -47,15 +47,21 @@ func (s *Store) Batches(ctx context.Context, project string, n int) ([]installer
 // invocations, and reports whether there is one.
 func (s *Store) OpenBatch(ctx context.Context, project, fingerprint string) (head installer.BatchHead, found bool, err error) {
 	err = s.view(ctx, func(t *tx) error {
-		for _, id := range t.AllBackwards(tasks.TPrints, tasks.PrintKey(project, fingerprint)) {
-			if h := t.Head(string(id)); h.Open > 0 {
-				head, found = *h, true
-				break
-			}
+		if h := t.openBatch(project, fingerprint); h != nil {
+			head, found = *h, true
 		}
 		return nil
 	})
 	return head, found, err
+}
+
+func (t *tx) openBatch(project, fingerprint string) *installer.BatchHead {
+	for _, id := range t.AllBackwards(tasks.TPrints, tasks.PrintKey(project, fingerprint)) {
+		if h := t.Head(string(id)); h.Open > 0 {
+			return h
+		}
+	}
+	return nil
 }
 
 // Invocation implements installer.Ledger.

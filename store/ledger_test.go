@@ -161,6 +161,7 @@ func TestSubmitRefuses(t *testing.T) {
 	require.NoError(t, err, "the first batch's credentials are untouched")
 }
 
+// TestOpenBatch: while a batch is open no other one of the same work gets in.
 func TestOpenBatch(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
@@ -168,25 +169,25 @@ func TestOpenBatch(t *testing.T) {
 		b := batch(id, "h1", "h2")
 		b.Fingerprint, b.Created = "same", t0.Add(time.Duration(i)*time.Second)
 		submit(t, s, b)
-	}
-	submit(t, s, batch("B4", "h1"))
-	for _, want := range []string{"B3", "B2", "B1"} {
+		again := batch("A"+id, "h1", "h2")
+		again.Fingerprint = "same"
+		require.ErrorIs(t, s.Submit(t.Context(), again), installer.ErrUnderWay)
+		again.Fingerprint = "another " + id
+		submit(t, s, again)
 		head, found, err := s.OpenBatch(t.Context(), project, "same")
 		require.NoError(t, err)
 		require.True(t, found)
-		require.Equal(t, want, head.ID)
-		for inv := claim(t, s, t0, want); inv != nil; inv = claim(t, s, t0, want) {
+		require.Equal(t, id, head.ID)
+		for inv := claim(t, s, t0, id); inv != nil; inv = claim(t, s, t0, id) {
 			finish(t, s, inv, installer.Failed)
 		}
+		_, found, err = s.OpenBatch(t.Context(), project, "same")
+		require.NoError(t, err)
+		assert.False(t, found)
 	}
-	_, found, err := s.OpenBatch(t.Context(), project, "same")
+	heads, err := s.Batches(t.Context(), project, 0)
 	require.NoError(t, err)
-	assert.False(t, found)
-	heads, err := s.Batches(t.Context(), project, 2)
-	require.NoError(t, err)
-	require.Len(t, heads, 2)
-	assert.Equal(t, "B3", heads[0].ID)
-	assert.Equal(t, "B2", heads[1].ID)
+	require.Len(t, heads, 6)
 	assert.Equal(t, "test", heads[0].Source)
 }
 

@@ -16,9 +16,9 @@ import (
 // Submit implements installer.Ledger. The caller gives the ids; what is left
 // out of an item (batch, project, state, times, run id) is filled in from the
 // batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
-// Idempotency-Key is, installer.ErrFull if there is too much open work, installer.ErrUnderWay or
-// installer.ErrSuperseded if a RETRY or ROLLBACK may not be; a fault in the batch is an error that is not
-// installer.ErrStorage.
+// Idempotency-Key is, installer.ErrFull if there is too much open work, installer.ErrUnderWay if a batch
+// with its fingerprint is open; that or installer.ErrSuperseded if a RETRY or ROLLBACK may not be; a fault
+// in the batch is an error that is not installer.ErrStorage.
 func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -132,6 +132,11 @@ func complete(r *tasks.Record, b installer.BatchHead) error {
 func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Record, rows, sealed [][]byte, now time.Time) error {
 	if t.Get(tasks.THeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
+	}
+	if b.Fingerprint != "" {
+		if h := t.openBatch(b.ProjectID, b.Fingerprint); h != nil {
+			return fmt.Errorf("batch %s is the same work: %w", h.ID, installer.ErrUnderWay)
+		}
 	}
 	for _, r := range records {
 		r.Seq = 0 // of a try before this one

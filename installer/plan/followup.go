@@ -112,6 +112,7 @@ func (q *planning) latest(item *Item) error {
 	case open != nil && !open.State.Terminal():
 		item.Standing, item.Invocation = Open, *open
 		item.Credentials, _ = q.given(open.Host)
+		item.given = allGiven(item.Credentials, open.Host)
 		return nil
 	case why == nil:
 		return q.followUp(item)
@@ -148,6 +149,7 @@ func (q *planning) followUp(item *Item) error {
 	}
 	host := old.Host
 	creds, given := q.given(host)
+	item.given = given && allGiven(creds, host)
 	if !given {
 		if host, creds, err = q.knownNow(&old); err != nil {
 			return err

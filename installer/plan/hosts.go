@@ -68,6 +68,7 @@ func (q *planning) described(e installer.HostEntry) (Item, error) {
 	if q.Task == installer.RemoteInstall {
 		hops, noRoute = q.route.to(host)
 	}
+	item.given = allGiven(e.Credentials, *host)
 	to, err := q.adopt(host)
 	if err != nil {
 		return item, err

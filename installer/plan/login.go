@@ -45,6 +45,27 @@ func (q *planning) defaultLogin(missing string) (installer.Credentials, error) {
 	return installer.Credentials{}, refuse(CredentialMissing, "credential-missing: "+missing+", and the project has no default key")
 }
 
+// allGiven reports whether the credentials of a request are all that gets into the host.
+func allGiven(c installer.Credentials, to installer.Host) bool {
+	return !c.Login.IsZero() && to.RouteChoice == nil && len(c.Via) == len(to.Via) && !slices.ContainsFunc(c.Via, installer.Login.IsZero)
+}
+
+// lookAtPins has the host keys checked where a login is sent that did not come with the
+// request: it may have been given when they were.
+func (q *planning) lookAtPins(items []Item) {
+	n := 0
+	for i := range items {
+		item := &items[i]
+		if spec := &item.Invocation.Spec; !item.given && spec.HostKeys == installer.Insecure && item.Standing == "" && item.Refused == nil {
+			spec.HostKeys = installer.AcceptNew
+			n++
+		}
+	}
+	if n > 0 {
+		q.note("--host-keys insecure holds only where all logins, those of jump hosts too, are given with the command: %d of the hosts are checked as with accept-new", n)
+	}
+}
+
 // complete fills in what the credentials that are kept for a known host lack: the
 // project's default key, and the logins of the hops on the way.
 func (q *planning) complete(host *installer.Host, creds installer.Credentials) (_ installer.Credentials, err error) {

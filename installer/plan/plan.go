@@ -156,6 +156,7 @@ type Item struct {
 	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
 	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
+	given  bool   // it did, with those of all hops on the way
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
 
@@ -226,6 +227,7 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 		planned = q.followUps
 	}
 	items, err := planned()
+	q.lookAtPins(items)
 	for i := range items {
 		if items[i].Refused != nil {
 			items[i].Standing = Refused

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +87,17 @@ func (r *rig) ends(fail ...string) {
 		}),
 	})
 	require.NoError(r.t, d.Run(r.t.Context()))
+}
+
+// beforeSubmit is a ledger that other work gets into between a plan and its Submit.
+type beforeSubmit struct {
+	*store.Store
+	do func()
+}
+
+func (l beforeSubmit) Submit(ctx context.Context, b installer.Batch) error {
+	l.do()
+	return l.Store.Submit(ctx, b)
 }
 
 type worker func(context.Context, *installer.Job) (installer.Outcome, error)
@@ -198,6 +210,30 @@ func TestTheSameWorkIsGoneOnWith(t *testing.T) {
 	}
 	r.ends()
 	require.Nil(t, r.submit(req).Resumed, "it has ended")
+}
+
+// TestTheSameWorkAtOnce: two that ask for the same work at the same time make one batch of it.
+func TestTheSameWorkAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	first := install(3)
+	first.Resume = true
+	second := first
+	second.Hosts = hosts(3)
+	second.Hosts[0].Credentials = password("typed anew")
+	var one *plan.Plan
+	between := *r.Planner
+	r.Planner.Ledger = beforeSubmit{r.store, sync.OnceFunc(func() {
+		var err error
+		one, err = between.Submit(t.Context(), first)
+		require.NoError(t, err)
+	})}
+	two := r.submit(second)
+	require.NotNil(t, two.Resumed)
+	require.Equal(t, one.BatchID, two.BatchID)
+	creds, err := r.store.Credentials(t.Context(), &one.Items[0].Invocation)
+	require.NoError(t, err)
+	require.Equal(t, "typed anew", creds.Password.Reveal())
 }
 
 // TestLatest: a second retry of the same neither doubles what goes on nor repeats

@@ -31,7 +31,7 @@ func (p *Planner) Submit(ctx context.Context, req Request) (*Plan, error) {
 			return plan, err
 		}
 		err = p.store(ctx, plan)
-		// Where another request came between plan and commit, its task is seen now.
+		// Where another request came between plan and commit, its task or batch is seen now.
 		between := errors.Is(err, installer.ErrUnderWay) || errors.Is(err, installer.ErrSuperseded)
 		if !between || n == mostPlans {
 			return plan, err
@@ -115,13 +115,14 @@ func (p *Planner) resume(ctx context.Context, plan *Plan, head installer.BatchHe
 	if err != nil {
 		return err
 	}
-	byHost := make(map[string]installer.Credentials, len(plan.Items))
-	for _, item := range plan.Items {
-		byHost[item.Invocation.Host.ID] = item.Credentials
+	byHost := make(map[string]*Item, len(plan.Items))
+	for i := range plan.Items {
+		byHost[plan.Items[i].Invocation.Host.ID] = &plan.Items[i]
 	}
 	items := make([]Item, len(page.Invocations))
 	for i, inv := range page.Invocations {
-		items[i] = Item{Standing: Open, Invocation: inv, Credentials: byHost[inv.Host.ID]}
+		now := cmp.Or(byHost[inv.Host.ID], &Item{})
+		items[i] = Item{Standing: Open, Invocation: inv, Credentials: now.Credentials, given: now.given}
 	}
 	plan.BatchID, plan.Resumed = head.ID, &head
 	return p.refresh(ctx, items)
@@ -132,7 +133,8 @@ func (p *Planner) refresh(ctx context.Context, items []Item) error {
 	byBatch := map[string]map[string]installer.Credentials{}
 	for _, item := range items {
 		inv := item.Invocation
-		if item.Standing != Open || inv.State.Terminal() || item.Credentials.Login.IsZero() {
+		unchecked := !item.given && inv.Spec.HostKeys == installer.Insecure
+		if item.Standing != Open || inv.State.Terminal() || item.Credentials.Login.IsZero() || unchecked {
 			continue
 		}
 		if byBatch[inv.BatchID] == nil {

@@ -177,7 +177,7 @@ type Policy struct {
 }
 
 type HostKeys struct {
-	HostKeys string `default:"accept-new" enum:"accept-new,strict,insecure" help:"accept-new: accept and remember the key of a new host, refuse a changed one; strict: accept known keys only; insecure: accept any key."`
+	HostKeys string `default:"accept-new" enum:"accept-new,strict,insecure" help:"accept-new: accept and remember the key of a new host, refuse a changed one; strict: accept known keys only; insecure: accept any key (only if the logins are given with the command)."`
 	KnownHosts
 }
 
