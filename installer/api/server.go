@@ -100,7 +100,9 @@ func Serve(ctx context.Context, c ServerConfig) error {
 		c.Logger.Warn("requests cut off at shutdown", "error", err)
 		_ = srv.Close()
 	}
-	_ = <-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		c.Logger.Warn("the listener ended", "error", err)
+	}
 	return nil
 }
 
