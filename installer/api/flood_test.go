@@ -42,7 +42,7 @@ func TestD14FloodsTakeNoMemory(t *testing.T) {
 		for version, address := range map[string]func(*testing.T, *rig) (string, *http.Transport){"HTTP/1": overHTTP1, "HTTP/2": overHTTP2} {
 			t.Run(name+", "+version, func(t *testing.T) {
 				r := newRig(t)
-				api.BodiesWait(r.handler, time.Millisecond)
+				api.RoomWait(r.handler, time.Millisecond)
 				pair, err := r.store.AddKey(t.Context(), project, "ci", installer.FullRights)
 				require.NoError(t, err)
 				header := tc.login(r, pair.AccessKey)
@@ -57,7 +57,7 @@ func TestD14FloodsTakeNoMemory(t *testing.T) {
 				after := heap()
 				require.Less(t, after-min(before, after), uint64(most))
 				flood.end()
-				require.Eventually(t, func() bool { return !api.BodiesHeld(r.handler) }, time.Minute, time.Millisecond, "requests that are over give back what they had")
+				require.Eventually(t, func() bool { return api.RoomHeld(r.handler) == 0 }, time.Minute, time.Millisecond, "requests that are over give back what they had")
 			})
 		}
 	}
