@@ -234,6 +234,12 @@ func TestD14LoginTimeout(t *testing.T) {
 		_, err := io.Copy(io.Discard, conn)
 		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the server kept the connection")
 	}
+	conn := dialFrom(t, address, 1)
+	for answer := http.StatusOK; answer != 0; answer = status(conn) {
+		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	_, err := conn.Read(make([]byte, 1))
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "one that asks again and again is kept")
 }
 
 // TestBConnectionsCapped: of more connections than there may be only so many stay open,

@@ -79,9 +79,10 @@ func (h *handler) send(w http.ResponseWriter, c *Request, b []byte) {
 			_ = rc.SetWriteDeadline(time.Now().Add(pace)) // a server that cannot (in tests) has none
 		}
 		n, err := w.Write(b[:min(len(b), answerStep)])
-		if err != nil || rc.Flush() != nil {
+		if err != nil {
 			return
 		}
+		_ = rc.Flush() // the next Write tells what went wrong
 		b = b[n:]
 	}
 }

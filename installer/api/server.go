@@ -33,7 +33,7 @@ type ServerConfig struct {
 // serverLimits bound every client.
 type serverLimits struct {
 	Header, Read  time.Duration // a request's header; header and body
-	Write         time.Duration // from the end of the header to the beginning of the answer
+	Write         time.Duration // from the end of the header to the answer; of a stream: to its end
 	Idle          time.Duration // between two requests of one connection
 	Login         time.Duration // from the beginning of a connection to a request of it with a login
 	ShutdownGrace time.Duration // for the requests that are under way
