@@ -29,8 +29,7 @@ type conn struct {
 	of      *listener
 	guest   *guest
 	expires *time.Timer // until a request of it was authenticated
-	project string      // of the first login that had room; empty: anonymous
-	closed  bool
+	project string      // of the first login that had room; empty: none, or closed
 }
 
 // Listen bounds the connections of ln to most, and the time of one without a login. Its
@@ -69,7 +68,8 @@ func (l *listener) add(c *conn) (leaving []*guest) {
 	defer l.mu.Unlock()
 	c.expires = time.AfterFunc(l.login, c.guest.leave)
 	l.anonymous.add(c.guest)
-	return l.anonymous.grow(c.guest, 1, int64(l.most-l.allNamed()))
+	leaving, _ = l.anonymous.grow(c.guest, 1, int64(l.most-l.allNamed()))
+	return leaving
 }
 
 func (c *conn) Close() error {
@@ -84,12 +84,13 @@ func (c *conn) free() {
 	defer l.mu.Unlock()
 	c.expires.Stop()
 	l.anonymous.remove(c.guest)
-	if c.project != "" && !c.closed {
-		if l.named[c.project]--; l.named[c.project] == 0 {
-			delete(l.named, c.project)
-		}
+	if c.project == "" {
+		return
 	}
-	c.closed = true
+	if l.named[c.project]--; l.named[c.project] == 0 {
+		delete(l.named, c.project)
+	}
+	c.project = ""
 }
 
 // authenticated makes it the project's, if that has not its share of them yet. Else it

@@ -27,26 +27,33 @@ func newCrowd(share int64) crowd { return crowd{share: share, has: map[netip.Pre
 // add is for a new guest, who has nothing yet.
 func (c *crowd) add(g *guest) { c.guests = append(c.guests, g) }
 
-// grow gives g n more of at most room, and returns who has to leave for it: maybe g.
-func (c *crowd) grow(g *guest, n, room int64) (leaving []*guest) {
+// grow gives g n more of at most room. Others have to leave for it; g does not stay if it
+// is one of them, or was before.
+func (c *crowd) grow(g *guest, n, room int64) (leaving []*guest, stays bool) {
+	if !slices.Contains(c.guests, g) {
+		return nil, false
+	}
 	c.count(g, n)
-	for {
-		own := c.has[g.peer] > c.share
-		if !own && c.all <= room {
-			return leaving
-		}
-		var oldest *guest
-		for _, other := range c.guests {
-			if (!own || other.peer == g.peer) && other.n > 0 && (oldest == nil || c.has[other.peer] > c.has[oldest.peer]) {
-				oldest = other
-			}
-		}
+	for c.has[g.peer] > c.share || c.all > room {
+		oldest := c.oldest(g.peer)
 		if oldest == nil {
-			return leaving
+			break
 		}
 		c.remove(oldest)
 		leaving = append(leaving, oldest)
 	}
+	return leaving, !slices.Contains(leaving, g)
+}
+
+// oldest of the peer that has most, or of the one that has more than its share.
+func (c *crowd) oldest(peer netip.Prefix) (oldest *guest) {
+	own := c.has[peer] > c.share
+	for _, g := range c.guests {
+		if (!own || g.peer == peer) && g.n > 0 && (oldest == nil || c.has[g.peer] > c.has[oldest.peer]) {
+			oldest = g
+		}
+	}
+	return oldest
 }
 
 // remove takes all that g has. It reports whether g was a guest still.
@@ -67,5 +74,3 @@ func (c *crowd) count(g *guest, n int64) {
 		delete(c.has, g.peer)
 	}
 }
-
-func (c *crowd) contains(g *guest) bool { return slices.Contains(c.guests, g) }

@@ -38,22 +38,13 @@ func (s *Strangers) Enter(ctx context.Context, remote string) *Stranger {
 
 // Take adds n bytes. False: it had to make room for others.
 func (g *Stranger) Take(n int64) bool {
-	leaving, stays := g.take(n)
+	g.of.mu.Lock()
+	leaving, stays := g.of.grow(&g.guest, n, g.of.most)
+	g.of.mu.Unlock()
 	for _, other := range leaving {
 		other.leave()
 	}
 	return stays
-}
-
-func (g *Stranger) take(n int64) (leaving []*guest, stays bool) {
-	s := g.of
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.contains(&g.guest) {
-		return nil, false
-	}
-	leaving = s.grow(&g.guest, n, s.most)
-	return leaving, s.contains(&g.guest)
 }
 
 // Leave gives all of it back.
