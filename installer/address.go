@@ -3,8 +3,12 @@ package installer
 import (
 	"errors"
 	"net/netip"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 )
+
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9-]*$`)
 
 // ParseAddress returns an IP address or a host name in its one usual form. Errors do
 // not quote the text: people write passwords in the strangest places.
@@ -55,17 +59,13 @@ func nameLabelFault(label string) string {
 	if len(label) < 1 || len(label) > 63 {
 		return "each part of a host name has 1 to 63 characters"
 	}
-	for i := range len(label) {
-		switch c := label[i]; {
-		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9':
-		case c == '-' && i > 0 && i < len(label)-1:
-		case c == '-':
-			return "a part of a host name begins or ends with '-'"
-		case c >= 0x80:
-			return "a host name has ASCII characters only: write international ones in their xn-- form"
-		default:
-			return "a host name has letters, digits, '-' and '.' only"
-		}
+	switch {
+	case strings.ContainsFunc(label, func(r rune) bool { return r >= utf8.RuneSelf }):
+		return "a host name has ASCII characters only: write international ones in their xn-- form"
+	case !nameForm.MatchString(label):
+		return "a host name has letters, digits, '-' and '.' only"
+	case label[0] == '-' || label[len(label)-1] == '-':
+		return "a part of a host name begins or ends with '-'"
 	}
 	return ""
 }

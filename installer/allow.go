@@ -7,31 +7,22 @@ import (
 	"strings"
 )
 
-// Rule is one row of the table of what may be asked for of an invocation that is
-// there.
+// Rule is one row of the table of what may be asked for of an invocation that is there.
 type Rule struct {
-	// Task that is asked for: RETRY or ROLLBACK.
-	Task Type
-	// Of is what the invocation does, see Invocation.Task: a RETRY counts as what
-	// it retries.
-	Of []Type
-	// States it may be in.
-	States []State
-	// Except are those that cannot be helped in spite of that.
+	Task   Type    // that is asked for: RETRY or ROLLBACK
+	Of     []Type  // what the invocation does, see Invocation.Task
+	States []State // it may be in
 	Except []Exception
 }
 
 // Exception is a property of an invocation that forbids a task.
 type Exception struct {
-	// What is wrong with it, a part of a sentence: "it only looked".
-	What string
+	What string // a part of a sentence: "it only checked"
 	is   func(*Invocation) bool
-	// says is What, of one that another invocation is in the way of; nil: none is.
-	says func(*Invocation) string
 }
 
 var (
-	onlyLooked     = Exception{What: "it only looked", is: func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
+	checkedOnly    = Exception{What: "it only checked", is: func(inv *Invocation) bool { return inv.Spec.CheckOnly }}
 	changedNothing = Exception{What: "it changed nothing", is: func(inv *Invocation) bool { return inv.Skipped && !inv.Changed }}
 	repaired       = Exception{What: "it put back the version that was there", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion != "" && inv.CurrentVersion != VersionUnknown && inv.CurrentVersion == inv.TargetVersion
@@ -40,21 +31,7 @@ var (
 	unknownBefore = Exception{What: "the version before it is not known", is: func(inv *Invocation) bool {
 		return inv.CurrentVersion == VersionUnknown || inv.Task() == Update && inv.CurrentVersion == ""
 	}}
-	overtaken = Exception{What: notUndone, is: func(inv *Invocation) bool { return inv.Overtaken != "" }, says: (*Invocation).overtakenBy}
 )
-
-// OfAnotherProject stands for the id of a task of another project.
-const OfAnotherProject = "a task of another project"
-
-const notUndone = "a later task changed the host and is not undone"
-
-// overtakenBy is what Overtaken means, and what helps where it can not be undone first.
-func (inv *Invocation) overtakenBy() string {
-	if inv.OvertakenForGood {
-		return "nothing undoes the later " + inv.Overtaken + ": use INSTALL or UPDATE"
-	}
-	return notUndone + ": " + inv.Overtaken
-}
 
 // rules is the table. docs/tasks.md is made from it.
 var rules = []Rule{
@@ -62,13 +39,12 @@ var rules = []Rule{
 		Task:   Retry,
 		Of:     []Type{Install, RemoteInstall, Update, Rollback, SetRemoteInstaller},
 		States: []State{Failed, Timeout, Canceled},
-		Except: []Exception{overtaken}, // a ROLLBACK only
 	},
 	{
 		Task:   Rollback,
 		Of:     []Type{Install, RemoteInstall, Update},
 		States: []State{Succeeded},
-		Except: []Exception{onlyLooked, changedNothing, repaired, ownScript, unknownBefore, overtaken},
+		Except: []Exception{checkedOnly, changedNothing, repaired, ownScript, unknownBefore},
 	},
 }
 
@@ -91,51 +67,45 @@ func Allow(task Type, of *Invocation) error {
 	case !slices.Contains(rule.States, of.State):
 		return fmt.Errorf("no %s: it is %s, not %s", task, of.State, orList(rule.States))
 	}
-	for _, e := range rule.Except {
-		switch {
-		case !e.is(of):
-		case e.says != nil:
-			return fmt.Errorf("no %s: %s", task, e.says(of))
-		default:
-			return fmt.Errorf("no %s: %s", task, e.What)
-		}
+	n = slices.IndexFunc(rule.Except, func(e Exception) bool { return e.is(of) })
+	if n < 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("no %s: %s", task, rule.Except[n].What)
 }
 
-// ChangedHost reports whether the invocation, which has succeeded, left something
-// else on its host than it found there: then nothing before it is to be rolled back
-// while it is not undone itself. To put back the version that was there is no such
-// change.
+// ChangedHost reports whether the invocation, which has succeeded, left something else on
+// its host than it found there: then nothing before it is to be rolled back while it is
+// not undone itself.
 func (inv *Invocation) ChangedHost() bool {
 	switch inv.Task() {
 	case Install, RemoteInstall, Update:
-		return !onlyLooked.is(inv) && !changedNothing.is(inv) && !repaired.is(inv)
+		return !checkedOnly.is(inv) && !changedNothing.is(inv) && !repaired.is(inv)
 	}
 	return false
 }
 
 // orList is "A", "A or B", "A, B or C".
-func orList[T ~string](all []T) string {
-	words := make([]string, len(all))
-	for i, w := range all {
-		words[i] = string(w)
+func orList(all []State) string {
+	var text strings.Builder
+	for i, word := range all {
+		switch {
+		case i > 0 && i == len(all)-1:
+			text.WriteString(" or ")
+		case i > 0:
+			text.WriteString(", ")
+		}
+		text.WriteString(string(word))
 	}
-	if n := len(words) - 1; n > 0 {
-		return strings.Join(words[:n], ", ") + " or " + words[n]
-	}
-	return strings.Join(words, "")
+	return text.String()
 }
 
-// RetryOf is a new invocation that does once more what old did. It has the run
-// folder of old, so that it finds what runs there. Who submits it gives it an id;
-// Allow is to be asked before.
+// RetryOf is a new invocation that does once more what old did, in the run folder of old,
+// so that it finds what runs there. Who submits it gives it an id, and asks Allow before.
 func RetryOf(old *Invocation) Invocation {
 	inv := about(Retry, old)
 	inv.Spec.Task = old.Task()
-	if inv.RunID = old.RunID; inv.RunID == "" {
-		inv.RunID = old.ID
-	}
+	inv.RunID = cmp.Or(old.RunID, old.ID)
 	// What a failed attempt left on the host is not the version before.
 	inv.CurrentVersion = old.CurrentVersion
 	if old.Changed {
@@ -145,10 +115,9 @@ func RetryOf(old *Invocation) Invocation {
 	return inv
 }
 
-// RollbackOf is a new invocation that undoes old: it puts back the version that
-// old found on the host, from what is kept there, or uninstalls where old found
-// none. It has a run folder of its own. Who submits it gives it an id; Allow is
-// to be asked before.
+// RollbackOf is a new invocation that undoes old: it puts back the version that old found
+// on the host, from what is kept there, or uninstalls where old found none. Who submits it
+// gives it an id, and asks Allow before.
 func RollbackOf(old *Invocation) Invocation {
 	inv := about(Rollback, old)
 	inv.Spec.Task = Rollback

@@ -30,27 +30,20 @@ const (
 
 // AuditEntry is one line of the audit log. No secret is ever in it.
 type AuditEntry struct {
-	// Number counts from 1 without a gap.
-	Number  uint64    `json:"number"`
-	At      time.Time `json:"at"`
-	Project string    `json:"project_id,omitempty"`
-	Action  Action    `json:"action"`
-	// By is who asked: "token NAME", "key NAME", "user NAME". Empty: not known
-	// (of work that an older tripod has stored).
-	By         string `json:"by,omitempty"`
-	Batch      string `json:"batch_id,omitempty"`
-	Invocation string `json:"invocation_id,omitempty"`
-	Type       Type   `json:"type,omitempty"`
-	// Subject is what was managed, where it is neither work nor a host.
-	Subject string `json:"subject,omitempty"`
-	// Hosts are those concerned, at most 100: more make several entries.
-	Hosts []AuditHost `json:"hosts,omitempty"`
-	// Outcome is the state in which the work ended, Kind why it failed.
-	Outcome State  `json:"outcome,omitempty"`
-	Kind    Kind   `json:"kind,omitempty"`
-	Detail  string `json:"detail,omitempty"`
-	// Previous is the hash of the entry before, in lower-case hex.
-	Previous string `json:"previous"`
+	Number     uint64      `json:"number"` // from 1 without a gap
+	At         time.Time   `json:"at"`
+	Project    string      `json:"project_id,omitempty"`
+	Action     Action      `json:"action"`
+	By         string      `json:"by,omitempty"` // who asked: a Principal's String
+	Batch      string      `json:"batch_id,omitempty"`
+	Invocation string      `json:"invocation_id,omitempty"`
+	Type       Type        `json:"type,omitempty"`
+	Subject    string      `json:"subject,omitempty"` // what was managed, where it is neither work nor a host
+	Hosts      []AuditHost `json:"hosts,omitempty"`   // at most 100: more make several entries
+	Outcome    State       `json:"outcome,omitempty"` // in which the work ended
+	Kind       Kind        `json:"kind,omitempty"`    // why it failed
+	Detail     string      `json:"detail,omitempty"`
+	Previous   string      `json:"previous"` // the hash of the entry before, in lower-case hex
 }
 
 // AuditHost names a host and how it is reached: "root@10.0.0.1:22".
@@ -70,12 +63,12 @@ func AuditHostOf(h Host) AuditHost {
 
 // AuditFilter selects entries. Zero fields select all.
 type AuditFilter struct {
-	Project string
-	Since   time.Time
+	Project string    `json:"project_id,omitzero"`
+	Since   time.Time `json:"since,omitzero"`
 	// After is a Number: only later ones. How the next page is asked for.
-	After uint64
+	After uint64 `json:"after,omitzero"`
 	// Limit bounds the entries that are returned; 0: no bound.
-	Limit int
+	Limit int `json:"limit,omitzero"`
 }
 
 // AuditAnchor is where the chain stood once. Noted elsewhere, it shows later
@@ -89,15 +82,13 @@ func (a AuditAnchor) String() string { return fmt.Sprintf("%d:%s", a.Number, a.H
 
 // AuditReport is what checking the chain has found.
 type AuditReport struct {
-	// First and Last are the numbers of the entries that should be there; First
-	// is more than Last where there are none.
-	First uint64 `json:"first"`
-	Last  uint64 `json:"last"`
-	// Anchor is the present end, to be noted elsewhere.
-	Anchor AuditAnchor `json:"anchor"`
-	// Faults are the first 100; FaultCount counts all.
-	Faults     []string `json:"faults"`
-	FaultCount int      `json:"fault_count"`
+	// First and Last are the numbers of the entries that should be there; First is more
+	// than Last where there are none.
+	First      uint64      `json:"first"`
+	Last       uint64      `json:"last"`
+	Anchor     AuditAnchor `json:"anchor"` // the present end, to be noted elsewhere
+	Faults     []string    `json:"faults"` // the first 100
+	FaultCount int         `json:"fault_count"`
 }
 
 // Fault notes one.

@@ -17,28 +17,23 @@ type BatchHead struct {
 	ID        string    `json:"batch_id"`
 	ProjectID string    `json:"project_id"`
 	Created   time.Time `json:"created"`
-	// Fingerprint is equal for two submissions of the same work (hosts and
-	// spec, not credentials); how the same command finds its unfinished batch.
+	// Fingerprint is equal for two submissions of the same work (hosts and spec, not
+	// credentials); how the same command finds its unfinished batch.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Content tells a batch that is sent again from another one under the same id:
 	// a hash of all that was asked for but the logins. Empty: not known.
 	Content string `json:"content,omitempty"`
-	// Source is where it came from, for people: a file name, "stdin", "api".
-	Source string `json:"source,omitempty"`
-	// By is who asked: "token NAME", "key NAME", or "user NAME" of the command line.
-	By string `json:"by,omitempty"`
-	// Replay answers the same request once more (Idempotency-Key). Nil: it had no
-	// key. It is stored beside the head, not in it.
+	Source  string `json:"source,omitempty"` // for people: a file name, "stdin", "api"
+	By      string `json:"by,omitempty"`     // who asked: a Principal's String
+	// Replay answers the same request once more (Idempotency-Key). Nil: it had no key.
+	// It is stored beside the head, not in it.
 	Replay *Replay `json:"-"`
-
-	// MaxFailures: once so many of its invocations have ended without success, a
-	// daemon starts no new one of them. 0: no limit.
+	// MaxFailures: once so many of its invocations have ended without success, a daemon
+	// starts no new one of them. 0: no limit.
 	MaxFailures int `json:"max_failures,omitempty"`
 
-	Total int `json:"total"`
-	// Open counts the invocations that have not ended.
-	Open int `json:"open"`
-	// ByState counts all invocations.
+	Total   int           `json:"total"`
+	Open    int           `json:"open"` // that have not ended
 	ByState map[State]int `json:"by_state"`
 }
 

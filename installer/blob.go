@@ -7,11 +7,9 @@ type BlobRef struct {
 	SHA256 string `json:"sha256"` // lower-case hex
 	Size   int64  `json:"size"`   // bytes
 	Name   string `json:"name"`   // what the user called it, base name only
-	// Arch is the GOARCH that a package is for ("amd64", "arm64"); empty: any.
-	Arch string `json:"arch,omitempty"`
-	// Version of the agent in a package, where it could be read.
-	Version string `json:"version,omitempty"`
-	// Edition of a package that was chosen from the catalogue; empty: not known.
+	// Of a package, where they are known.
+	Arch    string  `json:"arch,omitempty"` // a GOARCH; empty: any
+	Version string  `json:"version,omitempty"`
 	Edition Edition `json:"edition,omitempty"`
 }
 

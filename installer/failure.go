@@ -1,7 +1,6 @@
 package installer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 )
@@ -9,13 +8,10 @@ import (
 // Failure is an error that has been classified: where SSH is spoken
 // (sshdial, sshconn) or by a step of the recipe. Nothing above looks at text.
 type Failure struct {
-	Kind Kind
-	// Step in which it happened; the recipe fills it in where it is empty.
-	Step Step
-	// Detail is one line for people: what was seen. No secret, no hint.
-	Detail string
-	// Err is the cause, or nil. Its text is not shown to users.
-	Err error
+	Kind   Kind
+	Step   Step   // in which it happened; the recipe fills it in
+	Detail string // one line for people: what was seen; no secret, no hint
+	Err    error  // the cause; its text is not shown to users
 }
 
 // Fail makes a Failure whose detail is formatted. An error among args wrapped
@@ -49,40 +45,20 @@ func FailureOf(err error) *Failure {
 // Causes with which the engine cancels an attempt's context; context.Cause
 // tells them apart.
 var (
-	// ErrShutdown: the process is asked to stop. The attempt is not counted.
-	ErrShutdown = errors.New("tripod is shutting down")
-	// ErrCanceled: the user canceled the invocation. The recipe kills what
-	// runs on the host and confirms that it is gone.
-	ErrCanceled = errors.New("canceled by the user")
-	// ErrAttemptTimeout: the whole attempt took longer than Limits.Attempt.
+	ErrShutdown       = errors.New("tripod is shutting down") // the attempt is not counted
+	ErrCanceled       = errors.New("canceled by the user")
 	ErrAttemptTimeout = errors.New("the attempt took longer than its limit")
 )
 
-// Errors of Queue, Ledger and Blobs. Test with errors.Is.
+// Errors of a store. Test with errors.Is.
 var (
-	// ErrNotFound: no such thing in this project.
-	ErrNotFound = errors.New("not found")
-	// ErrKeyTaken: the Idempotency-Key was used before.
-	ErrKeyTaken = errors.New("this Idempotency-Key was used before")
-	// ErrExists: an id or a name is taken.
-	ErrExists = errors.New("already exists")
-	// ErrUnderWay: a RETRY or ROLLBACK of that invocation has not ended.
-	ErrUnderWay = errors.New("a task about it is under way already")
-	// ErrOvertaken: a ROLLBACK of what a later task has replaced.
-	ErrOvertaken = errors.New("a later task changed the host and is not undone")
-	// ErrInUse: work that has not ended needs it.
-	ErrInUse = errors.New("in use")
-	// ErrFull: as much work is open as may be.
-	ErrFull = errors.New("too much work is open")
-	// ErrStale: the claim is not the latest, or the invocation has ended.
-	ErrStale = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
-	// ErrStorage: the state could not be read or written. Nothing new may be
-	// acknowledged.
-	ErrStorage = errors.New("storage error")
+	ErrNotFound   = errors.New("not found") // in this project
+	ErrKeyTaken   = errors.New("this Idempotency-Key was used before")
+	ErrExists     = errors.New("already exists") // an id or a name is taken
+	ErrUnderWay   = errors.New("a task about it is under way already")
+	ErrSuperseded = errors.New("a later task changed the host and is not undone")
+	ErrInUse      = errors.New("in use") // by work that has not ended
+	ErrFull       = errors.New("too much work is open")
+	ErrStale      = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
+	ErrStorage    = errors.New("storage error") // nothing new may be acknowledged
 )
-
-// Interrupted reports whether ctx was canceled by shutdown rather than by a
-// limit or the user.
-func Interrupted(ctx context.Context) bool {
-	return errors.Is(context.Cause(ctx), ErrShutdown)
-}

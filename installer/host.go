@@ -12,19 +12,15 @@ import (
 // DefaultPort is SSH's port.
 const DefaultPort = 22
 
-// DefaultProject is the project of everything that the batch tool does on its
-// local store.
+// DefaultProject is the project of what a command does if nothing is said.
 const DefaultProject = "default"
 
 // Endpoint is where an SSH server listens and as whom to log in.
 type Endpoint struct {
-	// Address is an IP address without a zone, or a host name.
-	Address string `json:"address"`
-	// Port is 1–65535.
-	Port uint16 `json:"port"`
-	User string `json:"user"`
-	// HostKey is a pin given by the user: "ssh-ed25519 AAAA…" or
-	// "SHA256:…" as `ssh-keygen -l` prints it. Empty: none given.
+	Address string `json:"address"` // an IP address without a zone, or a host name
+	Port    uint16 `json:"port"`
+	User    string `json:"user"`
+	// HostKey is a pin given by the user, in the form of ParseHostKey. Empty: none.
 	HostKey string `json:"host_key,omitempty"`
 }
 
@@ -37,10 +33,8 @@ func (e Endpoint) HostPort() string {
 type Sudo string
 
 const (
-	// SudoAuto (the zero value): root stays root, others use sudo.
-	SudoAuto Sudo = ""
-	// SudoNever: work as the login user. Only for scripts that need no root.
-	SudoNever Sudo = "never"
+	SudoAuto  Sudo = ""      // root stays root, others use sudo
+	SudoNever Sudo = "never" // work as the login user: only for scripts that need no root
 )
 
 // InstanceType is the API's instance_type.
@@ -65,31 +59,27 @@ const (
 // KnownHost is a registered host with what is known of its agent.
 type KnownHost struct {
 	Host
-	// Agent and Version are as last found on the host, at Verified. AgentUnknown:
-	// what has happened since nobody knows.
-	Agent   AgentState `json:"agent"`
-	Version string     `json:"version,omitempty"`
-	// Edition is that of the package which Tripod has installed; empty: not known.
-	Edition  Edition   `json:"edition,omitempty"`
-	Verified time.Time `json:"verified,omitzero"`
-	// Login: a password or key is kept for it.
-	Login bool `json:"login"`
-	// Installer: others are reached through it.
-	Installer bool `json:"installer"`
+	// Agent and Version are as last found on the host, at Verified.
+	Agent     AgentState `json:"agent"`
+	Version   string     `json:"version,omitempty"`
+	Edition   Edition    `json:"edition,omitempty"` // of the package which Tripod has installed
+	Verified  time.Time  `json:"verified,omitzero"`
+	Login     bool       `json:"login"`     // a password or key is kept for it
+	Installer bool       `json:"installer"` // others are reached through it
 }
 
 // HostFilter selects known hosts. Zero fields select all.
 type HostFilter struct {
-	IDs    []string          // those that are known of these
-	Labels map[string]string // hosts that have all of them; an empty value: any
-	Offset int64
-	Limit  int // 0: all
+	IDs    []string          `json:"instance_ids,omitzero"` // those that are known of these
+	Labels map[string]string `json:"labels,omitzero"`       // hosts that have all of them; an empty value: any
+	Offset int64             `json:"offset,omitzero"`
+	Limit  int               `json:"limit,omitzero"` // 0: all
 }
 
 // HostPage is a part of a list of known hosts, in the order of their ids.
 type HostPage struct {
-	Hosts []KnownHost
-	Count int64 // all that match
+	Hosts []KnownHost `json:"hosts"`
+	Count int64       `json:"count"` // all that match
 }
 
 // HostEntry is a host that the user names, to be known or to be worked on, with the
@@ -97,38 +87,31 @@ type HostPage struct {
 // host is reached in the same way: see Host.SameRoute.
 type HostEntry struct {
 	// Where is its place in the input, for messages; empty: none.
-	Where       string
-	Host        Host
-	Credentials Credentials
+	Where       string      `json:"where,omitempty"`
+	Host        Host        `json:"host"`
+	Credentials Credentials `json:"credentials"`
 	// DefaultKey: it is to be logged in to with the project's default key.
-	DefaultKey bool
+	DefaultKey bool `json:"-"`
 	// HasSecret: the input itself holds a secret of this host.
-	HasSecret bool
+	HasSecret bool `json:"-"`
 }
 
-// Host is a machine to work on; the API calls it an instance.
+// Host is a machine to work on; the API calls it an instance. See Host.Validate.
 type Host struct {
-	// ID is the API's instance_id, ^[a-zA-Z0-9-]{1,64}$.
 	ID   string       `json:"instance_id"`
 	Name string       `json:"instance_name"`
 	Type InstanceType `json:"instance_type"`
 	Endpoint
-	// Via are the installers (jump hosts) on the way, first hop first.
-	// Empty: dialled directly.
-	Via []Endpoint `json:"via,omitempty"`
-	// Through are installers of which one is chosen when the host is dialled; Via
-	// is empty then. Nil: by Via.
-	RouteChoice *RouteChoice `json:"through,omitempty"`
-	Sudo        Sudo         `json:"sudo,omitempty"`
-	IntranetIPs []string     `json:"intranet_ips,omitempty"`
-	ElasticIPs  []string     `json:"elastic_ips,omitempty"`
-	// Labels are the user's own: names ^[a-z0-9][a-z0-9._/-]{0,62}$, values of up
-	// to 128 characters.
-	Labels map[string]string `json:"labels,omitempty"`
+	Via         []Endpoint        `json:"via,omitempty"`     // the jump hosts on the way, first hop first
+	RouteChoice *RouteChoice      `json:"through,omitempty"` // in place of Via: one is chosen when the host is dialled
+	Sudo        Sudo              `json:"sudo,omitempty"`
+	IntranetIPs []string          `json:"intranet_ips,omitempty"`
+	ElasticIPs  []string          `json:"elastic_ips,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"` // the user's own, see LabelFault
 }
 
-// SameMachine reports whether both are reached at the same address and port
-// through the same installers. The logins may differ.
+// SameMachine reports whether both are reached at the same address and port through
+// the same jump hosts. The logins may differ.
 func (h Host) SameMachine(other Host) bool {
 	return h.HostPort() == other.HostPort() && SameHops(h.Via, other.Via) && h.RouteChoice.Same(other.RouteChoice)
 }
@@ -138,25 +121,20 @@ type Sameness int
 
 const (
 	OtherMachine Sameness = iota
-	// SameHostKey: they have the same address and port, and a host key is pinned there
-	// that every way has to show.
-	SameHostKey
-	// SameRoute: one way to the first leads to the second. Installers are
-	// exchangeable, and a host has the same address behind each of them.
-	SameRoute
+	SameHostKey           // the same address and port, and a host key is pinned there that every way has to show
+	SameRoute             // one way to the first leads to the second; jump hosts are exchangeable
 )
 
-// SameRoute reports whether what gets into one host may be sent to the other: both
-// are reached at the same address and port as the same user, with the same pinned
-// host key or none, and so is every installer on the way. It is the one place that
-// decides where a kept login goes.
+// SameRoute reports whether what gets into one host may be sent to the other: both are
+// reached at the same address and port as the same user, with the same pinned host key or
+// none, and so is every jump host on the way. Only this decides where a kept login goes.
 func (h Host) SameRoute(other Host) bool {
 	return h.Endpoint == other.Endpoint && slices.Equal(h.Via, other.Via) && h.RouteChoice.Same(other.RouteChoice)
 }
 
-// TakePins takes over the pins that the user gave of the known host, and of the
-// installers before it, where h is that machine and names none of its own. Nobody
-// who leaves a pin out is to get around it.
+// TakePins takes over the pins that the user gave of the known host, and of the jump
+// hosts before it, where h is that machine and names none of its own. Nobody who leaves a
+// pin out is to get around it.
 func (h *Host) TakePins(known Host) {
 	if !h.SameMachine(known) {
 		return
@@ -173,9 +151,8 @@ func SameHops(a, b []Endpoint) bool {
 	return slices.EqualFunc(a, b, func(a, b Endpoint) bool { return a.HostPort() == b.HostPort() })
 }
 
-// KnownAs takes over what is known of the host: its id, whichever that is, and
-// the host key, addresses and labels that h has none of. ECS is what hosts are by
-// default.
+// KnownAs takes over what is known of the host: its id, whichever that is, and the host
+// key, addresses and labels that h has none of. ECS is what hosts are by default.
 func (h *Host) KnownAs(known Host) {
 	h.ID = known.ID
 	h.HostKey = cmp.Or(h.HostKey, known.HostKey)
@@ -220,12 +197,9 @@ func (h Host) Label() string {
 type HostKeyPolicy string
 
 const (
-	// AcceptNew pins the key at first sight and refuses a change. The default.
-	AcceptNew HostKeyPolicy = "accept-new"
-	// Strict wants a known_hosts entry, an earlier pin or one in the hosts file.
-	Strict HostKeyPolicy = "strict"
-	// Insecure accepts any key. Only by explicit flag.
-	Insecure HostKeyPolicy = "insecure"
+	AcceptNew HostKeyPolicy = "accept-new" // pins the key at first sight and refuses a change; the default
+	Strict    HostKeyPolicy = "strict"     // wants a known_hosts entry, an earlier pin or one in the hosts file
+	Insecure  HostKeyPolicy = "insecure"   // accepts any key; only by explicit flag
 )
 
 // policies are from the weakest to the strictest.

@@ -22,22 +22,13 @@ const (
 type State string
 
 const (
-	// Pending: waits for a worker, for NotBefore, or for its host to be free.
-	// Entered when submitted, and from RUNNING to be tried again.
-	Pending State = "PENDING"
-	// Running: a worker has claimed it. Left by Finish only; what is RUNNING
-	// when a store is opened is an orphan and goes back to PENDING.
-	Running State = "RUNNING"
-	// Succeeded: verified on the host.
-	Succeeded State = "SUCCEEDED"
-	// Failed: known not to have succeeded.
-	Failed State = "FAILED"
-	// Timeout: a limit ended it, or its fate on the host is not known.
-	Timeout State = "TIMEOUT"
-	// Canceled: by the user, its processes on the host gone.
-	Canceled State = "CANCELED"
-	// Rollbacked: SUCCEEDED, undone afterwards by a ROLLBACK.
-	Rollbacked State = "ROLLBACKED"
+	Pending    State = "PENDING"    // waits for a worker, for NotBefore, or for its host to be free
+	Running    State = "RUNNING"    // claimed; what is so when a store is opened is an orphan
+	Succeeded  State = "SUCCEEDED"  // verified on the host
+	Failed     State = "FAILED"     // known not to have succeeded
+	Timeout    State = "TIMEOUT"    // a limit ended it, or its fate on the host is not known
+	Canceled   State = "CANCELED"   // by the user, its processes on the host gone
+	Rollbacked State = "ROLLBACKED" // SUCCEEDED, undone afterwards by a ROLLBACK
 )
 
 // Terminal reports whether s is an end.
@@ -46,30 +37,23 @@ func (s State) Terminal() bool { return s != Pending && s != Running }
 // TargetTelescope is the API's only invocation_target and the default.
 const TargetTelescope = "telescope"
 
-// Spec is what to do on the host, apart from who and where.
+// Spec is what to do on the host, apart from who and where. See Spec.Validate.
 type Spec struct {
-	Target string `json:"target"` // ^[a-z0-9][a-z0-9-]{0,31}$
-	// Version wanted, 0–64 characters; empty: whatever the package holds.
-	Version     string `json:"version,omitempty"`
-	VersionType string `json:"version_type,omitempty"` // BASIC_VERSION | ADVANCE_VERSION
-	Origin      string `json:"origin,omitempty"`       // CES | APICOM_BMS | ADMIN_SERVER
-	// Script replaces the target's own recipe scripts by the user's script.
-	Script *BlobRef `json:"script,omitempty"`
-	// Packages are the agent's archives; probe chooses by architecture.
-	Packages []BlobRef `json:"packages,omitempty"`
-	// Online is where a host gets the agent from where no package is given. Nil:
-	// it does not.
-	Online   *Online       `json:"online,omitempty"`
-	HostKeys HostKeyPolicy `json:"host_keys"`
-	// RunTimeout bounds the script on the host. Zero: Limits.Run.
-	RunTimeout time.Duration `json:"run_timeout,omitempty"`
-	// CheckOnly probes and reports, and changes nothing.
-	CheckOnly bool `json:"check_only,omitempty"`
-	// Task is what is done on the host: the invocation's type, or for a RETRY
-	// that of what is retried. Empty: the invocation's type.
+	Target      string        `json:"target"`
+	Version     string        `json:"version,omitempty"`      // wanted; empty: whatever the package holds
+	VersionType string        `json:"version_type,omitempty"` // an Edition
+	Origin      string        `json:"origin,omitempty"`       // CES | APICOM_BMS | ADMIN_SERVER
+	Script      *BlobRef      `json:"script,omitempty"`       // the user's, in place of the target's own
+	Packages    []BlobRef     `json:"packages,omitempty"`     // probe chooses by architecture
+	Online      *Online       `json:"online,omitempty"`       // nil: no host gets the agent by itself
+	HostKeys    HostKeyPolicy `json:"host_keys"`
+	RunTimeout  time.Duration `json:"run_timeout,omitempty"` // of the script; zero: Limits.Run
+	CheckOnly   bool          `json:"check_only,omitempty"`  // probe, report and change nothing
+	// Task is what is done on the host: the invocation's type, or for a RETRY that of
+	// what is retried. Empty: the invocation's type.
 	Task Type `json:"task,omitempty"`
-	// Restore is the version that a ROLLBACK goes back to, from what is kept on
-	// the host. Empty: the agent is uninstalled. For a ROLLBACK only.
+	// Restore is the version that a ROLLBACK goes back to, from what is kept on the
+	// host. Empty: the agent is uninstalled.
 	Restore string `json:"restore,omitempty"`
 	// Undoes is what the host must say of itself before a ROLLBACK changes it: that
 	// nothing but the invocation which is undone has made it what it is.
@@ -82,32 +66,24 @@ type Undone struct {
 	Version string `json:"version,omitempty"` // that it has left
 }
 
-// VersionUnknown stands for the version of an agent that is there and does not
-// tell it. Where there is no agent, the version is empty.
+// VersionUnknown stands for the version of an agent that is there and does not tell it.
+// Where there is no agent, the version is empty.
 const VersionUnknown = "unknown"
 
-// Outcome is what a successful attempt found.
+// Outcome is what an attempt found.
 type Outcome struct {
-	// Skipped: the host already ran the wanted version healthily.
-	Skipped bool `json:"skipped,omitempty"`
-	// Changed: this attempt, or an earlier one of the same task, has changed the
-	// host, so that it may be what one that is Skipped has found there. What older
-	// versions have stored does not tell: see Invocation.ChangedHost.
+	Skipped bool `json:"skipped,omitempty"` // the host already ran the wanted version healthily
+	// Changed: this attempt, or an earlier one of the same task, has changed the host,
+	// so that it may be what one that is Skipped has found there.
 	Changed bool `json:"changed,omitempty"`
-	// CurrentVersion of the agent before the work, TargetVersion after the
-	// attempt. A version that a failed attempt left is not the one before. Empty:
-	// there was no agent, or nobody has looked; see VersionUnknown.
-	CurrentVersion string `json:"current_version,omitempty"`
-	TargetVersion  string `json:"target_version,omitempty"`
-	// Edition of the package that was chosen for the host's architecture; empty: none
-	// was, or nobody knows.
-	Edition Edition `json:"edition,omitempty"`
-	// Agent is what was found of the agent on the host last, if it was looked for.
-	Agent AgentState `json:"agent,omitempty"`
-	// ExitCode of the script, where it ran. 128+n: killed by signal n.
-	ExitCode *int `json:"exit_code,omitempty"`
-	// Message is one line for people.
-	Message string `json:"message,omitempty"`
+	// CurrentVersion of the agent is that before the work, TargetVersion that after the
+	// attempt. Empty: there was no agent, or nobody has looked; see VersionUnknown.
+	CurrentVersion string     `json:"current_version,omitempty"`
+	TargetVersion  string     `json:"target_version,omitempty"`
+	Edition        Edition    `json:"edition,omitempty"`   // of the package that was chosen, where that is known
+	Agent          AgentState `json:"agent,omitempty"`     // as found last
+	ExitCode       *int       `json:"exit_code,omitempty"` // of the script; 128+n: killed by signal n
+	Message        string     `json:"message,omitempty"`   // one line for people
 }
 
 // Invocation is one task on one host, as stored.
@@ -118,49 +94,32 @@ type Invocation struct {
 	Type      Type   `json:"type"`
 	Host      Host   `json:"host"`
 	Spec      Spec   `json:"spec"`
-	// RunID names the run directory on the host. It is the ID of the first
-	// invocation in a chain of RETRYs, so that a retry finds what an earlier
-	// one left running.
-	RunID string `json:"run_id"`
-	// Of is the invocation that a RETRY or ROLLBACK is about.
-	Of string `json:"of,omitempty"`
-	// UndoneBy is the ROLLBACK, or RETRY of one, that made this ROLLBACKED; empty if
-	// an older tripod did.
-	UndoneBy string `json:"undone_by,omitempty"`
+	// RunID names the run folder on the host: the ID of the first invocation in a chain
+	// of RETRYs, so that a retry finds what an earlier one left running.
+	RunID    string `json:"run_id"`
+	Of       string `json:"of,omitempty"`        // what a RETRY or ROLLBACK is about
+	UndoneBy string `json:"undone_by,omitempty"` // the ROLLBACK, or RETRY of one, that made this ROLLBACKED
 
 	State     State     `json:"state"`
 	NotBefore time.Time `json:"not_before,omitzero"`
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
 	Attempts  []Attempt `json:"attempts,omitempty"`
-	// Crashes counts how often the process died while this was RUNNING,
-	// since its last finished step, and AllCrashes since it was submitted.
-	Crashes    int `json:"crashes,omitempty"`
-	AllCrashes int `json:"all_crashes,omitempty"`
-	// MayRun: an attempt, or what this retries, has ended and a script of it may
-	// still run on the host.
-	MayRun bool `json:"may_run,omitempty"`
-	// CancelAsked: a cancel came while it was RUNNING.
-	CancelAsked bool `json:"cancel_asked,omitempty"`
-	// Claim is raised at every claim: a worker whose claim is not the latest
-	// can no longer write.
-	Claim uint64 `json:"claim"`
+	// Crashes counts how often the process died while this was RUNNING, since its last
+	// finished step, and AllCrashes since it was submitted.
+	Crashes     int    `json:"crashes,omitempty"`
+	AllCrashes  int    `json:"all_crashes,omitempty"`
+	MayRun      bool   `json:"may_run,omitempty"`      // a script of an attempt that ended may still run on the host
+	CancelAsked bool   `json:"cancel_asked,omitempty"` // a cancel came while it was RUNNING
+	Claim       uint64 `json:"claim"`                  // raised at every claim; only the latest one can write
 
 	Kind    Kind   `json:"kind,omitempty"`    // why it failed, or failed last
 	Message string `json:"message,omitempty"` // one line for people, no secret
 	Outcome
-
-	// Overtaken is the later task that changed the host and is not undone itself,
-	// so that this one cannot be rolled back, or this ROLLBACK not be done: it would
-	// undo what the later one brought. It is found when the invocation is read and
-	// when it is claimed, and never stored.
-	Overtaken string `json:"overtaken,omitempty"`
-	// OvertakenForGood: nothing undoes that one, a script of the user's own, say.
-	OvertakenForGood bool `json:"overtaken_for_good,omitempty"`
 }
 
-// Task is what the invocation does on the host: its type, or for a RETRY that of
-// what is retried.
+// Task is what the invocation does on the host: its type, or for a RETRY that of what
+// is retried.
 func (inv *Invocation) Task() Type {
 	if inv.Spec.Task != "" {
 		return inv.Spec.Task
@@ -183,13 +142,4 @@ func (inv *Invocation) Attempt() *Attempt {
 		return &inv.Attempts[n-1]
 	}
 	return nil
-}
-
-// TriesDone counts the attempts that are over.
-func (inv *Invocation) TriesDone() int {
-	n := len(inv.Attempts)
-	if inv.Attempt() != nil {
-		n--
-	}
-	return n
 }

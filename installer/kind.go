@@ -1,6 +1,9 @@
 package installer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind is why an attempt failed, one stable word: the same in the API's
 // result_msg, on the command line, in JSON, CSV, JUnit and the documentation.
@@ -35,26 +38,22 @@ const (
 	KindPackageMissing    Kind = "package-missing"
 	KindAgentMissing      Kind = "agent-missing"
 	KindNotKept           Kind = "not-kept"
-	KindOvertaken         Kind = "overtaken"
+	KindSuperseded        Kind = "superseded"
 	KindInternal          Kind = "internal"
 )
 
 // KindInfo is one row of the table of kinds.
 type KindInfo struct {
 	Kind Kind
-	// Step it usually happens in.
-	Step Step
-	// Tries is how many attempts in all the engine makes by itself. 1: a retry
-	// does not help, or may do harm.
+	Step Step // it usually happens in
+	// Tries is how many attempts in all the engine makes by itself. 1: a retry does not
+	// help, or may do harm.
 	Tries int
-	// Pause before the second attempt; doubled for each one after that, with
-	// ±25 % of jitter.
-	Pause time.Duration
-	// Unknown: what happened on the host is not known, so the invocation ends
-	// as TIMEOUT, never as FAILED.
+	Pause time.Duration // before the second attempt; doubled for each one after that
+	// Unknown: what happened on the host is not known, so the invocation ends as
+	// TIMEOUT, never as FAILED.
 	Unknown bool
-	// Hint tells the user what to do.
-	Hint string
+	Hint    string // tells the user what to do
 }
 
 // kinds is the table, in the order of the documentation.
@@ -87,12 +86,12 @@ var kinds = []KindInfo{
 	{KindPackageMissing, StepProbe, 1, 0, false, "no package fits this host's architecture and the wanted version: add one with --package, or --online-url"},
 	{KindAgentMissing, StepProbe, 1, 0, false, "an update puts no agent where there is none: install it with `tripod install`"},
 	{KindNotKept, StepProbe, 1, 0, false, "the version to go back to is not kept on the host: put it there with `tripod update` and its package"},
-	{KindOvertaken, StepConnect, 1, 0, false, "a later task changed the host and would be undone too, so nothing was done: roll the later one back first; where nothing undoes it (a script of your own), INSTALL or UPDATE to the wanted version"},
+	{KindSuperseded, StepConnect, 1, 0, false, "a later task changed the host and would be undone too, so nothing was done: roll the later one back first; where nothing undoes it (a script of your own), INSTALL or UPDATE to the wanted version"},
 	{KindInternal, StepConnect, 1, 0, false, "this is a fault of Tripod: please report it with the message"},
 }
 
 // Kinds returns the whole table, in the order of the documentation.
-func Kinds() []KindInfo { return append([]KindInfo(nil), kinds...) }
+func Kinds() []KindInfo { return slices.Clone(kinds) }
 
 // Info returns the kind's row; that of KindInternal for an unknown word.
 func (k Kind) Info() KindInfo {
@@ -110,4 +109,12 @@ func (k Kind) Hint() string {
 		return ""
 	}
 	return k.Info().Hint
+}
+
+// End is the terminal state of an invocation that failed with this kind.
+func (i KindInfo) End() State {
+	if i.Unknown || i.Kind == KindScriptTimeout || i.Kind == KindStepTimeout {
+		return Timeout
+	}
+	return Failed
 }

@@ -11,13 +11,9 @@ import (
 // given: the official installer, URL/agent_install.sh, is downloaded on the host
 // and run with the version and the region.
 type Online struct {
-	// URL of the folder of agent_install.sh, without user, query and fragment, at
-	// most 1000 characters; https, or http on loopback.
-	URL string `json:"url"`
-	// Region is given to it, ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$.
-	Region string `json:"region"`
-	// Insecure: plain http, and certificates that nobody checks, are fine.
-	Insecure bool `json:"insecure,omitempty"`
+	URL      string `json:"url"`                // of the folder of agent_install.sh; https, or http on loopback
+	Region   string `json:"region"`             // is given to it
+	Insecure bool   `json:"insecure,omitempty"` // plain http, and certificates that nobody checks, are fine
 }
 
 var (

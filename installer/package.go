@@ -2,7 +2,8 @@ package installer
 
 import (
 	"cmp"
-	"slices"
+	"regexp"
+	"strings"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (e Edition) Word() string {
 	return string(e)
 }
 
-// Package is one agent's archive in the catalogue. BlobRef has its content,
+// Package is one agent's archive in the package store. BlobRef has its content,
 // architecture and version.
 type Package struct {
 	BlobRef
@@ -34,106 +35,17 @@ type Package struct {
 	Added   time.Time `json:"added"`
 }
 
-// ChoosePackages returns what of the catalogue can serve a task on a host whose
-// agent is of the edition kept (empty: not known), one package for each architecture.
-// Spec's VersionType is the only edition then, where it says one. Else a Version
-// counts first: of those with that very version, one of the kept edition, else basic
-// before advance. Where neither is said, it is the newest of the kept edition alone;
-// of no known one, basic goes before advance, however new that is. Nothing:
-// package-missing.
-func ChoosePackages(catalogue []Package, spec Spec, kept Edition) []BlobRef {
-	only, first := Edition(spec.VersionType), Basic
-	switch {
-	case only != "" || kept == "":
-	case spec.Version == "":
-		only = kept
-	default:
-		first = kept
-	}
-	best := map[string]Package{}
-	for _, p := range catalogue {
-		switch {
-		case p.Target != spec.Target, only != "" && p.Edition != only, spec.Version != "" && p.Version != spec.Version:
-			continue
-		}
-		if old, ok := best[p.Arch]; !ok || better(p, old, first) {
-			best[p.Arch] = p
-		}
-	}
-	var refs []BlobRef
-	for _, p := range best {
-		ref := p.BlobRef
-		ref.Edition = p.Edition
-		refs = append(refs, ref)
-	}
-	slices.SortFunc(refs, func(a, b BlobRef) int { return cmp.Compare(a.Arch, b.Arch) })
-	return refs
-}
+var digits = regexp.MustCompile(`[0-9]+`)
 
-// EditionOf tells the edition of an agent that was installed from the packages;
-// empty if they do not tell, or do not agree.
-func (s Spec) EditionOf(version string) Edition {
-	of := slices.DeleteFunc(slices.Clone(s.Packages), func(p BlobRef) bool { return p.Version != version })
-	if len(of) == 0 {
-		of = s.Packages
-	}
-	for _, p := range of {
-		if p.Edition != of[0].Edition {
-			return ""
-		}
-	}
-	if len(of) == 0 {
-		return ""
-	}
-	return of[0].Edition
-}
-
-// better reports whether p is to be taken in place of old. The edition first goes
-// before the others.
-func better(p, old Package, first Edition) bool {
-	if p.Edition != old.Edition {
-		return p.Edition == first
-	}
-	if c := CompareVersions(p.Version, old.Version); c != 0 {
-		return c > 0
-	}
-	return p.Added.After(old.Added)
-}
-
-// CompareVersions orders versions as people read them: numbers by their value,
-// the rest by its letters.
+// CompareVersions orders versions as people read them: numbers by their value, the rest
+// by its letters.
 func CompareVersions(a, b string) int {
-	for a != "" && b != "" {
-		var x, y string
-		x, a = versionPart(a)
-		y, b = versionPart(b)
-		if isDigit(x[0]) && isDigit(y[0]) {
-			x, y = trimZeros(x), trimZeros(y)
-			if c := cmp.Compare(len(x), len(y)); c != 0 {
-				return c
-			}
-		}
-		if c := cmp.Compare(x, y); c != 0 {
-			return c
-		}
+	// A number becomes a digit, its length and its digits: more digits are more.
+	key := func(version string) string {
+		return digits.ReplaceAllStringFunc(version, func(n string) string {
+			n = strings.TrimLeft(n, "0")
+			return "0" + string(rune(len(n))) + n
+		})
 	}
-	return cmp.Compare(len(a), len(b))
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-// versionPart cuts off a run of digits, or of anything else.
-func versionPart(s string) (part, rest string) {
-	n := 1
-	for n < len(s) && isDigit(s[n]) == isDigit(s[0]) {
-		n++
-	}
-	return s[:n], s[n:]
-}
-
-func trimZeros(s string) string {
-	for len(s) > 1 && s[0] == '0' {
-		s = s[1:]
-	}
-	return s
+	return cmp.Compare(key(a), key(b))
 }

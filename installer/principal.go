@@ -16,8 +16,7 @@ const (
 // Known reports whether r is one of the rights that there are.
 func (r Rights) Known() bool { return r == FullRights || r == ReadRights }
 
-// Allow reports whether r is enough for what needs the given rights. Rights
-// that are not known allow nothing.
+// Allow reports whether r is enough for what needs the given rights.
 func (r Rights) Allow(needed Rights) bool {
 	return r == FullRights || r == ReadRights && needed == ReadRights
 }
@@ -25,11 +24,9 @@ func (r Rights) Allow(needed Rights) bool {
 // Principal is who asks.
 type Principal struct {
 	Project string `json:"project_id"`
-	// Kind is TokenPrincipal, KeyPrincipal or UserPrincipal.
-	Kind string `json:"kind"`
-	// Name is the one that the user gave it.
-	Name   string `json:"name"`
-	Rights Rights `json:"rights"`
+	Kind    string `json:"kind"`
+	Name    string `json:"name"`
+	Rights  Rights `json:"rights"`
 }
 
 // Kinds of principals.
@@ -39,8 +36,7 @@ const (
 	UserPrincipal  = "user" // of the machine that the state folder is on
 )
 
-// Local reports whether it is the user who has the state folder, and all projects
-// with it.
+// Local reports whether it is the user who has the state folder, and all projects with it.
 func (p Principal) Local() bool { return p.Kind == UserPrincipal }
 
 // String is how the audit log names the principal: "token NAME".
@@ -70,20 +66,12 @@ type KeyPair struct {
 }
 
 type actorKey struct{}
+type actorProjectKey struct{}
 
-// WithActor says who acts, for the audit log: "user NAME", or a Principal's
-// String.
+// WithActor says who acts, for the audit log: a Principal's String.
 func WithActor(ctx context.Context, actor string) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }
-
-// ActorOf returns who acts; empty: nobody has said.
-func ActorOf(ctx context.Context) string {
-	actor, _ := ctx.Value(actorKey{}).(string)
-	return actor
-}
-
-type actorProjectKey struct{}
 
 // WithActorProject says of which project the login is that acts on what is not a
 // project's, for the audit log.
@@ -91,9 +79,13 @@ func WithActorProject(ctx context.Context, project string) context.Context {
 	return context.WithValue(ctx, actorProjectKey{}, project)
 }
 
-// ActorProjectOf returns that project; empty: nobody has said, as on the command
-// line of this machine.
-func ActorProjectOf(ctx context.Context) string {
-	project, _ := ctx.Value(actorProjectKey{}).(string)
-	return project
+// ActorOf returns who acts; empty: nobody has said.
+func ActorOf(ctx context.Context) string { return text(ctx, actorKey{}) }
+
+// ActorProjectOf returns the actor's project; empty: nobody has said.
+func ActorProjectOf(ctx context.Context) string { return text(ctx, actorProjectKey{}) }
+
+func text(ctx context.Context, key any) string {
+	value, _ := ctx.Value(key).(string)
+	return value
 }

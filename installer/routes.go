@@ -8,16 +8,16 @@ import (
 // RouteChoice says that a host is reached through a jump host which is chosen when it
 // is dialled: the first one that works.
 type RouteChoice struct {
-	// Named are the jump hosts that a request names, in order of preference. No
-	// other one is used. Empty: those of the project, as they are then.
+	// Named are the jump hosts that a request names, the preferred one first. No other
+	// one is used. Empty: those of the project, as they are then.
 	Named []NamedJumpHost `json:"named,omitempty"`
 }
 
 // NamedJumpHost is a jump host that a request names.
 type NamedJumpHost struct {
 	ID string `json:"instance_id"`
-	// SetUp: it was a jump host of the project when it was named, and is used only
-	// as long as it is. Otherwise it is a known host.
+	// SetUp: it was a jump host of the project when it was named, and is used only as
+	// long as it is. Otherwise it is a known host.
 	SetUp bool `json:"set_up,omitempty"`
 }
 
@@ -29,17 +29,13 @@ func (t *RouteChoice) Same(other *RouteChoice) bool {
 	return slices.EqualFunc(t.Named, other.Named, func(a, b NamedJumpHost) bool { return a.ID == b.ID })
 }
 
-// Way is the route to the hosts behind one jump host.
+// Route leads to the hosts behind one jump host.
 type Route struct {
-	// Its instance id.
-	JumpHost string
-	// Hops are the servers of the route, first hop first, the jump host last. Each
-	// has a login of its own in Logins.
-	Hops   []Endpoint
-	Logins []Login
-	// Fail says why this route cannot be used, whether the servers work or not:
-	// there is no login, or the project does not use the jump host any more. Nil:
-	// it may be tried.
+	JumpHost string     // its instance id
+	Hops     []Endpoint // first hop first, the jump host last
+	Logins   []Login    // one of each hop
+	// Fail says why this route cannot be used, whether the servers work or not: there is
+	// no login, or the project does not use the jump host any more. Nil: it may be tried.
 	Fail *Failure
 }
 
@@ -53,9 +49,8 @@ func (w Route) To(host Endpoint) Route {
 	return w
 }
 
-// HopLogin is the login of the last of the hops, if one of the routes has exactly
-// these: at the same addresses, the last one as the same user and with the same
-// pin.
+// HopLogin is the login of the last of the hops, if one of the routes has exactly these:
+// at the same addresses, the last one as the same user and with the same pin.
 func HopLogin(routes []Route, hops []Endpoint) (Login, bool) {
 	last := len(hops) - 1
 	for _, w := range routes {
@@ -69,8 +64,7 @@ func HopLogin(routes []Route, hops []Endpoint) (Login, bool) {
 // RouteFinder knows the routes through the jump hosts of a project.
 type RouteFinder interface {
 	// Routes returns them as they are now, with the logins that are kept now, in the
-	// order in which they are to be tried. No other project's jump host is among
-	// them. Without Named ones the list is empty if the project has no jump host;
-	// with them it has at least one route for each.
+	// order in which they are to be tried, none of another project. Without Named ones it
+	// is empty if the project has no jump host; with them it has one for each at least.
 	Routes(ctx context.Context, project string, choice RouteChoice) ([]Route, error)
 }

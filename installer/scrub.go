@@ -21,9 +21,9 @@ const minScrubbed = 4
 type Scrubber struct {
 	to      io.Writer
 	byFirst [256][][]byte // secrets by first byte, longest first
-	none    bool
-	held    []byte // tail of what came, which may be the start of a secret
-	out     []byte // reused
+	none    bool          // there is no secret
+	held    []byte        // tail of what came, which may be the start of a secret
+	out     []byte        // reused
 }
 
 // NewScrubber returns a Scrubber in front of to.
@@ -39,36 +39,24 @@ func NewScrubber(to io.Writer, secrets []Secret) *Scrubber {
 	return s
 }
 
-func scrubPatterns(secrets []Secret) []string {
-	var all []string
-	add := func(s string) {
-		if len(s) >= minScrubbed && !slices.Contains(all, s) {
-			all = append(all, s)
-		}
-	}
+func scrubPatterns(secrets []Secret) (all []string) {
 	for _, secret := range secrets {
 		value := secret.Reveal()
-		if strings.Contains(value, "-----BEGIN") {
+		switch raw := []byte(value); {
+		case strings.Contains(value, "-----BEGIN"):
 			for line := range strings.Lines(value) {
 				line = strings.TrimSpace(line)
 				if len(line) >= 16 && !strings.HasPrefix(line, "-----") {
-					add(line)
+					all = append(all, line)
 				}
 			}
-			continue
+		case len(value) >= minScrubbed:
+			all = append(all, value, hex.EncodeToString(raw), url.QueryEscape(value), url.PathEscape(value),
+				base64.StdEncoding.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw))
 		}
-		if len(value) < minScrubbed {
-			continue
-		}
-		add(value)
-		add(base64.StdEncoding.EncodeToString([]byte(value)))
-		add(base64.RawStdEncoding.EncodeToString([]byte(value)))
-		add(base64.RawURLEncoding.EncodeToString([]byte(value)))
-		add(hex.EncodeToString([]byte(value)))
-		add(url.QueryEscape(value))
-		add(url.PathEscape(value))
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Write never returns a short count: bytes held back count as written.
@@ -80,7 +68,7 @@ func (s *Scrubber) Write(p []byte) (int, error) {
 	if len(s.held) > 0 {
 		in = append(s.held, p...)
 	}
-	out, rest := s.scrub(s.out[:0], in)
+	out, rest := s.scrub(s.out[:0], in, false)
 	if _, err := s.to.Write(out); err != nil {
 		return 0, err
 	}
@@ -96,7 +84,7 @@ func (s *Scrubber) Flush() error {
 	}
 	// What is held begins like a secret, but its end has not come: a shorter
 	// secret may still be whole in it.
-	out := s.final(nil, s.held)
+	out, _ := s.scrub(nil, s.held, true)
 	s.held = nil
 	_, err := s.to.Write(out)
 	return err
@@ -105,8 +93,9 @@ func (s *Scrubber) Flush() error {
 // Drop forgets what was held back.
 func (s *Scrubber) Drop() { s.held = nil }
 
-// scrub appends the clean form of in to out; rest is what may go on as a secret.
-func (s *Scrubber) scrub(out, in []byte) (clean, rest []byte) {
+// scrub appends the clean form of in to out; rest is what may go on as a secret, if it
+// is not the last.
+func (s *Scrubber) scrub(out, in []byte, last bool) (clean, rest []byte) {
 	start := 0 // of what is not yet in out
 	for i := 0; i < len(in); {
 		group := s.byFirst[in[i]]
@@ -116,7 +105,7 @@ func (s *Scrubber) scrub(out, in []byte) (clean, rest []byte) {
 		}
 		n, more := match(group, in[i:])
 		switch {
-		case more:
+		case more && !last:
 			return append(out, in[start:i]...), in[i:]
 		case n > 0:
 			out = append(append(out, in[start:i]...), redacted...)
@@ -129,37 +118,16 @@ func (s *Scrubber) scrub(out, in []byte) (clean, rest []byte) {
 	return append(out, in[start:]...), nil
 }
 
-// match returns the length of the longest secret that in begins with; more
-// says that a longer one may be on its way.
+// match returns the length of the longest secret that in begins with; more says that a
+// longer one may be on its way. The group has the longest first.
 func match(group [][]byte, in []byte) (n int, more bool) {
 	for _, pattern := range group {
-		if len(pattern) > len(in) {
-			if bytes.HasPrefix(pattern, in) {
-				return 0, true
-			}
-		} else if bytes.HasPrefix(in, pattern) {
-			return len(pattern), false
+		switch {
+		case len(pattern) > len(in):
+			more = more || bytes.HasPrefix(pattern, in)
+		case bytes.HasPrefix(in, pattern):
+			return len(pattern), more
 		}
 	}
-	return 0, false
-}
-
-func (s *Scrubber) final(out, in []byte) []byte {
-	for i := 0; i < len(in); {
-		n := 0
-		for _, pattern := range s.byFirst[in[i]] {
-			if bytes.HasPrefix(in[i:], pattern) {
-				n = len(pattern)
-				break
-			}
-		}
-		if n == 0 {
-			out = append(out, in[i])
-			i++
-			continue
-		}
-		out = append(out, redacted...)
-		i += n
-	}
-	return out
+	return 0, more
 }

@@ -4,19 +4,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 )
 
 // redacted is what every rendering of a non-empty Secret shows.
 const redacted = "[redacted]"
 
-// Secret holds a password, a private key or a passphrase. Every way of
-// printing, logging or encoding it shows "[redacted]" instead; Reveal is the
-// only way to the value, so `grep Reveal` lists every use.
-//
-// The zero value is the empty secret, "none given".
+// Secret holds a password, a private key or a passphrase. Every way of printing, logging
+// or encoding it shows "[redacted]" instead; Reveal is the only way to the value, so
+// `grep Reveal` lists every use. The zero value is the empty secret, "none given".
 type Secret struct {
-	// A pointer, because fmt's %p does not ask Format: it prints the fields,
-	// and of a pointer only the address. Nil: none given.
+	// A pointer, because fmt's %p does not ask Format: it prints the fields, and of a
+	// pointer only the address. Nil: none given.
 	value *string
 }
 
@@ -28,8 +27,8 @@ func NewSecret(value string) Secret {
 	return Secret{&value}
 }
 
-// Reveal returns the value. Never pass it to a log, an error, an argument
-// vector or an environment.
+// Reveal returns the value. Never pass it to a log, an error, an argument vector or an
+// environment.
 func (s Secret) Reveal() string {
 	if s.value == nil {
 		return ""
@@ -47,11 +46,8 @@ func (s Secret) String() string {
 	return redacted
 }
 
-// GoString implements fmt.GoStringer (%#v).
-func (s Secret) GoString() string { return s.String() }
-
-// Format implements fmt.Formatter, so that no verb (%x, %q, %d …) reaches the
-// field behind the type.
+// Format implements fmt.Formatter, so that no verb (%#v, %x, %q, %d …) reaches the field
+// behind the type.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue implements slog.LogValuer.
@@ -62,37 +58,30 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Login is what proves an identity to one SSH server.
 type Login struct {
-	Password   Secret // also answers keyboard-interactive password questions
-	PrivateKey Secret // PEM text: PKCS#1, PKCS#8, SEC1 or OpenSSH form
-	Passphrase Secret // of PrivateKey, where it is encrypted
+	Password   Secret `json:"password,omitzero"`    // also answers keyboard-interactive password questions
+	PrivateKey Secret `json:"private_key,omitzero"` // PEM text: PKCS#1, PKCS#8, SEC1 or OpenSSH form
+	Passphrase Secret `json:"passphrase,omitzero"`  // of PrivateKey, where it is encrypted
 }
 
 // IsZero reports whether l can prove nothing.
 func (l Login) IsZero() bool { return l.Password.IsZero() && l.PrivateKey.IsZero() }
 
-// Credentials are all that one invocation needs. The target's login and those
-// of the installers on the way are apart, and each is shown only to its own
-// server.
+// Credentials are all that one invocation needs. The target's login and those of the
+// jump hosts on the way are apart, and each is shown only to its own server.
 type Credentials struct {
 	Login
 	// SudoPassword is asked for by sudo; empty means: the login password.
-	SudoPassword Secret
+	SudoPassword Secret `json:"sudo_password,omitzero"`
 	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
 	// up when it is needed: the hop is one of the project's installers.
-	Via []Login
+	Via []Login `json:"via,omitzero"`
 }
 
 // Secrets lists every non-empty secret value, for scrubbing them from output.
 func (c Credentials) Secrets() []Secret {
-	all := []Secret{c.Password, c.PrivateKey, c.Passphrase, c.SudoPassword}
-	for _, l := range c.Via {
+	all := []Secret{c.SudoPassword}
+	for _, l := range append([]Login{c.Login}, c.Via...) {
 		all = append(all, l.Password, l.PrivateKey, l.Passphrase)
 	}
-	kept := all[:0]
-	for _, s := range all {
-		if !s.IsZero() {
-			kept = append(kept, s)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(all, Secret.IsZero)
 }

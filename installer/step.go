@@ -1,6 +1,9 @@
 package installer
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Step is one part of an attempt. The recipe runs them in this order.
 type Step string
@@ -68,9 +71,9 @@ type Attempt struct {
 
 // Step returns the record of step s, the latest if there are several.
 func (a Attempt) Step(s Step) (StepRecord, bool) {
-	for i := len(a.Steps) - 1; i >= 0; i-- {
-		if a.Steps[i].Step == s {
-			return a.Steps[i], true
+	for _, rec := range slices.Backward(a.Steps) {
+		if rec.Step == s {
+			return rec, true
 		}
 	}
 	return StepRecord{}, false

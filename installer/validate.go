@@ -1,10 +1,14 @@
 package installer
 
 import (
+	"cmp"
 	"fmt"
+	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -17,17 +21,31 @@ const (
 	MaxIPs      = 64
 	MaxHops     = 8
 	MaxText     = 256 // of a text for people
-	maxNamed    = 100 // installers of a Through
+	maxNamed    = 100 // jump hosts of a RouteChoice
 )
 
-// IDRule says what IDForm wants.
-const IDRule = "must be 1–64 letters, digits and '-'"
+// Bounds of a spec.
+const (
+	longestRun  = 24 * time.Hour
+	maxPackages = 64
+)
 
-// IPRule says what ParseIP wants.
-const IPRule = "must be an IP address without a zone"
+const (
+	IDRule      = "must be 1–64 letters, digits and '-'" // what IDForm wants
+	IPRule      = "must be an IP address without a zone" // what ParseIP wants
+	versionRule = "must be 0–64 letters, digits, '_', '.' and '-'"
+	wordRule    = "must be 0–32 capital letters and '_'"
+)
 
-// At tells the place of a field in the input, for faults: a path, a column. Empty:
-// this field is checked elsewhere.
+var (
+	targetForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+	versionForm = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
+	archForm    = regexp.MustCompile(`^[a-z0-9]{0,16}$`)
+	wordForm    = regexp.MustCompile(`^[A-Z_]{0,32}$`)
+)
+
+// At tells the place of a field in the input, for faults: a path, a column. Empty: this
+// field is checked elsewhere.
 type At func(field string) string
 
 // Within is At of fields in a JSON path.
@@ -39,112 +57,124 @@ type validation struct {
 	Faults
 }
 
-func (v *validation) fault(field, format string, args ...any) {
-	if where := v.at(field); where != "" {
-		v.Add(where, format, args...)
+// want adds the rule as a fault of the field where it is not kept. Empty: it is.
+func (v *validation) want(field string, kept bool, rule string) {
+	if where := v.at(field); !kept && where != "" {
+		v.Add(where, "%s", rule)
 	}
 }
 
-// Validate brings what has several forms into the usual one, and tells all that is
-// wrong with the host.
+// add adds what is wrong with a field, if something is.
+func (v *validation) add(field, what string) { v.want(field, what == "", what) }
+
+// Validate brings what has several forms into the usual one, and tells all that is wrong
+// with the host.
 func (h *Host) Validate(at At) Faults {
 	v := validation{at: at}
-	if !IDForm.MatchString(h.ID) {
-		v.fault("instance_id", IDRule)
-	}
-	switch {
-	case utf8.RuneCountInString(h.Name) > MaxName:
-		v.fault("instance_name", "must have at most %d characters", MaxName)
-	case HasControl(h.Name):
-		v.fault("instance_name", "holds a control character")
-	}
+	h.Type = InstanceType(strings.ToUpper(cmp.Or(string(h.Type), string(ECS)))) // lists are filtered by it
+	v.want("instance_id", IDForm.MatchString(h.ID), IDRule)
+	v.add("instance_name", textFault(h.Name, MaxName))
 	v.endpoint("", &h.Endpoint)
-	switch h.Type = InstanceType(strings.ToUpper(string(h.Type))); h.Type {
-	case "":
-		h.Type = ECS // lists are filtered by it
-	case ECS, BMS:
-	default:
-		v.fault("instance_type", "must be ECS or BMS")
-	}
-	if h.Sudo != SudoAuto && h.Sudo != SudoNever {
-		v.fault("sudo", "must be empty or never")
-	}
+	v.want("instance_type", h.Type == ECS || h.Type == BMS, "must be ECS or BMS")
+	v.want("sudo", h.Sudo == SudoAuto || h.Sudo == SudoNever, "must be empty or never")
 	v.route(h)
 	v.ips("intranet_ips", h.IntranetIPs)
 	v.ips("elastic_ips", h.ElasticIPs)
-	if len(h.Labels) > MaxLabels {
-		v.fault("labels", "has more than %d labels", MaxLabels)
-	}
+	v.want("labels", len(h.Labels) <= MaxLabels, fmt.Sprintf("has more than %d labels", MaxLabels))
 	for name, value := range h.Labels {
-		if what := LabelFault(name, value); what != "" {
-			v.fault("labels", "%s", what)
-		}
+		v.add("labels", LabelFault(name, value))
 	}
 	return v.Faults
 }
 
-// way checks how the host is reached.
+// route checks how the host is reached.
 func (v *validation) route(h *Host) {
-	if len(h.Via) > MaxHops {
-		v.fault("via", "has more than %d hops", MaxHops)
-		return
-	}
-	for i := range h.Via {
+	v.want("via", len(h.Via) <= MaxHops, fmt.Sprintf("has more than %d hops", MaxHops))
+	for i := range h.Via[:min(len(h.Via), MaxHops)] {
 		v.endpoint(fmt.Sprintf("via[%d].", i), &h.Via[i])
 	}
 	if h.RouteChoice == nil {
 		return
 	}
-	if len(h.Via) > 0 {
-		v.fault("through", "does not go together with via")
-	}
-	if len(h.RouteChoice.Named) > maxNamed {
-		v.fault("through", "names more than %d installers", maxNamed)
-		return
-	}
-	for i, n := range h.RouteChoice.Named {
-		if !IDForm.MatchString(n.ID) {
-			v.fault(fmt.Sprintf("through.named[%d]", i), IDRule)
-		}
+	named := h.RouteChoice.Named
+	v.want("through", len(h.Via) == 0, "does not go together with via")
+	v.want("through", len(named) <= maxNamed, fmt.Sprintf("names more than %d installers", maxNamed))
+	for i, n := range named[:min(len(named), maxNamed)] {
+		v.want(fmt.Sprintf("through.named[%d]", i), IDForm.MatchString(n.ID), IDRule)
 	}
 }
 
 func (v *validation) endpoint(path string, e *Endpoint) {
-	address, err := ParseAddress(e.Address)
-	if err == nil {
-		e.Address = address
-	} else {
-		v.fault(path+"address", "%v", err)
+	parse := func(field string, text *string, parse func(string) (string, error)) {
+		if parsed, err := parse(*text); err == nil {
+			*text = parsed
+		} else {
+			v.add(path+field, err.Error())
+		}
 	}
-	if e.Port == 0 {
-		v.fault(path+"port", "must be 1–65535")
-	}
-	if what := UserFault(e.User, MaxUser); what != "" {
-		v.fault(path+"user", "%s", what)
-	}
-	if e.HostKey == "" {
-		return
-	}
-	if e.HostKey, err = ParseHostKey(e.HostKey); err != nil {
-		v.fault(path+"host_key", "%v", err)
+	parse("address", &e.Address, ParseAddress)
+	v.want(path+"port", e.Port != 0, "must be 1–65535")
+	v.add(path+"user", UserFault(e.User, MaxUser))
+	if e.HostKey != "" {
+		parse("host_key", &e.HostKey, ParseHostKey)
 	}
 }
 
 func (v *validation) ips(field string, ips []string) {
-	if len(ips) > MaxIPs {
-		v.fault(field, "has more than %d addresses", MaxIPs)
-	}
+	v.want(field, len(ips) <= MaxIPs, fmt.Sprintf("has more than %d addresses", MaxIPs))
 	for i, text := range ips {
 		ip, ok := ParseIP(text)
-		if !ok {
-			v.fault(fmt.Sprintf("%s[%d]", field, i), IPRule)
-		}
+		v.want(fmt.Sprintf("%s[%d]", field, i), ok, IPRule)
 		ips[i] = ip
 	}
 }
 
-// UserFault says what is wrong with the name of a login, or "". A leading '-'
-// would be an option to whatever passes it on.
+// Validate tells all that is wrong with the spec.
+func (s *Spec) Validate(at At) Faults {
+	v := validation{at: at}
+	v.want("target", targetForm.MatchString(s.Target), "must be 1–32 of a-z 0-9 -, a letter or digit first")
+	v.want("version", versionForm.MatchString(s.Version), versionRule)
+	v.want("restore", versionForm.MatchString(s.Restore), versionRule)
+	v.want("version_type", wordForm.MatchString(s.VersionType), wordRule)
+	v.want("origin", wordForm.MatchString(s.Origin), wordRule)
+	v.want("task", wordForm.MatchString(string(s.Task)), wordRule)
+	v.want("run_timeout", 0 <= s.RunTimeout && s.RunTimeout <= longestRun, fmt.Sprintf("must be 0 to %s", longestRun))
+	v.want("host_keys", s.HostKeys.Known(), "must be accept-new, strict or insecure")
+	if s.Online != nil {
+		v.add("online.url", errorText(s.Online.CheckURL()))
+		v.add("online.region", errorText(s.Online.CheckRegion()))
+	}
+	files := s.Files()
+	v.want("packages", len(files) <= maxPackages, fmt.Sprintf("are more than %d", maxPackages))
+	for _, ref := range files[:min(len(files), maxPackages)] {
+		v.want("arch", archForm.MatchString(ref.Arch), "must be 0–16 of a-z 0-9")
+		v.want("package_version", versionForm.MatchString(ref.Version), versionRule)
+		v.want("edition", wordForm.MatchString(string(ref.Edition)), wordRule)
+		v.want("sha256", SHA256Form.MatchString(ref.SHA256), "must be 64 hexadecimal digits")
+		v.add("name", TextFault(ref.Name))
+		v.want("name", ref.Name != "" && path.Base(ref.Name) == ref.Name, "must be a file's name, without folders")
+	}
+	return v.Faults
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// Files are the packages and the script.
+func (s *Spec) Files() []BlobRef {
+	files := slices.Clone(s.Packages)
+	if s.Script != nil {
+		files = append(files, *s.Script)
+	}
+	return files
+}
+
+// UserFault says what is wrong with the name of a login, or "". A leading '-' would be an
+// option to whatever passes it on.
 func UserFault(user string, longest int) string {
 	switch n := utf8.RuneCountInString(user); {
 	case n < 1:
@@ -167,19 +197,14 @@ func HasControl(s string) bool {
 }
 
 // TextFault says what is wrong with a text for people, or "".
-func TextFault(text string) string {
+func TextFault(text string) string { return textFault(text, MaxText) }
+
+func textFault(text string, longest int) string {
 	switch {
-	case utf8.RuneCountInString(text) > MaxText:
-		return "must have at most " + strconv.Itoa(MaxText) + " characters"
+	case utf8.RuneCountInString(text) > longest:
+		return "must have at most " + strconv.Itoa(longest) + " characters"
 	case HasControl(text):
 		return "holds a control character"
 	}
 	return ""
-}
-
-// oneOf adds a fault unless the word is one of those allowed.
-func oneOf[T ~string](v *validation, field string, word T, allowed ...T) {
-	if !slices.Contains(allowed, word) {
-		v.fault(field, "must be %s", orList(allowed))
-	}
 }

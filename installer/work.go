@@ -6,28 +6,16 @@ import (
 	"time"
 )
 
-// Installer does the work of one attempt on one host. The recipes implement it.
-type Installer interface {
-	// Work runs the attempt's steps, those that the journal has already left
-	// out. It ends soon after ctx is done; context.Cause says why it was:
-	// ErrShutdown (leave the script running on the host), ErrCanceled or
-	// ErrAttemptTimeout (kill it and confirm).
-	//
-	// The error is, or wraps, a Failure. Called from many goroutines.
-	Work(ctx context.Context, job *Job) (Outcome, error)
-}
-
-// Job is one attempt, as handed to an Installer.
+// Job is one attempt, as handed to a worker.
 type Job struct {
 	Invocation  *Invocation // a copy; Attempt() has the journal so far
 	Credentials Credentials
-	// Output is the invocation's log. Whatever is written is scrubbed of the
-	// job's secrets and capped on its way. It may be a Rewinder.
+	// Output is the invocation's log, scrubbed of the job's secrets and capped. It may be
+	// a Rewinder.
 	Output io.Writer
-	// Begin announces a step to watchers. It is not stored.
-	Begin func(Step)
-	// Note keeps a finished step that the host can be asked about again: it is
-	// stored with the next Journal, or with the result.
+	Begin  func(Step) // announces a step to watchers; it is not stored
+	// Note keeps a finished step that the host can be asked about again: it is stored
+	// with the next Journal, or with the result.
 	Note func(StepRecord)
 	// Journal stores a finished step and what was noted before it; when it
 	// returns nil they are on disk.
@@ -77,25 +65,12 @@ func EventOf(inv *Invocation, at time.Time) Event {
 
 // Command is one command on a host.
 type Command struct {
-	// Line is given to the login shell, whichever that is. No secret in it:
-	// other users of the host can read it.
-	Line string
-	// Stdin may carry secrets. Nil: empty.
-	Stdin io.Reader
-	// Stdout and Stderr get every byte; nil: dropped.
-	Stdout, Stderr io.Writer
-	// PTY asks for a terminal, with echo and output processing off; stderr
-	// then arrives with stdout.
+	// Line is given to the login shell, whichever that is. No secret in it: other users
+	// of the host can read it.
+	Line           string
+	Stdin          io.Reader // may carry secrets; nil: empty
+	Stdout, Stderr io.Writer // nil: dropped
+	// PTY asks for a terminal, with echo and output processing off; stderr then arrives
+	// with stdout.
 	PTY bool
-}
-
-// HostKeys keeps host keys by address and port. All ways to a host have one list: it
-// shows the same key by each of them.
-type HostKeys interface {
-	// PinnedKeys returns the pins in authorized_keys form ("ssh-ed25519 AAAA…").
-	PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error)
-	// PinKey adds one; on disk when it returns nil.
-	PinKey(ctx context.Context, project, hostPort, key string) error
-	// ForgetKeys removes the pins and reports how many there were.
-	ForgetKeys(ctx context.Context, project, hostPort string) (int, error)
 }

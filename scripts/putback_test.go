@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,5 +208,29 @@ func TestStoppedSinceTheCutOff(t *testing.T) {
 			h.want(0, "uninstall.sh", nil)
 			h.uninstalled()
 		})
+	}
+}
+
+// The task has a line of its own also in a copy that an older version made, with fewer
+// lines.
+func TestReplacedByKeepsItsLine(t *testing.T) {
+	t.Parallel()
+	for _, shell := range shells {
+		for info, want := range map[string]string{
+			"old 1.0\n":                             "old 1.0\n\n\ntask\n",
+			"old 1.0\nstopped\n":                    "old 1.0\nstopped\n\ntask\n",
+			"old 1.0\nhealthy\ndisabled\n":          "old 1.0\nhealthy\ndisabled\ntask\n",
+			"old 1.0\nhealthy\ndisabled\nanother\n": "old 1.0\nhealthy\ndisabled\ntask\n",
+		} {
+			need(t, shell[0])
+			dir := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "info"), []byte(info), 0o600))
+			args := append(slices.Clone(shell), "-c", `. telescope/keep.sh; replaced_by "$1" task`, "sh", dir)
+			said, err := exec.Command(args[0], args[1:]...).CombinedOutput()
+			require.NoError(t, err, string(said))
+			text, err := os.ReadFile(filepath.Join(dir, "info"))
+			require.NoError(t, err)
+			assert.Equal(t, want, string(text), "%v: %q", shell, info)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package scripts_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -215,20 +216,27 @@ func TestReplacementLeavesOtherExtensions(t *testing.T) {
 }
 
 // A uniagent that nobody stops starts telescope at the worst moment: between its
-// end and the removal of its files.
+// end and the removal of its files, into which it writes while they are removed.
 func TestUninstallAgainstTheUniagent(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"})})
 	other := h.otherExtension()
 	path := h.path
-	h.shim("rm", `#!/bin/sh
+	h.shim("rm", strings.ReplaceAll(`#!/bin/sh
 for last; do :; done
 case $last in
-*/extension/install/telescope) bash "$last/telescoped" start >/dev/null ;;
+*/extension/install/telescope)
+	if mkdir "$0.started" 2>/dev/null; then
+		bash "$last/telescoped" start >/dev/null
+		@RM@ "$@"
+		mkdir -p "$last/log" && echo late >"$last/log/ces.log"
+		exit 1
+	fi
+	;;
 esac
-exec `+lookPath(t, "rm")+` "$@"
-`)
+exec @RM@ "$@"
+`, "@RM@", lookPath(t, "rm")))
 	h.want(0, "uninstall.sh", nil)
 	h.path = path
 	assert.Empty(t, h.telescopes())

@@ -187,7 +187,7 @@ func TestC14Tampering(t *testing.T) {
 			return edit(log, 3, func(s *storedAudit) { s.Entry = bytes.Replace(s.Entry, []byte("token ci"), []byte("token xx"), 1) })
 		}, "entry 3 was altered"},
 		"altered with a new hash": {func(_ *bbolt.Tx, log *bbolt.Bucket) error {
-			return edit(log, 3, func(s *storedAudit) { s.Entry = json.RawMessage(`{"number":3}`); s.Hash = make([]byte, 32) })
+			return edit(log, 3, func(s *storedAudit) { s.Entry = json.RawMessage(`{"number":3}`); s.Hash = strings.Repeat("0", 64) })
 		}, "entry 3 was altered"},
 		"removed":       {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return log.Delete(row(3)) }, "entry 3 is missing"},
 		"several":       {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return firstError(log.Delete(row(3)), log.Delete(row(4))) }, "entries 3 to 4 are missing"},
@@ -294,7 +294,7 @@ func TestAuditPrune(t *testing.T) {
 	s := newTest(t, Options{Clock: func() time.Time { return now }})
 	for i := range 2*auditChunk + 10 {
 		require.NoError(t, s.update(t.Context(), func(t *tx) error {
-			return s.audit(context.Background(), t, t0.Add(time.Duration(i)*time.Second), installer.AuditEntry{Action: installer.AuditRequest})
+			return s.Append(context.Background(), t.Tx.Tx.Tx, t0.Add(time.Duration(i)*time.Second), installer.AuditEntry{Action: installer.AuditRequest})
 		}))
 	}
 	old, err := s.AuditAnchor(t.Context())

@@ -2,39 +2,36 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"tripod/installer"
-	"tripod/store/disk"
+	"tripod/store/inventory"
+	"tripod/store/kv"
 	"tripod/store/tasks"
 )
 
-// Claim implements installer.Queue. It costs a few look-ups however many
+// Claim implements engine.Queue. It costs a few look-ups however many
 // invocations wait.
 func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
 	// An idle worker asks often: look before taking the writers' turn.
-	var idle bool
 	var wake time.Time
-	err := s.view(ctx, func(t *tx) (err error) {
-		var id string
-		id, wake, err = t.dueFor(f, now)
-		idle = id == ""
-		return err
-	})
-	if err != nil || idle {
-		return nil, wake, err
-	}
-
 	var claimed *tasks.Record
-	err = s.update(ctx, func(t *tx) (err error) {
-		claimed, wake, err = t.claim(f, now, s.session)
-		if err != nil || claimed == nil {
-			return err
-		}
-		// Before anybody can open its credentials: they are asked for afterwards.
-		return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
+	idle := false
+	err := s.view(ctx, func(t *tx) error {
+		var id string
+		id, wake = t.dueFor(f, now)
+		idle = id == ""
+		return nil
 	})
+	if err == nil && !idle {
+		err = s.update(ctx, func(t *tx) error {
+			if claimed, wake = t.claim(f, now, s.session); claimed == nil {
+				return nil
+			}
+			// Before anybody can open its credentials: they are asked for afterwards.
+			return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
+		})
+	}
 	if err != nil || claimed == nil {
 		return nil, wake, err
 	}
@@ -42,99 +39,71 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	return &claimed.Invocation, time.Time{}, nil
 }
 
-func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time, error) {
+func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time) {
 	for {
-		id, wake, err := t.dueFor(f, now)
-		if err != nil || id == "" {
-			return nil, wake, err
+		id, wake := t.dueFor(f, now)
+		if id == "" {
+			return nil, wake
 		}
-		r, err := t.Load(id)
-		if err != nil {
-			return nil, wake, err
-		}
-		if r == nil || r.State != installer.Pending {
-			return nil, wake, fmt.Errorf("%w: the ready index names %q, which is not pending", disk.ErrDamaged, id)
+		r := t.Listed(id)
+		if r.State != installer.Pending {
+			t.Damaged("the ready index names %q, which is not pending", id)
 		}
 		t.Dequeue(r) // one that is named may be on a wait list
 		if t.Get(tasks.TBusy, r.HostKey()) != nil {
 			t.Put(tasks.TWaiting, r.WaitKey(), []byte(r.ID))
 			continue
 		}
-		return r, wake, t.start(r, now, session)
+		t.start(r, now, session)
+		return r, wake
 	}
 }
 
 // dueFor is due, or the one invocation that the filter names if it is due and
 // its host is free.
-func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time, err error) {
+func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time) {
 	if f.InvocationID == "" {
-		id, wake = t.Due(f.BatchID, now)
-		return id, wake, nil
+		return t.Due(f.BatchID, now)
 	}
-	r, err := t.Load(f.InvocationID)
+	r := t.Load(f.InvocationID)
 	switch {
-	case err != nil || r == nil || r.State != installer.Pending || t.Get(tasks.TBusy, r.HostKey()) != nil,
+	case r == nil || r.State != installer.Pending || t.Get(tasks.TBusy, r.HostKey()) != nil,
 		f.BatchID != "" && f.BatchID != r.BatchID:
-		return "", time.Time{}, err
+		return "", time.Time{}
 	case r.NotBefore.After(now):
-		return "", r.NotBefore, nil
+		return "", r.NotBefore
 	}
-	return r.ID, time.Time{}, nil
+	return r.ID, time.Time{}
 }
 
 // start makes r RUNNING in the attempt that was interrupted, or in a new one.
-func (t *tx) start(r *tasks.Record, now time.Time, session uint64) error {
+func (t *tx) start(r *tasks.Record, now time.Time, session uint64) {
 	if r.Attempt() == nil {
-		if err := t.forgetReplaced(r); err != nil {
-			return err
-		}
+		t.forgetReplaced(r)
 		r.Attempts = append(r.Attempts, installer.Attempt{Number: len(r.Attempts) + 1, Started: now})
 	}
 	r.Claim++
-	r.Updated = now
-	r.NotBefore = time.Time{}
+	r.Updated, r.NotBefore = now, time.Time{}
 	t.SetState(r, installer.Running)
-	if err := t.tell(r); err != nil {
-		return err
-	}
 	t.Put(tasks.TBusy, r.HostKey(), []byte(r.ID))
-	t.Put(tasks.TActive, []byte(r.ID), tasks.Active{
-		Claim:   r.Claim,
-		Session: session,
-		Attempt: uint32(len(r.Attempts)),
-		Crashes: uint32(r.Crashes),
-		SetUp:   r.Task() == installer.SetRemoteInstaller,
-	}.Encode())
+	t.PutActive(r.ID, tasks.Active{
+		Claim: r.Claim, Session: session, Attempt: len(r.Attempts), Crashes: r.Crashes,
+		SetUp: r.Task() == installer.SetRemoteInstaller,
+	})
 	t.Save(r)
-	return nil
+	t.AddSteps(&r.Invocation)
 }
 
-// Orphans implements installer.Queue: what an earlier process left RUNNING.
+// Orphans implements engine.Queue: what an earlier process left RUNNING.
 func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
-	var orphans []installer.Invocation
-	err := s.view(ctx, func(t *tx) error {
-		orphans = nil
-		for id, row := range t.All(tasks.TActive, nil) {
-			a, err := tasks.DecodeActive(row)
-			if err != nil {
-				return err
+	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (orphans []installer.Invocation, err error) {
+		for id, a := range kv.Rows[tasks.Active](t.Tx.Tx, tasks.TActive, nil) {
+			if a.Session != s.session {
+				r := t.Listed(string(id))
+				t.AddSteps(&r.Invocation)
+				orphans = append(orphans, r.Invocation)
 			}
-			if a.Session == s.session {
-				continue
-			}
-			r, err := t.Load(string(id))
-			if err != nil {
-				return err
-			}
-			if r == nil {
-				return fmt.Errorf("%w: invocation %q is active but missing", disk.ErrDamaged, id)
-			}
-			if err := t.tell(r); err != nil {
-				return err
-			}
-			orphans = append(orphans, r.Invocation)
 		}
-		return nil
+		return orphans, nil
 	})
-	return orphans, err
 }

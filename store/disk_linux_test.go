@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tripod/installer"
+	"tripod/store/vault"
 )
 
 // TestA04BrokenDisk: after a failed commit that space cannot cure, nothing is
@@ -28,21 +29,11 @@ func TestA04BrokenDisk(t *testing.T) {
 		submit(t, s, batch(fmt.Sprint("F", n), "h2"))
 	}
 
-	// The database's descriptor becomes one that cannot be written.
-	path := s.path(dbName)
-	readOnly, err := os.Open(path)
-	require.NoError(t, err)
-	fd := descriptorOf(t, path, int(readOnly.Fd()))
-	saved, err := unix.Dup(fd)
-	require.NoError(t, err)
-	require.NoError(t, unix.Dup3(int(readOnly.Fd()), fd, unix.O_CLOEXEC))
-	require.NoError(t, readOnly.Close())
-
+	mend := spoil(t, s.path(dbName), s.path(dbName), os.O_RDONLY) // cannot be written
 	b2 := batch("B2", "h1")
 	b2.Items[0].Credentials = installer.Credentials{}
 	require.ErrorIs(t, s.Submit(t.Context(), b2), installer.ErrStorage)
-	require.NoError(t, unix.Dup3(saved, fd, unix.O_CLOEXEC))
-	require.NoError(t, unix.Close(saved))
+	mend()
 	err = s.Submit(t.Context(), b2)
 	require.ErrorIs(t, err, installer.ErrStorage)
 	require.ErrorContains(t, err, "opened again")
@@ -56,6 +47,43 @@ func TestA04BrokenDisk(t *testing.T) {
 	orphans, err := s.Orphans(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, orphans, 1)
+}
+
+// TestA05BrokenKeys: when a login key could not be brought to disk, nothing is
+// acknowledged any more either, so that the daemon ends.
+func TestA05BrokenKeys(t *testing.T) {
+	t.Parallel()
+	s, err := Open(filepath.Join(fastDir(t), "state"), Options{})
+	require.NoError(t, err)
+	submit(t, s, batch("B1", "h1"))
+	inv := claim(t, s, t0, "")
+	mend := spoil(t, s.path(vault.KeysName), os.DevNull, os.O_RDWR) // is written, and not synced
+	require.ErrorIs(t, s.Submit(t.Context(), batch("B2", "h2")), unix.EINVAL)
+	mend()
+	err = s.Submit(t.Context(), batch("B3", "h2"))
+	require.ErrorIs(t, err, installer.ErrStorage)
+	require.ErrorContains(t, err, "opened again")
+	require.ErrorIs(t, s.Finish(t.Context(), inv.Ref(), installer.Transition{State: installer.Succeeded}), installer.ErrStorage)
+	_, err = s.Credentials(t.Context(), inv)
+	require.NoError(t, err, "reading goes on")
+	require.NoError(t, s.Close())
+}
+
+// spoil has the descriptor of a file lead elsewhere until the test mends it.
+func spoil(t *testing.T, path, other string, flag int) (mend func()) {
+	t.Helper()
+	bad, err := os.OpenFile(other, flag, 0)
+	require.NoError(t, err)
+	fd := descriptorOf(t, path, int(bad.Fd()))
+	saved, err := unix.Dup(fd)
+	require.NoError(t, err)
+	require.NoError(t, unix.Dup3(int(bad.Fd()), fd, unix.O_CLOEXEC))
+	require.NoError(t, bad.Close())
+	return func() {
+		t.Helper()
+		require.NoError(t, unix.Dup3(saved, fd, unix.O_CLOEXEC))
+		require.NoError(t, unix.Close(saved))
+	}
 }
 
 func fileSize(t *testing.T, s *Store) int64 {

@@ -3,27 +3,48 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tripod/installer"
-	"tripod/store/disk"
 	"tripod/store/inventory"
 	"tripod/store/tasks"
 )
 
-// legal is the state machine as far as Finish may move along it.
-func legal(to installer.State) bool {
-	switch to {
-	case installer.Pending, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled:
-		return true
+// Journal implements engine.Queue. A finished step is progress, so it sets
+// the count of crashes back.
+func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
+	rows, err := tasks.StepRows(steps)
+	if err != nil {
+		return err
 	}
-	return false
+	return s.update(ctx, func(t *tx) error {
+		a, err := t.Held(ref)
+		if err != nil {
+			return err
+		}
+		t.AppendSteps(ref.ID, a, rows)
+		right := inventory.BecameRoot(steps)
+		if a.Crashes == 0 && !right {
+			return nil
+		}
+		r := t.Listed(ref.ID)
+		t.NoteLogin(r, right, false)
+		if a.Crashes > 0 {
+			a.Crashes, r.Crashes = 0, 0
+			t.Save(r)
+			t.PutActive(ref.ID, a)
+		}
+		return nil
+	})
 }
 
-// Finish implements installer.Queue. The invocation's log is on disk before
+var ends = []installer.State{installer.Pending, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled}
+
+// Finish implements engine.Queue. The invocation's log is on disk before
 // the result is.
 func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Transition) error {
-	if !legal(tr.State) {
+	if !slices.Contains(ends, tr.State) {
 		return fmt.Errorf("invocation %s: RUNNING cannot become %s", ref.ID, tr.State)
 	}
 	if err := s.SyncLog(ref.ID); err != nil {
@@ -33,28 +54,24 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if err != nil {
 		return err
 	}
-	login, err := s.SealInstaller(ctx, ref, tr)
+	login, err := s.SealJumpHost(ctx, ref, tr)
 	if err != nil {
 		return err
 	}
-	var over bool
+	var over, claimedHere bool
 	var batch string
-	var mine bool // claimed by this process
 	err = s.update(ctx, func(t *tx) error {
 		a, err := t.Held(ref)
 		if err != nil {
 			return err
 		}
-		mine = a.Session == s.session
+		claimedHere = a.Session == s.session
 		t.AppendSteps(ref.ID, a, rows)
-		r, err := t.finish(ref, tr, login)
-		if err != nil {
-			return err
+		r := t.finish(ref, tr, login)
+		batch, over = r.BatchID, t.EndBatch(r.BatchID, tr.At)
+		if !tr.State.Terminal() {
+			return nil
 		}
-		if over, err = t.EndBatch(r.BatchID, tr.At); err != nil || !tr.State.Terminal() {
-			return err
-		}
-		batch = r.BatchID
 		return s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
 	})
 	if err != nil {
@@ -63,63 +80,63 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 		}
 		return err
 	}
-	if mine {
+	if claimedHere {
 		s.db.AddWriters(-1)
 	}
 	s.forgetIfOver(ctx, over, batch)
 	return nil
 }
 
-func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) (*tasks.Record, error) {
-	r, err := t.Load(ref.ID)
-	if err != nil {
-		return nil, err
-	}
-	if r == nil || r.State != installer.Running {
-		return nil, fmt.Errorf("%w: invocation %q is active but not running", disk.ErrDamaged, ref.ID)
+// finish stores the end of an attempt and what it means for others. login is a jump host's.
+func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) *tasks.Record {
+	r := t.Listed(ref.ID)
+	if r.State != installer.Running {
+		t.Damaged("invocation %q is active but not running", ref.ID)
 	}
 	apply(r, tr)
 	t.SetState(r, tr.State)
 	t.Del(tasks.TActive, []byte(r.ID))
 	t.Del(tasks.TBusy, r.HostKey())
-	if err := t.Release(r.ProjectID, r.Host.ID); err != nil {
-		return nil, err
-	}
+	t.Release(r.ProjectID, r.Host.ID)
 	if tr.State == installer.Pending {
 		t.Enqueue(r)
 	}
-	t.noteHeight(r)
+	t.noteChange(r)
 	t.Save(r)
 	right, wrong := inventory.SaidOfLogin(tr)
-	if err := t.NoteLogin(r, right, wrong); err != nil {
-		return nil, err
+	t.NoteLogin(r, right, wrong)
+	t.NoteAgent(r, tr)
+	if tr.State != installer.Succeeded {
+		return r
 	}
-	if err := t.NoteAgent(r, tr); err != nil {
-		return nil, err
-	}
-	if tr.State == installer.Succeeded {
-		if err := t.succeeded(r, tr.At, login); err != nil {
-			return nil, err
+	switch r.Task() {
+	case installer.SetRemoteInstaller:
+		t.AddJumpHost(r, login)
+	case installer.Rollback:
+		if undone := t.undoneBy(r); undone != nil && undone.State == installer.Succeeded {
+			undone.Updated, undone.UndoneBy = tr.At, r.ID
+			t.SetState(undone, installer.Rollbacked)
+			t.Save(undone)
 		}
 	}
-	return r, nil
+	return r
 }
 
 // apply is what the transition means for the invocation itself.
 func apply(r *tasks.Record, tr installer.Transition) {
-	if a := r.Attempt(); a != nil && (tr.EndAttempt || tr.State.Terminal()) {
+	ended := tr.EndAttempt || tr.State.Terminal()
+	if a := r.Attempt(); a != nil && ended {
 		a.Ended, a.Kind, a.Message = tr.At, tr.Kind, tr.Message
 	}
 	if tr.Crashed {
 		r.Crashes++
 		r.AllCrashes++
 	}
-	r.Updated = tr.At
-	r.NotBefore = time.Time{}
+	r.Updated, r.NotBefore = tr.At, time.Time{}
 	if tr.State == installer.Pending {
 		r.NotBefore = tr.NotBefore
 	}
-	if tr.EndAttempt || tr.State.Terminal() {
+	if ended {
 		r.Kind, r.Message, r.MayRun = tr.Kind, tr.Message, tr.MayRun
 	}
 	if tr.State == installer.Succeeded || tr.Outcome != (installer.Outcome{}) {
@@ -127,34 +144,59 @@ func apply(r *tasks.Record, tr installer.Transition) {
 	}
 }
 
-// succeeded does what a success means for others. login is an installer's.
-func (t *tx) succeeded(r *tasks.Record, at time.Time, login []byte) error {
-	t.noteChange(r)
-	switch r.Task() {
-	case installer.SetRemoteInstaller:
-		return t.AddInstaller(r, login)
-	case installer.Rollback:
-		undone, err := t.undoneBy(r)
-		if err != nil || undone == nil || undone.State != installer.Succeeded {
+// Cancel implements installer.Ledger. A PENDING invocation of which something
+// may still be running on its host (an attempt was interrupted, or contact was
+// lost) is not ended but made ready with CancelAsked, so that a worker ends
+// what is there first.
+func (s *Store) Cancel(ctx context.Context, project, id string) (open bool, err error) {
+	now := s.o.Clock()
+	over, batch := false, ""
+	err = s.update(ctx, func(t *tx) error {
+		open, over = false, false
+		r, err := t.LoadIn(project, id)
+		if err != nil || r.State.Terminal() {
 			return err
 		}
-		undone.Updated, undone.UndoneBy = at, r.ID
-		t.SetState(undone, installer.Rollbacked)
-		t.Save(undone)
+		open, batch = true, r.BatchID
+		if err := s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditCancel}); err != nil {
+			return err
+		}
+		pending := r.State == installer.Pending
+		if pending {
+			t.Dequeue(r)
+			r.NotBefore = time.Time{}
+		}
+		r.Updated = now
+		if !pending || r.Attempt() != nil || r.MayRun || r.Kind == installer.KindLostContact {
+			r.CancelAsked = true
+			if pending {
+				t.Enqueue(r)
+			}
+			t.Save(r)
+			return nil
+		}
+		r.Kind, r.Message = installer.KindCanceled, "canceled before it started"
+		if len(r.Attempts) > 0 {
+			r.Message = "canceled while it waited for its next attempt"
+		}
+		t.SetState(r, installer.Canceled)
+		t.Save(r)
+		t.Release(project, r.Host.ID)
+		over = t.EndBatch(r.BatchID, now)
+		return s.auditWork(ctx, t, now, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: r.State, Kind: r.Kind})
+	})
+	if err != nil {
+		return false, err
 	}
-	return nil
+	s.forgetIfOver(ctx, over, batch)
+	return open, nil
 }
 
-// undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.
-func (t *tx) undoneBy(r *tasks.Record) (*tasks.Record, error) {
-	for {
-		of, err := t.Load(r.Of)
-		if err != nil || of == nil || of.ProjectID != r.ProjectID || of.Seq >= r.Seq {
-			return nil, err // what it is about was there before it
-		}
-		if r.Type == installer.Rollback {
-			return of, nil
-		}
-		r = of
+func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Record, e installer.AuditEntry) error {
+	e.Project, e.Batch, e.Invocation, e.Type = r.ProjectID, r.BatchID, r.ID, r.Type
+	e.Hosts = []installer.AuditHost{installer.AuditHostOf(r.Host)}
+	if e.Action == installer.AuditBegin || e.Action == installer.AuditEnd {
+		e.By = t.Head(r.BatchID).By
 	}
+	return s.Append(ctx, t.Tx.Tx.Tx, at, e)
 }

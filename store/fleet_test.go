@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // fleetWorker stands for hosts: every third one is dead and takes its worker
@@ -60,7 +61,7 @@ func TestA20TenThousandHosts(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	goroutines := int64(runtime.NumGoroutine())
 	w := &fleetWorker{deadFor: 20 * time.Millisecond}
-	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: s, Installer: w, Parallel: parallel, StopWhenIdle: true})
+	d := engine.New(engine.Config{Queue: s, Worker: w, Parallel: parallel, StopWhenIdle: true})
 	require.NoError(t, d.Run(t.Context()))
 
 	head, err := s.Batch(t.Context(), project, "fleet")

@@ -247,7 +247,7 @@ func TestImportMovesNoInstaller(t *testing.T) {
 	submit(t, s, b)
 	finish(t, s, claim(t, s, t0, ""), installer.Succeeded)
 	err := s.RegisterHosts(t.Context(), project, []installer.HostEntry{known("i-1", "10.0.0.9", "")})
-	require.ErrorContains(t, err, "10.0.0.1:22 is known as the installer i-1: remove that first")
+	require.ErrorContains(t, err, "10.0.0.1:22 is known as the jump host i-1: remove that first")
 	assert.Equal(t, "10.0.0.1", hostsOf(t, s, installer.HostFilter{})[0].Address)
 	register(t, s, known("i-1", "10.0.0.1", "another"))
 	assert.Equal(t, "another", passwordOf(t, s, "i-1"))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -87,8 +88,8 @@ func (m *model) undone(of string, items []installer.Item) bool {
 	return slices.ContainsFunc(items, func(it installer.Item) bool { return it.Invocation.Of == of })
 }
 
-// overtaker is the latest change of its host since it that is not undone.
-func (m *model) overtaker(id string) string {
+// laterChange is the latest change of its host since it that is not undone.
+func (m *model) laterChange(id string) string {
 	host := m.invs[id].host
 	if m.invs[id].typ == installer.Rollback {
 		return ""
@@ -107,7 +108,7 @@ func (m *model) overtaker(id string) string {
 func (m *model) submit() {
 	m.batch++
 	b := installer.Batch{BatchHead: installer.BatchHead{ID: fmt.Sprintf("B%04d", m.batch), ProjectID: project, Created: m.now}}
-	overtaken := false
+	superseded := false
 	for n := range 1 + m.rng.IntN(6) {
 		host := m.rng.IntN(3)
 		it := item(b.ID, n, fmt.Sprintf("h%d", host))
@@ -117,12 +118,12 @@ func (m *model) submit() {
 		}
 		if of := m.pick(func(i *modelInv) bool { return i.state == installer.Succeeded }); of != "" && m.rng.IntN(3) == 0 && !m.undone(of, b.Items) {
 			it.Invocation.Type, it.Invocation.Of = installer.Rollback, of
-			overtaken = overtaken || m.overtaker(of) != ""
+			superseded = superseded || m.laterChange(of) != ""
 		}
 		b.Items = append(b.Items, it)
 	}
-	if overtaken {
-		require.ErrorIs(m.t, m.s.Submit(m.t.Context(), b), installer.ErrOvertaken)
+	if superseded {
+		require.ErrorIs(m.t, m.s.Submit(m.t.Context(), b), installer.ErrSuperseded)
 		m.batch-- // all or nothing
 		return
 	}
@@ -282,14 +283,10 @@ func (m *model) compare(inv installer.Invocation) {
 	require.Equal(m.t, i.crashes, inv.Crashes, inv.ID)
 	require.Equal(m.t, i.allCrashes, inv.AllCrashes, inv.ID)
 	require.Equal(m.t, i.mayRun, inv.MayRun, inv.ID)
-	overtaken := ""
-	switch {
-	case i.typ == installer.Rollback && i.state != installer.Succeeded:
-		overtaken = m.overtaker(i.of)
-	case i.typ != installer.Rollback && i.state == installer.Succeeded:
-		overtaken = m.overtaker(inv.ID)
+	if i.typ != installer.Rollback && i.state == installer.Succeeded {
+		_, open, err := m.s.FollowUp(m.t.Context(), installer.Rollback, &inv)
+		require.Equal(m.t, open == nil && m.laterChange(inv.ID) != "", errors.Is(err, installer.ErrSuperseded), inv.ID)
 	}
-	require.Equal(m.t, overtaken, inv.Overtaken, inv.ID)
 	require.Equal(m.t, i.kind, inv.Kind, inv.ID)
 	require.Equal(m.t, i.cancelAsked, inv.CancelAsked, inv.ID)
 	require.True(m.t, i.notBefore.Equal(inv.NotBefore), "%s: %v, %v", inv.ID, i.notBefore, inv.NotBefore)
@@ -327,7 +324,9 @@ func (m *model) check() {
 		require.Equal(m.t, want, h.ByState, id)
 		require.Equal(m.t, want[installer.Pending]+want[installer.Running], h.Open, id)
 	}
-	for _, s := range tasks.States {
+	for _, s := range []installer.State{
+		installer.Pending, installer.Running, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled, installer.Rollbacked,
+	} {
 		page, err := m.s.Invocations(ctx, installer.Filter{ProjectID: project, State: s, InstanceID: "h1", Limit: 1})
 		require.NoError(m.t, err)
 		var want int64

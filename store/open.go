@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"tripod/installer"
 	"tripod/store/access"
 	"tripod/store/audit"
 	"tripod/store/disk"
@@ -20,6 +21,21 @@ import (
 	"tripod/store/vault"
 )
 
+var (
+	// ErrLocked: another process uses the folder. See LockedError.
+	ErrLocked = errors.New("the state folder is in use")
+	// ErrNoState: opened read-only, but the folder has never been used.
+	ErrNoState = errors.New("there is no tripod state yet")
+	// ErrExists: an id or a name is taken.
+	ErrExists = installer.ErrExists
+	// ErrDamaged: the database is torn, truncated, missing or altered. It is
+	// left as it is.
+	ErrDamaged = disk.ErrDamaged
+)
+
+const earlier = "%s was written by an earlier tripod in a format that this one does not read; nothing in it was changed: " +
+	"let its open tasks end with that tripod (or cancel them), then move the folder away, start anew, and add tokens, keys, hosts and packages again"
+
 // Open opens the state folder dir, and makes it at first use.
 //
 // Errors: LockedError if another process uses it, ErrNoState if there is
@@ -29,18 +45,7 @@ import (
 // The process no longer dies of SIGXFSZ: a file-size limit is an error like a
 // full disk.
 func Open(dir string, o Options) (*Store, error) {
-	o = o.withDefaults()
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, disk.Error("opening "+dir, err)
-	}
-	// The folder itself may be a link (systemd makes one); what is in it not.
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	signal.Ignore(syscall.SIGXFSZ)
-
-	s, err := open(dir, o)
+	s, err := open(dir, o.withDefaults())
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoState) {
 		return s, err
 	}
@@ -48,6 +53,15 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 func open(dir string, o Options) (*Store, error) {
+	signal.Ignore(syscall.SIGXFSZ)
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	// The folder itself may be a link (systemd makes one); what is in it not.
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
 	prepare := prepareFolder
 	if o.ReadOnly {
 		prepare = checkFolder
@@ -62,48 +76,65 @@ func open(dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := newStore(dir, o, lock)
-	if err := s.openAll(); err != nil {
+	if err := s.openAll(context.Background()); err != nil {
+		if errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("%s: %w; the file is kept as it is: restore a backup of the whole folder, or move the folder away to begin anew", s.path(dbName), err)
+		}
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) openAll() error {
-	path := s.path(dbName)
+func (s *Store) openAll(ctx context.Context) error {
 	first, err := s.firstUse()
+	if err == nil && first && s.o.ReadOnly {
+		err = ErrNoState
+	}
+	if err == nil && !first {
+		err = s.openDB(ctx) // what is of another format is refused before anything is made
+	}
 	if err != nil {
-		return err
-	}
-	if first && s.o.ReadOnly {
-		return ErrNoState
-	}
-	if err := s.checkFormat(); err != nil {
 		return err
 	}
 	if s.vault, err = vault.Open(s.dir, vault.Options{MasterKey: s.o.MasterKey, First: first, ReadOnly: s.o.ReadOnly}); err != nil {
 		return err
 	}
+	auditKey := s.vault.Derive("audit")
 	if first {
-		if err := s.createDB(path); err != nil {
-			return fmt.Errorf("making %s: %w", path, err)
+		err = kv.Create(s.path(dbName), tables(), func(k *kv.Tx) error {
+			k.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
+			k.Put(bMeta, keyMaster, s.vault.MasterCheck())
+			audit.Begin(k, auditKey)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("making %s: %w", s.path(dbName), err)
 		}
-	}
-	if err := s.openDB(path); err != nil {
-		if errors.Is(err, ErrDamaged) {
-			err = fmt.Errorf("%s: %w; the file is kept as it is: restore a backup of the whole folder, or move the folder away to begin anew", path, err)
-		}
-		return err
-	}
-	if s.o.ReadOnly {
-		return nil
-	}
-	if marked, err := disk.Exists(s.path(markerName)); err != nil || !marked {
-		if err = errors.Join(err, disk.Write(s.path(markerName), []byte("tripod\n"))); err != nil {
+		if err := s.openDB(ctx); err != nil {
 			return err
 		}
 	}
-	ctx := context.Background()
-	return errors.Join(s.TidyKeys(ctx), s.Purge(ctx, s.o.Clock()))
+	err = s.db.View(ctx, func(k *kv.Tx) error {
+		if err := s.vault.CheckMaster(k.Get(bMeta, keyMaster)); err != nil || s.o.ReadOnly {
+			return err
+		}
+		return s.db.Check(k)
+	})
+	if err != nil {
+		return err
+	}
+	s.Trail = audit.New(s.db, auditKey, s.o.Clock)
+	room := kv.Room{DB: s.db, Clock: s.o.Clock, Logger: s.o.Logger, Note: s.Append}
+	s.Inventory = inventory.New(room, s.vault)
+	s.Files = files.New(room, files.Options{Dir: s.dir, LogCap: s.o.LogCap, Users: tasks.UsersOf})
+	if s.Access, err = access.New(ctx, room, s.vault); err != nil || s.o.ReadOnly {
+		return err
+	}
+	marked, err := disk.Exists(s.path(markerName))
+	if err == nil && !marked {
+		err = disk.Write(s.path(markerName), []byte("tripod\n"))
+	}
+	return errors.Join(err, s.TidyKeys(ctx), s.Purge(ctx, s.o.Clock()))
 }
 
 // firstUse tells whether the database has to be made. One that is missing
@@ -114,81 +145,30 @@ func (s *Store) firstUse() (bool, error) {
 		return false, err
 	}
 	used, err := disk.Exists(s.path(markerName))
-	if err != nil || !used {
-		return err == nil, err
+	if used {
+		err = fmt.Errorf("%w: it is missing, though this folder has been used", ErrDamaged)
 	}
-	return false, fmt.Errorf("%s: %w: it is missing, though this folder has been used: restore a backup of the whole folder, or move the folder away to begin anew", s.path(dbName), ErrDamaged)
+	return !used, err
 }
 
-func (s *Store) createDB(path string) error {
-	return kv.Create(path, tables(), func(k *kv.Tx) error {
-		k.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
-		k.Put(bMeta, keyMaster, s.vault.MasterCheck())
-		audit.Begin(k, s.auditKey())
+func (s *Store) openDB(ctx context.Context) (err error) {
+	if s.db, err = kv.Open(s.path(dbName), tables(), s.o.ReadOnly); err != nil {
+		return err
+	}
+	return s.db.View(ctx, func(t *kv.Tx) error {
+		if !t.Has(bMeta) {
+			return fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
+		}
+		v := t.Get(bMeta, keySchema)
+		if len(v) != 4 {
+			return fmt.Errorf("%w: it has no schema version", ErrDamaged)
+		}
+		switch have := binary.BigEndian.Uint32(v); {
+		case have > schema:
+			return fmt.Errorf("%s has schema version %d, this tripod knows %d: use the newer tripod", s.path(dbName), have, schema)
+		case have < schema:
+			return fmt.Errorf(earlier, s.dir)
+		}
 		return nil
 	})
-}
-
-func (s *Store) openDB(path string) error {
-	db, err := kv.Open(path, tables(), s.o.ReadOnly)
-	if err != nil {
-		return err
-	}
-	s.db = db
-	err = db.View(context.Background(), func(k *kv.Tx) error {
-		if err := checkSchema(k, path); err != nil {
-			return err
-		}
-		if err := s.vault.CheckMaster(k.Get(bMeta, keyMaster)); err != nil || s.o.ReadOnly {
-			return err
-		}
-		return db.Check(k)
-	})
-	if err != nil {
-		return err
-	}
-	s.Trail = audit.New(db, s.auditKey(), s.o.Clock)
-	s.Inventory = inventory.New(db, s.vault, inventory.Options{Clock: s.o.Clock, Logger: s.o.Logger, Note: s.Append})
-	s.Files = files.New(s.dir, db, files.Options{Clock: s.o.Clock, LogCap: s.o.LogCap, Note: s.Append, Users: tasks.UsersOf})
-	s.Access, err = access.New(context.Background(), db, s.vault, s.Append, s.o.Clock, s.o.Logger)
-	return err
-}
-
-// auditKey is that of the audit log's hashes.
-func (s *Store) auditKey() []byte { return s.vault.Derive("audit") }
-
-// checkSchema refuses what another version has written.
-func checkSchema(t *kv.Tx, path string) error {
-	if !t.Has(bMeta) {
-		return fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
-	}
-	v := t.Get(bMeta, keySchema)
-	if len(v) != 4 {
-		return fmt.Errorf("%w: it has no schema version", ErrDamaged)
-	}
-	have := binary.BigEndian.Uint32(v)
-	if have > schema {
-		return fmt.Errorf("%s has schema version %d, this tripod knows %d: use the newer tripod", path, have, schema)
-	}
-	if have < schema {
-		return earlierFormat(filepath.Dir(path))
-	}
-	return nil
-}
-
-// oldKeysDir is where earlier formats had the keys of batches.
-const oldKeysDir = "epochs"
-
-// checkFormat refuses a folder of an earlier format before anything is made in it.
-func (s *Store) checkFormat() error {
-	old, err := disk.Exists(s.path(oldKeysDir))
-	if err != nil || !old {
-		return err
-	}
-	return earlierFormat(s.dir)
-}
-
-func earlierFormat(dir string) error {
-	return fmt.Errorf("%s was written by an earlier tripod in a format that this one does not read; nothing in it was changed: "+
-		"let its open tasks end with that tripod (or cancel them), then move the folder away, start anew, and add tokens, keys, hosts and packages again", dir)
 }

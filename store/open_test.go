@@ -203,24 +203,19 @@ func TestSchemaOfTheFuture(t *testing.T) {
 // do about it, and left as it is.
 func TestSchemaOfThePast(t *testing.T) {
 	t.Parallel()
-	for name, age := range map[string]func(t *testing.T, dir string){
-		"its schema": func(t *testing.T, dir string) {
+	for name, keys := range map[string]bool{"its schema": true, "and without key files": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := used(t)
 			db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
 			require.NoError(t, err)
 			require.NoError(t, db.Update(func(b *bbolt.Tx) error {
 				return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema-1))
 			}))
 			require.NoError(t, db.Close())
-		},
-		"its key files": func(t *testing.T, dir string) {
-			require.NoError(t, os.Mkdir(filepath.Join(dir, oldKeysDir), 0o700))
-			require.NoError(t, os.Remove(filepath.Join(dir, vault.KeysName)))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := used(t)
-			age(t, dir)
+			if !keys {
+				require.NoError(t, os.Remove(filepath.Join(dir, vault.KeysName)))
+			}
 			before, err := os.ReadFile(filepath.Join(dir, dbName))
 			require.NoError(t, err)
 			for _, o := range []Options{{}, {ReadOnly: true}} {

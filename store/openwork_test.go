@@ -23,8 +23,8 @@ func TestOpenWorkReadsTheIndexOnly(t *testing.T) {
 	open := func(id string) (n int, err error) {
 		err = s.update(t.Context(), func(tx *tx) error {
 			tx.Put(tasks.TInv, []byte(done.ID), []byte("not read"))
-			n, err = tx.OpenWork(project, id)
-			return err
+			n = len(tx.OpenOn(project, id))
+			return nil
 		})
 		return n, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 // TestAnInterruptedAttemptGoesOnFirst: what waits for a host, since before or
@@ -15,7 +16,7 @@ import (
 // script may still run, when the process has died or was stopped in between.
 func TestAnInterruptedAttemptGoesOnFirst(t *testing.T) {
 	t.Parallel()
-	ends := map[string]installer.End{
+	ends := map[string]engine.End{
 		"killed":   {Crashed: true},
 		"shutdown": {Err: installer.ErrShutdown, Cause: installer.ErrShutdown},
 	}
@@ -43,7 +44,7 @@ func TestAnInterruptedAttemptGoesOnFirst(t *testing.T) {
 			orphans, err := s.Orphans(t.Context())
 			require.NoError(t, err)
 			require.Len(t, orphans, 1)
-			require.NoError(t, s.Finish(t.Context(), orphans[0].Ref(), installer.Next(&orphans[0], end, again)))
+			require.NoError(t, s.Finish(t.Context(), orphans[0].Ref(), engine.Next(&orphans[0], end, again)))
 			first := claim(t, s, again, "")
 			require.NotNil(t, first)
 			require.Equal(t, under.ID, first.ID)

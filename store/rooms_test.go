@@ -10,11 +10,9 @@ import (
 // What the tests of the whole store look at in the tables of its rooms.
 var (
 	bKeys     = kv.Table("keys")
-	bTokens   = kv.Table("tokens")
 	bSeen     = kv.Table("seen")
 	bAudit    = kv.Table("audit")
 	bAuditEnd = kv.Table("audithead")
-	bPackages = kv.Table("packages")
 	bSent     = kv.Table("sent")
 	keyAudit  = []byte("head")
 )
@@ -31,5 +29,5 @@ const (
 // storedAudit is a row of the audit log.
 type storedAudit struct {
 	Entry json.RawMessage `json:"entry"`
-	Hash  []byte          `json:"hash"`
+	Hash  string          `json:"hash"`
 }

@@ -106,7 +106,7 @@ func TestRoutesHaveNoCycles(t *testing.T) {
 	}
 	routes, err := s.Routes(t.Context(), project, installer.RouteChoice{})
 	require.NoError(t, err)
-	assert.LessOrEqual(t, len(routes), inventory.WaysMost)
+	assert.LessOrEqual(t, len(routes), inventory.RoutesMost)
 	for _, w := range routes {
 		assert.NotNil(t, w.Fail, "nothing is there to begin with")
 	}
@@ -147,7 +147,7 @@ func TestUnsetInstaller(t *testing.T) {
 	// All or none; another project's is none.
 	err := s.UnsetInstallers(t.Context(), project, []string{"a", "k"})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	require.ErrorContains(t, err, "host k is no installer")
+	require.ErrorContains(t, err, "host k is no jump host")
 	require.ErrorIs(t, s.UnsetInstallers(t.Context(), "another", []string{"a"}), installer.ErrNotFound)
 	require.Len(t, routesOf(t, s, project), 2)
 

@@ -1,12 +1,37 @@
+// Package store keeps Tripod's state in one folder that only its owner can enter: what
+// has been acknowledged survives kill -9, a full disk and a power cut, and the passwords
+// of a whole fleet are unreadable once they are not needed.
+//
+//	tripod.db                        all tables (package kv), with sealed credentials
+//	tripod.lock                      locked while a process uses the folder; holds its pid
+//	initialized                      the folder has been used: a missing database is a loss
+//	master.key, login.keys           what sealed credentials are opened with (package vault)
+//	logs/<batch>/<invocation>.log    what the host said
+//	blobs/<sha256>                   packages and scripts
+//
+// A method that changes something returns nil only after the change is on disk. A log is
+// synced when it is closed, and before Finish commits the result it belongs to.
+//
+// A new login key is on disk before the transaction that needs it; an old one goes after
+// the transaction that drops its login, or at the next start. (On copy-on-write file
+// systems and flash overwritten blocks may live on; there the disk must be encrypted.)
+//
+// Errors of the disk wrap installer.ErrStorage. After one that space can cure the store
+// goes on; after any other failed commit it refuses to write until it is opened again,
+// because the page cache can no longer be trusted.
 package store
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"tripod/installer"
 	"tripod/store/access"
@@ -14,6 +39,7 @@ import (
 	"tripod/store/files"
 	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/tasks"
 	"tripod/store/vault"
 )
 
@@ -36,10 +62,8 @@ type Store struct {
 }
 
 var (
-	_ installer.Queue    = (*Store)(nil)
-	_ installer.Ledger   = (*Store)(nil)
-	_ installer.HostKeys = (*Store)(nil)
-	_ installer.Blobs    = (*Store)(nil)
+	_ installer.Ledger = (*Store)(nil)
+	_ installer.Blobs  = (*Store)(nil)
 )
 
 func newStore(dir string, o Options, lock *os.File) *Store {
@@ -77,4 +101,70 @@ func (s *Store) shut() error {
 	}
 	errs = append(errs, unlockFolder(s.lock, s.o.ReadOnly))
 	return errors.Join(errs...)
+}
+
+var (
+	bMeta      = kv.Table("meta")      // schema, master key check
+	bReplays   = kv.Table("replays")   // project, Idempotency-Key → what was answered
+	bReplayAge = kv.Table("replayage") // stamp → key of the replay
+	bChanges   = kv.Table("changes")   // target, address and port, number → invocation; see superseded.go
+)
+
+func tables() kv.Schema {
+	return kv.Schema{
+		Tables: slices.Concat([]kv.Table{bMeta, bReplays, bReplayAge, bChanges},
+			tasks.Tables, inventory.Tables, audit.Tables, access.Tables, files.Tables),
+		Rows: slices.Concat([]kv.Table{bReplays},
+			tasks.RowTables, inventory.RowTables, audit.RowTables, access.RowTables, files.RowTables),
+	}
+}
+
+// schema is the version of all this, and of the files beside the database. No
+// other one is read.
+const schema = 7
+
+var (
+	keySchema = []byte("schema")
+	keyMaster = []byte("master-key-check")
+)
+
+// Options of Open. The zero value is usable: credentials are then forgotten as
+// soon as their batch has ended.
+type Options struct {
+	// ReadOnly opens for looking only. Several processes can, but none while
+	// one writes (LockedError). Nothing is created or repaired.
+	ReadOnly bool
+	// Clock is the wall clock; nil: time.Now.
+	Clock func() time.Time
+	// KeepSucceeded and KeepOther say how long credentials can be opened after
+	// their batch has ended: the first if all its invocations succeeded, the
+	// second otherwise. 0: not at all. They are stored with each batch that this
+	// process submits; those of other batches have the rule of theirs.
+	KeepSucceeded, KeepOther time.Duration
+	// LogCap bounds the log of one invocation in bytes, all its attempts
+	// together. 0: 4 MiB.
+	LogCap int64
+	// MaxOpen bounds the invocations that have not ended, in all projects: a
+	// batch that would be too much is refused with installer.ErrFull. 0: no bound.
+	MaxOpen int
+	// LockWait is how long to wait for another process to leave. 0: 1 s.
+	LockWait time.Duration
+	// MasterKey is the path of the master key, exactly 32 bytes. Empty:
+	// master.key in the folder, made at first use. A file that is named here
+	// must exist.
+	MasterKey string
+	// Logger is told what was repaired or erased; nil: nobody.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	o.LogCap = cmp.Or(max(o.LogCap, 0), 4<<20)
+	o.LockWait = cmp.Or(max(o.LockWait, 0), time.Second)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
 }

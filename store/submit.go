@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,13 +17,13 @@ import (
 // out of an item (batch, project, state, times, run id) is filled in from the
 // batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
 // Idempotency-Key is, installer.ErrFull if there is too much open work, installer.ErrUnderWay or
-// installer.ErrOvertaken if a RETRY or ROLLBACK may not be; a fault in the batch is an error that is not
+// installer.ErrSuperseded if a RETRY or ROLLBACK may not be; a fault in the batch is an error that is not
 // installer.ErrStorage.
 func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	records, err := s.recordsOf(b)
+	records, err := recordsOf(b, s.o.Clock())
 	if err != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, err)
 	}
@@ -42,10 +43,11 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 		b.By = installer.ActorOf(ctx)
 	}
 	err = s.update(ctx, func(t *tx) error {
-		if err := s.full(t, len(records)); err != nil {
-			return err
+		if open := t.Open(); s.o.MaxOpen > 0 && open+len(records) > s.o.MaxOpen {
+			return fmt.Errorf("%w: %d tasks have not ended, at most %d may be", installer.ErrFull, open, s.o.MaxOpen)
 		}
-		if err := t.submit(b, s.o.retention(), records, rows, sealed, now); err != nil {
+		keep := tasks.Retention{Succeeded: s.o.KeepSucceeded, Other: s.o.KeepOther}
+		if err := t.submit(b, keep, records, rows, sealed, now); err != nil {
 			return err
 		}
 		return s.auditRequest(ctx, t, now, b.BatchHead, records)
@@ -56,58 +58,73 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	return err
 }
 
-func (s *Store) recordsOf(b installer.Batch) ([]*tasks.Record, error) {
-	if err := errors.Join(kv.CheckID("batch", b.ID), kv.CheckProject(b.ProjectID), checkReplay(b.Replay)); err != nil {
-		return nil, err
+func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head installer.BatchHead, records []*tasks.Record) error {
+	var entries []installer.AuditEntry
+	for _, r := range records {
+		task := ""
+		switch {
+		case r.Spec.CheckOnly:
+			task = "only a look"
+		case r.Task() != r.Type:
+			task = "of " + string(r.Task())
+		}
+		last := len(entries) - 1
+		if last < 0 || entries[last].Type != r.Type || entries[last].Detail != task {
+			entries = append(entries, installer.AuditEntry{
+				Project: head.ProjectID, Action: installer.AuditRequest, By: head.By, Batch: head.ID, Type: r.Type, Detail: task,
+			})
+			last++
+		}
+		entries[last].Hosts = append(entries[last].Hosts, installer.AuditHostOf(r.Host))
+	}
+	return s.Append(ctx, t.Tx.Tx.Tx, at, entries...)
+}
+
+func recordsOf(b installer.Batch, now time.Time) ([]*tasks.Record, error) {
+	err := errors.Join(kv.CheckID("batch", b.ID), kv.CheckProject(b.ProjectID))
+	if b.Replay != nil {
+		err = errors.Join(err, kv.CheckPart("Idempotency-Key", b.Replay.Key, 255))
 	}
 	if len(b.Items) == 0 {
-		return nil, errors.New("it has no invocations")
+		err = errors.Join(err, errors.New("it has no invocations"))
 	}
-	created := b.Created
-	if created.IsZero() {
-		created = s.o.Clock()
+	if b.Created.IsZero() {
+		b.Created = now
 	}
 	records := make([]*tasks.Record, len(b.Items))
 	for i := range b.Items {
 		records[i] = &tasks.Record{Invocation: b.Items[i].Invocation}
-		if err := complete(records[i], b.BatchHead, created); err != nil {
-			return nil, fmt.Errorf("item %d: %w", i, err)
+		if wrong := complete(records[i], b.BatchHead); wrong != nil {
+			return nil, errors.Join(err, fmt.Errorf("item %d: invocation %s: %w", i, records[i].ID, wrong))
 		}
 	}
-	return records, nil
+	return records, err
 }
 
-// complete fills in and checks one new invocation.
-func complete(r *tasks.Record, b installer.BatchHead, created time.Time) error {
-	for _, p := range []struct {
-		at   *string
-		want string
-	}{{&r.BatchID, b.ID}, {&r.ProjectID, b.ProjectID}} {
-		if *p.at != "" && *p.at != p.want {
-			return fmt.Errorf("it names %q where its batch has %q", *p.at, p.want)
-		}
-		*p.at = p.want
-	}
+var submittable = []installer.Type{
+	installer.Install, installer.Update, installer.Rollback, installer.Retry, installer.SetRemoteInstaller, installer.RemoteInstall,
+}
+
+func complete(r *tasks.Record, b installer.BatchHead) error {
+	r.BatchID, r.ProjectID, r.State = cmp.Or(r.BatchID, b.ID), cmp.Or(r.ProjectID, b.ProjectID), cmp.Or(r.State, installer.Pending)
+	r.RunID = cmp.Or(r.RunID, r.ID)
 	if r.Created.IsZero() {
-		r.Created = created
+		r.Created = b.Created
 	}
-	if r.RunID == "" {
-		r.RunID = r.ID
-	}
-	if r.State != "" && r.State != installer.Pending {
-		return fmt.Errorf("invocation %s: a new one is PENDING, not %s", r.ID, r.State)
-	}
-	r.State, r.Updated, r.Claim, r.Crashes, r.AllCrashes, r.Attempts = installer.Pending, r.Created, 0, 0, 0, nil
-	types := []installer.Type{installer.Install, installer.Update, installer.Rollback, installer.Retry,
-		installer.SetRemoteInstaller, installer.RemoteInstall}
-	if !slices.Contains(types, r.Type) {
-		return fmt.Errorf("invocation %s: unknown type %q", r.ID, r.Type)
-	}
+	r.Updated, r.Claim, r.Crashes, r.AllCrashes, r.Attempts = r.Created, 0, 0, 0, nil
 	err := errors.Join(kv.CheckID("invocation", r.ID), kv.CheckPart("instance id", r.Host.ID, 128))
 	for _, p := range []string{string(r.Host.Type), r.Spec.Target} {
 		if p != "" {
 			err = errors.Join(err, kv.CheckPart("instance type or target", p, 64))
 		}
+	}
+	switch {
+	case r.BatchID != b.ID || r.ProjectID != b.ProjectID:
+		err = fmt.Errorf("it names batch %q of project %q, and is in %q of %q", r.BatchID, r.ProjectID, b.ID, b.ProjectID)
+	case r.State != installer.Pending:
+		err = fmt.Errorf("a new one is PENDING, not %s", r.State)
+	case !slices.Contains(submittable, r.Type):
+		err = fmt.Errorf("unknown type %q", r.Type)
 	}
 	return err
 }
@@ -116,10 +133,10 @@ func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Re
 	if t.Get(tasks.THeads, []byte(b.ID)) != nil {
 		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
 	}
-	if err := t.alone(records); err != nil {
-		return err
+	for _, r := range records {
+		r.Seq = 0 // of a try before this one
 	}
-	if err := t.current(records); err != nil {
+	if err := t.checkFollowUps(records); err != nil {
 		return err
 	}
 	seq := t.Sequence(tasks.TInv)
@@ -129,45 +146,90 @@ func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Re
 		}
 	}
 	t.SetSequence(tasks.TInv, seq+uint64(len(records)))
-
-	var count tasks.StateCounts
 	for i, r := range records {
 		if t.Get(tasks.TInv, []byte(r.ID)) != nil {
 			return fmt.Errorf("invocation %s: %w", r.ID, ErrExists)
 		}
 		seq++
 		r.Seq = seq
-		count[0]++
 		t.Put(tasks.TInv, []byte(r.ID), kv.SealRow(rows[i], seq))
 		t.Put(tasks.TList, r.ListKey(), r.Facts())
 		t.Put(tasks.THostList, kv.Stamped(r.HostKey(), r.Created, seq), nil)
 		t.Put(tasks.TBatList, kv.Stamped(kv.Join(b.ID), r.Created, seq), nil)
 		t.Enqueue(r)
-		var box []byte
+		var login []byte
 		if sealed != nil {
-			box = sealed[i]
+			login = sealed[i]
 		}
-		if err := t.RegisterHost(r, box); err != nil {
+		t.RegisterHost(r, login)
+	}
+	t.AddHead(b.BatchHead, keep, records[0], len(records))
+	if sealed != nil {
+		t.Keep(b.ID)
+	}
+	return nil
+}
+
+// FollowUp implements installer.Ledger.
+func (s *Store) FollowUp(ctx context.Context, task installer.Type, inv *installer.Invocation) (origin string, open *installer.Invocation, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		r, err := t.LoadIn(inv.ProjectID, inv.ID)
+		if err != nil {
+			return err
+		}
+		origin = t.origin(r)
+		if other := t.openAbout(r, origin); other != nil {
+			open = &other.Invocation
+			return nil
+		}
+		next := installer.RetryOf(&r.Invocation)
+		if task == installer.Rollback {
+			next = installer.RollbackOf(&r.Invocation)
+		}
+		return t.checkSuperseded(&tasks.Record{Invocation: next})
+	})
+	return origin, open, err
+}
+
+// checkFollowUps refuses a second RETRY or ROLLBACK about one original while the first
+// one is open, however they came: two requests at the same time, or one that names it
+// twice; by its own id, or by that of a RETRY of it. And what is superseded.
+func (t *tx) checkFollowUps(records []*tasks.Record) error {
+	asked := map[string]bool{}
+	for _, r := range records {
+		if r.Of == "" {
+			continue
+		}
+		origin := t.origin(r)
+		if asked[origin] || t.openAbout(r, origin) != nil {
+			return fmt.Errorf("%s of %s: %w", r.Type, r.Of, installer.ErrUnderWay)
+		}
+		asked[origin] = true
+		if err := t.checkSuperseded(r); err != nil {
 			return err
 		}
 	}
-	t.AddHead(b.BatchHead, keep, records[0], count)
-	t.AddOpen(len(records))
-	if sealed != nil {
-		t.PutRow(tasks.TKept, []byte(b.ID), seq, tasks.KeptUntil{})
-	}
 	return nil
 }
 
-// full reports that n more invocations would be too many.
-func (s *Store) full(t *tx, n int) error {
-	if open := t.Open(); s.o.MaxOpen > 0 && open+n > s.o.MaxOpen {
-		return fmt.Errorf("%w: %d tasks have not ended, at most %d may be", installer.ErrFull, open, s.o.MaxOpen)
+func (t *tx) origin(r *tasks.Record) string {
+	for r.Of != "" {
+		of := t.LoadAbout(r)
+		if of == nil {
+			return r.Of
+		}
+		r = of
 	}
-	return nil
+	return r.ID
 }
 
-// retention is that of the batches which this process stores.
-func (o Options) retention() tasks.Retention {
-	return tasks.Retention{Succeeded: o.KeepSucceeded, Other: o.KeepOther}
+// openAbout finds the open invocation on r's host that is about that origin too;
+// nil: there is none.
+func (t *tx) openAbout(r *tasks.Record, origin string) *tasks.Record {
+	for _, id := range t.OpenOn(r.ProjectID, r.Host.ID) {
+		if other := t.Listed(id); other.Of != "" && t.origin(other) == origin {
+			return other
+		}
+	}
+	return nil
 }

@@ -125,6 +125,6 @@ func measureCommand(ctx context.Context, limit time.Duration, argv []string) (sa
 	return sample{
 		cpu:  cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 		wall: time.Since(start),
-		peak: int64(usage.Maxrss) << 10, // Linux counts in KiB
+		peak: usage.Maxrss << 10, // Linux counts in KiB
 	}, nil
 }

@@ -112,7 +112,7 @@ func (d *daemon) stop() (cost, error) {
 	usage := d.cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	return cost{
 		cpu:  d.cmd.ProcessState.UserTime() + d.cmd.ProcessState.SystemTime(),
-		peak: int64(usage.Maxrss) << 10, // Linux counts in KiB
+		peak: usage.Maxrss << 10, // Linux counts in KiB
 		own:  own,
 	}, nil
 }

@@ -2,103 +2,59 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/report"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/control"
-	"tripod/installer/plaintext"
 )
 
 type auditCmd struct {
-	List   auditListCmd   `cmd:"" default:"withargs" help:"Show who did what on which hosts, when, and how it ended."`
-	Verify auditVerifyCmd `cmd:"" help:"Check that the log is whole and unaltered."`
-	Prune  auditPruneCmd  `cmd:"" help:"Drop old entries."`
+	List   auditListCmd   `cmd:"" default:"withargs" help:"Show who did what on which hosts, when, and with which result."`
+	Verify auditVerifyCmd `cmd:"" help:"Verify that the log is complete and unchanged."`
+	Prune  auditPruneCmd  `cmd:"" help:"Delete old entries."`
 }
-
-// auditPage is how many entries are held in memory.
-const auditPage = 1000
 
 type auditListCmd struct {
 	Since string `placeholder:"TIME" help:"Only entries from TIME on: 2026-05-01, 2026-05-01T12:00:00Z, or 24h for the last day."`
-	tableFlag
+	listFlag
 }
 
-// Run shows entries, the oldest first.
-func (c *auditListCmd) Run(ctx context.Context, a *app) error {
-	since, err := parseSince("--since", c.Since, time.Now())
-	if err != nil {
-		return err
+// auditList: the table is for people, and has one column for what an entry is about.
+var auditList = report.List[installer.AuditEntry]{Name: "entries", Columns: []report.Column[installer.AuditEntry]{
+	{Name: "number", Of: func(e installer.AuditEntry) any { return e.Number }},
+	{Name: "at", Of: func(e installer.AuditEntry) any { return e.At }},
+	{Name: "project_id", Of: func(e installer.AuditEntry) any { return e.Project }},
+	{Name: "action", Of: func(e installer.AuditEntry) any { return e.Action }},
+	{Name: "by", Of: func(e installer.AuditEntry) any { return e.By }},
+	{Name: "subject", Of: func(e installer.AuditEntry) any { return auditSubject(e) }, In: report.Table},
+	{Name: "type", Of: func(e installer.AuditEntry) any { return e.Type }, In: report.CSV},
+	{Name: "subject", Of: func(e installer.AuditEntry) any { return e.Subject }, In: report.CSV},
+	{Name: "detail", Of: func(e installer.AuditEntry) any { return e.Detail }, In: report.CSV},
+	{Name: "outcome", Of: func(e installer.AuditEntry) any { return e.Outcome }, In: report.CSV},
+	{Name: "kind", Of: func(e installer.AuditEntry) any { return e.Kind }, In: report.CSV},
+	{Name: "hosts", Of: func(e installer.AuditEntry) any { return auditHosts(e) }, In: report.CSV},
+	{Name: "batch_id", Of: func(e installer.AuditEntry) any { return e.Batch }, In: report.CSV},
+	{Name: "invocation_id", Of: func(e installer.AuditEntry) any { return e.Invocation }, In: report.CSV},
+}}
+
+func auditHosts(e installer.AuditEntry) (all []string) {
+	for _, h := range e.Hosts {
+		all = append(all, h.ID+" "+h.At)
 	}
-	return a.look(ctx, func(l *control.Client) error {
-		f := installer.AuditFilter{Project: a.onlyProject, Since: since, Limit: auditPage}
-		show := auditTable
-		switch c.Output {
-		case "json":
-			show = auditJSON
-		case "csv":
-			show = auditCSV
-		}
-		return show(a, func() ([]installer.AuditEntry, error) {
-			entries, err := l.Audit(ctx, f)
-			if len(entries) > 0 {
-				f.After = entries[len(entries)-1].Number
-			}
-			return entries, err
-		})
-	})
+	return all
 }
 
-// parseSince reads a day, a time, or how long ago.
-func parseSince(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	for _, form := range []string{time.RFC3339, time.DateOnly, time.DateTime} {
-		if at, err := time.ParseInLocation(form, text, time.Local); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, usagef("%s: want a day (2026-05-01), a time (2026-05-01T12:00:00Z) or how long ago (24h)", flag)
-}
-
-// auditTable prints a line per entry as they come: a log has no end to wait for.
-func auditTable(a *app, next func() ([]installer.AuditEntry, error)) error {
-	const form = "%-7s  %-19s  %-12s  %-15s  %-20s  %s\n"
-	if err := a.print(fmt.Sprintf(form, "NUMBER", "TIME", "PROJECT", "ACTION", "BY", "WHAT")); err != nil {
-		return err
-	}
-	for {
-		entries, err := next()
-		if err != nil || len(entries) == 0 {
-			return err
-		}
-		var b strings.Builder
-		for _, e := range entries {
-			fmt.Fprintf(&b, form, strconv.FormatUint(e.Number, 10), e.At.Local().Format(time.DateTime),
-				plaintext.Line(e.Project), e.Action, plaintext.Line(e.By), plaintext.Line(auditWhat(e)))
-		}
-		if err := a.print(b.String()); err != nil {
-			return err
-		}
-	}
-}
-
-// auditWhat is what an entry is about, on one line.
-func auditWhat(e installer.AuditEntry) string {
-	parts := []string{}
-	for _, p := range []string{string(e.Type), e.Subject, e.Detail, string(e.Outcome), string(e.Kind)} {
-		if p != "" {
-			parts = append(parts, p)
-		}
-	}
+func auditSubject(e installer.AuditEntry) string {
+	parts := []string{string(e.Type), e.Subject, e.Detail, string(e.Outcome), string(e.Kind)}
 	switch n := len(e.Hosts); n {
 	case 0:
 	case 1:
@@ -111,143 +67,115 @@ func auditWhat(e installer.AuditEntry) string {
 	} else if e.Batch != "" {
 		parts = append(parts, "batch "+e.Batch)
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " ")
 }
 
-// auditColumns are the CSV's; new ones go to the end.
-var auditColumns = []string{"number", "at", "project_id", "action", "by", "type", "subject", "detail", "outcome", "kind",
-	"hosts", "batch_id", "invocation_id"}
+func (c *auditListCmd) Run(ctx context.Context, s *session.Session) error {
+	since, err := parseSince("--since", c.Since, time.Now())
+	if err != nil {
+		return err
+	}
+	return s.Read(ctx, func(client *control.Client) error {
+		return auditList.Write(s.Stdout, c.Output, auditPages(ctx, client, installer.AuditFilter{Project: s.Flags.Project, Since: since, Limit: 1000}))
+	})
+}
 
-// auditCSV prints a row per entry as they come. Several hosts of one are
-// separated by semicolons.
-func auditCSV(a *app, next func() ([]installer.AuditEntry, error)) error {
-	header := auditColumns
-	for {
-		entries, err := next()
-		if err != nil || len(entries) == 0 && header == nil {
-			return err
-		}
-		err = printCSV(a, entries, header, func(e installer.AuditEntry) []string {
-			hosts := make([]string, len(e.Hosts))
-			for i, h := range e.Hosts {
-				hosts[i] = h.ID + " " + h.At
+// auditPages reads the log page by page: it does not have to fit into memory.
+func auditPages(ctx context.Context, client *control.Client, f installer.AuditFilter) iter.Seq2[[]installer.AuditEntry, error] {
+	return func(yield func([]installer.AuditEntry, error) bool) {
+		for {
+			entries, err := client.Audit(ctx, f)
+			if !yield(entries, err) || err != nil || len(entries) == 0 {
+				return
 			}
-			return []string{
-				strconv.FormatUint(e.Number, 10), csvTime(e.At), e.Project, string(e.Action), e.By, string(e.Type), e.Subject, e.Detail,
-				string(e.Outcome), string(e.Kind), strings.Join(hosts, ";"), e.Batch, e.Invocation,
-			}
-		})
-		if err != nil || len(entries) == 0 {
-			return err
+			f.After = entries[len(entries)-1].Number
 		}
-		header = nil
 	}
 }
 
-// auditJSON prints one document, an entry a line.
-func auditJSON(a *app, next func() ([]installer.AuditEntry, error)) error {
-	before := "{\"entries\":["
-	for {
-		entries, err := next()
-		if err != nil {
-			return err
-		}
-		if len(entries) == 0 {
-			if strings.HasPrefix(before, ",") {
-				before = ""
-			}
-			return a.print(before + "\n]}\n")
-		}
-		var b strings.Builder
-		for _, e := range entries {
-			text, err := json.Marshal(e)
-			if err != nil {
-				return err
-			}
-			b.WriteString(before + "\n" + escapedJSON(string(text)))
-			before = ","
-		}
-		if err := a.print(b.String()); err != nil {
-			return err
+func parseSince(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	for _, form := range []string{time.RFC3339, time.DateOnly, time.DateTime} {
+		if at, err := time.ParseInLocation(form, text, time.Local); err == nil {
+			return at, nil
 		}
 	}
+	return time.Time{}, exit.Usagef("%s: must be a day (2026-05-01), a time (2026-05-01T12:00:00Z) or how long ago (24h)", flag)
 }
 
 type auditVerifyCmd struct {
-	Anchor []string `placeholder:"NUMBER:HASH" help:"An end of the log that was noted elsewhere before (verify prints it, the daemon logs it): it must still be there."`
-	documentFlag
+	Anchor []string `placeholder:"NUMBER:HASH" help:"Earlier end of the log, as verify prints it and the daemon logs it: it must still be part of the log."`
+	textFlag
 }
 
 // Run checks the chain. Exit code 1: it is not in order.
-func (c *auditVerifyCmd) Run(ctx context.Context, a *app) error {
+func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 	anchors := make([]installer.AuditAnchor, len(c.Anchor))
 	for i, text := range c.Anchor {
 		number, hash, _ := strings.Cut(text, ":")
 		n, err := strconv.ParseUint(number, 10, 64)
 		if err != nil || len(hash) != 64 {
-			return usagef("--anchor: want NUMBER:HASH, as `tripod audit verify` prints it")
+			return exit.Usagef("--anchor: must be NUMBER:HASH, as `tripod audit verify` prints it")
 		}
 		anchors[i] = installer.AuditAnchor{Number: n, Hash: hash}
 	}
-	var report installer.AuditReport
-	err := a.look(ctx, func(l *control.Client) (err error) {
-		report, err = l.VerifyAudit(ctx, anchors...)
+	var found installer.AuditReport
+	err := s.Read(ctx, func(client *control.Client) (err error) {
+		found, err = client.VerifyAudit(ctx, anchors...)
 		return err
 	})
 	if err != nil {
-		return inputOrStorage(err)
+		return exit.InputOrStorage(err)
 	}
-	if err := c.show(a, report); err != nil {
+	if err := c.print(s, found, func() string { return auditReport(found) }); err != nil {
 		return err
 	}
-	if report.FaultCount > 0 {
-		a.notef("the audit log is NOT in order: keep a copy of the state folder, and find out who could write to it")
-		return exitWith(exitHosts)
+	if found.FaultCount > 0 {
+		s.Notef("the audit log is NOT in order: keep a copy of the state folder, and find out who could write to it")
+		return exit.With(exit.Hosts)
 	}
 	return nil
 }
 
-func (c *auditVerifyCmd) show(a *app, report installer.AuditReport) error {
-	if c.Output == "json" {
-		text, err := marshal(report)
-		if err != nil {
-			return err
-		}
-		return a.print(text)
-	}
+func auditReport(found installer.AuditReport) string {
 	var b strings.Builder
-	for _, f := range report.Faults {
+	for _, f := range found.Faults {
 		fmt.Fprintln(&b, f)
 	}
-	if more := report.FaultCount - len(report.Faults); more > 0 {
+	if more := found.FaultCount - len(found.Faults); more > 0 {
 		fmt.Fprintf(&b, "… and %d more faults\n", more)
 	}
-	if report.FaultCount == 0 {
-		fmt.Fprintf(&b, "in order: %d entries, from %d\n", report.Last-report.First+1, report.First)
+	if found.FaultCount == 0 {
+		fmt.Fprintf(&b, "in order: %d entries, from %d\n", found.Last-found.First+1, found.First)
 	}
-	fmt.Fprintf(&b, "anchor: %s\n", report.Anchor)
-	return a.print(b.String())
+	fmt.Fprintf(&b, "anchor: %s\n", found.Anchor)
+	return b.String()
 }
 
 type auditPruneCmd struct {
-	Before string `required:"" placeholder:"TIME" help:"Drop the entries before TIME: a day, a time, or 8760h for all that are older than a year."`
+	Before string `required:"" placeholder:"TIME" help:"Delete the entries before TIME: a day, a time, or 8760h for all that are older than a year."`
 }
 
-// Run drops old entries. That is an entry too.
-func (c *auditPruneCmd) Run(ctx context.Context, a *app) error {
-	if a.onlyProject != "" {
-		return usageError(errors.New("the audit log is one chain of all projects: it does not go with --project"), "leave --project (TRIPOD_PROJECT) out, to drop the old entries of all of them")
+// Run deletes old entries. That is an entry too.
+func (c *auditPruneCmd) Run(ctx context.Context, s *session.Session) error {
+	if s.Flags.Project != "" {
+		return exit.UsageError(errors.New("the audit log is one chain of all projects: --project cannot be given"), "leave --project (TRIPOD_PROJECT) out, to delete the old entries of all projects")
 	}
 	before, err := parseSince("--before", c.Before, time.Now())
 	if err != nil {
 		return err
 	}
-	return a.change(ctx, func(l *control.Client) error {
-		n, err := l.PruneAudit(ctx, before)
+	return s.Change(ctx, func(client *control.Client) error {
+		n, err := client.PruneAudit(ctx, before)
 		if err != nil {
-			return inputOrStorage(err)
+			return exit.InputOrStorage(err)
 		}
-		a.notef("dropped %d entries of the audit log", n)
+		s.Notef("deleted %d entries of the audit log", n)
 		return nil
 	})
 }

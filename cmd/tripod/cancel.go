@@ -5,33 +5,30 @@ import (
 	"context"
 	"errors"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/report"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 )
 
 type cancelCmd struct {
 	ID string `arg:"" help:"A batch, an invocation, or a host of the newest batches."`
-	outputFlag
+	reportFlag
 }
 
-// Help is shown by `tripod cancel --help`.
 func (cancelCmd) Help() string {
-	return `What was interrupted may still run on its host: there the processes are ended
-first, and only then it counts as canceled.`
+	return `An interrupted installation may still run on its host: its processes are ended
+there first, and only then it counts as canceled.`
 }
 
-// Run cancels what is open.
-func (c *cancelCmd) Run(ctx context.Context, a *app) error {
-	e, err := (&runFlags{Parallel: defaultParallel}).openEngine(ctx, a, nil)
-	if err != nil {
-		return err
-	}
-	return e.closing(func() error { return c.cancel(ctx, e) })
+func (c *cancelCmd) Run(ctx context.Context, s *session.Session) error {
+	return s.Work(ctx, session.RunFlags{Parallel: installer.DefaultParallel}, nil, func(j *session.Job) error { return c.cancel(ctx, j) })
 }
 
-func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
+func (c *cancelCmd) cancel(ctx context.Context, j *session.Job) error {
 	batchID, only := c.ID, ""
-	if _, err := e.client.Batch(ctx, e.app.project, c.ID); errors.Is(err, installer.ErrNotFound) {
-		inv, err := findInvocation(ctx, e.client, c.ID)
+	if _, err := j.Client.Batch(ctx, j.Project, c.ID); errors.Is(err, installer.ErrNotFound) {
+		inv, err := session.FindInvocation(ctx, j.Client, c.ID)
 		if err != nil {
 			return err
 		}
@@ -39,48 +36,43 @@ func (c *cancelCmd) cancel(ctx context.Context, e *engine) error {
 	} else if err != nil {
 		return err
 	}
-	asked, err := e.client.CancelOpen(ctx, e.app.project, batchID, only)
+	asked, err := j.Client.CancelOpen(ctx, j.Project, batchID, only)
 	if err != nil {
 		return err
 	}
 	if len(asked) == 0 {
-		e.app.notef("nothing to cancel: all has ended")
+		j.Notef("nothing to cancel: everything has ended already")
 		return nil
 	}
-	how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: batchID, InvocationID: only}, 0)
+	how, err := j.Run(ctx, installer.ClaimFilter{BatchID: batchID, InvocationID: only}, 0)
 	if err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx)
 	var invs []installer.Invocation
 	for _, id := range asked {
-		inv, err := e.client.Invocation(context.WithoutCancel(ctx), e.app.project, id)
+		inv, err := j.Client.Invocation(ctx, j.Project, id)
 		if err != nil {
 			return err
 		}
 		invs = append(invs, inv)
 	}
-	return e.showCanceled(ctx, c.Output, how, batchID, only, invs)
+	return c.show(j, how, session.Report(ctx, j.Client, batchID, invs), cmp.Or(only, batchID))
 }
 
-// showCanceled prints the invocations; the exit code is 0 if all of them are
-// canceled, or ended well before the cancel reached them. only is the invocation
-// that was meant alone; empty: all of the batch.
-func (e *engine) showCanceled(ctx context.Context, format string, how ran, batchID, only string, invs []installer.Invocation) error {
-	r := newReport(context.WithoutCancel(ctx), e.client, batchID, invs)
-	text, err := r.render(format)
-	if err != nil {
+// show prints the invocations; the exit code is 0 if all of them are canceled, or ended
+// well before the cancel reached them. id is what was canceled.
+func (c *cancelCmd) show(j *session.Job, how session.Outcome, r report.Report, id string) error {
+	if err := j.PrintMade(r.Render(c.Output)); err != nil {
 		return err
 	}
-	if err := e.app.print(text); err != nil {
-		return err
-	}
-	s := r.summary()
+	sum := r.Summary()
 	switch {
-	case how.interrupted && s.Unfinished > 0:
-		e.app.notef("interrupted: %d are not canceled yet; to go on: %s", s.Unfinished, e.app.again("cancel", cmp.Or(only, batchID)))
-		return exitWith(exitInterrupted)
-	case s.Canceled+s.well() < s.Total:
-		return exitWith(exitHosts)
+	case how.Interrupted && sum.Unfinished > 0:
+		j.Notef("interrupted: %d hosts are not canceled yet; to continue: %s", sum.Unfinished, j.Command("cancel", id))
+		return exit.With(exit.Interrupted)
+	case sum.Canceled+sum.Good() < sum.Total:
+		return exit.With(exit.Hosts)
 	}
 	return nil
 }

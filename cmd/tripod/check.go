@@ -3,67 +3,50 @@ package main
 import (
 	"context"
 
+	"tripod/cmd/tripod/internal/flags"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 )
 
 type checkCmd struct {
-	targetFlags
-	policyFlags
-	runFlags
-	outputFlag
+	flags.Targets
+	flags.Policy
+	session.RunFlags
+	reportFlag
 }
 
-// Help is shown by `tripod check --help`.
 func (checkCmd) Help() string {
-	return `Logs in, looks at the host and at what is installed on it, and changes nothing.
-Exit code 0: every host can be reached and is fit.
+	return `Logs in, examines the host and the agent that is installed there, and changes
+nothing. Exit code 0: every host can be reached and is suitable.
 
 Example:
   tripod check -f hosts.txt --ask-pass`
 }
 
-// Run looks at the hosts.
-func (c *checkCmd) Run(ctx context.Context, a *app) error {
+func (c *checkCmd) Run(ctx context.Context, s *session.Session) error {
 	var faults installer.Faults
 	spec := installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}
-	c.apply(&spec, &faults)
-	req, err := c.request(ctx, a, installer.Install, spec, &faults)
+	c.Apply(&spec, &faults)
+	req, err := c.Request(ctx, s, installer.Install, spec, &faults)
 	if err != nil {
 		return err
 	}
-	if req.MaxFailures, err = c.failureLimit(); err != nil {
+	if req.MaxFailures, err = c.FailureLimit(); err != nil {
 		return err
 	}
-	if _, err := a.planned(ctx, req, faults); err != nil {
+	if _, err := s.Plan(ctx, req, faults); err != nil {
 		return err
 	}
-	e, err := c.openEngine(ctx, a, c.knownHosts())
-	if err != nil {
-		return err
-	}
-	return e.closing(func() error {
-		p, err := e.submit(ctx, req)
-		if err != nil {
-			return loginHint(err)
-		}
-		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
+	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error {
+		batchID, how, err := j.SubmitAndRun(ctx, req)
 		if err != nil {
 			return err
 		}
-		if how.interrupted || how.LimitReached {
-			if err := e.dropBatch(context.WithoutCancel(ctx), p.Batch.ID); err != nil {
+		if how.Interrupted || how.LimitReached {
+			if err := j.Drop(context.WithoutCancel(ctx), batchID); err != nil {
 				return err
 			}
 		}
-		return e.showBatch(ctx, c.Output, how, p.Batch.ID)
+		return j.ShowBatch(ctx, c.Output, how, batchID)
 	})
-}
-
-// dropBatch cancels what is open of a batch that nobody will go on with. It
-// dials nothing, since nothing that only looks can have left anything behind.
-func (e *engine) dropBatch(ctx context.Context, batchID string) error {
-	if _, err := e.client.CancelOpen(ctx, e.app.project, batchID, ""); err != nil {
-		return err
-	}
-	return e.drop(ctx, batchID)
 }

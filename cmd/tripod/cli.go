@@ -1,82 +1,74 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
+	"context"
 
-	"tripod/installer"
+	"tripod/cmd/tripod/internal/report"
+	"tripod/cmd/tripod/internal/session"
+	"tripod/installer/control"
 )
 
-const description = `Sets up agents on fleets of hosts over SSH.
+const description = `Install and manage agents on fleets of hosts over SSH.
 
   tripod check   -f hosts.txt --ask-pass
   tripod install -f hosts.txt --package telescope_linux_amd64.tar.gz
   tripod update  -f hosts.txt --package telescope_linux_amd64.tar.gz
   tripod status ; tripod logs ID ; tripod retry BATCH ; tripod rollback BATCH
 
-Every flag can be given as an environment variable TRIPOD_… too. Results go to
-stdout, everything else to stderr. Exit codes: 0 all succeeded, 1 some host did
-not, 2 bad usage or input, 3 stopped by --max-failures, 4 interrupted and can
-be resumed, 5 storage or internal error.`
+Every flag can also be set as an environment variable TRIPOD_…. Results are
+written to stdout, everything else to stderr. Exit codes: 0 all hosts succeeded,
+1 some hosts did not, 2 invalid usage or input, 3 stopped by --max-failures,
+4 interrupted and can be resumed, 5 storage or internal error.`
 
-const (
-	defaultParallel = installer.DefaultParallel
-	defaultUser     = "root"
-)
-
-// cli is the whole command line.
 type cli struct {
-	common
+	session.Flags
 
-	Install            installCmd            `cmd:"" help:"Install the agent on the hosts of a file."`
-	Update             updateCmd             `cmd:"" help:"Update the agent on the hosts of a file; the version before is kept there."`
-	Check              checkCmd              `cmd:"" help:"Look at hosts, change nothing."`
-	Status             statusCmd             `cmd:"" help:"Show batches, a batch, or one invocation with its steps."`
-	Logs               logsCmd               `cmd:"" help:"Show what was printed on a host."`
-	Retry              retryCmd              `cmd:"" help:"Go on with batches or invocations: what is unfinished, and what failed."`
-	Rollback           rollbackCmd           `cmd:"" help:"Undo a batch or an invocation: back to the version before, offline."`
-	Cancel             cancelCmd             `cmd:"" help:"Cancel an unfinished batch or invocation."`
-	SetRemoteInstaller setRemoteInstallerCmd `cmd:"" help:"Make known hosts installers (jump hosts) of the project, or take that back."`
+	Install            installCmd            `cmd:"" help:"Install the agent on hosts."`
+	Update             updateCmd             `cmd:"" help:"Update the agent on hosts, and keep the previous version there for a rollback."`
+	Check              checkCmd              `cmd:"" help:"Check that hosts can be reached and are suitable; change nothing."`
+	Status             statusCmd             `cmd:"" help:"Show batches, the hosts of a batch, or the steps on one host."`
+	Logs               logsCmd               `cmd:"" help:"Show the output of the installation on a host."`
+	Retry              retryCmd              `cmd:"" help:"Resume what is unfinished and retry what failed."`
+	Rollback           rollbackCmd           `cmd:"" help:"Restore the previous version on the hosts of a batch, without a download."`
+	Cancel             cancelCmd             `cmd:"" help:"Cancel an unfinished batch, or one host of it."`
+	SetRemoteInstaller setRemoteInstallerCmd `cmd:"" help:"Make hosts of the inventory jump hosts of the project, or remove that role."`
 	Serve              serveCmd              `cmd:"" help:"Run the daemon with the agent-task API."`
-	Tokens             tokensCmd             `cmd:"" help:"Manage the API's tokens."`
-	Keys               keysCmd               `cmd:"" help:"Manage the API's access keys, for signed requests."`
-	Audit              auditCmd              `cmd:"" help:"Show and check the audit log."`
-	Hosts              hostsCmd              `cmd:"" help:"Manage what is known of hosts."`
-	Packages           packagesCmd           `cmd:"" help:"Manage the catalogue of packages."`
+	Tokens             tokensCmd             `cmd:"" help:"Manage the API tokens."`
+	Keys               keysCmd               `cmd:"" help:"Manage the API access keys, for signed requests."`
+	Audit              auditCmd              `cmd:"" help:"Show and verify the audit log."`
+	Hosts              hostsCmd              `cmd:"" help:"Manage the host inventory."`
+	Packages           packagesCmd           `cmd:"" help:"Manage the package store."`
 	Version            versionCmd            `cmd:"" help:"Print the version."`
 }
 
-// common are the flags of every command.
-type common struct {
-	StateDir string `help:"Where batches, results and sealed credentials are kept." default:"${state_dir}" type:"path" placeholder:"DIR"`
-	Verbose  bool   `short:"v" help:"Every step and the debug log on stderr."`
-	projectFlag
-	serverFlags
+// reportFlag is --output of the commands that show what became of hosts.
+type reportFlag struct {
+	Output string `short:"o" enum:"table,json,csv,junit" default:"table" help:"Output format: table, json, csv or junit."`
 }
 
-// outputFlag is --output of the commands that show invocations.
-type outputFlag struct {
-	Output string `short:"o" enum:"table,json,csv,junit" default:"table" help:"table, json, csv or junit."`
+// listFlag is --output of the commands that list something else.
+type listFlag struct {
+	Output string `short:"o" enum:"table,json,csv" default:"table" help:"Output format: table, json or csv."`
 }
 
-// tableFlag is --output of the commands that show lists of something else.
-type tableFlag struct {
-	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, json or csv."`
+// textFlag is --output of the commands that show one thing.
+type textFlag struct {
+	Output string `short:"o" enum:"table,json" default:"table" help:"Output format: table or json."`
 }
 
-// documentFlag is --output of the commands that show one thing.
-type documentFlag struct {
-	Output string `short:"o" enum:"table,json" default:"table" help:"table or json."`
-}
-
-// defaultStateDir is the user's state folder as XDG has it.
-func defaultStateDir() string {
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "tripod")
+func (f textFlag) print(s *session.Session, doc any, text func() string) error {
+	if f.Output != "json" {
+		return s.Print(text())
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		home = "/"
-	}
-	return filepath.Join(home, ".local", "state", "tripod")
+	return s.PrintMade(report.JSON(doc))
+}
+
+func printList[T any](ctx context.Context, s *session.Session, format string, list report.List[T], get func(*control.Client) ([]T, error)) error {
+	return s.Read(ctx, func(c *control.Client) error {
+		items, err := get(c)
+		if err != nil {
+			return err
+		}
+		return list.Write(s.Stdout, format, report.Pages(items))
+	})
 }

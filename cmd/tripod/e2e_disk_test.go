@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/sshtest"
@@ -27,7 +28,7 @@ func TestFullDiskOnTheTarget(t *testing.T) {
 	}
 	c := sshtest.StartContainer(t, sshtest.PasswordKind, sshtest.WithRunArgs(small...))
 	p, code := r.tripod("install", "-f", r.file("hosts.csv", csvFile(c)), "--script", r.file("hello.sh", helloScript), "--output", "json")
-	require.Equal(t, exitHosts, code, "%s", p.err())
+	require.Equal(t, exit.Hosts, code, "%s", p.err())
 	inv := r.report(p.out()).Invocations[0]
 	assert.Equal(t, installer.Failed, inv.InvocationStatus)
 	assert.Equal(t, installer.KindNoSpace, inv.Kind, inv.Message)
@@ -96,9 +97,9 @@ func TestFullDiskUnderTheBatchTool(t *testing.T) {
 	args := []string{"install", "-f", r.file("hosts.csv", csvFile(c)), "--script", r.file("hello.sh", helloScript), "--output", "json"}
 	fill(t, r.state)
 	p, code := r.tripod(args...)
-	require.Equal(t, exitInternal, code, "%s", p.err())
+	require.Equal(t, exit.Internal, code, "%s", p.err())
 	assert.Contains(t, p.err(), "no space left on device")
-	assert.Contains(t, p.err(), "hint: make room where the state folder is")
+	assert.Contains(t, p.err(), "hint: free space on the file system of the state folder")
 	assert.Empty(t, p.out())
 	assert.Empty(t, noted(t, c), "nothing was begun")
 

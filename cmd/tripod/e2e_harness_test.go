@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
 	"tripod/installer/sshtest"
 )
@@ -150,15 +151,15 @@ func (r *rig) must(args ...string) string {
 }
 
 // report reads the document of --output json.
-func (r *rig) report(text string) jsonReport {
+func (r *rig) report(text string) report.JSONReport {
 	r.t.Helper()
-	var doc jsonReport
+	var doc report.JSONReport
 	require.NoError(r.t, json.Unmarshal([]byte(text), &doc), "%s", text)
 	return doc
 }
 
 // stored is an invocation as the store has it, from a process of its own.
-func (r *rig) stored(id string) jsonInvocation {
+func (r *rig) stored(id string) report.JSONInvocation {
 	r.t.Helper()
 	doc := r.report(r.must("status", "--output", "json", id))
 	require.Len(r.t, doc.Invocations, 1)
@@ -187,9 +188,9 @@ func in(t *testing.T, c *sshtest.Container, line string) string {
 // attemptsThatCount leaves out what ended at a time limit before anything was
 // started on the host: on a machine with far too much to do, sshd is too slow
 // for the limits, and that is tried again.
-func attemptsThatCount(t *testing.T, inv jsonInvocation) []jsonAttempt {
+func attemptsThatCount(t *testing.T, inv report.JSONInvocation) []report.JSONAttempt {
 	t.Helper()
-	var count []jsonAttempt
+	var count []report.JSONAttempt
 	for _, a := range inv.Attempts {
 		early := true
 		for _, s := range a.Steps {

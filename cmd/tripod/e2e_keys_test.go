@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer/sshtest"
 )
 
@@ -168,9 +169,9 @@ func TestKeyForms(t *testing.T) {
 	require.NoError(t, os.WriteFile(stranger, pem.EncodeToMemory(block), 0o600))
 	at := c.Endpoint()
 	p, code := r.tripod("check", "--identity", stranger, "--output", "json", at.HostPort())
-	assert.Equal(t, exitHosts, code)
+	assert.Equal(t, exit.Hosts, code)
 	assert.Equal(t, "auth-rejected", string(r.report(p.out()).Invocations[0].Kind))
 	p, code = r.tripod("check", "--identity", r.file("locked", forms[1].text), "--passphrase-file", r.file("wrong", "close sesame\n"), at.HostPort())
-	assert.Equal(t, exitUsage, code, "%s", p.err())
+	assert.Equal(t, exit.Usage, code, "%s", p.err())
 	assert.Contains(t, p.err(), "passphrase")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/apitest"
@@ -38,7 +39,7 @@ func TestClosedNetworkBatchVia(t *testing.T) {
 	// With the wrong password of the jump host it is the jump host that is
 	// named, and no target has heard anything.
 	p, code := install("wrong-" + n.Targets[0].Kind.User())
-	require.Equal(t, exitHosts, code, "%s", p.err())
+	require.Equal(t, exit.Hosts, code, "%s", p.err())
 	for _, inv := range r.report(p.out()).Invocations {
 		assert.Equal(t, installer.KindAuthRejected, inv.Kind)
 		assert.Contains(t, inv.Message, at.HostPort(), "the installer is named")
@@ -104,7 +105,7 @@ func TestClosedNetworkAPI(t *testing.T) {
 		return r.tripod(append(args, "--server", d.BaseURL, "--token-file", r.file("token", token.Reveal()))...)
 	}
 	p, code := command("set-remote-installer", "--output", "json", items[0].InstanceID, items[1].InstanceID)
-	require.Equal(t, exitHosts, code, "%s", p.err())
+	require.Equal(t, exit.Hosts, code, "%s", p.err())
 	for _, inv := range r.report(p.out()).Invocations {
 		fit := inv.InstanceID == items[0].InstanceID
 		assert.Equal(t, fit, inv.InvocationStatus == installer.Succeeded, inv.Message)

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
 	"tripod/installer/sshtest"
 	"tripod/testdata/agent"
@@ -50,7 +52,7 @@ func TestOnlineOnContainers(t *testing.T) {
 	everyContainer(t, cs, func(c *sshtest.Container) { startMirror(t, c, certificate) })
 	in(t, cs[1], "rm /usr/bin/curl")
 	hosts := r.file("hosts.csv", csvFile(cs...))
-	do := func(want int, args ...string) jsonReport {
+	do := func(want int, args ...string) report.JSONReport {
 		t.Helper()
 		args = append(args, "-f", hosts, "--output", "json")
 		if args[0] != "rollback" {
@@ -63,7 +65,7 @@ func TestOnlineOnContainers(t *testing.T) {
 		return doc
 	}
 
-	for i, inv := range do(exitHosts, "install").Invocations {
+	for i, inv := range do(exit.Hosts, "install").Invocations {
 		assert.Equal(t, installer.Failed, inv.InvocationStatus)
 		assert.Contains(t, inv.Message, "cannot download "+mirrorURL+"/agent_install.sh")
 		assert.Contains(t, inv.Message, "certificate", "what is wrong with it")
@@ -74,15 +76,15 @@ func TestOnlineOnContainers(t *testing.T) {
 		put(t, c, "/usr/local/share/ca-certificates/mirror.crt", authority)
 		in(t, c, "update-ca-certificates >/dev/null 2>&1")
 	})
-	has := func(doc jsonReport, state installer.State, version string) {
+	has := func(doc report.JSONReport, state installer.State, version string) {
 		t.Helper()
 		for i, inv := range doc.Invocations {
 			assert.Equal(t, state, inv.InvocationStatus, inv.Message)
 			requireAgent(t, cs[i], version)
 		}
 	}
-	has(do(exitOK, "install"), installer.Succeeded, "1.0.0")
-	updated := do(exitOK, "update", "--version", "2.0.0")
+	has(do(exit.OK, "install"), installer.Succeeded, "1.0.0")
+	updated := do(exit.OK, "update", "--version", "2.0.0")
 	has(updated, installer.Succeeded, "2.0.0")
 	for _, inv := range updated.Invocations {
 		assert.Contains(t, r.must("logs", "--raw", inv.InvocationID), "asked for -t 2.0.0 -r r-1")
@@ -90,8 +92,8 @@ func TestOnlineOnContainers(t *testing.T) {
 
 	// From here on nothing comes from the network.
 	inAll(t, cs, "pkill -x openssl")
-	has(do(exitHosts, "update", "--version", "3.0.0"), installer.Failed, "2.0.0")
-	has(do(exitOK, "rollback", updated.BatchID), installer.Succeeded, "1.0.0")
+	has(do(exit.Hosts, "update", "--version", "3.0.0"), installer.Failed, "2.0.0")
+	has(do(exit.OK, "rollback", updated.BatchID), installer.Succeeded, "1.0.0")
 }
 
 // startMirror serves the installer and two versions on the host itself.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
 	"tripod/installer/sshtest"
 )
@@ -25,7 +26,7 @@ func TestRebootMidRun(t *testing.T) {
 	require.NoError(t, c.Kill(t.Context()))
 	require.NoError(t, c.Restart(t.Context()))
 
-	require.Equal(t, exitHosts, p.wait(), "%s", p.err())
+	require.Equal(t, exit.Hosts, p.wait(), "%s", p.err())
 	doc := r.report(p.out())
 	require.Len(t, doc.Invocations, 1)
 	inv := doc.Invocations[0]

@@ -87,7 +87,7 @@ func TestBatchToolSIGKILL(t *testing.T) {
 
 	p, code := r.tripod(args...)
 	require.Zero(t, code, "%s", p.err())
-	assert.Contains(t, p.err(), "going on with batch")
+	assert.Contains(t, p.err(), "resuming batch")
 	doc := r.report(p.out())
 	require.Len(t, doc.Invocations, len(cs))
 	assert.Equal(t, len(cs), doc.Summary.Succeeded)

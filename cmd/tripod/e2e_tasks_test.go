@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
 	"tripod/installer/sshtest"
 	"tripod/testdata/agent"
@@ -25,7 +27,7 @@ func TestTasksOnContainers(t *testing.T) {
 	for _, version := range []string{"1.0.0", "2.0.0"} {
 		packages[version] = agent.Build(t, agent.Options{Version: version, Name: version + ".tar.gz"})
 	}
-	do := func(want int, args ...string) jsonReport {
+	do := func(want int, args ...string) report.JSONReport {
 		t.Helper()
 		p, code := r.tripod(append(args, "-f", hosts, "--output", "json")...)
 		require.Equal(t, want, code, "%v\n%s%s", args, p.out(), p.err())
@@ -33,7 +35,7 @@ func TestTasksOnContainers(t *testing.T) {
 		require.Len(t, doc.Invocations, len(cs))
 		return doc
 	}
-	is := func(doc jsonReport, kind installer.Type, state installer.State, from, to string) {
+	is := func(doc report.JSONReport, kind installer.Type, state installer.State, from, to string) {
 		t.Helper()
 		for i, inv := range doc.Invocations {
 			assert.Equal(t, kind, inv.InvocationType)
@@ -47,17 +49,17 @@ func TestTasksOnContainers(t *testing.T) {
 	}
 
 	// An update needs an agent.
-	missing := do(exitHosts, "update", "--package", packages["2.0.0"])
+	missing := do(exit.Hosts, "update", "--package", packages["2.0.0"])
 	for _, inv := range missing.Invocations {
 		assert.Equal(t, installer.KindAgentMissing, inv.Kind)
 		assert.Equal(t, installer.KindAgentMissing.Hint(), inv.Hint)
 	}
-	install := do(exitOK, "install", "--package", packages["1.0.0"])
+	install := do(exit.OK, "install", "--package", packages["1.0.0"])
 	is(install, installer.Install, installer.Succeeded, "none", "1.0.0")
 
 	// A new version that fails does not cost the one before.
 	bad := agent.Build(t, agent.Options{Version: "1.5.0", Habit: "fails", Name: "bad.tar.gz"})
-	broken := do(exitHosts, "update", "--package", bad, "--version", "1.5.0")
+	broken := do(exit.Hosts, "update", "--package", bad, "--version", "1.5.0")
 	is(broken, installer.Update, installer.Failed, "1.0.0", "1.0.0")
 	for _, inv := range broken.Invocations {
 		assert.Equal(t, installer.KindScriptFailed, inv.Kind)
@@ -66,10 +68,10 @@ func TestTasksOnContainers(t *testing.T) {
 
 	// An update that cannot be done on the hosts yet, and then can.
 	inAll(t, cs, "mv /bin/gzip /root/gzip")
-	failed := do(exitHosts, "update", "--package", packages["2.0.0"], "--version", "2.0.0")
+	failed := do(exit.Hosts, "update", "--package", packages["2.0.0"], "--version", "2.0.0")
 	is(failed, installer.Update, installer.Failed, "1.0.0", "1.0.0")
 	inAll(t, cs, "mv /root/gzip /bin/gzip")
-	retried := do(exitOK, "retry", failed.BatchID)
+	retried := do(exit.OK, "retry", failed.BatchID)
 	is(retried, installer.Retry, installer.Succeeded, "1.0.0", "2.0.0")
 
 	// Back, with nothing but what is on the hosts: neither the package nor the
@@ -84,13 +86,13 @@ func TestTasksOnContainers(t *testing.T) {
 		require.NoError(t, os.RemoveAll(blob))
 	}
 	inAll(t, cs, "mv /var/lib/tripod/kept /root/kept") // not yet
-	gone := do(exitHosts, "rollback", failed.BatchID)
+	gone := do(exit.Hosts, "rollback", failed.BatchID)
 	is(gone, installer.Rollback, installer.Failed, "2.0.0", "2.0.0")
 	for _, inv := range gone.Invocations {
 		assert.Equal(t, installer.KindNotKept, inv.Kind)
 	}
 	inAll(t, cs, "mv /root/kept /var/lib/tripod/kept")
-	back := do(exitOK, "retry", gone.BatchID)
+	back := do(exit.OK, "retry", gone.BatchID)
 	is(back, installer.Retry, installer.Succeeded, "2.0.0", "1.0.0")
 	for i, inv := range retried.Invocations {
 		assert.Equal(t, installer.Rollbacked, r.stored(inv.InvocationID).InvocationStatus)
@@ -98,7 +100,7 @@ func TestTasksOnContainers(t *testing.T) {
 	}
 
 	// The installation had found nothing.
-	removed := do(exitOK, "rollback", install.BatchID)
+	removed := do(exit.OK, "rollback", install.BatchID)
 	is(removed, installer.Rollback, installer.Succeeded, "1.0.0", "")
 	for _, inv := range install.Invocations {
 		assert.Equal(t, installer.Rollbacked, r.stored(inv.InvocationID).InvocationStatus)

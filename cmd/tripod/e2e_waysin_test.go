@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
 	"tripod/installer/sshtest"
 	"tripod/testdata/agent"
@@ -100,7 +102,7 @@ func TestWaysIn(t *testing.T) {
 	p, code := r.tripod("install", "-f", r.file("hosts.csv", csvRows(t, rows)), "--script", r.file("root.sh", rootScript), "--output", "json")
 	took := time.Since(began)
 	require.NoError(t, cs["silent"].Unpause(t.Context()))
-	require.Equal(t, exitHosts, code, "%s", p.err())
+	require.Equal(t, exit.Hosts, code, "%s", p.err())
 	doc := r.report(p.out())
 	require.Len(t, doc.Invocations, len(members))
 
@@ -200,7 +202,7 @@ func startFleet(t *testing.T, members []member) (map[string]*sshtest.Container, 
 }
 
 // requireOwnLimit: each attempt took its limit, and not much more than that.
-func requireOwnLimit(t *testing.T, inv jsonInvocation, limit time.Duration) {
+func requireOwnLimit(t *testing.T, inv report.JSONInvocation, limit time.Duration) {
 	t.Helper()
 	const slow = time.Minute // for machines with too much to do
 	require.NotEmpty(t, inv.Attempts)

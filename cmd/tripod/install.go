@@ -2,105 +2,128 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/flags"
+	"tripod/cmd/tripod/internal/report"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
+	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
-// deployFlags are of install and update.
 type deployFlags struct {
-	targetFlags
-	specFlags
-	runFlags
-	outputFlag
-	DryRun bool `help:"Read and check everything, print what would be done, dial nothing."`
+	flags.Targets
+	flags.Spec
+	session.RunFlags
+	reportFlag
+	DryRun bool `help:"Check all input and print what would be done, without connecting to any host."`
 }
 
 type installCmd struct{ deployFlags }
 
-// Help is shown by `tripod install --help`.
 func (installCmd) Help() string {
 	return `Examples:
   tripod install -f hosts.txt --package telescope_linux_amd64.tar.gz --ask-pass
-  tripod install -f iplist.txt --package telescope_linux_amd64.tar.gz   # IP,password lines
+  tripod install -f iplist.txt --package telescope_linux_amd64.tar.gz   # lines of IP,password
   tripod install --via ops@bastion --via-identity ~/.ssh/bastion -i ~/.ssh/fleet \
       --script setup.sh 10.0.0.[1-50]
 
-Ctrl-C stops cleanly; the same command goes on with what is unfinished.`
+Ctrl-C stops cleanly; repeating the command resumes what is unfinished.`
 }
 
-// Run installs.
-func (c *installCmd) Run(ctx context.Context, a *app) error {
-	return c.deploy(ctx, a, installer.Install)
+func (c *installCmd) Run(ctx context.Context, s *session.Session) error {
+	return c.deploy(ctx, s, installer.Install)
+}
+
+type updateCmd struct{ deployFlags }
+
+func (updateCmd) Help() string {
+	return `Works like install, but only on hosts that have the agent: the others fail with
+agent-missing. The previous version is kept on each host, so that the batch can be
+rolled back: tripod rollback BATCH, with the logins given again.
+
+Examples:
+  tripod update -f hosts.txt --package telescope_linux_amd64.tar.gz --version 2.7.2
+  tripod update -f hosts.txt --online-url https://mirror.example.com/agent --region r-1`
+}
+
+func (c *updateCmd) Run(ctx context.Context, s *session.Session) error {
+	return c.deploy(ctx, s, installer.Update)
 }
 
 // deploy does the task on all hosts. Everything that can be wrong with the input
 // is told before anything is dialled or stored.
-func (c *deployFlags) deploy(ctx context.Context, a *app, task installer.Type) error {
-	files, err := c.inspect()
-	faults, ok := errors.AsType[installer.Faults](err)
-	if err != nil && !ok {
-		return err
-	}
-	req, err := c.request(ctx, a, task, c.spec(files, &faults), &faults)
+func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task installer.Type) error {
+	var faults installer.Faults
+	files := c.Inspect(&faults)
+	req, err := c.Request(ctx, s, task, c.Make(files, &faults), &faults)
 	if err != nil {
 		return err
 	}
 	req.Resume = true
-	if req.MaxFailures, err = c.failureLimit(); err != nil {
+	if req.MaxFailures, err = c.FailureLimit(); err != nil {
 		return err
 	}
-	planned, err := a.planned(ctx, req, faults)
+	planned, err := s.Plan(ctx, req, faults)
 	if err != nil {
 		return err
 	}
 	if c.DryRun {
-		workers, err := a.parallel(c.Parallel)
-		if err != nil {
-			return err
-		}
-		return a.showPlan(req, planned.Items, c.Output, workers)
+		return c.showPlan(s, task, planned.Items)
 	}
-	e, err := c.openEngine(ctx, a, c.knownHosts())
-	if err != nil {
-		return err
-	}
-	return e.closing(func() error {
-		if err := files.store(ctx, e.client.PutBlob, &req.Spec); err != nil {
+	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error {
+		if err := files.Store(ctx, j.Client.PutBlob, &req.Spec); err != nil {
 			return err
 		}
-		p, err := e.submit(ctx, req)
-		if err != nil {
-			return loginHint(err)
-		}
-		if head := p.Batch; p.Resumed {
-			a.notef("going on with batch %s of %s: %d of %d are done and are not touched again",
-				head.ID, head.Created.Local().Format(time.DateTime), head.Total-head.Open, head.Total)
-		} else if err := e.mentionUnfinished(ctx, head.ID); err != nil {
-			return err
-		}
-		how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
-		if err != nil {
-			return err
-		}
-		return e.showBatch(ctx, c.Output, how, p.Batch.ID)
+		return c.run(ctx, j, req)
 	})
 }
 
-// mentionUnfinished reminds of other work that was interrupted: a command that
-// differs in a flag does not go on with it.
-func (e *engine) mentionUnfinished(ctx context.Context, own string) error {
-	const newest = 20
-	heads, err := e.client.Batches(ctx, e.app.project, newest)
+func (c *deployFlags) run(ctx context.Context, j *session.Job, req plan.Request) error {
+	p, err := j.Submit(ctx, req)
 	if err != nil {
 		return err
 	}
+	if head := p.Batch; p.Resumed {
+		j.Notef("resuming batch %s of %s: %d of %d hosts are done and are left as they are",
+			head.ID, head.Created.Local().Format(time.DateTime), head.Total-head.Open, head.Total)
+	} else if err := noteUnfinished(ctx, j, head.ID); err != nil {
+		return err
+	}
+	how, err := j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
+	if err != nil {
+		return err
+	}
+	return j.ShowBatch(ctx, c.Output, how, p.Batch.ID)
+}
+
+func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []control.PlannedItem) error {
+	if c.Output != "table" && c.Output != "json" {
+		return exit.Usagef("--dry-run supports --output table and json")
+	}
+	workers, err := s.Parallel(c.Parallel)
+	if err != nil {
+		return err
+	}
+	for _, note := range report.EditionNotes(items) {
+		s.Notef("%s", note)
+	}
+	s.Notef("dry run: no host was connected to; %d hosts, %d at once", len(items), min(workers, len(items)))
+	return report.WritePlan(s.Stdout, c.Output, task, items)
+}
+
+// noteUnfinished reminds of other work that was interrupted: a command that
+// differs in a flag does not resume it.
+func noteUnfinished(ctx context.Context, j *session.Job, own string) error {
+	const newest = 20
+	heads, err := j.Client.Batches(ctx, j.Project, newest)
 	for _, h := range heads {
 		if h.Open > 0 && h.ID != own {
-			e.app.notef("note: batch %s (%s) has %d unfinished hosts: %s, or: %s",
-				h.ID, h.Source, h.Open, e.app.again("retry", h.ID), e.app.again("cancel", h.ID))
+			j.Notef("note: batch %s (%s) has %d unfinished hosts: %s, or: %s",
+				h.ID, h.Source, h.Open, j.Command("retry", h.ID), j.Command("cancel", h.ID))
 		}
 	}
-	return nil
+	return err
 }

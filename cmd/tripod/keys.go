@@ -2,77 +2,57 @@ package main
 
 import (
 	"context"
-	"time"
 
+	"tripod/cmd/tripod/internal/report"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/control"
 )
 
 type keysCmd struct {
-	Add    keysAddCmd    `cmd:"" help:"Make an access key and its secret key, and print them, once."`
+	Add    keysAddCmd    `cmd:"" help:"Create an access key with its secret key and print them; they are shown only once."`
 	List   keysListCmd   `cmd:"" help:"List the access keys."`
-	Remove keysRemoveCmd `cmd:"" help:"End an access key."`
+	Remove keysRemoveCmd `cmd:"" help:"Revoke an access key."`
 }
 
 type keysAddCmd struct {
-	grantFlags
+	grantName
 	rightsFlag
-	documentFlag
+	textFlag
 }
 
-// Run prints the pair, once.
-func (c *keysAddCmd) Run(ctx context.Context, a *app) error {
-	return a.change(ctx, func(m *control.Client) error {
-		pair, err := m.AddKey(ctx, a.project, c.Name, installer.Rights(c.Rights))
+func (c *keysAddCmd) Run(ctx context.Context, s *session.Session) error {
+	return s.Change(ctx, func(client *control.Client) error {
+		pair, err := client.AddKey(ctx, s.Project, c.Name, installer.Rights(c.Rights))
 		if err != nil {
-			return grantError(err)
+			return addGrantError(err)
 		}
 		access, secret := pair.AccessKey, pair.SecretKey.Reveal()
-		if c.Output != "json" {
-			return a.print("access key: " + access + "\nsecret key: " + secret + "\n")
-		}
-		text, err := marshal(map[string]string{"access_key": access, "secret_key": secret})
-		if err != nil {
-			return err
-		}
-		return a.print(text)
+		return c.print(s, map[string]string{"access_key": access, "secret_key": secret}, func() string {
+			return "access key: " + access + "\nsecret key: " + secret + "\n"
+		})
 	})
 }
 
-type keysRemoveCmd struct{ grantFlags }
+type keysRemoveCmd struct{ grantName }
 
-// Run ends a key.
-func (c *keysRemoveCmd) Run(ctx context.Context, a *app) error {
-	return a.change(ctx, func(m *control.Client) error {
-		if err := m.RemoveKey(ctx, a.project, c.Name); err != nil {
-			return inputOrStorage(err)
-		}
-		a.notef("removed key %q of project %s", c.Name, a.project)
-		return nil
-	})
+func (c *keysRemoveCmd) Run(ctx context.Context, s *session.Session) error {
+	return c.remove(ctx, s, "key", (*control.Client).RemoveKey)
 }
 
-type keysListCmd struct{ tableFlag }
+type keysListCmd struct{ listFlag }
+
+var keyList = report.List[installer.KeyInfo]{Name: "keys", Columns: []report.Column[installer.KeyInfo]{
+	{Name: "project", Of: func(k installer.KeyInfo) any { return k.Project }},
+	{Name: "name", Of: func(k installer.KeyInfo) any { return k.Name }},
+	{Name: "rights", Of: func(k installer.KeyInfo) any { return k.Rights }},
+	{Name: "access_key", Of: func(k installer.KeyInfo) any { return k.AccessKey }},
+	{Name: "created", Of: func(k installer.KeyInfo) any { return k.Created }},
+}}
 
 // Run lists access keys, never their secret keys.
-func (c *keysListCmd) Run(ctx context.Context, a *app) error {
-	var infos []installer.KeyInfo
-	err := a.look(ctx, func(m *control.Client) (err error) {
-		infos, err = m.Keys(ctx, a.onlyProject)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	switch c.Output {
-	case "json":
-		return printList(a, "keys", infos)
-	case "csv":
-		return printCSV(a, infos, []string{"project", "name", "rights", "access_key", "created"}, func(k installer.KeyInfo) []string {
-			return []string{k.Project, k.Name, string(k.Rights), k.AccessKey, csvTime(k.Created)}
-		})
-	}
-	return printTable(a, infos, []string{"PROJECT", "NAME", "RIGHTS", "ACCESS KEY", "CREATED"}, func(k installer.KeyInfo) []string {
-		return []string{k.Project, k.Name, string(k.Rights), k.AccessKey, k.Created.Local().Format(time.DateTime)}
+func (c *keysListCmd) Run(ctx context.Context, s *session.Session) error {
+	return printList(ctx, s, c.Output, keyList, func(client *control.Client) ([]installer.KeyInfo, error) {
+		return client.Keys(ctx, s.Flags.Project)
 	})
 }

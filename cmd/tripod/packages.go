@@ -1,147 +1,200 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/flags"
+	"tripod/cmd/tripod/internal/report"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/control"
-	"tripod/installer/plaintext"
 )
 
 type packagesCmd struct {
-	Add    packagesAddCmd    `cmd:"" help:"Put agents' packages into the catalogue."`
-	List   packagesListCmd   `cmd:"" help:"List the catalogue."`
-	Remove packagesRemoveCmd `cmd:"" help:"Take packages out of the catalogue and delete them."`
+	Add    packagesAddCmd    `cmd:"" help:"Add agent packages to the package store."`
+	List   packagesListCmd   `cmd:"" help:"List the package store."`
+	Remove packagesRemoveCmd `cmd:"" help:"Delete packages from the package store."`
 }
 
-// editions are the words of the command line.
-var editions = map[string]installer.Edition{"basic": installer.Basic, "advance": installer.Advance}
-
-type packagesListCmd struct {
-	Target string `placeholder:"TARGET" help:"Only packages of this target."`
-	tableFlag
+type packagesAddCmd struct {
+	File    []string `arg:"" type:"path" name:"file" help:"Agent packages (.tar.gz)."`
+	Target  string   `default:"telescope" help:"Product that they contain."`
+	Edition string   `default:"basic" enum:"basic,advance" help:"basic or advance."`
+	Version string   `placeholder:"V" help:"Version, if the package does not say it."`
+	Arch    string   `placeholder:"ARCH" help:"amd64 or arm64, if the package does not say it."`
 }
 
-// Run lists the catalogue, the newest versions first.
-func (c *packagesListCmd) Run(ctx context.Context, a *app) error {
-	return a.look(ctx, func(shelf *control.Client) error {
-		all, err := shelf.Packages(ctx, c.Target)
-		if err != nil {
-			return err
+func (packagesAddCmd) Help() string {
+	return `Each package is checked first: it must be a readable .tar.gz, stay within its own
+folder, and contain an agent in the old or the new layout. Version and architecture
+are read from its content, else from its name. Adding a package again only updates
+what is recorded about it. install and update choose from the package store if no
+--package is given.
+
+Example:
+  tripod packages add telescope_linux_amd64.tar.gz telescope_linux_arm64.tar.gz`
+}
+
+// Run adds all packages or, after any fault, none.
+func (c *packagesAddCmd) Run(ctx context.Context, s *session.Session) error {
+	found, err := c.inspect()
+	if err != nil {
+		return err
+	}
+	return s.Change(ctx, func(client *control.Client) error {
+		for i, p := range found {
+			if err := addPackage(ctx, client, c.File[i], p); err != nil {
+				return err
+			}
+			s.Notef("added %s %s (%s, %s) sha256 %s", p.Target, p.Version, p.Arch, c.Edition, p.SHA256)
 		}
-		switch c.Output {
-		case "json":
-			return printList(a, "packages", all)
-		case "csv":
-			return printCSV(a, all, []string{"sha256", "target", "version", "arch", "edition", "size", "added", "name"}, func(p installer.Package) []string {
-				return []string{p.SHA256, p.Target, p.Version, p.Arch, p.Edition.Word(), strconv.FormatInt(p.Size, 10), csvTime(p.Added), p.Name}
-			})
-		}
-		return a.print(packagesTable(all))
+		return nil
 	})
 }
 
-func packagesTable(all []installer.Package) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "SHA256\tTARGET\tVERSION\tARCH\tEDITION\tMIB\tADDED\tNAME")
-	for _, p := range all {
-		fmt.Fprintf(w, "%.12s\t%s\t%s\t%s\t%s\t%.1f\t%s\t%s\n", p.SHA256, p.Target, p.Version, p.Arch, p.Edition.Word(),
-			float64(p.Size)/(1<<20), p.Added.Local().Format(time.DateTime), plaintext.Line(p.Name))
+func (c *packagesAddCmd) inspect() ([]installer.Package, error) {
+	var faults installer.Faults
+	spec := installer.Spec{Version: c.Version}
+	faults = append(faults, spec.Validate(flags.Of("version"))...)
+	flags.Refuse(&faults, c.Target != installer.TargetTelescope, "--target", "only telescope has packages: another agent is installed by a --script of your own")
+	flags.Refuse(&faults, c.Arch != "" && c.Arch != "amd64" && c.Arch != "arm64", "--arch", "must be amd64 or arm64")
+	var found []installer.Package
+	for _, path := range c.File {
+		ref, err := flags.InspectPackage(path)
+		if err != nil {
+			faults.Add(path, "%v", err)
+			continue
+		}
+		switch {
+		case ref.Arch == "" && c.Arch == "":
+			faults.Add(path, "neither its program nor its name tells the architecture: give --arch amd64 or arm64")
+		case ref.Arch != "" && c.Arch != "" && ref.Arch != c.Arch:
+			faults.Add(path, "is for %s, not for %s", ref.Arch, c.Arch)
+		}
+		if ref.Version == "" && c.Version == "" {
+			faults.Add(path, "neither its release note nor its name tells the version: give --version V, as the agent itself reports it")
+		}
+		ref.Version, ref.Arch = cmp.Or(c.Version, ref.Version), cmp.Or(c.Arch, ref.Arch)
+		found = append(found, installer.Package{BlobRef: ref, Target: c.Target, Edition: flags.Editions[c.Edition]})
 	}
-	_ = w.Flush()
-	return b.String()
+	return found, faults.Err()
+}
+
+func addPackage(ctx context.Context, client *control.Client, path string, p installer.Package) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return exit.UsageError(err, "")
+	}
+	defer file.Close()
+	if p.BlobRef, err = client.PutBlob(ctx, file, p.BlobRef); err != nil {
+		return err
+	}
+	p.Added = time.Now()
+	return exit.InputOrStorage(client.AddPackage(ctx, p))
+}
+
+type packagesListCmd struct {
+	Target string `placeholder:"TARGET" help:"Only packages of this product."`
+	listFlag
+}
+
+var packageList = report.List[installer.Package]{Name: "packages", Columns: []report.Column[installer.Package]{
+	{Name: "sha256", Of: func(p installer.Package) any { return p.SHA256 }, In: report.CSV},
+	{Name: "sha256", Of: func(p installer.Package) any { return fmt.Sprintf("%.12s", p.SHA256) }, In: report.Table},
+	{Name: "target", Of: func(p installer.Package) any { return p.Target }},
+	{Name: "version", Of: func(p installer.Package) any { return p.Version }},
+	{Name: "arch", Of: func(p installer.Package) any { return p.Arch }},
+	{Name: "edition", Of: func(p installer.Package) any { return p.Edition.Word() }},
+	{Name: "size", Of: func(p installer.Package) any { return p.Size }, In: report.CSV},
+	{Name: "MiB", Of: func(p installer.Package) any { return fmt.Sprintf("%.1f", float64(p.Size)/(1<<20)) }, In: report.Table},
+	{Name: "added", Of: func(p installer.Package) any { return p.Added }},
+	{Name: "name", Of: func(p installer.Package) any { return p.Name }},
+}}
+
+// Run lists the package store, the newest versions first.
+func (c *packagesListCmd) Run(ctx context.Context, s *session.Session) error {
+	return printList(ctx, s, c.Output, packageList, func(client *control.Client) ([]installer.Package, error) {
+		return client.Packages(ctx, c.Target)
+	})
 }
 
 type packagesRemoveCmd struct {
-	Package []string `arg:"" name:"package" help:"Versions, or SHA-256 hashes (their first 8 characters do)."`
+	Package []string `arg:"" name:"package" help:"Versions, or SHA-256 hashes (the first 8 characters are enough)."`
 }
 
-// Help is shown by `tripod packages remove --help`.
 func (packagesRemoveCmd) Help() string {
 	return `A version stands for its packages of every architecture and edition. A package
-that work needs that has not ended is kept. To try again a task that needed it,
+that unfinished work needs is kept. To retry a task that needed a deleted package,
 add it again.`
 }
 
-// hashStart is the beginning of a SHA-256, long enough to mean one.
 var hashStart = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // Run removes all that is named, or tells what is named wrongly and removes nothing.
-func (c *packagesRemoveCmd) Run(ctx context.Context, a *app) error {
-	return a.change(ctx, func(shelf *control.Client) error {
-		all, err := shelf.Packages(ctx, "")
+func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {
+	return s.Change(ctx, func(client *control.Client) error {
+		all, err := client.Packages(ctx, "")
 		if err != nil {
 			return err
 		}
 		var faults installer.Faults
-		var gone []installer.Package
+		named := map[string]installer.Package{}
 		for _, what := range c.Package {
-			found, fault := findPackages(all, what)
-			if fault != "" {
-				faults.Add("package", "%s", fault)
+			found, err := findPackages(all, what)
+			if err != nil {
+				faults.Add("package", "%v", err)
 			}
-			gone = append(gone, found...)
+			for _, p := range found {
+				named[p.SHA256] = p
+			}
 		}
 		if err := faults.Err(); err != nil {
-			return usageError(err, "see `tripod packages list`")
+			return exit.UsageError(err, "see `tripod packages list`")
 		}
-		return a.removePackages(ctx, shelf, gone)
+		for _, sha := range slices.Sorted(maps.Keys(named)) {
+			p := named[sha]
+			err := client.RemovePackage(ctx, p.SHA256)
+			switch {
+			case errors.Is(err, installer.ErrInUse): // the others are removed
+				faults.Add("package", "%v", err)
+			case err != nil:
+				return err
+			default:
+				s.Notef("removed %s %s (%s, %s)", p.Target, p.Version, p.Arch, p.Edition.Word())
+			}
+		}
+		if err := faults.Err(); err != nil {
+			return exit.UsageError(err, "wait until that work has ended, or cancel it; see `tripod status`")
+		}
+		return nil
 	})
 }
 
-// findPackages finds what is named by a version or by the start of a hash.
-func findPackages(all []installer.Package, what string) (found []installer.Package, fault string) {
-	for _, p := range all {
-		if p.Version == what {
-			found = append(found, p)
-		}
+func findPackages(all []installer.Package, what string) ([]installer.Package, error) {
+	those := func(fits func(installer.Package) bool) []installer.Package {
+		return slices.DeleteFunc(slices.Clone(all), func(p installer.Package) bool { return !fits(p) })
 	}
-	if len(found) > 0 {
-		return found, ""
+	if found := those(func(p installer.Package) bool { return p.Version == what }); len(found) > 0 {
+		return found, nil
 	}
-	for _, p := range all {
-		if hashStart.MatchString(what) && strings.HasPrefix(p.SHA256, what) {
-			found = append(found, p)
-		}
-	}
+	found := those(func(p installer.Package) bool {
+		return hashStart.MatchString(what) && strings.HasPrefix(p.SHA256, what)
+	})
 	switch len(found) {
 	case 0:
-		return nil, fmt.Sprintf("no version and no SHA-256 of a package is or begins with %q", what)
+		return nil, fmt.Errorf("no version and no SHA-256 of a package is or begins with %q", what)
 	case 1:
-		return found, ""
+		return found, nil
 	}
-	return nil, fmt.Sprintf("the SHA-256 of %d packages begins with %s: give more of it", len(found), what)
-}
-
-// removePackages goes on after one that is in use, and tells each.
-func (a *app) removePackages(ctx context.Context, shelf *control.Client, gone []installer.Package) error {
-	var faults installer.Faults
-	done := map[string]bool{}
-	for _, p := range gone {
-		if done[p.SHA256] {
-			continue
-		}
-		done[p.SHA256] = true
-		err := shelf.RemovePackage(ctx, p.SHA256)
-		switch {
-		case errors.Is(err, installer.ErrInUse):
-			faults.Add("package", "%v", err)
-		case err != nil:
-			return err
-		default:
-			a.notef("removed %s %s (%s, %s)", p.Target, p.Version, p.Arch, p.Edition.Word())
-		}
-	}
-	if err := faults.Err(); err != nil {
-		return usageError(err, "wait until that work has ended, or cancel it; see `tripod status`")
-	}
-	return nil
+	return nil, fmt.Errorf("the SHA-256 of %d packages begins with %s: give more of it", len(found), what)
 }

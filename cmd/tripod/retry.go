@@ -2,29 +2,189 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/flags"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
+	"tripod/installer/control"
+	"tripod/installer/plan"
 )
+
+type followUpFlags struct {
+	flags.HostsFiles
+	flags.KnownHosts
+	session.RunFlags
+	reportFlag
+}
 
 type retryCmd struct {
 	ID []string `arg:"" name:"id" help:"Batches, or single invocations."`
-	againFlags
+	followUpFlags
 }
 
-// Help is shown by `tripod retry --help`.
 func (retryCmd) Help() string {
-	return `Goes on with what is unfinished, and starts what failed, timed out or was
-canceled again in a new batch: of a whole batch, or only the invocations that are
-named. Hosts that are done are not touched. Credentials are those of the batch
-while they are kept (24 hours); new ones are given as for install, with -f,
---ask-pass or --identity.
+	return `Resumes what is unfinished, and starts a new batch for what failed, timed out or
+was canceled: of a whole batch, or only of the invocations that are named. Hosts that
+are done are not touched. The credentials of the batch are used as long as they are
+stored (24 hours); new ones are given as for install, with -f, --ask-pass or
+--identity.
 
 Examples:
   tripod retry BATCH
   tripod retry INVOCATION INVOCATION -f hosts.txt`
 }
 
-// Run goes on.
-func (c *retryCmd) Run(ctx context.Context, a *app) error {
-	return c.run(ctx, a, installer.Retry, c.ID)
+func (c *retryCmd) Run(ctx context.Context, s *session.Session) error {
+	return c.run(ctx, s, installer.Retry, c.ID)
+}
+
+type rollbackCmd struct {
+	ID string `arg:"" help:"A batch, or one invocation."`
+	followUpFlags
+}
+
+func (rollbackCmd) Help() string {
+	return `Reverts what a batch, or one invocation, has changed: hosts that were updated get
+their previous version back, from the copy that is kept on them, and where the agent was
+new it is uninstalled. No package and no network are needed. Hosts on which nothing was
+changed are left as they are, and so are those that a later task has changed: roll that
+one back first, or, where it cannot be rolled back (a script of your own), install
+the version that you want. Logins are given as for retry.
+
+Example:
+  tripod rollback BATCH -f hosts.txt`
+}
+
+func (c *rollbackCmd) Run(ctx context.Context, s *session.Session) error {
+	return c.run(ctx, s, installer.Rollback, []string{c.ID})
+}
+
+// followUp is a retry or a rollback, as it is worked through.
+type followUp struct {
+	*session.Job
+	control.Planned
+	task installer.Type
+	ids  string // that the user named
+}
+
+func (f *followUpFlags) run(ctx context.Context, s *session.Session, task installer.Type, ids []string) error {
+	command := strings.ToLower(string(task))
+	w := followUp{task: task, ids: strings.Join(ids, " ")}
+	req := s.NewRequest(task, command+" of "+w.ids)
+	req.Of = ids
+	var err error
+	if req.MaxFailures, err = f.FailureLimit(); err != nil {
+		return err
+	}
+	if err := f.Logins(ctx, s, &req); err != nil {
+		return err
+	}
+	return s.Work(ctx, f.RunFlags, f.KnownHosts.Files(), func(j *session.Job) error {
+		w.Job = j
+		w.Planned, err = j.Submit(ctx, req)
+		if _, ok := errors.AsType[*plan.MissingCredentials](err); ok {
+			return exit.UsageError(err, fmt.Sprintf("give the logins again: tripod %s %s -f HOSTS, or with --ask-pass, --password-file or --identity", command, w.ids))
+		}
+		if _, ok := errors.AsType[installer.Faults](err); ok {
+			return exit.UsageError(err, "see `tripod status "+w.ids+"`")
+		}
+		if err != nil {
+			return err
+		}
+		return w.finish(ctx, f.Output)
+	})
+}
+
+// finish works through what there is to do, and shows what became of it. Hosts that
+// cannot be retried are no success.
+func (w *followUp) finish(ctx context.Context, format string) error {
+	for _, item := range w.of(plan.Refused) {
+		w.Notef("left as it is: %s: %s", item.Where, item.Refused)
+	}
+	how, invs, err := w.work(ctx)
+	if err != nil {
+		return err
+	}
+	if w.nothingToDo() {
+		for _, item := range w.of(plan.Done) {
+			invs = append(invs, item.Invocation)
+		}
+		w.Notef("nothing to do: %d hosts are done already", len(invs))
+	}
+	r := session.Report(context.WithoutCancel(ctx), w.Client, w.reportID(), invs)
+	if w.task == installer.Retry {
+		r.Retry = w.ids
+	}
+	err = w.Show(format, how, r)
+	if err == nil && slices.ContainsFunc(w.Items, func(i control.PlannedItem) bool { return i.Failed }) {
+		err = exit.With(exit.Hosts)
+	}
+	return err
+}
+
+func (w *followUp) of(standing plan.Standing) []control.PlannedItem {
+	return slices.DeleteFunc(slices.Clone(w.Items), func(i control.PlannedItem) bool { return i.Standing != standing })
+}
+
+func (w *followUp) nothingToDo() bool { return w.Batch == nil && len(w.of(plan.Open)) == 0 }
+
+// work works on what is under way, then on the new batch, and returns what became of all
+// of it.
+func (w *followUp) work(ctx context.Context) (how session.Outcome, invs []installer.Invocation, err error) {
+	open := w.of(plan.Open)
+	var runs []installer.ClaimFilter
+	for _, item := range open {
+		what := installer.ClaimFilter{BatchID: item.Invocation.BatchID}
+		if item.Alone { // it was named itself
+			what.InvocationID = item.Invocation.ID
+		}
+		if !slices.Contains(runs, what) {
+			runs = append(runs, what)
+		}
+	}
+	if w.Batch != nil {
+		runs = append(runs, installer.ClaimFilter{BatchID: w.Batch.ID})
+	}
+	for _, what := range runs {
+		if how, err = w.Run(ctx, what, w.Limit); err != nil {
+			return how, nil, err
+		}
+		if how.Interrupted || how.LimitReached {
+			break
+		}
+	}
+	ctx = context.WithoutCancel(ctx)
+	for _, item := range open {
+		inv, err := w.Client.Invocation(ctx, w.Project, item.Invocation.ID)
+		if err != nil {
+			return how, nil, err
+		}
+		invs = append(invs, inv)
+	}
+	if w.Batch != nil {
+		fresh, err := session.Invocations(ctx, w.Client, w.Batch.ID)
+		return how, append(invs, fresh...), err
+	}
+	return how, invs, nil
+}
+
+// reportID is the batch that was named for a retry. Where that is not the one thing
+// that was, and for a rollback, it is the batch that does the work.
+func (w *followUp) reportID() string {
+	alone := slices.ContainsFunc(w.Items, func(i control.PlannedItem) bool { return i.Alone })
+	did := append(w.of(plan.Open), w.of(plan.Done)...)
+	switch {
+	case w.task == installer.Retry && !alone && !strings.Contains(w.ids, " "), w.task == installer.Rollback && w.nothingToDo():
+		return w.ids
+	case w.Batch != nil:
+		return w.Batch.ID
+	case len(did) > 0:
+		return did[0].Invocation.BatchID
+	}
+	return w.ids
 }

@@ -1,213 +1,116 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/flags"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/engine"
 	"tripod/installer/policy"
 )
 
 type serveCmd struct {
-	Listen       string        `default:"127.0.0.1:8440" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes any free one."`
-	TLSCert      string        `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate chain, PEM."`
-	TLSKey       string        `name:"tls-key" type:"path" placeholder:"FILE" help:"Its private key, PEM."`
-	TargetAllow  []string      `placeholder:"CIDR" help:"Target addresses to allow that are denied by default (loopback, link-local …)."`
-	TargetDeny   []string      `placeholder:"CIDR" help:"Target addresses to deny."`
-	Parallel     int           `default:"${parallel}" help:"Hosts worked on at once."`
-	Keep         time.Duration `default:"24h" help:"How long credentials stay after their task has ended; 0: not at all. It is stored with each task: another value counts for new ones."`
-	StatusMaxAge time.Duration `default:"24h" help:"How old what was found on a host may be; agent-status says unknown when it is older."`
-	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change with --server what all projects share: packages, and how long the audit log is."`
-	defaultKeyFlags
-	limitFlags
-	contentFlags
-	onlineFlags
-	policyFlags
+	Listen       string        `default:"127.0.0.1:8440" placeholder:"HOST:PORT" help:"Address to listen on; port 0: any free port (default: ${default})."`
+	TLSCert      string        `name:"tls-cert" type:"path" placeholder:"FILE" help:"TLS certificate chain, PEM."`
+	TLSKey       string        `name:"tls-key" type:"path" placeholder:"FILE" help:"Private key of the TLS certificate, PEM."`
+	TargetAllow  []string      `placeholder:"CIDR" help:"Host addresses to allow although they are denied by default (loopback, link-local …)."`
+	TargetDeny   []string      `placeholder:"CIDR" help:"Host addresses to deny."`
+	Parallel     int           `default:"${parallel}" help:"Number of hosts to work on at once."`
+	Keep         time.Duration `default:"24h" help:"How long to store credentials after their task has ended; 0: delete them at once. A changed value applies to new tasks."`
+	StatusMaxAge time.Duration `default:"24h" help:"Maximum age of an agent's status; after that agent-status reports unknown."`
+	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change, with --server, what all projects share: the package store and the length of the audit log (default: ${default})."`
+	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited (default: ${default})."`
+	MaxOpen      int           `default:"200000" placeholder:"N" help:"Maximum number of open tasks of all projects; 0: unlimited (default: ${default})."`
+	flags.DefaultKeys
+	flags.Content
+	flags.Policy
 }
 
-// Help is shown by `tripod serve --help`.
 func (serveCmd) Help() string {
-	return `Serves the agent-task API. Make a token first:
+	return `Serves the agent-task API. Create a token first:
   tripod tokens add --project P NAME
 
-Without TLS only a loopback address is served. SIGTERM ends it cleanly: what
-runs on hosts goes on there, and is taken up again at the next start.`
+Without TLS the daemon listens on loopback addresses only. SIGTERM stops it cleanly:
+what runs on hosts continues there, and is resumed at the next start.`
 }
 
-// purgeEvery is how often it is looked at least for credentials whose time has run
-// out.
-const purgeEvery = time.Hour
-
-// Run serves until it is told to stop.
-func (c *serveCmd) Run(ctx context.Context, a *app) error {
-	a.logAt(slog.LevelInfo)
-	files, err := c.inspect()
-	if err != nil {
-		return err
-	}
-	spec := installer.Spec{Target: installer.TargetTelescope}
+func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
+	s.LogAt(slog.LevelInfo)
 	var faults installer.Faults
-	spec.Online = c.online(files, &faults)
-	c.apply(&spec, &faults)
-	allowed := c.policy(&faults)
-	if c.Keep < 0 {
-		faults.Add("--keep", "must not be negative")
-	}
-	if c.StatusMaxAge <= 0 {
-		faults.Add("--status-max-age", "must be positive")
-	}
-	c.check(&faults)
+	files := c.Inspect(&faults)
+	spec := installer.Spec{Target: installer.TargetTelescope, Online: c.Online(&faults)}
+	c.Apply(&spec, &faults)
+	allowed := c.check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	if err := c.checkTLS(); err != nil {
-		return err
-	}
-	defaultLogin, err := c.logins(ctx, a.notef)
+	defaultLogin, err := c.Logins(ctx, s.Notef)
 	if err != nil {
 		return err
 	}
-	workers, err := a.parallel(c.Parallel)
+	workers, err := s.Parallel(c.Parallel)
 	if err != nil {
 		return err
 	}
-	e, err := a.openLocal(holderConfig{
-		parallel: workers, knownHosts: c.knownHosts(), keep: &keepTimes{c.Keep, c.Keep}, maxOpen: c.MaxOpen, lockWait: folderWait,
-		policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
-	})
+	state, err := s.OpenState(session.StateConfig{
+		KnownHosts: c.Files(), Keep: &c.Keep, MaxOpen: c.MaxOpen, Policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
+	}, session.FolderWait)
 	if err != nil {
 		return err
 	}
-	return e.closing(func() error {
-		if err := files.store(ctx, e.keep, &spec); err != nil {
-			return err
-		}
-		if err := hold(e.store, spec); err != nil {
+	return session.Closing(func() error {
+		if err := storeForGood(ctx, state, files, &spec); err != nil {
 			return err
 		}
 		hub := control.NewHub()
-		d := e.watched(hub)
-		routes := e.daemonRoutes(ctx, d, hub, allowed, spec, defaultLogin, c.Operator)
+		defer context.AfterFunc(ctx, hub.Close)()
+		limit := control.Limiter(state.Store, s.Log)
+		d := state.Dispatcher(engine.Config{Parallel: workers, Watch: func(event installer.Event) {
+			limit(event) // first, so that who follows sees a limit that was reached
+			hub.Watch(event)
+		}})
+		routes := control.Routes(control.Config{
+			Store: state.Store, Hub: hub, Engine: d, Policy: allowed.Check, HostKeys: spec.HostKeys, Fallback: spec,
+			DefaultLogin: defaultLogin, Operator: c.Operator, Version: s.Version,
+		})
 		handler := api.New(api.Config{
-			Ledger: e.store, Replays: e.store, Hosts: e.store, Packages: e.store, StatusMaxAge: c.StatusMaxAge,
-			Tokens: e.store, Keys: e.store, RequestRate: c.requestRate(), Spec: spec, Wake: d.Wake, Policy: allowed.Check, Denials: e.store,
-			DefaultLogin: defaultLogin, Logger: a.log,
+			Ledger: state, Replays: state, Hosts: state, Packages: state, StatusMaxAge: c.StatusMaxAge,
+			Tokens: state, Keys: state, RequestRate: cmp.Or(c.RequestRate, -1), Spec: spec, Wake: d.Wake, Policy: allowed.Check, Denials: state,
+			DefaultLogin: defaultLogin, Logger: s.Log,
 			Routes: routes,
 		})
-		return c.serve(ctx, e, d, handler, routes)
-	})
+		return c.serve(ctx, s, state, d, handler, routes)
+	}, state.Close)
 }
 
-// serve runs the listener, the folder's socket, the engine and the purge until ctx
-// ends or one of them fails. Nothing is worked on before the address is taken.
-func (c *serveCmd) serve(ctx context.Context, e *localEngine, d *installer.Dispatcher, handler http.Handler, routes []api.Route) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var parts sync.WaitGroup
-	err := api.Serve(ctx, api.ServerConfig{
-		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Handler: handler, Logger: e.app.log,
-		Ready: func(at net.Addr) {
-			scheme := "http"
-			if c.TLSCert != "" {
-				scheme = "https"
-			}
-			here := e.serveLocal(routes, func() {})
-			e.app.notef("listening on %s://%s", scheme, at)
-			parts.Go(func() {
-				<-ctx.Done()
-				if err := here.close(); err != nil {
-					e.app.log.Warn("local requests cut off at shutdown", "error", err)
-				}
-			})
-			parts.Go(func() {
-				if err := d.Run(ctx); err != nil {
-					stop(fmt.Errorf("the engine stopped: %w", err))
-				}
-			})
-			parts.Go(func() { e.purge(ctx, purgeEvery, c.Keep) })
-		},
-	})
-	stop(nil)
-	parts.Wait()
-	if errors.Is(err, api.ErrPlainHTTP) {
-		return usageError(err, "")
-	}
-	if err != nil {
-		return err
-	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, installer.ErrShutdown) && !errors.Is(cause, context.Canceled) {
-		return cause
-	}
-	e.app.notef("stopped")
-	return nil
-}
-
-// checkTLS finds out early whether the certificate can be used.
-func (c *serveCmd) checkTLS() error {
-	switch {
-	case c.TLSCert == "" && c.TLSKey == "":
-		return nil
-	case c.TLSCert == "" || c.TLSKey == "":
-		return usagef("--tls-cert and --tls-key are given together")
-	}
-	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
-		return usageError(fmt.Errorf("--tls-cert: %w", err), "")
-	}
-	return nil
-}
-
-// purge erases credentials when their time has run out, and notes the end of the
-// audit log from time to time. keep is that of the daemon's own batches.
-func (e *localEngine) purge(ctx context.Context, every, keep time.Duration) {
-	noted := time.Time{}
-	for {
-		if now := time.Now(); now.Sub(noted) >= every {
-			e.noteAudit(ctx)
-			noted = now
-		}
-		timer := time.NewTimer(e.untilPurge(ctx, every, keep))
-		select {
-		case <-timer.C:
-			if err := e.store.Purge(ctx, time.Now()); err != nil {
-				e.app.log.Error("credentials not erased yet", "error", err)
-			}
-		case <-ctx.Done():
-			timer.Stop()
-			return
+func (c *serveCmd) check(faults *installer.Faults) *policy.Policy {
+	flags.Refuse(faults, c.Keep < 0, "--keep", "must not be negative")
+	flags.Refuse(faults, c.StatusMaxAge <= 0, "--status-max-age", "must be positive")
+	flags.Refuse(faults, c.RequestRate < 0, "--request-rate", "must not be negative")
+	flags.Refuse(faults, c.MaxOpen < 0, "--max-open", "must not be negative")
+	flags.Refuse(faults, (c.TLSCert == "") != (c.TLSKey == ""), "--tls-cert", "must be given together with --tls-key")
+	if c.TLSCert != "" && c.TLSKey != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+			faults.Add("--tls-cert", "%v", err)
 		}
 	}
-}
-
-// untilPurge is when to look again: what ends meanwhile is not over before keep. It
-// walks the batches whose credentials are kept, so it is not done all the time: what
-// is over is not opened any more, erased or not.
-func (e *localEngine) untilPurge(ctx context.Context, every, keep time.Duration) time.Duration {
-	const seldom = time.Minute
-	least, wait := seldom, every
-	if keep > 0 {
-		least, wait = min(seldom, max(time.Second, keep/64)), min(every, keep)
-	}
-	next, err := e.store.NextPurge(ctx)
-	if err == nil && !next.IsZero() {
-		wait = min(wait, time.Until(next))
-	}
-	return max(least, wait)
-}
-
-// policy reads the lists of addresses.
-func (c *serveCmd) policy(faults *installer.Faults) *policy.Policy {
-	read := func(flag string, texts []string) []netip.Prefix {
-		var list []netip.Prefix
+	prefixes := func(flag string, texts []string) (list []netip.Prefix) {
 		for _, text := range texts {
 			prefix, err := policy.ParsePrefix(text)
 			if err != nil {
@@ -218,9 +121,116 @@ func (c *serveCmd) policy(faults *installer.Faults) *policy.Policy {
 		}
 		return list
 	}
-	p, err := policy.New(read("--target-allow", c.TargetAllow), read("--target-deny", c.TargetDeny))
+	allowed, err := policy.New(prefixes("--target-allow", c.TargetAllow), prefixes("--target-deny", c.TargetDeny))
 	if err != nil {
 		faults.Add("--target-allow", "%v", err)
 	}
-	return p
+	return allowed
+}
+
+// storeForGood stores the files and opens them for as long as the store is open: that
+// the same package is deleted from the package store does not take it away.
+func storeForGood(ctx context.Context, state *session.State, files flags.Files, spec *installer.Spec) error {
+	err := files.Store(ctx, func(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error) {
+		put, err := state.PutBlob(ctx, r, ref.Name)
+		if err == nil && put.SHA256 != ref.SHA256 {
+			err = exit.Usagef("%s was changed while it was read", ref.Name)
+		}
+		return ref, err
+	}, spec)
+	refs := slices.Clone(spec.Packages)
+	if spec.Script != nil {
+		refs = append(refs, *spec.Script)
+	}
+	for _, ref := range refs {
+		if err == nil {
+			_, err = state.OpenBlob(ref)
+		}
+	}
+	return err
+}
+
+// serve runs the listener, the folder's socket, the dispatcher and the purge until ctx
+// ends or one of them fails. Nothing is worked on before the address is taken.
+func (c *serveCmd) serve(ctx context.Context, s *session.Session, state *session.State, d *engine.Dispatcher, handler http.Handler, routes []api.Route) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var parts sync.WaitGroup
+	err := api.Serve(ctx, api.ServerConfig{
+		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Handler: handler, Logger: s.Log,
+		Ready: func(at net.Addr) {
+			scheme := "http"
+			if c.TLSCert != "" {
+				scheme = "https"
+			}
+			here := state.ServeLocal(routes, func() {})
+			s.Notef("listening on %s://%s", scheme, at)
+			parts.Go(func() {
+				<-ctx.Done()
+				if err := here.Close(); err != nil {
+					s.Log.Warn("local requests cut off at shutdown", "error", err)
+				}
+			})
+			parts.Go(func() {
+				if err := d.Run(ctx); err != nil {
+					stop(fmt.Errorf("the dispatcher stopped: %w", err))
+				}
+			})
+			parts.Go(func() { c.purge(ctx, s.Log, state) })
+		},
+	})
+	stop(nil)
+	parts.Wait()
+	if errors.Is(err, api.ErrPlainHTTP) {
+		return exit.UsageError(err, "")
+	}
+	if err != nil {
+		return err
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, installer.ErrShutdown) && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	s.Notef("stopped")
+	return nil
+}
+
+// purgeEvery is how often, at least, the daemon looks for expired credentials and writes
+// the end of the audit log to its own log: out of reach of who could truncate the audit
+// log, or replace the state by an older copy.
+const purgeEvery = time.Hour
+
+func (c *serveCmd) purge(ctx context.Context, log *slog.Logger, state *session.State) {
+	noted := time.Time{}
+	for {
+		if now := time.Now(); now.Sub(noted) >= purgeEvery {
+			if anchor, err := state.AuditAnchor(ctx); err != nil {
+				log.Error("the end of the audit log cannot be read", "error", err)
+			} else {
+				log.Info("audit log", "anchor", anchor.String())
+			}
+			noted = now
+		}
+		select {
+		case <-time.After(c.untilPurge(ctx, state)):
+			if err := state.Purge(ctx, time.Now()); err != nil {
+				log.Error("credentials not erased yet", "error", err)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// untilPurge is when to look again: what ends meanwhile does not expire before --keep. It
+// walks the batches whose credentials are stored, so it is not done all the time: what
+// has expired is not used any more, erased or not.
+func (c *serveCmd) untilPurge(ctx context.Context, state *session.State) time.Duration {
+	least, wait := time.Minute, purgeEvery
+	if c.Keep > 0 {
+		least, wait = min(least, max(time.Second, c.Keep/64)), min(wait, c.Keep)
+	}
+	if next, err := state.NextPurge(ctx); err == nil && !next.IsZero() {
+		wait = min(wait, time.Until(next))
+	}
+	return max(least, wait)
 }

@@ -4,148 +4,90 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/flags"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/control"
 )
 
 type setRemoteInstallerCmd struct {
-	Host  []string `arg:"" optional:"" name:"host" help:"Known hosts: instance ids, addresses, addresses with ports or names; \"all\": every one."`
-	Label []string `sep:"none" placeholder:"NAME[=VALUE]" help:"Known hosts with this label; several: with all of them."`
-	Unset bool     `help:"Take back that they are installers, and erase the logins that were kept for that."`
+	Host  []string `arg:"" optional:"" name:"host" help:"Hosts of the inventory: instance ids, addresses, addresses with ports, or names; \"all\": every one."`
+	Label []string `sep:"none" placeholder:"NAME[=VALUE]" help:"Hosts of the inventory with this label; several: with all of them."`
+	Unset bool     `help:"Remove the jump-host role and delete its credentials."`
 
-	HostKeys string `default:"accept-new" enum:"accept-new,strict,insecure" help:"accept-new pins a key at first sight and refuses a change; strict wants a known one; insecure accepts any."`
-	knownHostsFlag
-	runFlags
-	outputFlag
+	flags.HostKeys
+	session.RunFlags
+	reportFlag
 }
 
-// Help is shown by `tripod set-remote-installer --help`.
 func (setRemoteInstallerCmd) Help() string {
-	return `Makes known hosts installers (jump hosts) of the project, after a look whether each
-forwards TCP and has room for the work. Nothing is installed on them. Of several, the
-first one set that is healthy is used. They serve the agent-task API's REMOTE_INSTALL
-(see serve), and its later tasks for those hosts; the hosts of install, update and check
-are reached as their files or --via say.
+	return `Makes hosts of the inventory jump hosts of the project, after a check that each can
+forward TCP and has enough resources. Nothing is installed on them. If there are
+several, the healthy one that was set up first is used. They are used by REMOTE_INSTALL
+of the agent-task API (see serve) and by later API tasks for those hosts; install,
+update and check reach hosts as their files or --via say.
 
 Examples:
   tripod hosts import jumphosts.csv && tripod set-remote-installer --label role=jump
   tripod set-remote-installer --unset jump-1`
 }
 
-// Run sets or unsets installers.
-func (c *setRemoteInstallerCmd) Run(ctx context.Context, a *app) error {
-	if len(c.Host)+len(c.Label) == 0 {
-		return usageError(errors.New("no hosts"), "name known hosts, or give --label; see `tripod hosts list`")
+func (c *setRemoteInstallerCmd) Run(ctx context.Context, s *session.Session) error {
+	switch {
+	case len(c.Host)+len(c.Label) == 0:
+		return exit.UsageError(errors.New("no hosts"), "name hosts of the inventory, or give --label; see `tripod hosts list`")
+	case c.Unset:
+		return s.Change(ctx, func(client *control.Client) error { return c.unset(ctx, s, client) })
 	}
-	if c.Unset {
-		return a.change(ctx, func(b *control.Client) error { return c.unset(ctx, a, b) })
-	}
-	e, err := c.openEngine(ctx, a, c.knownHosts())
-	if err != nil {
-		return err
-	}
-	return e.closing(func() error { return c.set(ctx, e) })
+	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error { return c.set(ctx, j) })
 }
 
-// set has each host looked at, and makes it an installer if it is fit.
-func (c *setRemoteInstallerCmd) set(ctx context.Context, e *engine) error {
-	hosts, err := c.hosts(ctx, e.client, e.app.project, func(h installer.KnownHost) string {
-		if h.Login {
-			return ""
-		}
-		return "no password and no key is kept for it: import it with one (tripod hosts import)"
-	})
+func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) (err error) {
+	req := j.NewRequest(installer.SetRemoteInstaller, "set-remote-installer")
+	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: c.Mode()}
+	const noLogin = "no password or key is stored for it: import it with one (tripod hosts import)"
+	if req.Known, err = c.ids(ctx, j.Client, j.Project, noLogin, func(h installer.KnownHost) bool { return h.Login }); err != nil {
+		return err
+	}
+	if req.MaxFailures, err = c.FailureLimit(); err != nil {
+		return err
+	}
+	batchID, how, err := j.SubmitAndRun(ctx, req)
 	if err != nil {
 		return err
 	}
-	req := e.app.newRequest(installer.SetRemoteInstaller, "set-remote-installer")
-	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: installer.HostKeyPolicy(c.HostKeys)}
-	for _, h := range hosts {
-		req.Known = append(req.Known, h.ID)
-	}
-	if req.MaxFailures, err = c.failureLimit(); err != nil {
-		return err
-	}
-	p, err := e.submit(ctx, req)
-	if err != nil {
-		return loginHint(err)
-	}
-	how, err := e.runBatch(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
-	if err != nil {
-		return err
-	}
-	return e.showBatch(ctx, c.Output, how, p.Batch.ID)
+	return j.ShowBatch(ctx, c.Output, how, batchID)
 }
 
-// unset dials nothing.
-func (c *setRemoteInstallerCmd) unset(ctx context.Context, a *app, b *control.Client) error {
-	hosts, err := c.hosts(ctx, b, a.project, func(h installer.KnownHost) string {
-		if h.Installer {
-			return ""
-		}
-		return "is no installer"
-	})
+func (c *setRemoteInstallerCmd) unset(ctx context.Context, s *session.Session, client *control.Client) error {
+	ids, err := c.ids(ctx, client, s.Project, "is not a jump host", func(h installer.KnownHost) bool { return h.Installer })
 	if err != nil {
 		return err
 	}
-	ids := make([]string, len(hosts))
-	for i, h := range hosts {
-		ids[i] = h.ID
-	}
-	if err := b.UnsetInstallers(ctx, a.project, ids); err != nil {
+	if err := client.UnsetInstallers(ctx, s.Project, ids); err != nil {
 		return err
 	}
-	a.notef("installers no more: %d of project %s; the logins that were kept for that are erased", len(hosts), a.project)
+	s.Notef("removed the jump-host role of %d hosts of project %s and deleted its credentials", len(ids), s.Project)
 	return nil
 }
 
-// hosts are those that are meant, each once. unfit says why one will not do.
-func (c *setRemoteInstallerCmd) hosts(ctx context.Context, list *control.Client, project string, unfit func(installer.KnownHost) string) ([]installer.KnownHost, error) {
-	known := knownFlags{Known: c.Host, Label: c.Label}
-	found, faults, err := known.findKnown(ctx, list, project)
+// ids are those of the hosts that are named. why one is not suitable is a fault.
+func (c *setRemoteInstallerCmd) ids(ctx context.Context, client *control.Client, project, why string, suitable func(installer.KnownHost) bool) (ids []string, err error) {
+	inventory := flags.Inventory{Known: c.Host, Label: c.Label}
+	found, faults, err := inventory.Find(ctx, client, project, "host")
 	if err != nil {
 		return nil, err
 	}
-	for i := range faults {
-		if faults[i].Where == "--known" {
-			faults[i].Where = "host"
-		}
-	}
-	seen := map[string]bool{}
-	hosts := make([]installer.KnownHost, 0, len(found))
 	for _, h := range found {
-		if seen[h.ID] {
-			continue
-		}
-		seen[h.ID] = true
-		if why := unfit(h); why != "" {
+		if !suitable(h) {
 			faults.Add(fmt.Sprintf("known host %s (%s)", h.ID, h.Label()), "%s", why)
 		}
-		hosts = append(hosts, h)
+		ids = append(ids, h.ID)
 	}
 	if len(faults) > 0 {
-		return nil, usageError(faults, "see `tripod hosts list`")
+		return nil, exit.UsageError(faults, "see `tripod hosts list`")
 	}
-	return hosts, nil
-}
-
-// routeText is how a known host is reached, for people; empty: directly.
-func routeText(h installer.Host) string {
-	if h.RouteChoice != nil {
-		if len(h.RouteChoice.Named) == 0 {
-			return "the project's installers"
-		}
-		ids := make([]string, len(h.RouteChoice.Named))
-		for i, n := range h.RouteChoice.Named {
-			ids[i] = n.ID
-		}
-		return "installer " + strings.Join(ids, " or ")
-	}
-	via := make([]string, len(h.Via))
-	for i, hop := range h.Via {
-		via[i] = hop.User + "@" + hop.HostPort()
-	}
-	return strings.Join(via, " → ")
+	return ids, nil
 }

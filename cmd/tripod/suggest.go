@@ -10,10 +10,12 @@ import (
 // one slip away from the word: two letters more make an opposite of many
 // commands and flags ("uninstall", "--set", "export").
 func onlyLikelySuggestions(err error) error {
-	before, after, found := cutLast(err.Error(), ", did you mean ")
-	if !found {
+	const did = ", did you mean "
+	at := strings.LastIndex(err.Error(), did)
+	if at < 0 {
 		return err
 	}
+	before, after := err.Error()[:at], err.Error()[at+len(did):]
 	word := strings.TrimPrefix(strings.TrimPrefix(before, "unexpected argument "), "unknown flag ")
 	names := strings.Split(strings.Trim(strings.TrimPrefix(after, "one of "), `"?`), `", "`)
 	names = slices.DeleteFunc(names, func(name string) bool {
@@ -26,13 +28,6 @@ func onlyLikelySuggestions(err error) error {
 		return errors.New(before + `, did you mean "` + names[0] + `"?`)
 	}
 	return errors.New(before + `, did you mean one of "` + strings.Join(names, `", "`) + `"?`)
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }
 
 // oneSlip reports whether one letter more, less or other, or two neighbours

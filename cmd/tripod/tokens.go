@@ -3,87 +3,80 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/report"
+	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/control"
 	"tripod/store"
 )
 
 type tokensCmd struct {
-	Add    tokensAddCmd    `cmd:"" help:"Make a token and print it, once."`
-	List   tokensListCmd   `cmd:"" help:"List the tokens' names."`
-	Remove tokensRemoveCmd `cmd:"" help:"End a token."`
+	Add    tokensAddCmd    `cmd:"" help:"Create a token and print it; it is shown only once."`
+	List   tokensListCmd   `cmd:"" help:"List the names of the tokens."`
+	Remove tokensRemoveCmd `cmd:"" help:"Revoke a token."`
 }
 
-// grantFlags name a token or key within a project.
-type grantFlags struct {
-	Name string `arg:"" help:"What it is called."`
+type grantName struct {
+	Name string `arg:"" help:"Its name."`
 }
 
-// rightsFlag says what a new token or key may do.
 type rightsFlag struct {
-	Rights string `enum:"full,read" default:"full" help:"full, or read: look and change nothing."`
+	Rights string `enum:"full,read" default:"full" help:"full, or read: may read everything and change nothing."`
 }
 
 type tokensAddCmd struct {
-	grantFlags
+	grantName
 	rightsFlag
 }
 
 // Run prints the token alone on stdout.
-func (c *tokensAddCmd) Run(ctx context.Context, a *app) error {
-	return a.change(ctx, func(m *control.Client) error {
-		token, err := m.AddToken(ctx, a.project, c.Name, installer.Rights(c.Rights))
+func (c *tokensAddCmd) Run(ctx context.Context, s *session.Session) error {
+	return s.Change(ctx, func(client *control.Client) error {
+		token, err := client.AddToken(ctx, s.Project, c.Name, installer.Rights(c.Rights))
 		if err != nil {
-			return grantError(err)
+			return addGrantError(err)
 		}
-		return a.print(token + "\n")
+		return s.Print(token + "\n")
 	})
 }
 
-// grantError is the error of a new token or key.
-func grantError(err error) error {
+func addGrantError(err error) error {
 	if errors.Is(err, store.ErrExists) {
-		return usageError(err, "choose another name, or remove the old one first")
+		return exit.UsageError(err, "choose another name, or remove the old one first")
 	}
-	return inputOrStorage(err)
+	return exit.InputOrStorage(err)
 }
 
-type tokensRemoveCmd struct{ grantFlags }
+type tokensRemoveCmd struct{ grantName }
 
-// Run ends a token.
-func (c *tokensRemoveCmd) Run(ctx context.Context, a *app) error {
-	return a.change(ctx, func(m *control.Client) error {
-		if err := m.RemoveToken(ctx, a.project, c.Name); err != nil {
-			return inputOrStorage(err)
+func (c *tokensRemoveCmd) Run(ctx context.Context, s *session.Session) error {
+	return c.remove(ctx, s, "token", (*control.Client).RemoveToken)
+}
+
+func (g grantName) remove(ctx context.Context, s *session.Session, what string, remove func(c *control.Client, ctx context.Context, project, name string) error) error {
+	return s.Change(ctx, func(client *control.Client) error {
+		if err := remove(client, ctx, s.Project, g.Name); err != nil {
+			return exit.InputOrStorage(err)
 		}
-		a.notef("removed token %q of project %s", c.Name, a.project)
+		s.Notef("removed %s %q of project %s", what, g.Name, s.Project)
 		return nil
 	})
 }
 
-type tokensListCmd struct{ tableFlag }
+type tokensListCmd struct{ listFlag }
+
+var tokenList = report.List[installer.TokenInfo]{Name: "tokens", Columns: []report.Column[installer.TokenInfo]{
+	{Name: "project", Of: func(t installer.TokenInfo) any { return t.Project }},
+	{Name: "name", Of: func(t installer.TokenInfo) any { return t.Name }},
+	{Name: "rights", Of: func(t installer.TokenInfo) any { return t.Rights }},
+	{Name: "created", Of: func(t installer.TokenInfo) any { return t.Created }},
+}}
 
 // Run lists names, never tokens: only their hashes are stored.
-func (c *tokensListCmd) Run(ctx context.Context, a *app) error {
-	var infos []installer.TokenInfo
-	err := a.look(ctx, func(m *control.Client) (err error) {
-		infos, err = m.Tokens(ctx, a.onlyProject)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	switch c.Output {
-	case "json":
-		return printList(a, "tokens", infos)
-	case "csv":
-		return printCSV(a, infos, []string{"project", "name", "rights", "created"}, func(t installer.TokenInfo) []string {
-			return []string{t.Project, t.Name, string(t.Rights), csvTime(t.Created)}
-		})
-	}
-	return printTable(a, infos, []string{"PROJECT", "NAME", "RIGHTS", "CREATED"}, func(t installer.TokenInfo) []string {
-		return []string{t.Project, t.Name, string(t.Rights), t.Created.Local().Format(time.DateTime)}
+func (c *tokensListCmd) Run(ctx context.Context, s *session.Session) error {
+	return printList(ctx, s, c.Output, tokenList, func(client *control.Client) ([]installer.TokenInfo, error) {
+		return client.Tokens(ctx, s.Flags.Project)
 	})
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
+
+	"tripod/cmd/tripod/internal/session"
 )
 
 // version is set by the Makefile; `go install` leaves it empty.
@@ -11,26 +15,13 @@ var version string
 
 type versionCmd struct{}
 
-// Run prints the version on stdout.
-func (versionCmd) Run(a *app) error {
-	return a.print(fmt.Sprintf("tripod %s (%s, %s/%s)\n", versionWord(), runtime.Version(), runtime.GOOS, runtime.GOARCH))
+func (versionCmd) Run(s *session.Session) error {
+	return s.Print(fmt.Sprintf("tripod %s (%s, %s/%s)\n", versionWord(), runtime.Version(), runtime.GOOS, runtime.GOARCH))
 }
 
 func versionWord() string {
-	if version != "" {
-		return version
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return cmp.Or(version, strings.Trim(info.Main.Version, "()"), "devel")
 	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return "devel-" + s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return "devel"
+	return cmp.Or(version, "unknown")
 }

@@ -46,7 +46,7 @@ var errorAnswers = []struct {
 }{
 	{installer.ErrNotFound, http.StatusNotFound, CodeNotFound, 0, "the resource does not exist"},
 	{installer.ErrUnderWay, http.StatusConflict, CodeInvalidRequest, 0, "a RETRY or ROLLBACK of an invocation is under way already: nothing was changed"},
-	{installer.ErrOvertaken, http.StatusConflict, CodeInvalidRequest, 0, "a later task changed a host meanwhile and is not undone: nothing was changed"},
+	{installer.ErrSuperseded, http.StatusConflict, CodeInvalidRequest, 0, "a later task changed a host meanwhile and is not undone: nothing was changed"},
 	{installer.ErrFull, http.StatusTooManyRequests, CodeInvalidRequest, 30 * time.Second, "as much work is open as may be: nothing was changed; try again later"},
 	{installer.ErrStorage, http.StatusServiceUnavailable, CodeStorage, soonRetry, "the state could not be read or written: nothing was changed; try again later"},
 	{context.Canceled, http.StatusServiceUnavailable, CodeInternal, soonRetry, "the request was given up before it was answered"},

@@ -11,6 +11,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/engine"
 	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 )
@@ -32,7 +33,7 @@ func (d installsOver) Work(ctx context.Context, job *installer.Job) (installer.O
 func (r *rig) workWith(outcome installer.Outcome) {
 	r.t.Helper()
 	dialer := sshdial.New(sshdial.Config{HostKeys: r.store, Routes: r.store})
-	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: r.store, StopWhenIdle: true, Parallel: 2, Installer: installsOver{dialer, outcome}})
+	d := engine.New(engine.Config{Queue: r.store, StopWhenIdle: true, Parallel: 2, Worker: installsOver{dialer, outcome}})
 	require.NoError(r.t, d.Run(r.t.Context()))
 	require.NoError(r.t, dialer.Close())
 }

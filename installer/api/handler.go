@@ -166,7 +166,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, status int, s S
 	if r.Method == http.MethodHead {
 		return 0
 	}
-	n, err := io.Copy(w, s)
+	n, err := io.Copy(w, s.ReadCloser) // which may write, and flush, by itself
 	if err != nil {
 		h.Logger.Warn("answer cut off", "bytes", n, "error", err)
 		panic(http.ErrAbortHandler)

@@ -11,6 +11,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/engine"
 	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 )
@@ -19,7 +20,7 @@ import (
 func (r *rig) work() {
 	r.t.Helper()
 	dialer := sshdial.New(sshdial.Config{HostKeys: r.store, Routes: r.store})
-	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: r.store, StopWhenIdle: true, Parallel: 2, Installer: dials{dialer}})
+	d := engine.New(engine.Config{Queue: r.store, StopWhenIdle: true, Parallel: 2, Worker: dials{dialer}})
 	require.NoError(r.t, d.Run(r.t.Context()))
 	require.NoError(r.t, dialer.Close())
 }

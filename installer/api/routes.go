@@ -30,7 +30,7 @@ type Route struct {
 
 	open   bool // no login is needed
 	public bool // of the public API: faults are told in error_msg only
-	status int  // of a good answer. 0: 201 for POST, else 200
+	status int  // of a good answer. 0: 200
 }
 
 // Request is a request that was let in.
@@ -48,9 +48,9 @@ type Request struct {
 func (s service) routes() []Route {
 	return append([]Route{
 		{Method: http.MethodGet, Pattern: "/healthz", open: true, public: true, Handle: s.health},
-		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-invocations/batch-create", public: true, Handle: s.createInvocations},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-invocations/batch-create", public: true, status: http.StatusCreated, Handle: s.createInvocations},
 		{Method: http.MethodGet, Pattern: "/v3/{project_id}/agent-invocations", public: true, Handle: s.listInvocations},
-		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-status/batch-query", public: true, Rights: installer.ReadRights, status: http.StatusOK, Handle: s.agentStatus},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-status/batch-query", public: true, Rights: installer.ReadRights, Handle: s.agentStatus},
 	}, s.Routes...)
 }
 
@@ -61,12 +61,7 @@ func (rt Route) rights() installer.Rights {
 	return cmp.Or(rt.Rights, installer.FullRights)
 }
 
-func (rt Route) success() int {
-	if rt.Method == http.MethodPost {
-		return cmp.Or(rt.status, http.StatusCreated)
-	}
-	return http.StatusOK
-}
+func (rt Route) success() int { return cmp.Or(rt.status, http.StatusOK) }
 
 func (rt Route) maxBody() int64 { return cmp.Or(rt.MaxBody, maxBody) }
 

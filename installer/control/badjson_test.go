@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -14,34 +13,49 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/plan"
 )
 
-// bodies are good ones, by the pattern of their route, with a text in them that
+// bodies are good ones, by the name of their operation, with a text in them that
 // is there once: `canary`.
 func bodies(t *testing.T) map[string]string {
 	t.Helper()
 	host := installer.Host{ID: "canary", Type: installer.ECS, Endpoint: installer.Endpoint{Address: "192.0.2.1", Port: 22, User: "root"}}
-	logins := []wireLogin{{Password: "a password"}}
+	entry := installer.HostEntry{Host: host, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("a password")}}}
 	found := map[string]string{}
 	for path, body := range map[string]any{
-		"/batches": wireRequest{BatchID: "b-1", Task: installer.Install, Spec: &installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew},
-			wireHosts: wireHosts{Logins: logins, Hosts: []wireHost{{Host: host, wireCredentials: wireCredentials{Login: new(0)}}}}},
-		"/plans":                     wireRequest{BatchID: "b-1", Task: installer.Retry, Of: []string{"canary"}},
-		"/batches/{batch_id}/cancel": wireCancel{"canary"},
-		"/batches/{batch_id}/work":   wireWork{Follower: "canary"},
-		"/batches/{batch_id}/leave":  wireWork{Follower: "canary"},
-		"/hosts":                     wireHosts{Logins: logins, Hosts: []wireHost{{Host: host}}},
-		"/hosts/remove":              wireIDs{[]string{"canary"}},
-		"/installers/unset":          wireIDs{[]string{"canary"}},
-		"/packages":                  installer.Package{Target: "telescope", BlobRef: installer.BlobRef{Name: "canary", SHA256: strings.Repeat("a", 64)}},
-		"/tokens":                    wireGrant{"canary", installer.FullRights},
-		"/keys":                      wireGrant{"canary", installer.FullRights},
-		"/audit/verify":              wireVerify{[]installer.AuditAnchor{{Number: 1, Hash: "canary"}}},
-		"/audit/prune":               wirePrune{Before: time.Unix(1, 0).UTC()},
+		"batches":          newest{7},
+		"batches/get":      id{"canary"},
+		"batches/submit":   plan.Request{BatchID: "b-1", Task: installer.Install, Spec: installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew}, Hosts: []installer.HostEntry{entry}},
+		"batches/plan":     plan.Request{BatchID: "b-1", Task: installer.Retry, Of: []string{"canary"}},
+		"batches/cancel":   ofBatch{"b-1", "canary"},
+		"batches/follow":   followRequest{ofBatch: ofBatch{BatchID: "b-1"}, Follower: "canary"},
+		"batches/leave":    followRequest{ofBatch: ofBatch{BatchID: "b-1"}, Follower: "canary"},
+		"invocations":      installer.Filter{BatchID: "canary"},
+		"invocations/get":  id{"canary"},
+		"invocations/log":  id{"canary"},
+		"files/add":        filePart{SHA256: "canary", Data: []byte("x")},
+		"hosts":            installer.HostFilter{IDs: []string{"canary"}},
+		"hosts/add":        hostEntries{[]installer.HostEntry{entry}},
+		"hosts/remove":     ids{[]string{"canary"}},
+		"hosts/forget-key": id{"canary"},
+		"installers/unset": ids{[]string{"canary"}},
+		"packages":         ofTarget{"canary"},
+		"packages/add":     installer.Package{Target: "telescope", BlobRef: installer.BlobRef{Name: "canary", SHA256: strings.Repeat("a", 64)}},
+		"packages/remove":  id{"canary"},
+		"tokens":           ofProject{"canary"},
+		"tokens/add":       grant{"canary", installer.FullRights},
+		"tokens/remove":    id{"canary"},
+		"keys":             ofProject{"canary"},
+		"keys/add":         grant{"canary", installer.FullRights},
+		"keys/remove":      id{"canary"},
+		"audit":            installer.AuditFilter{Project: "canary"},
+		"audit/verify":     anchors{[]installer.AuditAnchor{{Number: 1, Hash: "canary"}}},
+		"audit/prune":      before{time.Unix(1, 0).UTC()},
 	} {
-		raw, err := json.Marshal(body)
+		raw, err := encode(body)
 		require.NoError(t, err)
-		found[root+path] = string(raw)
+		found[root+"{project_id}/"+path] = string(raw)
 	}
 	return found
 }
@@ -59,8 +73,8 @@ func TestBControlJSON(t *testing.T) {
 	t.Parallel()
 	good := bodies(t)
 	s := newService(Config{Store: aBatch{}, Hub: NewHub(), Operator: "p-one"})
-	for _, route := range s.routes() {
-		if route.Method == http.MethodGet || route.Method == http.MethodDelete || route.Binary {
+	for _, route := range s.operations() {
+		if route.Pattern == root+whoAmI.name { // its body has no field
 			continue
 		}
 		body, known := good[route.Pattern]
@@ -95,14 +109,13 @@ func TestBControlJSON(t *testing.T) {
 			"holds bytes that are not UTF-8":                                  strings.Replace(body, "canary", "canary\xff", 1),
 			"a control character in a string must be escaped":                 strings.Replace(body, "canary", "canary\n", 1),
 		} {
-			if odd == body { // a prune has no text
+			if odd == body { // a prune has no text, a number
 				continue
 			}
 			r := &api.Request{
 				Request: httptest.NewRequestWithContext(t.Context(), route.Method, "/", nil), Body: []byte(odd),
 				Principal: installer.Principal{Project: "p-one", Kind: "token", Name: "x", Rights: installer.FullRights},
 			}
-			r.SetPathValue("batch_id", "b-1")
 			_, err := route.Handle(r)
 			_, ok := err.(installer.Faults)
 			if assert.True(t, ok, "%s %s: %v", route.Pattern, odd, err) {
@@ -122,15 +135,22 @@ func TestNumbersThatDoNotFit(t *testing.T) {
 		"hosts[1].host.port: must be a whole number that fits": `{"hosts":[{},{"host":{"port":65536}}]}`,
 		"hosts[0].host.port: must be a whole number that fits": `{"hosts":[{"host":{"port":-1}}]}`,
 		"max_failures.n: must be a whole number that fits":     `{"max_failures":{"n":1.5}}`,
-		"hosts[0].via[1]: must not be null":                    `{"hosts":[{"via":[1,null]}]}`,
+		"hosts[0].credentials.via[1]: must not be null":        `{"secrets":["a"],"hosts":[{"credentials":{"via":[{"password":0},null]}}]}`,
 		"hosts[0].host.via[0].user: must be a string":          `{"hosts":[{"host":{"via":[{"user":{"canary":1}}]}}]}`,
-		`logins[0].Password: is not a known field`:             `{"logins":[{"Password":"canary"}]}`,
+		`hosts[0].credentials.Password: is not a known field`:  `{"hosts":[{"credentials":{"Password":"canary"}}]}`,
+		`hosts[0].credentials.password: must be a number`:      `{"hosts":[{"credentials":{"password":"canary"}}]}`,
+		`hosts[0].credentials.password: must be a whole`:       `{"secrets":["canary"],"hosts":[{"credentials":{"password":0.5}}]}`,
+		`hosts[0].credentials.password: is no index of`:        `{"hosts":[{"credentials":{"password":0}}],"secrets":["canary"]}`,
+		`for_all.credentials.password: is no index of`:         `{"secrets":["canary"],"for_all":{"credentials":{"password":-1}}}`,
 	} {
-		err := decode([]byte(body), new(wireRequest))
+		_, err := decode[plan.Request]([]byte(body))
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "canary")
 	}
-	require.EqualError(t, decode([]byte(`{"before":"yesterday"}`), new(wirePrune)), "before: must be a time (RFC 3339)")
+	_, err := decode[before]([]byte(`{"before":"yesterday"}`))
+	require.EqualError(t, err, "before: must be a time (RFC 3339)")
+	_, err = decode[filePart]([]byte(`{"data":"not base64"}`))
+	require.EqualError(t, err, "data: must be base64")
 }
 
 func firstKey(body string) string { return body[2 : 2+strings.IndexByte(body[2:], '"')] }
@@ -144,12 +164,14 @@ func hexOf(c byte) string {
 func TestNoFaultShowsALogin(t *testing.T) {
 	t.Parallel()
 	const canary = "Zk7QwX"
-	body := `{"batch_id":"b","max_failures":{"n":1},"spec":{"target":"t","run_timeout":1000000000},"logins":[{"password":"Zk7QwX","private_key":"Zk7QwX"}],"hosts":[{"login":0,"via":[0]}]}`
-	require.NoError(t, decode([]byte(body), new(wireRequest)))
+	body := `{"batch_id":"b","max_failures":{"n":1},"spec":{"target":"t","run_timeout":1000000000},"hosts":[{"credentials":{"password":0,"via":[{"private_key":1}]}}]}`
+	body = `{"secrets":["Zk7QwX","Zk7QwX"],` + body[1:]
+	_, err := decode[plan.Request]([]byte(body))
+	require.NoError(t, err)
 	for i := range body {
 		for _, with := range []string{"", `"`, `\`, `{`, `[`, `]`, `}`, `,`, `:`, "\n", "\x00", "\xff", `\u0000`, `\ud800`, `null`, `1e400`, `"":`} {
 			for _, slip := range []string{body[:i] + with + body[i:], body[:i] + with + body[i+1:]} {
-				err := decode([]byte(slip), new(wireRequest))
+				_, err := decode[plan.Request]([]byte(slip))
 				if err == nil || strings.Contains(slip, canary+`":`) {
 					continue // made a key of it: keys are names
 				}

@@ -8,21 +8,21 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 )
 
 // bigBatch is a body with n hosts, each with a login of its own.
 func bigBatch(tb testing.TB, n int) []byte {
 	tb.Helper()
-	w := wireRequest{BatchID: ulid.Make().String(), Task: installer.Install, Spec: &installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew}}
+	w := plan.Request{BatchID: ulid.Make().String(), Task: installer.Install, Spec: installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew}}
 	for i := range n {
 		at := fmt.Sprintf("10.1.%d.%d", i/250, i%250+1)
-		w.Logins = append(w.Logins, wireLogin{Password: fmt.Sprintf("password of number %d", i)})
-		w.Hosts = append(w.Hosts, wireHost{Host: installer.Host{
+		w.Hosts = append(w.Hosts, installer.HostEntry{Host: installer.Host{
 			ID: installer.InstanceID("p-one", at, 22), Name: "web", Type: installer.ECS, IntranetIPs: []string{at},
 			Endpoint: installer.Endpoint{Address: at, Port: 22, User: "root"},
-		}, wireCredentials: wireCredentials{Login: new(i)}})
+		}, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret(fmt.Sprintf("password of number %d", i))}}})
 	}
-	body, err := json.Marshal(w)
+	body, err := encode(w)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func BenchmarkDecode(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := json.Unmarshal(body, new(wireRequest)); err != nil {
+			if err := json.Unmarshal(body, new(map[string]any)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -45,19 +45,19 @@ func BenchmarkDecode(b *testing.B) {
 		b.SetBytes(int64(len(body)))
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := decode(body, new(wireRequest)); err != nil {
+			if _, err := decode[plan.Request](body); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("content", func(b *testing.B) { // what tells it from another one under the same id
-		var w wireRequest
-		if err := decode(body, &w); err != nil {
+		w, err := decode[plan.Request](body)
+		if err != nil {
 			b.Fatal(err)
 		}
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := w.content(); err != nil {
+			if _, err := contentOf(w); err != nil {
 				b.Fatal(err)
 			}
 		}

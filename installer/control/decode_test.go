@@ -1,7 +1,6 @@
 package control
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 )
 
 // list is a body with n entries in one of its lists.
@@ -19,45 +19,50 @@ func list(key, entry string, n int) []byte {
 // TestTooManyEntriesCostLittle: what is refused for the number of its entries
 // is refused before anything is made of them.
 func TestTooManyEntriesCostLittle(t *testing.T) {
+	request, entries, names := tooBig[plan.Request], tooBig[hostEntries], tooBig[ids]
 	for name, tc := range map[string]struct {
 		body []byte
-		into func() any
+		into func(*testing.T, []byte) error
 		want string
 	}{
-		"of":         {list("of", `"i"`, maxItems+1), func() any { return new(wireRequest) }, "of: must hold at most 100000 items"},
-		"logins":     {list("logins", "{}", maxLogins+1), func() any { return new(wireRequest) }, "logins: must hold at most 200000 items"},
-		"way":        {list("hosts", `{"via":[`+strings.Repeat("0,", maxNested)+`0]}`, 1), func() any { return new(wireRequest) }, "hosts[0].via: must hold at most 256 items"},
-		"hosts":      {list("hosts", "{}", maxItems+1), func() any { return new(wireHosts) }, "hosts: must hold at most 100000 items"},
-		"ids":        {list("instance_ids", `"i"`, maxItems+1), func() any { return new(wireIDs) }, "instance_ids: must hold at most 100000 items"},
-		"other case": {list("LOGINS", "{}", maxItems+1), func() any { return new(wireRequest) }, "LOGINS: must hold at most 100000 items"},
-		"spaced":     {[]byte(`{"logins":[],"hosts"` + strings.Repeat(" ", 1000) + `:[` + strings.Repeat("{},", maxItems) + `{}]}`), func() any { return new(wireRequest) }, "hosts: must hold at most 100000 items"},
-		"all lists":  {list("hosts", `{"via":[`+strings.Repeat("0,", 100)+`0]}`, 17_000), func() any { return new(wireRequest) }, "hosts[15841].via: is one of the lists in hosts: they must hold at most 1600000 items together"},
-		"deep":       {[]byte(strings.Repeat("[", 10_000)), func() any { return new(wireRequest) }, strings.Repeat("[0]", 16) + ": is nested more than 16 deep"},
+		"of":         {list("of", `"i"`, maxItems+1), request, "of: must hold at most 100000 items"},
+		"secrets":    {list("secrets", `""`, maxSecrets+1), request, "secrets: must hold at most 200000 items"},
+		"route":      {list("hosts", `{"via":[`+strings.Repeat("0,", maxNested)+`0]}`, 1), request, "hosts[0].via: must hold at most 256 items"},
+		"hosts":      {list("hosts", "{}", maxItems+1), entries, "hosts: must hold at most 100000 items"},
+		"ids":        {list("instance_ids", `"i"`, maxItems+1), names, "instance_ids: must hold at most 100000 items"},
+		"other case": {list("SECRETS", `""`, maxItems+1), request, "SECRETS: must hold at most 100000 items"},
+		"spaced":     {[]byte(`{"secrets":[],"hosts"` + strings.Repeat(" ", 1000) + `:[` + strings.Repeat("{},", maxItems) + `{}]}`), request, "hosts: must hold at most 100000 items"},
+		"all lists":  {list("hosts", `{"via":[`+strings.Repeat("0,", 100)+`0]}`, 17_000), request, "hosts[15841].via: is one of the lists in hosts: they must hold at most 1600000 items together"},
+		"deep":       {[]byte(strings.Repeat("[", 10_000)), request, strings.Repeat("[0]", 16) + ": is nested more than 16 deep"},
 	} {
-		into := tc.into()
 		var err error
-		allocs := testing.AllocsPerRun(3, func() { err = decode(tc.body, into) })
+		allocs := testing.AllocsPerRun(3, func() { err = tc.into(t, tc.body) })
 		_, ok := err.(installer.Faults)
 		require.True(t, ok, "%s: %v", name, err)
 		require.EqualError(t, err, tc.want, name)
-		if name != "credentials" { // the names are looked at for ones that are there twice
-			assert.Less(t, allocs, 60.0, name)
-		}
-		assert.Equal(t, tc.into(), into, "%s: nothing was made of it", name)
+		assert.Less(t, allocs, 60.0, name)
 	}
+}
+
+// tooBig decodes what is refused: nothing was made of it.
+func tooBig[In any](t *testing.T, body []byte) error {
+	in, err := decode[In](body)
+	assert.Equal(t, *new(In), in)
+	return err
 }
 
 // TestAsManyEntriesAsAllowed: commas and brackets in strings are none.
 func TestAsManyEntriesAsAllowed(t *testing.T) {
-	var b wireRequest
-	require.NoError(t, decode(list("hosts", `{"where":"a,[{\",\\"}`, maxItems), &b))
+	b, err := decode[plan.Request](list("hosts", `{"where":"a,[{\",\\"}`, maxItems))
+	require.NoError(t, err)
 	require.Len(t, b.Hosts, maxItems)
 	require.Equal(t, `a,[{",\`, b.Hosts[maxItems-1].Where)
-	require.NoError(t, decode(list("hosts", `{"host":{"via":[{},{},{},{},{},{},{},{}],"labels":{"a":"","b":"","c":"","d":""}},"via":[0,0,0,0,0,0,0,0]}`, maxItems), new(wireRequest)))
-	var logins wireRequest
-	require.NoError(t, decode(list("logins", `{}`, 2*maxItems), &logins))
-	require.Len(t, logins.Logins, 2*maxItems)
+	_, err = decode[plan.Request](list("hosts", `{"host":{"via":[{},{},{},{},{},{},{},{}],"labels":{"a":"","b":"","c":"","d":""}},"credentials":{"via":[{},{},{},{},{},{},{},{}]}}`, maxItems))
+	require.NoError(t, err)
+	_, err = decode[plan.Request](list("secrets", `"s"`, maxSecrets))
+	require.NoError(t, err)
 	for _, broken := range []string{``, `{`, `}`, `{"a`, `{"a\`, `,`, `]]]],,,`} {
-		require.ErrorContains(t, decode([]byte(broken), new(wireRequest)), "document: ", fmt.Sprint(broken))
+		_, err := decode[plan.Request]([]byte(broken))
+		require.ErrorContains(t, err, "document: ", broken)
 	}
 }

@@ -2,210 +2,119 @@ package control
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
-	"net/url"
 	"time"
 
 	"tripod/installer"
 	"tripod/installer/api"
 )
 
-// Follower shows the work of a daemon on one batch as if it were done here.
-type Follower struct {
-	// Head is where the batch stood when it began.
-	Head installer.BatchHead
+const (
+	// longestStream bounds a daemon's stream: it is followed on by the next one. So the
+	// limits of the server and of proxies hold, and who is gone is noticed.
+	longestStream = 25 * time.Second
+	// settle is how long the stream waits for more once there is something, so that a
+	// busy engine does not send every event alone.
+	settle = 50 * time.Millisecond
+)
 
-	c      *Client
-	only   string // one invocation; empty: all
-	cursor string
-	watch  func(installer.Event)
-	// lost is told when the daemon cannot be reached, and with nil when it is again.
-	lost func(error)
-
-	started map[string]bool // told, and not ended
-	ended   map[string]bool
+// following is the stream of one follower.
+type following struct {
+	*service
+	ctx   context.Context
+	what  followed
+	after uint64
+	lease *lease // nil: a daemon works by itself
 }
 
-// Follow begins to follow a batch, or one invocation of it.
-func (c *Client) Follow(ctx context.Context, project, batchID, only string, lost func(error)) (*Follower, error) {
-	f := &Follower{c: c, only: only, lost: lost, watch: func(installer.Event) {}, started: map[string]bool{}, ended: map[string]bool{}}
+// follow begins to follow, and to work where no daemon does. What cannot be taken
+// together with the work that goes on is refused.
+func (s *service) follow(ctx context.Context, who principal, in followRequest) (api.Stream, error) {
+	if !installer.IDForm.MatchString(in.Follower) {
+		return api.Stream{}, installer.Faults{{Where: "follower", What: installer.IDRule}}
+	}
+	if _, err := s.batch(ctx, who, id{in.BatchID}); err != nil {
+		return api.Stream{}, err
+	}
+	f := &following{service: s, ctx: ctx, what: in.followed(who), after: in.After}
 	var err error
-	if f.Head, err = c.Batch(ctx, project, batchID); err != nil {
-		return nil, err
+	if s.onDemand != nil {
+		f.lease, err = s.onDemand.join(ctx, f.what, in)
 	}
-	c.mu.Lock()
-	fresh := c.fresh[batchID]
-	c.mu.Unlock()
-	if fresh { // all of its events are wanted
-		f.Head.Open = f.Head.Total
-		f.Head.ByState = map[installer.State]int{installer.Pending: f.Head.Total}
-		return f, nil
-	}
-	p, err := f.poll(ctx, "now", 0)
-	if err != nil {
-		return nil, err
-	}
-	f.cursor = p.Cursor
-	page, err := c.Invocations(ctx, installer.Filter{ProjectID: project, BatchID: batchID})
-	if err != nil {
-		return nil, err
-	}
-	f.Head.Open, f.Head.ByState = 0, map[installer.State]int{}
-	for i := range page.Invocations {
-		inv := &page.Invocations[i]
-		f.Head.ByState[inv.State]++
-		f.ended[inv.ID] = inv.State.Terminal()
-		if !inv.State.Terminal() {
-			f.Head.Open++
-		}
-	}
-	return f, nil
+	return api.Stream{ReadCloser: f}, err
 }
 
-// Run tells watch what happens until the batch, or its one invocation, has
-// ended, or ctx has. A daemon that cannot be reached is asked again until then,
-// as long as the client's patience lasts: then it is Unanswered.
-func (f *Follower) Run(ctx context.Context, watch func(installer.Event)) error {
-	f.watch = watch
-	if f.cursor != "" {
-		if err := f.untilAnswered(ctx, func() error { return f.catchUp(ctx) }); err != nil {
-			return err
-		}
+func (s *service) leave(_ context.Context, who principal, in followRequest) (struct{}, error) {
+	if s.onDemand == nil {
+		return none(nil)
 	}
-	for ctx.Err() == nil && !f.over() {
-		var p Progress
-		err := f.untilAnswered(ctx, func() (err error) {
-			p, err = f.poll(ctx, f.cursor, longestWait)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if p.Missed || p.Open == 0 || f.only != "" {
-			if err := f.untilAnswered(ctx, func() error { return f.catchUpAfter(ctx, p.Events) }); err != nil {
-				return err
-			}
-		} else {
-			f.tell(p.Events)
-		}
-		f.cursor = p.Cursor
+	return none(s.onDemand.leave(in.followed(who), in.Follower))
+}
+
+func (r followRequest) followed(who principal) followed {
+	return followed{who.Project, installer.ClaimFilter{BatchID: r.BatchID, InvocationID: r.InvocationID}}
+}
+
+// Read is not used: see WriteTo.
+func (f *following) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Close ends the lease of a follower that is gone.
+func (f *following) Close() error {
+	if f.lease != nil {
+		f.onDemand.drop(f.lease)
 	}
 	return nil
 }
 
-// over: everything that is followed has ended, and that was told.
-func (f *Follower) over() bool {
-	if f.only != "" {
-		return f.ended[f.only]
+// WriteTo sends the stream: what has happened, and then what happens.
+func (f *following) WriteTo(w io.Writer) (int64, error) {
+	out, flush := json.NewEncoder(w), http.NewResponseController(w.(http.ResponseWriter)).Flush
+	var over <-chan struct{}
+	if f.lease != nil {
+		over = f.lease.over
+	} else {
+		limited, cancel := context.WithTimeout(f.ctx, longestStream)
+		defer cancel()
+		over = limited.Done()
 	}
-	n := 0
-	for _, ended := range f.ended {
-		if ended {
-			n++
+	last := false
+	for first := true; ; first = false {
+		p, more, closed := f.Hub.since(f.what.project, f.what.BatchID, f.after)
+		var err error
+		if p.Open, err = openOf(f.ctx, f.Store, f.what); err != nil {
+			return 0, nil // it is asked again, and answered with that
 		}
-	}
-	return n >= f.Head.Total
-}
-
-func (f *Follower) poll(ctx context.Context, after string, wait time.Duration) (p Progress, err error) {
-	q := url.Values{"after": {after}, "wait": {numberText(int64(wait / time.Second))}}
-	limited, cancel := context.WithTimeout(ctx, wait+30*time.Second)
-	defer cancel()
-	err = f.c.api.Do(limited, api.Ask{
-		Method: http.MethodGet, Path: f.c.path("batches", f.Head.ID, "events") + "?" + q.Encode(), Most: 64 << 20,
-	}, &p)
-	return p, plainError(err, "batch", f.Head.ID)
-}
-
-// longestPause between two tries to reach the daemon.
-const longestPause = 5 * time.Second
-
-// untilAnswered does what asks the daemon until it is answered, the client has
-// waited long enough, or ctx ends (nil then: the caller looks).
-func (f *Follower) untilAnswered(ctx context.Context, do func() error) error {
-	var since time.Time // when it was first not answered
-	for wait := 200 * time.Millisecond; ; wait = min(2*wait, longestPause) {
-		err := do()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
-			if wait > 200*time.Millisecond {
-				f.lost(nil)
+		f.after, p.Daemon = p.Cursor, f.lease == nil
+		if last && f.lease != nil {
+			p.End = f.lease.end
+		}
+		if last = last || closed || p.Open == 0; first || last || p.Missed || len(p.Events) > 0 {
+			if out.Encode(p) != nil || flush() != nil || last {
+				return 0, nil // who has gone is told no more
 			}
-			return nil
-		case !Lost(err):
-			return err
 		}
-		if since.IsZero() {
-			since = time.Now()
-		}
-		if time.Since(since)+wait > f.c.patience {
-			return givenUp(err)
-		}
-		if wait == 200*time.Millisecond {
-			f.lost(err)
-		}
-		if pause(ctx, max(wait, retryAfter(err))) != nil {
-			return nil
+		select {
+		case <-more:
+			time.Sleep(settle)
+		case <-over: // its last events come before
+			last = true
+		case <-f.ctx.Done():
+			return 0, nil
 		}
 	}
 }
 
-// tell passes on events, each once.
-func (f *Follower) tell(events []installer.Event) {
-	for _, e := range events {
-		id := e.InvocationID
-		begins := e.End == nil && e.Step == ""
-		if f.ended[id] || f.only != "" && id != f.only || begins && f.started[id] {
-			continue
-		}
-		switch {
-		case begins:
-			f.started[id] = true
-		case e.End != nil:
-			delete(f.started, id)
-			f.ended[id] = e.End.State.Terminal()
-		}
-		f.watch(e)
+// openOf counts what is followed and has not ended.
+func openOf(ctx context.Context, store installer.Ledger, what followed) (int, error) {
+	if what.InvocationID == "" {
+		head, err := store.Batch(ctx, what.project, what.BatchID)
+		return head.Open, err
 	}
-}
-
-// catchUpAfter tells events, and then what the store has beyond them.
-func (f *Follower) catchUpAfter(ctx context.Context, events []installer.Event) error {
-	f.tell(events)
-	return f.catchUp(ctx)
-}
-
-// catchUp reads how everything stands, and tells what was not told: events that
-// the daemon has forgotten, or that it had not yet passed on.
-func (f *Follower) catchUp(ctx context.Context) error {
-	page, err := f.c.Invocations(ctx, installer.Filter{ProjectID: f.Head.ProjectID, BatchID: f.Head.ID, InvocationID: f.only})
-	if err != nil {
-		return err
+	inv, err := store.Invocation(ctx, what.project, what.InvocationID)
+	if err != nil || inv.State.Terminal() {
+		return 0, err
 	}
-	for i := len(page.Invocations) - 1; i >= 0; i-- {
-		inv := &page.Invocations[i]
-		if inv.State == installer.Running || inv.State.Terminal() && len(inv.Attempts) > 0 {
-			f.tell([]installer.Event{beginOf(inv)})
-		}
-		if inv.State.Terminal() {
-			f.tell([]installer.Event{endOf(inv)})
-		}
-	}
-	return nil
-}
-
-func beginOf(inv *installer.Invocation) installer.Event {
-	at := inv.Updated
-	if n := len(inv.Attempts); n > 0 {
-		at = inv.Attempts[n-1].Started
-	}
-	return installer.EventOf(inv, at)
-}
-
-func endOf(inv *installer.Invocation) installer.Event {
-	e := installer.EventOf(inv, inv.Updated)
-	e.End = &installer.AttemptEnd{State: inv.State, EndAttempt: true, Kind: inv.Kind, Message: inv.Message, Skipped: inv.Skipped}
-	return e
+	return 1, nil
 }

@@ -40,6 +40,12 @@ func (c *told) once(t *testing.T, s sent) {
 	}
 }
 
+// run follows until it is over.
+func run(ctx context.Context, f *control.Follower, watch func(installer.Event)) error {
+	_, err := f.Work(ctx, control.Work{}, watch)
+	return err
+}
+
 func TestFollowTellsEverythingOnce(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -67,7 +73,7 @@ func TestFollowTellsEverythingOnce(t *testing.T) {
 				working.Go(func() { r.work(s.ID, 5, c.watch(r)) })
 			}
 			got := newTold()
-			require.NoError(t, f.Run(t.Context(), got.watch))
+			require.NoError(t, run(t.Context(), f, got.watch))
 			got.once(t, s)
 		})
 	}
@@ -88,14 +94,14 @@ func TestFollowGoesOn(t *testing.T) {
 	defer working.Wait()
 	working.Go(func() { r.work(s.ID, 0, r.hub.Watch) })
 	got := newTold()
-	require.NoError(t, f.Run(t.Context(), got.watch))
+	require.NoError(t, run(t.Context(), f, got.watch))
 	require.Zero(t, got.ended[s.Invs[0].ID])
 	require.Len(t, got.ended, 3)
 
 	// One invocation alone.
 	f, err = late.Follow(t.Context(), project, s.ID, s.Invs[1].ID, func(error) {})
 	require.NoError(t, err)
-	require.NoError(t, f.Run(t.Context(), got.watch), "it has ended")
+	require.NoError(t, run(t.Context(), f, got.watch), "it has ended")
 }
 
 func TestFollowOutlivesALostDaemon(t *testing.T) {
@@ -116,7 +122,7 @@ func TestFollowOutlivesALostDaemon(t *testing.T) {
 	require.NoError(t, err)
 	r.down.Store(true)
 	got := newTold()
-	require.NoError(t, f.Run(t.Context(), got.watch))
+	require.NoError(t, run(t.Context(), f, got.watch))
 	got.once(t, s)
 	require.EqualValues(t, 1, lost.Load(), "it is said once")
 	require.EqualValues(t, 1, back.Load())
@@ -127,7 +133,7 @@ func TestFollowOutlivesALostDaemon(t *testing.T) {
 	f, err = r.client.Follow(t.Context(), project, s.ID, "", func(error) { cancel(errors.New("enough")) })
 	require.NoError(t, err)
 	r.down.Store(true)
-	require.NoError(t, f.Run(ctx, got.watch))
+	require.NoError(t, run(ctx, f, got.watch))
 	r.down.Store(false)
 }
 
@@ -144,7 +150,7 @@ func TestHubForgets(t *testing.T) {
 		r.hub.Watch(installer.EventOf(noise, time.Time{}))
 	}
 	got := newTold()
-	require.NoError(t, f.Run(t.Context(), got.watch))
+	require.NoError(t, run(t.Context(), f, got.watch))
 	got.once(t, s)
 }
 

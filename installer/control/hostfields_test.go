@@ -62,18 +62,18 @@ func TestHostFieldsAreChecked(t *testing.T) {
 		"hosts[0].via[0].host_key: is neither": func(e *installer.HostEntry) {
 			e.Host.Via = []installer.Endpoint{{Address: "10.0.0.9", Port: 22, User: "a", HostKey: "canary"}}
 		},
-		"hosts[0].instance_name: must have at most 128":         func(e *installer.HostEntry) { e.Host.Name = strings.Repeat("ä", 129) },
-		"hosts[0].instance_name: holds a control character":     func(e *installer.HostEntry) { e.Host.Name = "a\x1bb" },
-		"hosts[0].instance_type: must be ECS or BMS":            func(e *installer.HostEntry) { e.Host.Type = "VM" },
-		"hosts[0].labels: has more than 64":                     func(e *installer.HostEntry) { e.Host.Labels = labels },
-		"hosts[0].labels: a label's name has":                   func(e *installer.HostEntry) { e.Host.Labels = map[string]string{"A": "b"} },
-		"hosts[0].intranet_ips[1]: must be an IP address":       func(e *installer.HostEntry) { e.Host.IntranetIPs = []string{"10.0.0.1", "fe80::1%eth0"} },
-		"hosts[0].elastic_ips: has more than 64 addresses":      func(e *installer.HostEntry) { e.Host.ElasticIPs = ips },
-		"hosts[0].port: must be 1–65535":                        func(e *installer.HostEntry) { e.Host.Port = 0 },
-		"hosts[0].user: the user name has more":                 func(e *installer.HostEntry) { e.Host.User = strings.Repeat("u", 65) },
-		"hosts[0].address: this is neither a host name":         func(e *installer.HostEntry) { e.Host.Address = "010.0.0.1" },
-		"logins[0].password: must have at most 3000 characters": func(e *installer.HostEntry) { e.Credentials.Password = installer.NewSecret(strings.Repeat("ä", 3001)) },
-		"logins[0].private_key: must have at most 65536 bytes": func(e *installer.HostEntry) {
+		"hosts[0].instance_name: must have at most 128":        func(e *installer.HostEntry) { e.Host.Name = strings.Repeat("ä", 129) },
+		"hosts[0].instance_name: holds a control character":    func(e *installer.HostEntry) { e.Host.Name = "a\x1bb" },
+		"hosts[0].instance_type: must be ECS or BMS":           func(e *installer.HostEntry) { e.Host.Type = "VM" },
+		"hosts[0].labels: has more than 64":                    func(e *installer.HostEntry) { e.Host.Labels = labels },
+		"hosts[0].labels: a label's name has":                  func(e *installer.HostEntry) { e.Host.Labels = map[string]string{"A": "b"} },
+		"hosts[0].intranet_ips[1]: must be an IP address":      func(e *installer.HostEntry) { e.Host.IntranetIPs = []string{"10.0.0.1", "fe80::1%eth0"} },
+		"hosts[0].elastic_ips: has more than 64 addresses":     func(e *installer.HostEntry) { e.Host.ElasticIPs = ips },
+		"hosts[0].port: must be 1–65535":                       func(e *installer.HostEntry) { e.Host.Port = 0 },
+		"hosts[0].user: the user name has more":                func(e *installer.HostEntry) { e.Host.User = strings.Repeat("u", 65) },
+		"hosts[0].address: this is neither a host name":        func(e *installer.HostEntry) { e.Host.Address = "010.0.0.1" },
+		"hosts[0].password: must have at most 3000 characters": func(e *installer.HostEntry) { e.Credentials.Password = installer.NewSecret(strings.Repeat("ä", 3001)) },
+		"hosts[0].private_key: must have at most 65536 bytes": func(e *installer.HostEntry) {
 			e.Credentials.PrivateKey = installer.NewSecret(strings.Repeat("k", 65537))
 		},
 	} {

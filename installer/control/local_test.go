@@ -104,7 +104,6 @@ func TestLocalErrorsTellTheirCause(t *testing.T) {
 	require.EqualError(t, err, "storage error: forgetting: no space left on device")
 	require.ErrorIs(t, err, installer.ErrStorage)
 	require.ErrorIs(t, err, syscall.ENOSPC)
-	require.False(t, control.Lost(err))
 	_, err = c.Log(t.Context(), project, "x")
 	require.EqualError(t, err, "the log is torn")
 }

@@ -2,17 +2,17 @@ package control
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
-// OnDemandConfig is what NewOnDemand needs. Store and Dispatcher are required.
+// OnDemandConfig is what NewOnDemand needs.
 type OnDemandConfig struct {
 	Store installer.Ledger
 	// Dispatcher makes one; the caller fills in what works on hosts.
-	Dispatcher func(installer.DispatcherConfig) *installer.Dispatcher
+	Dispatcher func(engine.Config) *engine.Dispatcher
 	// Watch is told every event.
 	Watch func(installer.Event)
 	// MostParallel bounds how many hosts are worked on at once, by all
@@ -28,7 +28,8 @@ type OnDemand struct {
 
 	mu     sync.Mutex
 	runs   map[followed]*run
-	used   int // workers
+	failed map[string]error // by followers, for their next question
+	used   int              // workers
 	closed bool
 }
 
@@ -40,47 +41,33 @@ type followed struct {
 
 // run is one Dispatcher at work.
 type run struct {
-	*installer.Dispatcher
-	followers map[string]chan struct{} // by their names; closed for one that leaves
-	stopping  bool
-	stop      context.CancelCauseFunc
-	done      chan struct{}
-	err       error // when done
+	*engine.Dispatcher
+	leases   map[string]*lease // by the followers' names
+	stopping bool
+	stop     context.CancelCauseFunc
+	done     chan struct{}
 }
 
-// errEnds: the process is about to leave the folder.
-var errEnds = errors.New("this process is about to leave the state folder")
+// lease is what one follower has of a run.
+type lease struct {
+	run  *run
+	name string
+	over chan struct{} // closed when the work has ended for the follower, or it has left
+	end  *ending       // then; nil: another process will go on with the work
+}
+
+func (l *lease) finish(end *ending) {
+	l.end = end
+	close(l.over)
+}
 
 // NewOnDemand returns one that works on nothing yet.
 func NewOnDemand(c OnDemandConfig) *OnDemand {
-	if c.Watch == nil {
-		c.Watch = func(installer.Event) {}
-	}
-	return &OnDemand{OnDemandConfig: c, runs: map[followed]*run{}}
-}
-
-// follow works on what is followed until that has ended, the follower leaves or ctx
-// is done, or its limit of failures is reached.
-func (o *OnDemand) follow(ctx context.Context, what followed, w wireWork) (worked, error) {
-	r, left, err := o.join(ctx, what, w)
-	if err != nil {
-		return worked{}, err
-	}
-	select {
-	case <-r.done:
-	case <-left:
-		return worked{Left: true}, nil
-	case <-ctx.Done():
-		o.leave(what, w.Follower)
-		return worked{Left: true}, nil
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return worked{LimitReached: r.LimitReached(), Stopped: r.stopping}, r.err
+	return &OnDemand{OnDemandConfig: c, runs: map[followed]*run{}, failed: map[string]error{}}
 }
 
 // join takes part in the run over what is followed, or begins one.
-func (o *OnDemand) join(ctx context.Context, what followed, w wireWork) (*run, <-chan struct{}, error) {
+func (o *OnDemand) join(ctx context.Context, what followed, in followRequest) (*lease, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	r := o.runs[what]
@@ -90,36 +77,49 @@ func (o *OnDemand) join(ctx context.Context, what followed, w wireWork) (*run, <
 		o.mu.Lock()
 	}
 	if o.closed {
-		return nil, nil, errEnds
+		return nil, errEnds
+	}
+	if err := o.failed[in.Follower]; err != nil {
+		delete(o.failed, in.Follower)
+		return nil, err
 	}
 	if r == nil {
-		r = o.begin(ctx, what, w)
-	} else if err := r.fits(w); err != nil {
-		return nil, nil, err
+		r = o.begin(ctx, what, in)
+	} else if err := r.fits(in); err != nil {
+		return nil, err
 	}
-	left := make(chan struct{})
-	r.followers[w.Follower] = left
-	return r, left, nil
+	l := &lease{run: r, name: in.Follower, over: make(chan struct{})}
+	r.leases[l.name] = l
+	return l, nil
 }
 
 // fits refuses what cannot be changed any more while the work goes on.
-func (r *run) fits(w wireWork) error {
+func (r *run) fits(in followRequest) error {
 	var faults installer.Faults
-	if w.Parallel != 0 && w.Parallel != r.Parallel {
+	if in.Parallel != 0 && int(in.Parallel) != r.Parallel {
 		faults.Add("--parallel", "another command works on this batch, %d hosts at once: leave it out", r.Parallel)
 	}
-	if w.MaxFailures != 0 && w.MaxFailures != r.MaxFailures {
+	if in.MaxFailures != 0 && int(in.MaxFailures) != r.MaxFailures {
 		faults.Add("--max-failures", "another command works on this batch, with another limit or none: leave it out")
 	}
 	return faults.Err()
 }
 
 // begin starts a run. It acts for who asked first.
-func (o *OnDemand) begin(ctx context.Context, what followed, w wireWork) *run {
+func (o *OnDemand) begin(ctx context.Context, what followed, in followRequest) *run {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
-	c := installer.DispatcherConfig{
-		BatchID: what.BatchID, InvocationID: what.InvocationID, Parallel: w.Parallel, MaxFailures: w.MaxFailures,
-		StopWhenIdle: true, Over: func(ctx context.Context) (bool, error) { return o.over(ctx, what) }, Watch: o.watch,
+	c := engine.Config{
+		Only: installer.ClaimFilter{BatchID: what.BatchID, InvocationID: what.InvocationID}, Parallel: int(in.Parallel), MaxFailures: int(in.MaxFailures), StopWhenIdle: true,
+		Over: func(ctx context.Context) (bool, error) {
+			open, err := openOf(ctx, o.Store, what)
+			return open == 0, err
+		},
+		Watch: func(e installer.Event) {
+			o.Watch(e)
+			if e.End != nil { // the host may be another Dispatcher's turn
+				o.Wake()
+			}
+		},
 	}
 	if what.InvocationID != "" {
 		c.Parallel = 1
@@ -129,7 +129,7 @@ func (o *OnDemand) begin(ctx context.Context, what followed, w wireWork) *run {
 	if o.MostParallel > 0 {
 		c.Parallel = max(1, min(c.Parallel, o.MostParallel-o.used))
 	}
-	r := &run{Dispatcher: o.Dispatcher(c), followers: map[string]chan struct{}{}, stop: stop, done: make(chan struct{})}
+	r := &run{Dispatcher: o.Dispatcher(c), leases: map[string]*lease{}, stop: stop, done: make(chan struct{})}
 	o.runs[what] = r
 	o.used += c.Parallel
 	go func() {
@@ -137,59 +137,63 @@ func (o *OnDemand) begin(ctx context.Context, what followed, w wireWork) *run {
 		stop(nil)
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		r.err = err
 		o.used -= c.Parallel
 		delete(o.runs, what)
+		for name, l := range r.leases {
+			switch {
+			case err != nil:
+				o.failed[name] = err
+				l.finish(nil)
+			case r.stopping:
+				l.finish(nil)
+			default:
+				l.finish(&ending{LimitReached: r.LimitReached()})
+			}
+		}
 		close(r.done)
 	}()
 	return r
 }
 
-// watch: the host of what has ended may be another Dispatcher's turn.
-func (o *OnDemand) watch(e installer.Event) {
-	o.Watch(e)
-	if e.End != nil {
-		o.Wake()
-	}
-}
-
-func (o *OnDemand) over(ctx context.Context, what followed) (bool, error) {
-	if what.InvocationID != "" {
-		inv, err := o.Store.Invocation(ctx, what.project, what.InvocationID)
-		return inv.State.Terminal(), err
-	}
-	head, err := o.Store.Batch(ctx, what.project, what.BatchID)
-	return head.Open == 0, err
-}
-
-// leave ends what one follower has. When the last one leaves, the work is
-// interrupted; it has come to rest when leave returns. It reports whether others go
-// on with it.
-func (o *OnDemand) leave(what followed, follower string) (goesOn bool) {
+// leave ends one follower's lease. When the last one leaves, the work is interrupted; it
+// has come to rest when leave returns.
+func (o *OnDemand) leave(what followed, name string) error {
 	o.mu.Lock()
 	r := o.runs[what]
-	if r == nil {
+	if r == nil || r.leases[name] == nil {
 		o.mu.Unlock()
-		return false
+		return installer.ErrNotFound
 	}
-	if left, is := r.followers[follower]; is {
-		delete(r.followers, follower)
-		close(left)
-		r.interruptIf(len(r.followers) == 0)
-	}
+	l := r.leases[name]
+	r.drop(l)
 	stopping := r.stopping
 	o.mu.Unlock()
 	if stopping {
 		<-r.done
 	}
-	return !stopping
+	l.finish(&ending{GoesOn: !stopping})
+	return nil
 }
 
-func (r *run) interruptIf(alone bool) {
-	if alone && !r.stopping {
-		r.stopping = true
-		r.stop(installer.ErrShutdown)
+// drop ends the lease of a follower that is gone, or has been told all.
+func (o *OnDemand) drop(l *lease) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if l.run.leases[l.name] == l {
+		l.run.drop(l)
 	}
+}
+
+func (r *run) drop(l *lease) {
+	delete(r.leases, l.name)
+	if len(r.leases) == 0 {
+		r.interrupt()
+	}
+}
+
+func (r *run) interrupt() {
+	r.stopping = true
+	r.stop(installer.ErrShutdown)
 }
 
 // Wake tells every Dispatcher that the queue has changed.
@@ -205,11 +209,11 @@ func (o *OnDemand) Wake() {
 func (o *OnDemand) Cancel(id string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	at := false
+	found := false
 	for _, r := range o.runs {
-		at = r.Dispatcher.Cancel(id) || at
+		found = r.Dispatcher.Cancel(id) || found
 	}
-	return at
+	return found
 }
 
 // Close interrupts all work, tells those who follow it, and waits.
@@ -218,22 +222,11 @@ func (o *OnDemand) Close() {
 	o.closed = true
 	var all []*run
 	for _, r := range o.runs {
-		r.interruptIf(true)
+		r.interrupt()
 		all = append(all, r)
 	}
 	o.mu.Unlock()
 	for _, r := range all {
 		<-r.done
 	}
-}
-
-// Followers counts them.
-func (o *OnDemand) Followers() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := 0
-	for _, r := range o.runs {
-		n += len(r.followers)
-	}
-	return n
 }

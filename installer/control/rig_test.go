@@ -20,6 +20,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/engine"
 	"tripod/installer/plan"
 	"tripod/store"
 )
@@ -146,9 +147,9 @@ func (r *rig) stored(p control.Planned, err error) sent {
 func (r *rig) work(batchID string, fail int, watch func(installer.Event)) {
 	r.t.Helper()
 	done := 0
-	d := installer.NewDispatcher(installer.DispatcherConfig{
-		Queue: r.store, BatchID: batchID, StopWhenIdle: true, Parallel: 1, Watch: watch,
-		Installer: installerFunc(func(context.Context, *installer.Job) (installer.Outcome, error) {
+	d := engine.New(engine.Config{
+		Queue: r.store, Only: installer.ClaimFilter{BatchID: batchID}, StopWhenIdle: true, Parallel: 1, Watch: watch,
+		Worker: installerFunc(func(context.Context, *installer.Job) (installer.Outcome, error) {
 			if done++; done <= fail {
 				return installer.Outcome{}, installer.Fail(installer.KindScriptFailed, "no")
 			}

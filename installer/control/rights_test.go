@@ -35,16 +35,15 @@ func TestC01EveryRouteWantsALogin(t *testing.T) {
 	require.Greater(t, len(routes), 20)
 	changing := 0
 	for _, route := range routes {
+		require.NotEmpty(t, route.Rights, route.Pattern)
 		path := strings.ReplaceAll(route.Pattern, "{project_id}", project)
-		path = strings.NewReplacer("{", "", "}", "").Replace(path)
 		name := route.Method + " " + path
 		require.Equal(t, http.StatusUnauthorized, status(route.Method, path, ""), name)
 		require.Equal(t, http.StatusUnauthorized, status(route.Method, path, other[:len(other)-1]+"x"), name)
 		if strings.Contains(route.Pattern, "{project_id}") {
 			require.Equal(t, http.StatusForbidden, status(route.Method, path, other), name)
 		}
-		looks := route.Method == http.MethodGet && route.Rights != installer.FullRights || route.Rights == installer.ReadRights
-		if !looks {
+		if route.Rights == installer.FullRights {
 			changing++
 			require.Equal(t, http.StatusForbidden, status(route.Method, path, reader), name)
 		}

@@ -95,7 +95,7 @@ func TestWhatAClientMustNotSend(t *testing.T) {
 		"max_failures":       func(req *plan.Request) { req.MaxFailures.N = -1 },
 		"max_failures: must": func(req *plan.Request) { req.MaxFailures = plan.FailureLimit{N: 101, Percent: true} },
 		"hosts: must be":     func(req *plan.Request) { req.Hosts = nil },
-		"spec: is missing":   func(req *plan.Request) { req.Spec = installer.Spec{} },
+		"spec.host_keys":     func(req *plan.Request) { req.Spec = installer.Spec{} },
 		"spec.target":        func(req *plan.Request) { req.Spec.Target = "a/b" },
 		"spec.version":       func(req *plan.Request) { req.Spec.Version = "1;rm" },
 		"spec.run_timeout":   func(req *plan.Request) { req.Spec.RunTimeout = 1 << 60 },

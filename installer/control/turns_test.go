@@ -2,9 +2,7 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/api"
+	"tripod/installer/plan"
 )
 
 // slowDisk is a store of batches that commits when it is told to, and refuses
@@ -62,26 +60,23 @@ func TestSentAgainWhileItIsStored(t *testing.T) {
 		disk := &slowDisk{commit: make(chan error), heads: map[string]installer.BatchHead{}}
 		s := newService(Config{Store: disk, Hub: NewHub()})
 		type sent struct {
-			answer any
+			answer Planned
 			err    error
 			done   bool
 			gone   context.CancelFunc
 		}
 		send := func(project, id string) *sent {
 			host := installer.Host{ID: "i-1", Endpoint: installer.Endpoint{Address: "192.0.2.1", Port: 22, User: "root"}}
-			body, err := json.Marshal(wireRequest{
-				BatchID: id, Task: installer.Install, Spec: &installer.Spec{Target: "other", HostKeys: installer.AcceptNew},
-				wireHosts: wireHosts{Logins: []wireLogin{{Password: "x"}}, Hosts: []wireHost{{Host: host, wireCredentials: wireCredentials{Login: new(0)}}}},
-			})
-			require.NoError(t, err)
-			ctx, cancel := context.WithCancel(t.Context())
-			r := &api.Request{
-				Request: httptest.NewRequestWithContext(ctx, "POST", "/", nil), Body: body,
-				Principal: installer.Principal{Project: project, Kind: "token", Name: "x", Rights: installer.FullRights},
+			login := installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}
+			req := plan.Request{
+				BatchID: id, Task: installer.Install, Spec: installer.Spec{Target: "other", HostKeys: installer.AcceptNew},
+				Hosts: []installer.HostEntry{{Host: host, Credentials: login}},
 			}
+			who := installer.Principal{Project: project, Kind: "token", Name: "x", Rights: installer.FullRights}
+			ctx, cancel := context.WithCancel(t.Context())
 			one := &sent{gone: cancel}
 			go func() {
-				one.answer, one.err = s.submit(r)
+				one.answer, one.err = s.submit(ctx, who, req)
 				one.done = true
 			}()
 			synctest.Wait()
@@ -115,6 +110,6 @@ func TestSentAgainWhileItIsStored(t *testing.T) {
 		disk.commit <- nil
 		synctest.Wait()
 		require.NoError(t, tries.err)
-		require.Empty(t, s.submitting.taken, "nothing is left behind")
+		s.submitting.taken.Range(func(key, _ any) bool { t.Errorf("%v is left behind", key); return true })
 	})
 }

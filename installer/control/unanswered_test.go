@@ -25,7 +25,7 @@ func TestUnanswered(t *testing.T) {
 	r.down.Store(true)
 	began := time.Now()
 	var lost *control.Unanswered
-	require.ErrorAs(t, f.Run(t.Context(), func(installer.Event) {}), &lost)
+	require.ErrorAs(t, run(t.Context(), f, func(installer.Event) {}), &lost)
 	_, err = r.client.Batch(t.Context(), project, s.ID)
 	require.ErrorAs(t, err, &lost)
 	_, err = r.client.Log(t.Context(), project, s.Invs[0].ID)

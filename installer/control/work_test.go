@@ -2,6 +2,8 @@ package control_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/engine"
 	"tripod/installer/plan"
 	"tripod/store"
 )
@@ -58,15 +62,15 @@ func newShift(t *testing.T, dir string, most int) *shift {
 	hub := control.NewHub()
 	s.OnDemand = control.NewOnDemand(control.OnDemandConfig{
 		Store: st, Watch: hub.Watch, MostParallel: most,
-		Dispatcher: func(c installer.DispatcherConfig) *installer.Dispatcher {
-			c.Queue, c.Installer = st, work
-			return installer.NewDispatcher(c)
+		Dispatcher: func(c engine.Config) *engine.Dispatcher {
+			c.Queue, c.Worker = st, work
+			return engine.New(c)
 		},
 	})
 	s.server = httptest.NewServer(api.NewLocal(api.LocalConfig{
 		Who: func(*http.Request) string { return "somebody" }, Logger: slog.New(slog.DiscardHandler),
 		Routes: control.Routes(control.Config{
-			Store: st, Hub: hub, OnDemand: s.OnDemand, Wake: s.Wake, Cancel: s.OnDemand.Cancel, HostKeys: installer.Insecure,
+			Store: st, Hub: hub, Engine: s.OnDemand, HostKeys: installer.Insecure,
 		}),
 	}))
 	s.hub = hub
@@ -203,12 +207,16 @@ func TestWorkOfWhoIsKilled(t *testing.T) {
 	_, err := command(t, at).Submit(t.Context(), b)
 	require.NoError(t, err)
 	ask, kill := context.WithCancel(t.Context())
-	req, err := http.NewRequestWithContext(ask, http.MethodPost, s.server.URL+"/tripod/v1/"+project+"/batches/"+b.BatchID+"/work", strings.NewReader(`{"follower":"me"}`))
+	req, err := http.NewRequestWithContext(ask, http.MethodPost, s.server.URL+"/tripod/v1/"+project+"/batches/follow", strings.NewReader(`{"batch_id":"`+b.BatchID+`","follower":"me"}`))
 	require.NoError(t, err)
 	gone := make(chan error)
 	transport := &http.Transport{}
 	go func() {
-		_, err := transport.RoundTrip(req)
+		resp, err := transport.RoundTrip(req)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		}
 		gone <- err
 	}()
 	<-s.begun
@@ -308,4 +316,32 @@ func TestWorkOfADaemon(t *testing.T) {
 	how, err := work()
 	require.NoError(t, err)
 	assert.Equal(t, control.Worked{Daemon: true}, how)
+}
+
+// brokenQueue is a store of which nothing can be taken.
+type brokenQueue struct{ *store.Store }
+
+func (brokenQueue) Claim(context.Context, time.Time, installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+	return nil, time.Time{}, fmt.Errorf("%w: %w", installer.ErrStorage, syscall.ENOSPC)
+}
+
+// TestWorkThatCannotGoOn tells each follower why, once: the next command tries again.
+func TestWorkThatCannotGoOn(t *testing.T) {
+	t.Parallel()
+	s, at := onShift(t, 0)
+	usual := s.Dispatcher
+	s.OnDemand.Dispatcher = func(c engine.Config) *engine.Dispatcher {
+		c.Queue = brokenQueue{s.store}
+		return engine.New(c)
+	}
+	c := command(t, at)
+	b := request(1)
+	_, err := follow(t, c, b).Work(t.Context(), control.Work{}, ignored)
+	require.EqualError(t, err, "claim the next invocation: storage error: no space left on device")
+	require.ErrorIs(t, err, installer.ErrStorage)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	s.OnDemand.Dispatcher = usual
+	close(s.letGo)
+	_, err = followAgain(t, c, b.BatchID).Work(t.Context(), control.Work{}, ignored)
+	require.NoError(t, err)
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -90,58 +91,71 @@ func (c *collector) doubt() {
 	if c.d.User != "root" {
 		tell(first.Where, "another user than root is given by flag, but the lines would be root's: "+addHeader)
 	}
-	word := first.Credentials.Password.Reveal()
-	same, names := len(c.entries) > 1, filepath.Base(c.name) != agentsList
+	another := func(e installer.HostEntry) bool {
+		return e.Credentials.Password.Reveal() != first.Credentials.Password.Reveal()
+	}
+	if len(c.entries) > 1 && !slices.ContainsFunc(c.entries, another) {
+		tell(first.Where, "the same word follows the comma on every line: "+addHeader+"; a password that all hosts have can be given with --password-file")
+		return
+	}
 	for _, e := range c.entries {
-		password := e.Credentials.Password.Reveal()
-		if what := otherMeaning(password); what != "" {
+		if what := otherMeaning(e.Credentials.Password.Reveal(), filepath.Base(c.name) == agentsList); what != "" {
 			tell(e.Where, what)
 		}
-		same = same && password == word
-		names = names && mayBeName(password)
-	}
-	switch {
-	case len(told) > 0:
-	case same:
-		tell(first.Where, "the same word follows the comma on every line: "+addHeader+"; a password that all hosts have can be given with --password-file")
-	case names:
-		tell(first.Where, "what follows the comma may be a name, a port or a label on every line: "+addHeader+" or address,name")
 	}
 }
 
-// hostLike begins as an address, a range of them or a MAC address does.
-var hostLike = regexp.MustCompile(`^\s*(\S*@)?\d{1,3}\.(\d{1,3}|[\[{*]\S*)\.|^\s*\[?[[:xdigit:]]{0,4}(:[[:xdigit:]]{0,4}){2}|[\[{]\w+(-|\.\.)\w+[\]}]`)
+// otherMeanings are what text after the comma looks like, and what to do.
+var otherMeanings = []struct {
+	form *regexp.Regexp
+	says string
+}{
+	{
+		regexp.MustCompile(`^\s*(\S*@)?\d{1,3}\.(\d{1,3}|[\[{*]\S*)\.|^\s*\[?[[:xdigit:]]{0,4}(:[[:xdigit:]]{0,4}){2}|[\[{]\w+(-|\.\.)\w+[\]}]`),
+		"an address follows the comma: write one host on each line",
+	},
+	{regexp.MustCompile(`,`), "there is a second comma, as in CSV without a header: " + addHeader},
+	{regexp.MustCompile(`\t`), "a tab follows the comma: put commas between the columns, and " + addHeader},
+	{regexp.MustCompile(`^".*"$|^'.*'$`), "what follows the comma stands in quotes, as in CSV without a header: " + addHeader},
+	{regexp.MustCompile(`^[a-z][a-z0-9_-]*[:;|]`), "a user may stand before the password: " + addHeader},
+	{regexp.MustCompile(`\s(#|//)`), "what follows the comma may have a comment at its end: take it off"},
+	{regexp.MustCompile(`(^|\s)(ssh|ecdsa|sk)-\w+-?\w* |(^|\s)ssh-\w+|^(SHA256|MD5):|-----BEGIN`), "a key or a fingerprint follows the comma: " + addHeader + " or address,key"},
+	{regexp.MustCompile(`^(~|\.{0,2})/|^[A-Za-z]:\\`), "a file's path follows the comma: " + addHeader + " or address,key"},
+	{regexp.MustCompile(`^\$\{?\w+\}?$|\{\{|^<.*>$|^([*.?x_-]+)$`), "a placeholder follows the comma: put the password in its place"},
+}
 
-// otherMeaning says what the text after the comma may be in place of a
-// password, and what to do; or "".
-func otherMeaning(text string) string {
+// otherMeaning says what the text after the comma may be in place of a password, and
+// what to do; or "". A list that can be nothing else may hold plain words.
+func otherMeaning(text string, plainWords bool) string {
+	for _, m := range otherMeanings {
+		if m.form.MatchString(text) {
+			return m.says
+		}
+	}
 	switch {
-	case hostLike.MatchString(text):
-		return "an address follows the comma: write one host on each line"
-	case strings.ContainsRune(text, ','):
-		return "there is a second comma, as in CSV without a header: " + addHeader
-	case strings.ContainsRune(text, '\t'):
-		return "a tab follows the comma: put commas between the columns, and " + addHeader
-	case len(text) > 1 && strings.ContainsRune(`"'`, rune(text[0])) && text[0] == text[len(text)-1]:
-		return "what follows the comma stands in quotes, as in CSV without a header: " + addHeader
-	case strings.Contains(text, " #"):
-		return "what follows the comma may have a comment at its end: take it off"
 	case strings.TrimFunc(text, isInvisible) != text:
 		return "a blank or an invisible character begins or ends what follows the comma: take it off"
+	case !plainWords && strings.ContainsFunc(text, isInvisible):
+		return "words with blanks between them follow the comma, as in a note: " + addHeader
+	case !plainWords && mayBeName(text):
+		return "what follows the comma may be a name, a port or a label: " + addHeader + " or address,name"
 	}
 	return ""
 }
 
 func isInvisible(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
-// mayBeName: users, hosts, ports, labels and ids are written in one case and
-// with few marks.
+// mayBeName: users, hosts, ports, labels and ids have few marks, and are written in
+// one case, or with a capital at the beginning, where they have none.
 func mayBeName(text string) bool {
+	const marks = "._-:/"
 	if _, domain, found := strings.Cut(text, "@"); found && !strings.ContainsRune(domain, '.') {
 		return false
 	}
 	foreign := func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-:=;/@", r)
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(marks+"=;@", r)
 	}
-	return !strings.ContainsFunc(text, foreign) && (text == strings.ToLower(text) || text == strings.ToUpper(text))
+	lower := strings.ToLower(text)
+	capital := text[1:] == lower[1:] && !strings.ContainsFunc(text, unicode.IsDigit)
+	return !strings.ContainsFunc(text, foreign) && (strings.ContainsAny(text, marks) || capital || text == lower || text == strings.ToUpper(text))
 }

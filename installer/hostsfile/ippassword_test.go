@@ -35,6 +35,33 @@ func TestWhatFollowsTheCommaMayBeSomethingElse(t *testing.T) {
 		"10.0.0.1,Str0ng!\n10.0.0.2,::1":  "hosts:2: an address follows",
 		"10.0.0.1,10.0.0.2\n10.0.0.3,::1": "hosts:1: an address follows", // once
 
+		// one line is enough, whatever the others are
+		"10.0.0.1,S3cret\n10.0.0.2,web-2":              "hosts:2: what follows the comma may be a name",
+		"10.0.0.1,web-1\n10.0.0.2,Web-2":               "hosts:1: what follows the comma may be a name",
+		"10.0.0.1,Berlin\n10.0.0.2,S3cret":             "may be a name",
+		"10.0.0.1,Germany/Berlin":                      "may be a name",
+		"10.0.0.1,web1-Prod.example.com":               "may be a name",
+		"10.0.0.1,Jump Host":                           "words with blanks",
+		"10.0.0.1,ecs-web-0001 (Beijing)":              "words with blanks",
+		"10.0.0.1,Ubuntu 22.04":                        "words with blanks",
+		"10.0.0.1,2024-01-01 10:00":                    "words with blanks",
+		"10.0.0.1,root secret":                         "words with blanks",
+		"10.0.0.1,web1 ssh-rsa AAAAB3":                 "a key or a fingerprint",
+		"10.0.0.1,ssh-ed25519 AAAAC3":                  "a key or a fingerprint",
+		"10.0.0.1,ecdsa-sha2-nistp256 AAAAE2":          "a key or a fingerprint",
+		"10.0.0.1,SHA256:nThbg6kXUpJWGl7E1":            "a key or a fingerprint",
+		"10.0.0.1,-----BEGIN OPENSSH PRIVATE KEY-----": "a key or a fingerprint",
+		"10.0.0.1,/home/me/key one.pem":                "a file's path",
+		"10.0.0.1,~/.ssh/id_ed25519":                   "a file's path",
+		"10.0.0.1,root;Secret1":                        "a user may stand before",
+		"10.0.0.1,root:Secret1":                        "a user may stand before",
+		"10.0.0.1,root|Secret1":                        "a user may stand before",
+		"10.0.0.1,$ROOT_PW":                            "a placeholder",
+		"10.0.0.1,{{ pw }}":                            "a placeholder",
+		"10.0.0.1,******":                              "a placeholder",
+		"10.0.0.1,<password>":                          "a placeholder",
+		"10.0.0.1,Secret1 // prod":                     "may have a comment",
+
 		// CSV without a header, and its like
 		"10.0.0.1,ops,S3cret\n10.0.0.2,dev,Hunter2":  "hosts:1: there is a second comma",
 		"10.0.0.1,22,root,S3cret":                    "there is a second comma",
@@ -81,10 +108,9 @@ func TestWhatFollowsTheCommaMayBeSomethingElse(t *testing.T) {
 func TestWhatCanOnlyBeAPassword(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"10.0.0.1,S3cret", "10.0.0.1,P@ssw0rd", "10.0.0.1,p@ssw0rd", "10.0.0.1,r00t pass", "10.0.0.1,x#y", "10.0.0.1,#x", "10.0.0.1,it's", "10.0.0.1,\"x",
-		"10.0.0.1,aGVsbG8=", "10.0.0.1,12.5$", "10.0.0.1,[x]", "10.0.0.1,A:b",
+		"10.0.0.1,S3cret", "10.0.0.1,P@ssw0rd", "10.0.0.1,p@ssw0rd", "10.0.0.1,x#y", "10.0.0.1,#x", "10.0.0.1,it's", "10.0.0.1,\"x",
+		"10.0.0.1,aGVsbG8=", "10.0.0.1,12.5$", "10.0.0.1,[x]", "10.0.0.1,Huawei@123", "10.0.0.1,$ecret1!",
 		"10.0.0.1,Str0ng!\n10.0.0.2,Str0ng!\n10.0.0.3,An0ther?", // groups of hosts share passwords
-		"10.0.0.1,sesame\n10.0.0.2,S3cret",                      // not every line may have a name
 	} {
 		_, err := parse(text, FormatAuto, Defaults{})
 		assert.NoError(t, err, text)

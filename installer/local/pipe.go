@@ -3,19 +3,20 @@ package local
 import (
 	"context"
 	"net"
-	"sync"
 )
 
 // Pipe is a listener for connections from within the process.
 type Pipe struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
+	conns chan net.Conn
+	open  context.Context
+	close context.CancelFunc
 }
 
 // NewPipe returns a Pipe that is open.
 func NewPipe() *Pipe {
-	return &Pipe{conns: make(chan net.Conn), closed: make(chan struct{})}
+	p := &Pipe{conns: make(chan net.Conn)}
+	p.open, p.close = context.WithCancel(context.Background())
+	return p
 }
 
 // Dial connects.
@@ -24,7 +25,7 @@ func (p *Pipe) Dial(ctx context.Context) (net.Conn, error) {
 	select {
 	case p.conns <- far:
 		return near, nil
-	case <-p.closed:
+	case <-p.open.Done():
 		return nil, net.ErrClosed
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
@@ -36,21 +37,16 @@ func (p *Pipe) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.conns:
 		return conn, nil
-	case <-p.closed:
+	case <-p.open.Done():
 		return nil, net.ErrClosed
 	}
 }
 
 // Close implements net.Listener.
 func (p *Pipe) Close() error {
-	p.once.Do(func() { close(p.closed) })
+	p.close()
 	return nil
 }
 
 // Addr implements net.Listener.
-func (p *Pipe) Addr() net.Addr { return pipeAddr{} }
-
-type pipeAddr struct{}
-
-func (pipeAddr) Network() string { return "pipe" }
-func (pipeAddr) String() string  { return "pipe" }
+func (p *Pipe) Addr() net.Addr { return &net.UnixAddr{Net: "pipe"} }

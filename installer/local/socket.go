@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 )
@@ -114,6 +115,22 @@ func trusted(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 
 // maxPath is how long the path of a socket may be, in bytes.
 const maxPath = len(syscall.RawSockaddrUnix{}.Path) - 1
+
+// shortPath is a path of the folder's socket that fits into an address: on Linux by way
+// of the opened folder if need be.
+func shortPath(dir string) (path string, release func(), err error) {
+	if path = filepath.Join(dir, SocketName); len(path) <= maxPath {
+		return path, func() {}, nil
+	}
+	if runtime.GOOS != "linux" {
+		return "", nil, &os.PathError{Op: "socket", Path: path, Err: syscall.ENAMETOOLONG}
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), SocketName), func() { _ = folder.Close() }, nil
+}
 
 // peerOf asks the kernel about the process at the other end.
 func peerOf(conn *net.UnixConn) (uid uint32, err error) {

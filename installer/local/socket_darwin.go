@@ -2,7 +2,6 @@ package local
 
 import (
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,13 +12,4 @@ func peerUID(fd int) (uint32, error) {
 		return 0, os.NewSyscallError("LOCAL_PEERCRED", err)
 	}
 	return cred.Uid, nil
-}
-
-// shortPath is the path of the folder's socket, if it fits into an address.
-func shortPath(dir string) (path string, release func(), err error) {
-	path = filepath.Join(dir, SocketName)
-	if len(path) > maxPath {
-		return "", nil, &os.PathError{Op: "socket", Path: path, Err: unix.ENAMETOOLONG}
-	}
-	return path, func() {}, nil
 }

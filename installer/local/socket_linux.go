@@ -1,9 +1,7 @@
 package local
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,17 +12,4 @@ func peerUID(fd int) (uint32, error) {
 		return 0, os.NewSyscallError("SO_PEERCRED", err)
 	}
 	return cred.Uid, nil
-}
-
-// shortPath is a path of the folder's socket that fits into an address, by way of
-// the opened folder if need be.
-func shortPath(dir string) (path string, release func(), err error) {
-	if path = filepath.Join(dir, SocketName); len(path) <= maxPath {
-		return path, func() {}, nil
-	}
-	folder, err := os.Open(dir)
-	if err != nil {
-		return "", nil, err
-	}
-	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), SocketName), func() { _ = folder.Close() }, nil
 }

@@ -1,140 +1,265 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
-	"strings"
+	"fmt"
+	"slices"
 
 	"tripod/installer"
 )
 
-// followUps makes one RETRY or ROLLBACK per invocation that is named.
+// followUps makes a RETRY or ROLLBACK of each invocation that is named, at most one
+// about the same original. Of what a person names each host counts where it stands
+// now, so that a second request neither doubles what goes on nor repeats what is done.
 func (q *planning) followUps() ([]Item, error) {
-	items := make([]Item, len(q.Of))
-	asked := map[string]bool{} // origins
-	for i, id := range q.Of {
-		item, err := q.followUp(id)
-		if err != nil {
+	named, err := q.named()
+	if err != nil {
+		return nil, err
+	}
+	var items []Item
+	taken := map[string]bool{} // first invocations of a chain
+	for _, item := range named {
+		var err error
+		id, runID := item.Invocation.ID, cmp.Or(item.Invocation.RunID, item.Invocation.ID)
+		switch {
+		case item.Refused != nil:
+		case q.Latest:
+			if taken[runID] { // an invocation, and a RETRY of it
+				continue
+			}
+			taken[runID] = true
+			err = q.latest(&item)
+		default:
+			if err = q.followUp(&item); err == nil && taken[item.origin] {
+				err = refuse(UnderWay, "another item of this request is about the same original")
+			}
+			taken[item.origin] = true
+		}
+		if err := item.settle(err); err != nil {
 			return nil, err
 		}
-		if item.Refused == nil && asked[item.origin] {
-			item.Refused = refuse(UnderWay, "another item of this request is about the same original")
-		}
-		if item.Refused != nil {
+		if item.Refused != nil && !q.Latest {
 			item.Invocation.ID = id
-		} else {
-			asked[item.origin] = true
 		}
-		items[i] = item
+		items = append(items, item)
 	}
 	return items, nil
 }
 
-// followUp plans a task about an invocation that is there.
-func (q *planning) followUp(id string) (item Item, err error) {
-	old, err := q.Ledger.Invocation(q.ctx, q.Project, id)
-	switch {
-	case errors.Is(err, installer.ErrNotFound), err == nil && old.Spec.CheckOnly: // a look is no task of the API
-		item.Refused = refuse(UnknownInvocation, "no such invocation in this project")
-		return item, nil
-	case err != nil:
-		return item, err
-	}
-	item.Invocation = old
-	if why := installer.Allow(q.Task, &old); why != nil {
-		item.Invocation = installer.Invocation{Host: old.Host}
-		item.Refused = refuse(NotAllowed, why.Error())
-		return item, nil
-	}
-	return q.followUpOf(item)
-}
-
-// followUpOf makes an item of what may be done about its invocation.
-func (q *planning) followUpOf(item Item) (Item, error) {
-	old := item.Invocation
-	item.Invocation = installer.Invocation{Host: old.Host}
-	origin, open, err := q.Ledger.FollowUp(q.ctx, &old)
-	if err != nil {
-		return item, err
-	}
-	if item.origin = origin; open != nil {
-		item.Refused = refuse(UnderWay, "a "+string(open.Type)+" of it is under way already: "+open.ID)
-		return item, nil
-	}
-	host, given := old.Host, false
-	if item.Credentials, given = q.given(old.Host); !given {
-		if host, item.Refused, err = q.again(&old, &item.Credentials); item.Refused != nil || err != nil {
-			return item, err
+// named are the invocations whose ids are given; to a person also those of batches,
+// which come first.
+func (q *planning) named() ([]Item, error) {
+	var ofBatches, single []Item
+	var faults installer.Faults
+	for _, id := range q.Of {
+		if q.Latest {
+			switch _, err := q.Ledger.Batch(q.ctx, q.Project, id); {
+			case err == nil:
+				page, err := q.Ledger.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, BatchID: id})
+				if err != nil {
+					return nil, err
+				}
+				for _, inv := range slices.Backward(page.Invocations) { // they come newest first
+					ofBatches = append(ofBatches, Item{Invocation: inv})
+				}
+				continue
+			case !errors.Is(err, installer.ErrNotFound):
+				return nil, err
+			}
+		}
+		inv, err := q.Ledger.Invocation(q.ctx, q.Project, id)
+		switch {
+		case err != nil && !errors.Is(err, installer.ErrNotFound):
+			return nil, err
+		case err == nil && (q.Latest || !inv.Spec.CheckOnly): // to the API, a check is no task
+			single = append(single, Item{Invocation: inv, Alone: true})
+		case q.Latest:
+			faults.Add(id, "not found: no batch or invocation of this project has this id")
+		default:
+			single = append(single, Item{Invocation: installer.Invocation{ID: id}, Refused: refuse(UnknownInvocation, "no such invocation in this project")})
 		}
 	}
-	if item.Refused = q.denied(host); item.Refused != nil {
-		return item, nil
-	}
-	if item.Credentials, item.Refused, err = q.complete(&host, item.Credentials); item.Refused != nil || err != nil {
-		return item, err
-	}
-	if item.Invocation, item.Refused, err = q.remake(&old); err != nil {
-		return item, err
-	}
-	item.Invocation.Host = host
-	if item.Invocation.Spec.HostKeys.WeakerThan(q.HostKeys) { // the daemon's rules have become stricter
-		item.Invocation.Spec.HostKeys = q.HostKeys
-	}
-	return item, nil
+	return append(ofBatches, single...), faults.Err()
 }
 
-// again is the host of old as it is known by its id now, with the login that old
-// came with, or a better one that is known since. Where that id is another machine
-// now, nothing is done there.
-func (q *planning) again(old *installer.Invocation, creds *installer.Credentials) (host installer.Host, refused *Refusal, err error) {
-	host, *creds, err = q.Ledger.CredentialsAgain(q.ctx, old)
+// latest makes item what there is to do about its invocation, or the newest RETRY of it.
+func (q *planning) latest(item *Item) error {
+	inv := &item.Invocation
+	named := inv.ID
+	if failed(inv) {
+		page, err := q.Ledger.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, InstanceID: inv.Host.ID})
+		if err != nil {
+			return err
+		}
+		// Newest first.
+		if n := slices.IndexFunc(page.Invocations, func(other installer.Invocation) bool { return other.RunID == inv.RunID }); n >= 0 {
+			*inv = page.Invocations[n]
+		}
+	}
+	open := inv
+	if q.Task == installer.Rollback {
+		var err error
+		if _, open, err = q.Ledger.FollowUp(q.ctx, q.Task, inv); err != nil && !errors.Is(err, installer.ErrSuperseded) {
+			return err
+		}
+		if open != nil && open.Task() != installer.Rollback {
+			open = nil
+		}
+	}
+	why := installer.Allow(q.Task, inv)
+	switch {
+	case open != nil && !open.State.Terminal():
+		item.Standing, item.Invocation = Open, *open
+		item.Credentials, _ = q.given(open.Host)
+		return nil
+	case why == nil:
+		return q.followUp(item)
+	case q.Task == installer.Rollback && inv.State == installer.Rollbacked,
+		q.Task == installer.Retry && !failed(inv) && (!item.Alone || inv.ID != named):
+		item.Standing = Done
+		return nil
+	}
+	item.Failed = failed(inv)
+	return refuse(NotAllowed, why.Error())
+}
+
+func failed(inv *installer.Invocation) bool {
+	return inv.State.Terminal() && inv.State != installer.Succeeded && inv.State != installer.Rollbacked
+}
+
+// followUp makes item a task about its invocation.
+func (q *planning) followUp(item *Item) error {
+	old := item.Invocation
+	item.Invocation = installer.Invocation{Host: old.Host}
+	if why := installer.Allow(q.Task, &old); why != nil {
+		return refuse(NotAllowed, why.Error())
+	}
+	origin, open, err := q.Ledger.FollowUp(q.ctx, q.Task, &old)
+	if errors.Is(err, installer.ErrSuperseded) {
+		item.Failed = true
+		return refuse(NotAllowed, err.Error())
+	}
+	if err != nil {
+		return err
+	}
+	if open != nil {
+		return refuse(UnderWay, "a "+string(open.Type)+" of it is under way already: "+open.ID)
+	}
+	host := old.Host
+	creds, given := q.given(host)
+	if !given {
+		if host, creds, err = q.knownNow(&old); err != nil {
+			return err
+		}
+	}
+	if err := q.denied(host); err != nil {
+		return err
+	}
+	if creds, err = q.complete(&host, creds); err != nil {
+		return err
+	}
+	inv, err := q.remake(&old)
+	if err != nil {
+		return err
+	}
+	inv.Host = host
+	if inv.Spec.HostKeys.WeakerThan(q.HostKeys) { // the daemon's rules have become stricter
+		inv.Spec.HostKeys = q.HostKeys
+	}
+	item.Invocation, item.Credentials, item.origin = inv, creds, origin
+	return nil
+}
+
+// knownNow is the host of old as it is known by its id now, with the login that old came
+// with, or a better one that is known since. Where that id is another machine now,
+// nothing is done there.
+func (q *planning) knownNow(old *installer.Invocation) (installer.Host, installer.Credentials, error) {
+	host, creds, err := q.Ledger.CredentialsAgain(q.ctx, old)
 	switch {
 	case errors.Is(err, installer.ErrNotFound):
-		return old.Host, refuse(UnknownHost, "no such instance in this project"), nil
+		return host, creds, refuse(UnknownHost, "no such instance in this project")
 	case err != nil && !credentialMissing(err):
-		return host, nil, err
+		return host, creds, err
 	}
 	same, err := q.Ledger.SameMachine(q.ctx, q.Project, host, old.Host)
-	if err != nil {
-		return host, nil, err
-	}
 	// Where no host key was checked, one that is pinned tells nothing of that machine.
-	if same == installer.OtherMachine || same == installer.SameHostKey && old.Spec.HostKeys == installer.Insecure {
-		return old.Host, refuse(NotAllowed, "the instance is another machine now: "+reached(host)+"; it was "+reached(old.Host)), nil
+	if err == nil && (same == installer.OtherMachine || same == installer.SameHostKey && old.Spec.HostKeys == installer.Insecure) {
+		err = refuse(NotAllowed, "the instance is another machine now: "+host.HostPort()+via(host, installer.Endpoint.HostPort)+
+			"; it was "+old.Host.HostPort()+via(old.Host, installer.Endpoint.HostPort))
 	}
-	return host, nil, nil
+	return host, creds, err
 }
 
 // remake is the new invocation. What failed for want of a package looks for one anew.
-func (q *planning) remake(old *installer.Invocation) (installer.Invocation, *Refusal, error) {
+func (q *planning) remake(old *installer.Invocation) (installer.Invocation, error) {
 	if q.Task == installer.Rollback {
-		return installer.RollbackOf(old), nil, nil
+		return installer.RollbackOf(old), nil
 	}
 	inv := installer.RetryOf(old)
 	spec := inv.Spec
 	spec.Packages = nil
-	if old.Kind != installer.KindPackageMissing || !chooses(inv.Task(), spec) {
-		return inv, nil, nil
+	if old.Kind != installer.KindPackageMissing || !needsPackage(inv.Task(), spec) {
+		return inv, nil
 	}
 	items := []Item{{Invocation: inv}}
-	anew := &planning{Planner: q.Planner, ctx: q.ctx, Request: Request{Project: q.Project, Task: inv.Task(), Spec: spec}, fits: map[installer.Edition]fit{}}
-	if err := anew.fit(items); err != nil || items[0].Refused != nil {
-		return inv, items[0].Refused, err
+	if err := q.fillSpecs(items, inv.Task(), spec); err != nil {
+		return inv, err
+	}
+	if items[0].Refused != nil {
+		return inv, items[0].Refused
 	}
 	if found := items[0].Invocation.Spec; len(found.Packages) > 0 {
 		inv.Spec = found
 	}
-	return inv, nil, nil
+	return inv, nil
 }
 
-// reached says what tells one machine from another.
-func reached(h installer.Host) string {
-	var b strings.Builder
-	b.WriteString(h.HostPort())
+// given is the login that the request brings for a host of an invocation that is there:
+// of a host that it names, if that is reached in the same way.
+func (q *planning) given(h installer.Host) (creds installer.Credentials, ok bool) {
+	if q.ForAll != nil {
+		at := q.ForAll.Host
+		sameVia := slices.EqualFunc(at.Via, h.Via, func(a, b installer.Endpoint) bool { return a.HostPort() == b.HostPort() && a.User == b.User })
+		if sameVia && (at.User == "" || at.User == h.User) {
+			return q.ForAll.Credentials, true
+		}
+		q.note("%s is reached as %s in the batch, not as --user and --via say: the login of the flags is not used", h.Label(), h.User+via(h, userAt))
+		return creds, false
+	}
+	if q.byID == nil {
+		q.byID = make(map[string]installer.HostEntry, len(q.Hosts))
+		for _, e := range q.Hosts {
+			q.byID[e.Host.ID] = e
+		}
+	}
+	e, ok := q.byID[h.ID]
+	if !ok { // it is known by another id than the one that the file leads to
+		e, ok = q.byID[installer.InstanceID(q.Project, h.Address, h.Port)]
+	}
+	if !ok || e.Credentials.Login.IsZero() {
+		return creds, false
+	}
+	if e.Host.TakePins(h); !e.Host.SameRoute(h) {
+		q.note("%s leads to %s, or there in another way, and the batch to %s: its login is not used", e.Where, userAt(e.Host.Endpoint), userAt(h.Endpoint))
+		return creds, false
+	}
+	return e.Credentials, true
+}
+
+func (q *planning) note(format string, args ...any) {
+	q.notes = append(q.notes, fmt.Sprintf(format, args...))
+}
+
+func userAt(e installer.Endpoint) string { return e.User + "@" + e.HostPort() }
+
+// via says how a host is reached, each hop by its name; empty: directly.
+func via(h installer.Host, name func(installer.Endpoint) string) (words string) {
 	for _, hop := range h.Via {
-		b.WriteString(" via " + hop.HostPort())
+		words += " via " + name(hop)
 	}
 	if h.RouteChoice != nil {
-		b.WriteString(" through installers")
+		words += " through installers"
 	}
-	return b.String()
+	return words
 }

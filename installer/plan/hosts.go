@@ -2,16 +2,16 @@ package plan
 
 import (
 	"cmp"
+	"context"
 	"errors"
+	"net/netip"
 
 	"tripod/installer"
 )
 
 // work makes an invocation of each host of the request.
-func (q *planning) work() ([]Item, error) {
-	var items []Item
+func (q *planning) work() (items []Item, err error) {
 	if q.Task == installer.RemoteInstall {
-		var err error
 		if q.route, err = q.findRoute(); err != nil {
 			return nil, err
 		}
@@ -19,79 +19,75 @@ func (q *planning) work() ([]Item, error) {
 	for _, e := range q.Hosts {
 		q.taken[e.Host.ID] = true
 	}
+	add := func(item Item, err error) error {
+		err = item.settle(err)
+		items = append(items, item)
+		return err
+	}
 	for _, e := range q.Hosts {
-		item, err := q.named(e)
-		if err != nil {
+		if err := add(q.described(e)); err != nil {
 			return nil, err
 		}
-		items = append(items, item)
 	}
 	for _, id := range q.Known {
-		item, err := q.known(id)
-		if err != nil {
+		if err := add(q.known(id)); err != nil {
 			return nil, err
 		}
-		items = append(items, item)
 	}
-	return items, q.fit(items)
+	return items, q.fillSpecs(items, q.Task, q.Spec)
 }
 
-// known finds a host of the project and how to get in, or why that cannot be.
-// Another project's host is as unknown as one that never was. The host has the
-// id that was asked for in any case.
+// known plans a host that the project knows. Another project's host is as unknown as
+// one that never was. The item has the id that was asked for in any case.
 func (q *planning) known(id string) (item Item, err error) {
 	host := &item.Invocation.Host
 	*host, err = q.Ledger.KnownHost(q.ctx, q.Project, id)
-	switch {
-	case errors.Is(err, installer.ErrNotFound):
-		return Item{Where: id, Invocation: installer.Invocation{Host: installer.Host{ID: id}}, Refused: refuse(UnknownHost, "no such instance in this project")}, nil
-	case err != nil:
-		return item, err
+	if errors.Is(err, installer.ErrNotFound) {
+		item.Where, host.ID = id, id
+		return item, refuse(UnknownHost, "no such instance in this project")
 	}
-	if item.Refused = q.denied(*host); item.Refused != nil {
-		return item, nil
+	if err == nil {
+		err = q.denied(*host)
 	}
-	kept, err := q.kept(*host)
-	if err != nil {
-		return item, err
+	if err == nil {
+		item.Credentials, err = q.keptLogin(*host)
 	}
-	item.Credentials, item.Refused, err = q.complete(host, kept)
+	if err == nil {
+		item.Credentials, err = q.complete(host, item.Credentials)
+	}
 	return item, err
 }
 
-// named plans a host that the request describes.
-func (q *planning) named(e installer.HostEntry) (Item, error) {
-	host := e.Host
+// described plans a host that the request describes.
+func (q *planning) described(e installer.HostEntry) (Item, error) {
+	item := Item{Where: e.Where, kept: e.Credentials.Login.IsZero(), Invocation: installer.Invocation{Host: e.Host}}
+	host := &item.Invocation.Host
 	host.ID = cmp.Or(host.ID, installer.InstanceID(q.Project, host.Address, host.Port))
-	host.Type = cmp.Or(host.Type, installer.ECS) // lists are filtered by it
 	var hops []installer.Login
-	var noRoute *Refusal
+	var noRoute error
 	if q.Task == installer.RemoteInstall {
-		hops, noRoute = q.route.to(&host)
+		hops, noRoute = q.route.to(host)
 	}
-	to, err := q.adopt(&host)
+	to, err := q.adopt(host)
 	if err != nil {
-		return Item{}, err
+		return item, err
 	}
-	host.Name = cmp.Or(host.Name, host.Address)
+	host.Name, host.Type = cmp.Or(host.Name, host.Address), cmp.Or(host.Type, installer.ECS)
 	host.DeriveIPs()
-	creds, noLogin, err := q.login(to, e)
-	if q.Task == installer.RemoteInstall {
+	creds, noLogin := q.login(to, e)
+	switch {
+	case q.Task == installer.RemoteInstall:
 		creds.Via = hops
-	} else if noLogin == nil && err == nil {
-		creds, noLogin, err = q.complete(&host, creds)
+	case noLogin == nil:
+		creds, noLogin = q.complete(host, creds)
 	}
-	return Item{
-		Where:       e.Where,
-		kept:        e.Credentials.Login.IsZero(),
-		Invocation:  installer.Invocation{Host: host},
-		Credentials: creds, Refused: cmp.Or(q.denied(host), noRoute, noLogin),
-	}, err
+	item.Credentials = creds
+	return item, cmp.Or(q.denied(*host), noRoute, noLogin)
 }
 
-// adopt takes over what is known of a host at its address, its id too unless the
-// request gives one. It returns where what is kept for it would be sent: the
-// installers on the way are as good as those before.
+// adopt takes over what is known of a host at its address, its id too unless the request
+// gives one. It returns where what is kept for it would be sent: the jump hosts on the
+// way are as good as those before.
 func (q *planning) adopt(host *installer.Host) (to installer.Host, err error) {
 	known, err := q.Ledger.HostAt(q.ctx, q.Project, *host)
 	switch {
@@ -118,4 +114,37 @@ func (q *planning) adopt(host *installer.Host) (to installer.Host, err error) {
 		host.HostKey = to.HostKey
 	}
 	return to, nil
+}
+
+// denied asks the target policy about the host's address, and about the one that is
+// dialled first on the way there.
+func (p *Planner) denied(h installer.Host) error {
+	addresses := []string{h.Address}
+	if len(h.Via) > 0 {
+		addresses = append(addresses, h.Via[0].Address)
+	}
+	for _, address := range addresses {
+		if addr, err := netip.ParseAddr(address); err == nil {
+			if err := p.Policy(addr); err != nil {
+				return refuse(PolicyDenied, string(installer.KindPolicyDenied)+": "+err.Error())
+			}
+		}
+	}
+	return nil
+}
+
+// noteDenied puts what the policy refused into the audit log, all in one entry.
+func (p *Planner) noteDenied(ctx context.Context, plan *Plan) error {
+	var hosts []installer.AuditHost
+	why := ""
+	for _, item := range plan.Items {
+		if item.Refused != nil && item.Refused.Reason == PolicyDenied {
+			hosts = append(hosts, installer.AuditHostOf(item.Invocation.Host))
+			why = cmp.Or(why, item.Refused.Msg)
+		}
+	}
+	if p.Denials == nil || len(hosts) == 0 {
+		return nil
+	}
+	return p.Denials.NoteDenied(ctx, plan.Project, plan.Task, hosts, why)
 }

@@ -10,24 +10,21 @@ import (
 
 // login is what gets into a host: what the entry brings, else what is kept for the
 // host, with its sudo password, else the project's default key.
-func (q *planning) login(to installer.Host, e installer.HostEntry) (installer.Credentials, *Refusal, error) {
+func (q *planning) login(to installer.Host, e installer.HostEntry) (installer.Credentials, error) {
 	if !e.Credentials.Login.IsZero() {
-		return e.Credentials, nil, nil
+		return e.Credentials, nil
 	}
 	if !e.DefaultKey {
-		kept, err := q.kept(to)
+		kept, err := q.keptLogin(to)
 		if err != nil || !kept.Login.IsZero() {
-			return kept, nil, err
+			return kept, err
 		}
 	}
-	if login, ok := q.DefaultLogin(q.Project); ok {
-		return installer.Credentials{Login: login}, nil, nil
-	}
-	return installer.Credentials{}, refuse(CredentialMissing, "credential-missing: no password or key was given or is kept, and the project has no default key"), nil
+	return q.defaultLogin("no password or key was given or is kept")
 }
 
-// kept is what is kept for a host, as far as it may be sent there; zero: nothing.
-func (q *planning) kept(to installer.Host) (installer.Credentials, error) {
+// keptLogin is what is kept for a host, as far as it may be sent there; zero: nothing.
+func (q *planning) keptLogin(to installer.Host) (installer.Credentials, error) {
 	creds, err := q.Ledger.HostCredentials(q.ctx, q.Project, to)
 	if credentialMissing(err) {
 		return installer.Credentials{}, nil
@@ -41,38 +38,43 @@ func credentialMissing(err error) bool {
 	return errors.Is(err, installer.ErrNotFound) || ok && f.Kind == installer.KindCredentialMissing
 }
 
-// complete fills in what the credentials that are kept for a known host lack: the
-// project's default key, and the logins of the hops on the way.
-func (q *planning) complete(host *installer.Host, creds installer.Credentials) (installer.Credentials, *Refusal, error) {
-	if creds.Login.IsZero() {
-		login, ok := q.DefaultLogin(q.Project)
-		if !ok {
-			return creds, refuse(CredentialMissing, "credential-missing: no password or key is kept for this instance (any more), and the project has no default key"), nil
-		}
-		creds = installer.Credentials{Login: login}
+func (q *planning) defaultLogin(missing string) (installer.Credentials, error) {
+	if login, ok := q.DefaultLogin(q.Project); ok {
+		return installer.Credentials{Login: login}, nil
 	}
-	refused, err := q.noInstallerLeft(host)
-	if refused == nil && err == nil && len(creds.Via) != len(host.Via) {
-		host.Via, creds.Via, refused, err = q.hopLogins(host.Via)
-	}
-	return creds, refused, err
+	return installer.Credentials{}, refuse(CredentialMissing, "credential-missing: "+missing+", and the project has no default key")
 }
 
-// hopLogins finds the login for each hop on the way to a known host. That of one
-// of the project's installers is left out: it is looked up when the host is dialled,
-// and goes to a server with the installer's host key, so a hop without a pin gets
-// that. Another hop has the project's default key.
-func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, []installer.Login, *Refusal, error) {
+// complete fills in what the credentials that are kept for a known host lack: the
+// project's default key, and the logins of the hops on the way.
+func (q *planning) complete(host *installer.Host, creds installer.Credentials) (_ installer.Credentials, err error) {
+	if creds.Login.IsZero() {
+		creds, err = q.defaultLogin("no password or key is kept for this instance (any more)")
+	}
+	if err == nil && host.RouteChoice != nil {
+		err = q.checkChoice(*host.RouteChoice)
+	}
+	if err == nil && len(creds.Via) != len(host.Via) {
+		host.Via, creds.Via, err = q.hopLogins(host.Via)
+	}
+	return creds, err
+}
+
+// hopLogins finds the login for each hop on the way to a known host. That of one of the
+// project's jump hosts is left out: it is looked up when the host is dialled, and goes to
+// a server with that one's host key, so a hop without a pin gets that. Another hop has
+// the project's default key.
+func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, []installer.Login, error) {
 	routes, err := q.Ledger.Routes(q.ctx, q.Project, installer.RouteChoice{})
 	if err != nil {
-		return hops, nil, nil, err
+		return hops, nil, err
 	}
 	hops = slices.Clone(hops)
 	logins := make([]installer.Login, len(hops))
 	for i, hop := range hops {
-		for _, w := range routes {
-			if w.Fail == nil && installer.SameHops(w.Hops, hops[:i+1]) {
-				hops[i].HostKey = cmp.Or(hop.HostKey, w.Hops[i].HostKey)
+		for _, r := range routes {
+			if r.Fail == nil && installer.SameHops(r.Hops, hops[:i+1]) {
+				hops[i].HostKey = cmp.Or(hop.HostKey, r.Hops[i].HostKey)
 			}
 		}
 		if _, found := installer.HopLogin(routes, hops[:i+1]); found {
@@ -81,8 +83,8 @@ func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, [
 		hops[i] = hop
 		var ok bool
 		if logins[i], ok = q.DefaultLogin(q.Project); !ok {
-			return hops, nil, refuse(InstallerCredentialMissing, "no password or key is kept for the installer on the way any more"), nil
+			return hops, nil, refuse(InstallerCredentialMissing, "no password or key is kept for the installer on the way any more")
 		}
 	}
-	return hops, logins, nil, nil
+	return hops, logins, nil
 }

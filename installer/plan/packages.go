@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,100 +9,119 @@ import (
 	"tripod/installer"
 )
 
-// fit is a spec with its packages chosen, and what it lacks.
-type fit struct {
-	spec installer.Spec
-	lack *Refusal
+// needsPackage reports whether the task needs a package that the request has not named.
+func needsPackage(task installer.Type, spec installer.Spec) bool {
+	return task != installer.SetRemoteInstaller && task != installer.Rollback && !spec.CheckOnly &&
+		spec.Target == installer.TargetTelescope && spec.Script == nil && spec.Online == nil && len(spec.Packages) == 0
 }
 
-// chooses reports whether the spec needs a package that the request has not named.
-func chooses(task installer.Type, spec installer.Spec) bool {
-	switch {
-	case task == installer.SetRemoteInstaller || task == installer.Rollback, spec.CheckOnly:
-		return false
-	}
-	return spec.Target == installer.TargetTelescope && spec.Script == nil && spec.Online == nil && len(spec.Packages) == 0
-}
-
-// fit is the request's spec for each of the hosts, and what it lacks: a host keeps
-// the edition that it has where the request names none.
-func (q *planning) fit(items []Item) error {
-	spec, editions := q.Spec, map[string]installer.Edition{}
-	choose := chooses(q.Task, spec)
+// fillSpecs gives each item the spec, with the packages that it needs: a host keeps the
+// edition that it has where the request names none.
+func (q *planning) fillSpecs(items []Item, task installer.Type, spec installer.Spec) error {
+	choose := needsPackage(task, spec)
+	var editions map[string]installer.Edition
 	if choose && spec.VersionType == "" {
 		var err error
 		if editions, err = q.editions(items); err != nil {
 			return err
 		}
 	}
+	type choice struct {
+		spec installer.Spec
+		lack *Refusal
+	}
+	chosen := map[installer.Edition]choice{}
 	for i := range items {
-		inv, refused := &items[i].Invocation, &items[i].Refused
-		if inv.Spec = spec; !choose {
+		item := &items[i]
+		if item.Invocation.Spec = spec; !choose {
 			continue
 		}
-		items[i].Edition = editions[inv.Host.ID]
-		f, err := q.fitting(spec, items[i].Edition)
-		if err != nil {
-			return err
+		item.Edition = editions[item.Invocation.Host.ID]
+		c, ok := chosen[item.Edition]
+		if !ok {
+			var err error
+			if c.spec, c.lack, err = q.choose(spec, item.Edition); err != nil {
+				return err
+			}
+			chosen[item.Edition] = c
 		}
-		if inv.Spec = f.spec; *refused == nil {
-			*refused = f.lack
-		}
+		item.Invocation.Spec, item.Refused = c.spec, cmp.Or(item.Refused, c.lack)
 	}
 	return nil
 }
 
-// fitting chooses packages for hosts of one edition; empty: not known.
-func (q *planning) fitting(spec installer.Spec, kept installer.Edition) (fit, error) {
-	if f, ok := q.fits[kept]; ok {
-		return f, nil
-	}
-	f, err := q.choose(spec, kept)
-	if err == nil {
-		q.fits[kept] = f
-	}
-	return f, err
-}
-
-// choose takes from the catalogue what can serve the spec, else from the fallback,
+// choose takes from the package store what can serve the spec, else from the fallback,
 // of which some packages do not tell their version. Where neither a version nor an
 // edition was asked for, a host that has the agent already may need no package, and
 // only probe knows: that is left to it, but not by who waits for the whole.
-func (q *planning) choose(spec installer.Spec, kept installer.Edition) (fit, error) {
-	if spec.Online == nil {
-		spec.Online = q.Fallback.Online
-	}
-	var catalogue []installer.Package
+func (q *planning) choose(spec installer.Spec, kept installer.Edition) (installer.Spec, *Refusal, error) {
+	spec.Online = cmp.Or(spec.Online, q.Fallback.Online)
+	var stored []installer.Package
 	if q.Packages != nil {
 		var err error
-		if catalogue, err = q.Packages.Packages(q.ctx, spec.Target); err != nil {
-			return fit{}, err
+		if stored, err = q.Packages.Packages(q.ctx, spec.Target); err != nil {
+			return spec, nil, err
 		}
 	}
-	if spec.Packages = installer.ChoosePackages(catalogue, spec, kept); len(spec.Packages) > 0 {
-		return fit{spec: spec}, nil
+	if spec.Packages = choosePackages(stored, spec, kept); len(spec.Packages) > 0 {
+		return spec, nil, nil
 	}
 	spec.Packages = slices.DeleteFunc(slices.Clone(q.Fallback.Packages), func(p installer.BlobRef) bool {
 		return spec.Version != "" && p.Version != "" && p.Version != spec.Version
 	})
-	any := spec.Version == "" && spec.VersionType == "" && kept == ""
-	if len(spec.Packages) > 0 || spec.Online != nil || any && !q.Whole {
-		return fit{spec: spec}, nil
+	unspecified := spec.Version == "" && spec.VersionType == "" && kept == ""
+	if len(spec.Packages) > 0 || spec.Online != nil || unspecified && !q.Whole {
+		return spec, nil, nil
 	}
-	return fit{spec, refuse(PackageMissing, q.noPackage(spec, kept, catalogue))}, nil
+	return spec, refuse(PackageMissing, q.noPackage(spec, kept, stored)), nil
+}
+
+// choosePackages returns what can serve a task on a host whose agent is of the edition
+// kept (empty: not known), one package for each architecture. Spec's VersionType is the
+// only edition then, where it says one. Else a Version counts first: of those with that
+// very version, one of the kept edition, else basic before advance. Where neither is
+// said, it is the newest of the kept edition alone; of no known one, basic goes before
+// advance, however new that is.
+func choosePackages(stored []installer.Package, spec installer.Spec, kept installer.Edition) []installer.BlobRef {
+	only, first := installer.Edition(spec.VersionType), installer.Basic
+	switch {
+	case only != "" || kept == "":
+	case spec.Version == "":
+		only = kept
+	default:
+		first = kept
+	}
+	fitting := slices.DeleteFunc(slices.Clone(stored), func(p installer.Package) bool {
+		return p.Target != spec.Target || only != "" && p.Edition != only || spec.Version != "" && p.Version != spec.Version
+	})
+	after := func(p installer.Package) int {
+		if p.Edition == first {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(fitting, func(a, b installer.Package) int {
+		return cmp.Or(cmp.Compare(a.Arch, b.Arch), after(a)-after(b), installer.CompareVersions(b.Version, a.Version), b.Added.Compare(a.Added))
+	})
+	var refs []installer.BlobRef
+	for _, p := range slices.CompactFunc(fitting, func(a, b installer.Package) bool { return a.Arch == b.Arch }) {
+		p.BlobRef.Edition = p.Edition
+		refs = append(refs, p.BlobRef)
+	}
+	return refs
 }
 
 // editions are those that the hosts are known to have, by their ids.
 func (q *planning) editions(items []Item) (map[string]installer.Edition, error) {
-	has := make(map[string]installer.Edition, len(items))
 	if q.Inventory == nil || len(items) == 0 {
-		return has, nil
+		return nil, nil
 	}
 	ids := make([]string, len(items))
 	for i := range items {
 		ids[i] = items[i].Invocation.Host.ID
 	}
 	page, err := q.Inventory.Hosts(q.ctx, q.Project, installer.HostFilter{IDs: ids})
+	has := make(map[string]installer.Edition, len(page.Hosts))
 	for _, h := range page.Hosts {
 		has[h.ID] = h.Edition
 	}
@@ -110,35 +130,32 @@ func (q *planning) editions(items []Item) (map[string]installer.Edition, error) 
 
 // noPackage says what is missing, in the 128 characters that the API has for it (a
 // version has up to 64); to who waits for the whole, what there is too.
-func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, catalogue []installer.Package) string {
-	if spec.Version == "" && spec.VersionType == "" && kept != "" {
-		return fmt.Sprintf("%s: it has the %s edition, and there is no package of that; another is taken if edition or version say so", installer.KindPackageMissing, q.word(kept))
+func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored []installer.Package) string {
+	const missing = installer.KindPackageMissing
+	word := func(e installer.Edition) string { return string(e) }
+	if q.Whole {
+		word = installer.Edition.Word
 	}
-	if q.Whole && len(catalogue) == 0 {
-		return fmt.Sprintf("nothing to install (%s): the catalogue is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE", installer.KindPackageMissing)
+	switch {
+	case spec.Version == "" && spec.VersionType == "" && kept != "":
+		return fmt.Sprintf("%s: it has the %s edition, and there is no package of that; another is taken if edition or version say so", missing, word(kept))
+	case q.Whole && len(stored) == 0:
+		return fmt.Sprintf("nothing to install (%s): the catalogue is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE", missing)
 	}
 	what := " package"
 	if spec.VersionType != "" {
-		what = " " + q.word(installer.Edition(spec.VersionType)) + what
+		what = " " + word(installer.Edition(spec.VersionType)) + what
 	}
 	if spec.Version != "" {
 		what += " of version " + spec.Version
 	}
 	if q.Whole {
-		return fmt.Sprintf("%s: the catalogue has no%s; it has %s", installer.KindPackageMissing, what, packageWords(catalogue))
+		return fmt.Sprintf("%s: the catalogue has no%s; it has %s", missing, what, packageWords(stored))
 	}
-	return fmt.Sprintf("%s: there is no%s", installer.KindPackageMissing, what)
+	return fmt.Sprintf("%s: there is no%s", missing, what)
 }
 
-// word is the edition as the API says it, or as a person does.
-func (q *planning) word(e installer.Edition) string {
-	if q.Whole {
-		return e.Word()
-	}
-	return string(e)
-}
-
-// packageWords lists a catalogue in a line.
+// packageWords lists packages in a line.
 func packageWords(all []installer.Package) string {
 	const most = 10
 	var words []string

@@ -3,7 +3,9 @@ package plan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +14,13 @@ import (
 
 // Inventory tells what is known of hosts.
 type Inventory interface {
-	// Hosts returns those that the filter selects; another project's are not known.
+	// Hosts returns those of the project that the filter selects.
 	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
 }
 
-// Packages is the catalogue of packages.
+// Packages is the package store.
 type Packages interface {
-	// Packages returns those of a target.
+	// Packages returns those for a target.
 	Packages(ctx context.Context, target string) ([]installer.Package, error)
 }
 
@@ -29,10 +31,9 @@ type Denials interface {
 	NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error
 }
 
-// Batches is what of a store is about unfinished work.
+// Batches finds unfinished work, and gives it other logins.
 type Batches interface {
-	// OpenBatch finds the newest batch with this fingerprint that has open
-	// invocations.
+	// OpenBatch finds the newest batch with this fingerprint that has open invocations.
 	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
 	// RefreshCredentials replaces those of the batch's open invocations.
 	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
@@ -40,63 +41,54 @@ type Batches interface {
 
 // Planner makes plans. Ledger is required, and so are the functions.
 type Planner struct {
-	Ledger installer.Ledger
-	// Inventory has the editions of hosts. Nil: none is known.
-	Inventory Inventory
-	// Packages is where a task's packages come from. Nil: there is no catalogue.
-	Packages Packages
-	// Fallback serves where the catalogue has nothing: packages, of which nobody
-	// knows the edition, or Online.
+	Ledger    installer.Ledger
+	Inventory Inventory // has the editions of hosts; nil: none is known
+	Packages  Packages  // where a task's packages come from; nil: there are none
+	// Fallback serves where Packages has nothing: packages, of which nobody knows the
+	// edition, or Online.
 	Fallback installer.Spec
-	// Batches finds unfinished ones and gives them other logins. Nil: no request may
-	// say Resume or Latest.
-	Batches Batches
-	// HostKeys is the weakest policy that a task may have.
-	HostKeys installer.HostKeyPolicy
-	// Policy refuses addresses that would be dialled; the dialer checks again. A name
-	// is judged when it is dialled, by what it resolves to then.
-	Policy func(netip.Addr) error
-	// Denials is told what Policy refused. Nil: nobody is.
-	Denials Denials
-	// DefaultLogin is the project's default key.
+	Batches  Batches                 // nil where no request says Resume or Latest
+	HostKeys installer.HostKeyPolicy // the weakest one that a task may have
+	// Policy refuses addresses. A name is judged when it is dialled.
+	Policy       func(netip.Addr) error
+	Denials      Denials // is told what Policy refused; nil: nobody is
 	DefaultLogin func(project string) (installer.Login, bool)
 	Clock        func() time.Time
-	// NewID makes ids for batches and invocations, later ones sorting after earlier ones.
-	NewID func() string
+	NewID        func() string // for batches and invocations, later ones sorting after earlier ones
 }
 
 // Request is what is asked for.
 type Request struct {
-	Project string
-	By      string // who asks
-	BatchID string // empty: a new one
-	Source  string // where it came from, for people
-	Task    installer.Type
-	Spec    installer.Spec
+	Project string         `json:"-"`
+	By      string         `json:"-"`                // who asks
+	BatchID string         `json:"batch_id"`         // empty: a new one
+	Source  string         `json:"source,omitempty"` // where it came from, for people
+	Task    installer.Type `json:"task"`
+	Spec    installer.Spec `json:"spec,omitzero"`
 	// Hosts are to be worked on: INSTALL, UPDATE, REMOTE_INSTALL.
-	Hosts []installer.HostEntry
+	Hosts []installer.HostEntry `json:"hosts,omitzero"`
 	// Known are ids of known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER.
-	Known []string
+	Known []string `json:"known,omitzero"`
 	// Installers are ids of those that REMOTE_INSTALL is to go through. Empty: the
 	// project's.
-	Installers []string
+	Installers []string `json:"-"`
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
 	// then those whose logins are to be used for that, and ForAll is the login of all
 	// hosts that are reached by its Via as its User (empty: any).
-	Of     []string
-	ForAll *installer.HostEntry
+	Of     []string             `json:"of,omitzero"`
+	ForAll *installer.HostEntry `json:"for_all,omitzero"`
 	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
 	// and what is under way already is gone on with.
-	Latest bool
+	Latest bool `json:"-"`
 	// Whole: nothing is done unless all of it can be.
-	Whole bool
+	Whole bool `json:"-"`
 	// Resume: an unfinished batch of the same work is gone on with instead.
-	Resume      bool
-	MaxFailures FailureLimit
+	Resume      bool         `json:"resume,omitzero"`
+	MaxFailures FailureLimit `json:"max_failures,omitzero"`
 	// Content tells the request from another one under the same BatchID.
-	Content string
+	Content string `json:"-"`
 	// Replay makes what answers the same request once more. Nil: nothing does.
-	Replay func(*Plan) (*installer.Replay, error)
+	Replay func(*Plan) (*installer.Replay, error) `json:"-"`
 }
 
 // FailureLimit is how many invocations may end without success before no new one is
@@ -117,28 +109,20 @@ func (l FailureLimit) Of(total int) int {
 // Plan is what comes of a request, item by item in its order.
 type Plan struct {
 	Request
-	Items []Item
-	// Resumed is the unfinished batch that is gone on with. Nil: there is none.
-	Resumed *installer.BatchHead
-	// Notes are for people: given logins that are not used.
-	Notes []string
+	Items   []Item
+	Resumed *installer.BatchHead // the unfinished batch that is gone on with
+	Notes   []string             // for people: given logins that are not used
 }
 
 // Limit is the request's limit of failures for what there is to do.
-func (p *Plan) Limit() int {
-	open := 0
-	for _, item := range p.Items {
-		if item.Standing == New || item.Standing == Open {
-			open++
-		}
-	}
-	return p.MaxFailures.Of(open)
-}
+func (p *Plan) Limit() int { return p.MaxFailures.Of(p.count(New, Open)) }
 
 // Accepted counts the new invocations.
-func (p *Plan) Accepted() (n int) {
+func (p *Plan) Accepted() int { return p.count(New) }
+
+func (p *Plan) count(standings ...Standing) (n int) {
 	for _, item := range p.Items {
-		if item.Standing == New {
+		if slices.Contains(standings, item.Standing) {
 			n++
 		}
 	}
@@ -157,20 +141,20 @@ const (
 
 // Item is work, or why there is none.
 type Item struct {
-	Standing Standing
-	Where    string // its place in the input; empty: none
+	Standing Standing `json:"standing"`
+	Where    string   `json:"where"` // its place in the input; empty: none
 	// Invocation is what the item says of the new one; of one that is open or done, it
 	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
-	Invocation  installer.Invocation
-	Credentials installer.Credentials
+	Invocation  installer.Invocation  `json:"invocation"`
+	Credentials installer.Credentials `json:"-"`
 	// Edition is the one that the host is known to have, where a package was chosen.
-	Edition installer.Edition
+	Edition installer.Edition `json:"edition,omitempty"`
 	// Alone: it was named itself, not by its batch.
-	Alone bool
+	Alone bool `json:"alone,omitempty"`
 	// Refused is why it cannot be done.
-	Refused *Refusal
+	Refused *Refusal `json:"-"`
 	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
-	Failed bool
+	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
@@ -221,21 +205,27 @@ type Refusal struct {
 	Msg    string
 }
 
+func (r *Refusal) Error() string { return r.Msg }
+
 func refuse(reason Reason, msg string) *Refusal { return &Refusal{reason, msg} }
+
+// settle notes a Refusal. Another error is returned: it ends the planning.
+func (i *Item) settle(err error) error {
+	refused, ok := errors.AsType[*Refusal](err)
+	if ok {
+		i.Refused, err = refused, nil
+	}
+	return err
+}
 
 // Plan plans a request, and stores nothing.
 func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
-	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}, fits: map[installer.Edition]fit{}}
-	var items []Item
-	var err error
-	switch {
-	case req.Task != installer.Retry && req.Task != installer.Rollback:
-		items, err = q.work()
-	case req.Latest:
-		items, err = q.latest()
-	default:
-		items, err = q.followUps()
+	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}}
+	planned := q.work
+	if req.Task == installer.Retry || req.Task == installer.Rollback {
+		planned = q.followUps
 	}
+	items, err := planned()
 	for i := range items {
 		if items[i].Refused != nil {
 			items[i].Standing = Refused
@@ -254,5 +244,4 @@ type planning struct {
 	notes []string
 	taken map[string]bool // ids of the request's hosts
 	byID  map[string]installer.HostEntry
-	fits  map[installer.Edition]fit
 }

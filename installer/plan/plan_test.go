@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 	"tripod/installer/plan"
 	"tripod/store"
 )
@@ -75,9 +76,9 @@ func install(n int) plan.Request {
 // ends works through all that is open; the hosts named fail.
 func (r *rig) ends(fail ...string) {
 	r.t.Helper()
-	d := installer.NewDispatcher(installer.DispatcherConfig{
+	d := engine.New(engine.Config{
 		Queue: r.store, StopWhenIdle: true, Parallel: 1,
-		Installer: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
+		Worker: worker(func(_ context.Context, job *installer.Job) (installer.Outcome, error) {
 			if slices.Contains(fail, job.Invocation.Host.Address) {
 				return installer.Outcome{}, installer.Fail(installer.KindScriptFailed, "no")
 			}

@@ -32,17 +32,16 @@ func (p *Planner) Submit(ctx context.Context, req Request) (*Plan, error) {
 		}
 		err = p.store(ctx, plan)
 		// Where another request came between plan and commit, its task is seen now.
-		between := errors.Is(err, installer.ErrUnderWay) || errors.Is(err, installer.ErrOvertaken)
+		between := errors.Is(err, installer.ErrUnderWay) || errors.Is(err, installer.ErrSuperseded)
 		if !between || n == mostPlans {
 			return plan, err
 		}
 	}
 }
 
-func (p *Planner) store(ctx context.Context, plan *Plan) error {
+func (p *Planner) store(ctx context.Context, plan *Plan) (err error) {
 	fingerprint := ""
 	if plan.Resume {
-		var err error
 		if fingerprint, err = plan.fingerprint(); err != nil {
 			return err
 		}
@@ -56,7 +55,6 @@ func (p *Planner) store(ctx context.Context, plan *Plan) error {
 	}
 	if batch := p.batch(plan, fingerprint); len(batch.Items) > 0 {
 		if plan.Replay != nil {
-			var err error
 			if batch.Replay, err = plan.Replay(plan); err != nil {
 				return err
 			}
@@ -151,9 +149,7 @@ func (p *Planner) refresh(ctx context.Context, items []Item) error {
 }
 
 // MissingCredentials are the hosts for which no login is known.
-type MissingCredentials struct{ Faults installer.Faults }
-
-func (m *MissingCredentials) Error() string { return m.Faults.Error() }
+type MissingCredentials struct{ installer.Faults }
 
 // Unwrap makes it Faults.
 func (m *MissingCredentials) Unwrap() error { return m.Faults }
@@ -165,7 +161,6 @@ func (p *Plan) Err() error {
 		return nil
 	}
 	var missing, all installer.Faults
-	told := map[string]bool{}
 	for i := range p.Items {
 		item := &p.Items[i]
 		if item.Refused == nil {
@@ -179,17 +174,16 @@ func (p *Plan) Err() error {
 			if item.Edition != "" {
 				break
 			}
-			if fault.Where = "package"; told[fault.What] { // the same for many hosts
+			if fault.Where = "package"; slices.Contains(all, fault) { // the same for many hosts
 				continue
 			}
-			told[fault.What] = true
 		}
 		all = append(all, fault)
 	}
 	switch {
 	case len(missing) > 0 && len(missing) == len(all) || len(missing) > 0 && p.Latest:
 		return &MissingCredentials{missing}
-	case p.Whole || p.Accepted() == 0 && !slices.ContainsFunc(p.Items, func(i Item) bool { return i.Standing == Open || i.Standing == Done }):
+	case p.Whole || p.count(New, Open, Done) == 0:
 		return all.Err()
 	}
 	return nil

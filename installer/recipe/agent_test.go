@@ -129,6 +129,21 @@ func TestCheckChangesNothing(t *testing.T) {
 	}
 }
 
+// TestCheckSaysWhyAVersionIsUnknown: a program that others can change is not asked.
+func TestCheckSaysWhyAVersionIsUnknown(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
+	b.inv.Spec.CheckOnly = true
+	bin := filepath.Join(b.srv.Root(), "usr/local/telescope/bin")
+	require.NoError(t, os.MkdirAll(bin, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "agent"), []byte("#!/bin/sh\necho 1.2.3\n"), 0o755))
+	require.NoError(t, os.Chmod(bin, 0o777))
+	outcome, err := b.work(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, outcome.Message, "agent unhealthy (its version was not asked: others than root can change "+bin+")")
+	assert.Equal(t, installer.VersionUnknown, outcome.CurrentVersion)
+}
+
 func listing(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string

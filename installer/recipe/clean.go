@@ -10,7 +10,7 @@ import (
 // clean removes the run folder. The result is in the journal by now, and a
 // failure here does not change it: it is noted.
 func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
-	if installer.Interrupted(ctx) {
+	if interrupted(ctx) {
 		rec.Note = "not removed: tripod is shutting down"
 		return nil
 	}

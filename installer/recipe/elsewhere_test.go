@@ -32,7 +32,7 @@ func TestRollbackOfWhatAnotherTripodReplaced(t *testing.T) {
 
 	back := tr.do("back", installer.RollbackOf(update))
 	require.Equal(t, installer.Failed, back.State, "1.0.0 is kept, but not as what the UPDATE has replaced")
-	assert.Equal(t, installer.KindOvertaken, back.Kind)
+	assert.Equal(t, installer.KindSuperseded, back.Kind)
 	assert.Contains(t, back.Message, "other-2")
 	assert.Equal(t, installer.Succeeded, tr.read("update").State)
 	assert.Equal(t, 2, tr.agents())
@@ -47,7 +47,7 @@ func TestUninstallOfWhatAnotherTripodReplaced(t *testing.T) {
 	update := other.succeeds("update", installer.Invocation{Type: installer.Update, Spec: tr.packages("2.0.0")})
 	back := tr.do("back", installer.RollbackOf(install))
 	require.Equal(t, installer.Failed, back.State)
-	assert.Equal(t, installer.KindOvertaken, back.Kind)
+	assert.Equal(t, installer.KindSuperseded, back.Kind)
 	assert.Equal(t, 2, tr.agents())
 	other.succeeds("undone", installer.RollbackOf(update))
 	tr.succeeds("back-2", installer.RollbackOf(install))

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 	"tripod/installer/sshdial"
 )
 
@@ -43,7 +44,7 @@ func (tr *tripod) process(id string, dies func(write string, after bool) bool) (
 	require.NoError(tr.t, err)
 	for i := range orphans {
 		o := &orphans[i]
-		require.NoError(tr.t, tr.store.Finish(ctx, o.Ref(), installer.Next(o, installer.End{Crashed: true}, time.Now())))
+		require.NoError(tr.t, tr.store.Finish(ctx, o.Ref(), engine.Next(o, engine.End{Crashed: true}, time.Now())))
 	}
 	inv, _, err := tr.store.Claim(ctx, time.Now(), installer.ClaimFilter{BatchID: id})
 	require.NoError(tr.t, err)
@@ -67,7 +68,7 @@ func (tr *tripod) process(id string, dies func(write string, after bool) bool) (
 			})
 		},
 	})
-	next := installer.Next(inv, installer.End{Outcome: outcome, Err: failed, Steps: finished}, time.Now())
+	next := engine.Next(inv, engine.End{Outcome: outcome, Err: failed, Steps: finished}, time.Now())
 	next.Steps = noted
 	require.NoError(tr.t, write("finish", func() error { return tr.store.Finish(ctx, inv.Ref(), next) }))
 	return false
@@ -99,7 +100,7 @@ func TestRollbackKilledAtEveryWrite(t *testing.T) {
 					killed[write] = true
 					return true
 				}); n++ {
-					require.Less(t, n, installer.MaxAllCrashes)
+					require.Less(t, n, engine.MaxAllCrashes)
 				}
 				for _, write := range []string{"probe", "stage", "run", "verify", "finish"} {
 					assert.True(t, killed[write], write)

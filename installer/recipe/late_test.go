@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 	"tripod/installer/sshdial"
 	"tripod/installer/sshtest"
 	"tripod/store"
@@ -54,7 +55,7 @@ func (tr *tripod) run(id string) *installer.Invocation {
 	defer func() { assert.NoError(tr.t, dialer.Close()) }()
 	r := New(Config{Dial: dialWith(dialer), Blobs: tr.blobs, Limits: tr.limits})
 	r.agentSettings = countedSettings + tr.extra
-	d := installer.NewDispatcher(installer.DispatcherConfig{Queue: tr.store, Installer: r, BatchID: id, StopWhenIdle: true, Parallel: 1})
+	d := engine.New(engine.Config{Queue: tr.store, Worker: r, Only: installer.ClaimFilter{BatchID: id}, StopWhenIdle: true, Parallel: 1})
 	require.NoError(tr.t, d.Run(tr.t.Context()))
 	return tr.read(id)
 }
@@ -121,7 +122,7 @@ func TestRetryOfALateAgentCanBeRolledBack(t *testing.T) {
 
 // A ROLLBACK of the INSTALL waits while an UPDATE goes first: the host keeps what
 // the UPDATE has brought.
-func TestOvertakenRollbackLeavesTheHostAlone(t *testing.T) {
+func TestSupersededRollbackLeavesTheHostAlone(t *testing.T) {
 	t.Parallel()
 	tr := newTripod(t)
 	install := tr.succeeds("install", installer.Invocation{Type: installer.Install, Spec: tr.packages("1.0.0")})
@@ -130,7 +131,7 @@ func TestOvertakenRollbackLeavesTheHostAlone(t *testing.T) {
 	before := tr.srv.Counts().Connections
 	back := tr.run("back")
 	assert.Equal(t, installer.Failed, back.State)
-	assert.Equal(t, installer.KindOvertaken, back.Kind)
+	assert.Equal(t, installer.KindSuperseded, back.Kind)
 	assert.Equal(t, "a later task changed the host and is not undone: update", back.Message)
 	assert.Equal(t, before, tr.srv.Counts().Connections)
 	assert.Equal(t, 2, tr.agents())

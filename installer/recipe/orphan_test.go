@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/engine"
 	"tripod/installer/sshtest"
 )
 
@@ -60,7 +61,7 @@ func TestScriptOutlivesItsKeeper(t *testing.T) {
 			assert.Equal(t, 1, b.runs())
 			assert.Empty(t, b.runFolders())
 			steps := b.attempt().Steps
-			next := installer.Next(b.inv, installer.End{Err: err, Steps: steps}, time.Now())
+			next := engine.Next(b.inv, engine.End{Err: err, Steps: steps}, time.Now())
 			assert.Equal(t, installer.Failed, next.State)
 		})
 	}

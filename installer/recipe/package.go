@@ -113,7 +113,7 @@ func (w *work) chooseKept() error {
 		others = append(others, w.shown(k.version, 64))
 	}
 	if later != "" {
-		return installer.Fail(installer.KindOvertaken, "version %s was replaced by a later task since, %s", w.inv.Spec.Restore, w.shown(later, 64))
+		return installer.Fail(installer.KindSuperseded, "version %s was replaced by a later task since, %s", w.inv.Spec.Restore, w.shown(later, 64))
 	}
 	what := "none is"
 	if len(others) > 0 {
@@ -129,7 +129,7 @@ func (w *work) checkUndone() error {
 	if left == "" || there == "" || left == there || left == installer.VersionUnknown || there == installer.VersionUnknown {
 		return nil
 	}
-	return installer.Fail(installer.KindOvertaken, "version %s was replaced since: %s is there now", left, w.shown(there, 64))
+	return installer.Fail(installer.KindSuperseded, "version %s was replaced since: %s is there now", left, w.shown(there, 64))
 }
 
 // settings is the agent's settings file, without what only the host knows.

@@ -151,6 +151,9 @@ func (w *work) report(rec *installer.StepRecord) error {
 	if health != "" {
 		note += ", agent " + w.shown(strings.TrimSpace(health+" "+version), 80)
 	}
+	if why := f.agent["why"]; why != "" {
+		note += " (" + w.shown(why, 200) + ")"
+	}
 	switch f.run.state {
 	case "alive", "exited", "died":
 		note += ", a run is there: " + string(f.run.state)

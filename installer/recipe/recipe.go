@@ -18,14 +18,12 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Recipe implements installer.Installer. Safe for concurrent use.
+// Recipe implements engine.Worker. Safe for concurrent use.
 type Recipe struct {
 	Config
 	firstPause    time.Duration // before the first try to reconnect
 	agentSettings string        // added to the agent's settings; for tests
 }
-
-var _ installer.Installer = (*Recipe)(nil)
 
 // New returns a Recipe.
 func New(c Config) *Recipe {

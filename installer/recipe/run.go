@@ -31,7 +31,7 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	inner, cancel := context.WithTimeoutCause(ctx, left, errRunLimit)
 	defer cancel()
 	end, err := w.follow(inner)
-	if inner.Err() != nil && !installer.Interrupted(ctx) && (err != nil || end.state == "") {
+	if inner.Err() != nil && !interrupted(ctx) && (err != nil || end.state == "") {
 		end, err = w.stop(ctx, context.Cause(inner), limit)
 	}
 	return w.conclude(end, err, rec)

@@ -75,7 +75,7 @@ func (w *work) do(ctx context.Context) error {
 		return w.before.verdict()
 	case ctx.Err() != nil && !w.mayRun && !w.inv.MayRun:
 		return ended(ctx)
-	case ctx.Err() != nil && !installer.Interrupted(ctx):
+	case ctx.Err() != nil && !interrupted(ctx):
 		return w.stopUnseen(ctx)
 	}
 	for _, s := range runbook {
@@ -183,6 +183,12 @@ func (w *work) failed(ctx context.Context, name installer.Step, err error) error
 		}
 	}
 	return err
+}
+
+// interrupted reports whether ctx was canceled by shutdown rather than by a limit or the
+// user.
+func interrupted(ctx context.Context) bool {
+	return errors.Is(context.Cause(ctx), installer.ErrShutdown)
 }
 
 // ended is the failure of an attempt whose context is done.

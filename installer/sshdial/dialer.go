@@ -19,13 +19,22 @@ import (
 // handshake at the same time.
 const handshakesPerJumpHost = 8
 
+// HostKeys keeps host keys by address and port. All routes to a host have one list: it
+// shows the same key by each of them.
+type HostKeys interface {
+	// PinnedKeys returns the pins in authorized_keys form ("ssh-ed25519 AAAA…").
+	PinnedKeys(ctx context.Context, project, hostPort string) ([]string, error)
+	// PinKey adds one; on disk when it returns nil.
+	PinKey(ctx context.Context, project, hostPort, key string) error
+}
+
 // Config says how a Dialer works. Only HostKeys is required, and not even that
 // if every Dial is Insecure or has a pin of its own.
 type Config struct {
 	// Limits bound every wait; zero fields have their defaults.
 	Limits installer.Limits
 	// HostKeys keeps the pins.
-	HostKeys installer.HostKeys
+	HostKeys HostKeys
 	// KnownHosts are known_hosts files for Strict; those that do not exist are
 	// ignored.
 	KnownHosts []string

@@ -13,7 +13,7 @@ agent_places() {
 	old_real=$(real "$old_dir")
 	uni_real=$(real "$uni_dir")
 	new_real=$(real "$new_dir")
-	find_users "$old_real" "$uni_real"
+	find_users
 }
 
 # real PATH prints it without symbolic links, as far as it exists.
@@ -60,26 +60,65 @@ look() {
 	fi
 }
 
-# version_in DIR LAYOUT prints the version of the agent whose files are in DIR,
-# nothing if it cannot be told. Given a flag that they do not know, the agent's
-# programs start running: bin/telescope of the old layout knows none, bin/agent
-# only -version before 1.0.14.1; of the new layout -v alone is documented.
+# find_version sets version: of the agent that look has found, empty if it cannot
+# be told; version_why is why it was not asked.
+find_version() {
+	version=$(version_in "$agent_dir" "$layout" "$prefix")
+	version_why=
+	case $version in
+	/*) version_why="its version was not asked: others than root can change $version" version= ;;
+	esac
+}
+
+# version_in DIR LAYOUT TOP prints the version of the agent whose files are in DIR,
+# nothing if it cannot be told. What others than root can put below TOP is not run: its
+# path is printed. Given a flag that they do not know, the agent's programs start
+# running: bin/telescope of the old layout knows none, bin/agent only -version before
+# 1.0.14.1; of the new layout -v alone is documented.
 version_in() {
+	version_top=$(real "$3")
 	case $2 in
 	old) set -- "$1/bin/agent" -version ;;
 	new) set -- "$1/bin/telescope" -v ;;
 	*) return 0 ;;
 	esac
 	[ -f "$1" ] && [ -x "$1" ] || return 0
-	limited 10 "$@" 2>/dev/null |
+	version_file=$(real "${1%/*}")/${1##*/}
+	shift
+	version_path=$version_file
+	while [ -n "$version_path" ] && [ "$version_path" != "$version_top" ]; do
+		if ! only_ours "$version_path"; then
+			printf '%s\n' "$version_path"
+			return 0
+		fi
+		version_path=${version_path%/*}
+	done
+	limited 10 "$version_file" "$@" 2>/dev/null |
 		sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9A-Za-z_.-]*[0-9A-Za-z]\).*$/\1/p' | sed -n 1p
 }
 
-# report prints the finding about the agent, from look and version. An agent that
-# does not run is stopped only where that is meant.
+# only_ours PATH: it belongs to one of agent_users, and no one else may write to it.
+only_ours() {
+	# shellcheck disable=SC2012 # the name, which comes last, is not read
+	ls -ldn "$1" 2>/dev/null | {
+		read -r only_mode _ only_owner _
+		case $only_mode in
+		?????-??-*) ;;
+		*) return 1 ;;
+		esac
+		case $agent_users in
+		*" $only_owner "*) ;;
+		*) return 1 ;;
+		esac
+	}
+}
+
+# report prints the finding about the agent, from look and find_version. An agent
+# that does not run is stopped only where that is meant.
 report() {
 	tell_crashed
-	found agent "$state" version "$version" layout "$layout" parents "$parents" children "$children"
+	set -- agent "$state" version "$version" layout "$layout" parents "$parents" children "$children"
+	found "$@" ${version_why:+why "$version_why"}
 }
 
 # when_healthy names what is done whenever wait_healthy sees the agent well.
@@ -119,7 +158,7 @@ wait_healthy() {
 judge() {
 	healthy=yes
 	wait_healthy || healthy=no
-	version=$(version_in "$agent_dir" "$layout")
+	find_version
 	judged=$state
 	report
 	if [ $healthy = no ]; then
@@ -132,6 +171,6 @@ judge() {
 		die "${unhealthy_code-$E_UNHEALTHY}" "$why"
 	fi
 	if [ -n "$TRIPOD_VERSION" ] && [ "$version" != "$TRIPOD_VERSION" ]; then
-		die "$E_VERSION" "the agent's version is ${version:-not known}, not $TRIPOD_VERSION"
+		die "$E_VERSION" "the agent's version is ${version:-not known}, not $TRIPOD_VERSION${version_why:+: $version_why}"
 	fi
 }

@@ -117,15 +117,16 @@ check_copied() {
 }
 
 # set_modes: installed under our umask so that no key is readable even for a
-# moment; now as the vendor has it, but for what holds keys.
+# moment; now as the vendor has it, but for what holds keys, and
+# that nobody but root may change a program that root runs.
 set_modes() {
-	find "$installed_dir" ! -type l ! -name 'conf*.json' ! -name 'custom_conf.json' -exec chmod go+rX {} +
+	find "$installed_dir" ! -type l ! -name 'conf*.json' ! -name 'custom_conf.json' -exec chmod go+rX,go-w {} +
 	find "$installed_dir" \( -name 'conf*.json' -o -name 'custom_conf.json' \) -type f -exec chmod 0600 {} +
 	{ init_files telescoped; init_files ces-uniagent; } |
 		while IFS= read -r file; do chmod go+rX "$file"; done
 	# A uniagent with other work was there before, and is not ours.
 	[ $new_layout = old ] || other_extensions ||
-		chmod go+rx "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
+		chmod go+rx,go-w "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
 }
 
 # kick starts the agent if its installer has not, within the first seconds.
@@ -155,7 +156,7 @@ install_kept() {
 		die "$E_PACKAGE" "version $kept is kept in $TRIPOD_RESTORE, not $TRIPOD_VERSION"
 	need_room $(($(du -sk "$TRIPOD_RESTORE" | awk '{ print $1 }') + 1024)) "$prefix" "the kept version"
 	look
-	version=$(version_in "$agent_dir" "$layout")
+	find_version
 	if [ "$TRIPOD_RESTORE" = "$(present_copy)" ]; then
 		remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
 	else
@@ -173,7 +174,7 @@ install_package() {
 	check_archive
 	check_room
 	unpack
-	found package_version "$(version_in "$package_dir" $new_layout)" package_layout $new_layout init "$(init_system)"
+	found package_version "$(version_in "$package_dir" $new_layout "$package_dir")" package_layout $new_layout init "$(init_system)"
 	look_before
 	configure
 	replacing

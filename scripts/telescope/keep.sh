@@ -43,7 +43,7 @@ copy_present() {
 	starts_at_boot $keep_service || keep_boot=disabled
 	keep_new=$TRIPOD_KEEP.new.$$
 	mkdir -p "$keep_new/tree" "$keep_new/init" && copy_tree "$keep_new/tree" &&
-		printf '%s %s\n%s\n%s\n%s\n' "$layout" "$(version_in "$agent_dir" "$layout")" "$state" $keep_boot "$TRIPOD_TASK" >"$keep_new/info" || {
+		printf '%s %s\n%s\n%s\n%s\n' "$layout" "$version" "$state" $keep_boot "$TRIPOD_TASK" >"$keep_new/info" || {
 		rm -rf "$keep_new"
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
 	}
@@ -146,7 +146,12 @@ promote_copy() {
 
 # replaced_by DIR TASK notes in the copy DIR that TASK has replaced what is kept there.
 replaced_by() {
-	{ sed -n 1,3p "$1/info" && printf '%s\n' "$2"; } >"$1/info.new" && mv "$1/info.new" "$1/info"
+	{
+		for replaced_line in 1 2 3; do # an older copy has fewer
+			printf '%s\n' "$(sed -n ${replaced_line}p "$1/info")"
+		done
+		printf '%s\n' "$2"
+	} >"$1/info.new" && mv "$1/info.new" "$1/info"
 }
 
 # restore_from DIR puts back what DIR holds, and looks. No telescope is in the

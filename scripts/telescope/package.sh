@@ -106,8 +106,8 @@ unpack() {
 		[ -f "$package_dir/$unpack_file" ] ||
 			die "$E_PACKAGE" "this is not a telescope package: it holds no $unpack_file"
 	done
-	# An archive may have been packed under a strict umask.
-	chmod -R u+rwX "$package_dir"
+	# An archive may have been packed under a strict umask, or under none.
+	chmod -R u+rwX,go-w "$package_dir"
 	chmod u+x "$package_dir/bin/telescope"
 	[ ! -f "$package_dir/bin/agent" ] || chmod u+x "$package_dir/bin/agent"
 	new_layout=old

@@ -31,7 +31,7 @@ room=$(free_kib "$prefix")
 found os "$(uname -s)" arch "$(host_arch)" kernel "$(uname -r)" init "$(init_system)" root $root bash $bash
 found free_kib "$room" at "$prefix" missing "${missing% }"
 look
-version=$(version_in "$agent_dir" "$layout")
+find_version
 report
 if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
 	found kept "$(kept_version "$TRIPOD_KEEP")" at "$TRIPOD_KEEP"

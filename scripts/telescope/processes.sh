@@ -32,11 +32,11 @@ user_of() {
 	[ -n "$user" ]
 }
 
-# find_users DIR... sets agent_users: root, and who owns a DIR.
+# find_users sets agent_users: root and, where that is another one, who runs this. Not
+# who owns the agent's folder: whoever that has been given to could be the agent.
 find_users() {
-	user_of $$ || user=0 # this script is root's, but for tests
-	# shellcheck disable=SC2012 # the names, which come last, are not read
-	agent_users=" $user $(ls -ldn "$@" 2>/dev/null | awk '{ printf "%s ", $3 }')"
+	user_of $$ || user=0
+	agent_users=" 0 $user "
 }
 
 # ours PID: one of agent_users runs it, on this host and not in a container on it.

@@ -37,7 +37,7 @@ find_before() {
 look_before() {
 	look
 	if [ "$state" != none ]; then
-		version=$(version_in "$agent_dir" "$layout")
+		find_version
 		report
 	fi
 	find_before
@@ -61,7 +61,7 @@ steady() {
 	wait_healthy
 	steady_is=$?
 	TRIPOD_WAIT=$steady_wait
-	version=$(version_in "$agent_dir" "$layout")
+	find_version
 	return $steady_is
 }
 
@@ -120,7 +120,7 @@ put_back() {
 		esac
 	fi
 	look
-	version=$(version_in "$agent_dir" "$layout")
+	find_version
 	report
 	if [ -n "$back_says" ]; then
 		dying_says="; version $back could not be put back: $back_says; its copy is in $back_from"

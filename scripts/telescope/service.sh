@@ -221,10 +221,11 @@ remove_agent() {
 		service_do stop ces-uniagent
 		if other_extensions; then
 			stop_from "$new_real" || { say "telescope does not stop"; return 1; }
-			remove_tree "$new_dir" || return 1
-			# A uniagent that the init system does not know runs on, and may
-			# have started it in between. Now it cannot any more.
+			# A uniagent that the init system does not know runs on, and may start
+			# it in between. Without its files it cannot any more.
+			rm -rf "$new_dir" 2>/dev/null
 			stop_from "$new_real" || { say "telescope does not stop"; return 1; }
+			remove_tree "$new_dir" || return 1
 			service_do start ces-uniagent
 		else
 			stop_from "$uni_real" || { say "the uniagent does not stop"; return 1; }

@@ -18,7 +18,7 @@ agent_places
 if [ "$TRIPOD_ABSENT" = yes ]; then
 	left=$(leftovers)
 	look
-	version=$(version_in "$agent_dir" "$layout")
+	find_version
 	report
 	[ -z "$left" ] || die "$E_UNHEALTHY" "left behind: $left"
 	exit 0

@@ -31,7 +31,7 @@ func openTest(t *testing.T, dir string, clock func() time.Time) (a *Access, clos
 	v, err := vault.Open(dir, vault.Options{First: true})
 	require.NoError(t, err)
 	note := func(context.Context, *kv.Tx, time.Time, ...installer.AuditEntry) error { return nil }
-	a, err = New(t.Context(), db, v, note, clock, slog.New(slog.DiscardHandler))
+	a, err = New(t.Context(), kv.Room{DB: db, Clock: clock, Logger: slog.New(slog.DiscardHandler), Note: note}, v)
 	require.NoError(t, err)
 	return a, func() {
 		a.Close()
@@ -75,9 +75,7 @@ func TestNobodyFillsTheMemoryOfSignatures(t *testing.T) {
 	later := expires.Add(time.Second)
 	require.Equal(t, 400, fill(t, g, 60, signer{"p1", "a"}, later, later.Add(time.Hour)), "the old ones have expired")
 	require.Len(t, g.all, 400)
-	require.Len(t, g.keys, 1)
-	require.Len(t, g.projects, 1)
-	require.Equal(t, 400, g.projects["p1"].n)
+	require.Equal(t, map[signer]int{{"p1", "a"}: 400, {"p1", ""}: 400}, g.counts)
 }
 
 // TestC03SharesOfSignaturesHoldAcrossRestarts: what was seen is refused, and
@@ -119,7 +117,7 @@ func TestSignaturesOfABrokenDisk(t *testing.T) {
 	a, close := openTest(t, t.TempDir(), func() time.Time { return now })
 	defer close()
 	a.signatures.closed = true // no timer
-	a.db.Refuse(installer.ErrStorage)
+	a.DB.Refuse(installer.ErrStorage)
 	for n := range byte(2) {
 		_, _, err := a.SeeSignature(t.Context(), "p1", "a", [32]byte{n}, t0.Add(time.Duration(1+n)*time.Minute), true)
 		require.NoError(t, err)
@@ -129,10 +127,10 @@ func TestSignaturesOfABrokenDisk(t *testing.T) {
 	now = t0.Add(90 * time.Second)
 	a.flushSignatures()
 	require.Len(t, a.signatures.pending, 1, "the first has expired")
-	a.db.Refuse(nil)
+	a.DB.Refuse(nil)
 	a.flushSignatures()
 	require.Empty(t, a.signatures.pending)
-	require.NoError(t, a.db.View(t.Context(), func(tx *kv.Tx) error {
+	require.NoError(t, a.DB.View(t.Context(), func(tx *kv.Tx) error {
 		n := 0
 		for range tx.All(tSeen, nil) {
 			n++

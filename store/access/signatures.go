@@ -2,13 +2,17 @@ package access
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unique"
 
+	"tripod/installer"
 	"tripod/store/disk"
 	"tripod/store/kv"
 )
@@ -20,8 +24,6 @@ const (
 	seenTidy = 200
 )
 
-// signatures are the request signatures that were seen and could still be
-// accepted by their date.
 type signatures struct {
 	flushing sync.Mutex // one flush at a time
 
@@ -32,7 +34,6 @@ type signatures struct {
 	closed  bool
 }
 
-// seenRow is a row of the database.
 type seenRow struct {
 	key seenKey
 	by  signer
@@ -57,10 +58,10 @@ func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:])
 //
 // ErrFull if there are too many of this access key, or of its project.
 func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
-	if a.db.ReadOnly() {
+	if a.DB.ReadOnly() {
 		return false, 0, disk.ErrReadOnly
 	}
-	now := a.clock()
+	now := a.Clock()
 	row := seenRow{newSeenKey(signature, expires), signer{project, accessKey}}
 	seen, ago, err = a.signatures.see(signature, row.by, now, expires)
 	if seen || err != nil {
@@ -68,13 +69,10 @@ func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, si
 	}
 	if later {
 		a.signatures.later(a.flushSignatures, row)
-		return false, 0, nil
-	}
-	if err := a.writeSignatures(ctx, now, row); err != nil {
+	} else if err = a.writeSignatures(ctx, now, row); err != nil {
 		a.signatures.forget(signature)
-		return false, 0, err
 	}
-	return false, 0, nil
+	return false, 0, err
 }
 
 func (g *signatures) see(signature [32]byte, by signer, now, expires time.Time) (seen bool, ago time.Duration, err error) {
@@ -92,7 +90,6 @@ func (g *signatures) forget(signature [32]byte) {
 	g.seen.remove(signature)
 }
 
-// later keeps rows for the next flush, and sees to it that there is one.
 func (g *signatures) later(flush func(), rows ...seenRow) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,7 +99,6 @@ func (g *signatures) later(flush func(), rows ...seenRow) {
 	}
 }
 
-// take returns what is to be written.
 func (g *signatures) take() []seenRow {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -130,36 +126,33 @@ func (a *Access) flushSignatures() {
 	if len(rows) == 0 {
 		return
 	}
-	now := a.clock()
+	now := a.Clock()
 	if err := a.writeSignatures(context.Background(), now, rows...); err != nil {
-		a.logger.Error("signatures of read requests not stored yet", "error", err)
+		a.Logger.Error("signatures of read requests not stored yet", "error", err)
 		rows = slices.DeleteFunc(rows, func(r seenRow) bool { return r.key.over(now) })
 		a.signatures.later(a.flushSignatures, rows...)
 	}
 }
 
 func (a *Access) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
-	return a.db.Update(ctx, func(t *kv.Tx) error {
+	return a.DB.Update(ctx, func(t *kv.Tx) error {
 		for _, row := range rows {
 			t.Put(tSeen, bytes.Clone(row.key[:]), row.by.text())
 		}
-		var over [][]byte
-		for k := range t.From(tSeen, nil) {
-			if len(over) == seenTidy || binary.BigEndian.Uint64(k) >= kv.Micros(now) {
-				break
+		n := 0
+		t.DelAll(tSeen, func(yield func(k, v []byte) bool) {
+			for k, v := range t.From(tSeen, nil) {
+				if n++; n > seenTidy || binary.BigEndian.Uint64(k) >= kv.Micros(now) || !yield(k, v) {
+					return
+				}
 			}
-			over = append(over, bytes.Clone(k))
-		}
-		for _, k := range over {
-			t.Del(tSeen, k)
-		}
+		})
 		return nil
 	})
 }
 
-// loadSignatures reads what earlier processes have seen.
 func (a *Access) loadSignatures(t *kv.Tx) error {
-	now := a.clock()
+	now := a.Clock()
 	for k, by := range t.From(tSeen, kv.Number(kv.Micros(now))) {
 		if len(k) != len(seenKey{}) {
 			return fmt.Errorf("%w: a signature has %d bytes", disk.ErrDamaged, len(k))
@@ -167,4 +160,94 @@ func (a *Access) loadSignatures(t *kv.Tx) error {
 		a.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, kv.FromMicros(binary.BigEndian.Uint64(k)))
 	}
 	return nil
+}
+
+// maxSeen bounds the signatures that are remembered, in memory at most 200 bytes
+// each. One access key alone may have a third of them: that many it sends in the
+// 15 minutes that they count, at the 500 a second that are let in of it.
+const maxSeen = 3 << 19
+
+type signer struct{ project, accessKey string }
+
+// text is how it is stored; neither part has a '/'.
+func (g signer) text() []byte { return []byte(g.project + "/" + g.accessKey) }
+
+func signerOf(text []byte) signer {
+	project, accessKey, _ := strings.Cut(string(text), "/")
+	return signer{project, accessKey}
+}
+
+type seenSignature struct {
+	first   time.Time // zero: by an earlier process
+	expires time.Time
+	by      unique.Handle[signer]
+}
+
+// seen are signatures that could still be accepted by their date. Nobody can
+// fill it for the others: a project has at most as many as are free, a key half
+// as many as that, so that with every one that comes there is something left.
+type seen struct {
+	most   int // 0: maxSeen
+	all    map[[32]byte]seenSignature
+	counts map[signer]int // of each key, and with an empty key of its project
+	tidied time.Time
+}
+
+func (g *seen) find(signature [32]byte, now time.Time) (first time.Time, found bool) {
+	old, ok := g.all[signature]
+	return old.first, ok && !old.expires.Before(now)
+}
+
+// add remembers one that is not there. ErrFull: by has its share.
+func (g *seen) add(signature [32]byte, by signer, first, expires, now time.Time) error {
+	g.tidy(now, time.Minute)
+	if !g.hasRoom(by) {
+		if g.tidy(now, time.Second); !g.hasRoom(by) {
+			return fmt.Errorf("signed requests of the last minutes, with access key %s: %w", by.accessKey, installer.ErrFull)
+		}
+	}
+	g.put(signature, by, first, expires)
+	return nil
+}
+
+func (g *seen) put(signature [32]byte, by signer, first, expires time.Time) {
+	if g.all == nil {
+		g.all, g.counts = map[[32]byte]seenSignature{}, map[signer]int{}
+	}
+	g.remove(signature)
+	g.count(by, +1)
+	g.all[signature] = seenSignature{first, expires, unique.Make(by)}
+}
+
+func (g *seen) remove(signature [32]byte) {
+	if old, ok := g.all[signature]; ok {
+		g.count(old.by.Value(), -1)
+		delete(g.all, signature)
+	}
+}
+
+func (g *seen) count(by signer, n int) {
+	for _, whose := range []signer{by, {by.project, ""}} {
+		if g.counts[whose] += n; g.counts[whose] == 0 {
+			delete(g.counts, whose)
+		}
+	}
+}
+
+// hasRoom: what is free is what the shares are measured by.
+func (g *seen) hasRoom(by signer) bool {
+	free := cmp.Or(g.most, maxSeen) - len(g.all)
+	return g.counts[signer{by.project, ""}] < free && 2*g.counts[by] < free
+}
+
+func (g *seen) tidy(now time.Time, every time.Duration) {
+	if d := now.Sub(g.tidied); 0 <= d && d < every {
+		return
+	}
+	g.tidied = now
+	for signature, old := range g.all {
+		if old.expires.Before(now) {
+			g.remove(signature)
+		}
+	}
 }

@@ -6,14 +6,17 @@
 package audit
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,83 +53,106 @@ func New(db *kv.DB, key []byte, clock func() time.Time) *Trail {
 }
 
 // Begin writes the head of an empty log into a new database.
-func Begin(t *kv.Tx, key []byte) { (&Trail{key: key}).putHead(t, chainHead{}) }
+func Begin(t *kv.Tx, key []byte) {
+	(&Trail{key: key}).putHead(t, chainHead{BaseHash: noHash, LastHash: noHash})
+}
 
-// hash is keyed.
-type hash [sha256.Size]byte
+// noHash is before the first entry.
+var noHash = strings.Repeat("0", 2*sha256.Size)
 
-func (h hash) String() string { return hex.EncodeToString(h[:]) }
-
-// sum hashes an entry or a head; what keeps the two apart.
-func (l *Trail) sum(what byte, text []byte) (sum hash) {
+// sum hashes an entry or a head, keyed and in hex; what keeps the two apart.
+func (l *Trail) sum(what byte, text []byte) string {
 	h := hmac.New(sha256.New, l.key)
 	_, _ = h.Write([]byte{what})
 	_, _ = h.Write(text)
-	h.Sum(sum[:0])
-	return sum
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hashedRow is a row: an entry or the head as it was hashed, byte for byte.
+type hashedRow struct {
+	Entry json.RawMessage `json:"entry"`
+	Hash  string          `json:"hash"`
+}
+
+func (l *Trail) hashed(what byte, v any) (hashedRow, error) {
+	text, err := json.Marshal(v)
+	return hashedRow{text, l.sum(what, text)}, err
+}
+
+func (l *Trail) isHashed(what byte, r hashedRow) bool {
+	return hmac.Equal([]byte(r.Hash), []byte(l.sum(what, r.Entry)))
 }
 
 // chainHead is where the chain begins and ends.
 type chainHead struct {
-	base, last         uint64 // entries up to base were pruned
-	baseHash, lastHash hash
+	Base     uint64 `json:"base"` // entries up to this one were pruned
+	Last     uint64 `json:"last"`
+	BaseHash string `json:"base_hash"`
+	LastHash string `json:"last_hash"`
 }
-
-const headSize = 8 + 8 + 3*sha256.Size
 
 func (l *Trail) putHead(t *kv.Tx, h chainHead) {
-	b := make([]byte, 0, headSize)
-	b = binary.BigEndian.AppendUint64(b, h.base)
-	b = binary.BigEndian.AppendUint64(b, h.last)
-	b = append(append(b, h.baseHash[:]...), h.lastHash[:]...)
-	sum := l.sum('h', b)
-	t.Put(tHead, headKey, append(b, sum[:]...))
+	row, err := l.hashed('h', h)
+	t.Fail(err)
+	t.PutRow(tHead, headKey, 0, row)
 }
 
-// readHead reads the head; ok is false if it is missing or altered.
 func (l *Trail) readHead(t *kv.Tx) (h chainHead, ok bool) {
-	b := t.Get(tHead, headKey)
-	if len(b) != headSize {
+	var row hashedRow
+	if _, err := kv.ReadRow(t.Get(tHead, headKey), &row); err != nil || !l.isHashed('h', row) {
 		return h, false
 	}
-	text, sum := b[:headSize-sha256.Size], b[headSize-sha256.Size:]
-	h.base, h.last = binary.BigEndian.Uint64(text), binary.BigEndian.Uint64(text[8:])
-	copy(h.baseHash[:], text[16:])
-	copy(h.lastHash[:], text[16+sha256.Size:])
-	want := l.sum('h', text)
-	return h, hmac.Equal(sum, want[:])
+	return h, json.Unmarshal(row.Entry, &h) == nil
 }
 
-// entryRow is a row: the entry as it was hashed, byte for byte.
-type entryRow struct {
-	Entry json.RawMessage `json:"entry"`
-	Hash  []byte          `json:"hash"`
+func readEntry(row []byte) (stored hashedRow, e installer.AuditEntry, err error) {
+	if _, err = kv.ReadRow(row, &stored); err == nil {
+		err = json.Unmarshal(stored.Entry, &e)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: an audit entry cannot be read: %w", disk.ErrDamaged, err)
+	}
+	return stored, e, err
 }
 
-func rowKey(number uint64) []byte { return binary.BigEndian.AppendUint64(nil, number) }
+// hostsMost is how many hosts one entry names: more make several entries.
+const hostsMost = 100
+
+func split(entries []installer.AuditEntry) (all []installer.AuditEntry) {
+	for _, e := range entries {
+		for hosts := range slices.Chunk(e.Hosts, hostsMost) {
+			some := e
+			some.Hosts = hosts
+			all = append(all, some)
+		}
+		if len(e.Hosts) == 0 {
+			all = append(all, e)
+		}
+	}
+	return all
+}
 
 // Append notes entries, within the transaction of what they are about. Who
 // acts is taken from ctx where an entry does not say.
 func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error {
 	head, ok := l.readHead(t)
-	if !ok || t.Get(tEntries, rowKey(head.last+1)) != nil {
+	entries = split(entries)
+	if !ok || t.Get(tEntries, kv.Number(head.Last+1)) != nil {
 		// Somebody has been at it. Work goes on, and this entry, which cannot be
 		// taken out again without the key, says so for ever.
 		head = l.remains(t)
 		entries = append([]installer.AuditEntry{{Action: broken, Detail: "the end of the log was missing or altered here"}}, entries...)
 	}
 	for _, e := range entries {
-		head.last++
-		e.Number, e.At, e.Previous = head.last, at.UTC(), head.lastHash.String()
-		if e.By == "" {
-			e.By = installer.ActorOf(ctx)
-		}
-		text, err := json.Marshal(e)
+		head.Last++
+		e.Number, e.At, e.Previous = head.Last, at.UTC(), head.LastHash
+		e.By = cmp.Or(e.By, installer.ActorOf(ctx))
+		row, err := l.hashed('e', e)
 		if err != nil {
 			return err
 		}
-		head.lastHash = l.sum('e', text)
-		t.PutRow(tEntries, rowKey(head.last), head.last, entryRow{text, head.lastHash[:]})
+		head.LastHash = row.Hash
+		t.PutRow(tEntries, kv.Number(head.Last), head.Last, row)
 	}
 	l.putHead(t, head)
 	return nil
@@ -137,26 +163,25 @@ const broken installer.Action = "log-broken"
 
 // remains is a head made of what rows there are.
 func (l *Trail) remains(t *kv.Tx) chainHead {
-	var h chainHead
-	if k, _ := t.First(tEntries, nil); len(k) == 8 {
-		h.base = binary.BigEndian.Uint64(k) - 1
+	h := chainHead{BaseHash: noHash, LastHash: noHash}
+	if k, _ := kv.First(t.All(tEntries, nil)); len(k) == 8 {
+		h.Base = binary.BigEndian.Uint64(k) - 1
 	}
-	if k, _ := t.Last(tEntries, nil); len(k) == 8 {
-		h.last = binary.BigEndian.Uint64(k)
+	if k, _ := kv.First(t.AllBackwards(tEntries, nil)); len(k) == 8 {
+		h.Last = binary.BigEndian.Uint64(k)
 	}
 	return h
 }
 
-// deniedMost is how many of the denied addresses of one request are named.
 const deniedMost = 10
 
 // NoteDenied notes that work was asked for on addresses that the target policy
 // denies: one entry for a request, with the first ten of them and why the first
 // one is denied. An empty t: of more than one type, or not known.
 func (l *Trail) NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error {
-	detail := fmt.Sprintf("1 address: %s", why)
-	if n := len(hosts); n != 1 {
-		detail = fmt.Sprintf("%d addresses: %s", n, why)
+	detail := fmt.Sprintf("%d addresses: %s", len(hosts), why)
+	if len(hosts) == 1 {
+		detail = "1 address: " + why
 	}
 	return l.db.Update(ctx, func(tx *kv.Tx) error {
 		return l.Append(ctx, tx, l.clock(), installer.AuditEntry{
@@ -166,42 +191,49 @@ func (l *Trail) NoteDenied(ctx context.Context, project string, t installer.Type
 	})
 }
 
-// chunkSize is how many entries one read transaction looks at.
+// chunkSize is how many entries one transaction looks at.
 const chunkSize = 1000
 
-// Audit returns entries, the oldest first.
-func (l *Trail) Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error) {
-	found := []installer.AuditEntry{}
+// walk reads the rows after one, in several transactions, as long as do says so.
+func (l *Trail) walk(ctx context.Context, after uint64, do func(number uint64, row []byte) (bool, error)) error {
 	for more := true; more; {
 		err := l.db.View(ctx, func(t *kv.Tx) error {
 			more = false
 			n := 0
-			for k, row := range t.From(tEntries, rowKey(f.After+1)) {
+			for k, row := range t.From(tEntries, kv.Number(after+1)) {
 				if n++; n > chunkSize {
 					more = true
 					return nil
 				}
-				if f.Limit > 0 && len(found) == f.Limit {
-					return nil
-				}
-				var stored entryRow
-				var e installer.AuditEntry
-				if _, err := kv.ReadRow(row, &stored); err != nil {
+				after = binary.BigEndian.Uint64(k)
+				if ok, err := do(after, row); !ok || err != nil {
 					return err
-				}
-				if err := json.Unmarshal(stored.Entry, &e); err != nil {
-					return fmt.Errorf("%w: an audit entry cannot be read: %v", disk.ErrDamaged, err)
-				}
-				f.After = binary.BigEndian.Uint64(k)
-				if (f.Project == "" || e.Project == f.Project) && !e.At.Before(f.Since) {
-					found = append(found, e)
 				}
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
+	}
+	return nil
+}
+
+// Audit returns entries, the oldest first.
+func (l *Trail) Audit(ctx context.Context, f installer.AuditFilter) ([]installer.AuditEntry, error) {
+	found := []installer.AuditEntry{}
+	err := l.walk(ctx, f.After, func(_ uint64, row []byte) (bool, error) {
+		if f.Limit > 0 && len(found) == f.Limit {
+			return false, nil
+		}
+		_, e, err := readEntry(row)
+		if err == nil && (f.Project == "" || e.Project == f.Project) && !e.At.Before(f.Since) {
+			found = append(found, e)
+		}
+		return true, err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return found, nil
 }
@@ -212,8 +244,7 @@ func (l *Trail) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 	l.pruning.Lock()
 	defer l.pruning.Unlock()
 	dropped := 0
-	for more := true; more; {
-		n := 0
+	for n := chunkSize; n == chunkSize; {
 		err := l.db.Update(ctx, func(t *kv.Tx) (err error) {
 			n, err = l.pruneSome(ctx, t, before)
 			return err
@@ -222,41 +253,33 @@ func (l *Trail) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 			return dropped, err
 		}
 		dropped += n
-		more = n == chunkSize
 	}
 	return dropped, nil
 }
 
-// pruneSome drops at most a chunk, and notes it in the same transaction.
-func (l *Trail) pruneSome(ctx context.Context, t *kv.Tx, before time.Time) (int, error) {
+func (l *Trail) pruneSome(ctx context.Context, t *kv.Tx, before time.Time) (n int, err error) {
 	head, ok := l.readHead(t)
 	if !ok {
-		return 0, fmt.Errorf("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
+		return 0, errors.New("the audit log is not in order: look with `tripod audit verify` before anything is dropped")
 	}
-	var keys [][]byte
-	for k, row := range t.From(tEntries, rowKey(head.base+1)) {
-		var stored entryRow
-		var e installer.AuditEntry
-		if _, err := kv.ReadRow(row, &stored); err != nil {
-			return 0, err
+	first := head.Base
+	n = t.DelAll(tEntries, func(yield func(k, row []byte) bool) {
+		for k, row := range t.From(tEntries, kv.Number(head.Base+1)) {
+			stored, e, wrong := readEntry(row)
+			err = wrong
+			if err != nil || !e.At.Before(before) || e.Number > first+chunkSize || !yield(k, row) {
+				return
+			}
+			head.Base = e.Number
+			head.BaseHash = stored.Hash
 		}
-		if err := json.Unmarshal(stored.Entry, &e); err != nil {
-			return 0, err
-		}
-		if !e.At.Before(before) || len(keys) == chunkSize {
-			break
-		}
-		keys = append(keys, bytes.Clone(k))
-		head.base = e.Number
-		copy(head.baseHash[:], stored.Hash)
-	}
-	for _, k := range keys {
-		t.Del(tEntries, k)
-	}
-	if len(keys) == 0 {
-		return 0, nil
+	})
+	if n == 0 || err != nil {
+		return 0, err
 	}
 	l.putHead(t, head)
-	detail := fmt.Sprintf("%d entries before %s", len(keys), before.UTC().Format(time.RFC3339))
-	return len(keys), l.Append(ctx, t, l.clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: installer.AuditPrune, Detail: detail})
+	return n, l.Append(ctx, t, l.clock(), installer.AuditEntry{
+		Project: installer.ActorProjectOf(ctx), Action: installer.AuditPrune,
+		Detail: fmt.Sprintf("%d entries before %s", n, before.UTC().Format(time.RFC3339)),
+	})
 }

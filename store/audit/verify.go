@@ -2,9 +2,6 @@ package audit
 
 import (
 	"context"
-	"crypto/hmac"
-	"encoding/binary"
-	"encoding/json"
 	"fmt"
 
 	"tripod/installer"
@@ -27,87 +24,67 @@ func (l *Trail) VerifyAudit(ctx context.Context, anchors ...installer.AuditAncho
 			report.Fault("the end of the log is missing or altered: entries may have been cut off")
 			head = l.remains(t)
 		}
-		l.strays(t, head, &report)
+		// Entries outside of what the head says there is.
+		there := l.remains(t)
+		if there.Last > 0 && there.Base+1 <= head.Base {
+			report.Fault("entries before %d, the first, have been put in", head.Base+1)
+		}
+		if there.Last > head.Last {
+			report.Fault("entries after %d, the last, have been put in, or the end of the log was put back", head.Last)
+		}
 		return nil
 	})
-	report.First, report.Last = head.base+1, head.last
-	report.Anchor = installer.AuditAnchor{Number: head.last, Hash: head.lastHash.String()}
+	report.First, report.Last = head.Base+1, head.Last
+	report.Anchor = installer.AuditAnchor{Number: head.Last, Hash: head.LastHash}
 	if err != nil {
 		return report, err
 	}
-	v := verifier{log: l, report: &report, anchors: anchors, next: head.base + 1, last: head.last, previous: head.baseHash}
+	v := verifier{log: l, report: &report, anchors: anchors, next: head.Base + 1, last: head.Last, previous: head.BaseHash}
 	if err := v.checkAnchors(head); err != nil {
 		return report, err
 	}
-	for more := true; more; {
-		err := l.db.View(ctx, func(t *kv.Tx) error {
-			more = v.chunk(t)
-			return nil
-		})
-		if err != nil {
-			return report, err
+	err = l.walk(ctx, head.Base, func(number uint64, row []byte) (bool, error) {
+		if number > v.last {
+			return false, nil
 		}
+		v.missing(number)
+		v.entry(number, row)
+		v.next = number + 1
+		return true, nil
+	})
+	if err != nil {
+		return report, err
 	}
-	v.missing(head.last + 1)
-	if v.previous != head.lastHash && report.FaultCount == 0 {
-		report.Fault("entry %d is not the one that the log ended with", head.last)
+	v.missing(head.Last + 1)
+	if v.previous != head.LastHash && report.FaultCount == 0 {
+		report.Fault("entry %d is not the one that the log ended with", head.Last)
 	}
 	return report, nil
 }
 
-// strays looks for entries outside of what the head says there is.
-func (l *Trail) strays(t *kv.Tx, head chainHead, report *installer.AuditReport) {
-	if k, _ := t.First(tEntries, nil); len(k) == 8 && binary.BigEndian.Uint64(k) <= head.base {
-		report.Fault("entries before %d, the first, have been put in", head.base+1)
-	}
-	if k, _ := t.Last(tEntries, nil); len(k) == 8 && binary.BigEndian.Uint64(k) > head.last {
-		report.Fault("entries after %d, the last, have been put in, or the end of the log was put back", head.last)
-	}
-}
-
-// verifier is a walk along the chain.
 type verifier struct {
 	log        *Trail
 	report     *installer.AuditReport
 	anchors    []installer.AuditAnchor
 	next, last uint64
-	previous   hash
+	previous   string
 }
 
 // checkAnchors looks at those that no entry will show.
 func (v *verifier) checkAnchors(head chainHead) error {
 	for _, a := range v.anchors {
 		switch {
-		case a.Number < head.base:
-			return fmt.Errorf("anchor %d: the entries up to %d were pruned, so it cannot be looked for", a.Number, head.base)
-		case a.Number == head.base && a.Hash != head.baseHash.String():
+		case a.Number < head.Base:
+			return fmt.Errorf("anchor %d: the entries up to %d were pruned, so it cannot be looked for", a.Number, head.Base)
+		case a.Number == head.Base && a.Hash != head.BaseHash:
 			v.report.Fault("entry %d, since pruned, was not the one of the anchor", a.Number)
-		case a.Number > head.last:
-			v.report.Fault("the log ends at entry %d, before the anchor %d: it was cut off, or the database replaced by an older copy", head.last, a.Number)
+		case a.Number > head.Last:
+			v.report.Fault("the log ends at entry %d, before the anchor %d: it was cut off, or the database replaced by an older copy", head.Last, a.Number)
 		}
 	}
 	return nil
 }
 
-// chunk checks the next entries and reports whether there may be more.
-func (v *verifier) chunk(t *kv.Tx) (more bool) {
-	n := 0
-	for k, row := range t.From(tEntries, rowKey(v.next)) {
-		number := binary.BigEndian.Uint64(k)
-		if number > v.last {
-			return false
-		}
-		if n++; n > chunkSize {
-			return true
-		}
-		v.missing(number)
-		v.entry(number, row)
-		v.next = number + 1
-	}
-	return false
-}
-
-// missing notes a gap before the entry.
 func (v *verifier) missing(number uint64) {
 	switch {
 	case number == v.next+1:
@@ -118,31 +95,25 @@ func (v *verifier) missing(number uint64) {
 }
 
 func (v *verifier) entry(number uint64, row []byte) {
-	var stored entryRow
-	var e installer.AuditEntry
-	_, err := kv.ReadRow(row, &stored)
-	if err == nil {
-		err = json.Unmarshal(stored.Entry, &e)
-	}
+	stored, e, err := readEntry(row)
 	if err != nil {
 		v.report.Fault("entry %d cannot be read: %v", number, err)
-		v.previous = hash{}
+		v.previous = noHash
 		return
 	}
-	sum := v.log.sum('e', stored.Entry)
 	switch {
-	case !hmac.Equal(sum[:], stored.Hash):
+	case !v.log.isHashed('e', stored):
 		v.report.Fault("entry %d was altered", number)
 	case e.Number != number:
 		v.report.Fault("entry %d stands where %d should", e.Number, number)
-	case e.Previous != v.previous.String() && number == v.next:
+	case e.Previous != v.previous && number == v.next:
 		v.report.Fault("entry %d does not follow the one before it", number)
 	case e.Action == broken:
 		v.report.Fault("before entry %d: %s", number, e.Detail)
 	}
-	copy(v.previous[:], stored.Hash)
+	v.previous = stored.Hash
 	for _, a := range v.anchors {
-		if a.Number == number && a.Hash != v.previous.String() {
+		if a.Number == number && a.Hash != v.previous {
 			v.report.Fault("entry %d is not the one of the anchor", number)
 		}
 	}
@@ -150,10 +121,9 @@ func (v *verifier) entry(number uint64, row []byte) {
 
 // AuditAnchor returns the present end of the chain, to be noted elsewhere.
 func (l *Trail) AuditAnchor(ctx context.Context) (installer.AuditAnchor, error) {
-	var head chainHead
-	err := l.db.View(ctx, func(t *kv.Tx) error {
-		head, _ = l.readHead(t)
-		return nil
+	head, err := kv.Read(ctx, l.db, func(t *kv.Tx) (chainHead, error) {
+		head, _ := l.readHead(t)
+		return head, nil
 	})
-	return installer.AuditAnchor{Number: head.last, Hash: head.lastHash.String()}, err
+	return installer.AuditAnchor{Number: head.Last, Hash: head.LastHash}, err
 }

@@ -4,10 +4,14 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"tripod/installer"
 )
 
 // Open opens or makes a file with mode 0600 whatever the umask, and never
@@ -83,4 +87,54 @@ func Exists(path string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// CheckFile fails unless path is a regular file, not a link, and closed to group and
+// others.
+func CheckFile(path string) error {
+	return checkPrivate(path, "600", fs.FileMode.IsRegular, "regular file")
+}
+
+// CheckFolder is CheckFile for a folder.
+func CheckFolder(path string) error { return checkPrivate(path, "700", fs.FileMode.IsDir, "folder") }
+
+func checkPrivate(path, mode string, isIt func(fs.FileMode) bool, what string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link: refused, state must not be redirected", path)
+	case !isIt(info.Mode()):
+		return fmt.Errorf("%s is not a %s", path, what)
+	case Loose(info):
+		return fmt.Errorf("%s is open to other users (mode %04o): refused; check who has read it, then: chmod %s %s", path, info.Mode().Perm(), mode, path)
+	}
+	return nil
+}
+
+// Loose reports whether group or others have any right.
+func Loose(info fs.FileInfo) bool { return info.Mode().Perm()&0o077 != 0 }
+
+var (
+	// ErrReadOnly: the state was opened for looking only.
+	ErrReadOnly = fmt.Errorf("%w: the state was opened read-only", installer.ErrStorage)
+	// ErrDamaged: the database is torn, truncated, missing or altered. It is
+	// left as it is.
+	ErrDamaged = errors.New("the database is damaged")
+)
+
+// Error marks err as one of the disk (installer.ErrStorage); nil stays nil.
+func Error(doing string, err error) error {
+	if err == nil || errors.Is(err, installer.ErrStorage) {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", installer.ErrStorage, doing, err)
+}
+
+// Curable reports whether freeing space, quota or limits may help. bbolt hides
+// the cause when it cannot make its file longer; nothing was written then.
+func Curable(err error) bool {
+	return strings.Contains(err.Error(), "file resize error") || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }

@@ -42,14 +42,13 @@ func (b blob) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p,
 
 // PutBlob keeps what r delivers under its SHA-256; on disk when it returns.
 // name is what the user called it; its last part is kept.
-func (s *Files) PutBlob(ctx context.Context, r io.Reader, name string) (installer.BlobRef, error) {
-	if s.db.ReadOnly() {
-		return installer.BlobRef{}, disk.ErrReadOnly
+func (s *Files) PutBlob(ctx context.Context, r io.Reader, name string) (ref installer.BlobRef, err error) {
+	if s.DB.ReadOnly() {
+		return ref, disk.ErrReadOnly
 	}
-	dir := s.path(BlobsFolder)
-	tmp, err := os.CreateTemp(dir, "new-*.tmp") // mode 0600
+	tmp, err := os.CreateTemp(s.path(BlobsFolder), "new-*.tmp") // mode 0600
 	if err != nil {
-		return installer.BlobRef{}, disk.Error("storing a file", err)
+		return ref, disk.Error("storing a file", err)
 	}
 	defer func() {
 		_ = tmp.Close()
@@ -58,18 +57,23 @@ func (s *Files) PutBlob(ctx context.Context, r io.Reader, name string) (installe
 	hash := sha256.New()
 	size, err := io.Copy(writeErrors{io.MultiWriter(tmp, hash)}, contextReader{ctx, r})
 	if err != nil {
-		return installer.BlobRef{}, err
+		return ref, err
 	}
-	if err := errors.Join(tmp.Chmod(0o600), tmp.Sync()); err != nil {
-		return installer.BlobRef{}, disk.Error("storing a file", err)
-	}
-	ref := installer.BlobRef{SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size, Name: baseName(name)}
-	// One that is there already is replaced by the same bytes, for it may be damaged.
-	err = os.Rename(tmp.Name(), s.path(BlobsFolder, ref.SHA256))
+	ref = installer.BlobRef{SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size, Name: baseName(name)}
+	return ref, s.nameBlob(tmp, ref.SHA256)
+}
+
+// nameBlob gives a file that is all here its name. One that is there already is
+// replaced by the same bytes, for it may be damaged.
+func (s *Files) nameBlob(f *os.File, sha256 string) error {
+	err := errors.Join(f.Chmod(0o600), f.Sync())
 	if err == nil {
-		err = disk.SyncFolder(dir)
+		err = os.Rename(f.Name(), s.path(BlobsFolder, sha256))
 	}
-	return ref, disk.Error("storing a file", err)
+	if err == nil {
+		err = disk.SyncFolder(s.path(BlobsFolder))
+	}
+	return disk.Error("storing a file", err)
 }
 
 // OpenBlob implements installer.Blobs. The content is compared with its hash
@@ -127,7 +131,6 @@ func (b *openBlobs) closeAll() error {
 	return errors.Join(errs...)
 }
 
-// baseName is the last part of a name, without control characters.
 func baseName(name string) string {
 	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
 	name = strings.Map(func(r rune) rune {
@@ -136,7 +139,7 @@ func baseName(name string) string {
 		}
 		return r
 	}, name)
-	if name == "." || name == "/" || name == "" {
+	if strings.Trim(name, "./") == "" {
 		return "file"
 	}
 	return name[:min(len(name), 255)]
@@ -151,7 +154,6 @@ func (w writeErrors) Write(p []byte) (int, error) {
 	return n, disk.Error("storing a file", err)
 }
 
-// contextReader ends a copy when its context is done.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

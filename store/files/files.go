@@ -3,17 +3,21 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"sync"
-	"time"
 
 	"tripod/installer"
+	"tripod/store/disk"
 	"tripod/store/kv"
 )
 
-// The folders in the state folder.
 const (
 	LogsFolder  = "logs"
 	BlobsFolder = "blobs"
@@ -32,34 +36,115 @@ var (
 
 // Files is the room. Its methods can be called from many goroutines.
 type Files struct {
+	kv.Room
 	Options
-	dir     string
-	db      *kv.DB
 	logs    openLogs
 	blobs   openBlobs
 	uploads sync.Mutex // one part is added at a time
-	// catalogue keeps adding and removing of packages apart: both change files
-	// beside the database.
-	catalogue sync.Mutex
+	// packages keeps adding and removing of them apart: both change files beside the
+	// database.
+	packages sync.Mutex
 }
 
-// Options are what the rest of the store has to say.
+// Options are what is special about this room.
 type Options struct {
-	Clock func() time.Time
+	Dir string // the state folder
 	// LogCap bounds the log of one invocation in bytes.
 	LogCap int64
-	// Note puts entries into the audit log, in the transaction of what they are about.
-	Note func(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error
 	// Users counts the invocations that have not ended and need a package.
-	Users func(t *kv.Tx, sha256 string) (int, error)
+	Users func(t *kv.Tx, sha256 string) int
 }
 
 // New returns the files of a state folder.
-func New(dir string, db *kv.DB, o Options) *Files { return &Files{Options: o, dir: dir, db: db} }
+func New(room kv.Room, o Options) *Files { return &Files{Room: room, Options: o} }
 
 func (s *Files) path(parts ...string) string {
-	return filepath.Join(append([]string{s.dir}, parts...)...)
+	return filepath.Join(append([]string{s.Dir}, parts...)...)
 }
 
 // Close closes what is open, and puts logs on disk.
 func (s *Files) Close() error { return errors.Join(s.logs.closeAll(), s.blobs.closeAll()) }
+
+// AddPackage puts an archive that PutBlob has kept into the package store. The same
+// content is one entry: what is said of it anew takes the place of what was
+// said before. ErrNotFound if its content is not kept.
+func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
+	if !hashForm.MatchString(p.SHA256) {
+		return errors.New("package: want a SHA-256 in lower-case hex")
+	}
+	err := errors.Join(kv.CheckPart("package's target", p.Target, 32), kv.CheckPart("package's version", p.Version, 64),
+		kv.CheckPart("package's architecture", p.Arch, 32))
+	if err == nil && p.Edition != installer.Basic && p.Edition != installer.Advance {
+		err = fmt.Errorf("package's edition: want %s or %s", installer.Basic, installer.Advance)
+	}
+	if err != nil {
+		return err
+	}
+	s.packages.Lock()
+	defer s.packages.Unlock()
+	if there, err := disk.Exists(s.path(BlobsFolder, p.SHA256)); err != nil {
+		return disk.Error("adding a package", err)
+	} else if !there {
+		return kv.NotFound("file", p.Name)
+	}
+	if p.Added.IsZero() {
+		p.Added = s.Clock()
+	}
+	return s.DB.Update(ctx, func(t *kv.Tx) error {
+		t.PutRow(tPackages, []byte(p.SHA256), 0, p)
+		return s.note(ctx, t, installer.AuditPackageAdd, p)
+	})
+}
+
+// note puts what was done with a package into the audit log.
+func (s *Files) note(ctx context.Context, t *kv.Tx, action installer.Action, p installer.Package) error {
+	subject := fmt.Sprintf("%s %s %s %s %.12s", p.Target, p.Version, p.Arch, p.Edition, p.SHA256)
+	return s.Note(ctx, t, s.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: action, Subject: subject})
+}
+
+// Packages returns the package store for a target, or with an empty one all of it:
+// by target, version (newest first) and architecture.
+func (s *Files) Packages(ctx context.Context, target string) ([]installer.Package, error) {
+	found := []installer.Package{}
+	err := s.DB.View(ctx, func(t *kv.Tx) error {
+		for _, p := range kv.Rows[installer.Package](t, tPackages, nil) {
+			if target == "" || p.Target == target {
+				found = append(found, *p)
+			}
+		}
+		return nil
+	})
+	slices.SortStableFunc(found, func(a, b installer.Package) int {
+		return cmp.Or(cmp.Compare(a.Target, b.Target), installer.CompareVersions(b.Version, a.Version),
+			cmp.Compare(a.Arch, b.Arch), b.Added.Compare(a.Added))
+	})
+	return found, err
+}
+
+// RemovePackage takes an archive out of the package store and deletes its content.
+// ErrNotFound if it is not in it; ErrInUse while an invocation that has not
+// ended needs it. Who has the content open already can read on.
+func (s *Files) RemovePackage(ctx context.Context, sha string) error {
+	// Nobody adds it between the transaction and the deletion.
+	s.packages.Lock()
+	defer s.packages.Unlock()
+	err := s.DB.Update(ctx, func(t *kv.Tx) error {
+		p := kv.GetRow[installer.Package](t, tPackages, []byte(sha))
+		if p == nil {
+			return kv.NotFound("package", sha)
+		}
+		if users := s.Users(t, sha); users > 0 {
+			return fmt.Errorf("package %.12s: %w: %d tasks that have not ended need it", sha, installer.ErrInUse, users)
+		}
+		t.Del(tPackages, []byte(sha))
+		forgetSent(t, sha)
+		return s.note(ctx, t, installer.AuditPackageRemove, *p)
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(s.path(BlobsFolder, sha)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return disk.Error("removing a package", err)
+	}
+	return nil
+}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,7 +18,6 @@ import (
 	"tripod/store/kv"
 )
 
-// openLogs are the logs that are being written, by invocation.
 type openLogs struct {
 	mu   sync.Mutex
 	open map[string]*logWriter
@@ -36,17 +37,23 @@ type logWriter struct {
 	closed bool
 }
 
-// OpenLog implements installer.Queue. A resumed attempt appends. What is past
+// OpenLog implements engine.Queue. A resumed attempt appends. What is past
 // the cap is dropped without an error, after a line that says so. Close syncs.
 func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
-	if s.db.ReadOnly() {
+	if s.DB.ReadOnly() {
 		return nil, disk.ErrReadOnly
 	}
 	if err := errors.Join(kv.CheckID("batch", inv.BatchID), kv.CheckID("invocation", inv.ID)); err != nil {
 		return nil, err
 	}
 	w := &logWriter{path: s.logPath(inv.BatchID, inv.ID), most: s.LogCap}
-	w.done = func() { s.logs.remove(inv.ID, w) }
+	w.done = func() {
+		s.logs.mu.Lock()
+		defer s.logs.mu.Unlock()
+		if s.logs.open[inv.ID] == w {
+			delete(s.logs.open, inv.ID)
+		}
+	}
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
 	if s.logs.open == nil {
@@ -167,7 +174,7 @@ func (w *logWriter) sync() error {
 }
 
 func (w *logWriter) flush() error {
-	if !w.dirty || w.file == nil {
+	if !w.dirty {
 		return nil
 	}
 	if err := w.file.Sync(); err != nil {
@@ -192,14 +199,6 @@ func (w *logWriter) Close() error {
 	return errors.Join(w.flush(), w.file.Close())
 }
 
-func (l *openLogs) remove(id string, w *logWriter) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[id] == w {
-		delete(l.open, id)
-	}
-}
-
 // SyncLog puts an invocation's log on disk, if it is still being written.
 func (s *Files) SyncLog(id string) error {
 	s.logs.mu.Lock()
@@ -213,10 +212,7 @@ func (s *Files) SyncLog(id string) error {
 
 func (l *openLogs) closeAll() error {
 	l.mu.Lock()
-	var all []*logWriter
-	for _, w := range l.open {
-		all = append(all, w)
-	}
+	all := slices.Collect(maps.Values(l.open))
 	l.mu.Unlock()
 	var errs []error
 	for _, w := range all {

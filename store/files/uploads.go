@@ -27,23 +27,20 @@ const keepPart = 24 * time.Hour
 // A file is kept once, by its content, whoever sent it; but that it is here is
 // known to those projects alone that have sent all of it, and a part is its
 // sender's. So none can use another's file by its hash, find out what another has,
-// or spoil what another is sending. The catalogue is for all projects.
+// or spoil what another is sending. The package store is for all projects.
 
 func sentKey(project, sha256 string) []byte { return kv.Join(project, sha256) }
 
 // forgetSent is for a file whose content is deleted: who sends it again tells
 // nothing to those that sent it before.
 func forgetSent(t *kv.Tx, sha256 string) {
-	var marks [][]byte
-	end := kv.Join("", sha256)
-	for key := range t.All(tSent, nil) {
-		if bytes.HasSuffix(key, end) {
-			marks = append(marks, bytes.Clone(key))
+	t.DelAll(tSent, func(yield func(key, val []byte) bool) {
+		for key, val := range t.All(tSent, nil) {
+			if bytes.HasSuffix(key, kv.Join("", sha256)) && !yield(key, val) {
+				return
+			}
 		}
-	}
-	for _, key := range marks {
-		t.Del(tSent, key)
-	}
+	})
 }
 
 // BlobSize tells how many bytes of a file the project has here, and whether that
@@ -55,36 +52,31 @@ func (s *Files) BlobSize(ctx context.Context, project, sha256 string) (have int6
 	if err := kv.CheckProject(project); err != nil {
 		return 0, false, err
 	}
-	at := s.partPath(project, sha256)
-	err = s.db.View(ctx, func(t *kv.Tx) error {
-		complete = has(t, tSent, sentKey(project, sha256)) || has(t, tPackages, []byte(sha256))
+	err = s.DB.View(ctx, func(t *kv.Tx) error {
+		complete = t.Get(tSent, sentKey(project, sha256)) != nil || t.Get(tPackages, []byte(sha256)) != nil
 		return nil
 	})
 	if err != nil {
 		return 0, false, err
 	}
 	if complete {
-		at = s.path(BlobsFolder, sha256)
-	}
-	info, err := os.Lstat(at)
-	if errors.Is(err, fs.ErrNotExist) {
-		if complete { // its content is gone: what is on its way counts
-			info, err = os.Lstat(s.partPath(project, sha256))
-		}
-		if complete = false; errors.Is(err, fs.ErrNotExist) {
-			return 0, false, nil
+		info, err := os.Lstat(s.path(BlobsFolder, sha256))
+		if !errors.Is(err, fs.ErrNotExist) { // else its content is gone: what is on its way counts
+			return sizeOf(info, err, true)
 		}
 	}
-	if err != nil {
+	info, err := os.Lstat(s.partPath(project, sha256))
+	return sizeOf(info, err, false)
+}
+
+func sizeOf(info fs.FileInfo, err error, complete bool) (int64, bool, error) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, false, nil
+	case err != nil:
 		return 0, false, disk.Error("looking for a file", err)
 	}
 	return info.Size(), complete, nil
-}
-
-// has tells whether there is a row, which may be empty.
-func has(t *kv.Tx, table kv.Table, key []byte) bool {
-	k, _ := t.First(table, key)
-	return bytes.Equal(k, key)
 }
 
 func (s *Files) partPath(project, sha256 string) string {
@@ -98,7 +90,7 @@ func (s *Files) partPath(project, sha256 string) string {
 // says.
 func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
 	switch {
-	case s.db.ReadOnly():
+	case s.DB.ReadOnly():
 		return 0, false, disk.ErrReadOnly
 	case ref.Size < 0 || ref.Size > largestUpload:
 		return 0, false, installer.Faults{{Where: "size", What: fmt.Sprintf("must be 0 to %d bytes", int64(largestUpload))}}
@@ -130,13 +122,12 @@ func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.Blo
 	if err := s.completeBlob(ctx, f, ref); err != nil {
 		return have, true, err
 	}
-	return have, true, s.db.Update(ctx, func(t *kv.Tx) error {
-		t.Put(tSent, sentKey(project, ref.SHA256), nil)
+	return have, true, s.DB.Update(ctx, func(t *kv.Tx) error {
+		t.Put(tSent, sentKey(project, ref.SHA256), []byte{})
 		return nil
 	})
 }
 
-// completeBlob gives a file that is all here its name.
 func (s *Files) completeBlob(ctx context.Context, f *os.File, ref installer.BlobRef) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return disk.Error("storing a file", err)
@@ -149,17 +140,9 @@ func (s *Files) completeBlob(ctx context.Context, f *os.File, ref installer.Blob
 		_ = os.Remove(f.Name())
 		return installer.Faults{{Where: "sha256", What: "the bytes that arrived are not those of this hash: was the file changed meanwhile? send it again"}}
 	}
-	err := f.Sync()
-	if err == nil {
-		err = os.Rename(f.Name(), s.path(BlobsFolder, ref.SHA256))
-	}
-	if err == nil {
-		err = disk.SyncFolder(s.path(BlobsFolder))
-	}
-	return disk.Error("storing a file", err)
+	return s.nameBlob(f, ref.SHA256)
 }
 
-// dropOldParts removes what was never completed.
 func (s *Files) dropOldParts() {
 	parts, _ := filepath.Glob(s.path(BlobsFolder, "part-*.tmp"))
 	for _, p := range parts {

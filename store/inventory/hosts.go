@@ -12,23 +12,25 @@ import (
 	"tripod/store/tasks"
 )
 
-// knownHost is a host of the inventory: which credentials count for it, and what
-// was last seen of its agent.
 type knownHost struct {
 	Host installer.Host `json:"host"`
 	// Imported: by RegisterHosts. Tasks do not change what it says of the host.
 	Imported bool `json:"imported,omitempty"`
 	// Since is when it was imported last; zero: not.
 	Since time.Time `json:"since,omitzero"`
-	// Invocation is the one with the newest credentials that were accepted by the
-	// host; empty: none was since it was imported.
-	Invocation string `json:"invocation,omitempty"`
+	// Accepted is the newest login of a task that the host has accepted; nil: none
+	// was since it was imported.
+	Accepted *login `json:"accepted,omitempty"`
+	// Given is the newest one that the host has said nothing of.
+	Given *login `json:"given,omitempty"`
 	// Turned is the number of the task since which it is reached by this way; zero:
 	// always.
 	Turned uint64 `json:"turned,omitempty"`
-	// Given is the invocation with the newest ones that the host has said nothing of.
-	Given string `json:"given,omitempty"`
 
+	lastSeen
+}
+
+type lastSeen struct {
 	Agent    installer.AgentState `json:"agent,omitempty"`
 	Version  string               `json:"version,omitempty"`
 	Verified time.Time            `json:"verified,omitzero"`
@@ -38,21 +40,27 @@ type knownHost struct {
 	Before  edition           `json:"before,omitzero"`
 }
 
-// KnownHost returns a host, or nil.
-func (t *Tx) KnownHost(project, id string) (*knownHost, error) {
-	row := t.Get(THosts, kv.Join(project, id))
-	if row == nil {
-		return nil, nil
+// edition is that of an installed version; empty: not known.
+type edition struct {
+	Version string            `json:"version"`
+	Edition installer.Edition `json:"edition"`
+}
+
+func (t *Tx) findHost(project, id string) *knownHost {
+	return kv.GetRow[knownHost](t.Tx.Tx, THosts, kv.Join(project, id))
+}
+
+func (t *Tx) knownHost(project, id string) (*knownHost, error) {
+	k := t.findHost(project, id)
+	if k == nil {
+		return nil, kv.NotFound("host", id)
 	}
-	k := &knownHost{}
-	_, err := kv.ReadRow(row, k)
-	return k, err
+	return k, nil
 }
 
 // putHost stores k in the place of old, which may be nil.
 func (t *Tx) putHost(project string, old, k *knownHost) {
-	at := placeKey(project, k.Host)
-	if old == nil || !bytes.Equal(placeKey(project, old.Host), at) {
+	if at := placeKey(project, k.Host); old == nil || !bytes.Equal(placeKey(project, old.Host), at) {
 		if old != nil {
 			t.Del(TPlaces, placeKey(project, old.Host))
 		}
@@ -61,33 +69,27 @@ func (t *Tx) putHost(project string, old, k *knownHost) {
 	t.PutRow(THosts, kv.Join(project, k.Host.ID), 0, k)
 }
 
-// dropHost drops the host, and what it was imported with.
+// dropHost drops the host, and all logins for it but a jump host's.
 func (t *Tx) dropHost(project string, k *knownHost) {
-	t.dropLogin(hostLogin(project, k.Host.ID))
+	t.dropLogin(importedLogin(project, k.Host.ID))
 	t.Del(TPlaces, placeKey(project, k.Host))
 	t.Del(THosts, kv.Join(project, k.Host.ID))
+	t.dropTaskLogins(project, k.Host.ID)
 }
 
 // RegisterHost remembers the host of a new invocation, and its credentials if
 // it came with some. What a user said of the host stays.
-func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) error {
-	old, err := t.KnownHost(r.ProjectID, r.Host.ID)
-	if err != nil {
-		return err
-	}
+func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) {
+	old := t.findHost(r.ProjectID, r.Host.ID)
 	k := knownHost{Host: r.Host}
 	if old != nil {
 		k = *old
 	}
 	// Work on another machine, or by another way, does not change where the kept
 	// login goes until it has been let in there.
-	accepted, err := t.cameWith(r.ProjectID, &k, k.Invocation)
-	if err != nil {
-		return err
-	}
 	if old != nil && !old.Imported {
 		adopt := old.Host.SameRoute(r.Host)
-		if !adopt && sealed != nil && accepted == nil {
+		if !adopt && sealed != nil && !t.isKept(k.Accepted) {
 			adopt = !t.wasReached(r.ProjectID, old) || old.Host.SameMachine(r.Host)
 		}
 		if adopt {
@@ -95,17 +97,15 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) error {
 		}
 	}
 	if sealed != nil {
-		t.putLogin(taskLogin(r), sealed)
-		if k.Invocation == r.ID { // a new one in the place of the accepted one
-			k.Invocation = ""
+		t.putLogin(taskLogin(r.BatchID, r.ID), sealed)
+		if k.Accepted.isOf(r) { // a new one in the place of the accepted one
+			k.Accepted = nil
 		}
-		k.Given = r.ID
+		k.Given = loginOf(r)
 	}
 	t.putHost(r.ProjectID, old, &k)
-	return nil
 }
 
-// wasReached: somebody was there.
 func (t *Tx) wasReached(project string, k *knownHost) bool {
 	return !k.Verified.IsZero() || t.isPinned(project, k.Host)
 }
@@ -122,25 +122,22 @@ func (k *knownHost) becomes(r *tasks.Record, same bool) {
 		k.Host.Labels = old.Labels
 	}
 	if !same { // nobody has looked at this one yet
-		k.forgetAgent()
+		k.lastSeen = lastSeen{}
 	}
 }
 
 // NoteAgent remembers what an attempt has found of the agent on its host.
-func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) error {
+func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) {
 	found := tr.Outcome.Agent
 	if tr.State == installer.Succeeded && r.Task() == installer.Rollback && r.Spec.Restore == "" {
 		found = installer.AgentNone // it was uninstalled
 	}
 	if found == "" || r.Spec.Target != installer.TargetTelescope {
-		return nil
+		return
 	}
-	k, err := t.KnownHost(r.ProjectID, r.Host.ID)
-	if err != nil || k == nil {
-		return err
-	}
-	if !t.WorkedOn(k.Host, r) {
-		return nil
+	k := t.findHost(r.ProjectID, r.Host.ID)
+	if k == nil || !t.WorkedOn(k.Host, r) {
+		return
 	}
 	was := edition{k.Version, k.Edition}
 	if k.Agent = found; found != installer.AgentUnknown { // else the rest is as it was last verified
@@ -151,81 +148,101 @@ func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) error {
 		k.noteEdition(r, tr, was)
 	}
 	t.putHost(r.ProjectID, k, k)
-	return nil
+}
+
+// noteEdition follows the edition of what is on a host: that of the package that
+// was installed, after a ROLLBACK the one before, and not known where another
+// version has appeared. was is what there was until now.
+func (k *lastSeen) noteEdition(r *tasks.Record, tr installer.Transition, was edition) {
+	switch {
+	case k.Version != "" && k.cameOf(r, tr, was):
+		if k.Edition = cmp.Or(tr.Outcome.Edition, editionOf(r.Spec.Packages, k.Version)); was.Version != k.Version {
+			k.Before = was
+		}
+	case r.Task() == installer.Rollback && k.Version != "" && k.Version == k.Before.Version:
+		k.Edition, k.Before = k.Before.Edition, edition{}
+	case k.Version != was.Version:
+		k.Edition, k.Before = "", edition{}
+	}
+}
+
+// cameOf: the version that is there was installed by r, which has ended by tr. One
+// that failed may have brought it all the same, or an attempt before this one.
+func (k *lastSeen) cameOf(r *tasks.Record, tr installer.Transition, was edition) bool {
+	switch task := r.Task(); {
+	case r.Spec.CheckOnly, task != installer.Install && task != installer.Update && task != installer.RemoteInstall:
+		return false
+	case tr.State == installer.Succeeded:
+		return tr.Outcome.Changed || !tr.Outcome.Skipped
+	}
+	return tr.Outcome.Changed && k.Version != was.Version &&
+		slices.ContainsFunc(r.Spec.Packages, func(p installer.BlobRef) bool { return p.Version == k.Version })
 }
 
 // KnownHost implements installer.Ledger.
-func (s *Inventory) KnownHost(ctx context.Context, project, instanceID string) (host installer.Host, err error) {
-	err = s.View(ctx, func(t *Tx) error {
-		k, err := t.KnownHost(project, instanceID)
+func (s *Inventory) KnownHost(ctx context.Context, project, id string) (installer.Host, error) {
+	return kv.Read(ctx, s, func(t *Tx) (host installer.Host, err error) {
+		k, err := t.knownHost(project, id)
 		if err != nil {
-			return err
+			return host, err
 		}
-		if k == nil {
-			return kv.NotFound("host", instanceID)
-		}
-		host = k.Host
-		return nil
+		return k.Host, nil
 	})
-	return host, err
 }
 
 // Hosts returns one page of a project's known hosts.
 func (s *Inventory) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
-	var page installer.HostPage
 	if err := kv.CheckProject(project); err != nil {
-		return page, err
+		return installer.HostPage{}, err
 	}
-	err := s.View(ctx, func(t *Tx) error {
-		page = installer.HostPage{Hosts: []installer.KnownHost{}}
-		take := func(row []byte) error {
+	return kv.Read(ctx, s, func(t *Tx) (installer.HostPage, error) {
+		page := installer.HostPage{Hosts: []installer.KnownHost{}}
+		walk := t.All(THosts, kv.Join(project))
+		if f.IDs != nil {
+			walk = func(yield func(key, row []byte) bool) {
+				for _, id := range slices.Compact(slices.Sorted(slices.Values(f.IDs))) {
+					if row := t.Get(THosts, kv.Join(project, id)); row != nil && !yield(nil, row) {
+						return
+					}
+				}
+			}
+		}
+		for _, row := range walk {
 			onPage := page.Count >= f.Offset && (f.Limit <= 0 || len(page.Hosts) < f.Limit)
 			if !onPage && len(f.Labels) == 0 {
 				page.Count++
-				return nil
+				continue
 			}
-			k := knownHost{}
-			if _, err := kv.ReadRow(row, &k); err != nil || !k.Host.HasLabels(f.Labels) {
-				return err
+			var k knownHost
+			t.ReadRow(row, &k)
+			if !k.Host.HasLabels(f.Labels) {
+				continue
 			}
-			page.Count++
-			if !onPage {
-				return nil
-			}
-			known, err := s.describe(t, project, &k)
-			page.Hosts = append(page.Hosts, known)
-			return err
-		}
-		if f.IDs == nil {
-			for _, row := range t.All(THosts, kv.Join(project)) {
-				if err := take(row); err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-		for _, id := range slices.Compact(slices.Sorted(slices.Values(f.IDs))) {
-			if row := t.Get(THosts, kv.Join(project, id)); row != nil {
-				if err := take(row); err != nil {
-					return err
-				}
+			if page.Count++; onPage {
+				page.Hosts = append(page.Hosts, s.describe(t, project, &k))
 			}
 		}
-		return nil
+		return page, nil
 	})
-	return page, err
 }
 
-func (s *Inventory) describe(t *Tx, project string, k *knownHost) (installer.KnownHost, error) {
-	known := installer.KnownHost{
+func (s *Inventory) describe(t *Tx, project string, k *knownHost) installer.KnownHost {
+	return installer.KnownHost{
 		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
+		Login:     len(s.kept(t, t.loginsFor(project, k, k.Host)...)) > 0,
 		Installer: t.Get(TSetUp, kv.Join(project, k.Host.ID)) != nil,
 	}
-	logins, err := t.loginsFor(project, k, k.Host)
-	if err != nil {
-		return known, err
+}
+
+// editionOf tells the edition of an agent that was installed from the packages; empty if
+// they do not tell, or do not agree.
+func editionOf(packages []installer.BlobRef, version string) installer.Edition {
+	others := func(p installer.BlobRef) bool { return p.Version != version }
+	if of := slices.DeleteFunc(slices.Clone(packages), others); len(of) > 0 {
+		packages = of
 	}
-	rows, err := s.kept(t, logins)
-	known.Login = len(rows) > 0
-	return known, err
+	if len(packages) == 0 || slices.ContainsFunc(packages, func(p installer.BlobRef) bool { return p.Edition != packages[0].Edition }) {
+		return ""
+	}
+	return packages[0].Edition
 }

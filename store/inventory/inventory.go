@@ -1,12 +1,10 @@
 // Package inventory keeps what is known of hosts: how each is reached, which login
 // counts for it, what host key it has shown, which agent it runs, and which are
-// installers. Logins are sealed; their keys are the vault's.
+// jump hosts. Logins are sealed; their keys are the vault's.
 package inventory
 
 import (
 	"context"
-	"log/slog"
-	"time"
 
 	"tripod/installer"
 	"tripod/store/kv"
@@ -15,10 +13,10 @@ import (
 )
 
 var (
-	THosts  = kv.Table("hosts")  // project, host → registered host
+	THosts  = kv.Table("hosts")  // project, host → known host
 	TPlaces = kv.Table("places") // project, address and port, host → nothing
-	TSetUp  = kv.Table("setup")  // project, host → installer
-	TSealed = kv.Table("sealed") // batch, invocation; or whose and what host it is → sealed credentials
+	TSetUp  = kv.Table("setup")  // project, host → jump host
+	TSealed = kv.Table("sealed") // key of a login → sealed credentials
 	TPins   = kv.Table("pins")   // project, address and port, key → when pinned
 )
 
@@ -30,21 +28,12 @@ var (
 
 // Inventory is the room. Its methods can be called from many goroutines.
 type Inventory struct {
-	Options
-	db    *kv.DB
+	kv.Room
 	vault *vault.Vault
 }
 
-// Options are what the rest of the store has to say.
-type Options struct {
-	Clock  func() time.Time
-	Logger *slog.Logger
-	// Note puts entries into the audit log, in the transaction of what they are about.
-	Note func(ctx context.Context, t *kv.Tx, at time.Time, entries ...installer.AuditEntry) error
-}
-
 // New returns what is kept in a database and a vault.
-func New(db *kv.DB, v *vault.Vault, o Options) *Inventory { return &Inventory{o, db, v} }
+func New(room kv.Room, v *vault.Vault) *Inventory { return &Inventory{room, v} }
 
 // Tx is one transaction, with the keys that no row needs once it is on disk.
 type Tx struct {
@@ -55,21 +44,31 @@ type Tx struct {
 // View reads one consistent state, for a short time: a long reader makes the file
 // grow.
 func (s *Inventory) View(ctx context.Context, fn func(*Tx) error) error {
-	return s.db.View(ctx, func(k *kv.Tx) error { return fn(&Tx{Tx: tasks.Tx{Tx: k}}) })
+	return s.DB.View(ctx, func(k *kv.Tx) error { return fn(&Tx{Tx: tasks.Tx{Tx: k}}) })
 }
 
 // Update changes the state; see kv.DB.Update. The logins that fn drops or replaces
 // are forgotten afterwards.
 func (s *Inventory) Update(ctx context.Context, fn func(*Tx) error) error {
+	if err := s.vault.Broken(); err != nil {
+		return err // to be seen by all who change anything
+	}
 	var forget [][]byte
-	err := s.db.Update(ctx, func(k *kv.Tx) error {
+	err := s.DB.Update(ctx, func(k *kv.Tx) error {
 		t := &Tx{Tx: tasks.Tx{Tx: k}}
 		err := fn(t)
 		forget = t.forget
 		return err
 	})
-	if err == nil && len(forget) > 0 {
+	if err == nil {
 		s.Forget(forget...)
 	}
 	return err
+}
+
+func (s *Inventory) audit(ctx context.Context, t *Tx, e installer.AuditEntry, hosts ...installer.Host) error {
+	for _, h := range hosts {
+		e.Hosts = append(e.Hosts, installer.AuditHostOf(h))
+	}
+	return s.Note(ctx, t.Tx.Tx, s.Clock(), e)
 }

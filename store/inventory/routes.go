@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -9,19 +8,14 @@ import (
 	"tripod/store/kv"
 )
 
-// WaysMost bounds how many installers one host's ways are made of.
-const WaysMost = 64
+// RoutesMost bounds how many jump hosts one host's routes are made of.
+const RoutesMost = 64
 
 // Routes implements installer.RouteFinder. A jump host is reached as it was when it
 // was set; one that is itself behind a choice of jump hosts has a route through
 // each of them.
 func (s *Inventory) Routes(ctx context.Context, project string, choice installer.RouteChoice) ([]installer.Route, error) {
-	var plans []routePlan
-	err := s.View(ctx, func(t *Tx) (err error) {
-		f := routeFinder{Tx: t, project: project, left: WaysMost}
-		plans, err = f.routes(choice, nil)
-		return err
-	})
+	plans, err := kv.Read(ctx, s, func(t *Tx) ([]routePlan, error) { return t.plansFor(project, choice), nil })
 	if err != nil {
 		return nil, err
 	}
@@ -31,12 +25,8 @@ func (s *Inventory) Routes(ctx context.Context, project string, choice installer
 			return nil, err
 		}
 	}
-	return s.fillHops(ctx, project, choice, routes)
-}
-
-// fillHops looks up the logins that are missing: of hops which are jump hosts of
-// the project themselves.
-func (s *Inventory) fillHops(ctx context.Context, project string, choice installer.RouteChoice, routes []installer.Route) ([]installer.Route, error) {
+	// Logins that are missing are those of hops which are jump hosts of the project
+	// themselves.
 	projects := routes
 	for n := range routes {
 		w := &routes[n]
@@ -45,7 +35,6 @@ func (s *Inventory) fillHops(ctx context.Context, project string, choice install
 				continue
 			}
 			if len(choice.Named) > 0 {
-				var err error
 				if projects, err = s.Routes(ctx, project, installer.RouteChoice{}); err != nil {
 					return nil, err
 				}
@@ -53,12 +42,29 @@ func (s *Inventory) fillHops(ctx context.Context, project string, choice install
 			}
 			var found bool
 			if w.Logins[i], found = installer.HopLogin(projects, w.Hops[:i+1]); !found {
-				*w = installer.Route{JumpHost: w.JumpHost, Fail: routeFailure("no login is kept for jump host %s@%s, which is before another, or the project does not use it any more", w.Hops[i].User, w.Hops[i].HostPort())}
+				*w = installer.Route{JumpHost: w.JumpHost, Fail: missing("no login is kept for jump host %s@%s, which is before another, or the project does not use it any more", w.Hops[i].User, w.Hops[i].HostPort())}
 				break
 			}
 		}
 	}
 	return routes, nil
+}
+
+func (t *Tx) plansFor(project string, choice installer.RouteChoice) []routePlan {
+	f := routeFinder{Tx: t, project: project, left: RoutesMost}
+	return f.routes(choice, nil)
+}
+
+func (t *Tx) routesTo(project string, h installer.Host) (hops [][]installer.Endpoint) {
+	if h.RouteChoice == nil {
+		return [][]installer.Endpoint{h.Via}
+	}
+	for _, p := range t.plansFor(project, *h.RouteChoice) {
+		if p.fail == nil {
+			hops = append(hops, p.hopsTo(h.Endpoint))
+		}
+	}
+	return hops
 }
 
 // routePlan is a route whose logins are still sealed.
@@ -73,47 +79,47 @@ type plannedHop struct {
 	setUp []byte // its login when it was set; nil: what is kept for the host
 }
 
+func (p routePlan) hopsTo(host installer.Endpoint) []installer.Endpoint {
+	var route installer.Route
+	for _, on := range p.hops {
+		route.Hops = append(append(route.Hops, on.host.Via...), on.host.Endpoint)
+	}
+	route.Logins = make([]installer.Login, len(route.Hops))
+	return route.To(host).Hops
+}
+
 // openRoute opens the logins. Where one is gone the route fails, and nothing else.
 func (s *Inventory) openRoute(ctx context.Context, project string, p routePlan) (installer.Route, error) {
 	route := installer.Route{JumpHost: p.jumpHost, Fail: p.fail}
+	if p.fail != nil {
+		return route, nil
+	}
 	for _, on := range p.hops {
-		if route.Fail != nil {
-			break
-		}
-		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *Tx) ([][]byte, error) { return t.loginsOfHop(project, on) })
-		if isMissing(err) || err == nil && (creds.Login.IsZero() || len(creds.Via) != len(on.host.Via)) {
-			route.Fail = routeFailure("no login is kept for jump host %s@%s any more", on.host.User, on.host.HostPort())
-			continue
-		}
-		if err != nil {
+		creds, err := s.openFirst(ctx, project, on.host.ID, func(t *Tx) ([][]byte, error) { return t.loginsOfHop(project, on), nil })
+		if err != nil && !isMissing(err) {
 			return route, err
+		}
+		if err != nil || creds.Login.IsZero() || len(creds.Via) != len(on.host.Via) {
+			return installer.Route{JumpHost: p.jumpHost, Fail: missing("no login is kept for jump host %s@%s any more", on.host.User, on.host.HostPort())}, nil
 		}
 		route.Hops = append(append(route.Hops, on.host.Via...), on.host.Endpoint)
 		route.Logins = append(append(route.Logins, creds.Via...), creds.Login)
-	}
-	if route.Fail != nil {
-		route.Hops, route.Logins = nil, nil
 	}
 	return route, nil
 }
 
 // loginsOfHop are where the login of a jump host may be, in order of preference.
-func (t *Tx) loginsOfHop(project string, on plannedHop) ([][]byte, error) {
+func (t *Tx) loginsOfHop(project string, on plannedHop) [][]byte {
 	if on.setUp != nil {
-		return [][]byte{on.setUp}, nil
+		return [][]byte{on.setUp}
 	}
-	k, err := t.KnownHost(project, on.host.ID)
-	if err != nil || k == nil {
-		return nil, err
+	k := t.findHost(project, on.host.ID)
+	if k == nil {
+		return nil
 	}
 	return t.loginsFor(project, k, on.host)
 }
 
-func routeFailure(format string, args ...any) *installer.Failure {
-	return installer.Fail(installer.KindCredentialMissing, format, args...)
-}
-
-// routeFinder finds routes within one transaction.
 type routeFinder struct {
 	*Tx
 	project string
@@ -122,100 +128,61 @@ type routeFinder struct {
 
 // routes are those through the named jump hosts, or else the project's. behind are
 // the ids of those that are reached through them.
-func (f *routeFinder) routes(choice installer.RouteChoice, behind []string) ([]routePlan, error) {
+func (f *routeFinder) routes(choice installer.RouteChoice, behind []string) (plans []routePlan) {
 	named := choice.Named
 	if len(named) == 0 {
-		all, err := f.Installers(f.project)
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range all {
+		for _, h := range f.jumpHosts(f.project) {
 			// A jump host behind the project's others is reached through those that
 			// are not behind a choice themselves: those may be behind it.
-			if len(behind) > 0 && h.Host.RouteChoice != nil && len(h.Host.RouteChoice.Named) == 0 {
+			if len(behind) > 0 && h.RouteChoice != nil && len(h.RouteChoice.Named) == 0 {
 				continue
 			}
-			named = append(named, installer.NamedJumpHost{ID: h.Host.ID, SetUp: true})
+			named = append(named, installer.NamedJumpHost{ID: h.ID, SetUp: true})
 		}
 	}
-	var plans []routePlan
 	for _, n := range named {
 		if f.left == 0 || slices.Contains(behind, n.ID) {
 			continue
 		}
 		f.left--
-		more, err := f.by(n, behind)
-		if err != nil {
-			return nil, err
-		}
-		plans = append(plans, more...)
+		plans = append(plans, f.by(n, behind)...)
 	}
-	return plans, nil
+	return plans
 }
 
-// by are the routes through one jump host.
-func (f *routeFinder) by(n installer.NamedJumpHost, behind []string) ([]routePlan, error) {
+func (f *routeFinder) by(n installer.NamedJumpHost, behind []string) []routePlan {
 	failed := func(format string, args ...any) []routePlan {
-		return []routePlan{{jumpHost: n.ID, fail: routeFailure(format, args...)}}
+		return []routePlan{{jumpHost: n.ID, fail: missing(format, args...)}}
 	}
-	setUp, err := f.setUpHost(f.project, n.ID)
-	if err != nil {
-		return nil, err
-	}
-	known, err := f.KnownHost(f.project, n.ID)
+	jump, known := f.jumpHost(f.project, n.ID), f.findHost(f.project, n.ID)
 	var on plannedHop
 	switch {
-	case err != nil:
-		return nil, err
-	case setUp != nil && f.Get(TSealed, jumpLogin(f.project, n.ID)) != nil:
-		on = plannedHop{setUp.Host, jumpLogin(f.project, n.ID)}
-	case setUp != nil:
-		on = plannedHop{host: setUp.Host}
+	case jump != nil:
+		on.host = jump.Host
+		if key := jumpLogin(f.project, n.ID); f.Get(TSealed, key) != nil {
+			on.setUp = key
+		}
 	case n.SetUp:
-		return failed("jump host %s is not used by the project any more", n.ID), nil
+		return failed("jump host %s is not used by the project any more", n.ID)
 	case known == nil:
-		return failed("jump host %s is not a known host any more", n.ID), nil
+		return failed("jump host %s is not a known host any more", n.ID)
 	default:
-		on = plannedHop{host: known.Host}
+		on.host = known.Host
 	}
 	if on.host.RouteChoice == nil {
-		return []routePlan{{jumpHost: n.ID, hops: []plannedHop{on}}}, nil
+		return []routePlan{{jumpHost: n.ID, hops: []plannedHop{on}}}
 	}
-	before, err := f.routes(*on.host.RouteChoice, append(slices.Clip(behind), n.ID))
-	if err != nil {
-		return nil, err
-	}
+	before := f.routes(*on.host.RouteChoice, append(slices.Clip(behind), n.ID))
 	// Why some cannot be used matters only if none can.
 	good := slices.DeleteFunc(slices.Clone(before), func(p routePlan) bool { return p.fail != nil })
-	if len(good) > 0 {
-		before = good
+	switch {
+	case len(before) == 0:
+		return failed("jump host %s@%s is behind another, and none is left", on.host.User, on.host.HostPort())
+	case len(good) == 0:
+		return failed("jump host %s@%s is behind another: %s", on.host.User, on.host.HostPort(), before[0].fail.Detail)
 	}
-	for i := range before {
-		b := &before[i]
-		b.jumpHost, b.hops = n.ID, append(b.hops, on)
-		if b.fail != nil {
-			b.fail = routeFailure("jump host %s@%s is behind another: %s", on.host.User, on.host.HostPort(), b.fail.Detail)
-		}
+	for i := range good {
+		good[i].jumpHost, good[i].hops = n.ID, append(good[i].hops, on)
 	}
-	if len(before) == 0 {
-		return failed("jump host %s@%s is behind another, and none is left", on.host.User, on.host.HostPort()), nil
-	}
-	if len(good) == 0 {
-		before = before[:1]
-	}
-	return before, nil
-}
-
-// Installers are those of a project, the first one set first.
-func (t *Tx) Installers(project string) ([]setUpHost, error) {
-	var found []setUpHost
-	for _, row := range t.All(TSetUp, kv.Join(project)) {
-		var h setUpHost
-		if _, err := kv.ReadRow(row, &h); err != nil {
-			return nil, err
-		}
-		found = append(found, h)
-	}
-	slices.SortFunc(found, func(a, b setUpHost) int { return cmp.Compare(a.Order, b.Order) })
-	return found, nil
+	return good
 }

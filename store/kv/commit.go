@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,6 @@ type committer struct {
 	broken  error         // a commit failed in a way that reopening alone can cure
 }
 
-// write is one caller's change.
 type write struct {
 	fn   func(*Tx) error
 	err  error
@@ -67,12 +67,11 @@ func (c *committer) do(ctx context.Context, fn func(*Tx) error) error {
 		return w.err
 	}
 	group, broken := c.gather()
+	for _, w := range group {
+		w.err = broken
+	}
 	if broken == nil {
 		broken = c.run(slices.Clone(group))
-	} else {
-		for _, w := range group {
-			w.err = broken
-		}
 	}
 
 	c.mu.Lock()
@@ -99,12 +98,10 @@ func (c *committer) gather() (group []*write, broken error) {
 		c.enough, c.come = writers, make(chan struct{})
 		come := c.come
 		c.mu.Unlock()
-		timer := time.NewTimer(c.linger)
 		select {
 		case <-come:
-		case <-timer.C:
+		case <-time.After(c.linger):
 		}
-		timer.Stop()
 		c.mu.Lock()
 		c.enough = 0
 	}
@@ -118,18 +115,16 @@ func (c *committer) gather() (group []*write, broken error) {
 func (c *committer) run(group []*write) error {
 	for len(group) > 0 {
 		failed, err := c.try(group)
-		if failed >= 0 {
+		switch {
+		case failed >= 0:
 			group = slices.Delete(group, failed, failed+1)
 			continue
-		}
-		if err == nil {
+		case err == nil:
 			return nil
 		}
 		err = disk.Error("the change is not stored", err)
 		for _, w := range group {
-			if w.err == nil {
-				w.err = err
-			}
+			w.err = cmp.Or(w.err, err)
 		}
 		if !disk.Curable(err) {
 			return fmt.Errorf("an earlier write failed, so nothing is written until the state is opened again: %w", err)
@@ -165,8 +160,5 @@ func (c *committer) try(group []*write) (failed int, err error) {
 	if t.changes == 0 {
 		return -1, nil
 	}
-	if err := guarded(btx.Commit); err != nil {
-		return -1, err
-	}
-	return -1, nil
+	return -1, guarded(btx.Commit)
 }

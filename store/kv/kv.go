@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"tripod/installer"
 	"tripod/store/disk"
@@ -31,11 +33,19 @@ type Schema struct {
 
 // DB is an open database. Its methods can be called from many goroutines.
 type DB struct {
-	path     string
 	schema   Schema
 	readOnly bool
 	bolt     *bbolt.DB
 	commits  committer
+}
+
+// Room is what every room of the state has.
+type Room struct {
+	DB     *DB
+	Clock  func() time.Time
+	Logger *slog.Logger
+	// Note puts entries into the audit log, in the transaction of what they are about.
+	Note func(ctx context.Context, t *Tx, at time.Time, entries ...installer.AuditEntry) error
 }
 
 // Create makes a database with what fill puts into it, under another name
@@ -45,7 +55,7 @@ func Create(path string, s Schema, fill func(*Tx) error) error {
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	db, _, err := openBolt(fresh, false)
+	db, err := openBolt(fresh, false)
 	if err != nil {
 		return err
 	}
@@ -70,29 +80,36 @@ func Create(path string, s Schema, fill func(*Tx) error) error {
 // Open opens a database that Create has made. disk.ErrDamaged if it is not whole,
 // as far as its first pages tell; Check looks at all of it.
 func Open(path string, s Schema, readOnly bool) (*DB, error) {
-	if err := checkFile(path); err != nil {
-		return nil, err
+	info, err := os.Stat(path)
+	if err == nil && info.Size() == 0 { // bbolt would begin anew
+		err = fmt.Errorf("%w: it is empty", disk.ErrDamaged)
 	}
-	bolt, file, err := openBolt(path, readOnly)
 	if err != nil {
-		if file != nil {
-			// A panic in bbolt leaks the file and its memory map, which keeps
-			// bbolt's lock even when the file is closed.
-			_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
-			_ = file.Close()
-		}
 		return nil, err
 	}
-	return &DB{path: path, schema: s, readOnly: readOnly, bolt: bolt, commits: committer{db: bolt, linger: defaultLinger}}, nil
+	bolt, err := openBolt(path, readOnly)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{schema: s, readOnly: readOnly, bolt: bolt, commits: committer{db: bolt, linger: defaultLinger}}
+	err = db.View(context.Background(), func(t *Tx) error {
+		if want := t.b.Size(); info.Size() < want {
+			return fmt.Errorf("%w: it is cut short, %d of at least %d bytes are there", disk.ErrDamaged, info.Size(), want)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, bolt.Close())
+	}
+	return db, nil
 }
 
 // lockWait is for bbolt's own lock on its file: who opens a database holds the
 // folder's already.
 const lockWait = 20 * time.Millisecond
 
-// openBolt also returns the file that bbolt has opened, where it failed
-// without closing it.
-func openBolt(path string, readOnly bool) (db *bbolt.DB, file *os.File, err error) {
+func openBolt(path string, readOnly bool) (db *bbolt.DB, err error) {
+	var file *os.File
 	err = guarded(func() (err error) {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout:      lockWait,
@@ -107,14 +124,40 @@ func openBolt(path string, readOnly bool) (db *bbolt.DB, file *os.File, err erro
 		})
 		return err
 	})
-	return db, file, err
+	if err != nil && file != nil {
+		// A panic in bbolt leaks the file and its memory map, which keeps
+		// bbolt's lock even when the file is closed.
+		_ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN)
+		_ = file.Close()
+	}
+	var system syscall.Errno
+	if err != nil && file != nil && !errors.As(err, &system) && !errors.Is(err, bolterrors.ErrTimeout) && !errors.Is(err, disk.ErrDamaged) {
+		err = fmt.Errorf("%w: %w", disk.ErrDamaged, err)
+	}
+	return db, err
+}
+
+// Check walks every page that is in use and every row.
+func (db *DB) Check(t *Tx) error {
+	for _, b := range db.schema.Tables {
+		if !t.Has(b) {
+			return fmt.Errorf("%w: table %q is missing", disk.ErrDamaged, b)
+		}
+		for range t.All(b, nil) {
+		}
+	}
+	for _, b := range db.schema.Rows {
+		for k, v := range t.All(b, nil) {
+			if err := checkRow(v); err != nil {
+				return fmt.Errorf("%w (table %q, key %q)", err, b, k)
+			}
+		}
+	}
+	return nil
 }
 
 // Close waits for transactions that are under way.
 func (db *DB) Close() error { return db.bolt.Close() }
-
-// Path is the database's file.
-func (db *DB) Path() string { return db.path }
 
 // View reads one consistent state, for a short time: a long reader makes the
 // file grow.
@@ -136,6 +179,20 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	return err
 }
 
+// Viewer has transactions of some type that read.
+type Viewer[X any] interface {
+	View(ctx context.Context, fn func(X) error) error
+}
+
+// Read returns what fn finds in one transaction.
+func Read[X, T any](ctx context.Context, from Viewer[X], fn func(X) (T, error)) (found T, err error) {
+	err = from.View(ctx, func(t X) (err error) {
+		found, err = fn(t)
+		return err
+	})
+	return found, err
+}
+
 // Update runs fn in a transaction and returns when it is on disk. fn may run
 // more than once, so it sets its results afresh and has no other effects.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
@@ -151,3 +208,16 @@ func (db *DB) ReadOnly() bool { return db.readOnly }
 // AddWriters tells how many more, or fewer, may write at any moment: a writer
 // waits a little for the company of others only where there are others.
 func (db *DB) AddWriters(delta int) { db.commits.writers.Add(int64(delta)) }
+
+// Refuse is for tests: every write fails like on a broken disk; nil: no more.
+func (db *DB) Refuse(err error) {
+	db.commits.mu.Lock()
+	defer db.commits.mu.Unlock()
+	db.commits.broken = err
+}
+
+// NoLinger is for tests: writers wait for nobody's company.
+func (db *DB) NoLinger() { db.commits.linger = 0 }
+
+// Writers is for tests: how many may write at any moment; see AddWriters.
+func (db *DB) Writers() int { return int(db.commits.writers.Load()) }

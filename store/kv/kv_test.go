@@ -51,11 +51,11 @@ func TestWalks(t *testing.T) {
 		}
 		assert.Equal(t, []string{"b\x00", "b\x001", "b\xff", "b\xff\xff"}, there)
 		assert.Equal(t, there, back)
-		last, _ := tx.Last(table, []byte("b\xff"))
+		last, _ := First(tx.AllBackwards(table, []byte("b\xff")))
 		assert.Equal(t, "b\xff\xff", string(last))
-		next, val := tx.Next(table, []byte("b\xff\xff\x00"))
+		next, val := First(tx.From(table, []byte("b\xff\xff\x00")))
 		assert.Equal(t, "c of c", string(next)+" "+string(val))
-		first, _ := tx.First(table, []byte("d"))
+		first, _ := First(tx.All(table, []byte("d")))
 		assert.Nil(t, first)
 		return nil
 	}))

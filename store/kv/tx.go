@@ -2,6 +2,7 @@ package kv
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
 	"runtime/debug"
@@ -23,11 +24,11 @@ func (t *Tx) table(name Table) *bbolt.Bucket {
 	if found := t.b.Bucket(name); found != nil {
 		return found
 	}
-	// Caught by guarded. It cannot happen to a database that Check has passed.
-	panic(fmt.Sprintf("table %q is missing", name))
+	t.Damaged("table %q is missing", name)
+	return nil
 }
 
-// Fail spoils the transaction.
+// Fail spoils the transaction, unless err is nil.
 func (t *Tx) Fail(err error) {
 	if t.err == nil {
 		t.err = err
@@ -43,49 +44,32 @@ func (t *Tx) Get(table Table, key []byte) []byte { return t.table(table).Get(key
 // Put stores val, which must not be changed afterwards.
 func (t *Tx) Put(table Table, key, val []byte) {
 	t.changes++
-	if err := t.table(table).Put(key, val); err != nil {
-		t.Fail(err)
-	}
+	t.Fail(t.table(table).Put(key, val))
 }
 
 // Del removes a key; one that is not there is fine.
 func (t *Tx) Del(table Table, key []byte) {
 	t.changes++
-	if err := t.table(table).Delete(key); err != nil {
-		t.Fail(err)
-	}
+	t.Fail(t.table(table).Delete(key))
 }
 
-// PutRow encodes and stores v.
-func (t *Tx) PutRow(table Table, key []byte, seq uint64, v any) {
-	row, err := NewRow(v)
-	if err != nil {
-		t.Fail(err)
-		return
+// DelAll removes the keys of a walk through the table; it says how many.
+func (t *Tx) DelAll(table Table, walk iter.Seq2[[]byte, []byte]) int {
+	var keys [][]byte
+	for key := range walk {
+		keys = append(keys, bytes.Clone(key))
 	}
-	t.Put(table, key, SealRow(row, seq))
-}
-
-// First returns the first key with the prefix, and its value.
-func (t *Tx) First(table Table, prefix []byte) (key, val []byte) {
-	k, v := t.table(table).Cursor().Seek(prefix)
-	if k == nil || !bytes.HasPrefix(k, prefix) {
-		return nil, nil
+	for _, key := range keys {
+		t.Del(table, key)
 	}
-	return k, v
-}
-
-// Next returns the first key from one on, and its value.
-func (t *Tx) Next(table Table, from []byte) (key, val []byte) {
-	return t.table(table).Cursor().Seek(from)
+	return len(keys)
 }
 
 // All walks the keys with the prefix. The body must not change the table.
 func (t *Tx) All(table Table, prefix []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(k, v []byte) bool) {
-		c := t.table(table).Cursor()
-		for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
-			if !yield(k, v) {
+		for k, v := range t.From(table, prefix) {
+			if !bytes.HasPrefix(k, prefix) || !yield(k, v) {
 				return
 			}
 		}
@@ -106,17 +90,15 @@ func (t *Tx) AllBackwards(table Table, prefix []byte) iter.Seq2[[]byte, []byte] 
 	return func(yield func(k, v []byte) bool) {
 		c := t.table(table).Cursor()
 		var k, v []byte
-		if after := Following(prefix); after == nil {
-			k, v = c.Last()
-		} else if k, _ = c.Seek(after); k == nil {
+		if after := Following(prefix); after != nil {
+			k, _ = c.Seek(after)
+		}
+		if k == nil {
 			k, v = c.Last()
 		} else {
 			k, v = c.Prev()
 		}
-		for ; k != nil && bytes.HasPrefix(k, prefix); k, v = c.Prev() {
-			if !yield(k, v) {
-				return
-			}
+		for ; k != nil && bytes.HasPrefix(k, prefix) && yield(k, v); k, v = c.Prev() {
 		}
 	}
 }
@@ -133,9 +115,9 @@ func Following(prefix []byte) []byte {
 	return nil
 }
 
-// Last returns the last key with the prefix, and its value.
-func (t *Tx) Last(table Table, prefix []byte) (key, val []byte) {
-	for k, v := range t.AllBackwards(table, prefix) {
+// First returns the first key of a walk, and its value; nil: there is none.
+func First(walk iter.Seq2[[]byte, []byte]) (key, val []byte) {
+	for k, v := range walk {
 		return k, v
 	}
 	return nil, nil
@@ -147,9 +129,7 @@ func (t *Tx) Sequence(table Table) uint64 { return t.table(table).Sequence() }
 // SetSequence stores it.
 func (t *Tx) SetSequence(table Table, n uint64) {
 	t.changes++
-	if err := t.table(table).SetSequence(n); err != nil {
-		t.Fail(err)
-	}
+	t.Fail(t.table(table).SetSequence(n))
 }
 
 // ID is the transaction's number: that of the newest commit, for a reader.
@@ -158,12 +138,20 @@ func (t *Tx) ID() int { return t.b.ID() }
 // Size is how far into its file the database has come, in bytes.
 func (t *Tx) Size() int64 { return t.b.Size() }
 
+// Damaged ends the transaction with disk.ErrDamaged.
+func (t *Tx) Damaged(format string, args ...any) {
+	panic(fmt.Errorf("%w: "+format, append([]any{disk.ErrDamaged}, args...)...))
+}
+
 // guarded calls fn and turns a panic of bbolt's, or a fault on its memory map,
 // into disk.ErrDamaged: that is how a torn database shows itself.
 func guarded(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if r := recover(); r != nil {
+		r := recover()
+		if damaged, ok := r.(error); ok && errors.Is(damaged, disk.ErrDamaged) {
+			err = damaged
+		} else if r != nil {
 			err = fmt.Errorf("%w: %v", disk.ErrDamaged, r)
 		}
 	}()

@@ -22,7 +22,6 @@ const (
 	classTimed = 1
 )
 
-// order is an invocation's place in the ready index and in wait lists.
 func (r *Record) order(prefix []byte) []byte {
 	if r.NotBefore.IsZero() {
 		return kv.Stamped(append(prefix, classNow), r.Created, r.Seq)
@@ -52,12 +51,6 @@ func (t Tx) makeReady(r *Record) {
 	}
 }
 
-func (t Tx) dropReady(r *Record) {
-	for _, key := range r.readyKeys() {
-		t.Del(TReady, key)
-	}
-}
-
 // Dequeue takes an invocation out, wherever it waits. Call it before anything
 // that its place depends on is changed.
 func (t Tx) Dequeue(r *Record) {
@@ -65,56 +58,45 @@ func (t Tx) Dequeue(r *Record) {
 		t.Del(TWaiting, r.WaitKey())
 		return
 	}
-	t.dropReady(r)
+	for _, key := range r.readyKeys() {
+		t.Del(TReady, key)
+	}
 }
 
 // Release brings back the first waiting invocation of each batch, if nothing
 // runs on the host.
-func (t Tx) Release(project, host string) error {
+func (t Tx) Release(project, host string) {
 	hostKey := kv.Join(project, host)
 	if t.Get(TBusy, hostKey) != nil {
-		return nil
+		return
 	}
-	next := hostKey
-	for {
-		key, id := t.Next(TWaiting, next)
-		if key == nil || !bytes.HasPrefix(key, hostKey) {
-			return nil
+	for next := hostKey; ; {
+		key, id := kv.First(t.From(TWaiting, next))
+		if !bytes.HasPrefix(key, hostKey) {
+			return
 		}
-		key = bytes.Clone(key)
-		r, err := t.Load(string(id))
-		if err != nil {
-			return err
-		}
-		t.Del(TWaiting, key)
-		if r != nil {
-			t.makeReady(r)
-		}
-		// Skip the rest of this batch.
-		next = kv.Following(key[:len(key)-17])
+		next = kv.Following(key[:len(key)-17]) // the rest of this batch is skipped
+		r := t.Listed(string(id))
+		t.Del(TWaiting, bytes.Clone(key))
+		t.makeReady(r)
 	}
 }
 
 // Due finds the first invocation of the scope that is ready at now, or else
 // when the first one will be.
 func (t Tx) Due(scope string, now time.Time) (id string, at time.Time) {
-	prefix := kv.Join(scope)
-	plainKey, plain := t.First(TReady, append(bytes.Clone(prefix), classNow))
-	timedKey, timed := t.First(TReady, append(prefix, classTimed))
+	plainKey, plain := kv.First(t.All(TReady, append(kv.Join(scope), classNow)))
+	timedKey, timed := kv.First(t.All(TReady, append(kv.Join(scope), classTimed)))
 	if timedKey != nil {
-		us := binary.BigEndian.Uint64(kv.StampOf(timedKey))
-		if us > kv.Micros(now) {
+		if us := binary.BigEndian.Uint64(kv.StampOf(timedKey)); us > kv.Micros(now) {
 			timedKey, at = nil, kv.FromMicros(us)
 		}
 	}
 	switch {
 	case plainKey == nil && timedKey == nil:
 		return "", at
-	case plainKey == nil:
-		return string(timed), time.Time{}
-	case timedKey == nil || bytes.Compare(kv.StampOf(plainKey), kv.StampOf(timedKey)) <= 0:
+	case plainKey != nil && (timedKey == nil || bytes.Compare(kv.StampOf(plainKey), kv.StampOf(timedKey)) <= 0):
 		return string(plain), time.Time{}
-	default:
-		return string(timed), time.Time{}
 	}
+	return string(timed), time.Time{}
 }

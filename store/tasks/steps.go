@@ -2,35 +2,49 @@ package tasks
 
 import (
 	"encoding/binary"
+	"fmt"
 
 	"tripod/installer"
 	"tripod/store/kv"
 )
 
+// Active is the small row of a RUNNING invocation, so that journaling a step
+// does not read and write the whole invocation.
+type Active struct {
+	Claim   uint64 `json:"claim"`
+	Session uint64 `json:"session"` // of the process that claimed it
+	Attempt int    `json:"attempt"` // its number
+	Crashes int    `json:"crashes,omitempty"`
+	SetUp   bool   `json:"set_up,omitempty"` // success makes its host a jump host
+}
+
+// PutActive stores the claim of an invocation.
+func (t Tx) PutActive(id string, a Active) { t.PutRow(TActive, []byte(id), 0, a) }
+
+// Held returns the claim's row if ref is the latest claim: the compare of
+// every compare-and-set.
+func (t Tx) Held(ref installer.Ref) (Active, error) {
+	a := kv.GetRow[Active](t.Tx, TActive, []byte(ref.ID))
+	switch {
+	case a == nil:
+		return Active{}, fmt.Errorf("invocation %s: %w", ref.ID, installer.ErrStale)
+	case a.Claim != ref.Claim:
+		return Active{}, fmt.Errorf("invocation %s: claim %d, the latest is %d: %w", ref.ID, ref.Claim, a.Claim, installer.ErrStale)
+	}
+	return *a, nil
+}
+
 // AddSteps fills in the journal.
-func (t Tx) AddSteps(inv *installer.Invocation) error {
+func (t Tx) AddSteps(inv *installer.Invocation) {
 	for i := range inv.Attempts {
 		inv.Attempts[i].Steps = []installer.StepRecord{}
 	}
-	for k, row := range t.All(TSteps, kv.Join(inv.ID)) {
-		number := int(binary.BigEndian.Uint32(k[len(k)-8:]))
-		if number < 1 || number > len(inv.Attempts) {
-			continue
+	for key, rec := range kv.Rows[installer.StepRecord](t.Tx, TSteps, kv.Join(inv.ID)) {
+		if n := int(binary.BigEndian.Uint32(key[len(key)-8:])); 1 <= n && n <= len(inv.Attempts) {
+			a := &inv.Attempts[n-1]
+			a.Steps = append(a.Steps, *rec)
 		}
-		var rec installer.StepRecord
-		if _, err := kv.ReadRow(row, &rec); err != nil {
-			return err
-		}
-		a := &inv.Attempts[number-1]
-		a.Steps = append(a.Steps, rec)
 	}
-	return nil
-}
-
-// stepKey orders steps by attempt and then as they came.
-func stepKey(id string, attempt int, number uint32) []byte {
-	key := binary.BigEndian.AppendUint32(kv.Join(id), uint32(attempt))
-	return binary.BigEndian.AppendUint32(key, number)
 }
 
 // StepRows encodes steps; AppendSteps stores them.
@@ -50,17 +64,13 @@ func (t Tx) AppendSteps(id string, a Active, rows [][]byte) {
 	if len(rows) == 0 {
 		return
 	}
-	number := t.lastStep(id)
+	var number uint32 // of the newest step
+	if key, _ := kv.First(t.AllBackwards(TSteps, kv.Join(id))); key != nil {
+		number = binary.BigEndian.Uint32(key[len(key)-4:])
+	}
 	for _, row := range rows {
 		number++
-		t.Put(TSteps, stepKey(id, int(a.Attempt), number), kv.SealRow(row, uint64(number)))
+		key := binary.BigEndian.AppendUint32(kv.Join(id), uint32(a.Attempt))
+		t.Put(TSteps, binary.BigEndian.AppendUint32(key, number), kv.SealRow(row, uint64(number)))
 	}
-}
-
-// lastStep is the number of the newest step; 0: there is none.
-func (t Tx) lastStep(id string) uint32 {
-	for k := range t.AllBackwards(TSteps, kv.Join(id)) {
-		return binary.BigEndian.Uint32(k[len(k)-4:])
-	}
-	return 0
 }

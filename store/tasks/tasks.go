@@ -3,7 +3,12 @@
 // means for its host is the inventory's business.
 package tasks
 
-import "tripod/store/kv"
+import (
+	"slices"
+
+	"tripod/installer"
+	"tripod/store/kv"
+)
 
 // Tx is a transaction.
 type Tx struct{ *kv.Tx }
@@ -18,7 +23,7 @@ var (
 	THostList = kv.Table("hostlist") // project, host, stamp → nothing
 	TBatList  = kv.Table("batlist")  // batch, stamp → nothing
 	THeads    = kv.Table("heads")    // batch → head without its counts
-	TCounts   = kv.Table("counts")   // batch → how many are in each state
+	TCounts   = kv.Table("counts")   // batch → how many are in each state; its sequence: how many are open in all
 	THeadList = kv.Table("headlist") // project, stamp → batch
 	TPrints   = kv.Table("prints")   // project, fingerprint, stamp → batch
 	TReady    = kv.Table("ready")    // scope, class, stamp → invocation
@@ -30,8 +35,88 @@ var (
 // Tables are those of this room, and RowTables those of them that hold rows.
 var (
 	Tables    = []kv.Table{TInv, TSteps, TActive, TList, THostList, TBatList, THeads, TCounts, THeadList, TPrints, TReady, TWaiting, TBusy, TKept}
-	RowTables = []kv.Table{TInv, TSteps, THeads, TKept}
+	RowTables = []kv.Table{TInv, TSteps, TActive, THeads, TCounts, TKept}
 )
 
-// openKey is no batch's.
-var openKey = []byte{0}
+// Record is an invocation as it is stored: without steps, which have rows of
+// their own so that journaling one is a small write.
+type Record struct {
+	Seq uint64 // order of submission
+	installer.Invocation
+	// Found is Outcome.Message, which the invocation's own message hides in JSON.
+	Found string `json:"found,omitempty"`
+}
+
+func (r *Record) stored() *Record {
+	stored := *r
+	stored.Found = r.Outcome.Message
+	stored.Attempts = slices.Clone(r.Attempts)
+	for i := range stored.Attempts {
+		stored.Attempts[i].Steps = nil
+	}
+	return &stored
+}
+
+// Row encodes it.
+func (r *Record) Row() ([]byte, error) { return kv.NewRow(r.stored()) }
+
+// Save stores it in place of what there is.
+func (t Tx) Save(r *Record) { t.PutRow(TInv, []byte(r.ID), r.Seq, r.stored()) }
+
+// Load reads an invocation without its steps; nil if there is none.
+func (t Tx) Load(id string) *Record {
+	row := t.Get(TInv, []byte(id))
+	if row == nil {
+		return nil
+	}
+	r := &Record{}
+	r.Seq = t.ReadRow(row, r)
+	r.Outcome.Message = r.Found
+	return r
+}
+
+// LoadIn reads an invocation of one project. Another project's is not found (C4).
+func (t Tx) LoadIn(project, id string) (*Record, error) {
+	r := t.Load(id)
+	if r == nil || r.ProjectID != project {
+		return nil, kv.NotFound("invocation", id)
+	}
+	return r, nil
+}
+
+// Listed reads an invocation that a list names.
+func (t Tx) Listed(id string) *Record {
+	r := t.Load(id)
+	if r == nil {
+		t.Damaged("a list names invocation %q, which is missing", id)
+	}
+	return r
+}
+
+// LoadAbout reads what a RETRY or ROLLBACK is about: it was there before r, in the same
+// project. nil: r is about nothing, or that has gone.
+func (t Tx) LoadAbout(r *Record) *Record {
+	of := t.Load(r.Of)
+	if of == nil || of.ProjectID != r.ProjectID || r.Seq > 0 && of.Seq >= r.Seq {
+		return nil
+	}
+	return of
+}
+
+// HostKey is that of the host in tables.
+func (r *Record) HostKey() []byte { return kv.Join(r.ProjectID, r.Host.ID) }
+
+// ListKey is its place in the list of its project.
+func (r *Record) ListKey() []byte { return kv.Stamped(kv.Join(r.ProjectID), r.Created, r.Seq) }
+
+// SetState is the only way from one state to another: it keeps the list and
+// the batch's counts in step.
+func (t Tx) SetState(r *Record, to installer.State) {
+	if r.State == to {
+		return
+	}
+	t.AddCount(r.BatchID, r.State, -1)
+	t.AddCount(r.BatchID, to, +1)
+	r.State = to
+	t.Put(TList, r.ListKey(), r.Facts())
+}

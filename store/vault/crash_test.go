@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
@@ -100,7 +99,7 @@ func TestKilled(t *testing.T) {
 				needed = append(needed, sealed)
 			}
 		}
-		require.NoError(t, v.ForgetAllBut(slices.Values(needed)))
+		require.NoError(t, v.ForgetAllBut(needed...))
 		require.Equal(t, len(needed), v.Count())
 		require.NoError(t, v.Close())
 	}

@@ -1,7 +1,7 @@
 package vault
 
 import (
-	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -33,54 +33,38 @@ func loadMaster(dir string, o Options) ([]byte, error) {
 	return key, err
 }
 
+// readMaster is as strict with a named key as with our own, except that its path may
+// be a link, and that a systemd credential's access list shows as group mode.
 func readMaster(path string, own bool) ([]byte, error) {
-	if err := checkMasterMode(path, own); err != nil {
+	file, err := path, error(nil)
+	if !own {
+		file, err = filepath.EvalSymlinks(path)
+	}
+	creds := os.Getenv("CREDENTIALS_DIRECTORY")
+	if err == nil && (own || creds == "" || !strings.HasPrefix(path, creds+"/")) {
+		err = disk.CheckFile(file)
+	}
+	if err != nil {
 		return nil, err
 	}
-	f, err := os.Open(path)
+	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
 	key, err := io.ReadAll(io.LimitReader(f, keySize+1))
-	if err != nil {
-		return nil, err
+	if err == nil && len(key) != keySize {
+		err = fmt.Errorf("the master key %s must be exactly %d random bytes; make one with: head -c %d /dev/urandom", path, keySize, keySize)
 	}
-	if len(key) != keySize {
-		return nil, fmt.Errorf("the master key %s must be exactly %d random bytes; make one with: head -c %d /dev/urandom", path, keySize, keySize)
-	}
-	return key, nil
+	return key, err
 }
-
-// checkMasterMode is as strict with a named key as with our own, except that
-// its path may be a link, and that a systemd credential's access list shows
-// as group mode.
-func checkMasterMode(path string, own bool) error {
-	if own {
-		return disk.CheckFile(path)
-	}
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-	if creds := os.Getenv("CREDENTIALS_DIRECTORY"); creds != "" && strings.HasPrefix(path, creds+"/") {
-		return nil
-	}
-	return disk.CheckFile(real)
-}
-
-var (
-	checkPlace = []byte("tripod/1 master key")
-	checkText  = []byte("this is the right key")
-)
 
 // MasterCheck is a value to store, by which CheckMaster notices another master key.
-func (v *Vault) MasterCheck() []byte { return seal(v.master, checkText, checkPlace) }
+func (v *Vault) MasterCheck() []byte { return v.Derive("check of the master key") }
 
 // CheckMaster fails unless the value was made with this master key.
 func (v *Vault) CheckMaster(value []byte) error {
-	text, err := unseal(v.master, value, checkPlace)
-	if err != nil || !bytes.Equal(text, checkText) {
+	if !hmac.Equal(value, v.MasterCheck()) {
 		return errors.New("the master key is not the one that this state was made with: nothing is opened with a wrong key")
 	}
 	return nil
@@ -88,21 +72,9 @@ func (v *Vault) CheckMaster(value []byte) error {
 
 // SealWithMaster seals under the master key itself, bound to place: for what lives
 // as long as the state does.
-func (v *Vault) SealWithMaster(place, secret []byte) ([]byte, error) {
-	done, err := v.use()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return seal(v.master, secret, place), nil
-}
+func (v *Vault) SealWithMaster(place, secret []byte) []byte { return seal(v.master, secret, place) }
 
 // OpenWithMaster opens what SealWithMaster has sealed.
 func (v *Vault) OpenWithMaster(place, sealed []byte) ([]byte, error) {
-	done, err := v.use()
-	if err != nil {
-		return nil, err
-	}
-	defer done()
 	return unseal(v.master, sealed, place)
 }

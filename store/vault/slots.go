@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -43,22 +44,20 @@ type slotFile struct {
 	mu    sync.Mutex
 	count uint32   // slots in the file, the header with them
 	free  []uint32 // the lowest last
-	owed  []uint32 // were to be overwritten, and it failed
+	// owed are slots that are to be free, and hold zeros on disk only when a sync has
+	// ended well that began after they were overwritten; by who owes them.
+	owed map[uint32]uint64
+	debt uint64
 }
 
 func openSlots(path string, o Options) (*slotFile, error) {
-	if o.First && !o.ReadOnly {
-		if there, err := disk.Exists(path); err != nil {
-			return nil, err
-		} else if !there {
-			if err := disk.Write(path, header[:]); err != nil {
-				return nil, err
-			}
-		}
-	}
 	err := disk.CheckFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is missing: without it the stored credentials cannot be opened; restore a backup of the whole folder", path)
+		if o.First && !o.ReadOnly {
+			err = disk.Write(path, header[:])
+		} else {
+			err = fmt.Errorf("%s is missing: without it the stored credentials cannot be opened; restore a backup of the whole folder", path)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -71,14 +70,13 @@ func openSlots(path string, o Options) (*slotFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &slotFile{file: file}
+	f := &slotFile{file: file, owed: map[uint32]uint64{}}
 	if err := f.load(file); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
 	}
 	return f, nil
 }
 
-// load finds the free slots.
 func (f *slotFile) load(r io.Reader) error {
 	all, err := io.ReadAll(r)
 	if err != nil {
@@ -97,20 +95,24 @@ func (f *slotFile) load(r io.Reader) error {
 	return nil
 }
 
-// read returns what is in a slot; zeros for one that is not in the file.
+// read returns what is in a slot. Keys are on disk before anything is sealed with
+// them, so a slot beyond the end was lost: ErrDamaged.
 func (f *slotFile) read(number uint32) (s slot, err error) {
 	if number == 0 {
 		return s, nil
 	}
 	_, err = f.file.ReadAt(s[:], int64(number)*slotSize)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return slot{}, nil
+	if errors.Is(err, io.EOF) {
+		return slot{}, fmt.Errorf("%w: %s is cut short, it has no slot %d: restore a backup of the whole folder", disk.ErrDamaged, KeysName, number)
 	}
 	return s, err
 }
 
-// fill puts random bytes into n free slots; on disk when it returns.
 func (f *slotFile) fill(n int) (numbers []uint32, filled []slot, err error) {
+	since, err := f.flush.begin()
+	if err != nil {
+		return nil, nil, err
+	}
 	numbers, err = f.take(n)
 	if err != nil {
 		return nil, nil, err
@@ -122,18 +124,17 @@ func (f *slotFile) fill(n int) (numbers []uint32, filled []slot, err error) {
 	}
 	err = f.write(numbers, filled)
 	if err == nil {
-		err = f.flush.now(f.file.Sync)
+		err = f.flush.now(since, f.file.Sync)
 	}
 	if err != nil { // nothing was sealed with them
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.owed = append(f.owed, numbers...)
+		f.owe(numbers...)
 		return nil, nil, err
 	}
 	return numbers, filled, nil
 }
 
-// take finds n free slots, and makes the file longer for them.
 func (f *slotFile) take(n int) ([]uint32, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -176,74 +177,69 @@ func (f *slotFile) write(numbers []uint32, slots []slot) error {
 	return nil
 }
 
+func (f *slotFile) owe(numbers ...uint32) {
+	f.debt++
+	for _, number := range numbers {
+		f.owed[number] = f.debt
+	}
+}
+
 // erase overwrites the slots of which mine holds, and those that are owed; on disk
 // when it returns nil. The others are free again, or somebody else's by now.
 func (f *slotFile) erase(numbers []uint32, mine func(i int, s slot) bool) error {
-	f.mu.Lock()
-	doomed := f.owed
-	f.owed = nil
-	var err error
-	for i, number := range numbers {
-		var s slot
-		if s, err = f.read(number); err != nil {
-			break
-		}
-		if s != (slot{}) && mine(i, s) {
-			doomed = append(doomed, number)
-		}
-	}
-	slices.Sort(doomed)
-	doomed = slices.Compact(doomed)
-	if err == nil {
-		err = f.write(doomed, make([]slot, len(doomed)))
-	}
-	f.mu.Unlock()
-	if err == nil && len(doomed) > 0 {
-		err = f.flush.now(f.file.Sync)
-	}
-
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	since, err := f.flush.begin()
 	if err != nil {
-		f.owed = append(f.owed, doomed...)
 		return err
 	}
-	f.free = append(f.free, doomed...)
+	doomed, err := f.overwrite(numbers, mine)
+	if err == nil && len(doomed) > 0 {
+		err = f.flush.now(since, f.file.Sync)
+	}
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for number, debt := range doomed {
+		if f.owed[number] == debt { // or somebody else has freed it, and it is owed anew
+			delete(f.owed, number)
+			f.free = append(f.free, number)
+		}
+	}
 	slices.SortFunc(f.free, func(a, b uint32) int { return int(b) - int(a) })
 	return nil
 }
 
-// flusher lets those who have written at about the same time share one fsync.
-type flusher struct {
-	running sync.Mutex
-	mu      sync.Mutex
-	next    *flush // the one that has not begun
+// overwrite returns all that is owed by now, which it has written zeros over: also
+// what others are about to bring to disk, for whoever asks for the same waits as well.
+func (f *slotFile) overwrite(numbers []uint32, mine func(i int, s slot) bool) (map[uint32]uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var named []uint32
+	for i, number := range numbers {
+		s, err := f.read(number)
+		if err != nil {
+			return nil, err
+		}
+		if s != (slot{}) && mine(i, s) {
+			named = append(named, number)
+		}
+	}
+	f.owe(named...)
+	doomed := slices.Sorted(maps.Keys(f.owed))
+	return maps.Clone(f.owed), f.write(doomed, make([]slot, len(doomed)))
 }
 
-type flush struct {
-	done chan struct{}
-	err  error
-}
-
-// now returns when a sync that began after the call has ended.
-func (f *flusher) now(sync func() error) error {
+// eraseAllBut overwrites all slots but those that are needed, also those that seem
+// free: what a failed sync has left is zeros in memory and a key on disk.
+func (f *slotFile) eraseAllBut(needed map[uint32]bool) error {
 	f.mu.Lock()
-	mine, lead := f.next, f.next == nil
-	if lead {
-		mine = &flush{done: make(chan struct{})}
-		f.next = mine
+	f.free = nil
+	for number := uint32(1); number < f.count; number++ {
+		if !needed[number] {
+			f.owe(number)
+		}
 	}
 	f.mu.Unlock()
-	if !lead {
-		<-mine.done
-		return mine.err
-	}
-	f.running.Lock()
-	defer f.running.Unlock()
-	f.mu.Lock()
-	f.next = nil // who comes now has written too late for this one
-	f.mu.Unlock()
-	mine.err = sync()
-	close(mine.done)
-	return mine.err
+	return f.erase(nil, nil)
 }

@@ -1,0 +1,228 @@
+package flags
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/session"
+	"tripod/installer"
+	"tripod/installer/pkgfile"
+)
+
+// Content names what is installed: files that are brought to the hosts, or where the
+// hosts download it from.
+type Content struct {
+	Package        []string `type:"path" sep:"none" placeholder:"FILE" help:"Agent package (.tar.gz); one per architecture."`
+	Script         string   `type:"path" placeholder:"FILE" help:"Script of your own, run instead of the built-in installation."`
+	OnlineURL      string   `name:"online-url" placeholder:"URL" help:"Use no package: each host downloads the official installer, URL/agent_install.sh, and runs it."`
+	Region         string   `placeholder:"REGION" help:"Region to pass to the official installer."`
+	OnlineInsecure bool     `help:"Allow plain HTTP for --online-url, and any certificate. An attacker on the network can then run programs as root on the hosts."`
+}
+
+// Files are the files of Content: inspected, not yet stored.
+type Files struct {
+	packages []contentFile
+	script   *contentFile
+}
+
+type contentFile struct {
+	path string
+	ref  installer.BlobRef
+}
+
+// Inspect looks into the files; faults gets all that is wrong with them.
+func (f *Content) Inspect(faults *installer.Faults) (c Files) {
+	arch := map[string]string{}
+	for _, path := range f.Package {
+		ref, err := InspectPackage(path)
+		if err != nil {
+			faults.Add("--package "+path, "%v", err)
+			continue
+		}
+		if other, twice := arch[ref.Arch]; twice {
+			faults.Add("--package "+path, "is for the same architecture (%s) as %s", ref.Arch, other)
+		}
+		arch[ref.Arch] = path
+		c.packages = append(c.packages, contentFile{path, ref})
+	}
+	if f.Script != "" {
+		ref, err := inspectScript(f.Script)
+		if err != nil {
+			faults.Add("--script "+f.Script, "%v", err)
+		}
+		c.script = &contentFile{f.Script, ref}
+	}
+	return c
+}
+
+// Online is where hosts download the agent from; nil: they do not.
+func (f *Content) Online(faults *installer.Faults) *installer.Online {
+	Refuse(faults, f.OnlineURL == "" && f.Region != "", "--region", "needs --online-url")
+	Refuse(faults, f.OnlineURL == "" && f.OnlineInsecure, "--online-insecure", "needs --online-url")
+	Refuse(faults, f.OnlineURL != "" && (f.Script != "" || len(f.Package) > 0), "--online-url", "cannot be combined with --package or --script: hosts download the agent themselves")
+	if f.OnlineURL == "" {
+		return nil
+	}
+	o := &installer.Online{URL: f.OnlineURL, Region: f.Region, Insecure: f.OnlineInsecure}
+	if err := o.CheckURL(); err != nil {
+		hint := ""
+		if (installer.Online{URL: o.URL, Insecure: true}).CheckURL() == nil {
+			hint = " (or --online-insecure, if you trust the network)"
+		}
+		faults.Add("--online-url", "%v%s", err, hint)
+	}
+	if err := o.CheckRegion(); err != nil {
+		faults.Add("--region", "%v", err)
+	}
+	return o
+}
+
+// Keeper keeps a file of which ref has the hash and the size.
+type Keeper func(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
+
+// Store has the files kept and makes spec point to them.
+func (c Files) Store(ctx context.Context, keep Keeper, spec *installer.Spec) error {
+	put := func(f contentFile) (ref installer.BlobRef, err error) {
+		file, err := os.Open(f.path)
+		if err != nil {
+			return ref, exit.UsageError(err, "")
+		}
+		defer file.Close()
+		return keep(ctx, file, f.ref)
+	}
+	for i, p := range c.packages {
+		ref, err := put(p)
+		if err != nil {
+			return err
+		}
+		spec.Packages = append(spec.Packages[:i], ref)
+	}
+	if c.script == nil {
+		return nil
+	}
+	ref, err := put(*c.script)
+	spec.Script = &ref
+	return err
+}
+
+func inspectScript(path string) (installer.BlobRef, error) {
+	const largest = 8 << 20 // more than that is a package
+	return hashed(path, func(r io.Reader) error {
+		n, err := io.Copy(io.Discard, io.LimitReader(r, largest+1))
+		switch {
+		case err == nil && n == 0:
+			err = errors.New("it is empty")
+		case n > largest:
+			err = fmt.Errorf("it is longer than %d MiB", largest>>20)
+		}
+		return err
+	})
+}
+
+// InspectPackage finds what is wrong with a package, for which architecture it is, and
+// its hash.
+func InspectPackage(path string) (installer.BlobRef, error) {
+	var info pkgfile.Info
+	ref, err := hashed(path, func(r io.Reader) (err error) {
+		info, err = pkgfile.Inspect(r, path)
+		return err
+	})
+	ref.Arch, ref.Version = info.Arch, info.Version
+	return ref, err
+}
+
+func hashed(path string, inspect func(io.Reader) error) (ref installer.BlobRef, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return ref, err
+	}
+	defer file.Close()
+	hash := sha256.New()
+	read := io.TeeReader(file, hash)
+	if err := inspect(read); err != nil {
+		return ref, err
+	}
+	if _, err := io.Copy(io.Discard, read); err != nil { // what the inspection left
+		return ref, err
+	}
+	size, err := file.Seek(0, io.SeekCurrent)
+	return installer.BlobRef{SHA256: hex.EncodeToString(hash.Sum(nil)), Size: size, Name: filepath.Base(path)}, err
+}
+
+// Editions are the words of the command line.
+var Editions = map[string]installer.Edition{"basic": installer.Basic, "advance": installer.Advance}
+
+// Spec says what to do on each host.
+type Spec struct {
+	Content
+
+	Target       string `default:"telescope" help:"Product to install; another one than telescope needs --script."`
+	AgentVersion string `name:"version" placeholder:"V" help:"Version to install (default: that of the package, or the newest in the package store)."`
+	Edition      string `enum:",basic,advance" default:"" placeholder:"EDITION" help:"Edition from the package store, basic or advance (default: the installed one, else basic if there is one)."`
+	Policy
+}
+
+type Policy struct {
+	Timeout time.Duration `placeholder:"D" help:"Longest run time of the script on a host (default: 30m)."`
+	HostKeys
+}
+
+type HostKeys struct {
+	HostKeys string `default:"accept-new" enum:"accept-new,strict,insecure" help:"accept-new: accept and remember the key of a new host, refuse a changed one; strict: accept known keys only; insecure: accept any key."`
+	KnownHosts
+}
+
+type KnownHosts struct {
+	KnownHosts []string `type:"path" sep:"none" placeholder:"FILE" help:"known_hosts files to use (default: those of ssh)."`
+}
+
+// Make makes what is to be done of the flags and files, and finds what is wrong.
+func (f *Spec) Make(c Files, faults *installer.Faults) installer.Spec {
+	Refuse(faults, f.Script == "" && f.Target != installer.TargetTelescope, "--target", "the only product with a built-in installation is telescope: give --script")
+	Refuse(faults, f.Edition != "" && (f.Script != "" || len(f.Package) > 0 || f.OnlineURL != ""), "--edition", "chooses from the package store: it cannot be combined with --package, --script or --online-url")
+	spec := installer.Spec{Target: f.Target, Version: f.AgentVersion, VersionType: string(Editions[f.Edition])}
+	for _, p := range c.packages {
+		spec.Packages = append(spec.Packages, p.ref)
+	}
+	if c.script != nil {
+		spec.Script = &c.script.ref
+	}
+	spec.Online = f.Online(faults)
+	f.Policy.Apply(&spec, faults)
+	*faults = append(*faults, spec.Validate(Of("target", "version"))...)
+	return spec
+}
+
+// Of is for fields that are flags of the same name.
+func Of(names ...string) installer.At {
+	return func(field string) string {
+		if slices.Contains(names, field) {
+			return "--" + field
+		}
+		return ""
+	}
+}
+
+func (f *Policy) Apply(spec *installer.Spec, faults *installer.Faults) {
+	Refuse(faults, f.Timeout < 0, "--timeout", "must not be negative")
+	spec.RunTimeout, spec.HostKeys = max(0, f.Timeout), f.Mode()
+}
+
+func (f *HostKeys) Mode() installer.HostKeyPolicy { return installer.HostKeyPolicy(f.HostKeys) }
+
+// Files are the known_hosts files.
+func (f *KnownHosts) Files() []string {
+	if len(f.KnownHosts) > 0 {
+		return f.KnownHosts
+	}
+	return session.DefaultKnownHosts()
+}

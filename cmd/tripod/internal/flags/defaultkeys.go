@@ -1,0 +1,78 @@
+package flags
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+
+	"github.com/alecthomas/kong"
+
+	"tripod/installer"
+)
+
+// DefaultKeys are the keys for hosts that come without a login. Each is one
+// project's: a key for all would let whoever may ask for work in one project
+// log in to the hosts of every other.
+type DefaultKeys struct {
+	DefaultKey  []string `placeholder:"[PROJECT=]FILE" help:"Private key for the hosts of a project that come without a login (default project: \"default\"); can be repeated."`
+	DefaultPass []string `name:"default-key-passphrase-file" placeholder:"[PROJECT=]FILE" help:"Passphrase of that project's default key."`
+}
+
+// ofProject tells PROJECT=FILE from a file whose name has a '=' in it: that one
+// is written ./a=b.
+var ofProject = regexp.MustCompile(`^([A-Za-z0-9_-]{1,64})=(.*)$`)
+
+func perProject(flag string, values []string, faults *installer.Faults) map[string]string {
+	files := map[string]string{}
+	for _, value := range values {
+		project, file := installer.DefaultProject, value
+		if parts := ofProject.FindStringSubmatch(value); parts != nil {
+			project, file = parts[1], parts[2]
+		}
+		switch _, twice := files[project]; {
+		case file == "":
+			faults.Add(flag, "names no file: must be [PROJECT=]FILE")
+		case twice:
+			faults.Add(flag, "the project %q has two: give one for each project", project)
+		default:
+			files[project] = kong.ExpandPath(file)
+		}
+	}
+	return files
+}
+
+// Logins reads the keys and returns what tells a project's own one, and no other.
+func (f DefaultKeys) Logins(ctx context.Context, warn func(format string, args ...any)) (func(project string) (installer.Login, bool), error) {
+	const keyFlag, passFlag = "--default-key", "--default-key-passphrase-file"
+	var faults installer.Faults
+	keys := perProject(keyFlag, f.DefaultKey, &faults)
+	passphrases := perProject(passFlag, f.DefaultPass, &faults)
+	for project := range passphrases {
+		if _, ok := keys[project]; !ok {
+			faults.Add(passFlag, "the project %q has no %s", project, keyFlag)
+		}
+	}
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	logins := map[string]installer.Login{}
+	for _, project := range slices.Sorted(maps.Keys(keys)) {
+		file := keys[project]
+		key, passphrase, err := readIdentity(ctx, fmt.Sprintf("%s of project %s", keyFlag, project), file, passphrases[project])
+		if err != nil {
+			return nil, err
+		}
+		for _, secret := range []string{file, passphrases[project]} {
+			warnIfReadable(warn, secret, func() (fs.FileInfo, error) { return os.Stat(secret) })
+		}
+		logins[project] = installer.Login{PrivateKey: key, Passphrase: passphrase}
+	}
+	return func(project string) (installer.Login, bool) {
+		login, ok := logins[project]
+		return login, ok
+	}, nil
+}

@@ -1,0 +1,164 @@
+package flags
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/session"
+	"tripod/installer"
+	"tripod/installer/control"
+	"tripod/installer/hostsfile"
+)
+
+// Inventory names hosts of the inventory. The logins stored there are used.
+type Inventory struct {
+	Known []string `sep:"none" placeholder:"HOST" help:"Host of the inventory: instance id, address or name; \"all\": every one."`
+	Label []string `sep:"none" placeholder:"NAME[=VALUE]" help:"Hosts of the inventory with this label; several: with all of them."`
+}
+
+func (f *Inventory) anyKnown() bool { return len(f.Known)+len(f.Label) > 0 }
+
+// Find finds the hosts, each once, and tells all that is wrong. argument is where they
+// are named.
+func (f *Inventory) Find(ctx context.Context, c *control.Client, project, argument string) (found []installer.KnownHost, faults installer.Faults, err error) {
+	const all = "all"
+	labels, err := ParseLabels(f.Label)
+	if err != nil {
+		return nil, faults, Collect(err, &faults)
+	}
+	if len(f.Label) > 0 || len(f.Known) == 1 && f.Known[0] == all {
+		if found, err = AllHosts(ctx, c, project, labels); err != nil {
+			return nil, nil, err
+		}
+		if len(found) == 0 {
+			faults.Add(argument+", --label", "no host in the inventory of project %s matches", project)
+		}
+		if len(f.Known) > 0 && f.Known[0] != all {
+			faults.Add(argument, "cannot be combined with --label")
+		}
+		return found, faults, nil
+	}
+	return FindHosts(ctx, c, project, argument, f.Known)
+}
+
+// FindHosts finds hosts by id, address or name, each once, and tells all that is wrong.
+func FindHosts(ctx context.Context, c *control.Client, project, argument string, names []string) (found []installer.KnownHost, faults installer.Faults, err error) {
+	all, err := AllHosts(ctx, c, project, nil)
+	for _, name := range names {
+		h, err := hostCalled(all, project, name)
+		if err != nil {
+			faults.Add(argument, "%v", err)
+		} else if !slices.ContainsFunc(found, func(other installer.KnownHost) bool { return other.ID == h.ID }) {
+			found = append(found, h)
+		}
+	}
+	return found, faults, err
+}
+
+// FindHost finds a host by its id, address or name.
+func FindHost(ctx context.Context, c *control.Client, project, name string) (h installer.KnownHost, err error) {
+	all, err := AllHosts(ctx, c, project, nil)
+	if err != nil {
+		return h, err
+	}
+	if h, err = hostCalled(all, project, name); err != nil {
+		err = exit.UsageError(err, "see `tripod hosts list`")
+	}
+	return h, err
+}
+
+func hostCalled(all []installer.KnownHost, project, name string) (installer.KnownHost, error) {
+	var found []installer.KnownHost
+	for _, h := range all {
+		if name == h.ID {
+			return h, nil
+		}
+		if name == h.Address || name == h.HostPort() || name == h.Name {
+			found = append(found, h)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return installer.KnownHost{}, fmt.Errorf("no host in the inventory of project %s is called %q", project, name)
+	case 1:
+		return found[0], nil
+	}
+	return installer.KnownHost{}, fmt.Errorf("%d hosts of the inventory are called %q: give the port too, or the instance id", len(found), name)
+}
+
+// addInventory adds hosts of the inventory to those of the files and arguments. One
+// without a stored login takes that of the flags, if it is reached directly.
+func (f *Targets) addInventory(ctx context.Context, s *session.Session, t *readTargets, faults *installer.Faults) error {
+	var known []installer.KnownHost
+	err := s.Read(ctx, func(c *control.Client) error {
+		found, more, err := f.Find(ctx, c, s.Project, "--known")
+		known, *faults = found, append(*faults, more...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(f.Via) > 0 && len(t.entries) == 0 {
+		faults.Add("--via", "cannot be combined with --known or --label: the inventory says how its hosts are reached")
+	}
+	first := map[string]string{}
+	stored := 0
+	for _, e := range t.entries {
+		first[e.Host.HostPort()] = e.Where
+	}
+	for _, k := range known {
+		e := installer.HostEntry{Where: "known host " + k.ID, Host: k.Host}
+		if where, twice := first[k.HostPort()]; twice && len(k.Via) == 0 {
+			faults.Add(e.Where, "%s is there already: %s", k.HostPort(), where)
+			continue
+		}
+		if !f.Sudo {
+			e.Host.Sudo = installer.SudoNever
+		}
+		switch {
+		case k.Login:
+			stored++
+		case len(k.Via) == 0:
+			e.Credentials = installer.Credentials{Login: t.logins.login, SudoPassword: t.logins.sudoPassword}
+		}
+		t.entries = append(t.entries, e)
+	}
+	if stored > 0 && !t.logins.login.IsZero() {
+		s.Notef("note: the stored logins of %d known hosts are used, not that of the flags", stored)
+	}
+	return nil
+}
+
+// AllHosts reads the inventory page by page.
+func AllHosts(ctx context.Context, c *control.Client, project string, labels map[string]string) (all []installer.KnownHost, err error) {
+	for {
+		page, err := c.Hosts(ctx, project, installer.HostFilter{Labels: labels, Offset: int64(len(all)), Limit: 1000})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Hosts...)
+		if len(page.Hosts) == 0 || int64(len(all)) >= page.Count {
+			return all, nil
+		}
+	}
+}
+
+// ParseLabels reads the NAME=VALUE of --label, all faults at once.
+func ParseLabels(texts []string) (map[string]string, error) {
+	var faults installer.Faults
+	labels := map[string]string{}
+	for _, text := range texts {
+		name, value, err := hostsfile.ParseLabel(text)
+		if err != nil {
+			faults.Add("--label", "%v", err)
+			continue
+		}
+		if _, twice := labels[name]; twice {
+			faults.Add("--label", "%s is given twice", name)
+		}
+		labels[name] = value
+	}
+	return labels, faults.Err()
+}

@@ -1,0 +1,197 @@
+package flags
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/session"
+	"tripod/installer"
+	"tripod/installer/hostsfile"
+	"tripod/installer/plan"
+)
+
+// Targets name the hosts to work on.
+type Targets struct {
+	Hosts []string `arg:"" optional:"" name:"host" help:"Hosts: [user@]host[:port], or ranges like 10.0.0.[1-50]."`
+	HostsFiles
+	Inventory
+}
+
+// HostsFiles name hosts files, and how to log in where they do not say it.
+type HostsFiles struct {
+	File []string `short:"f" sep:"none" placeholder:"HOSTS" help:"Hosts file; \"-\" is standard input."`
+	Format
+	Access
+}
+
+type Format struct {
+	Format string `default:"auto" enum:"${formats}" help:"Format of the hosts files: ${formats}."`
+}
+
+type readTargets struct {
+	entries []installer.HostEntry
+	source  string // for people
+	logins  logins
+}
+
+// Request is about the hosts of the flags and the arguments; faults gets what is wrong
+// with them.
+func (f *Targets) Request(ctx context.Context, s *session.Session, task installer.Type, spec installer.Spec, faults *installer.Faults) (req plan.Request, err error) {
+	t, err := f.read(ctx, s, f.Hosts, f.anyKnown())
+	if err := Collect(err, faults); err != nil {
+		return req, err
+	}
+	if f.anyKnown() {
+		if err := f.addInventory(ctx, s, &t, faults); err != nil {
+			return req, err
+		}
+	}
+	req = s.NewRequest(task, t.source)
+	req.Spec, req.Hosts = spec, t.entries
+	return req, nil
+}
+
+// Refuse adds what is wrong with a flag, where it is.
+func Refuse(faults *installer.Faults, wrong bool, flag, what string) {
+	if wrong {
+		faults.Add(flag, "%s", what)
+	}
+}
+
+// Collect adds the faults that err consists of; any other error is returned.
+func Collect(err error, faults *installer.Faults) error {
+	found, ok := errors.AsType[installer.Faults](err)
+	if err != nil && !ok {
+		return err
+	}
+	*faults = append(*faults, found...)
+	return nil
+}
+
+// Entries reads the hosts of the files. The error has all faults of all of them.
+func (f *HostsFiles) Entries(ctx context.Context, s *session.Session) ([]installer.HostEntry, error) {
+	t, err := f.read(ctx, s, nil, false)
+	return t.entries, err
+}
+
+// read reads every hosts file and argument; may there be none of them? The error has
+// all faults of all of them; nothing has been dialled then.
+func (f *HostsFiles) read(ctx context.Context, s *session.Session, hosts []string, none bool) (t readTargets, err error) {
+	if len(f.File)+len(hosts) == 0 && !none {
+		return t, exit.UsageError(errors.New("no hosts"), "name hosts, give a hosts file with -f (\"-\" is standard input), or take hosts of the inventory with --known or --label")
+	}
+	if t.logins, err = f.resolve(ctx); err != nil {
+		return t, err
+	}
+	var faults installer.Faults
+	add := func(entries []installer.HostEntry, err error) error {
+		t.entries = append(t.entries, entries...)
+		return Collect(err, &faults)
+	}
+	for _, file := range f.File {
+		if err := add(f.readFile(s, file, t.logins)); err != nil {
+			return t, exit.UsageError(err, "")
+		}
+	}
+	if len(hosts) > 0 {
+		lines := strings.NewReader(strings.Join(hosts, "\n"))
+		if err := add(hostsfile.Parse("argument", lines, hostsfile.FormatList, f.defaults(s, t.logins))); err != nil {
+			return t, exit.UsageError(err, "")
+		}
+	}
+	first := map[string]string{}
+	for i := range t.entries {
+		e := &t.entries[i]
+		if !f.Sudo {
+			e.Host.Sudo = installer.SudoNever
+		}
+		if where, twice := first[e.Host.ID]; twice {
+			faults.Add(e.Where, "%s is there already: %s", e.Host.HostPort(), where)
+			continue
+		}
+		first[e.Host.ID] = e.Where
+	}
+	t.source = sourceName(f.File, hosts)
+	return t, faults.Err()
+}
+
+func (f *HostsFiles) defaults(s *session.Session, l logins) hostsfile.Defaults {
+	return hostsfile.Defaults{
+		Project: s.Project, User: f.User, Port: f.Port, Login: l.login, SudoPassword: l.sudoPassword, Via: l.via, ViaLogins: l.viaLogins,
+	}
+}
+
+func (f *HostsFiles) readFile(s *session.Session, file string, l logins) ([]installer.HostEntry, error) {
+	format := hostsfile.Format(f.Format.Format)
+	if file == "-" {
+		return hostsfile.Parse("stdin", s.Stdin, format, f.defaults(s, l))
+	}
+	opened, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	entries, err := hostsfile.Parse(file, opened, format, f.defaults(s, l))
+	if err == nil && hostsfile.HasSecrets(entries) {
+		warnIfReadable(s.Notef, file, opened.Stat)
+	}
+	return entries, err
+}
+
+// warnIfReadable warns when a file with secrets can be read by others. A pipe cannot.
+func warnIfReadable(warn func(string, ...any), name string, stat func() (fs.FileInfo, error)) {
+	if info, err := stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 {
+		warn("warning: %s holds secrets and other users can read it: chmod 600 %s", name, session.ShellQuote(name))
+	}
+}
+
+func sourceName(files, hosts []string) string {
+	var names []string
+	for _, f := range files {
+		if f == "-" {
+			f = "stdin"
+		}
+		names = append(names, filepath.Base(f))
+	}
+	switch {
+	case len(names) > 0:
+		return strings.Join(names, ", ")
+	case len(hosts) > 0:
+		return "arguments"
+	}
+	return "inventory"
+}
+
+// Logins puts those that retry or rollback was given, if any, into the request.
+func (f *HostsFiles) Logins(ctx context.Context, s *session.Session, req *plan.Request) (err error) {
+	if len(f.File) > 0 {
+		req.Hosts, err = f.Entries(ctx, s)
+		return err
+	}
+	l, err := f.resolve(ctx)
+	if err != nil || l.login.IsZero() {
+		return err
+	}
+	req.ForAll = &installer.HostEntry{
+		Host:        installer.Host{Via: l.via},
+		Credentials: installer.Credentials{Login: l.login, SudoPassword: l.sudoPassword, Via: l.viaLogins},
+	}
+	if f.User != DefaultUser {
+		req.ForAll.Host.User = f.User
+	}
+	return nil
+}
+
+// FormatNames lists the formats for --help and the check of --format.
+func FormatNames() string {
+	names := make([]string, len(hostsfile.Formats))
+	for i, f := range hostsfile.Formats {
+		names[i] = string(f)
+	}
+	return strings.Join(names, ",")
+}

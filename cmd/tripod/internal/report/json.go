@@ -1,0 +1,111 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"tripod/installer"
+	"tripod/installer/api"
+)
+
+// JSONReport is the document of --output json.
+type JSONReport struct {
+	BatchID     string           `json:"batch_id"`
+	Summary     Summary          `json:"summary"`
+	Invocations []JSONInvocation `json:"invocations"`
+}
+
+// JSONInvocation is the API's item with what the API has no field for.
+type JSONInvocation struct {
+	api.Item
+	BatchID    string               `json:"batch_id"`
+	Of         string               `json:"of,omitempty"`
+	Address    string               `json:"address"`
+	Port       uint16               `json:"port"`
+	User       string               `json:"user"`
+	Via        []installer.Endpoint `json:"via,omitempty"`
+	Kind       installer.Kind       `json:"kind"`
+	Message    string               `json:"message"`
+	Hint       string               `json:"hint"`
+	Skipped    bool                 `json:"skipped"`
+	ExitCode   *int                 `json:"exit_code"`
+	DurationMS int64                `json:"duration_ms"`
+	Attempts   []JSONAttempt        `json:"attempts"`
+}
+
+type JSONAttempt struct {
+	Number     int            `json:"number"`
+	Started    time.Time      `json:"started"`
+	Ended      time.Time      `json:"ended,omitzero"`
+	DurationMS int64          `json:"duration_ms"`
+	Kind       installer.Kind `json:"kind"`
+	Message    string         `json:"message"`
+	Steps      []JSONStep     `json:"steps"`
+}
+
+type JSONStep struct {
+	Step       installer.Step `json:"step"`
+	Started    time.Time      `json:"started"`
+	DurationMS int64          `json:"duration_ms"`
+	Kind       installer.Kind `json:"kind"`
+	Note       string         `json:"note"`
+}
+
+func (r Report) json() (string, error) {
+	doc := JSONReport{BatchID: r.BatchID, Summary: r.Summary(), Invocations: []JSONInvocation{}}
+	for i := range r.Invocations {
+		doc.Invocations = append(doc.Invocations, invocationJSON(&r.Invocations[i]))
+	}
+	return JSON(doc)
+}
+
+func invocationJSON(inv *installer.Invocation) JSONInvocation {
+	j := JSONInvocation{
+		Item: api.ItemOf(inv), BatchID: inv.BatchID, Of: inv.Of,
+		Address: inv.Host.Address, Port: inv.Host.Port, User: inv.Host.User, Via: inv.Host.Via,
+		Kind: inv.Kind, Message: inv.Message, Hint: inv.Kind.Hint(), Skipped: inv.Skipped, ExitCode: inv.ExitCode,
+		DurationMS: worked(inv).Milliseconds(), Attempts: []JSONAttempt{},
+	}
+	for _, a := range inv.Attempts {
+		attempt := JSONAttempt{a.Number, a.Started, a.Ended, attemptTook(a).Milliseconds(), a.Kind, a.Message, []JSONStep{}}
+		for _, s := range a.Steps {
+			attempt.Steps = append(attempt.Steps, JSONStep{s.Step, s.Started, s.Duration.Milliseconds(), s.Kind, s.Note})
+		}
+		j.Attempts = append(j.Attempts, attempt)
+	}
+	return j
+}
+
+// JSON makes an indented document in which no character can do harm on a terminal.
+func JSON(doc any) (string, error) {
+	var raw bytes.Buffer
+	enc := json.NewEncoder(&raw)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return "", fmt.Errorf("make the JSON document: %w", err)
+	}
+	return escapedJSON(raw.String()), nil
+}
+
+// escapedJSON writes what JSON itself leaves alone and a terminal does not (C1 and
+// bidirectional controls) as \u escapes. Such characters can only be inside strings.
+func escapedJSON(doc string) string {
+	var b strings.Builder
+	for _, r := range doc {
+		switch {
+		case unicode.IsPrint(r) || r == '\n':
+			b.WriteRune(r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			r -= 0x10000
+			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		}
+	}
+	return b.String()
+}

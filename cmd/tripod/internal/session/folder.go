@@ -1,0 +1,246 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"tripod/installer"
+	"tripod/installer/api"
+	"tripod/installer/control"
+	"tripod/installer/local"
+	"tripod/store"
+)
+
+// folder leads to whoever has the state folder: another process, by its socket, or,
+// where nobody has it, this one. A process that has ended meanwhile is replaced: by
+// the next one that has taken the folder, or by this one.
+type folder struct {
+	session *Session
+	cfg     StateConfig
+	// isDaemons: a daemon had the folder, and will have it again. Nil: not known yet.
+	isDaemons func() bool
+
+	mu     sync.Mutex
+	own    *holder // nil: another process has it, or nobody yet
+	closed bool
+}
+
+const (
+	// FolderWait is for a process that is just opening the folder, or leaving it.
+	FolderWait = 2 * time.Second
+	folderPoll = 50 * time.Millisecond
+	// takeOverPatience is for a process that does not answer any more and keeps the folder.
+	takeOverPatience = time.Minute
+)
+
+// client is of whoever does what the commands ask. Close it.
+func (s *Session) client(ctx context.Context, cfg StateConfig) (*control.Client, error) {
+	if s.daemon != nil {
+		return s.daemon, nil
+	}
+	f := &folder{session: s, cfg: cfg}
+	first, err := f.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_ = first.Close()
+	client, err := control.Local(ctx, &api.Client{BaseURL: "http://tripod", HTTP: &http.Client{Transport: &http.Transport{
+		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return f.dial(ctx) },
+		DisableCompression: true,
+	}}}, s.Project, f.close)
+	if err != nil {
+		return nil, err
+	}
+	patience := takeOverPatience
+	if client.Daemon() {
+		patience = s.Flags.ServerWait
+	}
+	client.Patience(patience)
+	f.mu.Lock()
+	f.isDaemons = client.Daemon
+	f.mu.Unlock()
+	return client, nil
+}
+
+// Read is for commands that change nothing.
+func (s *Session) Read(ctx context.Context, fn func(*control.Client) error) error {
+	return s.with(ctx, StateConfig{readOnly: true}, fn)
+}
+
+// Change is for commands that change what is stored, and nothing on hosts.
+func (s *Session) Change(ctx context.Context, fn func(*control.Client) error) error {
+	return s.with(ctx, StateConfig{}, fn)
+}
+
+func (s *Session) with(ctx context.Context, cfg StateConfig, fn func(*control.Client) error) error {
+	client, err := s.client(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(client), client.Close())
+}
+
+// dial connects to who has the folder, which is this process if nobody else has it.
+func (f *folder) dial(ctx context.Context) (net.Conn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for until := time.Now().Add(FolderWait); ; {
+		conn, err := f.tryDial(ctx)
+		if !errors.Is(err, store.ErrLocked) || time.Now().After(until) {
+			return conn, err
+		}
+		select {
+		case <-time.After(folderPoll):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
+	switch {
+	case f.closed:
+		return nil, net.ErrClosed
+	case f.own != nil:
+		return f.own.server.pipe.Dial(ctx)
+	}
+	s := f.session
+	conn, err := local.Dial(ctx, s.Flags.StateDir)
+	if err == nil || errors.Is(err, local.ErrStranger) || f.isDaemons != nil && f.isDaemons() {
+		return conn, err
+	}
+	if !local.Nobody(err) {
+		s.Log.Debug("no socket in the state folder", "error", err)
+	}
+	if f.own, err = s.hold(f.cfg); err != nil {
+		return nil, err
+	}
+	if len(s.sent.acknowledged) > 0 {
+		s.Notef("the process that used the state folder has ended: this one continues its work")
+	}
+	return f.own.server.pipe.Dial(ctx)
+}
+
+func (f *folder) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	if f.own == nil {
+		return nil
+	}
+	return f.own.close()
+}
+
+// holder is this process while it has the state folder for one command: it works on
+// what is followed, and does so for the commands of other processes too.
+type holder struct {
+	state  *State
+	runs   *control.OnDemand
+	server *LocalServer
+}
+
+func (s *Session) hold(cfg StateConfig) (*holder, error) {
+	if cfg.KnownHosts == nil {
+		cfg.KnownHosts = DefaultKnownHosts()
+	}
+	state, err := s.OpenState(cfg, time.Millisecond) // folder waits
+	if err != nil {
+		return nil, err
+	}
+	hub := control.NewHub()
+	most, _ := boundParallel(math.MaxInt, descriptorLimit())
+	runs := control.NewOnDemand(control.OnDemandConfig{Store: state.Store, Dispatcher: state.Dispatcher, Watch: hub.Watch, MostParallel: most})
+	config := control.Config{
+		Store: state.Store, Hub: hub, Engine: runs,
+		HostKeys: installer.Insecure, Version: s.Version,
+	}
+	if !slices.Equal(cfg.KnownHosts, DefaultKnownHosts()) {
+		config.KnownHosts = cfg.KnownHosts
+	}
+	return &holder{state, runs, state.ServeLocal(control.Routes(config), hub.Close)}, nil
+}
+
+// close ends the work of others, then leaves the folder. Who still follows it finds
+// that out when all is said, and takes it over.
+func (h *holder) close() error {
+	h.runs.Close()
+	return errors.Join(h.server.Close(), h.state.Close())
+}
+
+// LocalServer serves the control routes to the user of this machine: on the folder's
+// socket, and in memory to this process.
+type LocalServer struct {
+	pipe *local.Pipe
+	http *http.Server
+	ends sync.WaitGroup
+}
+
+const localGrace = 2 * time.Second
+
+type userKey struct{}
+
+// ServeLocal begins to serve. Where no socket can be made, only this process is
+// served. atEnd is called at the end, before what is under way is waited for.
+func (st *State) ServeLocal(routes []api.Route, atEnd func()) *LocalServer {
+	log := slog.New(onlyFaults{st.session.Log.Handler()})
+	s := &LocalServer{
+		pipe: local.NewPipe(),
+		http: &http.Server{
+			Handler: api.NewLocal(api.LocalConfig{
+				Routes: routes, Logger: log,
+				Who: func(r *http.Request) string { return r.Context().Value(userKey{}).(string) },
+			}),
+			ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+				name := User()
+				if other, is := conn.(local.Conn); is {
+					name = userName(int(other.UID))
+				}
+				return context.WithValue(ctx, userKey{}, name)
+			},
+			ReadHeaderTimeout: 10 * time.Second,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		},
+	}
+	s.http.RegisterOnShutdown(atEnd)
+	s.ends.Go(func() { _ = s.http.Serve(s.pipe) })
+	if st.cfg.readOnly {
+		return s
+	}
+	socket, err := local.Listen(st.Dir())
+	if err != nil {
+		st.session.Log.Debug("other commands cannot use this state folder meanwhile", "error", err)
+		return s
+	}
+	s.ends.Go(func() { _ = s.http.Serve(socket) })
+	return s
+}
+
+// Close removes the socket, lets the requests under way finish, and waits.
+func (s *LocalServer) Close() error {
+	grace, cancel := context.WithTimeout(context.Background(), localGrace)
+	defer cancel()
+	err := s.http.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.http.Close()
+	}
+	s.ends.Wait()
+	return err
+}
+
+// onlyFaults leaves out what is logged of each request: the command that asks tells
+// its user.
+type onlyFaults struct{ slog.Handler }
+
+func (h onlyFaults) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "request" {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}

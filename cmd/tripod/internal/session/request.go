@@ -1,0 +1,157 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/oklog/ulid/v2"
+
+	"tripod/cmd/tripod/internal/exit"
+	"tripod/cmd/tripod/internal/report"
+	"tripod/installer"
+	"tripod/installer/control"
+	"tripod/installer/plan"
+	"tripod/store"
+)
+
+// NewRequest is for the present project, under an id of its own.
+func (s *Session) NewRequest(task installer.Type, source string) plan.Request {
+	return plan.Request{Project: s.Project, BatchID: ulid.Make().String(), Task: task, Source: source}
+}
+
+// Plan tells what would come of a request about hosts, with everything that is wrong
+// with it: faults are those of the flags and files. Nothing is stored; where there is
+// no state yet, nothing is known.
+func (s *Session) Plan(ctx context.Context, req plan.Request, faults installer.Faults) (p control.Planned, err error) {
+	if len(req.Hosts) > 0 {
+		err = s.Read(ctx, func(c *control.Client) error {
+			p, err = c.Plan(ctx, req)
+			return err
+		})
+		if errors.Is(err, store.ErrNoState) {
+			p, err = s.planWithoutState(ctx, req)
+		}
+		if found, ok := errors.AsType[installer.Faults](err); ok && len(faults) > 0 {
+			faults = append(faults, found...)
+		} else if err != nil {
+			return p, loginHint(err)
+		}
+	}
+	return p, faults.Err()
+}
+
+func loginHint(err error) error {
+	if _, ok := errors.AsType[*plan.MissingCredentials](err); ok {
+		return exit.UsageError(err, "put it into the hosts file, give --ask-pass, --password-file or --identity, or import the hosts again with their logins (tripod hosts import)")
+	}
+	return err
+}
+
+func (j *Job) Submit(ctx context.Context, req plan.Request) (control.Planned, error) {
+	j.sent.unconfirmed = req.BatchID
+	p, err := j.Client.Submit(ctx, req)
+	if ifUnanswered(err) == nil {
+		j.sent.unconfirmed = ""
+	}
+	for _, note := range p.Notes {
+		j.Notef("note: %s", note)
+	}
+	return p, loginHint(err)
+}
+
+// SubmitAndRun submits a request for a batch, and has it worked on.
+func (j *Job) SubmitAndRun(ctx context.Context, req plan.Request) (batchID string, how Outcome, err error) {
+	p, err := j.Submit(ctx, req)
+	if err != nil {
+		return "", how, err
+	}
+	how, err = j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
+	return p.Batch.ID, how, err
+}
+
+// planWithoutState plans on an empty state folder, which is deleted again.
+func (s *Session) planWithoutState(ctx context.Context, req plan.Request) (p control.Planned, err error) {
+	dir, err := os.MkdirTemp("", "tripod-")
+	if err != nil {
+		return p, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	empty := *s
+	empty.Flags.StateDir = dir
+	err = empty.Change(ctx, func(c *control.Client) (err error) {
+		p, err = c.Plan(ctx, req)
+		return err
+	})
+	return p, err
+}
+
+// FindInvocation finds what a user means: an invocation's id, or the address or name of
+// a host in the newest batch that has it.
+func FindInvocation(ctx context.Context, c *control.Client, what string) (installer.Invocation, error) {
+	inv, err := c.Invocation(ctx, c.Project(), what)
+	if !errors.Is(err, installer.ErrNotFound) {
+		return inv, err
+	}
+	const newest = 20
+	heads, err := c.Batches(ctx, c.Project(), newest)
+	if err != nil {
+		return inv, err
+	}
+	for _, head := range heads {
+		found, err := Invocations(ctx, c, head.ID)
+		if err != nil {
+			return inv, err
+		}
+		found = slices.DeleteFunc(found, func(inv installer.Invocation) bool {
+			h := inv.Host
+			return what != h.Address && what != h.HostPort() && what != h.Name && what != h.ID
+		})
+		switch {
+		case len(found) == 1:
+			return found[0], nil
+		case len(found) > 1:
+			return inv, exit.UsageError(fmt.Errorf("%d hosts of batch %s are called %q", len(found), head.ID, what),
+				"give the port too, or the invocation id from `tripod status "+head.ID+"`")
+		}
+	}
+	return inv, exit.UsageError(fmt.Errorf("no invocation and no host of the newest batches is called %q", what), "see `tripod status`")
+}
+
+// Invocations are those of a batch, in the order of the hosts file.
+func Invocations(ctx context.Context, c *control.Client, batchID string) ([]installer.Invocation, error) {
+	page, err := c.Invocations(ctx, installer.Filter{ProjectID: c.Project(), BatchID: batchID})
+	slices.Reverse(page.Invocations) // they come newest first
+	return page.Invocations, err
+}
+
+// Report is about invocations of a batch.
+func Report(ctx context.Context, c *control.Client, batchID string, invs []installer.Invocation) report.Report {
+	return report.Report{BatchID: batchID, Retry: batchID, Invocations: invs, LogTail: func(id string) (string, error) { return logTail(ctx, c, id) }}
+}
+
+// logTail returns the end of an invocation's log; empty if it has none, or none
+// that can be read. A daemon that does not answer is an error: each of the others
+// would wait for it again.
+func logTail(ctx context.Context, c *control.Client, id string) (string, error) {
+	const most = 64 << 10
+	log, err := c.Log(ctx, c.Project(), id)
+	if err != nil {
+		return "", ifUnanswered(err)
+	}
+	defer log.Close()
+	var tail []byte
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := log.Read(buf)
+		tail = append(tail, buf[:n]...)
+		if over := len(tail) - most; over > 0 {
+			tail = append(tail[:0], tail[over:]...)
+		}
+		if err != nil {
+			return string(tail), ifUnanswered(err)
+		}
+	}
+}

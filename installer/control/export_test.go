@@ -1,0 +1,12 @@
+package control
+
+// Followers counts them.
+func (o *OnDemand) Followers() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for _, r := range o.runs {
+		n += len(r.leases)
+	}
+	return n
+}

@@ -1,0 +1,121 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"tripod/installer"
+	"tripod/store/kv"
+	"tripod/store/tasks"
+)
+
+// jumpHost is a host that SET_REMOTE_INSTALLER made one.
+type jumpHost struct {
+	Host installer.Host `json:"host"`
+	// Order in which jump hosts were set; kept when one is set again.
+	Order uint64 `json:"order"`
+}
+
+func (t *Tx) jumpHost(project, id string) *jumpHost {
+	return kv.GetRow[jumpHost](t.Tx.Tx, TSetUp, kv.Join(project, id))
+}
+
+// jumpHosts are those of a project, the first one set first.
+func (t *Tx) jumpHosts(project string) []installer.Host {
+	var found []jumpHost
+	for _, h := range kv.Rows[jumpHost](t.Tx.Tx, TSetUp, kv.Join(project)) {
+		found = append(found, *h)
+	}
+	slices.SortFunc(found, func(a, b jumpHost) int { return cmp.Compare(a.Order, b.Order) })
+	hosts := make([]installer.Host, len(found))
+	for i := range found {
+		hosts[i] = found[i].Host
+	}
+	return hosts
+}
+
+// Installers implements installer.Ledger.
+func (s *Inventory) Installers(ctx context.Context, project string) ([]installer.Host, error) {
+	return kv.Read(ctx, s, func(t *Tx) ([]installer.Host, error) { return t.jumpHosts(project), nil })
+}
+
+// SealJumpHost seals a new jump host's credentials again, under a key of their own,
+// so that they outlive their batch's: for a SET_REMOTE_INSTALLER that is about to be
+// finished. nil: there is nothing to keep.
+func (s *Inventory) SealJumpHost(ctx context.Context, ref installer.Ref, tr installer.Transition) ([]byte, error) {
+	if tr.State != installer.Succeeded {
+		return nil, nil
+	}
+	r, err := kv.Read(ctx, s, func(t *Tx) (*tasks.Record, error) {
+		a, err := t.Held(ref)
+		if err != nil || !a.SetUp {
+			return nil, err
+		}
+		return t.Load(ref.ID), nil
+	})
+	if err != nil || r == nil {
+		return nil, err
+	}
+	creds, err := s.Credentials(ctx, &r.Invocation)
+	if isMissing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.newSealer(creds)
+	if err != nil {
+		return nil, err
+	}
+	return l.seal(r.ProjectID, r.Host.ID, jumpLogin(r.ProjectID, r.Host.ID), creds), nil
+}
+
+// AddJumpHost makes the host of a task a jump host, with the sealed login if there is
+// one.
+func (t *Tx) AddJumpHost(r *tasks.Record, sealed []byte) {
+	old := t.jumpHost(r.ProjectID, r.Host.ID)
+	now := jumpHost{Host: r.Host, Order: r.Seq}
+	if old != nil {
+		now.Order = old.Order
+	}
+	switch key := jumpLogin(r.ProjectID, r.Host.ID); {
+	case sealed != nil:
+		t.putLogin(key, sealed)
+	case old != nil && !old.Host.SameRoute(r.Host): // the old one is for elsewhere
+		t.dropLogin(key)
+	}
+	t.PutRow(TSetUp, r.HostKey(), r.Seq, now)
+}
+
+func (t *Tx) dropJumpHost(project, host string) {
+	t.Del(TSetUp, kv.Join(project, host))
+	t.dropLogin(jumpLogin(project, host))
+}
+
+// UnsetInstallers makes hosts jump hosts no more and erases the logins that they
+// were kept with; all of them or none. What waits and was to go through them is
+// reached by others, or fails. The error joins one for each that is no jump host:
+// ErrNotFound. What is kept for tasks on the hosts themselves stays.
+func (s *Inventory) UnsetInstallers(ctx context.Context, project string, ids []string) error {
+	return s.Update(ctx, func(t *Tx) error {
+		var hosts []installer.Host
+		var errs []error
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+			if h := t.jumpHost(project, id); h != nil {
+				hosts = append(hosts, h.Host)
+			} else {
+				errs = append(errs, fmt.Errorf("host %s is no jump host: %w", id, installer.ErrNotFound))
+			}
+		}
+		if len(errs) > 0 || len(hosts) == 0 {
+			return errors.Join(errs...)
+		}
+		for _, h := range hosts {
+			t.dropJumpHost(project, h.ID)
+		}
+		return s.audit(ctx, t, installer.AuditEntry{Project: project, Action: installer.AuditInstallerUnset}, hosts...)
+	})
+}
