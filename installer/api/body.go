@@ -19,17 +19,18 @@ import (
 // characters are a sixth of it.
 const maxBody = limits.SmallBody
 
-// unverifiedStep is how much of an unverified body is borrowed for first; then it
-// doubles. So who only announces a large one takes no more.
-const unverifiedStep = 64 << 10
+// unverifiedStep is how much of an unverified body is taken first; then it doubles. So
+// who only announces a large one takes no more.
+const unverifiedStep = 4 << 10
 
 func (c *Request) sends() bool { return c.Method == http.MethodPost || c.Method == http.MethodPut }
 
 // receive reads the body of a request that may be answered. A signature counts as seen
 // before anything of the body is judged.
 func (h *handler) receive(w http.ResponseWriter, c *Request, rt Route) error {
-	if !c.sends() && c.claim == nil {
-		return nil
+	has := c.sends() || c.claim != nil
+	if err := h.borrow(w, c, rt, has); err != nil || !has {
+		return err
 	}
 	if err := h.readBody(w, c, rt); err != nil {
 		return err
@@ -45,33 +46,38 @@ func (h *handler) receive(w http.ResponseWriter, c *Request, rt Route) error {
 	return checkContent(c, rt)
 }
 
-// readBody reads the body once the caller's project has room for it.
-func (h *handler) readBody(w http.ResponseWriter, c *Request, rt Route) error {
-	limit, size := rt.maxBody(), c.ContentLength
-	switch {
+// borrow waits until the caller's project has room for the request.
+func (h *handler) borrow(w http.ResponseWriter, c *Request, rt Route, body bool) error {
+	switch limit := rt.maxBody(); {
+	case !body:
 	case c.read:
-		size = int64(len(c.Body))
-	case size > limit:
+		c.size = int64(len(c.Body))
+	case c.ContentLength > limit:
 		return unread(w, tooLarge(limit))
-	case size < 0:
-		size = limit
+	case c.ContentLength < 0:
+		c.size = limit
+	default:
+		c.size = c.ContentLength
 	}
-	loan, err := h.bodies.Borrow(c.Context(), c.Principal.Project, size)
+	err := h.lend(c)
 	if errors.Is(err, limits.ErrNoRoom) {
-		e := Refuse(http.StatusTooManyRequests, CodeInvalidRequest, "the bodies of other requests take all the room that there is: try again")
+		e := Refuse(http.StatusTooManyRequests, CodeInvalidRequest, "other requests take all the room that there is: try again")
 		e.RetryAfter = limits.BudgetWait
 		err = e
 	}
 	if err != nil {
 		return unread(w, err)
 	}
-	c.loan.Close()
-	if c.loan = loan; c.read {
+	return nil
+}
+
+func (h *handler) readBody(w http.ResponseWriter, c *Request, rt Route) (err error) {
+	if c.read {
 		return nil
 	}
-	body := http.MaxBytesReader(w, h.pace.Body(w, c.Request.Body, cmp.Or(rt.Wait, readTimeout(c.Context()))), size)
-	if c.Body, err = readAll(body, size, nil); err != nil {
-		return unread(w, refusedBody(err, limit))
+	body := http.MaxBytesReader(w, h.pace.Body(w, c.Request.Body, cmp.Or(rt.Wait, readTimeout(c.Context()))), c.size)
+	if c.Body, err = readAll(body, c.size, nil); err != nil {
+		return unread(w, refusedBody(err, rt.maxBody()))
 	}
 	return nil
 }
@@ -95,10 +101,9 @@ func (h *handler) readUnverified(w http.ResponseWriter, c *Request, rt Route) er
 	if c.ContentLength == 0 {
 		return nil
 	}
-	c.loan = h.bodies.Unverified.Loan(limits.Peer(c.RemoteAddr).String())
 	grow := func(size int64) (int64, error) {
 		larger := min(max(2*size, unverifiedStep), limit)
-		if c.loan.Try(larger - size) {
+		if c.stranger.Take(larger - size) {
 			return larger, nil
 		}
 		return 0, Refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many bodies are read to verify their signatures: try again, or tell the body's hash in X-Sdk-Content-Sha256")

@@ -54,7 +54,7 @@ var Codes = []CodeInfo{
 	{Status: http.StatusConflict, Code: CodeInvalidRequest, Meaning: "the `Idempotency-Key` was used for a request with another body; or the same task was asked for by somebody else just now"},
 	{Status: http.StatusRequestEntityTooLarge, Code: CodeTooLarge, Meaning: "the body is over 2 MiB"},
 	{Status: http.StatusUnsupportedMediaType, Code: CodeInvalidRequest, Meaning: "the body is no JSON in UTF-8, or is compressed"},
-	{Status: http.StatusTooManyRequests, Code: CodeInvalidRequest, Meaning: "too many requests, no room for the body, or as much work is open as may be; see the header `Retry-After`"},
+	{Status: http.StatusTooManyRequests, Code: CodeInvalidRequest, Meaning: "too many requests, no room for the request, or as much work is open as may be; see the header `Retry-After`"},
 	{Status: http.StatusInternalServerError, Code: CodeInternal, Meaning: "internal service error; the daemon's log has more under the `X-Request-Id`"},
 	{Status: http.StatusServiceUnavailable, Code: CodeInternal, Meaning: "the request was given up before it was answered"},
 	{Status: http.StatusServiceUnavailable, Code: CodeStorage, Meaning: "the state could not be read or written (disk full, say): nothing was changed"},

@@ -105,11 +105,14 @@ func plain[T ~string](words []T) (all []string) {
 	return all
 }
 
-// BodiesWait sets how long a request waits for its part of the budget.
-func BodiesWait(h http.Handler, d time.Duration) { h.(*handler).bodies.Wait = d }
+// RoomWait sets how long a request waits for its part of the budget.
+func RoomWait(h http.Handler, d time.Duration) {
+	b := h.(*handler).budget
+	b.Small.Wait, b.Large.Wait = d, d
+}
 
-// BodiesHeld reports whether any body has a part of the budget.
-func BodiesHeld(h http.Handler) bool {
-	b := h.(*handler).bodies
-	return b.Unverified.Owners()+b.Small.Owners()+b.Large.Owners() > 0
+// RoomHeld is how much of the budget requests have, in bytes.
+func RoomHeld(h http.Handler) int64 {
+	b := h.(*handler).budget
+	return b.Strangers.Held() + b.Small.Lent() + b.Large.Lent()
 }

@@ -42,7 +42,7 @@ func TestD14FloodsTakeNoMemory(t *testing.T) {
 		for version, address := range map[string]func(*testing.T, *rig) (string, *http.Transport){"HTTP/1": overHTTP1, "HTTP/2": overHTTP2} {
 			t.Run(name+", "+version, func(t *testing.T) {
 				r := newRig(t)
-				api.BodiesWait(r.handler, time.Millisecond)
+				api.RoomWait(r.handler, time.Millisecond)
 				pair, err := r.store.AddKey(t.Context(), project, "ci", installer.FullRights)
 				require.NoError(t, err)
 				header := tc.login(r, pair.AccessKey)
@@ -57,7 +57,7 @@ func TestD14FloodsTakeNoMemory(t *testing.T) {
 				after := heap()
 				require.Less(t, after-min(before, after), uint64(most))
 				flood.end()
-				require.Eventually(t, func() bool { return !api.BodiesHeld(r.handler) }, time.Minute, time.Millisecond, "requests that are over give back what they had")
+				require.Eventually(t, func() bool { return api.RoomHeld(r.handler) == 0 }, time.Minute, time.Millisecond, "requests that are over give back what they had")
 			})
 		}
 	}
@@ -234,6 +234,12 @@ func TestD14LoginTimeout(t *testing.T) {
 		_, err := io.Copy(io.Discard, conn)
 		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the server kept the connection")
 	}
+	conn := dialFrom(t, address, 1)
+	for answer := http.StatusOK; answer != 0; answer = status(conn) {
+		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	_, err := conn.Read(make([]byte, 1))
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "one that asks again and again is kept")
 }
 
 // TestBConnectionsCapped: of more connections than there may be only so many stay open,

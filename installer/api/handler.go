@@ -28,7 +28,7 @@ type handler struct {
 	service
 	table  []Route
 	rates  limits.Rates
-	bodies *limits.Budget
+	budget *limits.Budget // nil: nothing is counted
 
 	pace, unverifiedPace limits.Pace
 	// localUser tells whose a connection is that needs no login. Nil: all need one.
@@ -37,7 +37,7 @@ type handler struct {
 
 func newHandler(s service) *handler {
 	return &handler{
-		service: s, table: s.routes(), rates: limits.Rates{PerSecond: s.RequestRate}, bodies: limits.NewBudget(),
+		service: s, table: s.routes(), rates: limits.Rates{PerSecond: s.RequestRate}, budget: limits.NewBudget(),
 		pace: limits.BodyPace, unverifiedPace: limits.UnverifiedPace,
 	}
 }
@@ -46,6 +46,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := h.Clock()
 	c := &Request{Request: r, id: h.NewID()}
 	w.Header().Set(headerRequestID, c.id)
+	defer c.giveBack()
+	if !h.enter(c) {
+		panic(http.ErrAbortHandler) // its connection is closed
+	}
 
 	rt, answer, err := h.answer(w, c)
 	status := rt.success()
@@ -63,7 +67,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s, ok := answer.(Stream); ok {
 		size = h.stream(w, r, status, s)
 	} else {
-		size = int64(h.write(w, r, status, answer))
+		size = int64(h.write(w, c, status, answer))
 	}
 	h.log(c, rt, status, size, started, err)
 }
@@ -77,7 +81,6 @@ func (h *handler) answer(w http.ResponseWriter, c *Request) (rt Route, answer an
 			answer, err = nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
-	defer func() { c.loan.Close() }()
 	rt, noRoute := find(h.table, c.Request)
 	if rt.open {
 		answer, err = rt.Handle(c)
@@ -134,7 +137,7 @@ func headers(w http.ResponseWriter, status int, contentType string) {
 
 // write sends one JSON document and returns its size. An error on the way
 // means that the client has gone: there is nobody left to tell.
-func (h *handler) write(w http.ResponseWriter, r *http.Request, status int, answer any) int {
+func (h *handler) write(w http.ResponseWriter, c *Request, status int, answer any) int {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -146,10 +149,13 @@ func (h *handler) write(w http.ResponseWriter, r *http.Request, status int, answ
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
 	headers(w, status, "application/json; charset=UTF-8")
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(b.Bytes())
+	size := b.Len()
+	c.answers(size)
+	if c.Method == http.MethodHead {
+		b.Reset()
 	}
-	return b.Len()
+	h.send(w, c, b.Bytes())
+	return size
 }
 
 // stream sends bytes as they come. Where they end too early the connection is
@@ -165,6 +171,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, status int, s S
 		h.Logger.Warn("answer cut off", "bytes", n, "error", err)
 		panic(http.ErrAbortHandler)
 	}
+	_ = http.NewResponseController(w).Flush()
 	return n
 }
 

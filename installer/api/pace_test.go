@@ -35,7 +35,7 @@ func TestBSlowUnverifiedBody(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusRequestTimeout, r.StatusCode)
 	require.NoError(t, r.Body.Close())
-	require.Eventually(t, func() bool { return !BodiesHeld(h) }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return RoomHeld(h) == 0 }, time.Minute, time.Millisecond)
 }
 
 // TestBSlowLargeBody: one that trickles is closed, and its place is free again,
@@ -44,7 +44,7 @@ func TestBSlowLargeBody(t *testing.T) {
 	t.Parallel()
 	const size = 3 << 20
 	shared := limits.NewBudget()
-	shared.Large = limits.NewQuota(size, size)
+	shared.Large = limits.NewQuota(2 * size)
 	begin := func(p limits.Pace, body []byte) net.Conn {
 		made := New(Config{
 			Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
@@ -54,7 +54,7 @@ func TestBSlowLargeBody(t *testing.T) {
 			}},
 		})
 		h := made.(*handler)
-		h.pace, h.bodies = p, shared
+		h.pace, h.budget = p, shared
 		server := httptest.NewServer(h)
 		t.Cleanup(server.Close)
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())

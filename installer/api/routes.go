@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tripod/installer"
-	"tripod/installer/api/limits"
 	"tripod/installer/signing"
 )
 
@@ -43,7 +42,7 @@ type Request struct {
 	id    string         // X-Request-Id of the answer
 	read  bool           // the body was read, to verify the signature
 	claim *signing.Claim // of a signed request
-	loan  *limits.Loan   // of the budget, for the body; nil: none
+	holds
 }
 
 func (s service) routes() []Route {

@@ -33,27 +33,27 @@ type ServerConfig struct {
 // serverLimits bound every client.
 type serverLimits struct {
 	Header, Read  time.Duration // a request's header; header and body
-	Write         time.Duration // from the end of the header to the end of the answer
+	Write         time.Duration // from the end of the header to the answer; of a stream: to its end
 	Idle          time.Duration // between two requests of one connection
-	Login         time.Duration // between two of one without a login, header and TLS handshake included
+	Login         time.Duration // from the beginning of a connection to a request of it with a login
 	ShutdownGrace time.Duration // for the requests that are under way
 	Conns         int           // open connections at once
 }
 
 var defaultLimits = serverLimits{
 	Header: 10 * time.Second, Read: defaultReadTimeout, Write: 2 * time.Minute, Idle: time.Minute,
-	Login: 5 * time.Second, ShutdownGrace: 10 * time.Second, Conns: 512,
+	Login: 15 * time.Second, ShutdownGrace: 10 * time.Second, Conns: 512,
 }
 
 // maxHeader bounds a request's header, in bytes. A token may have 16,384.
-const maxHeader = 64 << 10
+const maxHeader = maxToken + 8<<10
 
 const defaultReadTimeout = 30 * time.Second
 
-// http2Limits bound what the server holds of one connection by itself: 256 KiB of
-// bodies that nobody reads, and 16 KiB of a frame.
+// http2Limits bound what net/http holds of one connection by itself: 256 KiB of bodies
+// that nobody reads, 16 KiB of a frame, and the headers of requests that it refuses.
 var http2Limits = http.HTTP2Config{
-	MaxConcurrentStreams:          32,
+	MaxConcurrentStreams:          8,
 	MaxReadFrameSize:              16 << 10,
 	MaxReceiveBufferPerConnection: 256 << 10,
 	MaxReceiveBufferPerStream:     256 << 10,
@@ -100,13 +100,15 @@ func Serve(ctx context.Context, c ServerConfig) error {
 		c.Logger.Warn("requests cut off at shutdown", "error", err)
 		_ = srv.Close()
 	}
-	_ = <-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		c.Logger.Warn("the listener ended", "error", err)
+	}
 	return nil
 }
 
 func (c ServerConfig) server(tlsConfig *tls.Config) *http.Server {
 	return &http.Server{
-		Handler:           limits.Counted(c.Handler),
+		Handler:           c.Handler,
 		ConnContext:       limits.ConnContext,
 		ReadHeaderTimeout: c.limits.Header,
 		ReadTimeout:       c.limits.Read,

@@ -3,10 +3,10 @@ package limits
 import (
 	"context"
 	"errors"
+	"net/http"
+	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 )
 
 // SmallBody is the size up to which a body counts as small, in bytes.
@@ -15,125 +15,140 @@ const SmallBody = 2 << 20
 // BudgetWait is how long a request waits for its part of a budget.
 const BudgetWait = 10 * time.Second
 
-// ErrNoRoom: the bodies of other requests take all the room.
-var ErrNoRoom = errors.New("no room for the body")
+// AnswerRoom is kept for an answer before its size is known, in bytes.
+const AnswerRoom = 128 << 10
 
-// Budget bounds the memory for the bodies of all requests, 256 MiB. Its quotas are apart
-// so that large bodies do not hold up small ones, nor unverified ones anybody's.
+// ErrNoRoom: what other requests hold takes all the room.
+var ErrNoRoom = errors.New("no room for the request")
+
+// Budget bounds the memory of all requests: header, body and answer, until that is
+// written.
 type Budget struct {
-	Unverified *Quota // bodies that are read to verify their signature; by peer
-	Small      *Quota // by project
-	Large      *Quota // by project
-	Wait       time.Duration
+	Strangers *Strangers // until it is known who asks, and what is refused
+	Small     *Quota     // headers, answers and small bodies, by project
+	Large     *Quota     // bodies that are larger, by project
 }
 
 func NewBudget() *Budget {
-	return &Budget{NewQuota(16<<20, 4<<20), NewQuota(48<<20, 16<<20), NewQuota(192<<20, 128<<20), BudgetWait}
+	return &Budget{NewStrangers(32 << 20), NewQuota(48 << 20), NewQuota(192 << 20)}
 }
 
-// Borrow waits until there is room for a body of n bytes; ErrNoRoom if that takes
-// too long.
-func (b *Budget) Borrow(ctx context.Context, project string, n int64) (*Loan, error) {
-	q := b.Small
-	if n > SmallBody {
-		q = b.Large
+// HeaderSize is what the server holds of a request without its body, in bytes: what an
+// empty one takes, and each field's place in the header.
+func HeaderSize(r *http.Request) int64 {
+	size := 16<<10 + 2*len(r.RequestURI)
+	for name, values := range r.Header {
+		size += len(name) + 96
+		for _, v := range values {
+			size += len(v) + 16
+		}
 	}
-	l := q.Loan(project)
-	limited, cancel := context.WithTimeout(ctx, b.Wait)
-	defer cancel()
-	if l.wait(limited, n) == nil {
-		return l, nil
-	}
-	l.Close()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return nil, ErrNoRoom
+	return int64(size)
 }
 
-// Quota is a number of bytes of which each owner has a share at most. Who waits
-// for its own share holds up no other owner.
+// Quota is a number of bytes. A project is lent as much at most as is left for others
+// after that: so there is always some for the next one.
 type Quota struct {
-	all   *semaphore.Weighted
-	share int64
+	Wait time.Duration
 
-	mu     sync.Mutex
-	owners map[string]*owner // that have a loan
+	mu      sync.Mutex
+	free    int64
+	lent    map[string]int64 // by project
+	waiting []*waiter        // oldest first
 }
 
-type owner struct {
-	share *semaphore.Weighted
-	loans int
-}
-
-func NewQuota(all, share int64) *Quota {
-	return &Quota{all: semaphore.NewWeighted(all), share: share, owners: map[string]*owner{}}
-}
-
-// Owners is how many have a loan.
-func (q *Quota) Owners() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.owners)
-}
-
-// Loan of no bytes yet. It has to be closed.
-func (q *Quota) Loan(of string) *Loan {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	o := q.owners[of]
-	if o == nil {
-		o = &owner{share: semaphore.NewWeighted(q.share)}
-		q.owners[of] = o
-	}
-	o.loans++
-	return &Loan{quota: q, owner: o, of: of}
-}
-
-// Loan is what one body has of a quota.
-type Loan struct {
-	quota *Quota
-	owner *owner
+type waiter struct {
 	of    string
 	n     int64
+	ready chan struct{}
 }
 
-func (l *Loan) wait(ctx context.Context, n int64) error {
-	return l.take(n, func(s *semaphore.Weighted) error { return s.Acquire(ctx, n) })
-}
+func NewQuota(all int64) *Quota { return &Quota{Wait: BudgetWait, free: all, lent: map[string]int64{}} }
 
-// Try adds n bytes if they are free now.
-func (l *Loan) Try(n int64) bool {
-	return l.take(n, func(s *semaphore.Weighted) error {
-		if !s.TryAcquire(n) {
-			return ErrNoRoom
+// Borrow waits until there are n bytes for the project; ErrNoRoom if that takes too
+// long. All of them at once: what has begun can end.
+func (q *Quota) Borrow(ctx context.Context, project string, n int64) (*Loan, error) {
+	w := &waiter{project, n, make(chan struct{})}
+	q.mu.Lock()
+	q.waiting = append(q.waiting, w)
+	q.admit()
+	q.mu.Unlock()
+	limited, cancel := context.WithTimeout(ctx, q.Wait)
+	defer cancel()
+	select {
+	case <-w.ready:
+	case <-limited.Done():
+		if q.forget(w) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			return nil, ErrNoRoom
 		}
-		return nil
-	}) == nil
+	}
+	return &Loan{q, project, n}, nil
 }
 
-func (l *Loan) take(n int64, acquire func(*semaphore.Weighted) error) error {
-	if err := acquire(l.owner.share); err != nil {
-		return err
-	}
-	if err := acquire(l.quota.all); err != nil {
-		l.owner.share.Release(n)
-		return err
-	}
-	l.n += n
-	return nil
+// admit is for all whose turn it is: who waits holds up nobody but its own project.
+func (q *Quota) admit() {
+	held := map[string]bool{}
+	q.waiting = slices.DeleteFunc(q.waiting, func(w *waiter) bool {
+		if held[w.of] || q.lent[w.of]+w.n > q.free-w.n {
+			held[w.of] = true
+			return false
+		}
+		q.lend(w.of, w.n)
+		close(w.ready)
+		return true
+	})
 }
 
-// Close gives all of it back. A nil loan has nothing.
-func (l *Loan) Close() {
+func (q *Quota) forget(w *waiter) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.waiting, w)
+	if i < 0 {
+		return false // it was lent in the same moment
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	q.admit()
+	return true
+}
+
+func (q *Quota) lend(project string, n int64) {
+	q.free -= n
+	if q.lent[project] += n; q.lent[project] == 0 {
+		delete(q.lent, project)
+	}
+}
+
+// Lent is what all projects have of it.
+func (q *Quota) Lent() (all int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, n := range q.lent {
+		all += n
+	}
+	return all
+}
+
+// Loan is what one request has of a quota.
+type Loan struct {
+	quota   *Quota
+	project string
+	n       int64
+}
+
+// Resize makes it n bytes, whether there is room or not: what is done has to be answered.
+func (l *Loan) Resize(n int64) {
 	if l == nil {
 		return
 	}
-	l.quota.all.Release(l.n)
-	l.owner.share.Release(l.n)
 	l.quota.mu.Lock()
 	defer l.quota.mu.Unlock()
-	if l.owner.loans--; l.owner.loans == 0 {
-		delete(l.quota.owners, l.of)
-	}
+	l.quota.lend(l.project, n-l.n)
+	l.n = n
+	l.quota.admit()
 }
+
+// Close gives all of it back.
+func (l *Loan) Close() { l.Resize(0) }

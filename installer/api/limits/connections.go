@@ -1,150 +1,108 @@
 // Package limits bounds what clients take of an HTTP server: connections, requests a
-// second, and memory and time for bodies.
+// second, the memory of requests, and time for bodies.
 package limits
 
 import (
 	"context"
 	"crypto/tls"
 	"net"
-	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 )
 
 // listener bounds the connections that are open. One is anonymous until a request of
-// it was authenticated. A new one is always taken: where there is no room, an
-// anonymous one is closed for it, the oldest of the peer that has most of them. So
-// nobody is kept out by those who came before without a login.
+// it was authenticated, and makes room for others.
 type listener struct {
 	net.Listener
-	most int
-	wait time.Duration // of an anonymous connection for its next request
+	most  int
+	login time.Duration // from its beginning until an anonymous connection is closed
 
-	mu   sync.Mutex
-	open []*conn // oldest first
+	mu        sync.Mutex
+	anonymous crowd
+	named     map[string]int // by project
 }
 
 // conn is a connection of a listener. What is below Conn is under the listener's lock.
 type conn struct {
 	net.Conn
-	of       *listener
-	peer     netip.Prefix
-	idle     *time.Timer // closes it while it is anonymous
-	requests int         // that are being answered
-	project  string      // of the first login; empty: anonymous
+	of      *listener
+	guest   *guest
+	expires *time.Timer // until a request of it was authenticated
+	project string      // of the first login that had room; empty: none, or closed
 }
 
-// Listen bounds the connections of ln to most, and the time between two requests of
-// one without a login. Its server needs ConnContext and Counted.
-func Listen(ln net.Listener, most int, wait time.Duration) net.Listener {
-	return &listener{Listener: ln, most: most, wait: wait}
+// Listen bounds the connections of ln to most, and the time of one without a login. Its
+// server needs ConnContext.
+func Listen(ln net.Listener, most int, login time.Duration) net.Listener {
+	perPeer := max(1, most/4)
+	return &listener{Listener: ln, most: most, login: login, anonymous: newCrowd(int64(perPeer)), named: map[string]int{}}
 }
-
-// perPeer is how many anonymous connections one peer has: a quarter of all.
-func (l *listener) perPeer() int { return max(1, l.most/4) }
 
 // mostNamed is how many connections are safe from newcomers: three quarters. The rest
 // is a reserve for who comes next. One project has half of them.
-func (l *listener) mostNamed() int { return l.most - l.perPeer() }
+func (l *listener) mostNamed() int { return l.most - int(l.anonymous.share) }
+
+func (l *listener) allNamed() (all int) {
+	for _, n := range l.named {
+		all += n
+	}
+	return all
+}
 
 func (l *listener) Accept() (net.Conn, error) {
 	raw, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, of: l, peer: Peer(raw.RemoteAddr().String())}
-	if displaced := l.add(c); displaced != nil {
-		_ = displaced.Conn.Close()
+	c := &conn{Conn: raw, of: l}
+	c.guest = &guest{peer: Peer(raw.RemoteAddr().String()), leave: func() { _ = c.Close() }}
+	for _, other := range l.add(c) {
+		other.leave()
 	}
 	return c, nil
 }
 
-// add makes room for c: the connection that it returns has to be closed.
-func (l *listener) add(c *conn) (displaced *conn) {
+func (l *listener) add(c *conn) (leaving []*guest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	anonymous, most := map[netip.Prefix]int{}, 0
-	for _, other := range l.open {
-		if other.project == "" {
-			anonymous[other.peer]++
-		}
-	}
-	ownOnly := anonymous[c.peer] >= l.perPeer()
-	if ownOnly || len(l.open) >= l.most { // there is one, since not all can be authenticated
-		for _, other := range l.open {
-			if other.project == "" && anonymous[other.peer] > most && (!ownOnly || other.peer == c.peer) {
-				displaced, most = other, anonymous[other.peer]
-			}
-		}
-		l.remove(displaced)
-	}
-	c.idle = time.AfterFunc(l.wait, c.expire)
-	l.open = append(l.open, c)
-	return displaced
-}
-
-// remove frees its place.
-func (l *listener) remove(c *conn) {
-	c.idle.Stop()
-	l.open = slices.DeleteFunc(l.open, func(other *conn) bool { return other == c })
+	c.expires = time.AfterFunc(l.login, c.guest.leave)
+	l.anonymous.add(c.guest)
+	leaving, _ = l.anonymous.grow(c.guest, 1, int64(l.most-l.allNamed()))
+	return leaving
 }
 
 func (c *conn) Close() error {
-	c.of.mu.Lock()
-	c.of.remove(c)
-	c.of.mu.Unlock()
+	c.free()
 	return c.Conn.Close()
 }
 
-// authenticated makes it the project's, if that has not its share of them yet. Else
-// it stays as it is, and is looked at again with the next request.
+// free gives its place to others.
+func (c *conn) free() {
+	l := c.of
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c.expires.Stop()
+	l.anonymous.remove(c.guest)
+	if c.project == "" {
+		return
+	}
+	if l.named[c.project]--; l.named[c.project] == 0 {
+		delete(l.named, c.project)
+	}
+	c.project = ""
+}
+
+// authenticated makes it the project's, if that has not its share of them yet. Else it
+// can be displaced, and is looked at again with the next request.
 func (c *conn) authenticated(project string) {
 	l := c.of
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.project != "" {
-		return
-	}
-	named, own := 0, 0
-	for _, other := range l.open {
-		if other.project != "" {
-			named++
-		}
-		if other.project == project {
-			own++
-		}
-	}
-	if named < l.mostNamed() && own < (l.mostNamed()+1)/2 {
-		c.idle.Stop()
+	c.expires.Stop()
+	if l.allNamed() < l.mostNamed() && l.named[project] < (l.mostNamed()+1)/2 && l.anonymous.remove(c.guest) {
 		c.project = project
-	}
-}
-
-// begin is called before a request of it is answered, end after that.
-func (c *conn) begin() {
-	c.of.mu.Lock()
-	defer c.of.mu.Unlock()
-	c.requests++
-	c.idle.Stop()
-}
-
-func (c *conn) end() {
-	c.of.mu.Lock()
-	defer c.of.mu.Unlock()
-	if c.requests--; c.requests == 0 && c.project == "" && slices.Contains(c.of.open, c) {
-		c.idle.Reset(c.of.wait)
-	}
-}
-
-// expire closes it, unless a request came in the same moment.
-func (c *conn) expire() {
-	c.of.mu.Lock()
-	expired := c.requests == 0 && c.project == ""
-	c.of.mu.Unlock()
-	if expired {
-		_ = c.Close()
+		l.named[project]++
 	}
 }
 
@@ -163,16 +121,6 @@ func Authenticated(ctx context.Context, project string) {
 	if c, ok := ctx.Value(connKey{}).(*conn); ok { // not where another server serves it (in tests)
 		c.authenticated(project)
 	}
-}
-
-// Counted tells the connections which of them have a request that is being answered.
-func Counted(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := r.Context().Value(connKey{}).(*conn)
-		c.begin()
-		defer c.end()
-		h.ServeHTTP(w, r)
-	})
 }
 
 // Peer is the machine at "address:port". Who has one IPv6 address has its /64.
