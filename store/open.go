@@ -2,12 +2,14 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"tripod/installer"
@@ -75,7 +77,10 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(dir, o, lock)
+	var session [8]byte
+	_, _ = rand.Read(session[:]) // never fails
+	s := &Store{dir: dir, o: o, lock: lock, session: binary.BigEndian.Uint64(session[:])}
+	s.close = sync.OnceValue(s.shut)
 	if err := s.openAll(context.Background()); err != nil {
 		if errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%s: %w; the file is kept as it is: restore a backup of the whole folder, or move the folder away to begin anew", s.path(dbName), err)

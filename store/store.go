@@ -23,14 +23,11 @@ package store
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"tripod/installer"
@@ -65,14 +62,6 @@ var (
 	_ installer.Ledger = (*Store)(nil)
 	_ installer.Blobs  = (*Store)(nil)
 )
-
-func newStore(dir string, o Options, lock *os.File) *Store {
-	var session [8]byte
-	_, _ = rand.Read(session[:]) // never fails
-	s := &Store{dir: dir, o: o, lock: lock, session: binary.BigEndian.Uint64(session[:])}
-	s.close = sync.OnceValue(s.shut)
-	return s
-}
 
 // Dir is the state folder.
 func (s *Store) Dir() string { return s.dir }

@@ -56,7 +56,9 @@ type Options struct {
 }
 
 // New returns the files of a state folder.
-func New(room kv.Room, o Options) *Files { return &Files{Room: room, Options: o} }
+func New(room kv.Room, o Options) *Files {
+	return &Files{Room: room, Options: o, logs: openLogs{open: map[string]*logWriter{}}, blobs: openBlobs{files: map[string]*os.File{}}}
+}
 
 func (s *Files) path(parts ...string) string {
 	return filepath.Join(append([]string{s.Dir}, parts...)...)

@@ -56,9 +56,6 @@ func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteC
 	}
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
-	if s.logs.open == nil {
-		s.logs.open = map[string]*logWriter{}
-	}
 	s.logs.open[inv.ID] = w
 	return w, nil
 }
@@ -167,12 +164,6 @@ func (w *logWriter) Rewind(position int64) error {
 	return nil
 }
 
-func (w *logWriter) sync() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.flush()
-}
-
 func (w *logWriter) flush() error {
 	if !w.dirty {
 		return nil
@@ -207,7 +198,9 @@ func (s *Files) SyncLog(id string) error {
 	if w == nil {
 		return nil
 	}
-	return w.sync()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flush()
 }
 
 func (l *openLogs) closeAll() error {

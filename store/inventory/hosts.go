@@ -70,11 +70,11 @@ func (t *Tx) putHost(project string, old, k *knownHost) {
 }
 
 // dropHost drops the host, and all logins for it but a jump host's.
-func (t *Tx) dropHost(project string, k *knownHost) {
-	t.dropLogin(importedLogin(project, k.Host.ID))
-	t.Del(TPlaces, placeKey(project, k.Host))
-	t.Del(THosts, kv.Join(project, k.Host.ID))
-	t.dropTaskLogins(project, k.Host.ID)
+func (t *Tx) dropHost(project string, h installer.Host) {
+	t.dropLogin(importedLogin(project, h.ID))
+	t.Del(TPlaces, placeKey(project, h))
+	t.Del(THosts, kv.Join(project, h.ID))
+	t.dropTaskLogins(project, h.ID)
 }
 
 // RegisterHost remembers the host of a new invocation, and its credentials if
@@ -90,7 +90,8 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) {
 	if old != nil && !old.Imported {
 		adopt := old.Host.SameRoute(r.Host)
 		if !adopt && sealed != nil && !t.isKept(k.Accepted) {
-			adopt = !t.wasReached(r.ProjectID, old) || old.Host.SameMachine(r.Host)
+			wasReached := !old.Verified.IsZero() || len(t.pins(r.ProjectID, old.Host.HostPort())) > 0
+			adopt = !wasReached || old.Host.SameMachine(r.Host)
 		}
 		if adopt {
 			k.becomes(r, old.Host.SameMachine(r.Host))
@@ -104,10 +105,6 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) {
 		k.Given = loginOf(r)
 	}
 	t.putHost(r.ProjectID, old, &k)
-}
-
-func (t *Tx) wasReached(project string, k *knownHost) bool {
-	return !k.Verified.IsZero() || t.isPinned(project, k.Host)
 }
 
 // becomes takes over what a task says of a host that nobody has imported. same: it

@@ -75,7 +75,7 @@ func (t *Tx) shareRoute(project string, a, b installer.Host) bool {
 
 // sameMachine: where the user has pinned a host key, that of the other one is the same.
 func (t *Tx) sameMachine(project string, a, b installer.Host) bool {
-	return a.SameMachine(b) || a.HostPort() == b.HostPort() && a.HostKey == b.HostKey && (a.HostKey != "" || t.isPinned(project, a))
+	return a.SameMachine(b) || a.HostPort() == b.HostPort() && a.HostKey == b.HostKey && (a.HostKey != "" || len(t.pins(project, a.HostPort())) > 0)
 }
 
 // WorkedOn reports whether r was done on the machine that h is. Where no host key was
@@ -93,10 +93,6 @@ func (t *Tx) OneMachine(a, b *tasks.Record) bool {
 	return a.Host.SameMachine(b.Host) || slices.ContainsFunc(t.pins(a.ProjectID, a.Host.HostPort()), func(key string) bool {
 		return slices.Contains(t.pins(b.ProjectID, b.Host.HostPort()), key)
 	})
-}
-
-func (t *Tx) isPinned(project string, h installer.Host) bool {
-	return len(t.pins(project, h.HostPort())) > 0
 }
 
 func (t *Tx) pins(project, hostPort string) (keys []string) {
