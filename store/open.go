@@ -38,14 +38,10 @@ var (
 const earlier = "%s was written by an earlier tripod in a format that this one does not read; nothing in it was changed: " +
 	"let its open tasks end with that tripod (or cancel them), then move the folder away, start anew, and add tokens, keys, hosts and packages again"
 
-// Open opens the state folder dir, and makes it at first use.
+// Open opens the state folder dir, and makes it at first use. The process no longer dies of SIGXFSZ.
 //
-// Errors: LockedError if another process uses it, ErrNoState if there is
-// nothing to read, ErrDamaged if the database is torn, truncated or gone; all
-// others say what is wrong with which file. Nothing is changed then.
-//
-// The process no longer dies of SIGXFSZ: a file-size limit is an error like a
-// full disk.
+// Errors: LockedError if another process uses it, ErrNoState if there is nothing to read, ErrDamaged if
+// the database is torn, truncated or gone; others name the file. Nothing is changed then.
 func Open(dir string, o Options) (*Store, error) {
 	s, err := open(dir, o.withDefaults())
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoState) {

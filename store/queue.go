@@ -113,16 +113,12 @@ func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 // Journal implements engine.Queue. A finished step is progress, so it sets
 // the count of crashes back.
 func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
-	rows, err := tasks.StepRows(steps)
-	if err != nil {
-		return err
-	}
 	return s.update(ctx, func(t *tx) error {
 		a, err := t.Held(ref)
 		if err != nil {
 			return err
 		}
-		t.AppendSteps(ref.ID, a, rows)
+		t.AppendSteps(ref.ID, a, steps)
 		right := inventory.BecameRoot(steps)
 		if a.Crashes == 0 && !right {
 			return nil
@@ -149,10 +145,6 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if err := s.SyncLog(ref.ID); err != nil {
 		return err
 	}
-	rows, err := tasks.StepRows(tr.Steps)
-	if err != nil {
-		return err
-	}
 	login, err := s.SealJumpHost(ctx, ref, tr)
 	if err != nil {
 		return err
@@ -165,7 +157,7 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 			return err
 		}
 		claimedHere = a.Session == s.session
-		t.AppendSteps(ref.ID, a, rows)
+		t.AppendSteps(ref.ID, a, tr.Steps)
 		r := t.finish(ref, tr, login)
 		batch, over = r.BatchID, t.EndBatch(r.BatchID, tr.At)
 		if !tr.State.Terminal() {
@@ -221,7 +213,6 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) *t
 	return r
 }
 
-// apply is what the transition means for the invocation itself.
 func apply(r *tasks.Record, tr installer.Transition) {
 	ended := tr.EndAttempt || tr.State.Terminal()
 	if a := r.Attempt(); a != nil && ended {
@@ -243,10 +234,8 @@ func apply(r *tasks.Record, tr installer.Transition) {
 	}
 }
 
-// Cancel implements installer.Ledger. A PENDING invocation of which something
-// may still be running on its host (an attempt was interrupted, or contact was
-// lost) is not ended but made ready with CancelAsked, so that a worker ends
-// what is there first.
+// Cancel implements installer.Ledger. A PENDING invocation of which something may still run on its host
+// is not ended but made ready with CancelAsked, so that a worker ends what is there first.
 func (s *Store) Cancel(ctx context.Context, project, id string) (open bool, err error) {
 	now := s.o.Clock()
 	over, batch := false, ""

@@ -24,9 +24,8 @@ import (
 
 var hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// openBlobs are the blobs in use: each file is opened and checked once, and
-// read by offset, so that any number of hosts share one descriptor and nothing
-// is held in memory.
+// openBlobs are the blobs in use: each file is opened and checked once, and read by offset, so
+// that any number of hosts share one descriptor.
 type openBlobs struct {
 	mu     sync.Mutex
 	files  map[string]*os.File
@@ -35,13 +34,11 @@ type openBlobs struct {
 
 // blob is one view of a shared file. It cannot be closed: others read it.
 type blob struct {
-	file *os.File
-	ref  installer.BlobRef
+	io.ReaderAt
+	ref installer.BlobRef
 }
 
 func (b blob) Ref() installer.BlobRef { return b.ref }
-
-func (b blob) ReadAt(p []byte, off int64) (int, error) { return b.file.ReadAt(p, off) }
 
 // PutBlob keeps what r delivers under its SHA-256; on disk when it returns.
 // name is what the user called it; its last part is kept.
@@ -166,16 +163,13 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.r.Read(p)
 }
 
-// largestUpload bounds a file that arrives in parts, in bytes.
 const largestUpload = 2 << 30
 
-// keepPart is how long a part is kept that nobody goes on with.
 const keepPart = 24 * time.Hour
 
-// A file is kept once, by its content, whoever sent it; but that it is here is
-// known to those projects alone that have sent all of it, and a part is its
-// sender's. So none can use another's file by its hash, find out what another has,
-// or spoil what another is sending. The package store is for all projects.
+// A file is kept once, by its content; but only those projects that have sent all of it know that
+// it is here, and a part is its sender's. So none can use, find out or spoil what another sends.
+// The package store is for all projects.
 
 func sentKey(project, sha256 string) []byte { return kv.Join(project, sha256) }
 
@@ -231,11 +225,9 @@ func (s *Files) partPath(project, sha256 string) string {
 	return s.path(BlobsFolder, "part-"+sha256+"-"+project+".tmp")
 }
 
-// AddToBlob appends to a file of which ref has the hash and the size, and
-// reports how much of it the project has here then. Bytes that do not continue
-// what is here are left out: the answer says where to go on. The last ones complete
-// it: it is checked, and on disk when it returns. Faults where it is not what ref
-// says.
+// AddToBlob appends to a file of which ref has the hash and the size, and reports how much of it
+// the project has then. Bytes that do not continue what is here are left out. The last ones complete
+// it: it is checked, and on disk. Faults where it is not what ref says.
 func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.BlobRef, offset int64, data []byte) (have int64, complete bool, err error) {
 	switch {
 	case s.DB.ReadOnly():

@@ -91,7 +91,6 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// cutLine marks the cut, on a line of its own.
 func (w *logWriter) cutLine(room int64, p []byte) string {
 	line := fmt.Sprintf("[tripod: output cut at %d bytes]\n", w.most)
 	if room == 0 || p[room-1] != '\n' {

@@ -40,7 +40,6 @@ type lastSeen struct {
 	Before  edition           `json:"before,omitzero"`
 }
 
-// edition is that of an installed version; empty: not known.
 type edition struct {
 	Version string            `json:"version"`
 	Edition installer.Edition `json:"edition"`
@@ -147,9 +146,8 @@ func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) {
 	t.putHost(r.ProjectID, k, k)
 }
 
-// noteEdition follows the edition of what is on a host: that of the package that
-// was installed, after a ROLLBACK the one before, and not known where another
-// version has appeared. was is what there was until now.
+// noteEdition follows the edition on a host: that of the package that was installed, after a ROLLBACK
+// the one before, unknown where another version has appeared. was is what there was until now.
 func (k *lastSeen) noteEdition(r *tasks.Record, tr installer.Transition, was edition) {
 	switch {
 	case k.Version != "" && k.cameOf(r, tr, was):

@@ -11,15 +11,10 @@ import (
 	"tripod/store/kv"
 )
 
-// RegisterHosts makes hosts known, or known anew, in one transaction. An id
-// that was derived gives way to the one that its address is known by; a given
-// one takes the place of a host that joined by itself. An id that comes with
-// another address, port or jump hosts names another machine from then on, of which
-// nothing is known yet; one that is a jump host, or has work that has not ended,
-// stays where it is. Credentials are kept until the host is removed or registered
-// with others.
-//
-// The error is an installer.Faults where hosts are in each other's way.
+// RegisterHosts makes hosts known, or known anew, in one transaction. A derived id gives way to
+// the one that its address is known by; a given one takes the place of a host that joined by itself.
+// An id that comes with another address, port or jump hosts names another machine from then on; one
+// that is a jump host, or has open work, stays where it is: installer.Faults.
 func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
 	err := kv.CheckProject(project)
 	creds := make([]installer.Credentials, len(entries))
@@ -65,7 +60,6 @@ type hostImport struct {
 // counts for the new one, so the old one gives way.
 func (p *hostImport) moves() bool { return p.old != nil && !p.old.Host.SameMachine(p.host) }
 
-// register stores one host as planned, without a login that comes with it.
 func (s *Inventory) register(t *Tx, project string, p hostImport) {
 	k := knownHost{Host: p.host, Imported: true, Since: s.Clock()}
 	if p.joined != nil {

@@ -11,7 +11,6 @@ import (
 	"tripod/store/tasks"
 )
 
-// jumpHost is a host that SET_REMOTE_INSTALLER made one.
 type jumpHost struct {
 	Host installer.Host `json:"host"`
 	// Order in which jump hosts were set; kept when one is set again.
@@ -41,9 +40,8 @@ func (s *Inventory) Installers(ctx context.Context, project string) ([]installer
 	return kv.Read(ctx, s, func(t *Tx) ([]installer.Host, error) { return t.jumpHosts(project), nil })
 }
 
-// SealJumpHost seals a new jump host's credentials again, under a key of their own,
-// so that they outlive their batch's: for a SET_REMOTE_INSTALLER that is about to be
-// finished. nil: there is nothing to keep.
+// SealJumpHost seals a new jump host's credentials again, under a key of their own, so that they
+// outlive their batch's. nil: there is nothing to keep.
 func (s *Inventory) SealJumpHost(ctx context.Context, ref installer.Ref, tr installer.Transition) ([]byte, error) {
 	if tr.State != installer.Succeeded {
 		return nil, nil

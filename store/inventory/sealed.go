@@ -39,12 +39,8 @@ func place(project, host string, login []byte) []byte {
 
 // Credentials implements engine.Queue.
 func (s *Inventory) Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error) {
-	return s.OpenLogin(ctx, inv.ProjectID, inv.Host.ID, taskLogin(inv.BatchID, inv.ID))
-}
-
-// OpenLogin opens the login of a host that has this key.
-func (s *Inventory) OpenLogin(ctx context.Context, project, host string, login []byte) (installer.Credentials, error) {
-	return s.openFirst(ctx, project, host, func(*Tx) ([][]byte, error) { return [][]byte{login}, nil })
+	own := [][]byte{taskLogin(inv.BatchID, inv.ID)}
+	return s.openFirst(ctx, inv.ProjectID, inv.Host.ID, func(*Tx) ([][]byte, error) { return own, nil })
 }
 
 type sealedLogin struct{ key, value []byte }
@@ -156,9 +152,8 @@ func (s *Inventory) SealBatch(records []*tasks.Record, items []installer.Item) (
 	return sealed, nil
 }
 
-// RefreshCredentials replaces the credentials of the batch's invocations that
-// have not ended; those that have are left out. ErrNotFound if an invocation
-// is not of this batch.
+// RefreshCredentials replaces the credentials of the batch's invocations that have not ended.
+// ErrNotFound if an invocation is not of this batch.
 func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
 	l, err := s.newSealer(slices.Collect(maps.Values(byInvocation))...)
 	if err != nil {
@@ -187,9 +182,8 @@ func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byIn
 	}))
 }
 
-// ForgetBatches forgets all logins of batches. Their keys go first, with one sync
-// for all of them: the rows are only tidied away after it, and a crash in between
-// is made good by the next Purge.
+// ForgetBatches forgets all logins of batches. Their keys go first, with one sync; what a crash leaves
+// of the rows, the next Purge tidies away.
 func (s *Inventory) ForgetBatches(ctx context.Context, batches ...string) error {
 	if s.DB.ReadOnly() {
 		return disk.ErrReadOnly
@@ -251,7 +245,6 @@ func (s *Inventory) TidyKeys(ctx context.Context) error {
 	})
 }
 
-// putLogin stores a sealed login, in the place of one that may be there.
 func (t *Tx) putLogin(key, sealed []byte) {
 	t.forgetKey(t.Get(TSealed, key))
 	t.Put(TSealed, key, sealed)
@@ -271,7 +264,6 @@ func (t *Tx) forgetKey(sealed []byte) {
 // padding hides how long a password is, up to 64 bytes.
 const padding = 64
 
-// packCredentials encodes them byte for byte, with lengths.
 func packCredentials(c installer.Credentials) []byte {
 	values := []installer.Secret{c.Password, c.PrivateKey, c.Passphrase, c.SudoPassword}
 	for _, l := range c.Via {

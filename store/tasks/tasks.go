@@ -1,6 +1,5 @@
-// Package tasks keeps invocations and batches: their rows, the lists that they are
-// found by, how many are in each state, and which may be worked on. What a task
-// means for its host is the inventory's business.
+// Package tasks keeps invocations and batches: rows, lists, state counts, and which may be worked on. What
+// a task means for its host is the inventory's business.
 package tasks
 
 import (
@@ -159,30 +158,18 @@ func (t Tx) AddSteps(inv *installer.Invocation) {
 	}
 }
 
-// StepRows encodes steps; AppendSteps stores them.
-func StepRows(steps []installer.StepRecord) (rows [][]byte, err error) {
-	for _, rec := range steps {
-		row, err := kv.NewRow(rec)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
-}
-
-// AppendSteps seals the rows at the end of the present attempt's journal.
-func (t Tx) AppendSteps(id string, a Active, rows [][]byte) {
-	if len(rows) == 0 {
+// AppendSteps stores steps at the end of the present attempt's journal.
+func (t Tx) AppendSteps(id string, a Active, steps []installer.StepRecord) {
+	if len(steps) == 0 {
 		return
 	}
 	var number uint32 // of the newest step
 	if key, _ := kv.First(t.AllBackwards(TSteps, kv.Join(id))); key != nil {
 		number = binary.BigEndian.Uint32(key[len(key)-4:])
 	}
-	for _, row := range rows {
+	for _, rec := range steps {
 		number++
 		key := binary.BigEndian.AppendUint32(kv.Join(id), uint32(a.Attempt))
-		t.Put(TSteps, binary.BigEndian.AppendUint32(key, number), kv.SealRow(row, uint64(number)))
+		t.PutRow(TSteps, binary.BigEndian.AppendUint32(key, number), uint64(number), rec)
 	}
 }
