@@ -39,7 +39,7 @@ func TestC08SwappedSeals(t *testing.T) {
 	}))
 	require.Len(t, rows, 3)
 	open := func(batch, id, host string) error {
-		_, err := s.OpenLogin(t.Context(), project, host, kv.Join(batch, id))
+		_, err := s.Credentials(t.Context(), &installer.Invocation{ProjectID: project, BatchID: batch, ID: id, Host: installer.Host{ID: host}})
 		return err
 	}
 	require.NoError(t, open("B1", "B1-0000", "h1"))
@@ -64,7 +64,7 @@ func TestC08SwappedSeals(t *testing.T) {
 		return nil
 	}))
 	require.NoError(t, open("B1", "B1-0000", "h1"))
-	_, err := s.OpenLogin(t.Context(), "another", "h1", kv.Join("B1", "B1-0000"))
+	_, err := s.Credentials(t.Context(), &installer.Invocation{ProjectID: "another", BatchID: "B1", ID: "B1-0000", Host: installer.Host{ID: "h1"}})
 	require.ErrorIs(t, err, vault.ErrAltered, "another project")
 	require.ErrorIs(t, open("B1", "B1-0000", "h2"), vault.ErrAltered, "another host")
 }

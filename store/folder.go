@@ -23,9 +23,8 @@ const (
 	markerName = "initialized"
 )
 
-// prepareFolder makes the folder and its subfolders, or checks those that are
-// there. An empty folder is tightened; one with something in it that others
-// can enter is refused, for what is in it may be known or planted already.
+// prepareFolder makes the folder and its subfolders, or checks them. An empty folder is tightened; one
+// with something in it that others can enter is refused: it may be known or planted already.
 func prepareFolder(dir string) error {
 	info, err := os.Lstat(dir)
 	switch {

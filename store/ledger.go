@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"io"
+	"slices"
 
 	"tripod/installer"
 	"tripod/store/inventory"
@@ -89,23 +90,22 @@ func (s *Store) Log(ctx context.Context, project, id string) (io.ReadCloser, err
 
 const pageChunk = 256
 
-// Invocations implements installer.Ledger. Which invocations are on the page
-// is decided at one moment; a long page is then read in several short
-// transactions, so its items may have moved on.
+// Invocations implements installer.Ledger. What is on the page is decided at one moment; a long page
+// is read in several short transactions, so its items may have moved on.
 func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.Page, error) {
 	page := installer.Page{Invocations: []installer.Invocation{}}
 	if err := kv.CheckProject(f.ProjectID); err != nil {
 		return page, err
 	}
-	var ids []string
-	err := s.view(ctx, func(t *tx) error {
+	ids, err := kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (ids []string, err error) {
 		ids, page.Count = t.Pick(f)
-		return nil
+		return ids, nil
 	})
-	for len(ids) > 0 && err == nil {
-		chunk := ids[:min(pageChunk, len(ids))]
-		ids = ids[len(chunk):]
-		err = s.view(ctx, func(t *tx) error {
+	if err != nil {
+		return installer.Page{}, err
+	}
+	for chunk := range slices.Chunk(ids, pageChunk) {
+		err := s.view(ctx, func(t *tx) error {
 			for _, id := range chunk {
 				inv, err := read(t.Tx, f.ProjectID, id)
 				if err != nil {
@@ -115,9 +115,9 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 			}
 			return nil
 		})
-	}
-	if err != nil {
-		return installer.Page{}, err
+		if err != nil {
+			return installer.Page{}, err
+		}
 	}
 	return page, nil
 }

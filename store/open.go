@@ -2,12 +2,14 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"tripod/installer"
@@ -36,14 +38,10 @@ var (
 const earlier = "%s was written by an earlier tripod in a format that this one does not read; nothing in it was changed: " +
 	"let its open tasks end with that tripod (or cancel them), then move the folder away, start anew, and add tokens, keys, hosts and packages again"
 
-// Open opens the state folder dir, and makes it at first use.
+// Open opens the state folder dir, and makes it at first use. The process no longer dies of SIGXFSZ.
 //
-// Errors: LockedError if another process uses it, ErrNoState if there is
-// nothing to read, ErrDamaged if the database is torn, truncated or gone; all
-// others say what is wrong with which file. Nothing is changed then.
-//
-// The process no longer dies of SIGXFSZ: a file-size limit is an error like a
-// full disk.
+// Errors: LockedError if another process uses it, ErrNoState if there is nothing to read, ErrDamaged if
+// the database is torn, truncated or gone; others name the file. Nothing is changed then.
 func Open(dir string, o Options) (*Store, error) {
 	s, err := open(dir, o.withDefaults())
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoState) {
@@ -75,7 +73,10 @@ func open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(dir, o, lock)
+	var session [8]byte
+	_, _ = rand.Read(session[:]) // never fails
+	s := &Store{dir: dir, o: o, lock: lock, session: binary.BigEndian.Uint64(session[:])}
+	s.close = sync.OnceValue(s.shut)
 	if err := s.openAll(context.Background()); err != nil {
 		if errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%s: %w; the file is kept as it is: restore a backup of the whole folder, or move the folder away to begin anew", s.path(dbName), err)

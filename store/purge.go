@@ -55,7 +55,6 @@ func (s *Store) forgetIfOver(ctx context.Context, over bool, batch string) {
 	}
 }
 
-// keepReplays is how long an Idempotency-Key is remembered.
 const keepReplays = 24 * time.Hour
 
 type storedReplay struct {
@@ -77,7 +76,6 @@ func (s *Store) Replay(ctx context.Context, project, key string) (installer.Repl
 	})
 }
 
-// addReplay takes the key for a batch that is being submitted. ErrKeyTaken.
 func (t *tx) addReplay(project string, r installer.Replay, now time.Time, seq uint64) error {
 	key := kv.Join(project, r.Key)
 	old := kv.GetRow[storedReplay](t.Tx.Tx.Tx, bReplays, key)

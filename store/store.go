@@ -23,14 +23,11 @@ package store
 
 import (
 	"cmp"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"tripod/installer"
@@ -66,20 +63,10 @@ var (
 	_ installer.Blobs  = (*Store)(nil)
 )
 
-func newStore(dir string, o Options, lock *os.File) *Store {
-	var session [8]byte
-	_, _ = rand.Read(session[:]) // never fails
-	s := &Store{dir: dir, o: o, lock: lock, session: binary.BigEndian.Uint64(session[:])}
-	s.close = sync.OnceValue(s.shut)
-	return s
-}
-
 // Dir is the state folder.
 func (s *Store) Dir() string { return s.dir }
 
-func (s *Store) path(parts ...string) string {
-	return filepath.Join(append([]string{s.dir}, parts...)...)
-}
+func (s *Store) path(parts ...string) string { return filepath.Join(s.dir, filepath.Join(parts...)) }
 
 // Close waits for what is under way and lets go of the folder. Everything
 // after it fails with installer.ErrStorage.
@@ -136,10 +123,8 @@ type Options struct {
 	ReadOnly bool
 	// Clock is the wall clock; nil: time.Now.
 	Clock func() time.Time
-	// KeepSucceeded and KeepOther say how long credentials can be opened after
-	// their batch has ended: the first if all its invocations succeeded, the
-	// second otherwise. 0: not at all. They are stored with each batch that this
-	// process submits; those of other batches have the rule of theirs.
+	// KeepSucceeded and KeepOther say how long credentials can be opened after their batch has ended: if all
+	// of it succeeded, or otherwise. 0: not at all. They are stored with each batch submitted.
 	KeepSucceeded, KeepOther time.Duration
 	// LogCap bounds the log of one invocation in bytes, all its attempts
 	// together. 0: 4 MiB.
@@ -149,9 +134,8 @@ type Options struct {
 	MaxOpen int
 	// LockWait is how long to wait for another process to leave. 0: 1 s.
 	LockWait time.Duration
-	// MasterKey is the path of the master key, exactly 32 bytes. Empty:
-	// master.key in the folder, made at first use. A file that is named here
-	// must exist.
+	// MasterKey is the path of the master key, 32 bytes, which must exist. Empty: master.key in the folder,
+	// made at first use.
 	MasterKey string
 	// Logger is told what was repaired or erased; nil: nobody.
 	Logger *slog.Logger

@@ -8,12 +8,10 @@ import (
 	"tripod/store/tasks"
 )
 
-// A ROLLBACK goes back to what its invocation has found on the host. If a later one
-// changed the host since, that would undo the later one's work too. So the changes of
-// an address and port are kept in the order in which they were made, of all projects,
-// for they share the host; those that are undone, or of another machine there, are
-// passed over. It is asked when a ROLLBACK is submitted; what happens until it is done,
-// and what other Tripods do, the host itself tells (installer.Undone).
+// A ROLLBACK goes back to what its invocation has found on the host, which would undo a later change too.
+// So the changes of an address and port are kept in order, of all projects; those that are undone, or of
+// another machine there, are passed over. That is asked when a ROLLBACK is submitted; what happens until
+// it is done, the host itself tells (installer.Undone).
 
 func changesAt(r *tasks.Record) []byte {
 	target := r.Spec.Target
@@ -52,9 +50,8 @@ func (t *tx) laterChange(r *tasks.Record) *tasks.Record {
 	return nil
 }
 
-// forgetReplaced is for a new attempt. What one before it, or what is retried, has
-// left on the host is there no more once a later task has changed it: what is found
-// then is not r's, and the version before r not the one that was found first.
+// forgetReplaced is for a new attempt. What an earlier one has left on the host is there no more once a
+// later task has changed it, and the version before r is not the one that was found first.
 func (t *tx) forgetReplaced(r *tasks.Record) {
 	if r.Changed && r.Spec.Script == nil && t.laterChange(r) != nil {
 		r.Outcome = installer.Outcome{CurrentVersion: installer.VersionUnknown}

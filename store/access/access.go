@@ -87,7 +87,6 @@ func (k grantKind) check(project, name string, rights installer.Rights) error {
 	return nil
 }
 
-// add stores a grant. installer.ErrExists if the project has one of this name.
 func (a *Access) add(ctx context.Context, k grantKind, project, name string, rights installer.Rights, at time.Time, id []byte, row any) error {
 	return a.DB.Update(ctx, func(t *kv.Tx) error {
 		byName := kv.Join(project, name)
@@ -125,7 +124,6 @@ func (a *Access) remove(ctx context.Context, k grantKind, project, name string) 
 	})
 }
 
-// list returns the grants of a project, or of all if it is empty, by project and name.
 func list[Info any](ctx context.Context, a *Access, k grantKind, project string) ([]Info, error) {
 	return kv.Read(ctx, a.DB, func(t *kv.Tx) (infos []Info, err error) {
 		var prefix []byte
@@ -154,9 +152,8 @@ type storedToken struct {
 // constant time.
 func tokenKey(hash []byte) []byte { return hash[:8] }
 
-// AddToken makes a token with which name may act for the project, and returns
-// it once: only its hash is stored. installer.ErrExists if the project has one of this
-// name.
+// AddToken makes a token with which name may act for the project, and returns it once:
+// only its hash is stored. installer.ErrExists if the project has one of this name.
 func (a *Access) AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error) {
 	if err := tokens.check(project, name, rights); err != nil {
 		return "", err
@@ -205,7 +202,6 @@ func (a *Access) RemoveToken(ctx context.Context, project, name string) error {
 const (
 	// accessKeyPrefix makes an access key that was leaked somewhere easy to recognise.
 	accessKeyPrefix = "TPD"
-	// accessKeyLength of a whole access key, which is no secret.
 	accessKeyLength = 20
 )
 

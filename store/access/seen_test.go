@@ -47,7 +47,7 @@ func fill(t *testing.T, g *seen, tag byte, by signer, now, expires time.Time) (n
 		var signature [32]byte
 		signature[31] = tag
 		binary.BigEndian.PutUint64(signature[:], uint64(n))
-		if err := g.add(signature, by, now, expires, now); err != nil {
+		if err := g.add(signature, by, expires, now); err != nil {
 			require.ErrorIs(t, err, installer.ErrFull)
 			return n
 		}

@@ -42,27 +42,18 @@ type seenRow struct {
 // seenKey is a row's key: when it expires, and the signature.
 type seenKey [8 + 32]byte
 
-func newSeenKey(signature [32]byte, expires time.Time) (k seenKey) {
-	binary.BigEndian.PutUint64(k[:], kv.Micros(expires))
-	copy(k[8:], signature[:])
-	return k
-}
-
 func (k seenKey) over(now time.Time) bool { return binary.BigEndian.Uint64(k[:]) < kv.Micros(now) }
 
-// SeeSignature notes that a request came with the signature, and reports
-// whether one had come before: by how much, or a long time if that was an
-// earlier process. It is remembered until it expires, across restarts: when the
-// method returns nil it is on disk, or with later within a second or so, which
-// costs one commit for all of that time.
-//
-// ErrFull if there are too many of this access key, or of its project.
+// SeeSignature notes that a request came with the signature, until it expires, and reports
+// whether one had come before: by how much, or a long time if that was an earlier process.
+// It is on disk when nil is returned, with later within about a second, in one commit for
+// all of that time. ErrFull if there are too many of this access key, or of its project.
 func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error) {
 	if a.DB.ReadOnly() {
 		return false, 0, disk.ErrReadOnly
 	}
 	now := a.Clock()
-	row := seenRow{newSeenKey(signature, expires), signer{project, accessKey}}
+	row := seenRow{seenKey(append(kv.Number(kv.Micros(expires)), signature[:]...)), signer{project, accessKey}}
 	seen, ago, err = a.signatures.see(signature, row.by, now, expires)
 	if seen || err != nil {
 		return seen, ago, err
@@ -78,10 +69,10 @@ func (a *Access) SeeSignature(ctx context.Context, project, accessKey string, si
 func (g *signatures) see(signature [32]byte, by signer, now, expires time.Time) (seen bool, ago time.Duration, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if first, found := g.seen.find(signature, now); found {
-		return true, now.Sub(first), nil
+	if old, found := g.seen.all[signature]; found && !old.expires.Before(now) {
+		return true, now.Sub(old.first), nil
 	}
-	return false, 0, g.seen.add(signature, by, now, expires, now)
+	return false, 0, g.seen.add(signature, by, expires, now)
 }
 
 func (g *signatures) forget(signature [32]byte) {
@@ -137,7 +128,7 @@ func (a *Access) flushSignatures() {
 func (a *Access) writeSignatures(ctx context.Context, now time.Time, rows ...seenRow) error {
 	return a.DB.Update(ctx, func(t *kv.Tx) error {
 		for _, row := range rows {
-			t.Put(tSeen, bytes.Clone(row.key[:]), row.by.text())
+			t.Put(tSeen, bytes.Clone(row.key[:]), []byte(row.by.project+"/"+row.by.accessKey)) // neither part has a '/'
 		}
 		n := 0
 		t.DelAll(tSeen, func(yield func(k, v []byte) bool) {
@@ -157,25 +148,17 @@ func (a *Access) loadSignatures(t *kv.Tx) error {
 		if len(k) != len(seenKey{}) {
 			return fmt.Errorf("%w: a signature has %d bytes", disk.ErrDamaged, len(k))
 		}
-		a.signatures.seen.put([32]byte(k[8:]), signerOf(by), time.Time{}, kv.FromMicros(binary.BigEndian.Uint64(k)))
+		project, accessKey, _ := strings.Cut(string(by), "/")
+		a.signatures.seen.put([32]byte(k[8:]), signer{project, accessKey}, time.Time{}, kv.FromMicros(binary.BigEndian.Uint64(k)))
 	}
 	return nil
 }
 
-// maxSeen bounds the signatures that are remembered, in memory at most 200 bytes
-// each. One access key alone may have a third of them: that many it sends in the
-// 15 minutes that they count, at the 500 a second that are let in of it.
+// maxSeen bounds the signatures in memory, at most 200 bytes each. One access key may have
+// a third of them: 15 minutes of the 500 a second that are let in of it.
 const maxSeen = 3 << 19
 
 type signer struct{ project, accessKey string }
-
-// text is how it is stored; neither part has a '/'.
-func (g signer) text() []byte { return []byte(g.project + "/" + g.accessKey) }
-
-func signerOf(text []byte) signer {
-	project, accessKey, _ := strings.Cut(string(text), "/")
-	return signer{project, accessKey}
-}
 
 type seenSignature struct {
 	first   time.Time // zero: by an earlier process
@@ -183,9 +166,8 @@ type seenSignature struct {
 	by      unique.Handle[signer]
 }
 
-// seen are signatures that could still be accepted by their date. Nobody can
-// fill it for the others: a project has at most as many as are free, a key half
-// as many as that, so that with every one that comes there is something left.
+// seen are signatures that could still be accepted by their date. A project has at most as
+// many as are free, a key half as many, so nobody can fill it for the others.
 type seen struct {
 	most   int // 0: maxSeen
 	all    map[[32]byte]seenSignature
@@ -193,20 +175,15 @@ type seen struct {
 	tidied time.Time
 }
 
-func (g *seen) find(signature [32]byte, now time.Time) (first time.Time, found bool) {
-	old, ok := g.all[signature]
-	return old.first, ok && !old.expires.Before(now)
-}
-
 // add remembers one that is not there. ErrFull: by has its share.
-func (g *seen) add(signature [32]byte, by signer, first, expires, now time.Time) error {
+func (g *seen) add(signature [32]byte, by signer, expires, now time.Time) error {
 	g.tidy(now, time.Minute)
 	if !g.hasRoom(by) {
 		if g.tidy(now, time.Second); !g.hasRoom(by) {
 			return fmt.Errorf("signed requests of the last minutes, with access key %s: %w", by.accessKey, installer.ErrFull)
 		}
 	}
-	g.put(signature, by, first, expires)
+	g.put(signature, by, now, expires)
 	return nil
 }
 
@@ -234,7 +211,6 @@ func (g *seen) count(by signer, n int) {
 	}
 }
 
-// hasRoom: what is free is what the shares are measured by.
 func (g *seen) hasRoom(by signer) bool {
 	free := cmp.Or(g.most, maxSeen) - len(g.all)
 	return g.counts[signer{by.project, ""}] < free && 2*g.counts[by] < free

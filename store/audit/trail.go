@@ -1,8 +1,7 @@
-// Package audit keeps the log of who did what. It is a chain: every entry holds the
-// hash of the one before, and the head that of the last. Hashes are keyed: who can
-// write to the database but has not the key can break the chain, not make another
-// one. Entries are written in the transaction of what they are about, so they cost
-// no commit and cannot be missing.
+// Package audit keeps the log of who did what. It is a chain of keyed hashes, with a head
+// that has the last one: who can write to the database but has not the key can break the
+// chain, not make another one. Entries are written in the transaction of what they are
+// about, so they cost no commit and cannot be missing.
 package audit
 
 import (
@@ -57,7 +56,6 @@ func Begin(t *kv.Tx, key []byte) {
 	(&Trail{key: key}).putHead(t, chainHead{BaseHash: noHash, LastHash: noHash})
 }
 
-// noHash is before the first entry.
 var noHash = strings.Repeat("0", 2*sha256.Size)
 
 // sum hashes an entry or a head, keyed and in hex; what keeps the two apart.
@@ -83,7 +81,6 @@ func (l *Trail) isHashed(what byte, r hashedRow) bool {
 	return hmac.Equal([]byte(r.Hash), []byte(l.sum(what, r.Entry)))
 }
 
-// chainHead is where the chain begins and ends.
 type chainHead struct {
 	Base     uint64 `json:"base"` // entries up to this one were pruned
 	Last     uint64 `json:"last"`
@@ -115,7 +112,6 @@ func readEntry(row []byte) (stored hashedRow, e installer.AuditEntry, err error)
 	return stored, e, err
 }
 
-// hostsMost is how many hosts one entry names: more make several entries.
 const hostsMost = 100
 
 func split(entries []installer.AuditEntry) (all []installer.AuditEntry) {
@@ -161,7 +157,6 @@ func (l *Trail) Append(ctx context.Context, t *kv.Tx, at time.Time, entries ...i
 // broken marks where the chain was found broken.
 const broken installer.Action = "log-broken"
 
-// remains is a head made of what rows there are.
 func (l *Trail) remains(t *kv.Tx) chainHead {
 	h := chainHead{BaseHash: noHash, LastHash: noHash}
 	if k, _ := kv.First(t.All(tEntries, nil)); len(k) == 8 {
@@ -175,9 +170,8 @@ func (l *Trail) remains(t *kv.Tx) chainHead {
 
 const deniedMost = 10
 
-// NoteDenied notes that work was asked for on addresses that the target policy
-// denies: one entry for a request, with the first ten of them and why the first
-// one is denied. An empty t: of more than one type, or not known.
+// NoteDenied notes, in one entry for a request, that work was asked for on addresses that the
+// target policy denies. An empty t: of more than one type, or not known.
 func (l *Trail) NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error {
 	detail := fmt.Sprintf("%d addresses: %s", len(hosts), why)
 	if len(hosts) == 1 {
@@ -191,7 +185,6 @@ func (l *Trail) NoteDenied(ctx context.Context, project string, t installer.Type
 	})
 }
 
-// chunkSize is how many entries one transaction looks at.
 const chunkSize = 1000
 
 // walk reads the rows after one, in several transactions, as long as do says so.

@@ -8,11 +8,9 @@ import (
 	"tripod/store/kv"
 )
 
-// VerifyAudit walks the whole chain: it notices entries that were altered,
-// taken out, put in, moved, or cut off at either end. That the whole database
-// was replaced by an older copy it can notice only by an anchor that was noted
-// elsewhere since; those that are given are looked for. What is wrong with the
-// log is in the report, not in the error.
+// VerifyAudit walks the whole chain for entries that were altered, taken out, put in, moved or
+// cut off. That the whole database was replaced by an older copy only an anchor that was noted
+// elsewhere since can tell. What is wrong with the log is in the report, not in the error.
 func (l *Trail) VerifyAudit(ctx context.Context, anchors ...installer.AuditAnchor) (installer.AuditReport, error) {
 	l.pruning.RLock()
 	defer l.pruning.RUnlock()
@@ -70,7 +68,6 @@ type verifier struct {
 	previous   string
 }
 
-// checkAnchors looks at those that no entry will show.
 func (v *verifier) checkAnchors(head chainHead) error {
 	for _, a := range v.anchors {
 		switch {

@@ -56,18 +56,17 @@ type Options struct {
 }
 
 // New returns the files of a state folder.
-func New(room kv.Room, o Options) *Files { return &Files{Room: room, Options: o} }
-
-func (s *Files) path(parts ...string) string {
-	return filepath.Join(append([]string{s.Dir}, parts...)...)
+func New(room kv.Room, o Options) *Files {
+	return &Files{Room: room, Options: o, logs: openLogs{open: map[string]*logWriter{}}, blobs: openBlobs{files: map[string]*os.File{}}}
 }
+
+func (s *Files) path(parts ...string) string { return filepath.Join(s.Dir, filepath.Join(parts...)) }
 
 // Close closes what is open, and puts logs on disk.
 func (s *Files) Close() error { return errors.Join(s.logs.closeAll(), s.blobs.closeAll()) }
 
-// AddPackage puts an archive that PutBlob has kept into the package store. The same
-// content is one entry: what is said of it anew takes the place of what was
-// said before. ErrNotFound if its content is not kept.
+// AddPackage puts an archive that PutBlob has kept into the package store, in place of what was
+// said of the same content. ErrNotFound if its content is not kept.
 func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
 	if !hashForm.MatchString(p.SHA256) {
 		return errors.New("package: want a SHA-256 in lower-case hex")
@@ -96,7 +95,6 @@ func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
 	})
 }
 
-// note puts what was done with a package into the audit log.
 func (s *Files) note(ctx context.Context, t *kv.Tx, action installer.Action, p installer.Package) error {
 	subject := fmt.Sprintf("%s %s %s %s %.12s", p.Target, p.Version, p.Arch, p.Edition, p.SHA256)
 	return s.Note(ctx, t, s.Clock(), installer.AuditEntry{Project: installer.ActorProjectOf(ctx), Action: action, Subject: subject})
@@ -121,9 +119,8 @@ func (s *Files) Packages(ctx context.Context, target string) ([]installer.Packag
 	return found, err
 }
 
-// RemovePackage takes an archive out of the package store and deletes its content.
-// ErrNotFound if it is not in it; ErrInUse while an invocation that has not
-// ended needs it. Who has the content open already can read on.
+// RemovePackage deletes an archive of the package store; who reads it can read on. ErrNotFound if
+// it is not there; ErrInUse while an invocation that has not ended needs it.
 func (s *Files) RemovePackage(ctx context.Context, sha string) error {
 	// Nobody adds it between the transaction and the deletion.
 	s.packages.Lock()

@@ -56,9 +56,6 @@ func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteC
 	}
 	s.logs.mu.Lock()
 	defer s.logs.mu.Unlock()
-	if s.logs.open == nil {
-		s.logs.open = map[string]*logWriter{}
-	}
 	s.logs.open[inv.ID] = w
 	return w, nil
 }
@@ -94,7 +91,6 @@ func (w *logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// cutLine marks the cut, on a line of its own.
 func (w *logWriter) cutLine(room int64, p []byte) string {
 	line := fmt.Sprintf("[tripod: output cut at %d bytes]\n", w.most)
 	if room == 0 || p[room-1] != '\n' {
@@ -167,12 +163,6 @@ func (w *logWriter) Rewind(position int64) error {
 	return nil
 }
 
-func (w *logWriter) sync() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.flush()
-}
-
 func (w *logWriter) flush() error {
 	if !w.dirty {
 		return nil
@@ -207,7 +197,9 @@ func (s *Files) SyncLog(id string) error {
 	if w == nil {
 		return nil
 	}
-	return w.sync()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flush()
 }
 
 func (l *openLogs) closeAll() error {

@@ -40,7 +40,6 @@ type lastSeen struct {
 	Before  edition           `json:"before,omitzero"`
 }
 
-// edition is that of an installed version; empty: not known.
 type edition struct {
 	Version string            `json:"version"`
 	Edition installer.Edition `json:"edition"`
@@ -70,11 +69,11 @@ func (t *Tx) putHost(project string, old, k *knownHost) {
 }
 
 // dropHost drops the host, and all logins for it but a jump host's.
-func (t *Tx) dropHost(project string, k *knownHost) {
-	t.dropLogin(importedLogin(project, k.Host.ID))
-	t.Del(TPlaces, placeKey(project, k.Host))
-	t.Del(THosts, kv.Join(project, k.Host.ID))
-	t.dropTaskLogins(project, k.Host.ID)
+func (t *Tx) dropHost(project string, h installer.Host) {
+	t.dropLogin(importedLogin(project, h.ID))
+	t.Del(TPlaces, placeKey(project, h))
+	t.Del(THosts, kv.Join(project, h.ID))
+	t.dropTaskLogins(project, h.ID)
 }
 
 // RegisterHost remembers the host of a new invocation, and its credentials if
@@ -90,7 +89,8 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) {
 	if old != nil && !old.Imported {
 		adopt := old.Host.SameRoute(r.Host)
 		if !adopt && sealed != nil && !t.isKept(k.Accepted) {
-			adopt = !t.wasReached(r.ProjectID, old) || old.Host.SameMachine(r.Host)
+			wasReached := !old.Verified.IsZero() || len(t.pins(r.ProjectID, old.Host.HostPort())) > 0
+			adopt = !wasReached || old.Host.SameMachine(r.Host)
 		}
 		if adopt {
 			k.becomes(r, old.Host.SameMachine(r.Host))
@@ -104,10 +104,6 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) {
 		k.Given = loginOf(r)
 	}
 	t.putHost(r.ProjectID, old, &k)
-}
-
-func (t *Tx) wasReached(project string, k *knownHost) bool {
-	return !k.Verified.IsZero() || t.isPinned(project, k.Host)
 }
 
 // becomes takes over what a task says of a host that nobody has imported. same: it
@@ -150,9 +146,8 @@ func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) {
 	t.putHost(r.ProjectID, k, k)
 }
 
-// noteEdition follows the edition of what is on a host: that of the package that
-// was installed, after a ROLLBACK the one before, and not known where another
-// version has appeared. was is what there was until now.
+// noteEdition follows the edition on a host: that of the package that was installed, after a ROLLBACK
+// the one before, unknown where another version has appeared. was is what there was until now.
 func (k *lastSeen) noteEdition(r *tasks.Record, tr installer.Transition, was edition) {
 	switch {
 	case k.Version != "" && k.cameOf(r, tr, was):

@@ -11,15 +11,10 @@ import (
 	"tripod/store/kv"
 )
 
-// RegisterHosts makes hosts known, or known anew, in one transaction. An id
-// that was derived gives way to the one that its address is known by; a given
-// one takes the place of a host that joined by itself. An id that comes with
-// another address, port or jump hosts names another machine from then on, of which
-// nothing is known yet; one that is a jump host, or has work that has not ended,
-// stays where it is. Credentials are kept until the host is removed or registered
-// with others.
-//
-// The error is an installer.Faults where hosts are in each other's way.
+// RegisterHosts makes hosts known, or known anew, in one transaction. A derived id gives way to
+// the one that its address is known by; a given one takes the place of a host that joined by itself.
+// An id that comes with another address, port or jump hosts names another machine from then on; one
+// that is a jump host, or has open work, stays where it is: installer.Faults.
 func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
 	err := kv.CheckProject(project)
 	creds := make([]installer.Credentials, len(entries))
@@ -65,12 +60,11 @@ type hostImport struct {
 // counts for the new one, so the old one gives way.
 func (p *hostImport) moves() bool { return p.old != nil && !p.old.Host.SameMachine(p.host) }
 
-// register stores one host as planned, without a login that comes with it.
 func (s *Inventory) register(t *Tx, project string, p hostImport) {
 	k := knownHost{Host: p.host, Imported: true, Since: s.Clock()}
 	if p.joined != nil {
 		k.lastSeen = p.joined.lastSeen
-		t.dropHost(project, p.joined)
+		t.dropHost(project, p.joined.Host)
 	}
 	if p.moves() {
 		t.dropTaskLogins(project, p.host.ID)
@@ -161,32 +155,42 @@ func (t *Tx) dropTaskLogins(project, id string) {
 	}
 }
 
-// RemoveHosts forgets known hosts and erases their credentials, those of a
-// jump host too; all of them or none. The error joins one for each host that
-// cannot be removed: ErrNotFound, or ErrInUse while work for it has not ended.
-// What was done on the hosts stays in the lists, and so do their host keys.
+// RemoveHosts forgets known hosts and erases their credentials, a jump host's too; all
+// of them or none. The error joins one for each that cannot be removed: ErrNotFound, or
+// ErrInUse while work for it has not ended. Lists and host keys stay.
 func (s *Inventory) RemoveHosts(ctx context.Context, project string, ids []string) error {
+	find := func(t *Tx, id string) (host installer.Host, err error) {
+		k, err := t.knownHost(project, id)
+		if err != nil {
+			return host, err
+		}
+		if n := len(t.OpenOn(project, id)); n > 0 {
+			return host, fmt.Errorf("host %s: %w: %d tasks for it have not ended", id, installer.ErrInUse, n)
+		}
+		return k.Host, nil
+	}
+	return s.dropAll(ctx, project, ids, installer.AuditHostRemove, find, func(t *Tx, h installer.Host) {
+		t.dropJumpHost(project, h.ID)
+		t.dropHost(project, h)
+	})
+}
+
+// dropAll drops the hosts that find finds, or none if one is not found.
+func (s *Inventory) dropAll(ctx context.Context, project string, ids []string, action installer.Action,
+	find func(*Tx, string) (installer.Host, error), drop func(*Tx, installer.Host)) error {
 	return s.Update(ctx, func(t *Tx) error {
 		var hosts []installer.Host
 		var errs []error
 		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-			k := t.findHost(project, id)
-			if k == nil {
-				errs = append(errs, kv.NotFound("host", id))
-				continue
-			}
-			if n := len(t.OpenOn(project, id)); n > 0 {
-				errs = append(errs, fmt.Errorf("host %s: %w: %d tasks for it have not ended", id, installer.ErrInUse, n))
-			}
-			if hosts = append(hosts, k.Host); len(errs) > 0 {
-				continue
-			}
-			t.dropJumpHost(project, id)
-			t.dropHost(project, k)
+			h, err := find(t, id)
+			hosts, errs = append(hosts, h), append(errs, err)
 		}
-		if len(errs) > 0 {
-			return errors.Join(errs...)
+		if err := errors.Join(errs...); err != nil || len(hosts) == 0 {
+			return err
 		}
-		return s.audit(ctx, t, installer.AuditEntry{Project: project, Action: installer.AuditHostRemove}, hosts...)
+		for _, h := range hosts {
+			drop(t, h)
+		}
+		return s.audit(ctx, t, installer.AuditEntry{Project: project, Action: action}, hosts...)
 	})
 }

@@ -3,7 +3,6 @@ package inventory
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +11,6 @@ import (
 	"tripod/store/tasks"
 )
 
-// jumpHost is a host that SET_REMOTE_INSTALLER made one.
 type jumpHost struct {
 	Host installer.Host `json:"host"`
 	// Order in which jump hosts were set; kept when one is set again.
@@ -30,9 +28,9 @@ func (t *Tx) jumpHosts(project string) []installer.Host {
 		found = append(found, *h)
 	}
 	slices.SortFunc(found, func(a, b jumpHost) int { return cmp.Compare(a.Order, b.Order) })
-	hosts := make([]installer.Host, len(found))
-	for i := range found {
-		hosts[i] = found[i].Host
+	hosts := []installer.Host{}
+	for _, h := range found {
+		hosts = append(hosts, h.Host)
 	}
 	return hosts
 }
@@ -42,9 +40,8 @@ func (s *Inventory) Installers(ctx context.Context, project string) ([]installer
 	return kv.Read(ctx, s, func(t *Tx) ([]installer.Host, error) { return t.jumpHosts(project), nil })
 }
 
-// SealJumpHost seals a new jump host's credentials again, under a key of their own,
-// so that they outlive their batch's: for a SET_REMOTE_INSTALLER that is about to be
-// finished. nil: there is nothing to keep.
+// SealJumpHost seals a new jump host's credentials again, under a key of their own, so that they
+// outlive their batch's. nil: there is nothing to keep.
 func (s *Inventory) SealJumpHost(ctx context.Context, ref installer.Ref, tr installer.Transition) ([]byte, error) {
 	if tr.State != installer.Succeeded {
 		return nil, nil
@@ -95,27 +92,18 @@ func (t *Tx) dropJumpHost(project, host string) {
 	t.dropLogin(jumpLogin(project, host))
 }
 
-// UnsetInstallers makes hosts jump hosts no more and erases the logins that they
-// were kept with; all of them or none. What waits and was to go through them is
-// reached by others, or fails. The error joins one for each that is no jump host:
-// ErrNotFound. What is kept for tasks on the hosts themselves stays.
+// UnsetInstallers makes hosts jump hosts no more and erases the logins that they were
+// kept with, not those of tasks on them; all of them or none. What waits and was to go
+// through them is reached by others, or fails. The error joins an ErrNotFound for each
+// that is no jump host.
 func (s *Inventory) UnsetInstallers(ctx context.Context, project string, ids []string) error {
-	return s.Update(ctx, func(t *Tx) error {
-		var hosts []installer.Host
-		var errs []error
-		for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-			if h := t.jumpHost(project, id); h != nil {
-				hosts = append(hosts, h.Host)
-			} else {
-				errs = append(errs, fmt.Errorf("host %s is no jump host: %w", id, installer.ErrNotFound))
-			}
+	find := func(t *Tx, id string) (installer.Host, error) {
+		if h := t.jumpHost(project, id); h != nil {
+			return h.Host, nil
 		}
-		if len(errs) > 0 || len(hosts) == 0 {
-			return errors.Join(errs...)
-		}
-		for _, h := range hosts {
-			t.dropJumpHost(project, h.ID)
-		}
-		return s.audit(ctx, t, installer.AuditEntry{Project: project, Action: installer.AuditInstallerUnset}, hosts...)
+		return installer.Host{}, fmt.Errorf("host %s is no jump host: %w", id, installer.ErrNotFound)
+	}
+	return s.dropAll(ctx, project, ids, installer.AuditInstallerUnset, find, func(t *Tx, h installer.Host) {
+		t.dropJumpHost(project, h.ID)
 	})
 }

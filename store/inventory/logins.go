@@ -8,11 +8,10 @@ import (
 	"tripod/store/tasks"
 )
 
-// Which login counts for a host: what it was imported with; else the newest that
-// it has accepted; else, until it has accepted one, the newest that came with a
-// task; for a jump host of which these are gone, what it was made one with. A mistyped
-// one serves its own task, and takes no other's place. Each is bound to the way that
-// it was given for (installer.Host.SameRoute).
+// Which login counts for a host: what it was imported with; else the newest that it has accepted;
+// else the newest that came with a task; for a jump host of which these are gone, what it was made
+// one with. A mistyped one serves its own task alone. Each is bound to the way that it was given for
+// (installer.Host.SameRoute).
 
 // login is one that came with a task.
 type login struct {
@@ -26,7 +25,6 @@ func loginOf(r *tasks.Record) *login { return &login{r.BatchID, r.ID, r.Seq, r.H
 
 func (l *login) isOf(r *tasks.Record) bool { return l != nil && l.ID == r.ID }
 
-// isKept: there is one, and it is not erased.
 func (t *Tx) isKept(l *login) bool {
 	return l != nil && t.Get(TSealed, taskLogin(l.Batch, l.ID)) != nil
 }

@@ -12,9 +12,8 @@ import (
 	"tripod/store/tasks"
 )
 
-// The same address and port are the same host, whichever id it was given: that
-// is what the index of places is for. Only where a user gave several hosts with
-// one address ids of their own do the jump hosts on the way tell them apart.
+// The same address and port are the same host, whichever id it was given, unless a user gave several
+// hosts with one address ids of their own: then the jump hosts on the way tell them apart.
 
 func placeKey(project string, h installer.Host) []byte { return kv.Join(project, h.HostPort(), h.ID) }
 
@@ -45,10 +44,8 @@ func (t *Tx) hostAt(project string, at installer.Host) *knownHost {
 	return found[0]
 }
 
-// A machine that is reached by another way than before (a project gets its first
-// jump host, or another one) is the same one: it has to show the host key that is
-// pinned, whichever way leads there. Nothing is taken for known before any way was
-// gone. Its logins stay bound to their way: see Host.SameRoute.
+// A machine that is reached by another way than before is the same one if it shows the host key that is
+// pinned. Its logins stay bound to their way: see Host.SameRoute.
 
 // SameMachine implements installer.Ledger.
 func (s *Inventory) SameMachine(ctx context.Context, project string, a, b installer.Host) (installer.Sameness, error) {
@@ -75,7 +72,7 @@ func (t *Tx) shareRoute(project string, a, b installer.Host) bool {
 
 // sameMachine: where the user has pinned a host key, that of the other one is the same.
 func (t *Tx) sameMachine(project string, a, b installer.Host) bool {
-	return a.SameMachine(b) || a.HostPort() == b.HostPort() && a.HostKey == b.HostKey && (a.HostKey != "" || t.isPinned(project, a))
+	return a.SameMachine(b) || a.HostPort() == b.HostPort() && a.HostKey == b.HostKey && (a.HostKey != "" || len(t.pins(project, a.HostPort())) > 0)
 }
 
 // WorkedOn reports whether r was done on the machine that h is. Where no host key was
@@ -95,10 +92,6 @@ func (t *Tx) OneMachine(a, b *tasks.Record) bool {
 	})
 }
 
-func (t *Tx) isPinned(project string, h installer.Host) bool {
-	return len(t.pins(project, h.HostPort())) > 0
-}
-
 func (t *Tx) pins(project, hostPort string) (keys []string) {
 	prefix := kv.Join(project, hostPort)
 	for k := range t.All(TPins, prefix) {
@@ -112,7 +105,6 @@ func (s *Inventory) PinnedKeys(ctx context.Context, project, hostPort string) ([
 	return kv.Read(ctx, s, func(t *Tx) ([]string, error) { return t.pins(project, hostPort), nil })
 }
 
-// longestHostPort bounds a host name and a port, in bytes.
 const longestHostPort = 512
 
 // PinKey implements installer.HostKeys. A key that is pinned already costs no

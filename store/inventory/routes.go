@@ -11,9 +11,8 @@ import (
 // RoutesMost bounds how many jump hosts one host's routes are made of.
 const RoutesMost = 64
 
-// Routes implements installer.RouteFinder. A jump host is reached as it was when it
-// was set; one that is itself behind a choice of jump hosts has a route through
-// each of them.
+// Routes implements installer.RouteFinder. A jump host is reached as it was when it was set; one that
+// is behind a choice of jump hosts has a route through each of them.
 func (s *Inventory) Routes(ctx context.Context, project string, choice installer.RouteChoice) ([]installer.Route, error) {
 	plans, err := kv.Read(ctx, s, func(t *Tx) ([]routePlan, error) { return t.plansFor(project, choice), nil })
 	if err != nil {

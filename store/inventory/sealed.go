@@ -3,6 +3,7 @@ package inventory
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -38,12 +39,8 @@ func place(project, host string, login []byte) []byte {
 
 // Credentials implements engine.Queue.
 func (s *Inventory) Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error) {
-	return s.OpenLogin(ctx, inv.ProjectID, inv.Host.ID, taskLogin(inv.BatchID, inv.ID))
-}
-
-// OpenLogin opens the login of a host that has this key.
-func (s *Inventory) OpenLogin(ctx context.Context, project, host string, login []byte) (installer.Credentials, error) {
-	return s.openFirst(ctx, project, host, func(*Tx) ([][]byte, error) { return [][]byte{login}, nil })
+	own := [][]byte{taskLogin(inv.BatchID, inv.ID)}
+	return s.openFirst(ctx, inv.ProjectID, inv.Host.ID, func(*Tx) ([][]byte, error) { return own, nil })
 }
 
 type sealedLogin struct{ key, value []byte }
@@ -155,9 +152,8 @@ func (s *Inventory) SealBatch(records []*tasks.Record, items []installer.Item) (
 	return sealed, nil
 }
 
-// RefreshCredentials replaces the credentials of the batch's invocations that
-// have not ended; those that have are left out. ErrNotFound if an invocation
-// is not of this batch.
+// RefreshCredentials replaces the credentials of the batch's invocations that have not ended.
+// ErrNotFound if an invocation is not of this batch.
 func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
 	l, err := s.newSealer(slices.Collect(maps.Values(byInvocation))...)
 	if err != nil {
@@ -186,9 +182,8 @@ func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byIn
 	}))
 }
 
-// ForgetBatches forgets all logins of batches. Their keys go first, with one sync
-// for all of them: the rows are only tidied away after it, and a crash in between
-// is made good by the next Purge.
+// ForgetBatches forgets all logins of batches. Their keys go first, with one sync; what a crash leaves
+// of the rows, the next Purge tidies away.
 func (s *Inventory) ForgetBatches(ctx context.Context, batches ...string) error {
 	if s.DB.ReadOnly() {
 		return disk.ErrReadOnly
@@ -250,7 +245,6 @@ func (s *Inventory) TidyKeys(ctx context.Context) error {
 	})
 }
 
-// putLogin stores a sealed login, in the place of one that may be there.
 func (t *Tx) putLogin(key, sealed []byte) {
 	t.forgetKey(t.Get(TSealed, key))
 	t.Put(TSealed, key, sealed)
@@ -265,4 +259,51 @@ func (t *Tx) forgetKey(sealed []byte) {
 	if sealed != nil {
 		t.forget = append(t.forget, bytes.Clone(vault.Ref(sealed)))
 	}
+}
+
+// padding hides how long a password is, up to 64 bytes.
+const padding = 64
+
+func packCredentials(c installer.Credentials) []byte {
+	values := []installer.Secret{c.Password, c.PrivateKey, c.Passphrase, c.SudoPassword}
+	for _, l := range c.Via {
+		values = append(values, l.Password, l.PrivateKey, l.Passphrase)
+	}
+	packed := binary.AppendUvarint(nil, uint64(len(c.Via)))
+	for _, v := range values {
+		packed = binary.AppendUvarint(packed, uint64(len(v.Reveal())))
+		packed = append(packed, v.Reveal()...)
+	}
+	return append(packed, make([]byte, (padding-len(packed)%padding)%padding)...)
+}
+
+func unpackCredentials(packed []byte) (c installer.Credentials, err error) {
+	ok := true
+	number := func() (n uint64) {
+		var used int
+		n, used = binary.Uvarint(packed)
+		if ok = ok && used > 0 && n <= uint64(len(packed)-used); !ok {
+			return 0
+		}
+		packed = packed[used:]
+		return n
+	}
+	secret := func() installer.Secret {
+		n := number()
+		s := installer.NewSecret(string(packed[:n]))
+		packed = packed[n:]
+		return s
+	}
+	login := func() installer.Login {
+		return installer.Login{Password: secret(), PrivateKey: secret(), Passphrase: secret()}
+	}
+	hops := number()
+	c.Login, c.SudoPassword = login(), secret()
+	for ; ok && hops > 0; hops-- {
+		c.Via = append(c.Via, login())
+	}
+	if !ok {
+		return installer.Credentials{}, errors.New("sealed credentials: bad length")
+	}
+	return c, nil
 }

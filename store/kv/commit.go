@@ -15,18 +15,14 @@ import (
 	"tripod/store/disk"
 )
 
-// defaultLinger is how long a leader waits for company while hosts are being worked
-// on: a commit costs some 0.1 ms of CPU and 1 ms of disk, whoever shares it, and
-// a host does not notice the wait.
+// defaultLinger is how long a leader waits for company: a commit costs some 0.1 ms of CPU and 1 ms
+// of disk, whoever shares it.
 const defaultLinger = 3 * time.Millisecond
 
-// committer lets writers that come at about the same time share a transaction:
-// the commit, not the work in it, is what costs. Whoever finds no leader
-// leads: it runs everything that has queued up in one transaction, and then
-// hands the lead to the first of those that came meanwhile. There is no
-// goroutine to own. bbolt's own DB.Batch, which starts a timer for each group and
-// waits for it even when nobody else comes, takes 1.5 to 6 times as long
-// (BenchmarkSharedCommit).
+// committer lets writers that come at about the same time share a transaction: the commit is what
+// costs. Whoever finds no leader runs everything that has queued up in one transaction, and hands the
+// lead to the first of those that came meanwhile. bbolt's own DB.Batch, which waits for a timer even
+// when nobody else comes, takes 1.5 to 6 times as long (BenchmarkSharedCommit).
 type committer struct {
 	db *bbolt.DB
 	// writers is how many may come at any moment.
@@ -109,9 +105,8 @@ func (c *committer) gather() (group []*write, broken error) {
 	return group, c.broken
 }
 
-// run commits a group. A write that fails having changed nothing leaves the
-// rest alone; one that fails half-way is taken out and the rest done again.
-// It returns what makes the database unusable for writing, if something does.
+// run commits a group, without the writes that fail half-way, and returns what makes the database
+// unusable for writing, if something does.
 func (c *committer) run(group []*write) error {
 	for len(group) > 0 {
 		failed, err := c.try(group)

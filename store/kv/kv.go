@@ -1,6 +1,5 @@
-// Package kv is the ordered key-value store under all packages of the state: named
-// tables, read and write transactions, and rows with checksums. Concurrent writers share
-// one commit. It exists so that bbolt is used in one place only.
+// Package kv is the ordered key-value store under the state: named tables, transactions, and rows with
+// checksums. Concurrent writers share one commit. bbolt is used here only.
 package kv
 
 import (

@@ -14,9 +14,8 @@ import (
 	"tripod/store/disk"
 )
 
-// A row is a checksum, a sequence number and JSON. bbolt has no checksums of
-// its own below its meta pages: a sector that comes back as zeros must be
-// noticed, not believed.
+// A row is a checksum, a sequence number and JSON. bbolt has no checksums below its meta pages: a
+// sector that comes back as zeros must be noticed.
 const rowHead = 12
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

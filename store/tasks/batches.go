@@ -69,10 +69,8 @@ func (t Tx) AddCount(batch string, s installer.State, delta int) {
 // Open is how many invocations have not ended, in all batches.
 func (t Tx) Open() int { return int(t.Sequence(TCounts)) }
 
-// Retention says how long credentials can be opened after their batch has ended. It
-// is stored with the batch: another process on this folder, or this one when it is
-// started anew with another rule, keeps nothing longer than was said when it was
-// handed over, and erases nothing earlier.
+// Retention says how long credentials can be opened after their batch has ended. It is stored with the
+// batch, so that another process, with another rule, keeps nothing longer and erases nothing earlier.
 type Retention struct {
 	Succeeded time.Duration `json:"succeeded"` // nanoseconds, if all of it succeeded; 0: not at all
 	Other     time.Duration `json:"other"`     // nanoseconds, otherwise

@@ -14,9 +14,8 @@ const (
 	factCheck = "check"
 )
 
-// Facts is what lists filter by, so that they need not decode invocations:
-// id, state, type, instance type, target, host, each followed by NUL. What is
-// check-only is no task of the API's: its facts have one part more.
+// Facts is what lists filter by without decoding invocations: id, state, type, instance type, target,
+// host, each followed by NUL; one part more if it is check-only.
 func (r *Record) Facts() []byte {
 	facts := []string{r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID}
 	if r.Spec.CheckOnly {
@@ -61,9 +60,8 @@ func (t Tx) factsAt(project string, key []byte) []byte {
 	return facts
 }
 
-// Pick returns the ids on the page and how many match in all, from index keys.
-// It walks all of them, because the count is told with each page: how long that
-// takes depends on the length of the list, not on how deep in it the page is.
+// Pick returns the ids on the page and how many match in all, from index keys. It walks all of them,
+// however deep the page is, because the count is told with each page.
 func (t Tx) Pick(f installer.Filter) (ids []string, count int64) {
 	want := factsWanted(f)
 	take := func(facts []byte) {

@@ -8,15 +8,10 @@ import (
 	"tripod/store/kv"
 )
 
-// The ready index holds every PENDING invocation whose host was free when it
-// was last looked at, once for all batches (the empty scope) and once for its
-// own. Class 0 is ready whatever the clock says, in the order of creation;
-// class 1 waits for its NotBefore.
-//
-// An invocation that is found to be ready while its host is busy is parked on
-// the host's wait list, so that no Claim meets it again. When the host is free
-// again, the first one of each batch comes back: one would do for the host,
-// but it might belong to a batch that nobody is working on.
+// The ready index holds every PENDING invocation whose host was free when last looked at, once for all
+// batches (the empty scope) and once for its own: class 0 is ready in the order of creation, class 1 at
+// its NotBefore. One that is ready while its host is busy is parked on the host's wait list. When the host
+// is free again, the first one of each batch comes back: nobody may be working on one batch.
 const (
 	classNow   = 0
 	classTimed = 1

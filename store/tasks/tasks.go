@@ -1,9 +1,10 @@
-// Package tasks keeps invocations and batches: their rows, the lists that they are
-// found by, how many are in each state, and which may be worked on. What a task
-// means for its host is the inventory's business.
+// Package tasks keeps invocations and batches: rows, lists, state counts, and which may be worked on. What
+// a task means for its host is the inventory's business.
 package tasks
 
 import (
+	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"tripod/installer"
@@ -119,4 +120,56 @@ func (t Tx) SetState(r *Record, to installer.State) {
 	t.AddCount(r.BatchID, to, +1)
 	r.State = to
 	t.Put(TList, r.ListKey(), r.Facts())
+}
+
+// Active is the small row of a RUNNING invocation, so that journaling a step
+// does not read and write the whole invocation.
+type Active struct {
+	Claim   uint64 `json:"claim"`
+	Session uint64 `json:"session"` // of the process that claimed it
+	Attempt int    `json:"attempt"` // its number
+	Crashes int    `json:"crashes,omitempty"`
+	SetUp   bool   `json:"set_up,omitempty"` // success makes its host a jump host
+}
+
+// Held returns the claim's row if ref is the latest claim: the compare of
+// every compare-and-set.
+func (t Tx) Held(ref installer.Ref) (Active, error) {
+	a := kv.GetRow[Active](t.Tx, TActive, []byte(ref.ID))
+	switch {
+	case a == nil:
+		return Active{}, fmt.Errorf("invocation %s: %w", ref.ID, installer.ErrStale)
+	case a.Claim != ref.Claim:
+		return Active{}, fmt.Errorf("invocation %s: claim %d, the latest is %d: %w", ref.ID, ref.Claim, a.Claim, installer.ErrStale)
+	}
+	return *a, nil
+}
+
+// AddSteps fills in the journal.
+func (t Tx) AddSteps(inv *installer.Invocation) {
+	for i := range inv.Attempts {
+		inv.Attempts[i].Steps = []installer.StepRecord{}
+	}
+	for key, rec := range kv.Rows[installer.StepRecord](t.Tx, TSteps, kv.Join(inv.ID)) {
+		if n := int(binary.BigEndian.Uint32(key[len(key)-8:])); 1 <= n && n <= len(inv.Attempts) {
+			a := &inv.Attempts[n-1]
+			a.Steps = append(a.Steps, *rec)
+		}
+	}
+}
+
+// AppendSteps stores steps at the end of the present attempt's journal.
+func (t Tx) AppendSteps(id string, a Active, steps []installer.StepRecord) {
+	if len(steps) == 0 {
+		return
+	}
+	var number uint32 // of the newest step
+	if key, _ := kv.First(t.AllBackwards(TSteps, kv.Join(id))); key != nil {
+		number = binary.BigEndian.Uint32(key[len(key)-4:])
+	}
+	for _, rec := range steps {
+		number++
+		key := binary.BigEndian.AppendUint32(kv.Join(id), uint32(a.Attempt))
+		t.PutRow(TSteps, binary.BigEndian.AppendUint32(key, number), uint64(number), rec)
+	}
 }

@@ -8,22 +8,117 @@ import (
 
 	"tripod/installer"
 	"tripod/store/inventory"
+	"tripod/store/kv"
 	"tripod/store/tasks"
 )
+
+// Claim implements engine.Queue. It costs a few look-ups however many
+// invocations wait.
+func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+	// An idle worker asks often: look before taking the writers' turn.
+	var wake time.Time
+	var claimed *tasks.Record
+	idle := false
+	err := s.view(ctx, func(t *tx) error {
+		var id string
+		id, wake = t.dueFor(f, now)
+		idle = id == ""
+		return nil
+	})
+	if err == nil && !idle {
+		err = s.update(ctx, func(t *tx) error {
+			if claimed, wake = t.claim(f, now, s.session); claimed == nil {
+				return nil
+			}
+			// Before anybody can open its credentials: they are asked for afterwards.
+			return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
+		})
+	}
+	if err != nil || claimed == nil {
+		return nil, wake, err
+	}
+	s.db.AddWriters(1)
+	return &claimed.Invocation, time.Time{}, nil
+}
+
+func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time) {
+	for {
+		id, wake := t.dueFor(f, now)
+		if id == "" {
+			return nil, wake
+		}
+		r := t.Listed(id)
+		if r.State != installer.Pending {
+			t.Damaged("the ready index names %q, which is not pending", id)
+		}
+		t.Dequeue(r) // one that is named may be on a wait list
+		if t.Get(tasks.TBusy, r.HostKey()) != nil {
+			t.Put(tasks.TWaiting, r.WaitKey(), []byte(r.ID))
+			continue
+		}
+		t.start(r, now, session)
+		return r, wake
+	}
+}
+
+// dueFor is due, or the one invocation that the filter names if it is due and
+// its host is free.
+func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time) {
+	if f.InvocationID == "" {
+		return t.Due(f.BatchID, now)
+	}
+	r := t.Load(f.InvocationID)
+	switch {
+	case r == nil || r.State != installer.Pending || t.Get(tasks.TBusy, r.HostKey()) != nil,
+		f.BatchID != "" && f.BatchID != r.BatchID:
+		return "", time.Time{}
+	case r.NotBefore.After(now):
+		return "", r.NotBefore
+	}
+	return r.ID, time.Time{}
+}
+
+// start makes r RUNNING in the attempt that was interrupted, or in a new one.
+func (t *tx) start(r *tasks.Record, now time.Time, session uint64) {
+	if r.Attempt() == nil {
+		t.forgetReplaced(r)
+		r.Attempts = append(r.Attempts, installer.Attempt{Number: len(r.Attempts) + 1, Started: now})
+	}
+	r.Claim++
+	r.Updated, r.NotBefore = now, time.Time{}
+	t.SetState(r, installer.Running)
+	t.Put(tasks.TBusy, r.HostKey(), []byte(r.ID))
+	t.PutRow(tasks.TActive, []byte(r.ID), 0, tasks.Active{
+		Claim: r.Claim, Session: session, Attempt: len(r.Attempts), Crashes: r.Crashes,
+		SetUp: r.Task() == installer.SetRemoteInstaller,
+	})
+	t.Save(r)
+	t.AddSteps(&r.Invocation)
+}
+
+// Orphans implements engine.Queue: what an earlier process left RUNNING.
+func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
+	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (orphans []installer.Invocation, err error) {
+		for id, a := range kv.Rows[tasks.Active](t.Tx.Tx, tasks.TActive, nil) {
+			if a.Session != s.session {
+				r := t.Listed(string(id))
+				t.AddSteps(&r.Invocation)
+				orphans = append(orphans, r.Invocation)
+			}
+		}
+		return orphans, nil
+	})
+}
 
 // Journal implements engine.Queue. A finished step is progress, so it sets
 // the count of crashes back.
 func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
-	rows, err := tasks.StepRows(steps)
-	if err != nil {
-		return err
-	}
 	return s.update(ctx, func(t *tx) error {
 		a, err := t.Held(ref)
 		if err != nil {
 			return err
 		}
-		t.AppendSteps(ref.ID, a, rows)
+		t.AppendSteps(ref.ID, a, steps)
 		right := inventory.BecameRoot(steps)
 		if a.Crashes == 0 && !right {
 			return nil
@@ -33,7 +128,7 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 		if a.Crashes > 0 {
 			a.Crashes, r.Crashes = 0, 0
 			t.Save(r)
-			t.PutActive(ref.ID, a)
+			t.PutRow(tasks.TActive, []byte(ref.ID), 0, a)
 		}
 		return nil
 	})
@@ -50,10 +145,6 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	if err := s.SyncLog(ref.ID); err != nil {
 		return err
 	}
-	rows, err := tasks.StepRows(tr.Steps)
-	if err != nil {
-		return err
-	}
 	login, err := s.SealJumpHost(ctx, ref, tr)
 	if err != nil {
 		return err
@@ -66,7 +157,7 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 			return err
 		}
 		claimedHere = a.Session == s.session
-		t.AppendSteps(ref.ID, a, rows)
+		t.AppendSteps(ref.ID, a, tr.Steps)
 		r := t.finish(ref, tr, login)
 		batch, over = r.BatchID, t.EndBatch(r.BatchID, tr.At)
 		if !tr.State.Terminal() {
@@ -122,7 +213,6 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) *t
 	return r
 }
 
-// apply is what the transition means for the invocation itself.
 func apply(r *tasks.Record, tr installer.Transition) {
 	ended := tr.EndAttempt || tr.State.Terminal()
 	if a := r.Attempt(); a != nil && ended {
@@ -144,10 +234,8 @@ func apply(r *tasks.Record, tr installer.Transition) {
 	}
 }
 
-// Cancel implements installer.Ledger. A PENDING invocation of which something
-// may still be running on its host (an attempt was interrupted, or contact was
-// lost) is not ended but made ready with CancelAsked, so that a worker ends
-// what is there first.
+// Cancel implements installer.Ledger. A PENDING invocation of which something may still run on its host
+// is not ended but made ready with CancelAsked, so that a worker ends what is there first.
 func (s *Store) Cancel(ctx context.Context, project, id string) (open bool, err error) {
 	now := s.o.Clock()
 	over, batch := false, ""
