@@ -48,7 +48,6 @@ var rules = []Rule{
 	},
 }
 
-// Rules returns the whole table, in the order of the documentation.
 func Rules() []Rule { return slices.Clone(rules) }
 
 // Allow reports whether the task RETRY or ROLLBACK may be asked for of an
@@ -74,9 +73,8 @@ func Allow(task Type, of *Invocation) error {
 	return fmt.Errorf("no %s: %s", task, rule.Except[n].What)
 }
 
-// ChangedHost reports whether the invocation, which has succeeded, left something else on
-// its host than it found there: then nothing before it is to be rolled back while it is
-// not undone itself.
+// ChangedHost reports whether an invocation that has succeeded left something else on its host than
+// it found: while it is not undone, nothing before it is to be rolled back.
 func (inv *Invocation) ChangedHost() bool {
 	switch inv.Task() {
 	case Install, RemoteInstall, Update:
@@ -115,9 +113,8 @@ func RetryOf(old *Invocation) Invocation {
 	return inv
 }
 
-// RollbackOf is a new invocation that undoes old: it puts back the version that old found
-// on the host, from what is kept there, or uninstalls where old found none. Who submits it
-// gives it an id, and asks Allow before.
+// RollbackOf is a new invocation that undoes old: it puts back the version that old found, or
+// uninstalls where there was none. Who submits it gives it an id, and asks Allow before.
 func RollbackOf(old *Invocation) Invocation {
 	inv := about(Rollback, old)
 	inv.Spec.Task = Rollback

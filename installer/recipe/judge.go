@@ -43,9 +43,8 @@ func (w *work) program() string {
 	return "install.sh"
 }
 
-// forgetAgent: what probe found of the agent may no longer be so, after a run
-// that went wrong and has changed the host. What the script saw at its own end
-// counts, where that is the version before, put back, or no agent at all.
+// forgetAgent: after a run that went wrong the agent may differ from what probe found. What the
+// script saw at its end counts, where that is the version before, put back, or no agent at all.
 func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 	if unchanged(installer.FailureOf(err).Kind) || !w.kind.onTarget() {
 		return
@@ -59,8 +58,7 @@ func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 
 var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
 
-// lastSeen is how the agent was when a script last said it; empty if it did not,
-// or spoke of another version than this.
+// lastSeen is the agent as a script last told it; empty: not, or of another version than this.
 func lastSeen(output, version string) string {
 	all := agentLine.FindAllStringSubmatch(output, -1)
 	if len(all) == 0 {
@@ -90,7 +88,6 @@ func killedBy(why string) error {
 	return installer.Fail(installer.KindScriptTimeout, "the script ran longer than its limit and was killed")
 }
 
-// changed reports whether a run that ended so may have changed the host.
 func (w *work) changed(err error) bool {
 	if err == nil {
 		return true
@@ -98,7 +95,6 @@ func (w *work) changed(err error) bool {
 	return w.begun() && !unchanged(installer.FailureOf(err).Kind)
 }
 
-// unchanged tells the failures of a run that come before anything is changed.
 func unchanged(kind installer.Kind) bool {
 	switch kind {
 	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
@@ -108,8 +104,7 @@ func unchanged(kind installer.Kind) bool {
 	return false
 }
 
-// targetCodes maps the exit codes of the target's scripts (scripts/README.md)
-// to kinds.
+// targetCodes are the exit codes of scripts/README.md.
 var targetCodes = map[int]installer.Kind{
 	2:  installer.KindInternal, // our settings file
 	10: installer.KindSudoDenied,

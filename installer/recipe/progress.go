@@ -6,8 +6,7 @@ import (
 	"tripod/installer"
 )
 
-// progress is what an attempt's journal says was done before this process took
-// it up.
+// progress is what an attempt's journal says was done before this process took it up.
 type progress struct {
 	looked  bool   // the version before is known, empty: there was none
 	root    string // where the host's run folder is
@@ -54,7 +53,6 @@ func (p *progress) read(rec installer.StepRecord) {
 	}
 }
 
-// addTo takes what a finished step has found into the outcome.
 func addTo(o *installer.Outcome, rec installer.StepRecord) {
 	found := rec.Found
 	if found.Looked {
@@ -82,7 +80,6 @@ func (p *progress) skips(s installer.Step) bool {
 	return false
 }
 
-// verdict is how the attempt ended, as far as the journal knew before.
 func (p *progress) verdict() error {
 	if p.failed == nil {
 		return nil

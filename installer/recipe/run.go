@@ -13,13 +13,10 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// errRunLimit is why the run's context ends when the script takes too long.
 var errRunLimit = errors.New("the script ran longer than its limit")
 
-// maxUnanswered is how many requests in a row may end without an answer.
-const maxUnanswered = 5
+const maxUnanswered = 5 // requests in a row
 
-// run starts the script, or finds it again, and follows it to its end.
 func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	limit := w.Limits.Run
 	if own := w.inv.Spec.RunTimeout; own > 0 {
@@ -37,7 +34,6 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	return w.conclude(end, err, rec)
 }
 
-// conclude puts down how the run ended, or why that is not known.
 func (w *work) conclude(end runState, err error, rec *installer.StepRecord) error {
 	rec.Found.Root, rec.Found.Output = w.found.root, w.offset
 	if err == nil {
@@ -51,8 +47,6 @@ func (w *work) conclude(end runState, err error, rec *installer.StepRecord) erro
 	return nil
 }
 
-// follow stays with the script until it has ended, over as many connections as
-// it takes.
 func (w *work) follow(ctx context.Context) (runState, error) {
 	unanswered := 0
 	for {
@@ -91,7 +85,6 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 	}
 }
 
-// request asks the host once about the run, and follows its output.
 func (w *work) request(ctx context.Context, act action) (reply, error) {
 	args := []string{"offset=" + strconv.FormatInt(w.offset, 10)}
 	files := hostshell.AttachFiles
@@ -130,7 +123,6 @@ func (w *work) launchArgs(act action) []string {
 	return args // online: the settings say it
 }
 
-// heldSince matches what the lock of a target holds: its owner, and since when.
 var heldSince = regexp.MustCompile(`^\S+( since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)$`)
 
 // busy is the failure of a run that has found another one on the host. Its owner
@@ -163,5 +155,4 @@ func (w *work) output() io.Writer {
 	return w.job.Output
 }
 
-// note puts a line of ours into the log.
 func (w *work) note(text string) { _, _ = fmt.Fprintf(w.output(), "[tripod: %s]\n", text) }

@@ -51,7 +51,6 @@ func (w *work) main() installer.BlobRef {
 	return *w.pkg
 }
 
-// upload sends one blob to where the host expects it.
 func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 	blob, err := w.Blobs.OpenBlob(ref)
 	if errors.Is(err, installer.ErrNotFound) {
@@ -76,8 +75,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 	return nil
 }
 
-// from is the folder for uploads: the final one, or that of a user who needs
-// sudo, from which root copies.
+// from is the folder for uploads: that of a user who needs sudo, from which root copies, or the final one.
 func (w *work) from() string {
 	if w.host.Folder != "" {
 		return w.host.Folder

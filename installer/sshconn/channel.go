@@ -10,7 +10,6 @@ import (
 	"tripod/installer"
 )
 
-// sessionPauses are the waits before a session is requested again.
 var sessionPauses = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond}
 
 // openSession opens a session channel under g. A server that allows only one
@@ -59,7 +58,6 @@ func refused(err error) bool {
 	return ok
 }
 
-// discard closes a channel whose end is of no interest.
 func (c *Conn) discard(ch ssh.Channel, reqs <-chan *ssh.Request) {
 	c.closeChannel(ch)
 	for {

@@ -12,10 +12,9 @@ import (
 	"tripod/installer"
 )
 
-// Exec runs one command and returns its exit code, 128+n for signal n, when its
-// output has ended too or has been drained for Limits.ExitGrace. It fails as
-// channel-denied where the command did not start, as lost-contact where it may
-// have, or output is missing. Neither writer is used after it has returned.
+// Exec returns a command's exit code, 128+n for signal n, once its output has ended or been
+// drained for Limits.ExitGrace. channel-denied: it did not start; lost-contact: it may have, or
+// output is missing. Neither writer is used after it has returned.
 func (c *Conn) Exec(ctx context.Context, cmd installer.Command) (int, error) {
 	code, fail := c.exec(ctx, cmd)
 	if fail != nil {

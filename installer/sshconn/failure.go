@@ -10,7 +10,6 @@ import (
 	"tripod/installer"
 )
 
-// ContextFailure is the Failure of an operation whose context is done.
 func ContextFailure(ctx context.Context, when string) *installer.Failure {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, installer.ErrAttemptTimeout) || errors.Is(cause, context.DeadlineExceeded) {
@@ -35,9 +34,8 @@ func asError(fail *installer.Failure) error {
 
 const maxQuote = 200
 
-// Quote makes remote text fit to be shown: one line, capped, control and bidi
-// characters escaped, the given secrets removed (a server may send back what
-// it was sent).
+// Quote makes remote text fit to be shown: one line, capped, control and bidi characters
+// escaped, the given secrets removed (a server may send back what it was sent).
 func Quote(text string, secrets ...installer.Secret) string {
 	text = strings.TrimSpace(text)
 	for _, s := range secrets {

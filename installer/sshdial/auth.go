@@ -20,7 +20,6 @@ const (
 	maxBannerKept = 2 << 10
 )
 
-// The authentication methods, as in RFC 4252 and 4256.
 const (
 	methodPublicKey   = "publickey"
 	methodPassword    = "password"
@@ -104,8 +103,6 @@ func (h *handshake) classifyAuth(err error) *installer.Failure {
 	return sshconn.Failf(installer.KindAuthRejected, err, "%s: %s", who, h.rejection(err, below))
 }
 
-// rejection says why a login may have been rejected: what was tried, what the
-// server allows, and what else is known.
 func (h *handshake) rejection(err, below error) string {
 	var b strings.Builder
 	switch {
@@ -191,7 +188,6 @@ func (h *handshake) answer(_, instruction string, questions []string, echos []bo
 	return answers, nil
 }
 
-// asksNewPassword recognises the dialogue of a forced change of password.
 func asksNewPassword(instruction string, questions []string) bool {
 	if passwordExpired(instruction) {
 		return true
@@ -204,8 +200,6 @@ func asksNewPassword(instruction string, questions []string) bool {
 	return false
 }
 
-// asksCode recognises questions for a second factor, which are not echoed
-// either.
 func asksCode(q string) bool {
 	return containsAny(q, "verification", "code", "otp", "one-time", "token", "duo", "pin:")
 }
