@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Rule is one row of the table of what may be asked for of an invocation that is there.
@@ -85,17 +84,15 @@ func (inv *Invocation) ChangedHost() bool {
 
 // orList is "A", "A or B", "A, B or C".
 func orList(all []State) string {
-	var text strings.Builder
-	for i, word := range all {
-		switch {
-		case i > 0 && i == len(all)-1:
-			text.WriteString(" or ")
-		case i > 0:
-			text.WriteString(", ")
+	text := string(all[0])
+	for i, word := range all[1:] {
+		sep := ", "
+		if i == len(all)-2 {
+			sep = " or "
 		}
-		text.WriteString(string(word))
+		text += sep + string(word)
 	}
-	return text.String()
+	return text
 }
 
 // RetryOf is a new invocation that does once more what old did, in the run folder of old,

@@ -1,6 +1,9 @@
 package installer
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Type is what an invocation does; the API's invocation_type.
 type Type string
@@ -113,10 +116,7 @@ type Invocation struct {
 
 // Task is what the invocation does on the host: for a RETRY, what is retried.
 func (inv *Invocation) Task() Type {
-	if inv.Spec.Task != "" {
-		return inv.Spec.Task
-	}
-	return inv.Type
+	return cmp.Or(inv.Spec.Task, inv.Type)
 }
 
 // Ref names one claim of one invocation, for compare-and-set.

@@ -89,10 +89,8 @@ func Kinds() []KindInfo { return slices.Clone(kinds) }
 
 // Info returns the kind's row; that of KindInternal for an unknown word.
 func (k Kind) Info() KindInfo {
-	for _, row := range kinds {
-		if row.Kind == k {
-			return row
-		}
+	if at := slices.IndexFunc(kinds, func(row KindInfo) bool { return row.Kind == k }); at >= 0 {
+		return kinds[at]
 	}
 	return kinds[len(kinds)-1]
 }

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -75,10 +76,7 @@ func (fs *findings) add(f hostshell.Finding) {
 	case "nospot":
 		fs.noFolder = true
 	case "refused":
-		fs.refused = f.Get("why")
-		if fs.refused == "" {
-			fs.refused = "no reason given"
-		}
+		fs.refused = cmp.Or(f.Get("why"), "no reason given")
 	case "place":
 		if root := f.Get("root"); isSafePath(root) {
 			fs.root, fs.freeKiB = root, f.Number("free", 1<<50)

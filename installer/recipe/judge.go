@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,19 +29,16 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 	kind := installer.KindScriptFailed
 	if w.kind.onTarget() {
 		kind = exitKind(code, installer.StepRun)
-		what = strings.Replace(what, "the script", w.program(), 1)
+		program := "install.sh"
+		if w.kind == remove {
+			program = "uninstall.sh"
+		}
+		what = strings.Replace(what, "the script", program, 1)
 	}
 	if w.kind == restore && kind == installer.KindPackageMissing {
 		kind = installer.KindNotKept
 	}
 	return installer.Fail(kind, "%s%s", what, w.quoted(w.tail.String()))
-}
-
-func (w *work) program() string {
-	if w.kind == remove {
-		return "uninstall.sh"
-	}
-	return "install.sh"
 }
 
 // forgetAgent: after a run that went wrong the agent may differ from what probe found. What the
@@ -60,15 +58,13 @@ var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.
 
 // lastSeen is the agent as a script last told it; empty: not, or of another version than this.
 func lastSeen(output, version string) string {
-	all := agentLine.FindAllStringSubmatch(output, -1)
-	if len(all) == 0 {
-		return ""
+	health := ""
+	for _, told := range agentLine.FindAllStringSubmatch(output, -1) {
+		if health = ""; told[1] == "none" || version != "" && told[2] == version {
+			health = told[1]
+		}
 	}
-	switch last := all[len(all)-1]; {
-	case last[1] == "none", version != "" && last[2] == version:
-		return last[1]
-	}
-	return ""
+	return health
 }
 
 func died(r runState) error {
@@ -89,19 +85,14 @@ func killedBy(why string) error {
 }
 
 func (w *work) changed(err error) bool {
-	if err == nil {
-		return true
-	}
-	return w.begun() && !unchanged(installer.FailureOf(err).Kind)
+	return err == nil || w.begun() && !unchanged(installer.FailureOf(err).Kind)
 }
 
 func unchanged(kind installer.Kind) bool {
-	switch kind {
-	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
-		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
-		return true
-	}
-	return false
+	return slices.Contains([]installer.Kind{
+		installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
+		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal,
+	}, kind)
 }
 
 // targetCodes are the exit codes of scripts/README.md.

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"io"
 	"strconv"
 
 	"tripod/installer"
@@ -23,7 +24,7 @@ func (w *work) rewindLog() {
 			return
 		}
 	}
-	w.note("attached to a run that is there; its output from the beginning")
+	_, _ = io.WriteString(w.output(), "[tripod: attached to a run that is there; its output from the beginning]\n")
 }
 
 // logBegan is where the log stood when the attempt named by key first staged its script.

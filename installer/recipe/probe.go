@@ -41,21 +41,21 @@ func (w *work) inspect(ctx context.Context) error {
 
 func (w *work) probeHost(ctx context.Context) error {
 	args := w.probeArgs()
-	if w.inv.Host.User == "root" || w.asUser() {
-		r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
-		if err != nil {
-			return err
-		}
-		w.found = r.findings
-		if r.uid == "" {
-			return w.noAnswer(r)
-		}
-		if r.end != nil && r.end.Get("root") == "no" && !w.asUser() {
-			return w.becomeRoot(ctx, args)
-		}
-		return nil
+	if w.inv.Host.User != "root" && !w.asUser() {
+		return w.becomeRoot(ctx, args)
 	}
-	return w.becomeRoot(ctx, args)
+	r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
+	if err != nil {
+		return err
+	}
+	w.found = r.findings
+	switch {
+	case r.uid == "":
+		return w.noAnswer(r)
+	case r.end != nil && r.end.Get("root") == "no" && !w.asUser():
+		return w.becomeRoot(ctx, args)
+	}
+	return nil
 }
 
 // asUser: the work is done with the login's own rights. A jump host only forwards,
@@ -201,11 +201,7 @@ func (w *work) prepare(versionBefore string) error {
 // begun: a script of this invocation, or of the one that it retries, may have
 // changed the host.
 func (w *work) begun() bool {
-	switch w.found.run.state {
-	case "absent", "staged":
-		return w.mayRun
-	}
-	return true
+	return w.mayRun || w.found.run.state != "absent" && w.found.run.state != "staged"
 }
 
 func (w *work) madeFolder() bool {

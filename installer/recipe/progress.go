@@ -70,12 +70,11 @@ func addTo(o *installer.Outcome, rec installer.StepRecord) {
 // skips reports whether the step is done already. Connect and probe never are,
 // unless everything is.
 func (p *progress) skips(s installer.Step) bool {
-	decided := p.proved || p.failed != nil
 	switch s {
 	case installer.StepStage, installer.StepRun:
-		return decided || p.ran
+		return p.proved || p.failed != nil || p.ran
 	case installer.StepVerify:
-		return decided
+		return p.proved || p.failed != nil
 	}
 	return false
 }

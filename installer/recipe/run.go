@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,10 +19,7 @@ var errRunLimit = errors.New("the script ran longer than its limit")
 const maxUnanswered = 5 // requests in a row
 
 func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
-	limit := w.Limits.Run
-	if own := w.inv.Spec.RunTimeout; own > 0 {
-		limit = own
-	}
+	limit := cmp.Or(w.inv.Spec.RunTimeout, w.Limits.Run)
 	// A run that was taken up again has used up a part of it: so says the
 	// host's monotonic clock, which nobody sets.
 	left := max(limit-time.Duration(w.found.run.age)*time.Second, time.Second)
@@ -108,7 +106,7 @@ func (w *work) launchArgs(act action) []string {
 		args = append(args, "wipe=yes")
 	}
 	if w.sent != "" {
-		args = append(args, "blobs="+w.sent, "from="+w.from(), "tag="+w.tag())
+		args = append(args, "blobs="+w.sent, "from="+w.from(), "tag="+w.host.Tag())
 	}
 	switch w.kind {
 	case script:
@@ -154,5 +152,3 @@ func (w *work) output() io.Writer {
 	}
 	return w.job.Output
 }
-
-func (w *work) note(text string) { _, _ = fmt.Fprintf(w.output(), "[tripod: %s]\n", text) }

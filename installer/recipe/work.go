@@ -124,13 +124,7 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 // because the launch comes after it, and how the run ended, because clean removes that. What the
 // others found the host can be asked again.
 func decides(name installer.Step, err error) bool {
-	switch name {
-	case installer.StepStage, installer.StepVerify:
-		return true
-	case installer.StepRun:
-		return err != nil
-	}
-	return false
+	return name == installer.StepStage || name == installer.StepVerify || name == installer.StepRun && err != nil
 }
 
 const journalRetry = 2 * time.Second // before a full disk is tried again

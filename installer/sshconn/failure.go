@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,6 +31,12 @@ func asError(fail *installer.Failure) error {
 		return nil
 	}
 	return fail
+}
+
+// ContainsAny looks for words, which are in lower case, in a text of any case.
+func ContainsAny(text string, words ...string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
 }
 
 const maxQuote = 200

@@ -83,8 +83,7 @@ func (st *sftpState) writeFile(from io.Reader, size int64, to string) (err error
 			err = fmt.Errorf("close: %w", cerr)
 		}
 	}()
-	inFlight := int(min(maxInFlight, size/int64(st.packet)+1))
-	if _, err := f.ReadFromWithConcurrency(from, inFlight); err != nil {
+	if _, err := f.ReadFromWithConcurrency(from, int(min(maxInFlight, size/int64(st.packet)+1))); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	fi, err := f.Stat()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"tripod/installer"
@@ -81,8 +80,5 @@ func (c *Conn) uploadFailure(ctx context.Context, g *guard, to string, err error
 }
 
 func noSpace(text string) bool {
-	text = strings.ToLower(text)
-	return slices.ContainsFunc([]string{"no space left", "disk quota", "quota exceeded", "disk full"}, func(words string) bool {
-		return strings.Contains(text, words)
-	})
+	return ContainsAny(text, "no space left", "disk quota", "quota exceeded", "disk full")
 }

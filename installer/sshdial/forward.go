@@ -60,9 +60,9 @@ func forwardFailure(ctx context.Context, via *sharedConn, to installer.Endpoint,
 // connectKind classifies the jump host's message of connect(2), as servers pass it on.
 func connectKind(message string) installer.Kind {
 	switch {
-	case containsAny(message, "refused"):
+	case sshconn.ContainsAny(message, "refused"):
 		return installer.KindRefused
-	case containsAny(message, "name or service", "name resolution", "unknown host", "no such host", "no address associated"):
+	case sshconn.ContainsAny(message, "name or service", "name resolution", "unknown host", "no such host", "no address associated"):
 		return installer.KindResolve
 	}
 	return installer.KindUnreachable
@@ -72,16 +72,6 @@ func onJumpHost(name string, f *installer.Failure) *installer.Failure {
 	g := *f
 	g.Detail = "jump host " + name + ": " + f.Detail
 	return &g
-}
-
-func containsAny(text string, words ...string) bool {
-	text = strings.ToLower(text)
-	for _, w := range words {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
 }
 
 // forwardAddresses are the addresses a jump host is asked to connect to for a
