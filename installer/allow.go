@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Rule is one row of the table of what may be asked for of an invocation that is there.
@@ -48,7 +47,6 @@ var rules = []Rule{
 	},
 }
 
-// Rules returns the whole table, in the order of the documentation.
 func Rules() []Rule { return slices.Clone(rules) }
 
 // Allow reports whether the task RETRY or ROLLBACK may be asked for of an
@@ -74,9 +72,8 @@ func Allow(task Type, of *Invocation) error {
 	return fmt.Errorf("no %s: %s", task, rule.Except[n].What)
 }
 
-// ChangedHost reports whether the invocation, which has succeeded, left something else on
-// its host than it found there: then nothing before it is to be rolled back while it is
-// not undone itself.
+// ChangedHost reports whether an invocation that has succeeded left something else on its host than
+// it found: while it is not undone, nothing before it is to be rolled back.
 func (inv *Invocation) ChangedHost() bool {
 	switch inv.Task() {
 	case Install, RemoteInstall, Update:
@@ -87,17 +84,15 @@ func (inv *Invocation) ChangedHost() bool {
 
 // orList is "A", "A or B", "A, B or C".
 func orList(all []State) string {
-	var text strings.Builder
-	for i, word := range all {
-		switch {
-		case i > 0 && i == len(all)-1:
-			text.WriteString(" or ")
-		case i > 0:
-			text.WriteString(", ")
+	text := string(all[0])
+	for i, word := range all[1:] {
+		sep := ", "
+		if i == len(all)-2 {
+			sep = " or "
 		}
-		text.WriteString(string(word))
+		text += sep + string(word)
 	}
-	return text.String()
+	return text
 }
 
 // RetryOf is a new invocation that does once more what old did, in the run folder of old,
@@ -115,9 +110,8 @@ func RetryOf(old *Invocation) Invocation {
 	return inv
 }
 
-// RollbackOf is a new invocation that undoes old: it puts back the version that old found
-// on the host, from what is kept there, or uninstalls where old found none. Who submits it
-// gives it an id, and asks Allow before.
+// RollbackOf is a new invocation that undoes old: it puts back the version that old found, or
+// uninstalls where there was none. Who submits it gives it an id, and asks Allow before.
 func RollbackOf(old *Invocation) Invocation {
 	inv := about(Rollback, old)
 	inv.Spec.Task = Rollback

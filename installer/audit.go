@@ -52,7 +52,6 @@ type AuditHost struct {
 	At string `json:"at"`
 }
 
-// AuditHostOf names h.
 func AuditHostOf(h Host) AuditHost {
 	at := h.HostPort()
 	if h.User != "" {
@@ -65,10 +64,8 @@ func AuditHostOf(h Host) AuditHost {
 type AuditFilter struct {
 	Project string    `json:"project_id,omitzero"`
 	Since   time.Time `json:"since,omitzero"`
-	// After is a Number: only later ones. How the next page is asked for.
-	After uint64 `json:"after,omitzero"`
-	// Limit bounds the entries that are returned; 0: no bound.
-	Limit int `json:"limit,omitzero"`
+	After   uint64    `json:"after,omitzero"` // a Number: only later ones
+	Limit   int       `json:"limit,omitzero"` // 0: all
 }
 
 // AuditAnchor is where the chain stood once. Noted elsewhere, it shows later
@@ -82,16 +79,13 @@ func (a AuditAnchor) String() string { return fmt.Sprintf("%d:%s", a.Number, a.H
 
 // AuditReport is what checking the chain has found.
 type AuditReport struct {
-	// First and Last are the numbers of the entries that should be there; First is more
-	// than Last where there are none.
-	First      uint64      `json:"first"`
+	First      uint64      `json:"first"` // more than Last where there are no entries
 	Last       uint64      `json:"last"`
 	Anchor     AuditAnchor `json:"anchor"` // the present end, to be noted elsewhere
 	Faults     []string    `json:"faults"` // the first 100
 	FaultCount int         `json:"fault_count"`
 }
 
-// Fault notes one.
 func (r *AuditReport) Fault(format string, args ...any) {
 	if r.FaultCount++; r.FaultCount <= 100 {
 		r.Faults = append(r.Faults, fmt.Sprintf(format, args...))

@@ -25,8 +25,7 @@ type BatchHead struct {
 	Content string `json:"content,omitempty"`
 	Source  string `json:"source,omitempty"` // for people: a file name, "stdin", "api"
 	By      string `json:"by,omitempty"`     // who asked: a Principal's String
-	// Replay answers the same request once more (Idempotency-Key). Nil: it had no key.
-	// It is stored beside the head, not in it.
+	// Replay answers the same request once more. Nil: no Idempotency-Key. Stored beside the head.
 	Replay *Replay `json:"-"`
 	// MaxFailures: once so many of its invocations have ended without success, a daemon
 	// starts no new one of them. 0: no limit.
@@ -53,9 +52,7 @@ type Item struct {
 
 // Fault is one thing wrong with an input. It never holds the value of a secret.
 type Fault struct {
-	// Where is a JSON path ("remote_install_meta[3].port") or a line
-	// ("hosts.csv:12", "hosts.csv:12 port").
-	Where string `json:"where"`
+	Where string `json:"where"` // a JSON path ("remote_install_meta[3].port") or a line ("hosts.csv:12 port")
 	What  string `json:"what"`
 }
 
@@ -72,12 +69,10 @@ func (fs Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Add appends a fault.
 func (fs *Faults) Add(where, format string, args ...any) {
 	*fs = append(*fs, Fault{where, fmt.Sprintf(format, args...)})
 }
 
-// Err returns fs as an error, or nil if there is none.
 func (fs Faults) Err() error {
 	if len(fs) == 0 {
 		return nil

@@ -13,8 +13,7 @@ type BlobRef struct {
 	Edition Edition `json:"edition,omitempty"`
 }
 
-// Blob is the content behind a BlobRef. One value is shared by all hosts that
-// are sent it.
+// Blob is the content behind a BlobRef, shared by all hosts that are sent it.
 type Blob interface {
 	io.ReaderAt
 	Ref() BlobRef

@@ -30,8 +30,7 @@ func (f *Failure) Error() string {
 
 func (f *Failure) Unwrap() error { return f.Err }
 
-// FailureOf finds the Failure in err, or makes one: anything unclassified is
-// KindInternal. It returns nil for nil.
+// FailureOf finds the Failure in err; an unclassified one is KindInternal, and nil is nil.
 func FailureOf(err error) *Failure {
 	if err == nil {
 		return nil
@@ -42,8 +41,7 @@ func FailureOf(err error) *Failure {
 	return &Failure{Kind: KindInternal, Detail: err.Error(), Err: err}
 }
 
-// Causes with which the engine cancels an attempt's context; context.Cause
-// tells them apart.
+// Causes (context.Cause) with which the engine cancels an attempt's context.
 var (
 	ErrShutdown       = errors.New("tripod is shutting down") // the attempt is not counted
 	ErrCanceled       = errors.New("canceled by the user")

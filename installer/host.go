@@ -9,7 +9,6 @@ import (
 	"time"
 )
 
-// DefaultPort is SSH's port.
 const DefaultPort = 22
 
 // DefaultProject is the project of what a command does if nothing is said.
@@ -20,8 +19,7 @@ type Endpoint struct {
 	Address string `json:"address"` // an IP address without a zone, or a host name
 	Port    uint16 `json:"port"`
 	User    string `json:"user"`
-	// HostKey is a pin given by the user, in the form of ParseHostKey. Empty: none.
-	HostKey string `json:"host_key,omitempty"`
+	HostKey string `json:"host_key,omitempty"` // a pin given by the user, see ParseHostKey; empty: none
 }
 
 // HostPort returns "address:port", IPv6 addresses in brackets.
@@ -82,18 +80,14 @@ type HostPage struct {
 	Count int64       `json:"count"` // all that match
 }
 
-// HostEntry is a host that the user names, to be known or to be worked on, with the
-// credentials that came with it. Without any, those that are kept count while the
-// host is reached in the same way: see Host.SameRoute.
+// HostEntry is a host that the user names, with the credentials that came with it. Without any,
+// those that are kept count while it is reached in the same way: see Host.SameRoute.
 type HostEntry struct {
-	// Where is its place in the input, for messages; empty: none.
-	Where       string      `json:"where,omitempty"`
+	Where       string      `json:"where,omitempty"` // its place in the input, for messages; empty: none
 	Host        Host        `json:"host"`
 	Credentials Credentials `json:"credentials"`
-	// DefaultKey: it is to be logged in to with the project's default key.
-	DefaultKey bool `json:"-"`
-	// HasSecret: the input itself holds a secret of this host.
-	HasSecret bool `json:"-"`
+	DefaultKey  bool        `json:"-"` // log in with the project's default key
+	HasSecret   bool        `json:"-"` // the input itself holds a secret of this host
 }
 
 // Host is a machine to work on; the API calls it an instance. See Host.Validate.
@@ -132,9 +126,8 @@ func (h Host) SameRoute(other Host) bool {
 	return h.Endpoint == other.Endpoint && slices.Equal(h.Via, other.Via) && h.RouteChoice.Same(other.RouteChoice)
 }
 
-// TakePins takes over the pins that the user gave of the known host, and of the jump
-// hosts before it, where h is that machine and names none of its own. Nobody who leaves a
-// pin out is to get around it.
+// TakePins takes over the user's pins of the known host and its jump hosts, where h is that machine
+// and names none. Nobody who leaves a pin out is to get around it.
 func (h *Host) TakePins(known Host) {
 	if !h.SameMachine(known) {
 		return
@@ -180,8 +173,7 @@ func (h *Host) DeriveIPs() {
 	}
 }
 
-// Label is how the host is called where a person reads: its name if it has
-// one of its own, with the address.
+// Label is the host for people: its name, if it has one of its own, with the address.
 func (h Host) Label() string {
 	at := h.Address
 	if h.Port != DefaultPort {
@@ -205,10 +197,8 @@ const (
 // policies are from the weakest to the strictest.
 var policies = []HostKeyPolicy{Insecure, AcceptNew, Strict}
 
-// Known reports whether p is one of the policies.
 func (p HostKeyPolicy) Known() bool { return slices.Contains(policies, p) }
 
-// WeakerThan reports whether p accepts keys that q refuses.
 func (p HostKeyPolicy) WeakerThan(q HostKeyPolicy) bool {
 	return slices.Index(policies, p) < slices.Index(policies, q)
 }

@@ -1,6 +1,9 @@
 package installer
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Type is what an invocation does; the API's invocation_type.
 type Type string
@@ -31,7 +34,6 @@ const (
 	Rollbacked State = "ROLLBACKED" // SUCCEEDED, undone afterwards by a ROLLBACK
 )
 
-// Terminal reports whether s is an end.
 func (s State) Terminal() bool { return s != Pending && s != Running }
 
 // TargetTelescope is the API's only invocation_target and the default.
@@ -49,14 +51,9 @@ type Spec struct {
 	HostKeys    HostKeyPolicy `json:"host_keys"`
 	RunTimeout  time.Duration `json:"run_timeout,omitempty"` // of the script; zero: Limits.Run
 	CheckOnly   bool          `json:"check_only,omitempty"`  // probe, report and change nothing
-	// Task is what is done on the host: the invocation's type, or for a RETRY that of
-	// what is retried. Empty: the invocation's type.
-	Task Type `json:"task,omitempty"`
-	// Restore is the version that a ROLLBACK goes back to, from what is kept on the
-	// host. Empty: the agent is uninstalled.
-	Restore string `json:"restore,omitempty"`
-	// Undoes is what the host must say of itself before a ROLLBACK changes it: that
-	// nothing but the invocation which is undone has made it what it is.
+	Task        Type          `json:"task,omitempty"`        // of what is retried, for a RETRY; empty: the invocation's type
+	Restore     string        `json:"restore,omitempty"`     // the version a ROLLBACK goes back to; empty: the agent is uninstalled
+	// Undoes is what the host must still be like before a ROLLBACK changes it.
 	Undoes Undone `json:"undoes,omitzero"`
 }
 
@@ -66,8 +63,7 @@ type Undone struct {
 	Version string `json:"version,omitempty"` // that it has left
 }
 
-// VersionUnknown stands for the version of an agent that is there and does not tell it.
-// Where there is no agent, the version is empty.
+// VersionUnknown is of an agent that does not tell its version; no agent has an empty one.
 const VersionUnknown = "unknown"
 
 // Outcome is what an attempt found.
@@ -118,13 +114,9 @@ type Invocation struct {
 	Outcome
 }
 
-// Task is what the invocation does on the host: its type, or for a RETRY that of what
-// is retried.
+// Task is what the invocation does on the host: for a RETRY, what is retried.
 func (inv *Invocation) Task() Type {
-	if inv.Spec.Task != "" {
-		return inv.Spec.Task
-	}
-	return inv.Type
+	return cmp.Or(inv.Spec.Task, inv.Type)
 }
 
 // Ref names one claim of one invocation, for compare-and-set.
@@ -133,7 +125,6 @@ type Ref struct {
 	Claim uint64
 }
 
-// Ref returns the invocation's present claim.
 func (inv *Invocation) Ref() Ref { return Ref{inv.ID, inv.Claim} }
 
 // Attempt returns the attempt that goes on, or nil.

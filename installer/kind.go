@@ -44,19 +44,14 @@ const (
 
 // KindInfo is one row of the table of kinds.
 type KindInfo struct {
-	Kind Kind
-	Step Step // it usually happens in
-	// Tries is how many attempts in all the engine makes by itself. 1: a retry does not
-	// help, or may do harm.
-	Tries int
-	Pause time.Duration // before the second attempt; doubled for each one after that
-	// Unknown: what happened on the host is not known, so the invocation ends as
-	// TIMEOUT, never as FAILED.
-	Unknown bool
-	Hint    string // tells the user what to do
+	Kind    Kind
+	Step    Step          // it usually happens in
+	Tries   int           // attempts in all by the engine; 1: a retry does not help, or may do harm
+	Pause   time.Duration // before the second attempt; doubled for each one after that
+	Unknown bool          // what happened on the host: the end is TIMEOUT, never FAILED
+	Hint    string        // tells the user what to do
 }
 
-// kinds is the table, in the order of the documentation.
 var kinds = []KindInfo{
 	{KindResolve, StepConnect, 2, 5 * time.Second, false, "the host name has no address: correct it in the hosts file, or repair DNS on this machine"},
 	{KindRefused, StepConnect, 2, 5 * time.Second, false, "nothing listens on that port: check the port and that sshd runs"},
@@ -90,20 +85,16 @@ var kinds = []KindInfo{
 	{KindInternal, StepConnect, 1, 0, false, "this is a fault of Tripod: please report it with the message"},
 }
 
-// Kinds returns the whole table, in the order of the documentation.
 func Kinds() []KindInfo { return slices.Clone(kinds) }
 
 // Info returns the kind's row; that of KindInternal for an unknown word.
 func (k Kind) Info() KindInfo {
-	for _, row := range kinds {
-		if row.Kind == k {
-			return row
-		}
+	if at := slices.IndexFunc(kinds, func(row KindInfo) bool { return row.Kind == k }); at >= 0 {
+		return kinds[at]
 	}
 	return kinds[len(kinds)-1]
 }
 
-// Hint tells the user what to do; empty for no kind.
 func (k Kind) Hint() string {
 	if k == "" {
 		return ""

@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// MaxLabels is how many labels a host may have.
 const MaxLabels = 64
 
 var labelName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,62}$`)

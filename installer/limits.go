@@ -25,7 +25,6 @@ type Limits struct {
 	Attempt     time.Duration // all of it together, so that drips cannot stretch it
 }
 
-// WithDefaults fills in the zero fields.
 func (l Limits) WithDefaults() Limits {
 	run := cmp.Or(l.Run, 30*time.Minute)
 	return Limits{

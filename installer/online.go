@@ -7,9 +7,8 @@ import (
 	"regexp"
 )
 
-// Online is where hosts get the agent from by themselves where no package is
-// given: the official installer, URL/agent_install.sh, is downloaded on the host
-// and run with the version and the region.
+// Online is where hosts get the agent by themselves if no package is given: URL/agent_install.sh is
+// downloaded on the host, and run with the version and the region.
 type Online struct {
 	URL      string `json:"url"`                // of the folder of agent_install.sh; https, or http on loopback
 	Region   string `json:"region"`             // is given to it
@@ -23,7 +22,6 @@ var (
 	plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9._~:/@%+,=\[\]-]{1,990}$`)
 )
 
-// CheckURL tells what is wrong with the URL, or nil.
 func (o Online) CheckURL() error {
 	at, err := url.Parse(o.URL)
 	switch {
@@ -37,7 +35,6 @@ func (o Online) CheckURL() error {
 	return nil
 }
 
-// CheckRegion tells what is wrong with the region, or nil.
 func (o Online) CheckRegion() error {
 	if !regionName.MatchString(o.Region) {
 		return errors.New("want 1 to 64 of A-Z a-z 0-9 _ -, a letter or digit first")

@@ -15,7 +15,6 @@ const (
 	Advance Edition = "ADVANCE_VERSION"
 )
 
-// Word is the edition for people: basic or advance.
 func (e Edition) Word() string {
 	switch e {
 	case Basic:
@@ -26,8 +25,7 @@ func (e Edition) Word() string {
 	return string(e)
 }
 
-// Package is one agent's archive in the package store. BlobRef has its content,
-// architecture and version.
+// Package is one agent's archive in the package store.
 type Package struct {
 	BlobRef
 	Target  string    `json:"target"`
@@ -37,8 +35,7 @@ type Package struct {
 
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// CompareVersions orders versions as people read them: numbers by their value, the rest
-// by its letters.
+// CompareVersions orders versions as people read them: numbers by their value.
 func CompareVersions(a, b string) int {
 	// A number becomes a digit, its length and its digits: more digits are more.
 	key := func(version string) string {

@@ -13,10 +13,8 @@ const (
 	ReadRights Rights = "read" // look, and change nothing
 )
 
-// Known reports whether r is one of the rights that there are.
 func (r Rights) Known() bool { return r == FullRights || r == ReadRights }
 
-// Allow reports whether r is enough for what needs the given rights.
 func (r Rights) Allow(needed Rights) bool {
 	return r == FullRights || r == ReadRights && needed == ReadRights
 }
@@ -29,7 +27,6 @@ type Principal struct {
 	Rights  Rights `json:"rights"`
 }
 
-// Kinds of principals.
 const (
 	TokenPrincipal = "token"
 	KeyPrincipal   = "key"
@@ -73,8 +70,7 @@ func WithActor(ctx context.Context, actor string) context.Context {
 	return context.WithValue(ctx, actorKey{}, actor)
 }
 
-// WithActorProject says of which project the login is that acts on what is not a
-// project's, for the audit log.
+// WithActorProject says which project's login acts on what is no project's, for the audit log.
 func WithActorProject(ctx context.Context, project string) context.Context {
 	return context.WithValue(ctx, actorProjectKey{}, project)
 }
@@ -82,7 +78,6 @@ func WithActorProject(ctx context.Context, project string) context.Context {
 // ActorOf returns who acts; empty: nobody has said.
 func ActorOf(ctx context.Context) string { return text(ctx, actorKey{}) }
 
-// ActorProjectOf returns the actor's project; empty: nobody has said.
 func ActorProjectOf(ctx context.Context) string { return text(ctx, actorProjectKey{}) }
 
 func text(ctx context.Context, key any) string {

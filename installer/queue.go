@@ -20,34 +20,29 @@ type Ledger interface {
 	Invocation(ctx context.Context, project, id string) (Invocation, error)
 	// Invocations returns one page, newest first.
 	Invocations(ctx context.Context, f Filter) (Page, error)
-	// Cancel ends a PENDING invocation and asks a RUNNING one to stop. It
-	// reports whether the invocation was still open.
+	// Cancel ends a PENDING invocation, asks a RUNNING one to stop, and reports whether it was open.
 	Cancel(ctx context.Context, project, id string) (bool, error)
 	// Log opens the invocation's log for reading; empty if it has none.
 	Log(ctx context.Context, project, id string) (io.ReadCloser, error)
-	// Batch returns the batch's head. ErrNotFound.
 	Batch(ctx context.Context, project, id string) (BatchHead, error)
 	// Batches returns the newest n heads, newest first.
 	Batches(ctx context.Context, project string, n int) ([]BatchHead, error)
 	// KnownHost returns a registered host. ErrNotFound.
 	KnownHost(ctx context.Context, project, instanceID string) (Host, error)
-	// HostAt returns the known host with this address and port, whatever its id.
-	// ErrNotFound, also where several have them and none is reached by the same
-	// installers.
+	// HostAt returns the known host with this address and port. ErrNotFound, also where several have
+	// them and none is reached by the same installers.
 	HostAt(ctx context.Context, project string, at Host) (Host, error)
 	// SameMachine tells by what both are known to be one machine, if they are.
 	SameMachine(ctx context.Context, project string, a, b Host) (Sameness, error)
-	// FollowUp finds the open RETRY or ROLLBACK about what inv began with (nil: there
-	// is none), and the id of that. ErrSuperseded where none is open, and the task would
-	// undo a later one too: Submit refuses it then.
+	// FollowUp finds the open RETRY or ROLLBACK about what inv began with (nil: none), and the id of
+	// that. ErrSuperseded where none is open, and the task would undo a later one too.
 	FollowUp(ctx context.Context, task Type, inv *Invocation) (origin string, open *Invocation, err error)
 	// HostCredentials opens what is kept for a known host, as far as it may be sent to
 	// that place: see Host.SameRoute. A Failure of KindCredentialMissing if nothing is.
 	HostCredentials(ctx context.Context, project string, to Host) (Credentials, error)
-	// CredentialsAgain opens what a RETRY or ROLLBACK of old is done with, and says how
-	// its host is reached with that: what was imported for the host or accepted by it
-	// since old, else what old came with, else what is kept. ErrNotFound if the host is
-	// not known; the host and a Failure of KindCredentialMissing if nothing is kept.
+	// CredentialsAgain opens what a RETRY or ROLLBACK of old is done with, and says how its host is then
+	// reached: what was imported or accepted since old, else what old came with, else what is kept.
+	// ErrNotFound for an unknown host; the host and KindCredentialMissing if nothing is kept.
 	CredentialsAgain(ctx context.Context, old *Invocation) (Host, Credentials, error)
 	// Installers returns the jump hosts of SET_REMOTE_INSTALLER, the first one set first.
 	Installers(ctx context.Context, project string) ([]Host, error)
@@ -69,7 +64,6 @@ type Filter struct {
 	Limit        int          `json:"limit,omitzero"`  // 1–100 through the API; 0: all
 }
 
-// Page is a part of a list.
 type Page struct {
 	Invocations []Invocation `json:"invocations"`
 	Count       int64        `json:"count"` // all that match
@@ -77,11 +71,9 @@ type Page struct {
 
 // Transition is what Next decided about the attempt that has just ended.
 type Transition struct {
-	State     State // PENDING: again at NotBefore
-	NotBefore time.Time
-	// EndAttempt is false for an interrupted attempt: it is not counted, and goes on
-	// later.
-	EndAttempt bool
+	State      State // PENDING: again at NotBefore
+	NotBefore  time.Time
+	EndAttempt bool // false: it was interrupted, is not counted, and goes on later
 	Crashed    bool // the process died under it
 	MayRun     bool // see Invocation; of an attempt that has ended
 	Kind       Kind

@@ -8,17 +8,13 @@ import (
 // RouteChoice says that a host is reached through a jump host which is chosen when it
 // is dialled: the first one that works.
 type RouteChoice struct {
-	// Named are the jump hosts that a request names, the preferred one first. No other
-	// one is used. Empty: those of the project, as they are then.
+	// Named are the jump hosts of a request, the preferred one first. Empty: the project's, as they are then.
 	Named []NamedJumpHost `json:"named,omitempty"`
 }
 
-// NamedJumpHost is a jump host that a request names.
 type NamedJumpHost struct {
-	ID string `json:"instance_id"`
-	// SetUp: it was a jump host of the project when it was named, and is used only as
-	// long as it is. Otherwise it is a known host.
-	SetUp bool `json:"set_up,omitempty"`
+	ID    string `json:"instance_id"`
+	SetUp bool   `json:"set_up,omitempty"` // the project's when it was named, used only while it is; else a known host
 }
 
 // Same reports whether both name the same jump hosts in the same order.
@@ -34,8 +30,7 @@ type Route struct {
 	JumpHost string     // its instance id
 	Hops     []Endpoint // first hop first, the jump host last
 	Logins   []Login    // one of each hop
-	// Fail says why this route cannot be used, whether the servers work or not: there is
-	// no login, or the project does not use the jump host any more. Nil: it may be tried.
+	// Fail says why the route cannot be used: no login, or no jump host of the project's. Nil: try it.
 	Fail *Failure
 }
 

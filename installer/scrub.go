@@ -14,10 +14,8 @@ import (
 // out every "a" would make a log unreadable and give the password away.
 const minScrubbed = 4
 
-// Scrubber is a writer that replaces secrets by "[redacted]" before they reach
-// the writer behind it, also where they come in pieces. It looks for each
-// secret as it is, in base64, in hex and URL-encoded, and for each long line
-// of a key's text. Not for concurrent use.
+// Scrubber replaces secrets by "[redacted]" on the way to a writer, also where they come in pieces:
+// as they are, in base64, hex and URL-encoded, and each long line of a key's text. For one goroutine.
 type Scrubber struct {
 	to      io.Writer
 	byFirst [256][][]byte // secrets by first byte, longest first
@@ -26,7 +24,6 @@ type Scrubber struct {
 	out     []byte        // reused
 }
 
-// NewScrubber returns a Scrubber in front of to.
 func NewScrubber(to io.Writer, secrets []Secret) *Scrubber {
 	s := &Scrubber{to: to, none: true}
 	for _, pattern := range scrubPatterns(secrets) {
@@ -90,11 +87,9 @@ func (s *Scrubber) Flush() error {
 	return err
 }
 
-// Drop forgets what was held back.
 func (s *Scrubber) Drop() { s.held = nil }
 
-// scrub appends the clean form of in to out; rest is what may go on as a secret, if it
-// is not the last.
+// scrub appends the clean form of in to out; rest may go on as a secret, if it is not the last.
 func (s *Scrubber) scrub(out, in []byte, last bool) (clean, rest []byte) {
 	start := 0 // of what is not yet in out
 	for i := 0; i < len(in); {

@@ -7,7 +7,6 @@ import (
 	"slices"
 )
 
-// redacted is what every rendering of a non-empty Secret shows.
 const redacted = "[redacted]"
 
 // Secret holds a password, a private key or a passphrase. Every way of printing, logging
@@ -19,7 +18,6 @@ type Secret struct {
 	value *string
 }
 
-// NewSecret wraps value, byte for byte.
 func NewSecret(value string) Secret {
 	if value == "" {
 		return Secret{}
@@ -36,7 +34,6 @@ func (s Secret) Reveal() string {
 	return *s.value
 }
 
-// IsZero reports whether no secret was given.
 func (s Secret) IsZero() bool { return s.value == nil }
 
 func (s Secret) String() string {
@@ -50,7 +47,6 @@ func (s Secret) String() string {
 // behind the type.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// LogValue implements slog.LogValuer.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // MarshalText implements encoding.TextMarshaler, which encoding/json uses too.
@@ -63,15 +59,13 @@ type Login struct {
 	Passphrase Secret `json:"passphrase,omitzero"`  // of PrivateKey, where it is encrypted
 }
 
-// IsZero reports whether l can prove nothing.
 func (l Login) IsZero() bool { return l.Password.IsZero() && l.PrivateKey.IsZero() }
 
 // Credentials are all that one invocation needs. The target's login and those of the
 // jump hosts on the way are apart, and each is shown only to its own server.
 type Credentials struct {
 	Login
-	// SudoPassword is asked for by sudo; empty means: the login password.
-	SudoPassword Secret `json:"sudo_password,omitzero"`
+	SudoPassword Secret `json:"sudo_password,omitzero"` // empty: the login password
 	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
 	// up when it is needed: the hop is one of the project's installers.
 	Via []Login `json:"via,omitzero"`

@@ -23,19 +23,16 @@ type StepRecord struct {
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration"` // nanoseconds
 	Kind     Kind          `json:"kind,omitempty"`
-	// Note is one line for people: what was found or done.
-	Note string `json:"note,omitempty"`
-	// Found is what a resumed attempt needs of it, and what the outcome is made of.
-	Found Findings `json:"found,omitzero"`
+	Note     string        `json:"note,omitempty"` // one line for people: what was found or done
+	Found    Findings      `json:"found,omitzero"` // what a resumed attempt needs, and the outcome is made of
 }
 
 // Findings are what a step has found on its host. What it did not look for is zero.
 type Findings struct {
-	Root string `json:"root,omitempty"` // where run folders are
-	Boot string `json:"boot,omitempty"` // the boot id
-	Arch string `json:"arch,omitempty"`
-	// Run is how the run stood.
-	Run RunState `json:"run,omitempty"`
+	Root string   `json:"root,omitempty"` // where run folders are
+	Boot string   `json:"boot,omitempty"` // the boot id
+	Arch string   `json:"arch,omitempty"`
+	Run  RunState `json:"run,omitempty"` // how the run stood
 	// Looked: CurrentVersion is the agent's before the work; empty: there was none.
 	Looked         bool       `json:"looked,omitempty"`
 	CurrentVersion string     `json:"current_version,omitempty"`
@@ -55,7 +52,6 @@ type Findings struct {
 // (without an exit code) or fenced (another one runs).
 type RunState string
 
-// RunAlive: it goes on.
 const RunAlive RunState = "alive"
 
 // Attempt is one try of an invocation. An attempt that shutdown or a crash

@@ -51,24 +51,21 @@ type At func(field string) string
 // Within is At of fields in a JSON path.
 func Within(path string) At { return func(field string) string { return path + "." + field } }
 
-// validation collects what is wrong.
 type validation struct {
 	at At
 	Faults
 }
 
-// want adds the rule as a fault of the field where it is not kept. Empty: it is.
+// want adds the rule as a fault of the field where it is not kept.
 func (v *validation) want(field string, kept bool, rule string) {
 	if where := v.at(field); !kept && where != "" {
 		v.Add(where, "%s", rule)
 	}
 }
 
-// add adds what is wrong with a field, if something is.
 func (v *validation) add(field, what string) { v.want(field, what == "", what) }
 
-// Validate brings what has several forms into the usual one, and tells all that is wrong
-// with the host.
+// Validate brings fields into their usual form, and tells all that is wrong with the host.
 func (h *Host) Validate(at At) Faults {
 	v := validation{at: at}
 	h.Type = InstanceType(strings.ToUpper(cmp.Or(string(h.Type), string(ECS)))) // lists are filtered by it
@@ -87,7 +84,6 @@ func (h *Host) Validate(at At) Faults {
 	return v.Faults
 }
 
-// route checks how the host is reached.
 func (v *validation) route(h *Host) {
 	v.want("via", len(h.Via) <= MaxHops, fmt.Sprintf("has more than %d hops", MaxHops))
 	for i := range h.Via[:min(len(h.Via), MaxHops)] {
@@ -129,7 +125,6 @@ func (v *validation) ips(field string, ips []string) {
 	}
 }
 
-// Validate tells all that is wrong with the spec.
 func (s *Spec) Validate(at At) Faults {
 	v := validation{at: at}
 	v.want("target", targetForm.MatchString(s.Target), "must be 1–32 of a-z 0-9 -, a letter or digit first")
@@ -164,7 +159,6 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// Files are the packages and the script.
 func (s *Spec) Files() []BlobRef {
 	files := slices.Clone(s.Packages)
 	if s.Script != nil {
@@ -196,7 +190,6 @@ func HasControl(s string) bool {
 	})
 }
 
-// TextFault says what is wrong with a text for people, or "".
 func TextFault(text string) string { return textFault(text, MaxText) }
 
 func textFault(text string, longest int) string {

@@ -10,38 +10,30 @@ import (
 type Job struct {
 	Invocation  *Invocation // a copy; Attempt() has the journal so far
 	Credentials Credentials
-	// Output is the invocation's log, scrubbed of the job's secrets and capped. It may be
-	// a Rewinder.
-	Output io.Writer
-	Begin  func(Step) // announces a step to watchers; it is not stored
-	// Note keeps a finished step that the host can be asked about again: it is stored
-	// with the next Journal, or with the result.
-	Note func(StepRecord)
-	// Journal stores a finished step and what was noted before it; when it
-	// returns nil they are on disk.
+	Output      io.Writer        // the log, scrubbed and capped; may be a Rewinder
+	Begin       func(Step)       // announces a step to watchers; it is not stored
+	Note        func(StepRecord) // keeps a finished step for the next Journal or the result
+	// Journal stores a finished step and what was noted before it: on disk when it returns nil.
 	Journal func(context.Context, StepRecord) error
 }
 
 // Rewinder is a log that can go back: output that is read again from its
 // beginning takes the place of what a process that died had read of it.
 type Rewinder interface {
-	// Position is where the next byte goes.
 	Position() (int64, error)
 	// Rewind drops what comes after an earlier Position.
 	Rewind(position int64) error
 }
 
-// Event is what watchers of an engine see: an invocation is claimed, a step of it
-// begins, or an attempt ends.
+// Event: an invocation is claimed, a step of it begins, or an attempt ends.
 type Event struct {
-	At           time.Time `json:"at"`
-	Project      string    `json:"-"`
-	Batch        string    `json:"-"`
-	InvocationID string    `json:"invocation_id"`
-	Host         Host      `json:"host"`           // id, name, address and port
-	Step         Step      `json:"step,omitempty"` // the step that begins
-	// End is of an attempt; nil: it goes on.
-	End *AttemptEnd `json:"end,omitempty"`
+	At           time.Time   `json:"at"`
+	Project      string      `json:"-"`
+	Batch        string      `json:"-"`
+	InvocationID string      `json:"invocation_id"`
+	Host         Host        `json:"host"`           // id, name, address and port
+	Step         Step        `json:"step,omitempty"` // the step that begins
+	End          *AttemptEnd `json:"end,omitempty"`  // of an attempt; nil: it goes on
 }
 
 // AttemptEnd is what is told of the Transition that ends an attempt.
@@ -54,7 +46,6 @@ type AttemptEnd struct {
 	Skipped    bool      `json:"skipped,omitempty"`
 }
 
-// EventOf is an event of the invocation at that time.
 func EventOf(inv *Invocation, at time.Time) Event {
 	h := inv.Host
 	return Event{
@@ -70,7 +61,5 @@ type Command struct {
 	Line           string
 	Stdin          io.Reader // may carry secrets; nil: empty
 	Stdout, Stderr io.Writer // nil: dropped
-	// PTY asks for a terminal, with echo and output processing off; stderr then arrives
-	// with stdout.
-	PTY bool
+	PTY            bool      // a terminal, echo and output processing off; stderr arrives with stdout
 }

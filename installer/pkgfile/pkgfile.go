@@ -26,7 +26,6 @@ const (
 	maxName     = 1024    // bytes of an entry's name
 )
 
-// Layouts of the telescope agent.
 const (
 	LayoutOld = "old" // /usr/local/telescope
 	LayoutNew = "new" // /usr/local/uniagent/extension/install/telescope
@@ -43,11 +42,10 @@ type Info struct {
 	Arch string
 	// Version from the release note inside, else from the archive's name;
 	// empty if neither tells. It is a hint: the agent itself may tell another.
-	Version string
-	Layout  string // LayoutOld or LayoutNew
-	Folder  string // what it unpacks to; empty: into the current folder
-	// Unpacked is the size of all files together, in bytes.
-	Unpacked int64
+	Version  string
+	Layout   string // LayoutOld or LayoutNew
+	Folder   string // what it unpacks to; empty: into the current folder
+	Unpacked int64  // bytes of all files together
 }
 
 // Inspect reads the whole .tar.gz from r and checks it. An error is about reading r, or
@@ -125,7 +123,6 @@ func (s *sticky) blame(what string, err error) error {
 	return refuse("%s (%v)", what, err)
 }
 
-// padding is what may follow an archive: zeros.
 type padding struct{ filled bool }
 
 func (p *padding) Write(b []byte) (int, error) {

@@ -65,7 +65,6 @@ func (s *scan) place(name string, what kind) error {
 	return nil
 }
 
-// entry checks one entry and looks at its content where that tells something.
 func (s *scan) entry(h *tar.Header, content io.Reader) error {
 	if s.entries++; s.entries > maxEntries {
 		return refuse("it has more than %d entries", maxEntries)
@@ -179,7 +178,6 @@ func (s *scan) done(name string) (Info, error) {
 	return info, nil
 }
 
-// safePath returns the clean form of an entry's name, or refuses it.
 func safePath(name string) (string, error) {
 	if strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
 		return "", refuse("%s has a control character in its name, or is not UTF-8", quote(name))
@@ -195,8 +193,6 @@ func safePath(name string) (string, error) {
 
 func hasDotDot(name string) bool { return slices.Contains(strings.Split(name, "/"), "..") }
 
-// elfArch tells the GOARCH of a program's first 20 bytes, and whether it is an
-// ELF program at all.
 func elfArch(head []byte) (arch string, isELF bool) {
 	if len(head) < 20 || !bytes.HasPrefix(head, []byte(elf.ELFMAG)) {
 		return "", false
@@ -207,7 +203,6 @@ func elfArch(head []byte) (arch string, isELF bool) {
 	return map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64"}[elf.Machine(binary.LittleEndian.Uint16(head[18:]))], true
 }
 
-// quote makes a name from a hostile archive fit for a message.
 func quote(name string) string {
 	const most = 80
 	if len(name) > most {

@@ -9,7 +9,6 @@ import (
 	"tripod/installer"
 )
 
-// work makes an invocation of each host of the request.
 func (q *planning) work() (items []Item, err error) {
 	if q.Task == installer.RemoteInstall {
 		if q.route, err = q.findRoute(); err != nil {
@@ -58,7 +57,6 @@ func (q *planning) known(id string) (item Item, err error) {
 	return item, err
 }
 
-// described plans a host that the request describes.
 func (q *planning) described(e installer.HostEntry) (Item, error) {
 	item := Item{Where: e.Where, kept: e.Credentials.Login.IsZero(), Invocation: installer.Invocation{Host: e.Host}}
 	host := &item.Invocation.Host

@@ -81,10 +81,9 @@ func (q *planning) complete(host *installer.Host, creds installer.Credentials) (
 	return creds, err
 }
 
-// hopLogins finds the login for each hop on the way to a known host. That of one of the
-// project's jump hosts is left out: it is looked up when the host is dialled, and goes to
-// a server with that one's host key, so a hop without a pin gets that. Another hop has
-// the project's default key.
+// hopLogins finds the logins of the hops to a known host. That of a jump host of the project's is left
+// out: it is looked up on dialling, and goes to a server with that one's host key only, so a hop
+// without a pin gets that. Another hop has the project's default key.
 func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, []installer.Login, error) {
 	routes, err := q.Ledger.Routes(q.ctx, q.Project, installer.RouteChoice{})
 	if err != nil {

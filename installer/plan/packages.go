@@ -9,7 +9,6 @@ import (
 	"tripod/installer"
 )
 
-// needsPackage reports whether the task needs a package that the request has not named.
 func needsPackage(task installer.Type, spec installer.Spec) bool {
 	return task != installer.SetRemoteInstaller && task != installer.Rollback && !spec.CheckOnly &&
 		spec.Target == installer.TargetTelescope && spec.Script == nil && spec.Online == nil && len(spec.Packages) == 0
@@ -50,10 +49,9 @@ func (q *planning) fillSpecs(items []Item, task installer.Type, spec installer.S
 	return nil
 }
 
-// choose takes from the package store what can serve the spec, else from the fallback,
-// of which some packages do not tell their version. Where neither a version nor an
-// edition was asked for, a host that has the agent already may need no package, and
-// only probe knows: that is left to it, but not by who waits for the whole.
+// choose takes from the package store what can serve the spec, else from the fallback. Where neither a
+// version nor an edition was asked for, a host that has the agent may need no package: that is left
+// to probe, but not by who waits for the whole.
 func (q *planning) choose(spec installer.Spec, kept installer.Edition) (installer.Spec, *Refusal, error) {
 	spec.Online = cmp.Or(spec.Online, q.Fallback.Online)
 	var stored []installer.Package
@@ -76,12 +74,10 @@ func (q *planning) choose(spec installer.Spec, kept installer.Edition) (installe
 	return spec, refuse(PackageMissing, q.noPackage(spec, kept, stored)), nil
 }
 
-// choosePackages returns what can serve a task on a host whose agent is of the edition
-// kept (empty: not known), one package for each architecture. Spec's VersionType is the
-// only edition then, where it says one. Else a Version counts first: of those with that
-// very version, one of the kept edition, else basic before advance. Where neither is
-// said, it is the newest of the kept edition alone; of no known one, basic goes before
-// advance, however new that is.
+// choosePackages returns one package for each architecture for a host whose agent is of the edition
+// kept (empty: not known). A VersionType in spec is the only edition. Else a Version counts first,
+// of the kept edition, then basic, then advance; without one, the newest of the kept edition alone,
+// of no known one basic before advance, however new that is.
 func choosePackages(stored []installer.Package, spec installer.Spec, kept installer.Edition) []installer.BlobRef {
 	only, first := installer.Edition(spec.VersionType), installer.Basic
 	switch {
@@ -111,7 +107,6 @@ func choosePackages(stored []installer.Package, spec installer.Spec, kept instal
 	return refs
 }
 
-// editions are those that the hosts are known to have, by their ids.
 func (q *planning) editions(items []Item) (map[string]installer.Edition, error) {
 	if q.Inventory == nil || len(items) == 0 {
 		return nil, nil
@@ -155,7 +150,6 @@ func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored
 	return fmt.Sprintf("%s: there is no%s", missing, what)
 }
 
-// packageWords lists packages in a line.
 func packageWords(all []installer.Package) string {
 	const most = 10
 	var words []string

@@ -14,13 +14,11 @@ import (
 
 // Inventory tells what is known of hosts.
 type Inventory interface {
-	// Hosts returns those of the project that the filter selects.
 	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
 }
 
 // Packages is the package store.
 type Packages interface {
-	// Packages returns those for a target.
 	Packages(ctx context.Context, target string) ([]installer.Package, error)
 }
 
@@ -46,31 +44,26 @@ type Planner struct {
 	Packages  Packages  // where a task's packages come from; nil: there are none
 	// Fallback serves where Packages has nothing: packages, of which nobody knows the
 	// edition, or Online.
-	Fallback installer.Spec
-	Batches  Batches                 // nil where no request says Resume or Latest
-	HostKeys installer.HostKeyPolicy // the weakest one that a task may have
-	// Policy refuses addresses. A name is judged when it is dialled.
-	Policy       func(netip.Addr) error
-	Denials      Denials // is told what Policy refused; nil: nobody is
+	Fallback     installer.Spec
+	Batches      Batches                 // nil where no request says Resume or Latest
+	HostKeys     installer.HostKeyPolicy // the weakest one that a task may have
+	Policy       func(netip.Addr) error  // a name is judged when it is dialled
+	Denials      Denials                 // is told what Policy refused; nil: nobody is
 	DefaultLogin func(project string) (installer.Login, bool)
 	Clock        func() time.Time
 	NewID        func() string // for batches and invocations, later ones sorting after earlier ones
 }
 
-// Request is what is asked for.
 type Request struct {
-	Project string         `json:"-"`
-	By      string         `json:"-"`                // who asks
-	BatchID string         `json:"batch_id"`         // empty: a new one
-	Source  string         `json:"source,omitempty"` // where it came from, for people
-	Task    installer.Type `json:"task"`
-	Spec    installer.Spec `json:"spec,omitzero"`
-	// Hosts are to be worked on: INSTALL, UPDATE, REMOTE_INSTALL.
-	Hosts []installer.HostEntry `json:"hosts,omitzero"`
-	// Known are ids of known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER.
-	Known []string `json:"known,omitzero"`
-	// Installers are ids of those that REMOTE_INSTALL is to go through. Empty: the
-	// project's.
+	Project string                `json:"-"`
+	By      string                `json:"-"`                // who asks
+	BatchID string                `json:"batch_id"`         // empty: a new one
+	Source  string                `json:"source,omitempty"` // where it came from, for people
+	Task    installer.Type        `json:"task"`
+	Spec    installer.Spec        `json:"spec,omitzero"`
+	Hosts   []installer.HostEntry `json:"hosts,omitzero"` // to be worked on: INSTALL, UPDATE, REMOTE_INSTALL
+	Known   []string              `json:"known,omitzero"` // known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER
+	// Installers are those that REMOTE_INSTALL is to go through. Empty: the project's.
 	Installers []string `json:"-"`
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
 	// then those whose logins are to be used for that, and ForAll is the login of all
@@ -80,15 +73,12 @@ type Request struct {
 	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
 	// and what is under way already is gone on with.
 	Latest bool `json:"-"`
-	// Whole: nothing is done unless all of it can be.
-	Whole bool `json:"-"`
+	Whole  bool `json:"-"` // nothing is done unless all of it can be
 	// Resume: an unfinished batch of the same work is gone on with instead.
-	Resume      bool         `json:"resume,omitzero"`
-	MaxFailures FailureLimit `json:"max_failures,omitzero"`
-	// Content tells the request from another one under the same BatchID.
-	Content string `json:"-"`
-	// Replay makes what answers the same request once more. Nil: nothing does.
-	Replay func(*Plan) (*installer.Replay, error) `json:"-"`
+	Resume      bool                                   `json:"resume,omitzero"`
+	MaxFailures FailureLimit                           `json:"max_failures,omitzero"`
+	Content     string                                 `json:"-"` // tells it from another request under the same BatchID
+	Replay      func(*Plan) (*installer.Replay, error) `json:"-"` // answers the same request once more; nil: nothing does
 }
 
 // FailureLimit is how many invocations may end without success before no new one is
@@ -114,10 +104,8 @@ type Plan struct {
 	Notes   []string             // for people: given logins that are not used
 }
 
-// Limit is the request's limit of failures for what there is to do.
 func (p *Plan) Limit() int { return p.MaxFailures.Of(p.count(New, Open)) }
 
-// Accepted counts the new invocations.
 func (p *Plan) Accepted() int { return p.count(New) }
 
 func (p *Plan) count(standings ...Standing) (n int) {
@@ -129,7 +117,6 @@ func (p *Plan) count(standings ...Standing) (n int) {
 	return n
 }
 
-// Standing is what there is to do about an item.
 type Standing string
 
 const (
@@ -147,12 +134,9 @@ type Item struct {
 	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
 	Invocation  installer.Invocation  `json:"invocation"`
 	Credentials installer.Credentials `json:"-"`
-	// Edition is the one that the host is known to have, where a package was chosen.
-	Edition installer.Edition `json:"edition,omitempty"`
-	// Alone: it was named itself, not by its batch.
-	Alone bool `json:"alone,omitempty"`
-	// Refused is why it cannot be done.
-	Refused *Refusal `json:"-"`
+	Edition     installer.Edition     `json:"edition,omitempty"` // that the host is known to have, where a package was chosen
+	Alone       bool                  `json:"alone,omitempty"`   // it was named itself, not by its batch
+	Refused     *Refusal              `json:"-"`                 // why it cannot be done
 	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
 	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
@@ -160,10 +144,8 @@ type Item struct {
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
 
-// Place is the item's place for people.
 func (i *Item) Place() string { return cmp.Or(i.Where, i.Invocation.Host.Label()) }
 
-// LoginWords says how the host is logged in to, without any secret.
 func (i *Item) LoginWords() string {
 	if i.kept {
 		return "kept"
@@ -185,7 +167,6 @@ func (i *Item) LoginWords() string {
 	return strings.Join(words, "+")
 }
 
-// Reason is why an item cannot be done.
 type Reason int
 
 const (
@@ -200,7 +181,6 @@ const (
 	UnderWay
 )
 
-// Refusal is why an item cannot be done, and in words.
 type Refusal struct {
 	Reason Reason
 	Msg    string
@@ -219,7 +199,6 @@ func (i *Item) settle(err error) error {
 	return err
 }
 
-// Plan plans a request, and stores nothing.
 func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}}
 	planned := q.work
@@ -237,7 +216,6 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	return &Plan{Request: req, Items: items, Notes: q.notes}, err
 }
 
-// planning is the making of one plan.
 type planning struct {
 	*Planner
 	ctx context.Context

@@ -56,9 +56,8 @@ func (q *planning) findRoute() (r route, err error) {
 
 func unusable(r installer.Route) bool { return r.Fail != nil }
 
-// to puts the way to a host into it, and returns the logins of the hops that are known
-// already, or why there is no way. A host that is itself a hop is reached as that hop is,
-// so that no jump host is behind itself.
+// to puts the way to a host into it, and returns the logins of hops that are known already, or why
+// there is no way. A host that is itself a hop is reached as that hop is.
 func (r route) to(host *installer.Host) ([]installer.Login, error) {
 	for _, one := range r.usable {
 		if before := one.To(host.Endpoint); len(before.Hops) < len(one.Hops) {

@@ -9,7 +9,6 @@ import (
 	"math/big"
 )
 
-// errDamaged wraps what the standard library says of a key it cannot read.
 var errDamaged = errors.New("the private key is damaged")
 
 // parsePlain reads PKCS#1, SEC1 and PKCS#8, and the first two in OpenSSL's old

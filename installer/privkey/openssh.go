@@ -19,7 +19,6 @@ const (
 	maxPrivateSection = 8 << 10
 )
 
-// parseOpenSSH reads the form of ssh-keygen (PROTOCOL.key).
 func parseOpenSSH(block *pem.Block, passphrase []byte) (key any, err error) {
 	encrypted, err := openSSHHeader(block.Bytes)
 	if err != nil {
@@ -83,7 +82,6 @@ func openSSHHeader(raw []byte) (encrypted bool, err error) {
 	return true, nil
 }
 
-// keyStart is how both halves of a key begin.
 type keyStart struct {
 	Kind string
 	Rest []byte `ssh:"rest"`

@@ -43,8 +43,7 @@ var (
 	oidPBKDF2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
 )
 
-// hashes of PBKDF2, by object identifier; the standard's default is the one that is
-// not named.
+// hashes of PBKDF2, by object identifier; the one that is not named is the default.
 var hashes = map[string]func() hash.Hash{
 	"":                    sha1.New,
 	"1.2.840.113549.2.7":  sha1.New,
@@ -54,7 +53,6 @@ var hashes = map[string]func() hash.Hash{
 	"1.2.840.113549.2.11": sha512.New,
 }
 
-// ciphers by object identifier, all in CBC mode.
 var ciphers = map[string]struct {
 	keyLen int
 	new    func([]byte) (cipher.Block, error)

@@ -24,12 +24,9 @@ const (
 	MaxRSABits = 8192
 )
 
-// Errors that a caller may want to act on; the other ones are plain.
 var (
-	// ErrPassphraseNeeded: the key is encrypted and no passphrase was given.
 	ErrPassphraseNeeded = errors.New("the private key is encrypted: give its passphrase, or a key without one")
-	// ErrPassphraseWrong: the passphrase does not open the key.
-	ErrPassphraseWrong = errors.New("the passphrase does not open the private key")
+	ErrPassphraseWrong  = errors.New("the passphrase does not open the private key")
 )
 
 // Parse reads one private key (RSA, ECDSA or Ed25519; PKCS#1, PKCS#8, SEC1 or OpenSSH),
@@ -132,7 +129,6 @@ func parseBlock(block *pem.Block, passphrase []byte) (any, error) {
 	return nil, errors.New("this PEM block is no private key that SSH knows: give one in OpenSSH, PKCS#1, PKCS#8 or SEC1 form")
 }
 
-// checkModulusBits looks at a big-endian number.
 func checkModulusBits(modulus []byte) error {
 	return checkRSABits(new(big.Int).SetBytes(modulus).BitLen())
 }

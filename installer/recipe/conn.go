@@ -12,21 +12,17 @@ import (
 // error is an *installer.Failure. The connection outlives ctx.
 type Dial func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error)
 
-// Conn is one authenticated connection to one host. Every method returns soon
-// after its ctx is done, whatever the server does, and its error is then an
-// *installer.Failure; after one of kind lost-contact the connection is dead.
+// Conn is one authenticated connection to one host. Every method returns soon after its ctx is
+// done, with an *installer.Failure; after one of kind lost-contact the connection is dead.
 type Conn interface {
-	// Exec runs one command and returns its exit code (128+n for a signal n).
-	// It returns when the exit status has arrived and output has been drained
-	// for at most the grace, even if a child on the host holds stdout open.
+	// Exec returns the exit code (128+n for a signal n) when the output has been drained for at most
+	// the grace, even if a child on the host holds stdout open.
 	Exec(ctx context.Context, cmd installer.Command) (int, error)
 	// Upload writes a file in place: the caller chooses a temporary name, checks and
 	// renames. A stall longer than Limits.UploadStall is upload-failed.
 	Upload(ctx context.Context, blob installer.Blob, path string) error
-	// UploadedBy is the method of the last upload.
 	UploadedBy() string
-	// CanForward reports whether the server forwards TCP for us: nil, or a
-	// Failure of kind channel-denied.
+	// CanForward is nil where the server forwards TCP, or a Failure of kind channel-denied.
 	CanForward(ctx context.Context) error
 	// JumpHosts are those that the connection goes through, first hop first.
 	JumpHosts() []installer.Endpoint
@@ -34,7 +30,6 @@ type Conn interface {
 	Close() error
 }
 
-// dial makes a new connection take the place of the one before.
 func (w *work) dial(ctx context.Context) error {
 	conn, err := w.Dial(ctx, w.inv.ProjectID, w.inv.Host, w.job.Credentials, w.inv.Spec.HostKeys)
 	if err != nil {

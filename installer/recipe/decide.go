@@ -15,14 +15,10 @@ const (
 )
 
 type situation struct {
-	run runState
-	// key of this attempt, invocation it belongs to.
-	key, invocation string
-	// mayRun: a launch by this attempt may have reached the host.
-	mayRun bool
-	// lostBefore: an attempt before this one ended without knowing, and none since
-	// has looked.
-	lostBefore bool
+	run             runState
+	key, invocation string // of this attempt; what it belongs to
+	mayRun          bool   // a launch by this attempt may have reached the host
+	lostBefore      bool   // an earlier attempt ended without knowing, and none since has looked
 }
 
 // decide is a pure function. It keeps two promises: no script runs twice for one

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
@@ -11,22 +12,21 @@ import (
 const maxFindings = 64
 
 type findings struct {
-	entered   bool   // a host script ran as the login user
-	uid       string // of the one that did the work; empty: none
-	kernel    string
-	machine   string
-	arch      string // GOARCH name, or "unknown"
-	boot      string
-	folder    string // the login user's folder
-	noFolder  bool
-	traceless bool   // nothing was left on the host, that folder neither
-	refused   string // why sudo would not, as it said it; empty: not asked
-	root      string // run root
-	freeKiB   int64
-	tried     []string // "FOLDER: why not"
-	kept      []keptVersion
-	// unfinished is the version that a replacement found that was cut off.
-	unfinished string
+	entered    bool   // a host script ran as the login user
+	uid        string // of the one that did the work; empty: none
+	kernel     string
+	machine    string
+	arch       string // GOARCH name, or "unknown"
+	boot       string
+	folder     string // the login user's folder
+	noFolder   bool
+	traceless  bool   // nothing was left on the host, that folder neither
+	refused    string // why sudo would not, as it said it; empty: not asked
+	root       string // run root
+	freeKiB    int64
+	tried      []string // "FOLDER: why not"
+	kept       []keptVersion
+	unfinished string            // the version that a replacement found that was cut off
 	have       map[string]bool   // blobs that are there, by SHA-256
 	agent      map[string]string // how the agent is
 	looked     *int64            // exit code of the target's own probe
@@ -44,8 +44,7 @@ type keptVersion struct {
 	by           string // run id of the task that has replaced it; empty: not told
 }
 
-// runState is how a run stands on the host; the words are those of run_state
-// in scripts/host/lib.sh.
+// runState has the words of run_state in scripts/host/lib.sh.
 type runState struct {
 	state    installer.RunState // absent, staged, alive, exited, died, fenced; empty: not told
 	code     int
@@ -55,7 +54,6 @@ type runState struct {
 	killed   string
 }
 
-// safePath is what a path told by a host must look like to be used again.
 var safePath = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
 
 func isSafePath(p string) bool {
@@ -78,10 +76,7 @@ func (fs *findings) add(f hostshell.Finding) {
 	case "nospot":
 		fs.noFolder = true
 	case "refused":
-		fs.refused = f.Get("why")
-		if fs.refused == "" {
-			fs.refused = "no reason given"
-		}
+		fs.refused = cmp.Or(f.Get("why"), "no reason given")
 	case "place":
 		if root := f.Get("root"); isSafePath(root) {
 			fs.root, fs.freeKiB = root, f.Number("free", 1<<50)

@@ -3,6 +3,7 @@ package recipe
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,11 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 	kind := installer.KindScriptFailed
 	if w.kind.onTarget() {
 		kind = exitKind(code, installer.StepRun)
-		what = strings.Replace(what, "the script", w.program(), 1)
+		program := "install.sh"
+		if w.kind == remove {
+			program = "uninstall.sh"
+		}
+		what = strings.Replace(what, "the script", program, 1)
 	}
 	if w.kind == restore && kind == installer.KindPackageMissing {
 		kind = installer.KindNotKept
@@ -36,16 +41,8 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 	return installer.Fail(kind, "%s%s", what, w.quoted(w.tail.String()))
 }
 
-func (w *work) program() string {
-	if w.kind == remove {
-		return "uninstall.sh"
-	}
-	return "install.sh"
-}
-
-// forgetAgent: what probe found of the agent may no longer be so, after a run
-// that went wrong and has changed the host. What the script saw at its own end
-// counts, where that is the version before, put back, or no agent at all.
+// forgetAgent: after a run that went wrong the agent may differ from what probe found. What the
+// script saw at its end counts, where that is the version before, put back, or no agent at all.
 func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 	if unchanged(installer.FailureOf(err).Kind) || !w.kind.onTarget() {
 		return
@@ -59,18 +56,15 @@ func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 
 var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
 
-// lastSeen is how the agent was when a script last said it; empty if it did not,
-// or spoke of another version than this.
+// lastSeen is the agent as a script last told it; empty: not, or of another version than this.
 func lastSeen(output, version string) string {
-	all := agentLine.FindAllStringSubmatch(output, -1)
-	if len(all) == 0 {
-		return ""
+	health := ""
+	for _, told := range agentLine.FindAllStringSubmatch(output, -1) {
+		if health = ""; told[1] == "none" || version != "" && told[2] == version {
+			health = told[1]
+		}
 	}
-	switch last := all[len(all)-1]; {
-	case last[1] == "none", version != "" && last[2] == version:
-		return last[1]
-	}
-	return ""
+	return health
 }
 
 func died(r runState) error {
@@ -90,26 +84,18 @@ func killedBy(why string) error {
 	return installer.Fail(installer.KindScriptTimeout, "the script ran longer than its limit and was killed")
 }
 
-// changed reports whether a run that ended so may have changed the host.
 func (w *work) changed(err error) bool {
-	if err == nil {
-		return true
-	}
-	return w.begun() && !unchanged(installer.FailureOf(err).Kind)
+	return err == nil || w.begun() && !unchanged(installer.FailureOf(err).Kind)
 }
 
-// unchanged tells the failures of a run that come before anything is changed.
 func unchanged(kind installer.Kind) bool {
-	switch kind {
-	case installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
-		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal:
-		return true
-	}
-	return false
+	return slices.Contains([]installer.Kind{
+		installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
+		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal,
+	}, kind)
 }
 
-// targetCodes maps the exit codes of the target's scripts (scripts/README.md)
-// to kinds.
+// targetCodes are the exit codes of scripts/README.md.
 var targetCodes = map[int]installer.Kind{
 	2:  installer.KindInternal, // our settings file
 	10: installer.KindSudoDenied,

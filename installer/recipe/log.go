@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"io"
 	"strconv"
 
 	"tripod/installer"
@@ -15,20 +16,18 @@ func (w *work) markLog(rec *installer.StepRecord) {
 	}
 }
 
-// rewindLog prepares the log for output that is read from its beginning. Where
-// it holds a part of that already, read by a process that died or by an earlier
-// attempt, the new takes its place.
+// rewindLog prepares the log for output that is read from its beginning: it takes the place of
+// the part that a process that died, or an earlier attempt, has read.
 func (w *work) rewindLog() {
 	if log, ok := w.output().(installer.Rewinder); ok {
 		if at, known := w.logBegan(w.found.run.by); known && log.Rewind(at) == nil {
 			return
 		}
 	}
-	w.note("attached to a run that is there; its output from the beginning")
+	_, _ = io.WriteString(w.output(), "[tripod: attached to a run that is there; its output from the beginning]\n")
 }
 
-// logBegan is where the log stood when the attempt named by key staged its
-// script for the first time.
+// logBegan is where the log stood when the attempt named by key first staged its script.
 func (w *work) logBegan(key string) (int64, bool) {
 	for _, a := range w.inv.Attempts {
 		if key != w.inv.ID+"."+strconv.Itoa(a.Number) {

@@ -150,7 +150,6 @@ func (w *work) settings() string {
 	return text + w.agentSettings
 }
 
-// files leaves out the target's scripts where they are not needed.
 func (w *work) files(all []string) []string {
 	if w.wanted() != "" {
 		return all

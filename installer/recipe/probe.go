@@ -41,21 +41,21 @@ func (w *work) inspect(ctx context.Context) error {
 
 func (w *work) probeHost(ctx context.Context) error {
 	args := w.probeArgs()
-	if w.inv.Host.User == "root" || w.asUser() {
-		r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
-		if err != nil {
-			return err
-		}
-		w.found = r.findings
-		if r.uid == "" {
-			return w.noAnswer(r)
-		}
-		if r.end != nil && r.end.Get("root") == "no" && !w.asUser() {
-			return w.becomeRoot(ctx, args)
-		}
-		return nil
+	if w.inv.Host.User != "root" && !w.asUser() {
+		return w.becomeRoot(ctx, args)
 	}
-	return w.becomeRoot(ctx, args)
+	r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
+	if err != nil {
+		return err
+	}
+	w.found = r.findings
+	switch {
+	case r.uid == "":
+		return w.noAnswer(r)
+	case r.end != nil && r.end.Get("root") == "no" && !w.asUser():
+		return w.becomeRoot(ctx, args)
+	}
+	return nil
 }
 
 // asUser: the work is done with the login's own rights. A jump host only forwards,
@@ -130,7 +130,6 @@ func (w *work) noPlace() error {
 	return installer.Fail(kind, "no folder to work in: %s", w.shown(strings.Join(w.found.tried, "; "), 480))
 }
 
-// recordAgent puts down what was found of the agent, also where the host will not do.
 func (w *work) recordAgent(rec *installer.StepRecord) {
 	rec.Found.Run = w.found.run.state
 	if health := w.found.agent["agent"]; health != "" {
@@ -138,8 +137,6 @@ func (w *work) recordAgent(rec *installer.StepRecord) {
 	}
 }
 
-// report fills in the record and the outcome, and decides whether there is
-// anything to do.
 func (w *work) report(rec *installer.StepRecord) error {
 	f := &w.found
 	rec.Found.Root, rec.Found.Boot, rec.Found.Arch = f.root, f.boot, w.shown(f.arch, 20)
@@ -179,14 +176,11 @@ func (w *work) report(rec *installer.StepRecord) error {
 	return nil
 }
 
-// alreadyThere: the agent is as it is wanted, and no run of this invocation has
-// touched the host.
 func (w *work) alreadyThere() bool {
 	return w.kind.onTarget() && w.found.fits && w.found.run.state == "absent" && !w.mayRun
 }
 
-// prepare finds what the work needs, before anything on the host is changed. A
-// run that is there has it already.
+// prepare finds what the work needs, before anything on the host is changed.
 func (w *work) prepare(versionBefore string) error {
 	switch {
 	case w.kind == restore && w.begun():
@@ -207,21 +201,15 @@ func (w *work) prepare(versionBefore string) error {
 // begun: a script of this invocation, or of the one that it retries, may have
 // changed the host.
 func (w *work) begun() bool {
-	switch w.found.run.state {
-	case "absent", "staged":
-		return w.mayRun
-	}
-	return true
+	return w.mayRun || w.found.run.state != "absent" && w.found.run.state != "staged"
 }
 
-// madeFolder: the probe made a run folder that nothing has used yet.
 func (w *work) madeFolder() bool {
 	return w.found.root != "" && !w.begun() && w.kind.last() == installer.StepClean
 }
 
-// versionBefore is the version that the work found on the host, which a ROLLBACK
-// goes back to. What a run of ours has left there since is another matter, and so
-// is what a failed one broke: the scripts keep only a healthy version.
+// versionBefore is what a ROLLBACK goes back to. What a run of ours has left there since is another
+// matter, and so is what a failed one broke: the scripts keep only a healthy version.
 func (w *work) versionBefore() string {
 	earlier := w.inv.CurrentVersion // what an earlier attempt, or what is retried, found
 	switch {

@@ -6,8 +6,7 @@ import (
 	"tripod/installer"
 )
 
-// progress is what an attempt's journal says was done before this process took
-// it up.
+// progress is what an attempt's journal says was done before this process took it up.
 type progress struct {
 	looked  bool   // the version before is known, empty: there was none
 	root    string // where the host's run folder is
@@ -54,7 +53,6 @@ func (p *progress) read(rec installer.StepRecord) {
 	}
 }
 
-// addTo takes what a finished step has found into the outcome.
 func addTo(o *installer.Outcome, rec installer.StepRecord) {
 	found := rec.Found
 	if found.Looked {
@@ -72,17 +70,15 @@ func addTo(o *installer.Outcome, rec installer.StepRecord) {
 // skips reports whether the step is done already. Connect and probe never are,
 // unless everything is.
 func (p *progress) skips(s installer.Step) bool {
-	decided := p.proved || p.failed != nil
 	switch s {
 	case installer.StepStage, installer.StepRun:
-		return decided || p.ran
+		return p.proved || p.failed != nil || p.ran
 	case installer.StepVerify:
-		return decided
+		return p.proved || p.failed != nil
 	}
 	return false
 }
 
-// verdict is how the attempt ended, as far as the journal knew before.
 func (p *progress) verdict() error {
 	if p.failed == nil {
 		return nil

@@ -8,8 +8,7 @@ import (
 	"tripod/installer/plaintext"
 )
 
-// lastLines returns the last line that is not blank, and the one before it if
-// both together are short.
+// lastLines is the last line that is not blank, with the one before it if both are short.
 func lastLines(text string) string {
 	last, before := "", ""
 	for line := range strings.Lines(text) {

@@ -10,12 +10,10 @@ import (
 
 // Config configures a Recipe. Dial and Blobs are required.
 type Config struct {
-	Dial  Dial
-	Blobs installer.Blobs
-	// Limits; zero fields mean their defaults.
-	Limits installer.Limits
-	// Logger; nil: nothing is logged.
-	Logger *slog.Logger
+	Dial   Dial
+	Blobs  installer.Blobs
+	Limits installer.Limits // zero fields mean their defaults
+	Logger *slog.Logger     // nil: nothing is logged
 }
 
 // Recipe implements engine.Worker. Safe for concurrent use.
@@ -25,7 +23,6 @@ type Recipe struct {
 	agentSettings string        // added to the agent's settings; for tests
 }
 
-// New returns a Recipe.
 func New(c Config) *Recipe {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -34,7 +31,6 @@ func New(c Config) *Recipe {
 	return &Recipe{Config: c, firstPause: firstPause}
 }
 
-// runbook is what happens on a host, in this order. Each recipe does a part.
 var runbook = []struct {
 	name installer.Step
 	do   func(*work, context.Context, *installer.StepRecord) error
@@ -47,7 +43,6 @@ var runbook = []struct {
 	{installer.StepClean, (*work).clean},
 }
 
-// kind is which recipe an invocation is worked by.
 type kind int
 
 const (
@@ -63,7 +58,6 @@ const (
 // onTarget: the target's own scripts do the work, and verify judges it.
 func (k kind) onTarget() bool { return k == agent || k == online || k == restore || k == remove }
 
-// last is the last step of a recipe.
 func (k kind) last() installer.Step {
 	if k == checkOnly || k == jumpHost {
 		return installer.StepProbe

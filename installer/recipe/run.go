@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,18 +14,12 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// errRunLimit is why the run's context ends when the script takes too long.
 var errRunLimit = errors.New("the script ran longer than its limit")
 
-// maxUnanswered is how many requests in a row may end without an answer.
-const maxUnanswered = 5
+const maxUnanswered = 5 // requests in a row
 
-// run starts the script, or finds it again, and follows it to its end.
 func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
-	limit := w.Limits.Run
-	if own := w.inv.Spec.RunTimeout; own > 0 {
-		limit = own
-	}
+	limit := cmp.Or(w.inv.Spec.RunTimeout, w.Limits.Run)
 	// A run that was taken up again has used up a part of it: so says the
 	// host's monotonic clock, which nobody sets.
 	left := max(limit-time.Duration(w.found.run.age)*time.Second, time.Second)
@@ -37,7 +32,6 @@ func (w *work) run(ctx context.Context, rec *installer.StepRecord) error {
 	return w.conclude(end, err, rec)
 }
 
-// conclude puts down how the run ended, or why that is not known.
 func (w *work) conclude(end runState, err error, rec *installer.StepRecord) error {
 	rec.Found.Root, rec.Found.Output = w.found.root, w.offset
 	if err == nil {
@@ -51,8 +45,6 @@ func (w *work) conclude(end runState, err error, rec *installer.StepRecord) erro
 	return nil
 }
 
-// follow stays with the script until it has ended, over as many connections as
-// it takes.
 func (w *work) follow(ctx context.Context) (runState, error) {
 	unanswered := 0
 	for {
@@ -91,7 +83,6 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 	}
 }
 
-// request asks the host once about the run, and follows its output.
 func (w *work) request(ctx context.Context, act action) (reply, error) {
 	args := []string{"offset=" + strconv.FormatInt(w.offset, 10)}
 	files := hostshell.AttachFiles
@@ -115,7 +106,7 @@ func (w *work) launchArgs(act action) []string {
 		args = append(args, "wipe=yes")
 	}
 	if w.sent != "" {
-		args = append(args, "blobs="+w.sent, "from="+w.from(), "tag="+w.tag())
+		args = append(args, "blobs="+w.sent, "from="+w.from(), "tag="+w.host.Tag())
 	}
 	switch w.kind {
 	case script:
@@ -130,7 +121,6 @@ func (w *work) launchArgs(act action) []string {
 	return args // online: the settings say it
 }
 
-// heldSince matches what the lock of a target holds: its owner, and since when.
 var heldSince = regexp.MustCompile(`^\S+( since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)$`)
 
 // busy is the failure of a run that has found another one on the host. Its owner
@@ -162,6 +152,3 @@ func (w *work) output() io.Writer {
 	}
 	return w.job.Output
 }
-
-// note puts a line of ours into the log.
-func (w *work) note(text string) { _, _ = fmt.Fprintf(w.output(), "[tripod: %s]\n", text) }

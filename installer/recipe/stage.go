@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,27 +32,21 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "nothing to send: the host downloads the agent from " + w.inv.Spec.Online.URL
 		return nil
 	}
-	ref := w.main()
+	ref := w.pkg
+	if w.kind == script {
+		ref = w.inv.Spec.Script
+	}
 	if w.found.have[ref.SHA256] {
 		rec.Note = "1 file already there, nothing sent"
 		return nil
 	}
-	if err := w.upload(ctx, ref); err != nil {
+	if err := w.upload(ctx, *ref); err != nil {
 		return err
 	}
 	rec.Note = "1 file sent, " + size(ref.Size) + " by " + w.conn.UploadedBy()
 	return nil
 }
 
-// main is the file that the work is about: the script or the package.
-func (w *work) main() installer.BlobRef {
-	if w.kind == script {
-		return *w.inv.Spec.Script
-	}
-	return *w.pkg
-}
-
-// upload sends one blob to where the host expects it.
 func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 	blob, err := w.Blobs.OpenBlob(ref)
 	if errors.Is(err, installer.ErrNotFound) {
@@ -60,7 +55,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 	if err != nil {
 		return fmt.Errorf("open the file to send: %w", err)
 	}
-	path := fmt.Sprintf("%s/.%s.%s.tmp", w.from(), ref.SHA256, w.tag())
+	path := fmt.Sprintf("%s/.%s.%s.tmp", w.from(), ref.SHA256, w.host.Tag())
 	if err := w.conn.Upload(ctx, blob, path); err != nil {
 		if ctx.Err() != nil {
 			return ended(ctx)
@@ -76,14 +71,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 	return nil
 }
 
-// from is the folder for uploads: the final one, or that of a user who needs
-// sudo, from which root copies.
+// from is the folder for uploads: that of a user who needs sudo, from which root copies, or the final one.
 func (w *work) from() string {
-	if w.host.Folder != "" {
-		return w.host.Folder
-	}
-	return w.found.root + "/files"
+	return cmp.Or(w.host.Folder, w.found.root+"/files")
 }
-
-// tag distinguishes the temporary names of attempts.
-func (w *work) tag() string { return w.host.Tag() }

@@ -11,8 +11,7 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// killGrace is how many seconds a script has between TERM and KILL.
-const killGrace = 5
+const killGrace = 5 // seconds between TERM and KILL
 
 // stop kills the run on the host, and makes sure that it is gone. It returns
 // how the run ended; an error means that this is not known.
@@ -72,7 +71,6 @@ func (w *work) endOrphan(ctx context.Context) error {
 	return nil
 }
 
-// askToKill asks the host on the present connection.
 func (w *work) askToKill(ctx context.Context, why string) (reply, error) {
 	r, err := w.askRun(ctx, nil, hostshell.KillFiles, "kill", "why="+why, "grace="+strconv.Itoa(killGrace))
 	if err == nil && !r.answered() {
@@ -81,8 +79,7 @@ func (w *work) askToKill(ctx context.Context, why string) (reply, error) {
 	return r, err
 }
 
-// stopUnseen stops a run that this process has not seen yet: the invocation was
-// canceled while nobody worked on it.
+// stopUnseen stops a run of an invocation that was canceled while nobody worked on it.
 func (w *work) stopUnseen(ctx context.Context) error {
 	if w.before.proved || w.before.failed != nil {
 		return w.before.verdict()

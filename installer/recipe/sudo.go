@@ -87,9 +87,8 @@ func needsTerminal(said string) bool {
 	return strings.Contains(said, "must have a tty") || strings.Contains(said, "no tty present and no askpass")
 }
 
-// hopeless explains refusals that a password does not change. sudo runs under
-// LC_ALL=C where we ask without a password; these texts have not changed since
-// 1.8.
+// hopeless explains refusals that a password does not change. sudo runs under LC_ALL=C where we
+// ask without one; these texts have not changed since 1.8.
 func hopeless(said string) string {
 	switch {
 	case said == "none", strings.Contains(said, "sudo: not found"), strings.Contains(said, "sudo: command not found"):

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -33,11 +34,8 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 		want = "none"
 	}
 	if code := int(r.end.Number("code", 255)); code != 0 || health != want {
-		if health == "" {
-			health = "not found"
-		}
 		return installer.Fail(exitKind(code, installer.StepVerify), "the agent is %s, version %q (verify.sh: code %d)%s",
-			health, version, code, w.quoted(w.tail.String()))
+			cmp.Or(health, "not found"), version, code, w.quoted(w.tail.String()))
 	}
 	rec.Note = fmt.Sprintf("agent healthy, version %s", version)
 	if w.kind == remove {

@@ -120,26 +120,17 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 	return err
 }
 
-// decides tells the records that must be on disk before the next step changes
-// the host: stage, because the launch comes after it, and what the run came to,
-// because clean removes it from the host. What the others found the host can be
-// asked again.
+// decides tells the records that must be on disk before the next step changes the host: stage,
+// because the launch comes after it, and how the run ended, because clean removes that. What the
+// others found the host can be asked again.
 func decides(name installer.Step, err error) bool {
-	switch name {
-	case installer.StepStage, installer.StepVerify:
-		return true
-	case installer.StepRun:
-		return err != nil
-	}
-	return false
+	return name == installer.StepStage || name == installer.StepVerify || name == installer.StepRun && err != nil
 }
 
-// journalRetry is how long to wait before a full disk is tried again.
-const journalRetry = 2 * time.Second
+const journalRetry = 2 * time.Second // before a full disk is tried again
 
-// journal stores rec, also when ctx is done: a shutdown must not lose what was
-// found. It insists until the store takes it, since what is on the host may
-// neither be forgotten nor be done twice because of a full disk here.
+// journal stores rec, also when ctx is done. It insists until the store takes it: what is on the
+// host may neither be forgotten nor be done twice because of a full disk here.
 func (w *work) journal(ctx context.Context, rec installer.StepRecord) error {
 	for {
 		err := w.job.Journal(context.WithoutCancel(ctx), rec)
@@ -164,7 +155,6 @@ func (w *work) failure(name installer.Step, err error) *installer.Failure {
 	return &f
 }
 
-// failed decides what is left to do on the host when a step has failed.
 func (w *work) failed(ctx context.Context, name installer.Step, err error) error {
 	f, ok := errors.AsType[*installer.Failure](err)
 	switch {
@@ -185,13 +175,11 @@ func (w *work) failed(ctx context.Context, name installer.Step, err error) error
 	return err
 }
 
-// interrupted reports whether ctx was canceled by shutdown rather than by a limit or the
-// user.
+// interrupted: by shutdown rather than by a limit or the user.
 func interrupted(ctx context.Context) bool {
 	return errors.Is(context.Cause(ctx), installer.ErrShutdown)
 }
 
-// ended is the failure of an attempt whose context is done.
 func ended(ctx context.Context) error {
 	cause := context.Cause(ctx)
 	switch {

@@ -38,7 +38,6 @@ func canonicalPath(escaped string) (string, error) {
 	return strings.TrimSuffix(strings.Join(segments, "/"), "/") + "/", nil
 }
 
-// canonicalQuery sorts by name, then by value, both as they are unescaped.
 func canonicalQuery(raw string) (string, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {

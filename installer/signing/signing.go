@@ -19,18 +19,15 @@ import (
 )
 
 const (
-	// Algorithm is the first word of the Authorization header.
-	Algorithm = "SDK-HMAC-SHA256"
-	// Skew is how far a request's date may be from the clock, either way.
-	Skew = 15 * time.Minute
+	Algorithm = "SDK-HMAC-SHA256" // first word of the Authorization header
+	Skew      = 15 * time.Minute  // of a request's date from the clock, either way
 
 	headerAuthorization = "Authorization"
 	headerDate          = "X-Sdk-Date"
 	headerContent       = "X-Sdk-Content-Sha256"
 
 	dateForm = "20060102T150405Z"
-	// maxNames bounds the headers that one signature names.
-	maxNames = 64
+	maxNames = 64 // of headers that one signature covers
 )
 
 // Claim is what a request says of its signature. Nothing of it is believed
@@ -96,7 +93,6 @@ func Parse(r *http.Request) (Claim, error) {
 	return c, nil
 }
 
-// Fresh reports whether the date is within Skew of now.
 func (c *Claim) Fresh(now time.Time) bool {
 	return c.Date.After(now.Add(-Skew)) && c.Date.Before(now.Add(Skew))
 }
@@ -136,7 +132,6 @@ func Sign(r *http.Request, accessKey string, secret installer.Secret, body strin
 	return nil
 }
 
-// Hash is the SHA-256 of a body in lower-case hex.
 func Hash(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])

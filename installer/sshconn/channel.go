@@ -10,7 +10,6 @@ import (
 	"tripod/installer"
 )
 
-// sessionPauses are the waits before a session is requested again.
 var sessionPauses = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond}
 
 // openSession opens a session channel under g. A server that allows only one
@@ -59,28 +58,14 @@ func refused(err error) bool {
 	return ok
 }
 
-// discard closes a channel whose end is of no interest.
 func (c *Conn) discard(ch ssh.Channel, reqs <-chan *ssh.Request) {
 	c.closeChannel(ch)
-	for {
-		select {
-		case r, ok := <-reqs:
-			if !ok {
-				return // closed already, which is the usual case
-			}
-			if r.WantReply {
-				_ = r.Reply(false, nil)
-			}
-		default:
-			closed := make(chan struct{})
-			c.closing.Store(&closed)
-			go func() { // until the server closes it too, or the connection ends
-				ssh.DiscardRequests(reqs)
-				close(closed)
-			}()
-			return
-		}
-	}
+	closed := make(chan struct{})
+	c.closing.Store(&closed)
+	go func() { // until the server closes it too, or the connection ends
+		ssh.DiscardRequests(reqs)
+		close(closed)
+	}()
 }
 
 // closeChannel closes our side of a channel: a write, which may block.

@@ -11,8 +11,7 @@ import (
 	"tripod/installer"
 )
 
-// cancelGrace is how long a server has to bring an operation to an orderly end
-// after its context is done. Then the connection is closed.
+// cancelGrace is what a server has for an orderly end of a canceled operation, before we hang up.
 const cancelGrace = time.Second
 
 // Conn is one authenticated connection to one host, for several goroutines. Every
@@ -30,7 +29,6 @@ type Conn struct {
 	sftp       sftpState
 }
 
-// New makes a Conn of what ssh.NewClientConn returned for wire. Close it.
 func New(sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, wire *Wire, limits installer.Limits) *Conn {
 	c := &Conn{ssh: sc, wire: wire, limits: limits, ended: make(chan struct{})}
 	// Whatever the server asks for is refused. Both must be served until the
@@ -45,7 +43,6 @@ func New(sc ssh.Conn, chans <-chan ssh.NewChannel, reqs <-chan *ssh.Request, wir
 	return c
 }
 
-// Close ends the connection, without waiting for the server.
 func (c *Conn) Close() error {
 	c.end("closed")
 	return nil
@@ -57,7 +54,6 @@ func (c *Conn) end(cause string) {
 	_ = c.wire.Close()
 }
 
-// ready is asked before each operation.
 func (c *Conn) ready(ctx context.Context, when string) *installer.Failure {
 	if ctx.Err() != nil {
 		return ContextFailure(ctx, when)
@@ -81,7 +77,6 @@ func (c *Conn) alive() bool {
 // which is known a little earlier.
 func (c *Conn) Broken() bool { return c.wire.Err() != nil || !c.alive() }
 
-// Lost is the Failure of an operation whose connection ended.
 func (c *Conn) Lost(when string) *installer.Failure {
 	return Failf(installer.KindLostContact, c.wire.Err(), "%s %s", c.howEnded(), when)
 }
@@ -104,7 +99,6 @@ type Wire struct {
 	first atomic.Pointer[error]
 }
 
-// NewWire returns the Wire over nc.
 func NewWire(nc net.Conn) *Wire { return &Wire{Conn: nc} }
 
 func (w *Wire) Read(p []byte) (int, error) {
@@ -128,7 +122,6 @@ func (w *Wire) keep(err error) {
 	}
 }
 
-// Err is the first error of a read or write, or nil.
 func (w *Wire) Err() error {
 	if err := w.first.Load(); err != nil {
 		return *err

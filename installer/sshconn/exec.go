@@ -12,10 +12,9 @@ import (
 	"tripod/installer"
 )
 
-// Exec runs one command and returns its exit code, 128+n for signal n, when its
-// output has ended too or has been drained for Limits.ExitGrace. It fails as
-// channel-denied where the command did not start, as lost-contact where it may
-// have, or output is missing. Neither writer is used after it has returned.
+// Exec returns a command's exit code, 128+n for signal n, once its output has ended or been
+// drained for Limits.ExitGrace. channel-denied: it did not start; lost-contact: it may have, or
+// output is missing. Neither writer is used after it has returned.
 func (c *Conn) Exec(ctx context.Context, cmd installer.Command) (int, error) {
 	code, fail := c.exec(ctx, cmd)
 	if fail != nil {
@@ -93,7 +92,11 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 func (s *session) wait(ctx context.Context) (int, *installer.Failure) {
 	code, fail := s.status(ctx)
 	if fail == nil || fail.Kind == installer.KindLostContact {
-		s.drain(ctx)
+		select {
+		case <-s.drained:
+		case <-time.After(s.c.limits.ExitGrace):
+		case <-ctx.Done():
+		}
 	}
 	if fail == nil && s.c.Broken() {
 		// The exit code is known, but output may be missing.
@@ -148,23 +151,13 @@ func exitCode(req *ssh.Request) (int, bool) {
 			Rest []byte `ssh:"rest"`
 		}
 		if ssh.Unmarshal(req.Payload, &m) == nil {
-			return 128 + signalNumber(m.Name), true
+			return 128 + signalNumbers[m.Name], true
 		}
 	}
 	return 0, false
 }
 
-func signalNumber(name string) int {
-	return map[string]int{
-		"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9,
-		"USR1": 10, "SEGV": 11, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15,
-	}[name]
-}
-
-func (s *session) drain(ctx context.Context) {
-	select {
-	case <-s.drained:
-	case <-time.After(s.c.limits.ExitGrace):
-	case <-ctx.Done():
-	}
+var signalNumbers = map[string]int{
+	"HUP": 1, "INT": 2, "QUIT": 3, "ILL": 4, "ABRT": 6, "FPE": 8, "KILL": 9,
+	"USR1": 10, "SEGV": 11, "USR2": 12, "PIPE": 13, "ALRM": 14, "TERM": 15,
 }

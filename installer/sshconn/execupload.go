@@ -44,8 +44,7 @@ func (c *Conn) uploadExec(ctx context.Context, blob installer.Blob, to string) *
 	return nil
 }
 
-// checkSize finds the size that the host reports, whatever its login shell printed
-// before.
+// checkSize finds the size that the host reports, whatever its login shell printed before.
 func checkSize(out string, want int64) error {
 	const label = "tripod: size="
 	at := strings.LastIndex(out, label)

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"tripod/installer"
 )
 
-// ContextFailure is the Failure of an operation whose context is done.
 func ContextFailure(ctx context.Context, when string) *installer.Failure {
 	cause := context.Cause(ctx)
 	if errors.Is(cause, installer.ErrAttemptTimeout) || errors.Is(cause, context.DeadlineExceeded) {
@@ -33,11 +33,16 @@ func asError(fail *installer.Failure) error {
 	return fail
 }
 
+// ContainsAny looks for words, which are in lower case, in a text of any case.
+func ContainsAny(text string, words ...string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+}
+
 const maxQuote = 200
 
-// Quote makes remote text fit to be shown: one line, capped, control and bidi
-// characters escaped, the given secrets removed (a server may send back what
-// it was sent).
+// Quote makes remote text fit to be shown: one line, capped, control and bidi characters
+// escaped, the given secrets removed (a server may send back what it was sent).
 func Quote(text string, secrets ...installer.Secret) string {
 	text = strings.TrimSpace(text)
 	for _, s := range secrets {

@@ -20,8 +20,7 @@ type directTCPIP struct {
 	OriginPort uint32
 }
 
-// ErrForwardTimeout: the server did not answer a request to connect in time.
-var ErrForwardTimeout = errors.New("no answer to the request to connect")
+var ErrForwardTimeout = errors.New("no answer to the request to connect") // the server did not answer
 
 // Forward opens a TCP connection from the server's side. Its error is no Failure,
 // since only the caller knows whose fault it is.
@@ -39,9 +38,8 @@ type openResult struct {
 	err  error
 }
 
-// openForward requests the channel. The request cannot be taken back: where
-// limit or ctx end the wait, a goroutine waits for the answer and closes what
-// then comes; it ends with the connection at latest.
+// openForward requests the channel. A request cannot be taken back: after limit or ctx a
+// goroutine waits for the answer and closes what then comes.
 func (c *Conn) openForward(ctx context.Context, host string, port uint16, limit time.Duration) (ssh.Channel, <-chan *ssh.Request, error) {
 	result := make(chan openResult)
 	abandoned := make(chan struct{})
@@ -68,10 +66,8 @@ func (c *Conn) openForward(ctx context.Context, host string, port uint16, limit 
 
 const forwardBuffer = 16 << 10
 
-// forwarded makes a net.Conn of a channel, with deadlines and a Close that
-// does not block, which an ssh.Channel does not have: two goroutines copy
-// between the channel and a net.Pipe. They end when the server closes the
-// channel, or with the connection.
+// forwarded gives a channel deadlines and a Close that does not block, by way of a net.Pipe. Its
+// goroutines end when the server closes the channel, or with the connection.
 func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
 	near, far := net.Pipe()
 	go ssh.DiscardRequests(reqs)
@@ -87,9 +83,8 @@ func (c *Conn) forwarded(ch ssh.Channel, reqs <-chan *ssh.Request) net.Conn {
 	return near
 }
 
-// CanForward asks the server for a connection to a port of its own where nothing
-// listens. One that forwards to certain addresses only (PermitOpen) counts as one
-// that does not forward.
+// CanForward asks the server for a connection to a port of its own where nothing listens. One
+// that forwards to certain addresses only (PermitOpen) counts as one that does not forward.
 func (c *Conn) CanForward(ctx context.Context) error {
 	if fail := c.ready(ctx, "before a request to forward"); fail != nil {
 		return fail

@@ -58,6 +58,5 @@ func (g *guard) done() {
 	g.timer.Stop()
 }
 
-// silent reports whether nothing was heard from the server since the guard
-// began, not even an answer to a keepalive.
+// silent: not even an answer to a keepalive has come since the guard began.
 func (g *guard) silent() bool { return g.c.wire.reads.Load() == g.reads }

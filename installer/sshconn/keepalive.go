@@ -7,14 +7,11 @@ import (
 	"time"
 )
 
-// The peer may be silent for keepaliveTicks ticks of Limits.Keepalive /
-// keepaliveTicks each. A tick with something received begins the count anew;
-// the first silent one asks, the last one gives up. So a dead peer is noticed
-// within Limits.Keepalive, and a living one has half of it for its answer.
+// A peer may be silent for keepaliveTicks ticks of Limits.Keepalive/keepaliveTicks each. The first
+// silent one asks, the last gives up: a living peer has half of the limit for its answer.
 const keepaliveTicks = 4
 
-// keepalive notices a silent peer while somebody waits for it: one timer for
-// the whole connection, and none while nobody waits.
+// keepalive notices a silent peer while somebody waits for it: one timer for the connection.
 type keepalive struct {
 	mu      sync.Mutex
 	waiting int
@@ -24,8 +21,7 @@ type keepalive struct {
 	asking  bool
 }
 
-// StartKeepalive is called when something begins to wait for the server;
-// StopKeepalive, once for each, when it ends.
+// StartKeepalive is for who begins to wait for the server; one StopKeepalive ends each.
 func (c *Conn) StartKeepalive() {
 	w := &c.keepalive
 	w.mu.Lock()
@@ -41,7 +37,6 @@ func (c *Conn) StartKeepalive() {
 	}
 }
 
-// StopKeepalive ends the wait that StartKeepalive began.
 func (c *Conn) StopKeepalive() {
 	w := &c.keepalive
 	w.mu.Lock()
@@ -67,7 +62,6 @@ func (c *Conn) Responds(ctx context.Context, limit time.Duration) bool {
 	return false
 }
 
-// ping asks for an answer and waits for it, until the connection is closed.
 func (c *Conn) ping() error {
 	_, _, err := c.ssh.SendRequest("keepalive@openssh.com", true, nil)
 	return err

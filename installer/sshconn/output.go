@@ -33,8 +33,7 @@ func newOutput(cmd installer.Command) *output {
 	return &output{pty: cmd.PTY, passwordDialogue: make(chan struct{}), stdout: cmd.Stdout, stderr: cmd.Stderr}
 }
 
-// copyFrom copies both streams until they end. The returned channel is closed
-// when both have.
+// copyFrom returns a channel that is closed when both streams have ended.
 func (o *output) copyFrom(ch ssh.Channel) <-chan struct{} {
 	drained := make(chan struct{})
 	var left atomic.Int32
@@ -54,8 +53,7 @@ func (o *output) copyFrom(ch ssh.Channel) <-chan struct{} {
 	return drained
 }
 
-// write passes p on. On the stream that sshd itself would use it looks for
-// sshd's message about an expired password.
+// write passes p on, and looks for sshd's own message about an expired password.
 func (o *output) write(to *io.Writer, p []byte, fromSSHD bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -83,15 +81,12 @@ func (o *output) close() {
 	o.closed = true
 }
 
-// expired reports whether sshd ran no command because the password must be
-// changed first.
 func (o *output) expired() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return sshdExpired(o.head) || o.pty && asksOnTerminal(o.head)
 }
 
-// sshdExpired recognises what sshd writes in place of a command's output.
 func sshdExpired(head []byte) bool {
 	return contains(head, "Your password has expired", "Password change required but no TTY available")
 }

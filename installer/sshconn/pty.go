@@ -8,10 +8,8 @@ import (
 
 const ptyEOF = 4 // ^D
 
-// ptyRequest asks for a terminal that passes bytes on as they are: no echo, no
-// output processing, no signals or flow control from the input. It stays in
-// canonical mode, with ^D as its only special character, because that is the
-// only way for a program on a terminal to see the end of its input.
+// ptyRequest asks for a terminal that passes bytes on as they are. It stays in canonical mode,
+// with ^D as its only special character: else no program there sees the end of its input.
 var ptyRequest = ssh.Marshal(struct {
 	Term                         string
 	Columns, Rows, Width, Height uint32
@@ -36,8 +34,7 @@ func terminalModes() string {
 	return string(append(b, 0)) // TTY_OP_END
 }
 
-// endInput tells the command that its input has ended. On a terminal the first
-// ^D ends an unfinished line, the second one the input.
+// endInput: on a terminal the first ^D ends an unfinished line, the second one the input.
 func endInput(ch ssh.Channel, pty bool) {
 	if pty {
 		_, _ = ch.Write([]byte{ptyEOF, ptyEOF})

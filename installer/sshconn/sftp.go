@@ -16,10 +16,9 @@ import (
 	"tripod/installer"
 )
 
-// Up to smallUpload a file goes out in small packets, all in flight at once;
-// that is as fast and saves memory, because x/crypto keeps buffers of packet
-// size for as long as a connection lives. Larger files take the largest
-// packets that every server must accept.
+// Up to smallUpload a file goes out in small packets, all in flight at once: as fast, and it saves
+// memory, since x/crypto keeps buffers of packet size while a connection lives. Larger files take
+// the largest packets that every server must accept.
 const (
 	smallUpload = 256 << 10
 	smallPacket = 8 << 10
@@ -27,7 +26,6 @@ const (
 	maxInFlight = 64
 )
 
-// sftpState is a Conn's SFTP client, opened by the first upload.
 type sftpState struct {
 	mu      sync.Mutex // held during an upload
 	missing bool       // the server has no SFTP; do not ask again
@@ -54,7 +52,6 @@ func (p *sftpPipe) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// uploadSFTP reports missing if the server has no SFTP that works.
 func (c *Conn) uploadSFTP(ctx context.Context, blob installer.Blob, to string) (missing bool, fail *installer.Failure) {
 	packet := smallPacket
 	if blob.Ref().Size > smallUpload {
@@ -86,8 +83,7 @@ func (st *sftpState) writeFile(from io.Reader, size int64, to string) (err error
 			err = fmt.Errorf("close: %w", cerr)
 		}
 	}()
-	inFlight := int(min(maxInFlight, size/int64(st.packet)+1))
-	if _, err := f.ReadFromWithConcurrency(from, inFlight); err != nil {
+	if _, err := f.ReadFromWithConcurrency(from, int(min(maxInFlight, size/int64(st.packet)+1))); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	fi, err := f.Stat()
@@ -117,7 +113,6 @@ func (st *sftpState) full(file string, err error) bool {
 	return err == nil && vfs.Bavail*vfs.Frsize < largePacket
 }
 
-// openSFTP makes sure that there is an SFTP client with at least this packet size.
 func (c *Conn) openSFTP(ctx context.Context, packet int) (missing bool, fail *installer.Failure) {
 	st := &c.sftp
 	if st.client != nil && st.packet >= packet {
@@ -156,9 +151,8 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (missing bool, fail *in
 	return false, nil
 }
 
-// closeSFTP frees the SFTP session where the server limits sessions
-// (MaxSessions 1). The server counts it until its process has ended; then it
-// closes the channel.
+// closeSFTP frees the session where the server limits them (MaxSessions 1); the server counts it
+// until its process has ended.
 func (c *Conn) closeSFTP() {
 	st := &c.sftp
 	if !st.mu.TryLock() {
@@ -168,8 +162,7 @@ func (c *Conn) closeSFTP() {
 	st.close()
 }
 
-// close ends the client, if there is one. A guard of the caller's closes the
-// connection where the server takes too long.
+// close waits for the server; a guard of the caller's bounds that.
 func (st *sftpState) close() {
 	if st.client == nil {
 		return

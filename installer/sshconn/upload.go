@@ -4,21 +4,18 @@ import (
 	"context"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"tripod/installer"
 )
 
-// The methods of an upload, as UploadedBy names them.
 const (
 	BySFTP = "sftp"
 	ByExec = "exec"
 )
 
-// Upload writes a blob to an absolute path whose folder exists, by SFTP or, where the
-// server has none, through a command, and checks the size. A connection that breaks
-// meanwhile is upload-failed: without its final name the file puts nothing in doubt.
+// Upload writes a blob to an absolute path whose folder exists, by SFTP, else through a command,
+// and checks the size. A connection that breaks meanwhile is upload-failed: nothing is in doubt.
 func (c *Conn) Upload(ctx context.Context, blob installer.Blob, to string) error {
 	if !path.IsAbs(to) || strings.ContainsAny(to, "\n\r\x00") {
 		return Failf(installer.KindInternal, nil, "%q is no absolute path on a host", to)
@@ -43,15 +40,12 @@ func (c *Conn) Upload(ctx context.Context, blob installer.Blob, to string) error
 	return asError(c.uploadExec(ctx, blob, to))
 }
 
-// UploadedBy is the method of the last upload: BySFTP, ByExec, or "" if there
-// was none.
 func (c *Conn) UploadedBy() string {
 	by, _ := c.sftp.by.Load().(string)
 	return by
 }
 
-// uploadReader ends an upload between two chunks when ctx is done. Each chunk that
-// flow control lets out is progress.
+// uploadReader ends an upload between two chunks; each that flow control lets out is progress.
 type uploadReader struct {
 	io.Reader
 	ctx context.Context
@@ -86,8 +80,5 @@ func (c *Conn) uploadFailure(ctx context.Context, g *guard, to string, err error
 }
 
 func noSpace(text string) bool {
-	text = strings.ToLower(text)
-	return slices.ContainsFunc([]string{"no space left", "disk quota", "quota exceeded", "disk full"}, func(words string) bool {
-		return strings.Contains(text, words)
-	})
+	return ContainsAny(text, "no space left", "disk quota", "quota exceeded", "disk full")
 }

@@ -46,14 +46,15 @@ func algorithmsFor(keyType string) []string {
 // the key that is pinned if it still has it. The other types stay behind them,
 // so that a changed key of another type is seen, and named, as what it is.
 func preferTypes(keys []ssh.PublicKey) []string {
-	var list []string
+	var known []string
 	for _, k := range keys {
-		list = append(list, algorithmsFor(k.Type())...)
+		known = append(known, algorithmsFor(k.Type())...)
 	}
-	seen := map[string]bool{}
-	return slices.DeleteFunc(append(list, hostKeyAlgorithms...), func(a string) bool {
-		again := seen[a]
-		seen[a] = true
-		return again
-	})
+	var list []string
+	for _, a := range append(known, hostKeyAlgorithms...) {
+		if !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
 }

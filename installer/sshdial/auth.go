@@ -20,7 +20,6 @@ const (
 	maxBannerKept = 2 << 10
 )
 
-// The authentication methods, as in RFC 4252 and 4256.
 const (
 	methodPublicKey   = "publickey"
 	methodPassword    = "password"
@@ -104,8 +103,6 @@ func (h *handshake) classifyAuth(err error) *installer.Failure {
 	return sshconn.Failf(installer.KindAuthRejected, err, "%s: %s", who, h.rejection(err, below))
 }
 
-// rejection says why a login may have been rejected: what was tried, what the
-// server allows, and what else is known.
 func (h *handshake) rejection(err, below error) string {
 	var b strings.Builder
 	switch {
@@ -154,7 +151,7 @@ func list(methods []string) string {
 // are legal notices.
 func refusalIn(banner string) string {
 	for line := range strings.Lines(banner) {
-		if containsAny(line, "expired", "locked", "disabled", "denied", "not allowed") {
+		if sshconn.ContainsAny(line, "expired", "locked", "disabled", "denied", "not allowed") {
 			return line
 		}
 	}
@@ -191,29 +188,20 @@ func (h *handshake) answer(_, instruction string, questions []string, echos []bo
 	return answers, nil
 }
 
-// asksNewPassword recognises the dialogue of a forced change of password.
 func asksNewPassword(instruction string, questions []string) bool {
-	if passwordExpired(instruction) {
-		return true
-	}
-	for _, q := range questions {
-		if passwordExpired(q) || containsAny(q, "new password", "current password", "current) unix", "old password", "retype", "re-enter", "新密码", "当前密码") {
-			return true
-		}
-	}
-	return false
+	return passwordExpired(instruction) || slices.ContainsFunc(questions, func(q string) bool {
+		return passwordExpired(q) || sshconn.ContainsAny(q, "new password", "current password", "current) unix", "old password", "retype", "re-enter", "新密码", "当前密码")
+	})
 }
 
-// asksCode recognises questions for a second factor, which are not echoed
-// either.
 func asksCode(q string) bool {
-	return containsAny(q, "verification", "code", "otp", "one-time", "token", "duo", "pin:")
+	return sshconn.ContainsAny(q, "verification", "code", "otp", "one-time", "token", "duo", "pin:")
 }
 
 // passwordExpired recognises what sshd and PAM say when the password must be
 // changed, and not their warning that it soon must be.
 func passwordExpired(text string) bool {
-	return containsAny(text,
+	return sshconn.ContainsAny(text,
 		"password has expired", "password is expired", "password expired", "expired password",
 		"password change required", "must change your password", "required to change your password",
 		"change your password now", "change your password immediately")

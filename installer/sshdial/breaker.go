@@ -9,15 +9,11 @@ import (
 	"tripod/installer"
 )
 
-// How long a jump host is not tried after a failure.
 const (
-	// failedHold is for failures that may be over soon.
-	failedHold = 30 * time.Second
-	// rejectedHold is for a rejected login: longer than any task retries by
-	// itself, since accounts lock. Another login is tried at once.
-	rejectedHold = 10 * time.Minute
-	// lastResortHold is for one that failed if no other jump host is left.
-	lastResortHold = 3 * time.Second
+	failedHold = 30 * time.Second // may be over soon
+	// rejectedHold is longer than any task retries by itself, since accounts lock.
+	rejectedHold   = 10 * time.Minute
+	lastResortHold = 3 * time.Second // if no other jump host is left
 )
 
 // How long a failure is the answer to all who want that jump host and no other: a
@@ -120,7 +116,6 @@ func (b *breaker) abandoned(key string) {
 	}
 }
 
-// lastFailure is why it is open, and how long ago that was, for people.
 func (b *breaker) lastFailure(key string) (*installer.Failure, string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,9 +15,7 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// handshakesPerJumpHost is how many targets behind one jump host may be in their
-// handshake at the same time.
-const handshakesPerJumpHost = 8
+const handshakesPerJumpHost = 8 // targets behind one jump host
 
 // HostKeys keeps host keys by address and port. All routes to a host have one list: it
 // shows the same key by each of them.
@@ -31,22 +29,14 @@ type HostKeys interface {
 // Config says how a Dialer works. Only HostKeys is required, and not even that
 // if every Dial is Insecure or has a pin of its own.
 type Config struct {
-	// Limits bound every wait; zero fields have their defaults.
-	Limits installer.Limits
-	// HostKeys keeps the pins.
-	HostKeys HostKeys
-	// KnownHosts are known_hosts files for Strict; those that do not exist are
-	// ignored.
-	KnownHosts []string
+	Limits     installer.Limits
+	HostKeys   HostKeys
+	KnownHosts []string // for Strict; files that do not exist are ignored
 	// Policy decides on the address really dialled, unmapped. Nil allows all.
 	// It also applies behind a jump host: names are resolved on this side then.
 	Policy func(netip.AddrPort) error
-	// Routes finds the routes to a host that is reached through its project's
-	// jump hosts. Nil: there are none.
-	Routes installer.RouteFinder
-	// Logger gets debug lines, and a warning for each jump host that is passed
-	// over; no secrets. Nil: none.
-	Logger *slog.Logger
+	Routes installer.RouteFinder // nil: no project has jump hosts
+	Logger *slog.Logger          // debug lines, and a warning for each jump host passed over; nil: none
 }
 
 // Conn is a connection, and the jump hosts it goes through.
@@ -60,7 +50,6 @@ type Conn struct {
 // JumpHosts are those that the connection goes through, first hop first.
 func (c *Conn) JumpHosts() []installer.Endpoint { return c.hops }
 
-// Close ends the connection, without waiting for the server.
 func (c *Conn) Close() error {
 	err := c.Conn.Close()
 	if c.last != nil {
@@ -117,8 +106,7 @@ func New(cfg Config) *Dialer {
 	return d
 }
 
-// Close ends the connections to jump hosts, and with them those of targets
-// behind them. It does not wait for any server.
+// Close ends the connections to jump hosts and all that go through them, without waiting.
 func (d *Dialer) Close() error {
 	d.mu.Lock()
 	d.closed = true
@@ -141,9 +129,8 @@ func (d *Dialer) Close() error {
 	return nil
 }
 
-// Dial connects to host, checks its host key and logs in. A host for which a jump
-// host is to be chosen goes through the first one that works, and creds.Via is not
-// used. Its error is an *installer.Failure. The connection outlives ctx.
+// Dial connects to host, checks its host key and logs in. A host with a RouteChoice goes
+// through the first jump host that works. Its error is a Failure. The connection outlives ctx.
 func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, error) {
 	started := time.Now()
 	c, fail := d.dial(ctx, project, host, creds, policy)
@@ -176,21 +163,15 @@ func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, 
 	return c, fail
 }
 
-// fault is what a failure to connect to a target is due to.
 type fault int
 
 const (
-	faultTarget fault = iota
-	// faultJumpHost: there is no connection to it, for any target.
-	faultJumpHost
-	// faultForwarding: the jump host did not forward to this target, or its
-	// connection was lost meanwhile.
-	faultForwarding
-	// faultInput: nothing was dialled.
-	faultInput
+	faultTarget     fault = iota
+	faultJumpHost         // there is no connection to it, for any target
+	faultForwarding       // it did not forward to this target, or was lost meanwhile
+	faultInput            // nothing was dialled
 )
 
-// dialRoute connects through the hops of a route, which may have none.
 func (d *Dialer) dialRoute(ctx context.Context, h *handshake, route installer.Route) (*Conn, *installer.Failure, fault) {
 	if fail := h.prepare(ctx); fail != nil {
 		return nil, fail, faultInput

@@ -15,11 +15,8 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// responseLimit is how long a jump host has to respond to a keepalive after it
-// did not connect to a target in time.
-const responseLimit = 3 * time.Second
+const responseLimit = 3 * time.Second // to a keepalive, after a jump host did not connect to a target in time
 
-// forward connects to a target through a jump host.
 func (d *Dialer) forward(ctx context.Context, via *sharedConn, to installer.Endpoint) (net.Conn, *installer.Failure, fault) {
 	addresses, fail := d.forwardAddresses(ctx, via, to)
 	if fail != nil {
@@ -60,33 +57,21 @@ func forwardFailure(ctx context.Context, via *sharedConn, to installer.Endpoint,
 	return onJumpHost(via.name, via.conn.Lost("before it connected to "+to.HostPort())), faultForwarding
 }
 
-// connectKind classifies the jump host's error message of connect(2), as
-// servers pass it on.
+// connectKind classifies the jump host's message of connect(2), as servers pass it on.
 func connectKind(message string) installer.Kind {
 	switch {
-	case containsAny(message, "refused"):
+	case sshconn.ContainsAny(message, "refused"):
 		return installer.KindRefused
-	case containsAny(message, "name or service", "name resolution", "unknown host", "no such host", "no address associated"):
+	case sshconn.ContainsAny(message, "name or service", "name resolution", "unknown host", "no such host", "no address associated"):
 		return installer.KindResolve
 	}
 	return installer.KindUnreachable
 }
 
-// onJumpHost says that it happened on the jump host, not the target.
 func onJumpHost(name string, f *installer.Failure) *installer.Failure {
 	g := *f
 	g.Detail = "jump host " + name + ": " + f.Detail
 	return &g
-}
-
-func containsAny(text string, words ...string) bool {
-	text = strings.ToLower(text)
-	for _, w := range words {
-		if strings.Contains(text, w) {
-			return true
-		}
-	}
-	return false
 }
 
 // forwardAddresses are the addresses a jump host is asked to connect to for a

@@ -18,8 +18,6 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// handshake is the SSH handshake and the login with one server: what is wanted,
-// and what has been seen so far.
 type handshake struct {
 	d       *Dialer
 	to      installer.Endpoint
@@ -95,7 +93,7 @@ func (h *handshake) inSlot(ctx context.Context, slots chan struct{}, nc net.Conn
 	return h.run(ctx, nc)
 }
 
-// run shakes hands on nc and logs in. nc is closed if it fails.
+// run closes nc if it fails.
 func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *installer.Failure) {
 	h.wire = &preambleReader{Wire: sshconn.NewWire(nc)}
 	h.authing.Store(false)
@@ -128,14 +126,12 @@ func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *insta
 	return c, nil
 }
 
-// beginAuth starts the time limit of the login.
 func (h *handshake) beginAuth() {
 	h.authing.Store(true)
 	_ = h.wire.SetDeadline(time.Now().Add(h.d.limits.Auth))
 }
 
-// tryOtherType reports whether the pinned fingerprint may be that of a key of
-// another type, and has the next handshake ask for it.
+// tryOtherType has the next handshake ask for a type of key that the pinned fingerprint may be of.
 func (h *handshake) tryOtherType(fail *installer.Failure) bool {
 	if h.pins.fingerprint == "" || fail.Kind != installer.KindHostKeyChanged || len(h.seenTypes) == 0 {
 		return false
@@ -186,7 +182,6 @@ func (h *handshake) classify(ctx context.Context, err error) *installer.Failure 
 	return sshconn.Failf(installer.KindHandshakeFailed, err, "%s: %s", h.address, h.quote(trimSSH(err)))
 }
 
-// classifyVersion makes the Failure where no SSH version came.
 func (h *handshake) classifyVersion(below, err error) *installer.Failure {
 	received := h.wire.received()
 	switch {

@@ -14,17 +14,12 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// pins are what a server's key must be.
 type pins struct {
-	// fingerprint was given by the user, "SHA256:…"; it goes before keys.
-	fingerprint string
-	// keys were given by the user, pinned earlier, or found in known_hosts.
-	keys []ssh.PublicKey
-	// known also asks known_hosts itself (certificates, revoked keys).
-	known ssh.HostKeyCallback
+	fingerprint string              // given by the user, "SHA256:…"; goes before keys
+	keys        []ssh.PublicKey     // given by the user, pinned earlier, or found in known_hosts
+	known       ssh.HostKeyCallback // also asks known_hosts itself (certificates, revoked keys)
 }
 
-// loadPins looks up what is known of the host key before anything is dialled.
 func (h *handshake) loadPins(ctx context.Context) *installer.Failure {
 	if h.to.HostKey != "" {
 		p, err := parsePin(h.to.HostKey)

@@ -21,7 +21,6 @@ func readKnownHosts(paths []string) (ssh.HostKeyCallback, error) {
 	})...)
 }
 
-// hostAddr is the address that a key is looked up by.
 type hostAddr string
 
 func (hostAddr) Network() string  { return "tcp" }

@@ -67,7 +67,6 @@ func (r *preambleReader) Err() error {
 	return r.Wire.Err()
 }
 
-// inspect looks at what comes up to the version line.
 func (r *preambleReader) inspect(p []byte) {
 	r.text = append(r.text, p...)
 	for {
@@ -95,8 +94,7 @@ func (r *preambleReader) received() []byte {
 	return line
 }
 
-// saysThrottled recognises OpenSSH's messages of MaxStartups and
-// PerSourcePenalties.
+// saysThrottled recognises OpenSSH's messages of MaxStartups and PerSourcePenalties.
 func saysThrottled(line []byte) bool {
 	return bytes.Contains(line, []byte("Exceeded MaxStartups")) ||
 		bytes.Contains(line, []byte("Not allowed at this time"))

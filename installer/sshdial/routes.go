@@ -44,7 +44,6 @@ func (d *Dialer) dialFirstRoute(ctx context.Context, project string, host instal
 	return nil, d.allFailed(candidates)
 }
 
-// candidate is a route to one host, and why it cannot be used.
 type candidate struct {
 	installer.Route
 	key  string
@@ -108,8 +107,7 @@ func (d *Dialer) allFailed(candidates []candidate) *installer.Failure {
 	return sshconn.Failf(first.Kind, errors.Join(causes...), "%s%s", what, strings.Join(whys, "; "))
 }
 
-// fillLogins returns the logins of the hops to a host. Those that are not given
-// are those kept for the project's jump hosts.
+// fillLogins looks up the logins that are not given: those kept for the project's jump hosts.
 func (d *Dialer) fillLogins(ctx context.Context, project string, hops []installer.Endpoint, given []installer.Login) ([]installer.Login, *installer.Failure) {
 	given = given[:len(hops)]
 	if d.cfg.Routes == nil || !slices.ContainsFunc(given, installer.Login.IsZero) {
@@ -132,8 +130,7 @@ func (d *Dialer) fillLogins(ctx context.Context, project string, hops []installe
 	return logins, nil
 }
 
-// noteReached closes the breaker of a host that was reached, if it is a jump host
-// that had failed.
+// noteReached closes the breaker of a host that was reached, if it is a jump host that had failed.
 func (d *Dialer) noteReached(project string, route installer.Route, policy installer.HostKeyPolicy) {
 	if !d.breaker.anyOpen() {
 		return

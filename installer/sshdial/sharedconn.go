@@ -11,8 +11,7 @@ import (
 	"tripod/installer/sshconn"
 )
 
-// jumpHostIdle is how long an unused connection to a jump host is kept.
-const jumpHostIdle = 20 * time.Second
+const jumpHostIdle = 20 * time.Second // of an unused connection
 
 // sharedConn is the connection to one jump host, for all targets of one project
 // that have the same route with the same logins. Fields below ready are set before
@@ -32,8 +31,7 @@ type sharedConn struct {
 	fail  *installer.Failure
 }
 
-// routeKey identifies a route with its logins. It holds no secret: of the logins
-// it has a keyed hash.
+// routeKey identifies a route; of its logins it holds a keyed hash only.
 func (d *Dialer) routeKey(project string, route installer.Route, policy installer.HostKeyPolicy) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q", project, policy)
@@ -47,8 +45,7 @@ func (d *Dialer) routeKey(project string, route installer.Route, policy installe
 	return b.String() + " " + hex.EncodeToString(sum[:])
 }
 
-// acquire returns the live connection to the last hop of a route, dialling it once
-// for all who wait. The caller releases it.
+// acquire dials the last hop of a route once for all who wait. The caller releases it.
 func (d *Dialer) acquire(ctx context.Context, project string, route installer.Route, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
 	key := d.routeKey(project, route, policy)
 	for {
@@ -73,8 +70,6 @@ func (d *Dialer) acquire(ctx context.Context, project string, route installer.Ro
 	}
 }
 
-// join takes a reference on the connection for key, and begins a new dial if
-// there is none that can be used.
 func (d *Dialer) join(key, project string, route installer.Route, policy installer.HostKeyPolicy) (*sharedConn, *installer.Failure) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -136,7 +131,6 @@ func (s *sharedConn) dialling() bool {
 	}
 }
 
-// usable: still being dialled, or alive.
 func (s *sharedConn) usable() bool { return s.dialling() || s.fail == nil && !s.conn.Broken() }
 
 // retain adds a reference. Under Dialer.mu.
@@ -163,7 +157,6 @@ func (s *sharedConn) release() {
 	s.forget()
 }
 
-// expire closes the connection if nobody has taken it since.
 func (s *sharedConn) expire() {
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
@@ -181,7 +174,6 @@ func (s *sharedConn) forget() {
 	go s.end()
 }
 
-// end cancels the dial, or closes the connection.
 func (s *sharedConn) end() {
 	s.cancel()
 	<-s.ready

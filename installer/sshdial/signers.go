@@ -15,7 +15,6 @@ import (
 	"tripod/installer/privkey"
 )
 
-// How many parsed keys are kept, and how long after their last use.
 const (
 	maxSigners = 64
 	signerIdle = 10 * time.Minute
@@ -69,7 +68,6 @@ func (c *signerCache) clear() {
 	clear(c.entries)
 }
 
-// hash is a keyed hash of the parts, each with its length.
 func (c *signerCache) hash(parts ...string) [32]byte {
 	h := hmac.New(sha256.New, c.salt[:])
 	for _, p := range parts {

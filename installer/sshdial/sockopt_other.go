@@ -7,5 +7,4 @@ import (
 	"time"
 )
 
-// setUserTimeout does nothing where there is no TCP_USER_TIMEOUT.
 func setUserTimeout(syscall.RawConn, time.Duration) {}

@@ -31,7 +31,6 @@ func (d *Dialer) dialDirect(ctx context.Context, addr string) (net.Conn, error) 
 	return nd.DialContext(ctx, "tcp", addr)
 }
 
-// denied is the policy's refusal of an address, as it will really be dialled.
 func (d *Dialer) denied(ap netip.AddrPort) *installer.Failure {
 	if d.cfg.Policy == nil {
 		return nil
@@ -43,7 +42,6 @@ func (d *Dialer) denied(ap netip.AddrPort) *installer.Failure {
 	return nil
 }
 
-// dialFailure classifies what net.Dialer returned.
 func dialFailure(ctx context.Context, address string, err error) *installer.Failure {
 	if ctx.Err() != nil {
 		return sshconn.ContextFailure(ctx, "while connecting to "+address)

@@ -10,7 +10,6 @@ import (
 	"tripod/scripts"
 )
 
-// The files of scripts/host that each verb needs.
 var (
 	ProbeFiles  = []string{"lib.sh", "probe.sh", agentScripts}
 	RunFiles    = []string{"lib.sh", "run.sh", "runner", agentScripts}
@@ -21,17 +20,14 @@ var (
 	allFiles    = []string{"lib.sh", "probe.sh", "run.sh", "kill.sh", "verify.sh", "clean.sh", "runner", agentScripts}
 )
 
-// agentScripts is the file that puts the target's scripts on the host.
-const agentScripts = "put_agent"
+const agentScripts = "put_agent" // puts the target's scripts on the host
 
-// WithoutAgent leaves out the target's scripts.
 func WithoutAgent(files []string) []string {
 	return slices.DeleteFunc(slices.Clone(files), func(name string) bool { return name == agentScripts })
 }
 
-// hostFiles are the files of scripts/host by name. Two more carry texts that are
-// written to the host: "runner" has runner.sh as an assignment, "put_agent" the
-// target's scripts in a function.
+// hostFiles are scripts/host by name. Two more carry texts for the host: "runner" has runner.sh as
+// an assignment, "put_agent" the target's scripts in a function.
 var hostFiles = readHostFiles()
 
 func readHostFiles() map[string]string {
@@ -58,8 +54,7 @@ func readScripts(from fs.FS, folder string) map[string]string {
 	return files
 }
 
-// program is the text of files of scripts/host, and the call of main after them:
-// what is cut short runs nothing.
+// program is the text of files, and the call of main after them: what is cut short runs nothing.
 func program(files ...string) string {
 	var b strings.Builder
 	for _, name := range files {

@@ -17,8 +17,7 @@ type Finding struct {
 	Values map[string]string
 }
 
-// ParseFinding reads "WORD NAME=VALUE…", values percent-encoded. It ignores what
-// is malformed.
+// ParseFinding reads "WORD NAME=VALUE…", values percent-encoded, and ignores what is malformed.
 func ParseFinding(line string) Finding {
 	fields := strings.Fields(line)
 	if len(fields) == 0 {
@@ -38,7 +37,6 @@ func ParseFinding(line string) Finding {
 	return found
 }
 
-// Get is a value, or "".
 func (f Finding) Get(name string) string { return f.Values[name] }
 
 // Number is a value as a whole number from 0 to maximum; 0 for anything else.

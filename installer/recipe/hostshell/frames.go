@@ -12,12 +12,9 @@ const (
 	maxNoise = 2048 // bytes kept of what is neither finding nor output
 )
 
-// frames parses the standard output of a host script: findings, which are
-// "tripod: NONCE …\n", and everything between them. Between the findings
-// "begin" and "end" that is the output of the script that is followed, byte for
-// byte; elsewhere it is noise of a login shell, of which a little is kept for an
-// explanation. All of it may be hostile: only who knows the nonce can make a
-// finding.
+// frames parses the standard output of a host script: findings, which are "tripod: NONCE …\n"; the
+// output of the script that is followed, between the findings "begin" and "end"; and noise of a
+// login shell. All of it may be hostile: only who knows the nonce can make a finding.
 type frames struct {
 	marker []byte
 	out    io.Writer // gets the followed output; nil: dropped
@@ -47,7 +44,6 @@ func (f *frames) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// read takes what is complete and returns the rest.
 func (f *frames) read(b []byte) []byte {
 	for {
 		at := bytes.Index(b, f.marker)
@@ -81,7 +77,6 @@ func (f *frames) pass(found Finding) {
 	}
 }
 
-// markerStart counts the bytes at the end of p that may be the start of a marker.
 func (f *frames) markerStart(p []byte) int {
 	for n := min(len(f.marker)-1, len(p)); n > 0; n-- {
 		if bytes.HasPrefix(f.marker, p[len(p)-n:]) {

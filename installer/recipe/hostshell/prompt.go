@@ -10,16 +10,12 @@ import (
 )
 
 const (
-	// sudoPrompt is the prompt that sudo is given on a terminal.
-	sudoPrompt = "tripod-asks:"
-	// promptWait is how long to wait for it: PAM may use a prompt of its own.
-	promptWait = 3 * time.Second
+	sudoPrompt = "tripod-asks:"  // given to sudo on a terminal
+	promptWait = 3 * time.Second // PAM may use a prompt of its own
 )
 
-// prompter types the password into a terminal when sudo asks for it: sudo
-// discards what was typed before. When sudo asks again the password was wrong,
-// and the input ends. It is the standard input of a command, and filters its
-// standard output.
+// prompter types the password when sudo asks for it: sudo discards what was typed before. When sudo
+// asks again the password was wrong, and the input ends. It is a command's input, and filters its output.
 type prompter struct {
 	io.Reader
 	out   io.Writer
@@ -27,7 +23,6 @@ type prompter struct {
 	seen  []byte        // the end of what came, in which a prompt may begin
 }
 
-// newPrompter returns one whose input ends with ctx at the latest.
 func newPrompter(ctx context.Context, out io.Writer, secret installer.Secret) *prompter {
 	r, w := io.Pipe()
 	p := &prompter{Reader: r, out: out, asked: make(chan struct{}, 2)}
@@ -49,7 +44,6 @@ func newPrompter(ctx context.Context, out io.Writer, secret installer.Secret) *p
 	return p
 }
 
-// Write looks for the prompt and passes everything else on.
 func (p *prompter) Write(b []byte) (int, error) {
 	p.seen = append(p.seen, b...)
 	for {

@@ -21,7 +21,6 @@ const (
 	TerminalSudo               // sudo wants a terminal, and may read a password
 )
 
-// Conn runs commands on the host.
 type Conn interface {
 	Exec(ctx context.Context, cmd installer.Command) (int, error)
 }
@@ -38,8 +37,7 @@ type Shell struct {
 	settings string
 }
 
-// New returns the Shell of a new connection, with a nonce of its own. The
-// password is for sudo; settings are the agent's.
+// New returns the Shell of a new connection. The password is for sudo; settings are the agent's.
 func New(conn Conn, password installer.Secret, settings string) *Shell {
 	b := make([]byte, 16)
 	_, _ = rand.Read(b) // never fails
@@ -49,7 +47,6 @@ func New(conn Conn, password installer.Secret, settings string) *Shell {
 // Tag distinguishes temporary names of different connections.
 func (s *Shell) Tag() string { return s.nonce[:12] }
 
-// HasPassword reports whether there is a password for sudo.
 func (s *Shell) HasPassword() bool { return !s.password.IsZero() }
 
 // Reply is what a host script returned besides its findings.
@@ -60,9 +57,8 @@ type Reply struct {
 	Written int64  // bytes of followed output
 }
 
-// Run runs a verb with args and passes each finding on. Without sudo, the files
-// that the verb is in are sent on standard input; with sudo they are on the host
-// since Enter. An error is the connection's.
+// Run runs a verb and passes each finding on. Without sudo its files are sent on standard input;
+// with sudo they are on the host since Enter. An error is the connection's.
 func (s *Shell) Run(ctx context.Context, out io.Writer, each func(Finding), files []string, verb string, args ...string) (Reply, error) {
 	words := append([]string{verb}, args...)
 	if s.Rights == LoginRights {
@@ -134,8 +130,7 @@ const (
 	startTerminalSudo = "exec sudo -k -S -p " + sudoPrompt + " sh"
 )
 
-// plainWord is what may stand in a command line: it means itself in sh, csh,
-// fish and all others.
+// plainWord means itself in sh, csh, fish and all others.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/+:@,-][A-Za-z0-9._/+:@,=-]*$`)
 
 func commandLine(start string, words ...string) (string, error) {
