@@ -60,12 +60,25 @@ func refused(err error) bool {
 
 func (c *Conn) discard(ch ssh.Channel, reqs <-chan *ssh.Request) {
 	c.closeChannel(ch)
-	closed := make(chan struct{})
-	c.closing.Store(&closed)
-	go func() { // until the server closes it too, or the connection ends
-		ssh.DiscardRequests(reqs)
-		close(closed)
-	}()
+	for {
+		select {
+		case r, ok := <-reqs:
+			if !ok {
+				return // closed already, which is the usual case
+			}
+			if r.WantReply {
+				_ = r.Reply(false, nil)
+			}
+		default:
+			closed := make(chan struct{})
+			c.closing.Store(&closed)
+			go func() { // until the server closes it too, or the connection ends
+				ssh.DiscardRequests(reqs)
+				close(closed)
+			}()
+			return
+		}
+	}
 }
 
 // closeChannel closes our side of a channel: a write, which may block.
