@@ -90,6 +90,16 @@ func (e *LockedError) Error() string {
 // Unwrap makes it ErrLocked.
 func (e *LockedError) Unwrap() error { return ErrLocked }
 
+// LockedBy is who uses the folder, as far as he has said so.
+func LockedBy(dir string) *LockedError {
+	e := &LockedError{Dir: dir}
+	if f, err := disk.Open(filepath.Join(dir, lockName), os.O_RDONLY); err == nil {
+		e.PID = readPID(f)
+		_ = f.Close()
+	}
+	return e
+}
+
 // lockPoll is the pause between two tries: flock has no wait with a limit.
 const lockPoll = 20 * time.Millisecond
 

@@ -75,16 +75,15 @@ func (c *auditListCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	return s.Read(ctx, func(client *control.Client) error {
-		return auditList.Write(s.Stdout, c.Output, auditPages(ctx, client, installer.AuditFilter{Project: s.Flags.Project, Since: since, Limit: 1000}))
-	})
+	return auditList.Write(s.Stdout, c.Output, auditPages(ctx, s, installer.AuditFilter{Project: s.Flags.Project, Since: since, Limit: 1000}))
 }
 
-// auditPages reads the log page by page: it does not have to fit into memory.
-func auditPages(ctx context.Context, client *control.Client, f installer.AuditFilter) iter.Seq2[[]installer.AuditEntry, error] {
+// auditPages reads the log page by page: it does not have to fit into memory, and others
+// have the folder in between.
+func auditPages(ctx context.Context, s *session.Session, f installer.AuditFilter) iter.Seq2[[]installer.AuditEntry, error] {
 	return func(yield func([]installer.AuditEntry, error) bool) {
 		for {
-			entries, err := client.Audit(ctx, f)
+			entries, err := session.Read(ctx, s, func(c *control.Client) ([]installer.AuditEntry, error) { return c.Audit(ctx, f) })
 			if !yield(entries, err) || err != nil || len(entries) == 0 {
 				return
 			}
@@ -124,10 +123,8 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 		}
 		anchors[i] = installer.AuditAnchor{Number: n, Hash: hash}
 	}
-	var found installer.AuditReport
-	err := s.Read(ctx, func(client *control.Client) (err error) {
-		found, err = client.VerifyAudit(ctx, anchors...)
-		return err
+	found, err := session.Read(ctx, s, func(client *control.Client) (installer.AuditReport, error) {
+		return client.VerifyAudit(ctx, anchors...)
 	})
 	if err != nil {
 		return exit.InputOrStorage(err)

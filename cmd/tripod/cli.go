@@ -64,11 +64,9 @@ func (f textFlag) print(s *session.Session, doc any, text func() string) error {
 }
 
 func printList[T any](ctx context.Context, s *session.Session, format string, list report.List[T], get func(*control.Client) ([]T, error)) error {
-	return s.Read(ctx, func(c *control.Client) error {
-		items, err := get(c)
-		if err != nil {
-			return err
-		}
-		return list.Write(s.Stdout, format, report.Pages(items))
-	})
+	items, err := session.Read(ctx, s, get)
+	if err != nil {
+		return err
+	}
+	return list.Write(s.Stdout, format, report.Pages(items))
 }

@@ -75,17 +75,17 @@ type hostsShowCmd struct {
 }
 
 func (c *hostsShowCmd) Run(ctx context.Context, s *session.Session) error {
-	return s.Read(ctx, func(client *control.Client) error {
-		h, err := flags.FindHost(ctx, client, s.Project, c.Host)
-		if err != nil {
-			return err
-		}
-		doc, err := report.HostJSON(h)
-		if err != nil {
-			return err
-		}
-		return c.print(s, doc, func() string { return hostList.Details(h) })
+	h, err := session.Read(ctx, s, func(client *control.Client) (installer.KnownHost, error) {
+		return flags.FindHost(ctx, client, s.Project, c.Host)
 	})
+	if err != nil {
+		return err
+	}
+	doc, err := report.HostJSON(h)
+	if err != nil {
+		return err
+	}
+	return c.print(s, doc, func() string { return hostList.Details(h) })
 }
 
 type hostsRemoveCmd struct {

@@ -120,7 +120,14 @@ func noteUnfinished(ctx context.Context, j *session.Job, own string) error {
 	const newest = 20
 	heads, err := j.Client.Batches(ctx, j.Project, newest)
 	for _, h := range heads {
-		if h.Open > 0 && h.ID != own {
+		if h.Open == 0 || h.ID == own {
+			continue
+		}
+		abandoned, err := j.Client.Abandoned(ctx, j.Project, h.ID)
+		if err != nil {
+			return err
+		}
+		if abandoned {
 			j.Notef("note: batch %s (%s) has %d unfinished hosts: %s, or: %s",
 				h.ID, h.Source, h.Open, j.Command("retry", h.ID), j.Command("cancel", h.ID))
 		}

@@ -9,6 +9,7 @@ import (
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/session"
 	"tripod/cmd/tripod/internal/term"
+	"tripod/installer"
 	"tripod/installer/control"
 	"tripod/installer/plaintext"
 )
@@ -28,29 +29,33 @@ func (c *logsCmd) Run(ctx context.Context, s *session.Session) error {
 	if c.Raw && term.IsTerminal(s.Stdout) {
 		return exit.UsageError(errors.New("--raw does not write to a terminal: what a host printed could change its settings"), "redirect the output into a file, or leave --raw out")
 	}
-	return s.Read(ctx, func(client *control.Client) error {
-		inv, err := session.FindInvocation(ctx, client, c.ID)
-		if err != nil {
-			return err
+	var inv installer.Invocation
+	log, err := session.Read(ctx, s, func(client *control.Client) (_ []byte, err error) {
+		if inv, err = session.FindInvocation(ctx, client, c.ID); err != nil {
+			return nil, err
 		}
 		log, err := client.Log(ctx, client.Project(), inv.ID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer log.Close()
-		to := io.WriteCloser(plaintext.NewWriter(s.Stdout))
-		if c.Raw {
-			to = rawWriter{s.Stdout}
-		}
-		n, err := io.Copy(to, log)
-		if err := errors.Join(err, to.Close()); err != nil {
-			return fmt.Errorf("read the log: %w", err)
-		}
-		if n == 0 {
-			s.Notef("%s (%s): no output", inv.Host.Label(), inv.ID)
-		}
-		return nil
+		return io.ReadAll(log)
 	})
+	if err != nil {
+		return err
+	}
+	if len(log) == 0 {
+		s.Notef("%s (%s): no output", inv.Host.Label(), inv.ID)
+	}
+	to := io.WriteCloser(plaintext.NewWriter(s.Stdout))
+	if c.Raw {
+		to = rawWriter{s.Stdout}
+	}
+	_, err = to.Write(log)
+	if err := errors.Join(err, to.Close()); err != nil {
+		return fmt.Errorf("write the log: %w", err)
+	}
+	return nil
 }
 
 type rawWriter struct{ io.Writer }

@@ -27,7 +27,7 @@ func (c *statusCmd) Run(ctx context.Context, s *session.Session) error {
 	case c.Limit < 1:
 		return exit.Usagef("--limit must be at least 1")
 	case c.ID != "":
-		return s.Read(ctx, func(client *control.Client) error { return c.show(ctx, s, client) })
+		return s.PrintMade(session.Read(ctx, s, func(client *control.Client) (string, error) { return c.text(ctx, s, client) }))
 	case c.Output == "junit":
 		return exit.Usagef("the list of batches supports --output table, json and csv")
 	}
@@ -36,27 +36,27 @@ func (c *statusCmd) Run(ctx context.Context, s *session.Session) error {
 	})
 }
 
-func (c *statusCmd) show(ctx context.Context, s *session.Session, client *control.Client) error {
+func (c *statusCmd) text(ctx context.Context, s *session.Session, client *control.Client) (string, error) {
 	batchID := c.ID
 	var invs []installer.Invocation
 	switch _, err := client.Batch(ctx, s.Project, c.ID); {
 	case errors.Is(err, installer.ErrNotFound):
 		inv, err := session.FindInvocation(ctx, client, c.ID)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if c.Output == "table" {
-			return s.Print(report.InvocationDetails(&inv))
+			return report.InvocationDetails(&inv), nil
 		}
 		batchID, invs = inv.BatchID, []installer.Invocation{inv}
 	case err != nil:
-		return err
+		return "", err
 	default:
 		if invs, err = session.Invocations(ctx, client, batchID); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return s.PrintMade(session.Report(ctx, client, batchID, invs).Render(c.Output))
+	return session.Report(ctx, client, batchID, invs).Render(c.Output)
 }
 
 var batchList = report.List[installer.BatchHead]{Name: "batches", Columns: []report.Column[installer.BatchHead]{

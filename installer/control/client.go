@@ -27,21 +27,26 @@ type Client struct {
 // Connect finds out who the daemon takes the client for. c's Project is filled in.
 func Connect(ctx context.Context, c *api.Client) (*Client, error) {
 	client := &Client{api: c, patience: DefaultPatience}
-	ask, err := whoAmI.ask(client, "", struct{}{})
+	return client, client.greet(ctx)
+}
+
+func (c *Client) greet(ctx context.Context) error {
+	ask, err := whoAmI.ask(c, "", struct{}{})
 	if err == nil {
-		err = c.Do(ctx, ask, &client.principal)
+		err = c.api.Do(ctx, ask, &c.principal)
 	}
-	c.Project = client.principal.Project
-	client.daemon.Store(client.principal.Daemon)
-	return client, err
+	c.api.Project = c.principal.Project
+	c.daemon.Store(c.principal.Daemon)
+	return err
 }
 
 // Local is the client of whoever has a state folder, for any project. The connections
 // of c lead there; shut is called when the client is closed.
 func Local(ctx context.Context, c *api.Client, project string, shut func() error) (*Client, error) {
-	client, err := Connect(ctx, c)
+	client := &Client{api: c, patience: DefaultPatience}
+	err := client.untilAnswered(ctx, usualTries, func(error) {}, func(func()) error { return asUnanswered(client.greet(ctx)) })
 	if err != nil {
-		return nil, errors.Join(asUnanswered(err), shut())
+		return nil, errors.Join(err, shut())
 	}
 	c.Project, client.principal.Project, client.close = project, project, shut
 	return client, nil
@@ -72,8 +77,9 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Pauses between two tries to reach the daemon.
+// Tries to reach the daemon, and pauses between two of them.
 const (
+	usualTries   = 4
 	firstPause   = 200 * time.Millisecond
 	longestPause = 5 * time.Second
 )

@@ -79,9 +79,11 @@ func (s *service) operations() []Operation {
 			return s.Store.Batches(ctx, who.Project, atMost(in.Limit, 20, longList))
 		}),
 		handle(s, getBatch, func(ctx context.Context, who principal, in id) (batchNow, error) {
-			cursor := s.Hub.now()
-			head, err := s.batch(ctx, who, in)
-			return batchNow{head, cursor}, err
+			now := batchNow{Cursor: s.Hub.now(), UnderWay: s.onDemand == nil || s.onDemand.worksOn(who.Project, in.ID)}
+			var err error
+			now.BatchHead, err = s.batch(ctx, who, in)
+			now.UnderWay = now.UnderWay && now.Open > 0
+			return now, err
 		}),
 		handle(s, submitBatch, s.submit),
 		handle(s, planBatch, s.plan),

@@ -155,6 +155,18 @@ func (o *OnDemand) begin(ctx context.Context, what followed, in followRequest) *
 	return r
 }
 
+// worksOn reports whether somebody follows the batch, or an invocation of it.
+func (o *OnDemand) worksOn(project, batchID string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for what, r := range o.runs {
+		if what.project == project && what.BatchID == batchID && !r.stopping {
+			return true
+		}
+	}
+	return false
+}
+
 // leave ends one follower's lease. When the last one leaves, the work is interrupted; it
 // has come to rest when leave returns.
 func (o *OnDemand) leave(what followed, name string) error {

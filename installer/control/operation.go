@@ -107,7 +107,7 @@ func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], pro
 	if err != nil {
 		return out, err
 	}
-	tries := 4
+	tries := usualTries
 	if o.once {
 		tries = 1
 	}

@@ -19,7 +19,7 @@ var (
 	whoAmI = operation[struct{}, welcome]{name: "principal", rights: read, about: "who the caller is for the daemon, the daemon's version, and whether it is a daemon"}
 
 	listBatches = operation[newest, []installer.BatchHead]{name: "batches", rights: read, about: "the newest `limit` ≤ 1000 (20)"}
-	getBatch    = operation[id, batchNow]{name: "batches/get", rights: read, noun: "batch", about: "the batch with its state counts; and a `cursor` of what happens from now on"}
+	getBatch    = operation[id, batchNow]{name: "batches/get", rights: read, noun: "batch", about: "the batch with its state counts; `under_way`: it is being worked on; and a `cursor` of what happens from now on"}
 	submitBatch = operation[plan.Request, Planned]{name: "batches/submit", rights: full, large: true,
 		about: "create a batch, see [creating a batch](#creating-a-batch)"}
 	planBatch = operation[plan.Request, Planned]{name: "batches/plan", rights: read, large: true, about: "what would be done, item by item; nothing is stored"}
@@ -119,7 +119,8 @@ type (
 	}
 	batchNow struct {
 		installer.BatchHead
-		Cursor uint64 `json:"cursor"`
+		UnderWay bool   `json:"under_way"`
+		Cursor   uint64 `json:"cursor"`
 	}
 )
 

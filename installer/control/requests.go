@@ -19,6 +19,12 @@ func (c *Client) Batch(ctx context.Context, project, batchID string) (installer.
 	return now.BatchHead, err
 }
 
+// Abandoned reports whether a batch is open, and nobody works on it.
+func (c *Client) Abandoned(ctx context.Context, project, batchID string) (bool, error) {
+	now, err := call(ctx, c, getBatch, project, id{batchID})
+	return now.Open > 0 && !now.UnderWay, err
+}
+
 // Submit has a request planned and stored; on the daemon's disk when it returns.
 // Faults where the daemon refuses it, MissingCredentials where it has no logins.
 func (c *Client) Submit(ctx context.Context, r plan.Request) (Planned, error) {

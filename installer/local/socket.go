@@ -55,14 +55,18 @@ func Listen(dir string) (net.Listener, error) {
 type listener struct {
 	*net.UnixListener
 	path string
-	once sync.Once
-	err  error
+
+	mu     sync.Mutex
+	closed bool
+	err    error
+	came   []*net.UnixConn // before the close, and not accepted yet
 }
 
-// Accept returns connections of the folder's own user and root.
+// Accept returns connections of the folder's own user and root; after the close, those
+// that had come before it.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
-		conn, err := l.AcceptUnix()
+		conn, err := l.next()
 		if err != nil {
 			return nil, err
 		}
@@ -74,9 +78,33 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close removes the socket first: nobody is to find one that does not answer.
+func (l *listener) next() (*net.UnixConn, error) {
+	conn, err := l.AcceptUnix()
+	if err == nil {
+		return conn, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.came) == 0 {
+		return nil, err
+	}
+	conn, l.came = l.came[0], l.came[1:]
+	return conn, nil
+}
+
+// Close removes the socket first: nobody is to find one that does not answer. Who has
+// come is not cut off, since he may have asked for something already.
 func (l *listener) Close() error {
-	l.once.Do(func() { l.err = errors.Join(os.Remove(l.path), l.UnixListener.Close()) })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return l.err
+	}
+	l.closed = true
+	l.err = os.Remove(l.path)
+	var err error
+	l.came, err = closeQueue(l.UnixListener)
+	l.err = errors.Join(l.err, err, l.UnixListener.Close())
 	return l.err
 }
 

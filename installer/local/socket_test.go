@@ -234,3 +234,40 @@ func TestPipe(t *testing.T) {
 	_, err = p.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
 }
+
+// TestClosedSocketServesWhoHasCome: who was let in before the close is accepted after
+// it, and nobody comes any more.
+func TestClosedSocketServesWhoHasCome(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ln, err := local.Listen(dir)
+	require.NoError(t, err)
+	var came []net.Conn
+	for range 5 {
+		conn, err := local.Dial(t.Context(), dir)
+		require.NoError(t, err)
+		came = append(came, conn)
+	}
+	late := filepath.Join(t.TempDir(), local.SocketName) // who has looked up the name already
+	require.NoError(t, os.Link(filepath.Join(dir, local.SocketName), late))
+	require.NoError(t, ln.Close())
+	require.NoError(t, ln.Close())
+	_, err = local.Dial(t.Context(), dir)
+	require.True(t, local.Nobody(err), "%v", err)
+	_, err = local.Dial(t.Context(), filepath.Dir(late))
+	require.True(t, local.Nobody(err), "%v", err)
+	for _, conn := range came {
+		accepted, err := ln.Accept()
+		require.NoError(t, err)
+		assert.Equal(t, uint32(os.Geteuid()), accepted.(local.Conn).UID)
+		_, err = accepted.Write([]byte("x"))
+		require.NoError(t, err)
+		require.NoError(t, accepted.Close())
+		said, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		assert.Equal(t, "x", string(said))
+		require.NoError(t, conn.Close())
+	}
+	_, err = ln.Accept()
+	require.ErrorIs(t, err, net.ErrClosed)
+}

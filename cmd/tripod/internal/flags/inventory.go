@@ -91,11 +91,10 @@ func hostCalled(all []installer.KnownHost, project, name string) (installer.Know
 // addInventory adds hosts of the inventory to those of the files and arguments. One
 // without a stored login takes that of the flags, if it is reached directly.
 func (f *Targets) addInventory(ctx context.Context, s *session.Session, t *readTargets, faults *installer.Faults) error {
-	var known []installer.KnownHost
-	err := s.Read(ctx, func(c *control.Client) error {
+	known, err := session.Read(ctx, s, func(c *control.Client) ([]installer.KnownHost, error) {
 		found, more, err := f.Find(ctx, c, s.Project, "--known")
-		known, *faults = found, append(*faults, more...)
-		return err
+		*faults = append(*faults, more...)
+		return found, err
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
@@ -26,36 +28,45 @@ type folder struct {
 	cfg     StateConfig
 	// isDaemons: a daemon had the folder, and will have it again. Nil: not known yet.
 	isDaemons func() bool
+	closing   chan struct{}
 
-	mu     sync.Mutex
-	own    *holder // nil: another process has it, or nobody yet
-	closed bool
+	mu  sync.Mutex
+	own *holder // nil: another process has it, or nobody yet
 }
 
 const (
 	// FolderWait is for a process that is just opening the folder, or leaving it.
-	FolderWait = 2 * time.Second
+	FolderWait = 10 * time.Second
 	folderPoll = 50 * time.Millisecond
 	// takeOverPatience is for a process that does not answer any more and keeps the folder.
 	takeOverPatience = time.Minute
 )
+
+// greetingLimit is how long a process may take to answer that has the folder.
+var greetingLimit = 10 * time.Second
 
 // client is of whoever does what the commands ask. Close it.
 func (s *Session) client(ctx context.Context, cfg StateConfig) (*control.Client, error) {
 	if s.daemon != nil {
 		return s.daemon, nil
 	}
-	f := &folder{session: s, cfg: cfg}
+	f := &folder{session: s, cfg: cfg, closing: make(chan struct{})}
 	first, err := f.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
 	_ = first.Close()
-	client, err := control.Local(ctx, &api.Client{BaseURL: "http://tripod", HTTP: &http.Client{Transport: &http.Transport{
+	limited, cancel := context.WithTimeout(ctx, greetingLimit)
+	defer cancel()
+	client, err := control.Local(limited, &api.Client{BaseURL: "http://tripod", HTTP: &http.Client{Transport: &http.Transport{
 		DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return f.dial(ctx) },
 		DisableCompression: true,
 	}}}, s.Project, f.close)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() == nil && limited.Err() != nil:
+		return nil, &exit.Error{Code: exit.Internal, Err: fmt.Errorf("%w, and does not answer", store.LockedBy(s.Flags.StateDir)),
+			Hint: "see whether that process is stopped or hangs; end it, or use another --state-dir"}
+	case err != nil:
 		return nil, err
 	}
 	patience := takeOverPatience
@@ -69,9 +80,14 @@ func (s *Session) client(ctx context.Context, cfg StateConfig) (*control.Client,
 	return client, nil
 }
 
-// Read is for commands that change nothing.
-func (s *Session) Read(ctx context.Context, fn func(*control.Client) error) error {
-	return s.with(ctx, StateConfig{readOnly: true}, fn)
+// Read is for commands that change nothing. Its answer is printed when the folder is
+// free again: the output may be read slowly.
+func Read[T any](ctx context.Context, s *Session, get func(*control.Client) (T, error)) (answer T, err error) {
+	err = s.with(ctx, StateConfig{readOnly: true}, func(c *control.Client) (err error) {
+		answer, err = get(c)
+		return err
+	})
+	return answer, err
 }
 
 // Change is for commands that change what is stored, and nothing on hosts.
@@ -100,15 +116,18 @@ func (f *folder) dial(ctx context.Context) (net.Conn, error) {
 		case <-time.After(folderPoll):
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
+		case <-f.closing:
 		}
 	}
 }
 
 func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
-	switch {
-	case f.closed:
+	select {
+	case <-f.closing:
 		return nil, net.ErrClosed
-	case f.own != nil:
+	default:
+	}
+	if f.own != nil {
 		return f.own.server.pipe.Dial(ctx)
 	}
 	s := f.session
@@ -129,9 +148,9 @@ func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
 }
 
 func (f *folder) close() error {
+	close(f.closing)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.closed = true
 	if f.own == nil {
 		return nil
 	}
@@ -177,12 +196,16 @@ func (h *holder) close() error {
 // LocalServer serves the control routes to the user of this machine: on the folder's
 // socket, and in memory to this process.
 type LocalServer struct {
-	pipe *local.Pipe
-	http *http.Server
-	ends sync.WaitGroup
+	pipe      *local.Pipe
+	listeners []net.Listener // the pipe, and perhaps the socket
+	http      *http.Server
+	atEnd     func()
+	accepting sync.WaitGroup
+	conns     sync.WaitGroup
 }
 
-const localGrace = 2 * time.Second
+// localGrace is less than FolderWait: others wait meanwhile.
+const localGrace = 5 * time.Second
 
 type userKey struct{}
 
@@ -190,8 +213,9 @@ type userKey struct{}
 // served. atEnd is called at the end, before what is under way is waited for.
 func (st *State) ServeLocal(routes []api.Route, atEnd func()) *LocalServer {
 	log := slog.New(onlyFaults{st.session.Log.Handler()})
-	s := &LocalServer{
-		pipe: local.NewPipe(),
+	var s *LocalServer
+	s = &LocalServer{
+		pipe: local.NewPipe(), atEnd: atEnd,
 		http: &http.Server{
 			Handler: api.NewLocal(api.LocalConfig{
 				Routes: routes, Logger: log,
@@ -204,12 +228,20 @@ func (st *State) ServeLocal(routes []api.Route, atEnd func()) *LocalServer {
 				}
 				return context.WithValue(ctx, userKey{}, name)
 			},
+			ConnState: func(_ net.Conn, now http.ConnState) {
+				switch now {
+				case http.StateNew:
+					s.conns.Add(1)
+				case http.StateClosed:
+					s.conns.Done()
+				}
+			},
 			ReadHeaderTimeout: 10 * time.Second,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},
 	}
-	s.http.RegisterOnShutdown(atEnd)
-	s.ends.Go(func() { _ = s.http.Serve(s.pipe) })
+	s.http.SetKeepAlivesEnabled(false) // nobody is to ask again on a connection that ends
+	s.serve(s.pipe)
 	if st.cfg.readOnly {
 		return s
 	}
@@ -218,20 +250,33 @@ func (st *State) ServeLocal(routes []api.Route, atEnd func()) *LocalServer {
 		st.session.Log.Debug("other commands cannot use this state folder meanwhile", "error", err)
 		return s
 	}
-	s.ends.Go(func() { _ = s.http.Serve(socket) })
+	s.serve(socket)
 	return s
 }
 
-// Close removes the socket, lets the requests under way finish, and waits.
-func (s *LocalServer) Close() error {
-	grace, cancel := context.WithTimeout(context.Background(), localGrace)
-	defer cancel()
-	err := s.http.Shutdown(grace)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = s.http.Close()
+func (s *LocalServer) serve(ln net.Listener) {
+	s.listeners = append(s.listeners, ln)
+	s.accepting.Go(func() { _ = s.http.Serve(ln) })
+}
+
+// Close removes the socket, answers all who have come, and waits. http.Server's own
+// Shutdown would drop the requests that it has not read yet.
+func (s *LocalServer) Close() (err error) {
+	s.atEnd()
+	for _, ln := range s.listeners {
+		err = errors.Join(err, ln.Close())
 	}
-	s.ends.Wait()
-	return err
+	s.accepting.Wait()
+	answered := make(chan struct{})
+	go func() {
+		s.conns.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-time.After(localGrace):
+	}
+	return errors.Join(err, s.http.Close())
 }
 
 // onlyFaults leaves out what is logged of each request: the command that asks tells

@@ -27,10 +27,7 @@ func (s *Session) NewRequest(task installer.Type, source string) plan.Request {
 // no state yet, nothing is known.
 func (s *Session) Plan(ctx context.Context, req plan.Request, faults installer.Faults) (p control.Planned, err error) {
 	if len(req.Hosts) > 0 {
-		err = s.Read(ctx, func(c *control.Client) error {
-			p, err = c.Plan(ctx, req)
-			return err
-		})
+		p, err = Read(ctx, s, func(c *control.Client) (control.Planned, error) { return c.Plan(ctx, req) })
 		if errors.Is(err, store.ErrNoState) {
 			p, err = s.planWithoutState(ctx, req)
 		}
