@@ -70,7 +70,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	}
 	state, err := s.OpenState(session.StateConfig{
 		KnownHosts: c.Files(), Keep: &c.Keep, MaxOpen: c.MaxOpen, Policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
-	}, session.FolderWait)
+	}, session.ServeWait)
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,10 @@ type folder struct {
 }
 
 const (
-	// FolderWait is for a process that is just opening the folder, or leaving it.
-	FolderWait = 10 * time.Second
+	// ServeWait is how long the daemon waits for who has the folder.
+	ServeWait = 2 * time.Second
+	// folderWait is for a process that is just opening the folder, or leaving it.
+	folderWait = 10 * time.Second
 	folderPoll = 50 * time.Millisecond
 	// takeOverPatience is for a process that does not answer any more and keeps the folder.
 	takeOverPatience = time.Minute
@@ -107,7 +109,7 @@ func (s *Session) with(ctx context.Context, cfg StateConfig, fn func(*control.Cl
 func (f *folder) dial(ctx context.Context) (net.Conn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for until := time.Now().Add(FolderWait); ; {
+	for until := time.Now().Add(folderWait); ; {
 		conn, err := f.tryDial(ctx)
 		if !errors.Is(err, store.ErrLocked) || time.Now().After(until) {
 			return conn, err
@@ -204,7 +206,7 @@ type LocalServer struct {
 	conns     sync.WaitGroup
 }
 
-// localGrace is less than FolderWait: others wait meanwhile.
+// localGrace is less than folderWait: others wait meanwhile.
 const localGrace = 5 * time.Second
 
 type userKey struct{}
