@@ -43,7 +43,7 @@ func newHandler(s service) *handler {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	started := h.Clock()
+	started := time.Now()
 	c := &Request{Request: r, id: h.NewID()}
 	w.Header().Set(headerRequestID, c.id)
 	defer c.giveBack()
@@ -188,7 +188,7 @@ func (h *handler) log(c *Request, rt Route, status int, size int64, started time
 		slog.String("route", rt.Pattern),
 		slog.Int("status", status),
 		slog.Int64("bytes", size),
-		slog.Duration("duration", h.Clock().Sub(started)),
+		slog.Duration("duration", time.Since(started)),
 		slog.String("project", c.Principal.Project),
 		slog.String("by", by),
 		slog.String("remote", c.RemoteAddr),

@@ -223,7 +223,7 @@ func TestARouteWithoutAHostKeyIsNoOldOne(t *testing.T) {
 			w := newOtherRoutes(t, func(c *api.Config) { c.Spec.HostKeys = policy })
 			web := installer.Host{ID: "web", Endpoint: w.target.Endpoint("root")}
 			w.imports(web, w.target.Login("root"))
-			failed := w.ask("INSTALL", nil, "web")[0]
+			failed := w.install(map[string]any{"password": sshtest.DefaultPassword}) // or no policy is insecure
 			w.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindScriptFailed})
 			require.NoError(t, w.store.PinKey(t.Context(), project, w.target.Addr(), w.target.HostKey()))
 			web.Via = []installer.Endpoint{{Address: "10.9.0.1", Port: 22, User: "root"}}
