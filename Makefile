@@ -9,7 +9,7 @@ GOLANGCI = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 # A module of its own: the official SDK is no dependency of Tripod.
 SDK      = testdata/sdk
 
-.PHONY: all build demo demo-down test test-long test-short test-sdk test-images lint vuln bench compare load fuzz images cross clean help
+.PHONY: all build demo demo-down test test-long test-short test-sdk test-images lint tools vuln bench compare load fuzz images cross clean help
 
 all: build
 
@@ -65,6 +65,9 @@ lint: ## go mod tidy, golangci-lint (.golangci.yml), shellcheck
 	cd $(SDK) && $(GOLANGCI) run --config ../../.golangci.yml ./...
 	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck; \
 	 else echo '*** lint: shellcheck is not installed: shell scripts not checked ***' >&2; fi
+
+tools: ## downloads and builds the linter
+	$(GOLANGCI) version
 
 vuln: ## known vulnerabilities (needs the Go vulnerability database)
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 $(PACKAGES)
