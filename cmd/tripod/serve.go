@@ -22,6 +22,7 @@ import (
 	"tripod/installer/api"
 	"tripod/installer/control"
 	"tripod/installer/engine"
+	"tripod/installer/plan"
 	"tripod/installer/policy"
 )
 
@@ -85,15 +86,15 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 			limit(event) // first, so that who follows sees a limit that was reached
 			hub.Watch(event)
 		}})
+		planner := plan.NewPlanner(plan.Planner{
+			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogin: defaultLogin,
+		})
 		routes := control.Routes(control.Config{
-			Store: state.Store, Hub: hub, Engine: d, Policy: allowed.Check, HostKeys: spec.HostKeys, Fallback: spec,
-			DefaultLogin: defaultLogin, Operator: c.Operator, Version: s.Version,
+			Store: state.Store, Hub: hub, Engine: d, Planner: planner, Operator: c.Operator, Version: s.Version,
 		})
 		handler := api.New(api.Config{
-			Ledger: state, Replays: state, Hosts: state, Packages: state, StatusMaxAge: c.StatusMaxAge,
-			Tokens: state, Keys: state, RequestRate: cmp.Or(c.RequestRate, -1), Spec: spec, Wake: d.Wake, Policy: allowed.Check, Denials: state,
-			DefaultLogin: defaultLogin, Logger: s.Log,
-			Routes: routes,
+			Planner: planner, Access: state.Store, StatusMaxAge: c.StatusMaxAge, RequestRate: cmp.Or(c.RequestRate, -1),
+			Wake: d.Wake, Logger: s.Log, Routes: routes,
 		})
 		return c.serve(ctx, s, state, d, handler, routes)
 	}, state.Close)

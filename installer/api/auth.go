@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -17,13 +16,6 @@ const (
 	headerToken = "X-Auth-Token"
 	maxToken    = 16384 // characters; the API's own limit
 )
-
-// Tokens tells whose token it is.
-type Tokens interface {
-	// CheckToken compares in constant time. ErrNotFound for a token that is not
-	// known; any other error means that nothing can be said.
-	CheckToken(ctx context.Context, token string) (installer.Principal, error)
-}
 
 // authenticate finds out who asks, or refuses. It says no more than that:
 // whatever is wrong is answered alike, and told to the log only.
@@ -61,7 +53,7 @@ func (h *handler) checkToken(c *Request, tokens []string) (installer.Principal, 
 	if len(tokens) != 1 || tokens[0] == "" || len(tokens[0]) > maxToken {
 		return installer.Principal{}, unauthenticated("no token, more than one, or one that is too long")
 	}
-	who, err := h.Tokens.CheckToken(c.Context(), tokens[0])
+	who, err := h.Access.CheckToken(c.Context(), tokens[0])
 	if errors.Is(err, installer.ErrNotFound) {
 		err = unauthenticated("a token that is not known")
 	}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/apitest"
+	"tripod/installer/plan"
 )
 
 // TestC01EveryRouteNeedsAToken walks the table that is really served, so that
@@ -166,8 +168,7 @@ func TestWrappedErrorsAreMapped(t *testing.T) {
 		{fmt.Errorf("x: %w", installer.Faults{{Where: "a", What: "b"}}), 400, api.CodeBodyInvalid},
 		{errors.New("a detail of the machine"), 500, api.CodeInternal},
 	} {
-		ledger := failingLedger{err: tc.err}
-		r := newRig(t, func(c *api.Config) { ledger.Ledger = c.Ledger; c.Ledger = ledger })
+		r := newRig(t, func(c *api.Config) { c.Store = failingList{c.Store, tc.err} })
 		a := r.send(http.MethodGet, listing, "")
 		a.refused(t, tc.status, tc.code)
 		require.NotContains(t, a.body, "machine", "what is unexpected is for the log")
@@ -175,8 +176,12 @@ func TestWrappedErrorsAreMapped(t *testing.T) {
 	}
 }
 
-// failingLedger is a real ledger whose list fails in a chosen way.
-type failingLedger struct {
-	installer.Ledger
+// failingList is a real store whose list fails in a chosen way.
+type failingList struct {
+	plan.Store
 	err error
+}
+
+func (l failingList) Invocations(context.Context, installer.Filter) (installer.Page, error) {
+	return installer.Page{}, l.err
 }

@@ -43,7 +43,7 @@ func (h *handler) receive(w http.ResponseWriter, c *Request, rt Route) error {
 	if !c.sends() {
 		return nil
 	}
-	return checkContent(c, rt)
+	return checkContent(c)
 }
 
 // borrow waits until the caller's project has room for the request.
@@ -159,12 +159,10 @@ func refusedBody(err error, limit int64) error {
 	return Refuse(http.StatusBadRequest, CodeInvalidRequest, "the body did not arrive whole")
 }
 
-func checkContent(c *Request, rt Route) error {
+func checkContent(c *Request) error {
 	switch {
 	case len(c.Header.Values("Content-Encoding")) > 0:
 		return Refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Encoding is not supported: send the body as it is")
-	case rt.Binary:
-		return nil
 	case !isJSON(c.Header.Values("Content-Type")):
 		return Refuse(http.StatusUnsupportedMediaType, CodeInvalidRequest, "Content-Type must be application/json; charset=UTF-8")
 	case len(bytes.Trim(c.Body, " \t\r\n")) == 0: // the end of a file may have come before

@@ -39,7 +39,6 @@ type Ask struct {
 	Method string
 	Path   string // escaped, with the query
 	Body   []byte // of a POST or PUT
-	Binary bool   // Body is no JSON
 	// IdempotencyKey, if not empty, is sent as the header of that name.
 	IdempotencyKey string
 	// Most bounds the answer, in bytes. 0: 8 MiB.
@@ -74,11 +73,7 @@ func (c *Client) Open(ctx context.Context, a Ask) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the daemon's address: %w", err)
 	}
-	switch {
-	case a.Method != http.MethodPost && a.Method != http.MethodPut:
-	case a.Binary:
-		req.Header.Set("Content-Type", "application/octet-stream")
-	default:
+	if a.Method == http.MethodPost || a.Method == http.MethodPut {
 		req.Header.Set("Content-Type", "application/json; charset=UTF-8")
 	}
 	if a.IdempotencyKey != "" {

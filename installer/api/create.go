@@ -61,7 +61,7 @@ func (s service) createInvocations(c *Request) (any, error) {
 		}
 		want.Replay = func(p *plan.Plan) (*installer.Replay, error) { return s.replayOf(c, key, p) }
 	}
-	made, err := s.planner.Submit(c.Context(), want)
+	made, err := s.Planner.Submit(c.Context(), want)
 	if errors.Is(err, installer.ErrKeyTaken) { // by a request a moment ago
 		if answer, err := s.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
 			return answer, err
@@ -77,9 +77,10 @@ func (s service) createInvocations(c *Request) (any, error) {
 }
 
 func (s service) request(req *createRequest) plan.Request {
-	want := plan.Request{Source: "api", Task: req.kind, Spec: s.Spec}
-	want.Spec.Packages, want.Spec.Online = nil, nil // those of the planner's fallback
-	want.Spec.Version = cmp.Or(req.version, s.Spec.Version)
+	want := plan.Request{Source: "api", Task: req.kind, Spec: s.Fallback}
+	want.Spec.Packages, want.Spec.Online = nil, nil // looked for in the package store first
+	want.Spec.Target, want.Spec.HostKeys = cmp.Or(want.Spec.Target, installer.TargetTelescope), s.HostKeys
+	want.Spec.Version = cmp.Or(req.version, want.Spec.Version)
 	want.Spec.VersionType, want.Spec.Origin = req.versionType, req.origin
 	switch req.kind {
 	case installer.Retry, installer.Rollback:

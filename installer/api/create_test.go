@@ -78,7 +78,7 @@ func TestRemoteInstallIsStoredWhole(t *testing.T) {
 		Script:   &installer.BlobRef{SHA256: strings.Repeat("a", 64), Size: 3, Name: "install.sh"},
 		HostKeys: installer.Strict,
 	}
-	r := newRig(t, func(c *api.Config) { c.Spec = spec })
+	r := newRig(t, func(c *api.Config) { c.Fallback, c.HostKeys = spec, spec.HostKeys })
 	body := `{"invocation_type":"REMOTE_INSTALL","invocation_target":"telescope","version":"2.7.2","version_type":"ADVANCE_VERSION",
 		"origin":"ADMIN_SERVER","a_later_field":{"x":null},"remote_install_meta":[` +
 		asJSON(host(map[string]any{"port": "2222", "user_name": "admin"})) + `,` +

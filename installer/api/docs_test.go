@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -113,19 +112,11 @@ func (x *examples) newID() string {
 
 func newExamples(t *testing.T) *examples {
 	x := &examples{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
-	st, err := store.Open(t.TempDir()+"/state", store.Options{Clock: x.clock, KeepSucceeded: time.Hour, KeepOther: time.Hour})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, st.Close()) })
-	x.rig = newRig(t, func(c *api.Config) {
-		c.Ledger, c.Tokens, c.Replays, c.Hosts, c.Packages = st, st, st, st, st
-		c.Clock, c.NewID = x.clock, x.newID
-	})
-	x.store = st
-	srv := httptest.NewServer(x.handler)
-	t.Cleanup(srv.Close)
+	st := openStore(t, t.TempDir()+"/state", store.Options{Clock: x.clock, KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	x.rig = rigOn(t, st, func(c *api.Config) { c.Clock, c.NewID = x.clock, x.newID })
 	x.addPackage("amd64", "2.7.1", installer.Basic)
 	x.addPackage("amd64", "2.7.2", installer.Basic)
-	x.env = map[string]string{"TRIPOD": srv.URL, "PROJECT": "p1", "TOKEN": x.addToken("p1", "ops"), "PATH": os.Getenv("PATH")}
+	x.env = map[string]string{"TRIPOD": x.url, "PROJECT": "p1", "TOKEN": x.addToken("p1", "ops"), "PATH": os.Getenv("PATH")}
 	return x
 }
 

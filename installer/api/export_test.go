@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/api/limits"
 )
 
 // DecodeCreate is decodeCreate, for the tests of the whole package.
@@ -103,6 +104,11 @@ func plain[T ~string](words []T) (all []string) {
 		all = append(all, string(w))
 	}
 	return all
+}
+
+// QuarterRoom leaves a quarter of the budget, which takes a quarter of the clients to use up.
+func QuarterRoom(h http.Handler) {
+	h.(*handler).budget = &limits.Budget{Strangers: limits.NewStrangers(8 << 20), Small: limits.NewQuota(12 << 20), Large: limits.NewQuota(48 << 20)}
 }
 
 // RoomWait sets how long a request waits for its part of the budget.

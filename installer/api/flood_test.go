@@ -27,8 +27,8 @@ import (
 // more. Not parallel: it measures the heap.
 func TestD14FloodsTakeNoMemory(t *testing.T) {
 	const (
-		streams = 128
-		most    = 96 << 20 // in bytes; without a budget it is 256 MiB
+		streams = 32
+		most    = 24 << 20 // in bytes; without a budget it is 64 MiB
 	)
 	for name, tc := range map[string]struct {
 		path  string
@@ -42,6 +42,7 @@ func TestD14FloodsTakeNoMemory(t *testing.T) {
 		for version, address := range map[string]func(*testing.T, *rig) (string, *http.Transport){"HTTP/1": overHTTP1, "HTTP/2": overHTTP2} {
 			t.Run(name+", "+version, func(t *testing.T) {
 				r := newRig(t)
+				api.QuarterRoom(r.handler)
 				api.RoomWait(r.handler, time.Millisecond)
 				pair, err := r.store.AddKey(t.Context(), project, "ci", installer.FullRights)
 				require.NoError(t, err)

@@ -20,9 +20,9 @@ import (
 // more. Not parallel: it measures the heap.
 func TestD14AnswersThatNobodyTakes(t *testing.T) {
 	const (
-		connections = 48
+		connections = 12
 		streams     = 32
-		most        = 64 << 20 // in bytes
+		most        = 16 << 20 // in bytes
 	)
 	var fields []string
 	for i := range 600 {
@@ -45,6 +45,7 @@ func TestD14AnswersThatNobodyTakes(t *testing.T) {
 					return strings.Repeat("x", 512<<10), nil
 				}}}
 			})
+			api.QuarterRoom(r.handler)
 			api.RoomWait(r.handler, time.Hour)
 			address, _ := serve(t, api.ServerConfig{Handler: r.handler, CertFile: cert, KeyFile: key})
 			secure := trusting(t, cert)

@@ -220,7 +220,7 @@ func TestARouteWithoutAHostKeyIsNoOldOne(t *testing.T) {
 	} {
 		t.Run(string(policy), func(t *testing.T) {
 			t.Parallel()
-			w := newOtherRoutes(t, func(c *api.Config) { c.Spec.HostKeys = policy })
+			w := newOtherRoutes(t, func(c *api.Config) { c.HostKeys = policy })
 			web := installer.Host{ID: "web", Endpoint: w.target.Endpoint("root")}
 			w.imports(web, w.target.Login("root"))
 			failed := w.install(map[string]any{"password": sshtest.DefaultPassword}) // or no policy is insecure

@@ -23,15 +23,13 @@ func (s service) idempotencyKey(c *Request) (string, error) {
 		return "", nil
 	case len(values) > 1 || !idempotencyForm.MatchString(values[0]):
 		return "", Refuse(http.StatusBadRequest, CodeInvalidRequest, "%s: must be one value of 1–255 printable ASCII characters", headerIdempotencyKey)
-	case s.Replays == nil:
-		return "", Refuse(http.StatusBadRequest, CodeInvalidRequest, "%s: is not offered by this server", headerIdempotencyKey)
 	}
 	return values[0], nil
 }
 
 // replay is the answer that was given to this key before; ErrNotFound: none.
 func (s service) replay(c *Request, key string) (any, error) {
-	old, err := s.Replays.Replay(c.Context(), c.Principal.Project, key)
+	old, err := s.Store.Replay(c.Context(), c.Principal.Project, key)
 	switch {
 	case err != nil:
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/apitest"
+	"tripod/installer/plan"
 	"tripod/store"
 )
 
@@ -69,10 +70,8 @@ func TestA17TheSameRequestTwice(t *testing.T) {
 func TestA17KeysAreRememberedForADay(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	st, err := store.Open(t.TempDir()+"/state", store.Options{Clock: func() time.Time { return now }, KeepSucceeded: time.Hour, KeepOther: time.Hour})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = st.Close() })
-	r := newRig(t, func(c *api.Config) { c.Ledger, c.Replays = st, st })
+	st := openStore(t, t.TempDir()+"/state", store.Options{Clock: func() time.Time { return now }, KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	r := rigOn(t, st)
 	body := remoteInstall(host(nil))
 	first := r.send(http.MethodPost, create, body, headerKey, "k")
 	require.Equal(t, http.StatusCreated, first.status)
@@ -101,10 +100,6 @@ func TestBIdempotencyKeys(t *testing.T) {
 		require.Equal(t, first.body, r.send(http.MethodPost, create, body, headerKey, key).body)
 	}
 	require.EqualValues(t, 4, r.count())
-
-	r = newRig(t, func(c *api.Config) { c.Replays = nil })
-	r.send(http.MethodPost, create, body, headerKey, "k").refused(t, http.StatusBadRequest, api.CodeInvalidRequest, "not offered")
-	r.nothingStored()
 }
 
 func (r *rig) sendKeys(body string, keys []string) answer {
@@ -156,13 +151,10 @@ func TestA17TwoAtTheSameTime(t *testing.T) {
 }
 
 // dyingLedger commits, and then is not there to say so.
-type dyingLedger struct {
-	installer.Ledger
-	dead bool
-}
+type dyingLedger struct{ plan.Store }
 
-func (l *dyingLedger) Submit(ctx context.Context, b installer.Batch) error {
-	if err := l.Ledger.Submit(ctx, b); err != nil || !l.dead {
+func (l dyingLedger) Submit(ctx context.Context, b installer.Batch) error {
+	if err := l.Store.Submit(ctx, b); err != nil {
 		return err
 	}
 	return errors.New("the daemon died between the commit and the answer")
@@ -172,18 +164,15 @@ func (l *dyingLedger) Submit(ctx context.Context, b installer.Batch) error {
 // gets the batch that is there, from the next daemon on the same state.
 func TestA17ACrashBetweenCommitAndReply(t *testing.T) {
 	t.Parallel()
-	ledger := &dyingLedger{dead: true}
-	r := newRig(t, func(c *api.Config) { ledger.Ledger = c.Ledger; c.Ledger = ledger })
+	r := newRig(t, func(c *api.Config) { c.Store = dyingLedger{c.Store} })
 	body := remoteInstall(entries(3)...)
 	r.send(http.MethodPost, create, body, headerKey, "k").refused(t, http.StatusInternalServerError, api.CodeInternal)
 	require.EqualValues(t, 3, r.count())
 	require.NoError(t, r.store.Close())
 
-	st, err := store.Open(r.store.Dir(), store.Options{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, st.Close()) }()
+	st := openStore(t, r.store.Dir(), store.Options{})
 	r.store = st
-	r.handler = api.New(api.Config{Ledger: st, Tokens: st, Replays: st})
+	r.restart()
 	made := r.send(http.MethodPost, create, body, headerKey, "k").created(t).Invocations
 	require.EqualValues(t, 3, r.count(), "nothing was done twice")
 	page, err := st.Invocations(t.Context(), installer.Filter{ProjectID: project})

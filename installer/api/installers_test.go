@@ -147,7 +147,7 @@ func TestInstallerWithoutCredentials(t *testing.T) {
 func TestSetRemoteInstaller(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *api.Config) {
-		c.Spec.Packages = []installer.BlobRef{{SHA256: "x", Name: "telescope.tar.gz"}}
+		c.Fallback.Packages = []installer.BlobRef{{SHA256: "x", Name: "telescope.tar.gz"}}
 	})
 	id := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0].InstanceID
 	for _, spelling := range []string{"SET_REMOTE_INSTALLER", "SET_REMOTE_INSTALL_HOST"} {

@@ -58,7 +58,7 @@ func TestListLimit(t *testing.T) {
 }
 
 // anyToken knows every token.
-type anyToken struct{}
+type anyToken struct{ api.Access }
 
 func (anyToken) CheckToken(context.Context, string) (installer.Principal, error) {
 	return installer.Principal{Kind: "token", Name: "any", Project: project, Rights: installer.FullRights}, nil
@@ -67,7 +67,7 @@ func (anyToken) CheckToken(context.Context, string) (installer.Principal, error)
 // TestC02TokensAreCapped: a longer one is not even looked up.
 func TestC02TokensAreCapped(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, func(c *api.Config) { c.Tokens = anyToken{} })
+	r := newRig(t, func(c *api.Config) { c.Access = anyToken{} })
 	for n, want := range map[int]int{0: 401, 1: 200, 16384: 200, 16385: 401} {
 		require.Equal(t, want, r.send(http.MethodGet, listing, "", "X-Auth-Token", strings.Repeat("a", n)).status, n)
 	}
@@ -78,7 +78,7 @@ func TestC13DefaultRate(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	handler := newRig(t, func(c *api.Config) {
-		c.Tokens, c.Clock, c.Logger = anyToken{}, func() time.Time { return now }, slog.New(slog.DiscardHandler)
+		c.Access, c.Clock, c.Logger = anyToken{}, func() time.Time { return now }, slog.New(slog.DiscardHandler)
 	}).handler
 	ask := func() int {
 		w, req := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/nothing", nil)

@@ -30,7 +30,7 @@ func (s service) listInvocations(c *Request) (any, error) {
 		return nil, err
 	}
 	f.ProjectID, f.TasksOnly = c.Principal.Project, true
-	page, err := s.Ledger.Invocations(c.Context(), f)
+	page, err := s.Store.Invocations(c.Context(), f)
 	if err != nil {
 		return nil, err
 	}

@@ -7,11 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"syscall"
-	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 )
 
 // LocalConfig is what NewLocal needs. Routes and Who are required.
@@ -31,8 +29,7 @@ const largestLocal = 1 << 30
 // has all rights in the project of the path. Errors are told as they are.
 func NewLocal(c LocalConfig) http.Handler {
 	h := &handler{localUser: c.Who}
-	h.Clock, h.Logger = time.Now, cmp.Or(c.Logger, slog.Default())
-	h.NewID = func() string { return ulid.Make().String() }
+	h.Planner, h.Logger = plan.NewPlanner(plan.Planner{}), cmp.Or(c.Logger, slog.Default())
 	for _, rt := range c.Routes {
 		rt.MaxBody, rt.Wait = largestLocal, 0
 		h.table = append(h.table, rt)
@@ -54,7 +51,7 @@ func (h *handler) receiveLocal(w http.ResponseWriter, c *Request, rt Route) (err
 	if c.Body, err = io.ReadAll(http.MaxBytesReader(w, c.Request.Body, rt.maxBody())); err != nil {
 		return unread(w, refusedBody(err, rt.maxBody()))
 	}
-	return checkContent(c, rt)
+	return checkContent(c)
 }
 
 // errorAnswer is an error with its faults one by one, and for the user of this

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer/api/limits"
+	"tripod/installer/plan"
 )
 
 // TestBSlowUnverifiedBody: it has less time than one whose sender is known, and gives
@@ -47,9 +48,9 @@ func TestBSlowLargeBody(t *testing.T) {
 	shared.Large = limits.NewQuota(2 * size)
 	begin := func(p limits.Pace, body []byte) net.Conn {
 		made := New(Config{
-			Ledger: doorman{}, Tokens: doorman{}, Keys: doorman{}, Logger: slog.New(slog.DiscardHandler),
+			Planner: plan.NewPlanner(plan.Planner{}), Access: doorman{}, Logger: slog.New(slog.DiscardHandler),
 			Routes: []Route{{
-				Method: http.MethodPost, Pattern: "/large", MaxBody: 64 << 20, Binary: true, Wait: time.Hour,
+				Method: http.MethodPost, Pattern: "/large", MaxBody: 64 << 20, Wait: time.Hour,
 				Handle: func(*Request) (any, error) { return struct{}{}, nil },
 			}},
 		})

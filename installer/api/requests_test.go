@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,13 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tripod/installer"
 	"tripod/installer/api"
 )
-
-func (l failingLedger) Invocations(context.Context, installer.Filter) (installer.Page, error) {
-	return installer.Page{}, l.err
-}
 
 func TestA22PanicIs500AndTheDaemonLives(t *testing.T) {
 	t.Parallel()

@@ -12,11 +12,12 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
+	"tripod/installer/plan"
 )
 
-// failing is a ledger of which nothing can be had.
+// failing is a store of which nothing can be had, but that it knows every token.
 type failing struct {
-	installer.Ledger
+	plan.Store
 	err error
 }
 
@@ -45,7 +46,7 @@ func (f failing) SeeSignature(context.Context, string, string, [32]byte, time.Ti
 }
 
 // brokenTokens cannot tell whose a token is.
-type brokenTokens struct{ err error }
+type brokenTokens struct{ failing }
 
 func (b brokenTokens) CheckToken(context.Context, string) (installer.Principal, error) {
 	return installer.Principal{}, b.err
@@ -61,8 +62,8 @@ func TestC13RetryAfterEverywhere(t *testing.T) {
 	} {
 		down := failing{err: fmt.Errorf("in a test: %w", cause)}
 		route := api.Route{Method: http.MethodGet, Pattern: "/added", Handle: func(*api.Request) (any, error) { return nil, down.err }}
-		r := newRig(t, func(c *api.Config) { c.Ledger, c.Tokens, c.Keys, c.Routes = down, down, down, []api.Route{route} })
-		locked := newRig(t, func(c *api.Config) { c.Ledger, c.Tokens = down, brokenTokens{down.err} })
+		r := newRig(t, func(c *api.Config) { c.Store, c.Access, c.Routes = down, down, []api.Route{route} })
+		locked := newRig(t, func(c *api.Config) { c.Store, c.Access = down, brokenTokens{down} })
 		for name, a := range map[string]answer{
 			"healthz": r.send(http.MethodGet, "/healthz", ""),
 			"list":    r.send(http.MethodGet, listing, ""),

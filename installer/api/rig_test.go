@@ -21,6 +21,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/apitest"
+	"tripod/installer/plan"
 	"tripod/store"
 )
 
@@ -47,13 +48,33 @@ type rig struct {
 
 func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 	t.Helper()
-	st, err := store.Open(t.TempDir()+"/state", store.Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	return rigOn(t, openStore(t, t.TempDir()+"/state", store.Options{KeepSucceeded: time.Hour, KeepOther: time.Hour}), change...)
+}
+
+func openStore(t testing.TB, dir string, o store.Options) *store.Store {
+	t.Helper()
+	st, err := store.Open(dir, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = st.Close() })
+	return st
+}
+
+func rigOn(t testing.TB, st *store.Store, change ...func(*api.Config)) *rig {
+	t.Helper()
 	r := &rig{t: t, store: st, logs: &lockedBuffer{}}
 	r.token = r.addToken(project, "tester")
+	r.restart(change...)
+	srv := httptest.NewServer(r.handler)
+	t.Cleanup(srv.Close)
+	r.url = srv.URL
+	r.client = r.clientFor(project, r.token)
+	return r
+}
+
+// restart serves the store as another daemon would.
+func (r *rig) restart(change ...func(*api.Config)) {
 	config := api.Config{
-		Ledger: st, Tokens: st, Keys: st, Replays: st, Hosts: st, Packages: st, Denials: st,
+		Planner: plan.NewPlanner(plan.Planner{Store: r.store}), Access: r.store,
 		Wake:   func() { r.wakes.Add(1) },
 		Logger: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -61,11 +82,6 @@ func newRig(t testing.TB, change ...func(*api.Config)) *rig {
 		c(&config)
 	}
 	r.handler = api.New(config)
-	srv := httptest.NewServer(r.handler)
-	t.Cleanup(srv.Close)
-	r.url = srv.URL
-	r.client = r.clientFor(project, r.token)
-	return r
 }
 
 func (r *rig) addToken(project, name string) string {

@@ -19,7 +19,6 @@ type Route struct {
 	// "{project_id}" only the caller's own project is let in.
 	Pattern string
 	MaxBody int64 // of the body, in bytes. 0: 2 MiB
-	Binary  bool  // the body is no JSON
 	// Wait is how long the request may take to arrive, and again to be answered.
 	// 0: as the server has it for all.
 	Wait time.Duration

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/plan"
 	"tripod/installer/signing"
 )
 
@@ -33,7 +34,7 @@ func (f fullMemory) SeeSignature(_ context.Context, project, accessKey string, _
 func TestC13SignaturesOfOneKey(t *testing.T) {
 	t.Parallel()
 	handler := New(Config{
-		Ledger: doorman{}, Tokens: doorman{}, Keys: fullMemory{of: "p1"}, Logger: slog.New(slog.DiscardHandler),
+		Planner: plan.NewPlanner(plan.Planner{}), Access: fullMemory{of: "p1"}, Logger: slog.New(slog.DiscardHandler),
 		Routes: []Route{{Method: http.MethodGet, Pattern: "/added", Handle: func(*Request) (any, error) { return struct{}{}, nil }}},
 	})
 	for key, want := range map[string]int{"p1": http.StatusTooManyRequests, "p2": http.StatusOK} {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -10,16 +9,6 @@ import (
 	"tripod/installer"
 	"tripod/installer/signing"
 )
-
-// Keys knows the access keys, and which signatures were seen.
-type Keys interface {
-	// Key tells whose an access key is, and its secret key. ErrNotFound.
-	Key(ctx context.Context, accessKey string) (installer.Principal, installer.Secret, error)
-	// SeeSignature notes a signature until it expires, on disk (with later: a moment
-	// after), and reports whether, and how long ago, it came before: a long time if
-	// before a restart. ErrFull if this key or project has too many.
-	SeeSignature(ctx context.Context, project, accessKey string, signature [32]byte, expires time.Time, later bool) (seen bool, ago time.Duration, err error)
-}
 
 // repeatable is how long a signature may come again where it only reads: its date has
 // whole seconds, and an SDK that polls twice within one signs both requests alike.
@@ -33,9 +22,6 @@ var unknownKey = installer.NewSecret("an access key that is not known")
 // the hash of its body, nothing is read before the signature is verified.
 func (h *handler) checkSignature(w http.ResponseWriter, c *Request, rt Route) (installer.Principal, error) {
 	var nobody installer.Principal
-	if h.Keys == nil {
-		return nobody, unauthenticated("a signature, but there are no access keys")
-	}
 	claim, err := signing.Parse(c.Request)
 	if err != nil {
 		return nobody, unauthenticated("signature: %w", err)
@@ -43,7 +29,7 @@ func (h *handler) checkSignature(w http.ResponseWriter, c *Request, rt Route) (i
 	if !claim.Fresh(h.Clock()) {
 		return nobody, unauthenticated("signature: X-Sdk-Date %s is more than %s from this machine's clock", claim.Date.Format(time.RFC3339), signing.Skew)
 	}
-	who, secret, err := h.Keys.Key(c.Context(), claim.AccessKey)
+	who, secret, err := h.Access.Key(c.Context(), claim.AccessKey)
 	known := !errors.Is(err, installer.ErrNotFound)
 	if !known {
 		secret = unknownKey
@@ -71,7 +57,7 @@ func (h *handler) checkSigned(c *Request, rt Route) error {
 		return unauthenticated("signature: the body is not the one that was signed")
 	}
 	reads := rt.rights() == installer.ReadRights
-	seen, ago, err := h.Keys.SeeSignature(c.Context(), c.Principal.Project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
+	seen, ago, err := h.Access.SeeSignature(c.Context(), c.Principal.Project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
 	switch {
 	case errors.Is(err, installer.ErrFull):
 		e := Refuse(http.StatusTooManyRequests, CodeInvalidRequest, "too many signed requests of this access key, or of its project, in the last minutes: a signature is remembered until its date is too old")

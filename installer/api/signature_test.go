@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -34,14 +33,13 @@ type signer struct {
 
 	mu  sync.Mutex
 	now time.Time
-	st  *store.Store
 }
 
 func newSigner(t *testing.T) *signer {
 	t.Helper()
 	s := &signer{dir: t.TempDir() + "/state", now: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}
 	s.open(t)
-	pair, err := s.st.AddKey(t.Context(), project, "ci", installer.FullRights)
+	pair, err := s.store.AddKey(t.Context(), project, "ci", installer.FullRights)
 	require.NoError(t, err)
 	s.pair = pair
 	return s
@@ -61,18 +59,7 @@ func (s *signer) pass(d time.Duration) {
 
 func (s *signer) open(t *testing.T) {
 	t.Helper()
-	st, err := store.Open(s.dir, store.Options{Clock: s.clock})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = st.Close() })
-	s.st = st
-	s.rig = newRig(t, func(c *api.Config) { c.Keys, c.Clock = st, s.clock })
-}
-
-// restart is what a restart of the daemon is for signatures.
-func (s *signer) restart(t *testing.T) {
-	t.Helper()
-	require.NoError(t, s.st.Close())
-	s.open(t)
+	s.rig = rigOn(t, openStore(t, s.dir, store.Options{Clock: s.clock}), func(c *api.Config) { c.Clock = s.clock })
 }
 
 // signed is a request that was signed at a moment; it can be sent more than once.
@@ -108,7 +95,7 @@ func TestC03SignedRequests(t *testing.T) {
 	head := s.signed(t, s.clock(), "HEAD", listing, "")()
 	require.Equal(t, http.StatusOK, head.status)
 
-	require.NoError(t, s.st.RemoveKey(t.Context(), project, "ci"))
+	require.NoError(t, s.store.RemoveKey(t.Context(), project, "ci"))
 	s.signed(t, s.clock(), "GET", listing, "")().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
 }
 
@@ -176,7 +163,9 @@ func TestC03Replay(t *testing.T) {
 	})
 	upper().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
 
-	s.restart(t)
+	require.NoError(t, s.store.RemoveToken(t.Context(), project, "tester")) // the next rig has one
+	require.NoError(t, s.store.Close())
+	s.open(t)
 	for _, again := range []func() answer{post, get, status, upper} {
 		again().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
 	}
@@ -273,7 +262,7 @@ func TestC13RightsComeBeforeTheBody(t *testing.T) {
 	s := newSigner(t)
 	token, err := s.store.AddToken(t.Context(), project, "looker", installer.ReadRights)
 	require.NoError(t, err)
-	s.pair, err = s.st.AddKey(t.Context(), project, "looker", installer.ReadRights)
+	s.pair, err = s.store.AddKey(t.Context(), project, "looker", installer.ReadRights)
 	require.NoError(t, err)
 	unread := func(r *http.Request) { r.Body = unreadable{t} }
 	for path, status := range map[string]int{
@@ -346,10 +335,7 @@ func TestC13RateLimit(t *testing.T) {
 func TestC13RateLimitOfSignedRequests(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t)
-	handler := api.New(api.Config{
-		Ledger: s.store, Tokens: s.store, Keys: s.st, Hosts: s.store, RequestRate: 1, Clock: s.clock, Logger: slog.New(slog.DiscardHandler),
-	})
-	s.handler = handler
+	s.restart(func(c *api.Config) { c.RequestRate, c.Clock = 1, s.clock })
 	at := s.clock()
 	sign := func(method, path, body string, change ...func(*http.Request)) answer {
 		at = at.Add(time.Second) // no two of them are alike
@@ -371,10 +357,8 @@ func TestC13RateLimitOfSignedRequests(t *testing.T) {
 // to come back, and taken once there is room.
 func TestC13BoundedQueue(t *testing.T) {
 	t.Parallel()
-	st, err := store.Open(t.TempDir()+"/state", store.Options{MaxOpen: 2})
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = st.Close() })
-	r := newRig(t, func(c *api.Config) { c.Ledger = st })
+	st := openStore(t, t.TempDir()+"/state", store.Options{MaxOpen: 2})
+	r := rigOn(t, st)
 	first := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0]
 	two := remoteInstall(host(map[string]any{"remote_ip": "10.0.0.2"}), host(map[string]any{"remote_ip": "10.0.0.3"}))
 	a := r.send(http.MethodPost, create, two)

@@ -86,10 +86,10 @@ func (s service) agentStatus(c *Request) (any, error) {
 }
 
 func (s service) knownHosts(ctx context.Context, project string, ids []string) (map[string]installer.KnownHost, error) {
-	if s.Hosts == nil || len(ids) == 0 {
+	if len(ids) == 0 {
 		return nil, nil
 	}
-	page, err := s.Hosts.Hosts(ctx, project, installer.HostFilter{IDs: ids})
+	page, err := s.Store.Hosts(ctx, project, installer.HostFilter{IDs: ids})
 	known := make(map[string]installer.KnownHost, len(page.Hosts))
 	for _, h := range page.Hosts {
 		known[h.ID] = h
@@ -140,7 +140,7 @@ const healthWait = 2 * time.Second
 func (s service) health(c *Request) (any, error) {
 	ctx, cancel := context.WithTimeout(c.Context(), healthWait)
 	defer cancel()
-	if _, err := s.Ledger.Batches(ctx, installer.DefaultProject, 1); err != nil {
+	if _, err := s.Store.Batches(ctx, installer.DefaultProject, 1); err != nil {
 		return nil, err
 	}
 	return Health{Status: "ok"}, nil

@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"log/slog"
 	"net/http"
 	"testing"
 	"time"
@@ -25,7 +24,7 @@ func TestStricterHostKeysHoldForOldTasks(t *testing.T) {
 		{installer.AcceptNew, installer.Insecure, installer.AcceptNew},
 		{installer.Strict, installer.Strict, installer.Strict},
 	} {
-		r := newRig(t, func(c *api.Config) { c.Spec.HostKeys = tc.then })
+		r := newRig(t, func(c *api.Config) { c.HostKeys = tc.then })
 		made := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations
 		other := r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"remote_ip": "10.0.0.2"}))).created(t).Invocations
 		claimed, _, err := r.store.Claim(t.Context(), time.Now(), installer.ClaimFilter{})
@@ -34,8 +33,7 @@ func TestStricterHostKeysHoldForOldTasks(t *testing.T) {
 		require.NoError(t, r.store.Finish(t.Context(), claimed.Ref(), installer.Transition{State: installer.Failed, Kind: installer.KindRefused, EndAttempt: true, At: time.Now()}))
 		r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Changed: true, TargetVersion: "1"}})
 
-		handler := api.New(api.Config{Ledger: r.store, Tokens: r.store, Hosts: r.store, Logger: slog.New(slog.DiscardHandler), Spec: installer.Spec{HostKeys: tc.now}})
-		r.handler = handler
+		r.restart(func(c *api.Config) { c.HostKeys = tc.now })
 		failed, done := made[0].InvocationID, other[0].InvocationID
 		if claimed.ID != failed {
 			failed, done = done, failed

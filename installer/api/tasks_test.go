@@ -229,8 +229,7 @@ func TestRetryWithinTheKeepTime(t *testing.T) {
 
 	// The project's default key goes before giving up.
 	key := installer.Login{PrivateKey: installer.NewSecret("the project's key")}
-	withKey := api.New(api.Config{Ledger: r.store, Tokens: r.store, DefaultLogin: func(string) (installer.Login, bool) { return key, true }})
-	r.handler = withKey
+	r.restart(func(c *api.Config) { c.DefaultLogin = func(string) (installer.Login, bool) { return key, true } })
 	_, creds := r.stored(r.ask("RETRY", nil, again.InvocationID)[0])
 	require.Equal(t, key, creds.Login)
 }
@@ -330,7 +329,7 @@ func TestAnotherMachineByTheSameID(t *testing.T) {
 func TestPackagesAreChosen(t *testing.T) {
 	t.Parallel()
 	own := []installer.BlobRef{{SHA256: "own", Name: "own.tar.gz", Arch: "amd64", Version: "1.0"}}
-	config := func(c *api.Config) { c.Spec.Packages = own }
+	config := func(c *api.Config) { c.Fallback.Packages = own }
 	r := newRig(t, config)
 	id := r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0].InstanceID
 	chosen := func(more map[string]any) []string {
@@ -402,7 +401,7 @@ func TestPackagesAreChosen(t *testing.T) {
 	missing(map[string]any{"version_type": "ADVANCE_VERSION"})
 	missing(map[string]any{"version": "1.0"})
 	require.Empty(t, chosen(nil), "a host that has the agent needs none: only probe knows")
-	r = newRig(t, func(c *api.Config) { c.Spec.Online = &installer.Online{URL: "https://example.com", Region: "r"} })
+	r = newRig(t, func(c *api.Config) { c.Fallback.Online = &installer.Online{URL: "https://example.com", Region: "r"} })
 	id = r.send(http.MethodPost, create, remoteInstall(host(nil))).created(t).Invocations[0].InstanceID
 	require.Empty(t, chosen(map[string]any{"version": "1.0"}))
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/plan"
+	"tripod/installer/strictjson"
 )
 
 // list is a body with n entries in one of its lists.
@@ -35,12 +37,15 @@ func TestTooManyEntriesCostLittle(t *testing.T) {
 		"all lists":  {list("hosts", `{"via":[`+strings.Repeat("0,", 100)+`0]}`, 17_000), request, "hosts[15841].via: is one of the lists in hosts: they must hold at most 1600000 items together"},
 		"deep":       {[]byte(strings.Repeat("[", 10_000)), request, strings.Repeat("[0]", 16) + ": is nested more than 16 deep"},
 	} {
-		var err error
-		allocs := testing.AllocsPerRun(3, func() { err = tc.into(t, tc.body) })
+		require.Error(t, tc.into(t, []byte("["))) // what is made once
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := tc.into(t, tc.body)
+		runtime.ReadMemStats(&after)
 		_, ok := err.(installer.Faults)
 		require.True(t, ok, "%s: %v", name, err)
 		require.EqualError(t, err, tc.want, name)
-		assert.Less(t, allocs, 60.0, name)
+		assert.Less(t, after.Mallocs-before.Mallocs, uint64(60), name)
 	}
 }
 
@@ -53,13 +58,20 @@ func tooBig[In any](t *testing.T, body []byte) error {
 
 // TestAsManyEntriesAsAllowed: commas and brackets in strings are none.
 func TestAsManyEntriesAsAllowed(t *testing.T) {
-	b, err := decode[plan.Request](list("hosts", `{"where":"a,[{\",\\"}`, maxItems))
+	b, err := decode[plan.Request](list("of", `"a,[{\",\\"`, maxItems))
 	require.NoError(t, err)
-	require.Len(t, b.Hosts, maxItems)
-	require.Equal(t, `a,[{",\`, b.Hosts[maxItems-1].Where)
-	_, err = decode[plan.Request](list("hosts", `{"host":{"via":[{},{},{},{},{},{},{},{}],"labels":{"a":"","b":"","c":"","d":""}},"credentials":{"via":[{},{},{},{},{},{},{},{}]}}`, maxItems))
-	require.NoError(t, err)
+	require.Len(t, b.Of, maxItems)
+	require.Equal(t, `a,[{",\`, b.Of[maxItems-1])
 	_, err = decode[plan.Request](list("secrets", `"s"`, maxSecrets))
+	require.NoError(t, err)
+	for _, most := range []strictjson.Item{
+		{Depth: 2, Field: "hosts", N: maxItems}, {Depth: 4, Field: "hosts", N: maxNested},
+		// Each host with as many hops and logins of theirs as it may have.
+		{Depth: 4, Field: "hosts", N: installer.MaxHops, Nested: 2 * installer.MaxHops * maxItems},
+	} {
+		require.Empty(t, tooMany(most))
+	}
+	_, err = decode[plan.Request](list("hosts", `{"host":{"via":[{},{},{},{},{},{},{},{}],"labels":{"a":"","b":"","c":"","d":""}},"credentials":{"via":[{},{},{},{},{},{},{},{}]}}`, 100))
 	require.NoError(t, err)
 	for _, broken := range []string{``, `{`, `}`, `{"a`, `{"a\`, `,`, `]]]],,,`} {
 		_, err := decode[plan.Request]([]byte(broken))

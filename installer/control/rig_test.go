@@ -48,14 +48,15 @@ func newRig(t testing.TB) *rig {
 	t.Cleanup(func() { _ = st.Close() })
 	r := &rig{t: t, store: st, hub: control.NewHub()}
 	log := slog.New(slog.DiscardHandler)
+	planner := plan.NewPlanner(plan.Planner{Store: st, Policy: func(a netip.Addr) error {
+		if a.IsLoopback() {
+			return fmt.Errorf("%s is loopback", a)
+		}
+		return nil
+	}})
 	handler := api.New(api.Config{
-		Ledger: st, Tokens: st, Keys: st, Replays: st, Hosts: st, Packages: st, Logger: log, RequestRate: 100_000,
-		Routes: control.Routes(control.Config{Store: st, Hub: r.hub, Policy: func(a netip.Addr) error {
-			if a.IsLoopback() {
-				return fmt.Errorf("%s is loopback", a)
-			}
-			return nil
-		}}),
+		Planner: planner, Access: st, Logger: log, RequestRate: 100_000,
+		Routes: control.Routes(control.Config{Store: st, Hub: r.hub, Planner: planner}),
 	})
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if r.down.Load() {

@@ -2,10 +2,7 @@ package control
 
 import (
 	"context"
-	"net/netip"
 	"time"
-
-	"github.com/oklog/ulid/v2"
 
 	"tripod/installer"
 	"tripod/installer/api"
@@ -14,12 +11,8 @@ import (
 
 // Store is what the operations work on. The state folder is one.
 type Store interface {
-	installer.Ledger
+	plan.Store
 	installer.Blobs
-	plan.Batches
-	plan.Denials
-	plan.Inventory
-	plan.Packages
 	// BlobSize tells how much of a file the project has there, and whether that is
 	// all of it. What only another project has sent is not there.
 	BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error)
@@ -50,16 +43,9 @@ type Config struct {
 	// Engine works on what is stored; an *OnDemand as long as somebody follows it.
 	// Nil: nothing does.
 	Engine Engine
-	// Policy refuses addresses that would be dialled; the dialer checks again.
-	// Nil: every address is allowed.
-	Policy func(netip.Addr) error
-	// HostKeys is the daemon's own policy: a client may ask for a stricter one,
-	// never for a weaker. Empty: accept-new.
-	HostKeys installer.HostKeyPolicy
-	// Fallback serves where there is no package: see plan.Planner.
-	Fallback installer.Spec
-	// DefaultLogin returns the project's default key. Nil: no project has one.
-	DefaultLogin func(project string) (installer.Login, bool)
+	// Planner plans batches on Store. A client may ask for a stricter policy of host keys
+	// than its own, never for a weaker. Nil: one with nothing but defaults.
+	*plan.Planner
 	// Operator is the project whose logins with full rights change what all
 	// projects share: the packages, and how far back the audit log goes. Empty:
 	// nobody does from afar.
@@ -85,8 +71,7 @@ func (noEngine) Cancel(string) bool { return false }
 type service struct {
 	Config
 	onDemand   *OnDemand // nil: a daemon's engine works on everything
-	planner    *plan.Planner
-	submitting turns // by project and batch
+	submitting turns     // by project and batch
 }
 
 // Operations are all that there are.
@@ -104,18 +89,9 @@ func newService(c Config) *service {
 	if c.Engine == nil {
 		c.Engine = noEngine{}
 	}
-	if c.Policy == nil {
-		c.Policy = func(netip.Addr) error { return nil }
-	}
-	if c.HostKeys == "" {
-		c.HostKeys = installer.AcceptNew
-	}
-	if c.DefaultLogin == nil {
-		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
+	if c.Planner == nil {
+		c.Planner = plan.NewPlanner(plan.Planner{Store: c.Store})
 	}
 	onDemand, _ := c.Engine.(*OnDemand)
-	return &service{Config: c, onDemand: onDemand, planner: &plan.Planner{
-		Ledger: c.Store, Inventory: c.Store, Packages: c.Store, Batches: c.Store, Fallback: c.Fallback, HostKeys: c.HostKeys,
-		Policy: c.Policy, Denials: c.Store, DefaultLogin: c.DefaultLogin, Clock: time.Now, NewID: func() string { return ulid.Make().String() },
-	}}
+	return &service{Config: c, onDemand: onDemand}
 }

@@ -54,16 +54,13 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 	}
 	switch req.Task {
 	case installer.Install, installer.Update:
-		req.Whole = true
 		about("hosts", "known", len(req.Hosts)+len(req.Known), len(req.Of))
 	case installer.SetRemoteInstaller:
-		req.Whole = true
 		if req.Spec.CheckOnly || req.Spec.Script != nil {
 			faults.Add("spec", "is not what %s does", req.Task)
 		}
 		about("known", "known", len(req.Known), len(req.Hosts)+len(req.Of))
 	case installer.Retry, installer.Rollback:
-		req.Latest = true
 		about("of", "of", len(req.Of), len(req.Known))
 		if req.ForAll != nil {
 			checkHost("for_all", req.ForAll, forAllFields, &faults)
@@ -71,7 +68,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 	default:
 		faults.Add("task", "must be INSTALL, UPDATE, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
 	}
-	if req.Whole {
+	if !req.FollowsUp() {
 		var sent []installer.BlobRef
 		if files {
 			sent = req.Spec.Files()
@@ -83,7 +80,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 	} else {
 		req.Spec = installer.Spec{}
 	}
-	req.Project, req.By = who.Project, who.String()
+	req.Project, req.By, req.Interactive = who.Project, who.String(), true
 	return req, faults.Err()
 }
 
@@ -210,9 +207,12 @@ func planned(p *plan.Plan, all bool) Planned {
 	return told
 }
 
-// PlanWith tells what would come of a request.
-func PlanWith(ctx context.Context, by *plan.Planner, req plan.Request) (Planned, error) {
-	p, err := by.Plan(ctx, req)
+func (s *service) plan(ctx context.Context, who principal, in plan.Request) (Planned, error) {
+	req, err := s.checked(ctx, who, in, false)
+	if err != nil {
+		return Planned{}, err
+	}
+	p, err := s.Planner.Plan(ctx, req)
 	if err == nil {
 		err = p.Err()
 	}
@@ -220,14 +220,6 @@ func PlanWith(ctx context.Context, by *plan.Planner, req plan.Request) (Planned,
 		return Planned{}, err
 	}
 	return planned(p, true), nil
-}
-
-func (s *service) plan(ctx context.Context, who principal, in plan.Request) (Planned, error) {
-	req, err := s.checked(ctx, who, in, false)
-	if err != nil {
-		return Planned{}, err
-	}
-	return PlanWith(ctx, s.planner, req)
 }
 
 // submit answers when all is on disk. Sent again, it is answered again and not done
@@ -253,14 +245,14 @@ func (s *service) submit(ctx context.Context, who principal, in plan.Request) (a
 		if head.Content != content {
 			return answer, fmt.Errorf("batch %s %w: it was sent before, and asked for something else: other work needs another id", req.BatchID, installer.ErrExists)
 		}
-		if p = (&plan.Plan{Request: req}); req.Latest {
-			p, err = s.planner.Plan(ctx, req)
+		if p = (&plan.Plan{Request: req}); req.FollowsUp() {
+			p, err = s.Planner.Plan(ctx, req)
 		}
 		if err != nil {
 			return answer, err
 		}
 		p.Items = slices.DeleteFunc(p.Items, func(i plan.Item) bool { return i.Standing == plan.New || i.Invocation.BatchID == head.ID })
-	} else if p, err = s.planner.Submit(ctx, req); err != nil {
+	} else if p, err = s.Planner.Submit(ctx, req); err != nil {
 		return answer, err
 	}
 	s.Engine.Wake()

@@ -70,7 +70,7 @@ func newShift(t *testing.T, dir string, most int) *shift {
 	s.server = httptest.NewServer(api.NewLocal(api.LocalConfig{
 		Who: func(*http.Request) string { return "somebody" }, Logger: slog.New(slog.DiscardHandler),
 		Routes: control.Routes(control.Config{
-			Store: st, Hub: hub, Engine: s.OnDemand, HostKeys: installer.Insecure,
+			Store: st, Hub: hub, Engine: s.OnDemand, Planner: plan.NewPlanner(plan.Planner{Store: st, HostKeys: installer.Insecure}),
 		}),
 	}))
 	s.hub = hub

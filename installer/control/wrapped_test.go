@@ -25,9 +25,10 @@ func TestBWrappedTargets(t *testing.T) {
 	r := newRig(t)
 	rules, err := policy.New(nil, nil)
 	require.NoError(t, err)
+	planner := plan.NewPlanner(plan.Planner{Store: r.store, Policy: rules.Check})
 	handler := api.New(api.Config{
-		Ledger: r.store, Tokens: r.store, Hosts: r.store, Logger: slog.New(slog.DiscardHandler),
-		Routes: control.Routes(control.Config{Store: r.store, Hub: r.hub, Policy: rules.Check}),
+		Planner: planner, Access: r.store, Logger: slog.New(slog.DiscardHandler),
+		Routes: control.Routes(control.Config{Store: r.store, Hub: r.hub, Planner: planner}),
 	})
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)

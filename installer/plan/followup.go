@@ -24,7 +24,7 @@ func (q *planning) followUps() ([]Item, error) {
 		id, runID := item.Invocation.ID, cmp.Or(item.Invocation.RunID, item.Invocation.ID)
 		switch {
 		case item.Refused != nil:
-		case q.Latest:
+		case q.Interactive:
 			if taken[runID] { // an invocation, and a RETRY of it
 				continue
 			}
@@ -39,7 +39,7 @@ func (q *planning) followUps() ([]Item, error) {
 		if err := item.settle(err); err != nil {
 			return nil, err
 		}
-		if item.Refused != nil && !q.Latest {
+		if item.Refused != nil && !q.Interactive {
 			item.Invocation.ID = id
 		}
 		items = append(items, item)
@@ -53,10 +53,10 @@ func (q *planning) named() ([]Item, error) {
 	var ofBatches, single []Item
 	var faults installer.Faults
 	for _, id := range q.Of {
-		if q.Latest {
-			switch _, err := q.Ledger.Batch(q.ctx, q.Project, id); {
+		if q.Interactive {
+			switch _, err := q.Store.Batch(q.ctx, q.Project, id); {
 			case err == nil:
-				page, err := q.Ledger.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, BatchID: id})
+				page, err := q.Store.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, BatchID: id})
 				if err != nil {
 					return nil, err
 				}
@@ -68,13 +68,13 @@ func (q *planning) named() ([]Item, error) {
 				return nil, err
 			}
 		}
-		inv, err := q.Ledger.Invocation(q.ctx, q.Project, id)
+		inv, err := q.Store.Invocation(q.ctx, q.Project, id)
 		switch {
 		case err != nil && !errors.Is(err, installer.ErrNotFound):
 			return nil, err
-		case err == nil && (q.Latest || !inv.Spec.CheckOnly): // to the API, a check is no task
+		case err == nil && (q.Interactive || !inv.Spec.CheckOnly): // to the API, a check is no task
 			single = append(single, Item{Invocation: inv, Alone: true})
-		case q.Latest:
+		case q.Interactive:
 			faults.Add(id, "not found: no batch or invocation of this project has this id")
 		default:
 			single = append(single, Item{Invocation: installer.Invocation{ID: id}, Refused: refuse(UnknownInvocation, "no such invocation in this project")})
@@ -88,7 +88,7 @@ func (q *planning) latest(item *Item) error {
 	inv := &item.Invocation
 	named := inv.ID
 	if failed(inv) {
-		page, err := q.Ledger.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, InstanceID: inv.Host.ID})
+		page, err := q.Store.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, InstanceID: inv.Host.ID})
 		if err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (q *planning) latest(item *Item) error {
 	open := inv
 	if q.Task == installer.Rollback {
 		var err error
-		if _, open, err = q.Ledger.FollowUp(q.ctx, q.Task, inv); err != nil && !errors.Is(err, installer.ErrSuperseded) {
+		if _, open, err = q.Store.FollowUp(q.ctx, q.Task, inv); err != nil && !errors.Is(err, installer.ErrSuperseded) {
 			return err
 		}
 		if open != nil && open.Task() != installer.Rollback {
@@ -136,7 +136,7 @@ func (q *planning) followUp(item *Item) error {
 	if why := installer.Allow(q.Task, &old); why != nil {
 		return refuse(NotAllowed, why.Error())
 	}
-	origin, open, err := q.Ledger.FollowUp(q.ctx, q.Task, &old)
+	origin, open, err := q.Store.FollowUp(q.ctx, q.Task, &old)
 	if errors.Is(err, installer.ErrSuperseded) {
 		item.Failed = true
 		return refuse(NotAllowed, err.Error())
@@ -177,14 +177,14 @@ func (q *planning) followUp(item *Item) error {
 // with, or a better one that is known since. Where that id is another machine now,
 // nothing is done there.
 func (q *planning) knownNow(old *installer.Invocation) (installer.Host, installer.Credentials, error) {
-	host, creds, err := q.Ledger.CredentialsAgain(q.ctx, old)
+	host, creds, err := q.Store.CredentialsAgain(q.ctx, old)
 	switch {
 	case errors.Is(err, installer.ErrNotFound):
 		return host, creds, refuse(UnknownHost, "no such instance in this project")
 	case err != nil && !credentialMissing(err):
 		return host, creds, err
 	}
-	same, err := q.Ledger.SameMachine(q.ctx, q.Project, host, old.Host)
+	same, err := q.Store.SameMachine(q.ctx, q.Project, host, old.Host)
 	// Where no host key was checked, one that is pinned tells nothing of that machine.
 	if err == nil && (same == installer.OtherMachine || same == installer.SameHostKey && old.Spec.HostKeys == installer.Insecure) {
 		err = refuse(NotAllowed, "the instance is another machine now: "+host.HostPort()+via(host, installer.Endpoint.HostPort)+

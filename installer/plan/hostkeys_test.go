@@ -73,8 +73,8 @@ func TestRetriesOfInsecureLookAtPins(t *testing.T) {
 	r.submit(install(1))
 	require.NoError(t, r.store.PinKey(t.Context(), project, "10.0.0.1:22", pinned))
 	r.ends()
-	for _, latest := range []bool{true, false} {
-		retry := plan.Request{Project: project, Task: installer.Retry, Latest: latest, Of: []string{first.Items[0].Invocation.ID}}
+	for _, interactive := range []bool{true, false} {
+		retry := plan.Request{Project: project, Task: installer.Retry, Interactive: interactive, Of: []string{first.Items[0].Invocation.ID}}
 		p, err := r.Plan(t.Context(), retry)
 		require.NoError(t, err)
 		require.Equal(t, plan.New, p.Items[0].Standing)

@@ -40,7 +40,7 @@ func (q *planning) work() (items []Item, err error) {
 // one that never was. The item has the id that was asked for in any case.
 func (q *planning) known(id string) (item Item, err error) {
 	host := &item.Invocation.Host
-	*host, err = q.Ledger.KnownHost(q.ctx, q.Project, id)
+	*host, err = q.Store.KnownHost(q.ctx, q.Project, id)
 	if errors.Is(err, installer.ErrNotFound) {
 		item.Where, host.ID = id, id
 		return item, refuse(UnknownHost, "no such instance in this project")
@@ -88,7 +88,7 @@ func (q *planning) described(e installer.HostEntry) (Item, error) {
 // gives one. It returns where what is kept for it would be sent: the jump hosts on the
 // way are as good as those before.
 func (q *planning) adopt(host *installer.Host) (to installer.Host, err error) {
-	known, err := q.Ledger.HostAt(q.ctx, q.Project, *host)
+	known, err := q.Store.HostAt(q.ctx, q.Project, *host)
 	switch {
 	case errors.Is(err, installer.ErrNotFound):
 		return *host, nil
@@ -99,7 +99,7 @@ func (q *planning) adopt(host *installer.Host) (to installer.Host, err error) {
 	if known.ID != host.ID && (!derived || q.taken[known.ID]) {
 		return *host, nil
 	}
-	same, err := q.Ledger.SameMachine(q.ctx, q.Project, known, *host)
+	same, err := q.Store.SameMachine(q.ctx, q.Project, known, *host)
 	if err != nil {
 		return *host, err
 	}
@@ -142,8 +142,8 @@ func (p *Planner) noteDenied(ctx context.Context, plan *Plan) error {
 			why = cmp.Or(why, item.Refused.Msg)
 		}
 	}
-	if p.Denials == nil || len(hosts) == 0 {
+	if len(hosts) == 0 {
 		return nil
 	}
-	return p.Denials.NoteDenied(ctx, plan.Project, plan.Task, hosts, why)
+	return p.Store.NoteDenied(ctx, plan.Project, plan.Task, hosts, why)
 }

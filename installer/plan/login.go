@@ -25,7 +25,7 @@ func (q *planning) login(to installer.Host, e installer.HostEntry) (installer.Cr
 
 // keptLogin is what is kept for a host, as far as it may be sent there; zero: nothing.
 func (q *planning) keptLogin(to installer.Host) (installer.Credentials, error) {
-	creds, err := q.Ledger.HostCredentials(q.ctx, q.Project, to)
+	creds, err := q.Store.HostCredentials(q.ctx, q.Project, to)
 	if credentialMissing(err) {
 		return installer.Credentials{}, nil
 	}
@@ -85,7 +85,7 @@ func (q *planning) complete(host *installer.Host, creds installer.Credentials) (
 // out: it is looked up on dialling, and goes to a server with that one's host key only, so a hop
 // without a pin gets that. Another hop has the project's default key.
 func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, []installer.Login, error) {
-	routes, err := q.Ledger.Routes(q.ctx, q.Project, installer.RouteChoice{})
+	routes, err := q.Store.Routes(q.ctx, q.Project, installer.RouteChoice{})
 	if err != nil {
 		return hops, nil, err
 	}

@@ -54,12 +54,9 @@ func (q *planning) fillSpecs(items []Item, task installer.Type, spec installer.S
 // to probe, but not by who waits for the whole.
 func (q *planning) choose(spec installer.Spec, kept installer.Edition) (installer.Spec, *Refusal, error) {
 	spec.Online = cmp.Or(spec.Online, q.Fallback.Online)
-	var stored []installer.Package
-	if q.Packages != nil {
-		var err error
-		if stored, err = q.Packages.Packages(q.ctx, spec.Target); err != nil {
-			return spec, nil, err
-		}
+	stored, err := q.Store.Packages(q.ctx, spec.Target)
+	if err != nil {
+		return spec, nil, err
 	}
 	if spec.Packages = choosePackages(stored, spec, kept); len(spec.Packages) > 0 {
 		return spec, nil, nil
@@ -68,7 +65,7 @@ func (q *planning) choose(spec installer.Spec, kept installer.Edition) (installe
 		return spec.Version != "" && p.Version != "" && p.Version != spec.Version
 	})
 	unspecified := spec.Version == "" && spec.VersionType == "" && kept == ""
-	if len(spec.Packages) > 0 || spec.Online != nil || unspecified && !q.Whole {
+	if len(spec.Packages) > 0 || spec.Online != nil || unspecified && !q.allOrNone() {
 		return spec, nil, nil
 	}
 	return spec, refuse(PackageMissing, q.noPackage(spec, kept, stored)), nil
@@ -108,14 +105,14 @@ func choosePackages(stored []installer.Package, spec installer.Spec, kept instal
 }
 
 func (q *planning) editions(items []Item) (map[string]installer.Edition, error) {
-	if q.Inventory == nil || len(items) == 0 {
+	if len(items) == 0 {
 		return nil, nil
 	}
 	ids := make([]string, len(items))
 	for i := range items {
 		ids[i] = items[i].Invocation.Host.ID
 	}
-	page, err := q.Inventory.Hosts(q.ctx, q.Project, installer.HostFilter{IDs: ids})
+	page, err := q.Store.Hosts(q.ctx, q.Project, installer.HostFilter{IDs: ids})
 	has := make(map[string]installer.Edition, len(page.Hosts))
 	for _, h := range page.Hosts {
 		has[h.ID] = h.Edition
@@ -128,13 +125,13 @@ func (q *planning) editions(items []Item) (map[string]installer.Edition, error) 
 func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored []installer.Package) string {
 	const missing = installer.KindPackageMissing
 	word := func(e installer.Edition) string { return string(e) }
-	if q.Whole {
+	if q.allOrNone() {
 		word = installer.Edition.Word
 	}
 	switch {
 	case spec.Version == "" && spec.VersionType == "" && kept != "":
 		return fmt.Sprintf("%s: it has the %s edition, and there is no package of that; another is taken if edition or version say so", missing, word(kept))
-	case q.Whole && len(stored) == 0:
+	case q.allOrNone() && len(stored) == 0:
 		return fmt.Sprintf("nothing to install (%s): the catalogue is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE", missing)
 	}
 	what := " package"
@@ -144,7 +141,7 @@ func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored
 	if spec.Version != "" {
 		what += " of version " + spec.Version
 	}
-	if q.Whole {
+	if q.allOrNone() {
 		return fmt.Sprintf("%s: the catalogue has no%s; it has %s", missing, what, packageWords(stored))
 	}
 	return fmt.Sprintf("%s: there is no%s", missing, what)

@@ -9,49 +9,64 @@ import (
 	"strings"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"tripod/installer"
 )
 
-// Inventory tells what is known of hosts.
-type Inventory interface {
+// Store is what requests are planned on. The state folder is one.
+type Store interface {
+	installer.Ledger
 	Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error)
-}
-
-// Packages is the package store.
-type Packages interface {
+	// Packages are those of a target in the package store.
 	Packages(ctx context.Context, target string) ([]installer.Package, error)
-}
-
-// Denials notes who asked for work on addresses that Planner.Policy denies.
-type Denials interface {
-	// NoteDenied is called once for a request, with all that were denied and why
-	// the first one was. It is on disk when it returns.
+	// NoteDenied notes who asked for work on addresses that Planner.Policy denies: once for a
+	// request, with all of them and why the first one was. It is on disk when it returns.
 	NoteDenied(ctx context.Context, project string, t installer.Type, hosts []installer.AuditHost, why string) error
-}
-
-// Batches finds unfinished work, and gives it other logins.
-type Batches interface {
 	// OpenBatch finds the newest batch with this fingerprint that has open invocations.
 	OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error)
 	// RefreshCredentials replaces those of the batch's open invocations.
 	RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error
+	// Replay is what Request.Replay made for a request with this key. ErrNotFound for a key
+	// that was not used in the last 24 hours at least.
+	Replay(ctx context.Context, project, key string) (installer.Replay, error)
 }
 
-// Planner makes plans. Ledger is required, and so are the functions.
+// Planner makes plans. Make it with NewPlanner.
 type Planner struct {
-	Ledger    installer.Ledger
-	Inventory Inventory // has the editions of hosts; nil: none is known
-	Packages  Packages  // where a task's packages come from; nil: there are none
-	// Fallback serves where Packages has nothing: packages, of which nobody knows the
-	// edition, or Online.
-	Fallback     installer.Spec
-	Batches      Batches                 // nil where no request says Resume or Latest
-	HostKeys     installer.HostKeyPolicy // the weakest one that a task may have
-	Policy       func(netip.Addr) error  // a name is judged when it is dialled
-	Denials      Denials                 // is told what Policy refused; nil: nobody is
+	Store Store
+	// Fallback serves where the package store has nothing: packages, of which nobody knows
+	// the edition, or Online.
+	Fallback installer.Spec
+	HostKeys installer.HostKeyPolicy // the weakest one that a task may have; empty: accept-new
+	// Policy refuses addresses and says why, to the user; a name is judged when it is dialled.
+	// Nil: every address is allowed.
+	Policy func(netip.Addr) error
+	// DefaultLogin returns the project's default key, for hosts that come without a
+	// credential of their own. Nil: no project has one.
 	DefaultLogin func(project string) (installer.Login, bool)
-	Clock        func() time.Time
-	NewID        func() string // for batches and invocations, later ones sorting after earlier ones
+	Clock        func() time.Time // nil: time.Now
+	// NewID makes ids for batches and invocations, ^[a-zA-Z0-9-]{1,64}$, later ones sorting
+	// after earlier ones. Nil: ULIDs.
+	NewID func() string
+}
+
+// NewPlanner returns a Planner with defaults for what p leaves open.
+func NewPlanner(p Planner) *Planner {
+	p.HostKeys = cmp.Or(p.HostKeys, installer.AcceptNew)
+	if p.Policy == nil {
+		p.Policy = func(netip.Addr) error { return nil }
+	}
+	if p.DefaultLogin == nil {
+		p.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
+	}
+	if p.Clock == nil {
+		p.Clock = time.Now
+	}
+	if p.NewID == nil {
+		p.NewID = func() string { return ulid.Make().String() }
+	}
+	return &p
 }
 
 type Request struct {
@@ -70,16 +85,24 @@ type Request struct {
 	// hosts that are reached by its Via as its User (empty: any).
 	Of     []string             `json:"of,omitzero"`
 	ForAll *installer.HostEntry `json:"for_all,omitzero"`
-	// Latest: Of may be batches too, what was tried again counts as its latest RETRY,
-	// and what is under way already is gone on with.
-	Latest bool `json:"-"`
-	Whole  bool `json:"-"` // nothing is done unless all of it can be
+	// Interactive: a person asks. A RETRY or ROLLBACK may then be about batches too, what was
+	// tried again counts as its latest RETRY, and what is under way already is gone on with;
+	// of other work nothing is done unless all of it can be.
+	Interactive bool `json:"-"`
 	// Resume: an unfinished batch of the same work is gone on with instead.
 	Resume      bool                                   `json:"resume,omitzero"`
 	MaxFailures FailureLimit                           `json:"max_failures,omitzero"`
 	Content     string                                 `json:"-"` // tells it from another request under the same BatchID
 	Replay      func(*Plan) (*installer.Replay, error) `json:"-"` // answers the same request once more; nil: nothing does
 }
+
+// FollowsUp: it is about other work.
+func (r Request) FollowsUp() bool {
+	return r.Task == installer.Retry || r.Task == installer.Rollback
+}
+
+// allOrNone: nothing is done unless all of it can be.
+func (r Request) allOrNone() bool { return r.Interactive && !r.FollowsUp() }
 
 // FailureLimit is how many invocations may end without success before no new one is
 // begun; N 0: all.
@@ -202,7 +225,7 @@ func (i *Item) settle(err error) error {
 func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	q := &planning{Planner: p, ctx: ctx, Request: req, taken: map[string]bool{}}
 	planned := q.work
-	if req.Task == installer.Retry || req.Task == installer.Rollback {
+	if req.FollowsUp() {
 		planned = q.followUps
 	}
 	items, err := planned()

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -37,17 +36,15 @@ func newRig(t *testing.T) *rig {
 	st, err := store.Open(t.TempDir()+"/state", store.Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = st.Close() })
-	return &rig{t: t, store: st, Planner: &plan.Planner{
-		Ledger: st, Inventory: st, Packages: st, Batches: st, Denials: st, HostKeys: installer.AcceptNew,
+	return &rig{t: t, store: st, Planner: plan.NewPlanner(plan.Planner{
+		Store: st,
 		Policy: func(a netip.Addr) error {
 			if a.IsLoopback() {
 				return fmt.Errorf("%s is loopback", a)
 			}
 			return nil
 		},
-		DefaultLogin: func(string) (installer.Login, bool) { return installer.Login{}, false },
-		Clock:        time.Now, NewID: func() string { return ulid.Make().String() },
-	}}
+	})}
 }
 
 func password(text string) installer.Credentials {
@@ -69,7 +66,7 @@ func hosts(n int) (all []installer.HostEntry) {
 
 func install(n int) plan.Request {
 	return plan.Request{
-		Project: project, Task: installer.Install, Whole: true, Hosts: hosts(n),
+		Project: project, Task: installer.Install, Interactive: true, Hosts: hosts(n),
 		Spec: installer.Spec{Target: "other", HostKeys: installer.AcceptNew},
 	}
 }
@@ -134,7 +131,7 @@ func TestAllOrNothing(t *testing.T) {
 	heads, err := r.store.Batches(t.Context(), project, 1)
 	require.NoError(t, err)
 	require.Empty(t, heads)
-	req.Whole = false
+	req.Interactive = false
 	assert.Equal(t, []plan.Standing{plan.Refused, plan.New, plan.Refused}, standings(r.submit(req)))
 }
 
@@ -223,7 +220,7 @@ func TestTheSameWorkAtOnce(t *testing.T) {
 	second.Hosts[0].Credentials = password("typed anew")
 	var one *plan.Plan
 	between := *r.Planner
-	r.Planner.Ledger = beforeSubmit{r.store, sync.OnceFunc(func() {
+	r.Store = beforeSubmit{r.store, sync.OnceFunc(func() {
 		var err error
 		one, err = between.Submit(t.Context(), first)
 		require.NoError(t, err)
@@ -243,7 +240,7 @@ func TestLatest(t *testing.T) {
 	r := newRig(t)
 	first := r.submit(install(3))
 	r.ends("10.0.0.1", "10.0.0.2")
-	retry := plan.Request{Project: project, Task: installer.Retry, Latest: true, Of: []string{first.BatchID}, Hosts: hosts(2)}
+	retry := plan.Request{Project: project, Task: installer.Retry, Interactive: true, Of: []string{first.BatchID}, Hosts: hosts(2)}
 	p := r.submit(retry)
 	require.Equal(t, []plan.Standing{plan.New, plan.New, plan.Done}, standings(p))
 	require.Equal(t, "of 10.0.0.1", p.Items[0].Credentials.Password.Reveal())
@@ -284,7 +281,7 @@ func TestLatestRollback(t *testing.T) {
 	later.Spec.Version = "3"
 	second := r.submit(later)
 	r.ends()
-	back := plan.Request{Project: project, Task: installer.Rollback, Latest: true, Of: []string{first.BatchID}}
+	back := plan.Request{Project: project, Task: installer.Rollback, Interactive: true, Of: []string{first.BatchID}}
 	p := r.submit(back)
 	require.Equal(t, []plan.Standing{plan.Refused, plan.New, plan.Refused}, standings(p))
 	require.Contains(t, p.Items[0].Refused.Msg, "a later task changed the host and is not undone: "+second.Items[0].Invocation.ID)
@@ -307,7 +304,7 @@ func TestGivenLoginsGoTheirWay(t *testing.T) {
 	r := newRig(t)
 	first := r.submit(install(1))
 	r.ends("10.0.0.1")
-	retry := plan.Request{Project: project, Task: installer.Retry, Latest: true, Of: []string{first.BatchID}, Hosts: hosts(1)}
+	retry := plan.Request{Project: project, Task: installer.Retry, Interactive: true, Of: []string{first.BatchID}, Hosts: hosts(1)}
 	retry.Hosts[0].Host.User, retry.Hosts[0].Credentials = "eve", password("of eve")
 	p, err := r.Plan(t.Context(), retry)
 	require.NoError(t, err)

@@ -20,14 +20,14 @@ type route struct {
 // findRoute finds the jump hosts that may be used: those named, else the project's. One
 // that has a login, at least, must be among them.
 func (q *planning) findRoute() (r route, err error) {
-	if r.jumpHosts, err = q.Ledger.Installers(q.ctx, q.Project); err != nil || len(q.Installers)+len(r.jumpHosts) == 0 {
+	if r.jumpHosts, err = q.Store.Installers(q.ctx, q.Project); err != nil || len(q.Installers)+len(r.jumpHosts) == 0 {
 		return r, err
 	}
 	var choice installer.RouteChoice
 	for _, id := range q.Installers {
 		setUp := slices.ContainsFunc(r.jumpHosts, func(h installer.Host) bool { return h.ID == id })
 		if !setUp {
-			switch _, err := q.Ledger.KnownHost(q.ctx, q.Project, id); {
+			switch _, err := q.Store.KnownHost(q.ctx, q.Project, id); {
 			case errors.Is(err, installer.ErrNotFound):
 				continue
 			case err != nil:
@@ -41,11 +41,11 @@ func (q *planning) findRoute() (r route, err error) {
 		return r, nil
 	}
 	r.choice = &choice
-	all, err := q.Ledger.Routes(q.ctx, q.Project, choice)
+	all, err := q.Store.Routes(q.ctx, q.Project, choice)
 	if err != nil {
 		return r, err
 	}
-	if r.projects, err = q.Ledger.Routes(q.ctx, q.Project, installer.RouteChoice{}); err != nil {
+	if r.projects, err = q.Store.Routes(q.ctx, q.Project, installer.RouteChoice{}); err != nil {
 		return r, err
 	}
 	if r.usable = slices.DeleteFunc(slices.Clone(all), unusable); len(r.usable) == 0 && len(all) > 0 {
@@ -83,7 +83,7 @@ func (r route) to(host *installer.Host) ([]installer.Login, error) {
 // checkChoice says why none of the jump hosts that a known host is reached through can be
 // used, whoever is healthy. Nil: one may be tried.
 func (q *planning) checkChoice(choice installer.RouteChoice) error {
-	routes, err := q.Ledger.Routes(q.ctx, q.Project, choice)
+	routes, err := q.Store.Routes(q.ctx, q.Project, choice)
 	switch {
 	case err != nil:
 		return err

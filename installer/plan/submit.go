@@ -15,8 +15,8 @@ import (
 )
 
 // Submit plans a request and stores what can be done of it. When it returns, that is
-// on disk; if nothing can be done, nothing is stored. What keeps a Whole or Latest
-// request back is an installer.Faults or a MissingCredentials.
+// on disk; if nothing can be done, nothing is stored. What keeps an Interactive request
+// back is an installer.Faults or a MissingCredentials.
 func (p *Planner) Submit(ctx context.Context, req Request) (*Plan, error) {
 	const mostPlans = 4
 	for n := 1; ; n++ {
@@ -45,7 +45,7 @@ func (p *Planner) store(ctx context.Context, plan *Plan) (err error) {
 		if fingerprint, err = plan.fingerprint(); err != nil {
 			return err
 		}
-		head, found, err := p.Batches.OpenBatch(ctx, plan.Project, fingerprint)
+		head, found, err := p.Store.OpenBatch(ctx, plan.Project, fingerprint)
 		if err != nil {
 			return err
 		}
@@ -59,7 +59,7 @@ func (p *Planner) store(ctx context.Context, plan *Plan) (err error) {
 				return err
 			}
 		}
-		if err := p.Ledger.Submit(ctx, batch); err != nil {
+		if err := p.Store.Submit(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (p *Plan) fingerprint() (string, error) {
 
 // resume goes on with an unfinished batch of the same work, with the logins of now.
 func (p *Planner) resume(ctx context.Context, plan *Plan, head installer.BatchHead) error {
-	page, err := p.Ledger.Invocations(ctx, installer.Filter{ProjectID: plan.Project, BatchID: head.ID})
+	page, err := p.Store.Invocations(ctx, installer.Filter{ProjectID: plan.Project, BatchID: head.ID})
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (p *Planner) refresh(ctx context.Context, items []Item) error {
 		byBatch[inv.BatchID][inv.ID] = item.Credentials
 	}
 	for batch, creds := range byBatch {
-		if err := p.Batches.RefreshCredentials(ctx, batch, creds); err != nil {
+		if err := p.Store.RefreshCredentials(ctx, batch, creds); err != nil {
 			return err
 		}
 	}
@@ -156,10 +156,10 @@ type MissingCredentials struct{ installer.Faults }
 // Unwrap makes it Faults.
 func (m *MissingCredentials) Unwrap() error { return m.Faults }
 
-// Err is what keeps the whole request back. Of one that is Latest, only that logins
-// are missing, or that there is nothing else.
+// Err is what keeps an Interactive request back as a whole. Of a RETRY or ROLLBACK, only
+// that logins are missing, or that there is nothing else.
 func (p *Plan) Err() error {
-	if !p.Whole && !p.Latest {
+	if !p.Interactive {
 		return nil
 	}
 	var missing, all installer.Faults
@@ -183,9 +183,9 @@ func (p *Plan) Err() error {
 		all = append(all, fault)
 	}
 	switch {
-	case len(missing) > 0 && len(missing) == len(all) || len(missing) > 0 && p.Latest:
+	case len(missing) > 0 && len(missing) == len(all) || len(missing) > 0 && p.FollowsUp():
 		return &MissingCredentials{missing}
-	case p.Whole || p.count(New, Open, Done) == 0:
+	case p.allOrNone() || p.count(New, Open, Done) == 0:
 		return all.Err()
 	}
 	return nil

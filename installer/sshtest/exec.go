@@ -35,6 +35,7 @@ func (ss *session) start(line string) (*process, error) {
 	case line == "":
 		args = nil
 	}
+	ss.srv.executed.Store(true)
 	cmd := exec.Command(shell, args...)
 	cmd.Dir = ss.srv.Home(u.Name)
 	cmd.Env = append(ss.srv.environment(u), ss.env...)

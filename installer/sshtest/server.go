@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -29,7 +30,8 @@ type Server struct {
 	hostKeys []ssh.Signer
 	listener net.Listener // nil while stopped
 	conns    map[*conn]bool
-	starting int // connections that have not logged in
+	executed atomic.Bool // a command, so that there may be processes
+	starting int         // connections that have not logged in
 	accepted int
 	coin     *rand.Rand
 	closed   bool

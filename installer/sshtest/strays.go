@@ -10,7 +10,7 @@ import (
 // runs, detached daemons too, and returns when it is gone. Close does it; call
 // it for a host that is switched off.
 func (s *Server) KillProcesses() {
-	for late := time.Now().Add(time.Minute); time.Now().Before(late); {
+	for late := time.Now().Add(time.Minute); s.executed.Load() && time.Now().Before(late); {
 		pids := strays(s.mark, s.root)
 		if len(pids) == 0 {
 			return

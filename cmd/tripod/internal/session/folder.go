@@ -17,6 +17,7 @@ import (
 	"tripod/installer/api"
 	"tripod/installer/control"
 	"tripod/installer/local"
+	"tripod/installer/plan"
 	"tripod/store"
 )
 
@@ -180,7 +181,7 @@ func (s *Session) hold(cfg StateConfig) (*holder, error) {
 	runs := control.NewOnDemand(control.OnDemandConfig{Store: state.Store, Dispatcher: state.Dispatcher, Watch: hub.Watch, MostParallel: most})
 	config := control.Config{
 		Store: state.Store, Hub: hub, Engine: runs,
-		HostKeys: installer.Insecure, Version: s.Version,
+		Planner: plan.NewPlanner(plan.Planner{Store: state.Store, HostKeys: installer.Insecure}), Version: s.Version,
 	}
 	if !slices.Equal(cfg.KnownHosts, DefaultKnownHosts()) {
 		config.KnownHosts = cfg.KnownHosts
