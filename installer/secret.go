@@ -67,7 +67,7 @@ type Credentials struct {
 	Login
 	SudoPassword Secret `json:"sudo_password,omitzero"` // empty: the login password
 	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
-	// up when it is needed: the hop is one of the project's installers.
+	// up when it is needed: the hop is one of the project's jump hosts.
 	Via []Login `json:"via,omitzero"`
 }
 

@@ -146,7 +146,7 @@ func TestUploadsArePerProject(t *testing.T) {
 	_, _, err = s.BlobSize(t.Context(), "../p", ref.SHA256)
 	require.Error(t, err)
 
-	// The catalogue is for all.
+	// The package store is for all.
 	require.NoError(t, s.AddPackage(t.Context(), installer.Package{
 		BlobRef: installer.BlobRef{SHA256: ref.SHA256, Size: ref.Size, Name: "f", Arch: "amd64", Version: "1"}, Target: "telescope", Edition: installer.Basic,
 	}))

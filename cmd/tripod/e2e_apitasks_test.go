@@ -48,7 +48,7 @@ func TestAPITasksOnContainers(t *testing.T) {
 	setUp := d.ended(d.create(apitest.CreateRequest{InvocationType: string(installer.SetRemoteInstaller), InstanceIDs: instances[:1]})...)
 	assert.Equal(t, installer.Succeeded, setUp[0].InvocationStatus, setUp[0].ResultMsg)
 
-	// The newest of the catalogue; it fails, is retried, and goes back.
+	// The newest of the package store; it fails, is retried, and goes back.
 	inAll(t, cs, "mv /bin/gzip /root/gzip")
 	_, failed := ids(do(installer.Failed, "1.0.0", apitest.CreateRequest{InvocationType: string(installer.Update), InstanceIDs: instances}))
 	inAll(t, cs, "mv /root/gzip /bin/gzip")

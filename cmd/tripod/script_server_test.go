@@ -22,7 +22,7 @@ import (
 var onServer = map[string]string{
 	"check":    "a look is one of the daemon's batches",
 	"install":  "the daemon works by itself, and is only followed",
-	"packages": "only the operator's project changes the catalogue; a package that is in use is kept",
+	"packages": "only the operator's project changes the package store; a package that is in use is kept",
 }
 
 // TestScriptServer runs them with TRIPOD_SERVER.

@@ -72,7 +72,7 @@ func TestBJSON(t *testing.T) {
 		{"long version", head + `"version":"` + strings.Repeat("1", 65) + `"}`, "version"},
 		{"no hosts", head + `"x":1}`, "remote_install_meta"},
 		{"no ids", `{"invocation_type":"SET_REMOTE_INSTALLER"}`, "instance_ids"},
-		{"hosts for an installer", `{"invocation_type":"SET_REMOTE_INSTALLER","instance_ids":["a"],"remote_install_meta":[{"remote_ip":"10.0.0.1","user_name":"root"}]}`, "remote_install_meta"},
+		{"hosts for a jump host", `{"invocation_type":"SET_REMOTE_INSTALLER","instance_ids":["a"],"remote_install_meta":[{"remote_ip":"10.0.0.1","user_name":"root"}]}`, "remote_install_meta"},
 		{"id", head + `"instance_ids":["a_b"]}`, "instance_ids[0]"},
 		{"long id", head + `"instance_ids":["ok","` + strings.Repeat("a", 65) + `"]}`, "instance_ids[1]"},
 		{"invocation id", head + `"invocation_ids":["../x"]}`, "invocation_ids[0]"},

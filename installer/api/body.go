@@ -26,7 +26,7 @@ const unverifiedStep = 4 << 10
 func (c *Request) sends() bool { return c.Method == http.MethodPost || c.Method == http.MethodPut }
 
 // receive reads the body of a request that may be answered. A signature counts as seen
-// before anything of the body is judged.
+// before anything of the body is checked.
 func (h *handler) receive(w http.ResponseWriter, c *Request, rt Route) error {
 	has := c.sends() || c.claim != nil
 	if err := h.borrow(w, c, rt, has); err != nil || !has {
@@ -177,8 +177,8 @@ func isJSON(contentTypes []string) bool {
 	if len(contentTypes) == 0 {
 		return true
 	}
-	kind, params, err := mime.ParseMediaType(contentTypes[0])
-	if err != nil || len(contentTypes) > 1 || kind != "application/json" {
+	mediaType, params, err := mime.ParseMediaType(contentTypes[0])
+	if err != nil || len(contentTypes) > 1 || mediaType != "application/json" {
 		return false
 	}
 	charset, given := params["charset"]

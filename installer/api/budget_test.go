@@ -55,8 +55,8 @@ func (b *slowBody) Close() error { return nil }
 // sent is a request on its way through a handler.
 type sent struct {
 	*slowBody
-	answer *httptest.ResponseRecorder
-	gone   context.CancelFunc // the client goes away
+	answer     *httptest.ResponseRecorder
+	disconnect context.CancelFunc
 }
 
 // large is a handler with one route, for bodies of up to 64 MiB.
@@ -79,7 +79,7 @@ func TestC13BodiesHaveABudget(t *testing.T) {
 		send := func(project string, size int64, signed bool) sent {
 			s := sent{&slowBody{rest: make(chan struct{})}, httptest.NewRecorder(), nil}
 			ctx, cancel := context.WithCancel(t.Context())
-			s.gone = cancel
+			s.disconnect = cancel
 			req := httptest.NewRequestWithContext(ctx, http.MethodPost, "/large", s.slowBody)
 			req.ContentLength = size
 			if signed { // with the hash of the body
@@ -107,13 +107,13 @@ func TestC13BodiesHaveABudget(t *testing.T) {
 		require.Equal(t, http.StatusRequestEntityTooLarge, huge.answer.Code, "and this one is not waited for")
 
 		// One that waits for its own share goes past nobody, and holds up no other project.
-		next, gone, other, last := send("p1", full, false), send("p1", full, false), send("p2", full, false), send("p3", full, false)
+		next, leaving, other, last := send("p1", full, false), send("p1", full, false), send("p2", full, false), send("p3", full, false)
 		require.False(t, next.begun.Load())
 		require.True(t, other.begun.Load())
 		require.False(t, last.begun.Load(), "all the room is taken")
-		gone.gone()
+		leaving.disconnect()
 		synctest.Wait()
-		require.Equal(t, http.StatusServiceUnavailable, gone.answer.Code)
+		require.Equal(t, http.StatusServiceUnavailable, leaving.answer.Code)
 		close(other.rest)
 		synctest.Wait()
 		require.True(t, last.begun.Load(), "its turn")
@@ -126,7 +126,7 @@ func TestC13BodiesHaveABudget(t *testing.T) {
 		synctest.Wait()
 		for _, s := range []sent{first, next, other, last, small} {
 			require.Equal(t, http.StatusOK, s.answer.Code, s.answer.Body)
-			s.gone()
+			s.disconnect()
 		}
 		require.Zero(t, RoomHeld(h))
 	})

@@ -16,7 +16,7 @@ type Access interface {
 	// CheckToken compares in constant time. ErrNotFound for a token that is not
 	// known; any other error means that nothing can be said.
 	CheckToken(ctx context.Context, token string) (installer.Principal, error)
-	// Key tells whose an access key is, and its secret key. ErrNotFound.
+	// Key returns the owner of an access key, and its secret key. ErrNotFound.
 	Key(ctx context.Context, accessKey string) (installer.Principal, installer.Secret, error)
 	// SeeSignature notes a signature until it expires, on disk (with later: a moment
 	// after), and reports whether, and how long ago, it came before: a long time if

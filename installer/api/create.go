@@ -77,16 +77,16 @@ func (s service) createInvocations(c *Request) (any, error) {
 }
 
 func (s service) request(req *createRequest) plan.Request {
-	want := plan.Request{Source: "api", Task: req.kind, Spec: s.Fallback}
+	want := plan.Request{Source: "api", Task: req.task, Spec: s.Fallback}
 	want.Spec.Packages, want.Spec.Online = nil, nil // looked for in the package store first
 	want.Spec.Target, want.Spec.HostKeys = cmp.Or(want.Spec.Target, installer.TargetTelescope), s.HostKeys
 	want.Spec.Version = cmp.Or(req.version, want.Spec.Version)
 	want.Spec.VersionType, want.Spec.Origin = req.versionType, req.origin
-	switch req.kind {
+	switch req.task {
 	case installer.Retry, installer.Rollback:
 		want.Of = req.invocationIDs
 	case installer.RemoteInstall:
-		want.Hosts, want.Installers = req.hosts, req.instanceIDs
+		want.Hosts, want.JumpHosts = req.hosts, req.instanceIDs
 	case installer.SetRemoteInstaller:
 		want.Spec.Script = nil // nothing is installed on it
 		want.Known = req.instanceIDs

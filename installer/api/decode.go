@@ -29,7 +29,7 @@ const (
 
 // createRequest is a batch-create body that has been found good.
 type createRequest struct {
-	kind                         installer.Type
+	task                         installer.Type
 	instanceIDs, invocationIDs   []string
 	versionType, origin, version string
 	hosts                        []installer.HostEntry
@@ -64,7 +64,7 @@ func decodeCreate(raw []byte) (*createRequest, error) {
 	}
 	req := &createRequest{}
 	if s, ok := strictjson.Read[string](b.Fields, fieldType); ok {
-		if req.kind, ok = invocationType(s); !ok {
+		if req.task, ok = invocationType(s); !ok {
 			b.Fault(fieldType, "must be one of %s", words(types))
 		}
 	}
@@ -80,8 +80,8 @@ func decodeCreate(raw []byte) (*createRequest, error) {
 		}
 		return ""
 	})...)
-	req.hosts = b.hosts(req.kind)
-	if field, ok := namedBy[req.kind]; ok {
+	req.hosts = b.hosts(req.task)
+	if field, ok := namedBy[req.task]; ok {
 		b.Need(field)
 	}
 	b.End(false)
@@ -131,15 +131,15 @@ func (b *body) distinctIDs(name string) []string {
 
 // hosts reads remote_install_meta: 0–100 hosts, and at least one where they
 // are what the request is about.
-func (b *body) hosts(kind installer.Type) []installer.HostEntry {
+func (b *body) hosts(task installer.Type) []installer.HostEntry {
 	list, ok := strictjson.Read[[]jsontext.Value](b.Fields, fieldHosts)
 	if !ok {
 		return nil
 	}
 	switch n := len(list); {
-	case n == 0 && kind == installer.RemoteInstall:
+	case n == 0 && task == installer.RemoteInstall:
 		b.Fault(fieldHosts, "must hold 1–%d hosts", maxItems)
-	case n > 0 && kind != installer.RemoteInstall && kind != "":
+	case n > 0 && task != installer.RemoteInstall && task != "":
 		b.Fault(fieldHosts, "is for %s only: nothing would be done with it", installer.RemoteInstall)
 	}
 	hosts := hostsfile.RequestHosts(list, fieldHosts, &b.faults)

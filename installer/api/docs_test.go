@@ -20,7 +20,7 @@ import (
 	"tripod/store"
 )
 
-var update = flag.Bool("update", false, "write the answers of the documentation anew")
+var update = flag.Bool("update", false, "write the answers of the documentation")
 
 const apiDoc = "../../docs/api.md"
 

@@ -20,12 +20,12 @@ var (
 	agentStates    = []installer.AgentState{installer.AgentNone, installer.AgentRunning, installer.AgentStopped, installer.AgentFault, installer.AgentUnknown}
 )
 
-// aliasInstaller is how some published pages of the API spell
+// aliasSetRemoteInstaller is how some published pages of the API spell
 // SET_REMOTE_INSTALLER.
-const aliasInstaller = "SET_REMOTE_INSTALL_HOST"
+const aliasSetRemoteInstaller = "SET_REMOTE_INSTALL_HOST"
 
 func invocationType(s string) (installer.Type, bool) {
-	if s == aliasInstaller {
+	if s == aliasSetRemoteInstaller {
 		return installer.SetRemoteInstaller, true
 	}
 	return installer.Type(s), slices.Contains(types, installer.Type(s))

@@ -42,15 +42,15 @@ func Routes(h http.Handler) (all []RouteOf) {
 
 // The codes of items.
 const (
-	ItemUnknownInstance            Code = "invocationmgr.0001"
-	ItemPolicyDenied               Code = "invocationmgr.0002"
-	ItemCredentialMissing          Code = "invocationmgr.0003"
-	ItemUnknownInstaller           Code = "invocationmgr.0004"
-	ItemInstallerCredentialMissing Code = "invocationmgr.0005"
-	ItemPackageMissing             Code = "invocationmgr.0006"
-	ItemUnknownInvocation          Code = "invocationmgr.0007"
-	ItemNotAllowed                 Code = "invocationmgr.0008"
-	ItemUnderWay                   Code = "invocationmgr.0009"
+	ItemUnknownInstance           Code = "invocationmgr.0001"
+	ItemPolicyDenied              Code = "invocationmgr.0002"
+	ItemCredentialMissing         Code = "invocationmgr.0003"
+	ItemUnknownJumpHost           Code = "invocationmgr.0004"
+	ItemJumpHostCredentialMissing Code = "invocationmgr.0005"
+	ItemPackageMissing            Code = "invocationmgr.0006"
+	ItemUnknownInvocation         Code = "invocationmgr.0007"
+	ItemNotAllowed                Code = "invocationmgr.0008"
+	ItemUnderWay                  Code = "invocationmgr.0009"
 )
 
 // ErrorTable and ItemCodes are the two halves of the table of codes.

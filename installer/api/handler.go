@@ -31,7 +31,7 @@ type handler struct {
 	budget *limits.Budget // nil: nothing is counted
 
 	pace, unverifiedPace limits.Pace
-	// localUser tells whose a connection is that needs no login. Nil: all need one.
+	// localUser names the user of a connection that needs no login. Nil: all need one.
 	localUser func(*http.Request) string
 }
 
@@ -136,7 +136,7 @@ func headers(w http.ResponseWriter, status int, contentType string) {
 }
 
 // write sends one JSON document and returns its size. An error on the way
-// means that the client has gone: there is nobody left to tell.
+// means that the client has disconnected: there is nobody left to tell.
 func (h *handler) write(w http.ResponseWriter, c *Request, status int, answer any) int {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

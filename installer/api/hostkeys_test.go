@@ -92,14 +92,14 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 	withPassword := map[string]any{"password": sshtest.DefaultPassword}
 	withDefaultKey := map[string]any{"remote_use_pem": true}
 	for name, asked := range map[string]func(w otherRoutes) api.Result{
-		"kept, another installer": func(w otherRoutes) api.Result {
+		"kept, another jump host": func(w otherRoutes) api.Result {
 			w.set("good")
 			w.succeeds(w.install(withPassword))
 			w.unset("good")
 			w.set("evil")
 			return w.install(nil)
 		},
-		"kept, the installer is no known host any more": func(w otherRoutes) api.Result {
+		"kept, the jump host is no known host any more": func(w otherRoutes) api.Result {
 			w.set("good")
 			w.succeeds(w.install(withPassword))
 			w.unset("good")
@@ -138,7 +138,7 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 			w.set("evil")
 			return w.install(withDefaultKey)
 		},
-		"default key, first by a named installer": func(w otherRoutes) api.Result {
+		"default key, first by a named jump host": func(w otherRoutes) api.Result {
 			w.succeeds(w.install(withDefaultKey, "good"))
 			return w.install(withDefaultKey, "evil")
 		},
@@ -155,7 +155,7 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 			w.set("evil")
 			return w.install(withDefaultKey)
 		},
-		"given anew": func(w otherRoutes) api.Result {
+		"given again": func(w otherRoutes) api.Result {
 			w.set("good")
 			w.succeeds(w.install(withPassword))
 			w.unset("good")

@@ -123,7 +123,7 @@ func TestItemMessagesFit(t *testing.T) {
 	imported(id, "fe80::1111:2222:3333:4444%"+strings.Repeat("z", 200))
 	fits(r.ask("INSTALL", nil, id)[0], api.ItemPolicyDenied)
 	unknown := asJSON(map[string]any{"invocation_type": "REMOTE_INSTALL", "instance_ids": names(100), "remote_install_meta": []any{host(nil)}})
-	fits(r.send(http.MethodPost, create, unknown).created(t).Invocations[0], api.ItemUnknownInstaller)
+	fits(r.send(http.MethodPost, create, unknown).created(t).Invocations[0], api.ItemUnknownJumpHost)
 
 	imported("moved", long(50))
 	done := r.ask("INSTALL", nil, "moved")[0]

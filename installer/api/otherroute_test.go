@@ -154,9 +154,9 @@ func TestAMistypedPasswordCostsItsTaskAlone(t *testing.T) {
 	ends(again, installer.Succeeded)
 }
 
-// TestHopLoginIsForTheInstallersHostKey: a host that is imported behind an installer
-// with another host key does not lead the installer's login there.
-func TestHopLoginIsForTheInstallersHostKey(t *testing.T) {
+// TestHopLoginIsForTheJumpHostsHostKey: a host that is imported behind a jump host
+// with another host key does not lead the jump host's login there.
+func TestHopLoginIsForTheJumpHostsHostKey(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	pin := "SHA256:uNiVztksCsDhcc0u9e8BrrMyZGqF7AfgQTT7wQHLFNI"
@@ -185,7 +185,7 @@ func TestHopLoginIsForTheInstallersHostKey(t *testing.T) {
 	results := r.ask("INSTALL", nil, "same", "no-pin", "pin", "user", "port")
 	for _, res := range results[:2] {
 		inv, creds := r.stored(res)
-		require.Equal(t, []installer.Endpoint{jump}, inv.Host.Via, "the installer's pin holds")
+		require.Equal(t, []installer.Endpoint{jump}, inv.Host.Via, "the jump host's pin holds")
 		require.True(t, creds.Via[0].IsZero(), "looked up when the host is dialled")
 		hostRoutes, err := r.store.Routes(t.Context(), project, installer.RouteChoice{})
 		require.NoError(t, err)
@@ -194,6 +194,6 @@ func TestHopLoginIsForTheInstallersHostKey(t *testing.T) {
 		require.Equal(t, "of jump", login.Password.Reveal())
 	}
 	for _, res := range results[2:] {
-		itemRefused(t, res, api.ItemInstallerCredentialMissing, "")
+		itemRefused(t, res, api.ItemJumpHostCredentialMissing, "")
 	}
 }

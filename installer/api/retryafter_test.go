@@ -45,7 +45,7 @@ func (f failing) SeeSignature(context.Context, string, string, [32]byte, time.Ti
 	return false, 0, f.err
 }
 
-// brokenTokens cannot tell whose a token is.
+// brokenTokens cannot look up tokens.
 type brokenTokens struct{ failing }
 
 func (b brokenTokens) CheckToken(context.Context, string) (installer.Principal, error) {

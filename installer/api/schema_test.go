@@ -25,7 +25,7 @@ func pattern(text string) *regexp.Regexp {
 	return re.(*regexp.Regexp)
 }
 
-// accepts is a JSON schema's judgement.
+// accepts is a JSON schema's verdict.
 func (s spec) accepts(is schema, v any) bool { return s.fault(is, v, "") == "" }
 
 // fault is the path of the first thing that the schema refuses, or "". An object

@@ -136,7 +136,7 @@ func (c ServerConfig) tls() (*tls.Config, error) {
 }
 
 // listen resolves the name first and listens on the address that it has
-// judged, so that the name cannot mean something else a moment later.
+// checked, so that the name cannot mean something else a moment later.
 func (c ServerConfig) listen(ctx context.Context, secure bool) (net.Listener, error) {
 	addr, err := net.ResolveTCPAddr("tcp", c.Listen)
 	if err != nil {

@@ -66,7 +66,7 @@ func (h *handler) checkSigned(c *Request, rt Route) error {
 	case err != nil:
 		return err
 	case seen && (!reads || ago > repeatable):
-		return unauthenticated("signature: seen before: a request that is sent again must be signed anew, with another X-Sdk-Date")
+		return unauthenticated("signature: seen before: a request that is sent again must be signed again, with another X-Sdk-Date")
 	}
 	return nil
 }

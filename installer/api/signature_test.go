@@ -24,7 +24,7 @@ func signedBy(accessKey, signature string) string {
 	return fmt.Sprintf("SDK-HMAC-SHA256 Access=%s, SignedHeaders=x-sdk-date, Signature=%s", accessKey, signature)
 }
 
-// signer is a rig whose keys are in a state folder that can be opened anew,
+// signer is a rig whose keys are in a state folder that can be opened again,
 // with a clock that is set.
 type signer struct {
 	*rig
@@ -152,7 +152,7 @@ func TestC03Replay(t *testing.T) {
 	status := s.signed(t, s.clock(), "POST", statuses, `{"instance_ids":["h-1"]}`)
 	require.Equal(t, http.StatusCreated, post().status)
 	post().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
-	require.Contains(t, s.logs.String(), "must be signed anew")
+	require.Contains(t, s.logs.String(), "must be signed again")
 	for range 3 {
 		require.Equal(t, http.StatusOK, get().status)
 		require.NotEqual(t, http.StatusUnauthorized, status().status)
@@ -174,7 +174,7 @@ func TestC03Replay(t *testing.T) {
 	require.Equal(t, http.StatusOK, later().status)
 	s.pass(3 * time.Second)
 	later().refused(t, http.StatusUnauthorized, api.CodeUnauthenticated)
-	require.Equal(t, http.StatusCreated, s.signed(t, s.clock(), "POST", create, remoteInstall(host(nil)))().status, "signed anew")
+	require.Equal(t, http.StatusCreated, s.signed(t, s.clock(), "POST", create, remoteInstall(host(nil)))().status, "signed again")
 }
 
 // TestC03BodyIsBounded: a signed body is read within limits, and of one whose

@@ -99,7 +99,7 @@ func TestKnownHosts(t *testing.T) {
 	itemRefused(t, made.Invocations[0], api.ItemUnknownInstance, "")
 }
 
-// TestKnownHostsByTheDefaultKey: also through an installer, whose own login it
+// TestKnownHostsByTheDefaultKey: also through a jump host, whose own login it
 // is that is used there.
 func TestKnownHostsByTheDefaultKey(t *testing.T) {
 	t.Parallel()
@@ -108,7 +108,7 @@ func TestKnownHostsByTheDefaultKey(t *testing.T) {
 	r := newRig(t, func(c *api.Config) {
 		c.DefaultLogin = func(p string) (installer.Login, bool) { return key, offered && p == project }
 	})
-	r.setInstaller("jump-1", "10.1.0.1", "of jump 1")
+	r.setJumpHost("jump-1", "10.1.0.1", "of jump 1")
 	hop := func(ip string) installer.Endpoint { return installer.Endpoint{Address: ip, Port: 22, User: "root"} }
 	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{
 		{Host: installer.Host{ID: "direct", Endpoint: hop("10.0.0.2")}},
@@ -120,7 +120,7 @@ func TestKnownHostsByTheDefaultKey(t *testing.T) {
 	inv, creds := r.stored(results[1])
 	require.Len(t, inv.Host.Via, 2)
 	require.Equal(t, key, creds.Login)
-	require.True(t, creds.Via[0].IsZero(), "the installer's own is looked up when it is needed")
+	require.True(t, creds.Via[0].IsZero(), "the jump host's own is looked up when it is needed")
 	require.Equal(t, key, creds.Via[1], "a hop that nothing is known of")
 	offered = false
 	for _, res := range r.ask("UPDATE", nil, "behind") {
@@ -260,12 +260,12 @@ func TestRollback(t *testing.T) {
 	itemRefused(t, r.ask("ROLLBACK", nil, back.InvocationID)[0], api.ItemNotAllowed, "")
 
 	// An installation is undone by uninstalling.
-	gone := r.ask("ROLLBACK", nil, res.InvocationID)[0]
-	inv, _ = r.stored(gone)
+	uninstall := r.ask("ROLLBACK", nil, res.InvocationID)[0]
+	inv, _ = r.stored(uninstall)
 	require.Empty(t, inv.Spec.Restore)
-	require.Equal(t, "none", r.list("?invocation_id=" + gone.InvocationID).Invocations[0].TargetVersion)
+	require.Equal(t, "none", r.list("?invocation_id=" + uninstall.InvocationID).Invocations[0].TargetVersion)
 	r.finishAll(installer.Failed)
-	inv, _ = r.stored(r.ask("RETRY", nil, gone.InvocationID)[0])
+	inv, _ = r.stored(r.ask("RETRY", nil, uninstall.InvocationID)[0])
 	require.Equal(t, installer.Rollback, inv.Task())
 	r.finishWith(installer.Transition{State: installer.Succeeded, Outcome: installer.Outcome{Agent: installer.AgentNone}})
 	undone = r.list("?invocation_id=" + res.InvocationID).Invocations[0]
@@ -368,7 +368,7 @@ func TestPackagesAreChosen(t *testing.T) {
 		}
 		itemRefused(t, r.send(http.MethodPost, create, asJSON(body)).created(t).Invocations[0], api.ItemPackageMissing, "package-missing: ")
 	}
-	require.Equal(t, []string{"amd64 1.0"}, chosen(nil), "the daemon's own, where there is no catalogue")
+	require.Equal(t, []string{"amd64 1.0"}, chosen(nil), "the daemon's own, where the package store is empty")
 	require.Equal(t, []string{"amd64 1.0"}, chosen(map[string]any{"version": "1.0"}))
 	missing(map[string]any{"version": "2.0"})
 
@@ -406,7 +406,7 @@ func TestPackagesAreChosen(t *testing.T) {
 	require.Empty(t, chosen(map[string]any{"version": "1.0"}))
 }
 
-// addPackage puts a package into the catalogue.
+// addPackage puts a package into the package store.
 func (r *rig) addPackage(arch, version string, edition installer.Edition) {
 	r.t.Helper()
 	ref, err := r.store.PutBlob(r.t.Context(), strings.NewReader(arch+version), "telescope.tar.gz")

@@ -99,7 +99,7 @@ func TestDefaults(t *testing.T) {
 	}, entries[0])
 	assert.Equal(t, "root@10.0.0.2:22", entries[1].Host.User+"@"+entries[1].Host.HostPort())
 
-	// Installers that are hosts too are reached through those before them.
+	// Jump hosts that are hosts too are reached through those before them.
 	assert.Equal(t, d.Via[:1], entries[2].Host.Via)
 	assert.Len(t, entries[2].Credentials.Via, 1)
 	assert.Empty(t, entries[3].Host.Via)

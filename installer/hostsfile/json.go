@@ -120,10 +120,10 @@ func (r metaReader) host(where string, request bool) installer.HostEntry {
 		h.ID, h.Type = r.text("instance_id"), installer.InstanceType(r.text("instance_type"))
 		h.Labels, h.IntranetIPs, h.ElasticIPs = r.labels(), r.Strings("intranet_ips"), r.Strings("elastic_ips")
 	}
-	kind := h.Type
+	given := h.Type
 	*r.faults = append(*r.faults, h.Validate(r.at)...)
-	if kind == "" {
-		h.Type = "" // left out
+	if given == "" {
+		h.Type = "" // which Validate fills in
 	}
 	r.End(true)
 	return e

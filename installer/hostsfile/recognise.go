@@ -54,7 +54,7 @@ func startsJSONArray(text []byte) bool {
 	return after == "" || strings.ContainsRune(`{]"`, rune(after[0]))
 }
 
-// recogniseLine judges by the first line that is neither empty nor a comment.
+// recogniseLine decides by the first line that is neither empty nor a comment.
 func recogniseLine(line string) (Format, string) {
 	if isSection(line) || strings.Contains(line, " ansible_") {
 		return "", ansibleFault

@@ -193,7 +193,7 @@ func (q *planning) knownNow(old *installer.Invocation) (installer.Host, installe
 	return host, creds, err
 }
 
-// remake is the new invocation. What failed for want of a package looks for one anew.
+// remake is the new invocation. What failed for want of a package looks for one again.
 func (q *planning) remake(old *installer.Invocation) (installer.Invocation, error) {
 	if q.Task == installer.Rollback {
 		return installer.RollbackOf(old), nil
@@ -261,7 +261,7 @@ func via(h installer.Host, name func(installer.Endpoint) string) (words string) 
 		words += " via " + name(hop)
 	}
 	if h.RouteChoice != nil {
-		words += " through installers"
+		words += " through jump hosts"
 	}
 	return words
 }

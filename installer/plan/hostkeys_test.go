@@ -110,7 +110,7 @@ func TestKeptLoginsDoNotJoinInsecureWork(t *testing.T) {
 	req.Hosts[0].Credentials = installer.Credentials{}
 	require.NotNil(t, r.submit(req).Resumed)
 	require.Equal(t, "of the insecure one", used())
-	req.Hosts[0].Credentials = password("typed anew")
+	req.Hosts[0].Credentials = password("typed again")
 	require.NotNil(t, r.submit(req).Resumed)
-	require.Equal(t, "typed anew", used())
+	require.Equal(t, "typed again", used())
 }

@@ -103,7 +103,7 @@ func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, [
 		hops[i] = hop
 		var ok bool
 		if logins[i], ok = q.DefaultLogin(q.Project); !ok {
-			return hops, nil, refuse(InstallerCredentialMissing, "no password or key is kept for the installer on the way any more")
+			return hops, nil, refuse(JumpHostCredentialMissing, "no password or key is kept for the jump host on the way any more")
 		}
 	}
 	return hops, logins, nil

@@ -132,7 +132,7 @@ func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored
 	case spec.Version == "" && spec.VersionType == "" && kept != "":
 		return fmt.Sprintf("%s: it has the %s edition, and there is no package of that; another is taken if edition or version say so", missing, word(kept))
 	case q.allOrNone() && len(stored) == 0:
-		return fmt.Sprintf("nothing to install (%s): the catalogue is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE", missing)
+		return fmt.Sprintf("nothing to install (%s): the package store is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE", missing)
 	}
 	what := " package"
 	if spec.VersionType != "" {
@@ -142,7 +142,7 @@ func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored
 		what += " of version " + spec.Version
 	}
 	if q.allOrNone() {
-		return fmt.Sprintf("%s: the catalogue has no%s; it has %s", missing, what, packageWords(stored))
+		return fmt.Sprintf("%s: the package store has no%s; it has %s", missing, what, packageWords(stored))
 	}
 	return fmt.Sprintf("%s: there is no%s", missing, what)
 }

@@ -20,7 +20,7 @@ func TestChoosePackages(t *testing.T) {
 	}
 	again := pkg("a10-again", "amd64", "2.10.1", installer.Basic)
 	again.Added = time.Unix(1, 0)
-	catalogue := []installer.Package{
+	stored := []installer.Package{
 		pkg("a9", "amd64", "2.9.1", installer.Basic), pkg("a10", "amd64", "2.10.1", installer.Basic), again,
 		pkg("r9", "arm64", "2.9.1", installer.Basic), pkg("x", "amd64", "3.0", installer.Advance),
 		pkg("b4", "amd64", "2.4", installer.Basic), pkg("a4", "amd64", "2.4", installer.Advance), pkg("r4", "arm64", "2.4", installer.Basic),
@@ -51,7 +51,7 @@ func TestChoosePackages(t *testing.T) {
 		{"telescope", "", "7", installer.Advance, nil},
 	} {
 		var got []string
-		for _, ref := range choosePackages(catalogue, installer.Spec{Target: row.target, VersionType: string(row.edition), Version: row.version}, row.kept) {
+		for _, ref := range choosePackages(stored, installer.Spec{Target: row.target, VersionType: string(row.edition), Version: row.version}, row.kept) {
 			got = append(got, ref.SHA256)
 		}
 		assert.True(t, slices.Equal(row.want, got), "%v: %v", row, got)

@@ -39,7 +39,7 @@ type Planner struct {
 	// the edition, or Online.
 	Fallback installer.Spec
 	HostKeys installer.HostKeyPolicy // the weakest one that a task may have; empty: accept-new
-	// Policy refuses addresses and says why, to the user; a name is judged when it is dialled.
+	// Policy refuses addresses and says why, to the user; a name is checked when it is dialled.
 	// Nil: every address is allowed.
 	Policy func(netip.Addr) error
 	// DefaultLogin returns the project's default key, for hosts that come without a
@@ -78,18 +78,18 @@ type Request struct {
 	Spec    installer.Spec        `json:"spec,omitzero"`
 	Hosts   []installer.HostEntry `json:"hosts,omitzero"` // to be worked on: INSTALL, UPDATE, REMOTE_INSTALL
 	Known   []string              `json:"known,omitzero"` // known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER
-	// Installers are those that REMOTE_INSTALL is to go through. Empty: the project's.
-	Installers []string `json:"-"`
+	// JumpHosts are those that REMOTE_INSTALL is to go through. Empty: the project's.
+	JumpHosts []string `json:"-"`
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
 	// then those whose logins are to be used for that, and ForAll is the login of all
 	// hosts that are reached by its Via as its User (empty: any).
 	Of     []string             `json:"of,omitzero"`
 	ForAll *installer.HostEntry `json:"for_all,omitzero"`
 	// Interactive: a person asks. A RETRY or ROLLBACK may then be about batches too, what was
-	// tried again counts as its latest RETRY, and what is under way already is gone on with;
+	// tried again counts as its latest RETRY, and what is under way already is continued;
 	// of other work nothing is done unless all of it can be.
 	Interactive bool `json:"-"`
-	// Resume: an unfinished batch of the same work is gone on with instead.
+	// Resume: an unfinished batch of the same work is continued instead.
 	Resume      bool                                   `json:"resume,omitzero"`
 	MaxFailures FailureLimit                           `json:"max_failures,omitzero"`
 	Content     string                                 `json:"-"` // tells it from another request under the same BatchID
@@ -123,7 +123,7 @@ func (l FailureLimit) Of(total int) int {
 type Plan struct {
 	Request
 	Items   []Item
-	Resumed *installer.BatchHead // the unfinished batch that is gone on with
+	Resumed *installer.BatchHead // the unfinished batch that is continued
 	Notes   []string             // for people: given logins that are not used
 }
 
@@ -160,7 +160,7 @@ type Item struct {
 	Edition     installer.Edition     `json:"edition,omitempty"` // that the host is known to have, where a package was chosen
 	Alone       bool                  `json:"alone,omitempty"`   // it was named itself, not by its batch
 	Refused     *Refusal              `json:"-"`                 // why it cannot be done
-	// Failed: it has not succeeded, or not gone back, and cannot be helped this way.
+	// Failed: it has not succeeded, or was not rolled back, and cannot be helped this way.
 	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
 	given  bool   // it did, with those of all hops on the way
@@ -196,8 +196,8 @@ const (
 	UnknownHost Reason = iota + 1
 	PolicyDenied
 	CredentialMissing
-	UnknownInstaller
-	InstallerCredentialMissing
+	UnknownJumpHost
+	JumpHostCredentialMissing
 	PackageMissing
 	UnknownInvocation
 	NotAllowed

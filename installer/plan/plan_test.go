@@ -187,13 +187,13 @@ func TestTheSameWorkIsGoneOnWith(t *testing.T) {
 	again := req
 	again.Hosts = hosts(3)
 	slices.Reverse(again.Hosts)
-	again.Hosts[0].Credentials = password("typed anew")
+	again.Hosts[0].Credentials = password("typed again")
 	p := r.submit(again)
 	require.NotNil(t, p.Resumed)
 	require.Equal(t, first.BatchID, p.BatchID)
 	creds, err := r.store.Credentials(t.Context(), &first.Items[2].Invocation)
 	require.NoError(t, err)
-	require.Equal(t, "typed anew", creds.Password.Reveal())
+	require.Equal(t, "typed again", creds.Password.Reveal())
 	for name, change := range map[string]func(*plan.Request){
 		"task":    func(req *plan.Request) { req.Task = installer.Update },
 		"version": func(req *plan.Request) { req.Spec.Version = "2" },
@@ -217,7 +217,7 @@ func TestTheSameWorkAtOnce(t *testing.T) {
 	first.Resume = true
 	second := first
 	second.Hosts = hosts(3)
-	second.Hosts[0].Credentials = password("typed anew")
+	second.Hosts[0].Credentials = password("typed again")
 	var one *plan.Plan
 	between := *r.Planner
 	r.Store = beforeSubmit{r.store, sync.OnceFunc(func() {
@@ -230,7 +230,7 @@ func TestTheSameWorkAtOnce(t *testing.T) {
 	require.Equal(t, one.BatchID, two.BatchID)
 	creds, err := r.store.Credentials(t.Context(), &one.Items[0].Invocation)
 	require.NoError(t, err)
-	require.Equal(t, "typed anew", creds.Password.Reveal())
+	require.Equal(t, "typed again", creds.Password.Reveal())
 }
 
 // TestLatest: a second retry of the same neither doubles what goes on nor repeats
@@ -248,14 +248,14 @@ func TestLatest(t *testing.T) {
 	require.Equal(t, first.Items[0].Invocation.ID, once.RunID)
 
 	retry.Of = []string{first.BatchID, once.ID}
-	retry.Hosts[0].Credentials = password("typed anew")
+	retry.Hosts[0].Credentials = password("typed again")
 	p = r.submit(retry)
 	require.Equal(t, []plan.Standing{plan.Open, plan.Open, plan.Done}, standings(p), "and the RETRY is not named twice")
 	require.Zero(t, p.Accepted())
 	require.Equal(t, once.ID, p.Items[0].Invocation.ID)
 	creds, err := r.store.Credentials(t.Context(), &once)
 	require.NoError(t, err)
-	require.Equal(t, "typed anew", creds.Password.Reveal())
+	require.Equal(t, "typed again", creds.Password.Reveal())
 
 	r.ends("10.0.0.2")
 	p = r.submit(retry)
@@ -270,7 +270,7 @@ func TestLatest(t *testing.T) {
 	require.EqualError(t, err, "none: not found: no batch or invocation of this project has this id\nnor-this: not found: no batch or invocation of this project has this id")
 }
 
-// TestLatestRollback: what goes back already is gone on with, and what a later task
+// TestLatestRollback: what is being rolled back already is continued, and what a later task
 // has changed is left alone.
 func TestLatestRollback(t *testing.T) {
 	t.Parallel()
@@ -328,7 +328,7 @@ func TestGivenLoginsGoTheirWay(t *testing.T) {
 	require.Len(t, p.Notes, 1)
 }
 
-// TestPackages: the newest of the catalogue that fits, by the edition that each host
+// TestPackages: the newest of the package store that fits, by the edition that each host
 // has, or what there is instead.
 func TestPackages(t *testing.T) {
 	t.Parallel()
@@ -341,7 +341,7 @@ func TestPackages(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.Equal(t, 1, strings.Count(err.Error(), "package-missing"), "once, for all hosts")
 	}
-	told("package: nothing to install (package-missing): the catalogue is empty")
+	told("package: nothing to install (package-missing): the package store is empty")
 	for _, version := range []string{"1.2.3", "1.10.0"} {
 		ref, err := r.store.PutBlob(t.Context(), strings.NewReader(version), version+".tar.gz")
 		require.NoError(t, err)
@@ -349,9 +349,9 @@ func TestPackages(t *testing.T) {
 		require.NoError(t, r.store.AddPackage(t.Context(), installer.Package{BlobRef: ref, Target: req.Spec.Target, Edition: installer.Basic, Added: time.Now()}))
 	}
 	req.Spec.Version = "7"
-	told("package: package-missing: the catalogue has no package of version 7; it has 1.10.0 (amd64, basic), 1.2.3 (amd64, basic)")
+	told("package: package-missing: the package store has no package of version 7; it has 1.10.0 (amd64, basic), 1.2.3 (amd64, basic)")
 	req.Spec.Version, req.Spec.VersionType = "", string(installer.Advance)
-	told("the catalogue has no advance package; it has")
+	told("the package store has no advance package; it has")
 	req.Spec.VersionType = ""
 	p := r.submit(req)
 	require.Equal(t, "1.10.0", p.Items[0].Invocation.Spec.Packages[0].Version)

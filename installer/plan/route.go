@@ -20,11 +20,11 @@ type route struct {
 // findRoute finds the jump hosts that may be used: those named, else the project's. One
 // that has a login, at least, must be among them.
 func (q *planning) findRoute() (r route, err error) {
-	if r.jumpHosts, err = q.Store.Installers(q.ctx, q.Project); err != nil || len(q.Installers)+len(r.jumpHosts) == 0 {
+	if r.jumpHosts, err = q.Store.Installers(q.ctx, q.Project); err != nil || len(q.JumpHosts)+len(r.jumpHosts) == 0 {
 		return r, err
 	}
 	var choice installer.RouteChoice
-	for _, id := range q.Installers {
+	for _, id := range q.JumpHosts {
 		setUp := slices.ContainsFunc(r.jumpHosts, func(h installer.Host) bool { return h.ID == id })
 		if !setUp {
 			switch _, err := q.Store.KnownHost(q.ctx, q.Project, id); {
@@ -36,8 +36,8 @@ func (q *planning) findRoute() (r route, err error) {
 		}
 		choice.Named = append(choice.Named, installer.NamedJumpHost{ID: id, SetUp: setUp})
 	}
-	if len(q.Installers) > 0 && len(choice.Named) == 0 {
-		r.refused = refuse(UnknownInstaller, "the installer named by instance_ids is no known instance of this project")
+	if len(q.JumpHosts) > 0 && len(choice.Named) == 0 {
+		r.refused = refuse(UnknownJumpHost, "the jump host named by instance_ids is no known instance of this project")
 		return r, nil
 	}
 	r.choice = &choice
@@ -49,7 +49,7 @@ func (q *planning) findRoute() (r route, err error) {
 		return r, err
 	}
 	if r.usable = slices.DeleteFunc(slices.Clone(all), unusable); len(r.usable) == 0 && len(all) > 0 {
-		r.refused = refuse(InstallerCredentialMissing, all[0].Fail.Detail)
+		r.refused = refuse(JumpHostCredentialMissing, all[0].Fail.Detail)
 	}
 	return r, nil
 }
@@ -71,7 +71,7 @@ func (r route) to(host *installer.Host) ([]installer.Login, error) {
 			return logins, nil
 		}
 	}
-	for _, h := range r.jumpHosts { // also one whose login is gone: this may bring it
+	for _, h := range r.jumpHosts { // also one without a login: this may bring it
 		if h.HostPort() == host.HostPort() && len(h.Via) == 0 && h.RouteChoice == nil {
 			return nil, nil
 		}
@@ -88,9 +88,9 @@ func (q *planning) checkChoice(choice installer.RouteChoice) error {
 	case err != nil:
 		return err
 	case len(routes) == 0:
-		return refuse(UnknownInstaller, "the host is reached through the project's installers, and there is none: set one, or import the host with its own way")
+		return refuse(UnknownJumpHost, "the host is reached through the project's jump hosts, and there is none: set one, or import the host with its own way")
 	case !slices.ContainsFunc(routes, func(r installer.Route) bool { return r.Fail == nil }):
-		return refuse(InstallerCredentialMissing, routes[0].Fail.Detail)
+		return refuse(JumpHostCredentialMissing, routes[0].Fail.Detail)
 	}
 	return nil
 }

@@ -170,7 +170,7 @@ func (p *Plan) Err() error {
 		}
 		fault := installer.Fault{Where: item.Place(), What: item.Refused.Msg}
 		switch item.Refused.Reason {
-		case CredentialMissing, InstallerCredentialMissing:
+		case CredentialMissing, JumpHostCredentialMissing:
 			missing = append(missing, fault)
 		case PackageMissing:
 			if item.Edition != "" {

@@ -24,7 +24,7 @@ func canonicalRequest(r *http.Request, names []string, body string) (string, err
 	}, "\n"), nil
 }
 
-// canonicalPath escapes every segment anew, and ends in '/' even where the
+// canonicalPath escapes every segment again, and ends in '/' even where the
 // path on the wire does not.
 func canonicalPath(escaped string) (string, error) {
 	segments := strings.Split(escaped, "/")

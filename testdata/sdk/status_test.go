@@ -99,7 +99,7 @@ func TestCrashedAgent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	token := r.token("contract")
-	r.catalogue()
+	r.packages()
 	d := r.serve()
 	c := client{t, d.withToken(project, token)}
 	host := newHost(t)
@@ -118,7 +118,7 @@ func TestStoppedAgent(t *testing.T) {
 	host := sshtest.StartContainer(t, sshtest.PasswordKind, sshtest.WithPassword(password))
 	r := newRig(t)
 	token := r.token("contract")
-	r.catalogue()
+	r.packages()
 	d := r.serve()
 	c := client{t, d.withToken(project, token)}
 	meta := []remoteHost{remoteAt("stopped", host.Endpoint())}

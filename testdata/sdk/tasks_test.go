@@ -10,8 +10,8 @@ import (
 	"tripod/testdata/agent"
 )
 
-// catalogue fills the daemon's catalogue: two basic versions, one advanced.
-func (r *rig) catalogue() {
+// packages fills the package store: two basic versions, one advanced.
+func (r *rig) packages() {
 	r.t.Helper()
 	for _, p := range []struct{ edition, version string }{{"basic", "1.2.3"}, {"basic", "2.0.0"}, {"advance", "2.1.0"}} {
 		r.must("packages", "add", "--edition", p.edition, agent.Build(r.t, agent.Options{Version: p.version}))
@@ -37,7 +37,7 @@ func TestTasks(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
 			login := connect(r)
-			r.catalogue()
+			r.packages()
 			doTasks(login(r.serve()))
 		})
 	}

@@ -19,7 +19,7 @@ func TestTerraform(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	key := r.key("terraform")
-	r.catalogue()
+	r.packages()
 	// The provider installs on instances that are there: the user has imported them.
 	const instance, broken = "terraformed", "broken"
 	file := "instance_id,address,port,user,password\n"

@@ -88,7 +88,7 @@ func (q *Quota) Borrow(ctx context.Context, project string, n int64) (*Loan, err
 	return &Loan{q, project, n}, nil
 }
 
-// admit is for all whose turn it is: who waits holds up nobody but its own project.
+// admit lends to all that there is room for: a waiter holds up nobody but its own project.
 func (q *Quota) admit() {
 	held := map[string]bool{}
 	q.waiting = slices.DeleteFunc(q.waiting, func(w *waiter) bool {

@@ -49,7 +49,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	_ = b.deadline(b.began.Add(b.pace.until(b.n, b.limit))) // a server that cannot (in tests) has none
 	n, err := b.ReadCloser.Read(p)
 	b.n += int64(n)
-	if err == io.EOF { // net/http goes on reading, to see whether the client has gone
+	if err == io.EOF { // net/http goes on reading, to see whether the client has disconnected
 		_ = b.deadline(b.began.Add(b.limit))
 	}
 	return n, err

@@ -6,7 +6,7 @@ import (
 )
 
 // Strangers bounds the bytes that requests hold of which it is not known who asks. A peer
-// has a quarter. Whose request has to make room for another loses its connection.
+// has a quarter. A request that has to make room for another loses its connection.
 type Strangers struct {
 	most int64
 

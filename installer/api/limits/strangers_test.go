@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestD14StrangersMakeRoom: a peer's own next request, and those of others, find room; whose
-// it was loses its connection.
+// TestD14StrangersMakeRoom: a peer's own next request, and those of others, find room; the one
+// that makes room loses its connection.
 func TestD14StrangersMakeRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

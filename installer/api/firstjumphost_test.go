@@ -38,10 +38,10 @@ func (r *rig) workWith(outcome installer.Outcome) {
 	require.NoError(r.t, dialer.Close())
 }
 
-// TestAFirstInstallerDoesNotMakeKnownHostsStrangers: a host that was known directly is
-// what it was when the project gets its first installer. The new way is taken over when
+// TestAFirstJumpHostDoesNotMakeKnownHostsStrangers: a host that was known directly is
+// what it was when the project gets its first jump host. The new way is taken over when
 // the host was reached by it, which takes the same host key.
-func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
+func TestAFirstJumpHostDoesNotMakeKnownHostsStrangers(t *testing.T) {
 	t.Parallel()
 	for name, stranger := range map[string]bool{"same host key": false, "another host key": true} {
 		t.Run(name, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestAFirstInstallerDoesNotMakeKnownHostsStrangers(t *testing.T) {
 				require.NoError(t, err)
 				return page.Hosts[0]
 			}
-			asked := install() // goes through the installer, and does not get there
+			asked := install() // goes through the jump host, and does not get there
 			r.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
 			h := isKnown()
 			require.Nil(t, h.RouteChoice, "it was not reached there")

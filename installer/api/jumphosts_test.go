@@ -13,9 +13,9 @@ import (
 	"tripod/installer/api"
 )
 
-// setInstaller registers a host, makes it an installer and plays the engine's
+// setJumpHost registers a host, makes it a jump host and plays the engine's
 // part in that. It returns the host's id.
-func (r *rig) setInstaller(name, ip, password string) string {
+func (r *rig) setJumpHost(name, ip, password string) string {
 	r.t.Helper()
 	id := r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"instance_name": name, "remote_ip": ip, "password": password}))).created(r.t).Invocations[0].InstanceID
 	r.finishAll(installer.Succeeded)
@@ -94,17 +94,17 @@ func TestRemoteInstallFindsItsRoute(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	h, creds, _ := r.target("10.9.0.1")
-	require.Empty(t, h.Via, "no installer: the daemon is the jump host")
+	require.Empty(t, h.Via, "no jump host: the daemon is the jump host")
 	require.Empty(t, creds.Via)
 
 	const jump1, jump2 = "root@10.1.0.1=of jump 1", "root@10.1.0.2=of jump 2"
-	first := r.setInstaller("jump-1", "10.1.0.1", "of jump 1")
+	first := r.setJumpHost("jump-1", "10.1.0.1", "of jump 1")
 	h, creds, _ = r.target("10.9.0.2")
-	require.Equal(t, []string{jump1}, r.hostRoutes(h), "the project's installer")
+	require.Equal(t, []string{jump1}, r.hostRoutes(h), "the project's jump host")
 	require.Empty(t, creds.Via, "its login is looked up when it is needed")
 
-	// A second installer, itself behind the first.
-	second := r.setInstaller("jump-2", "10.1.0.2", "of jump 2")
+	// A second jump host, itself behind the first.
+	second := r.setJumpHost("jump-2", "10.1.0.2", "of jump 2")
 	require.Equal(t, []string{jump1, jump1 + " " + jump2}, r.hostRoutes(h), "the one set first goes first; also for what waits")
 	h, creds, _ = r.target("10.9.0.3", second)
 	require.Equal(t, []string{jump1 + " " + jump2}, r.hostRoutes(h), "named by instance_ids, its own way included")
@@ -121,12 +121,12 @@ func TestRemoteInstallFindsItsRoute(t *testing.T) {
 	require.Equal(t, []installer.Login{{}}, creds.Via, "looked up when it is needed")
 
 	_, _, res := r.target("10.9.0.4", "never-was")
-	require.Equal(t, api.ItemUnknownInstaller, res.ErrorCode)
+	require.Equal(t, api.ItemUnknownJumpHost, res.ErrorCode)
 	require.NotEmpty(t, res.ErrorMsg)
 }
 
-// TestInstallerWithoutCredentials: a named one whose password was never kept.
-func TestInstallerWithoutCredentials(t *testing.T) {
+// TestJumpHostWithoutCredentials: a named one whose password was never kept.
+func TestJumpHostWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	require.NoError(t, r.store.Submit(t.Context(), installer.Batch{
@@ -135,7 +135,7 @@ func TestInstallerWithoutCredentials(t *testing.T) {
 			Host: installer.Host{ID: "bare", Endpoint: installer.Endpoint{Address: "10.1.0.9", Port: 22, User: "root"}}}}},
 	}))
 	_, _, res := r.target("10.9.0.1", "bare")
-	require.Equal(t, api.ItemInstallerCredentialMissing, res.ErrorCode)
+	require.Equal(t, api.ItemJumpHostCredentialMissing, res.ErrorCode)
 
 	made := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": "SET_REMOTE_INSTALLER", "instance_ids": []string{"bare", "never-was"}})).created(t).Invocations
 	require.Equal(t, "bare", made[0].InstanceID)
@@ -165,12 +165,12 @@ func TestSetRemoteInstaller(t *testing.T) {
 	}
 }
 
-// TestUnsetInstallerIsUsedNoMore: neither by what waits nor by a RETRY, and named
+// TestUnsetJumpHostIsUsedNoMore: neither by what waits nor by a RETRY, and named
 // ones are not replaced by others.
-func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
+func TestUnsetJumpHostIsUsedNoMore(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	a, b := r.setInstaller("a", "10.1.0.1", "one"), ""
+	a, b := r.setJumpHost("a", "10.1.0.1", "one"), ""
 	h, _, waits := r.target("10.9.0.1")
 	r.finishWith(installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
 	h2, _, _ := r.target("10.9.0.2", a)
@@ -184,7 +184,7 @@ func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
 		return inv.Host
 	}
 	// The daemon's own network leads to the second one; the first is set already.
-	b = r.setInstaller("b", "10.1.0.2", "two")
+	b = r.setJumpHost("b", "10.1.0.2", "two")
 	require.Equal(t, []string{"root@10.1.0.1=one", "root@10.1.0.1=one root@10.1.0.2=two"}, r.hostRoutes(h))
 	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{b}))
 	require.Equal(t, []string{"root@10.1.0.1=one"}, r.hostRoutes(h))
@@ -194,12 +194,12 @@ func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
 
 	// That nothing can be done for a host is told when a task is asked for.
 	for _, res := range slices.Concat(r.ask("INSTALL", nil, h.ID), r.ask("UPDATE", nil, h.ID), r.ask("SET_REMOTE_INSTALLER", nil, h.ID), r.ask("RETRY", nil, waits.InvocationID)) {
-		itemRefused(t, res, api.ItemUnknownInstaller, "")
+		itemRefused(t, res, api.ItemUnknownJumpHost, "")
 		require.Contains(t, res.ErrorMsg, "there is none: set one, or import the host with its own way")
 	}
-	itemRefused(t, r.ask("INSTALL", nil, h2.ID)[0], api.ItemInstallerCredentialMissing, "")
+	itemRefused(t, r.ask("INSTALL", nil, h2.ID)[0], api.ItemJumpHostCredentialMissing, "")
 
-	c := r.setInstaller("c", "10.1.0.3", "three")
+	c := r.setJumpHost("c", "10.1.0.3", "three")
 	require.NotEmpty(t, c)
 	require.Equal(t, []string{"root@10.1.0.3=three"}, r.hostRoutes(again(waits.InvocationID)), "a RETRY takes what is set now")
 	require.Equal(t, []string{"jump host " + a + " is not used by the project any more"}, r.hostRoutes(h2), "named ones are not replaced")
@@ -212,7 +212,7 @@ func TestUnsetInstallerIsUsedNoMore(t *testing.T) {
 func TestHostsOfEarlierVersionsKeepTheirRoute(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.setInstaller("a", "10.1.0.1", "one")
+	r.setJumpHost("a", "10.1.0.1", "one")
 	hop := []installer.Endpoint{{Address: "10.1.0.1", Port: 22, User: "root"}}
 	require.NoError(t, r.store.Submit(t.Context(), installer.Batch{
 		BatchHead: installer.BatchHead{ID: "b", ProjectID: project},
@@ -255,14 +255,14 @@ func TestHostsOfEarlierVersionsKeepTheirRoute(t *testing.T) {
 	require.NotNil(t, retry().RouteChoice, "and an old one is tried again in the new way")
 
 	require.NoError(t, r.store.UnsetInstallers(t.Context(), project, []string{installer.InstanceID(project, "10.1.0.1", 22)}))
-	r.setInstaller("elsewhere", "10.1.0.9", "nine")
+	r.setJumpHost("elsewhere", "10.1.0.9", "nine")
 	again := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": "RETRY", "invocation_ids": []string{"old"}})).created(t).Invocations[0]
-	require.Equal(t, api.ItemNotAllowed, again.ErrorCode, "what is behind another installer may be another machine")
+	require.Equal(t, api.ItemNotAllowed, again.ErrorCode, "what is behind another jump host may be another machine")
 }
 
-// TestAnInstallerWithoutLoginCanBeGivenOne: the request that brings it is not in
+// TestAJumpHostWithoutLoginCanBeGivenOne: the request that brings it is not in
 // its own way.
-func TestAnInstallerWithoutLoginCanBeGivenOne(t *testing.T) {
+func TestAJumpHostWithoutLoginCanBeGivenOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	at := installer.Endpoint{Address: "10.1.0.1", Port: 22, User: "root"}
@@ -273,7 +273,7 @@ func TestAnInstallerWithoutLoginCanBeGivenOne(t *testing.T) {
 	}))
 	r.finishAll(installer.Succeeded)
 	_, _, res := r.target("10.9.0.1")
-	require.Equal(t, api.ItemInstallerCredentialMissing, res.ErrorCode)
+	require.Equal(t, api.ItemJumpHostCredentialMissing, res.ErrorCode)
 	require.Contains(t, res.ErrorMsg, "jump host root@10.1.0.1:22")
 	h, _, res := r.target("10.1.0.1")
 	require.Equal(t, api.RetSuccessful, res.RetStatus)
