@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -41,20 +42,22 @@ func (q *planning) findRoute() (r route, err error) {
 		return r, nil
 	}
 	r.choice = &choice
-	all, err := q.Store.Routes(q.ctx, q.Project, choice)
-	if err != nil {
+	if r.usable, r.refused, err = q.usable(choice); err != nil {
 		return r, err
 	}
-	if r.projects, err = q.Store.Routes(q.ctx, q.Project, installer.RouteChoice{}); err != nil {
-		return r, err
-	}
-	if r.usable = slices.DeleteFunc(slices.Clone(all), unusable); len(r.usable) == 0 && len(all) > 0 {
-		r.refused = refuse(JumpHostCredentialMissing, all[0].Fail.Detail)
-	}
-	return r, nil
+	r.projects, err = q.Store.Routes(q.ctx, q.Project, installer.RouteChoice{})
+	return r, err
 }
 
-func unusable(r installer.Route) bool { return r.Fail != nil }
+// usable returns the routes with a login, whoever is healthy, or why none of those that there are has one.
+func (q *planning) usable(choice installer.RouteChoice) (usable []installer.Route, refused, err error) {
+	all, err := q.Store.Routes(q.ctx, q.Project, choice)
+	usable = slices.DeleteFunc(slices.Clone(all), func(r installer.Route) bool { return r.Fail != nil })
+	if len(usable) == 0 && len(all) > 0 {
+		refused = refuse(JumpHostCredentialMissing, all[0].Fail.Detail)
+	}
+	return usable, refused, err
+}
 
 // to puts the way to a host into it, and returns the logins of hops that are known already, or why
 // there is no way. A host that is itself a hop is reached as that hop is.
@@ -81,16 +84,11 @@ func (r route) to(host *installer.Host) ([]installer.Login, error) {
 }
 
 // checkChoice says why none of the jump hosts that a known host is reached through can be
-// used, whoever is healthy. Nil: one may be tried.
+// used. Nil: one may be tried.
 func (q *planning) checkChoice(choice installer.RouteChoice) error {
-	routes, err := q.Store.Routes(q.ctx, q.Project, choice)
-	switch {
-	case err != nil:
-		return err
-	case len(routes) == 0:
+	usable, refused, err := q.usable(choice)
+	if err == nil && refused == nil && len(usable) == 0 {
 		return refuse(UnknownJumpHost, "the host is reached through the project's jump hosts, and there is none: set one, or import the host with its own way")
-	case !slices.ContainsFunc(routes, func(r installer.Route) bool { return r.Fail == nil }):
-		return refuse(JumpHostCredentialMissing, routes[0].Fail.Detail)
 	}
-	return nil
+	return cmp.Or(err, refused)
 }
