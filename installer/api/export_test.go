@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -86,6 +87,9 @@ func Limited(c ServerConfig, l ServerLimits) ServerConfig {
 	}
 	return c
 }
+
+// TLS is what Serve's listener is set up with.
+func TLS(c ServerConfig) (*tls.Config, error) { return c.tls() }
 
 // BuiltServer is the server that Serve runs with the limits.
 func BuiltServer(l ServerLimits) (srv *http.Server, used ServerLimits) {
