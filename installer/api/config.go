@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/api/limits"
 	"tripod/installer/plan"
 )
 
@@ -60,8 +61,10 @@ func New(c Config) http.Handler {
 	if c.Wake == nil {
 		c.Wake = func() {}
 	}
-	return newHandler(service{c})
+	h := &handler{
+		Config: c, rates: limits.Rates{PerSecond: c.RequestRate}, budget: limits.NewBudget(),
+		pace: limits.BodyPace, unverifiedPace: limits.UnverifiedPace,
+	}
+	h.table = h.routes()
+	return h
 }
-
-// service is the API without HTTP's part of it: what the handlers work on.
-type service struct{ Config }

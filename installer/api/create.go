@@ -44,26 +44,26 @@ var namedBy = map[installer.Type]string{
 
 // createInvocations answers when the batch is on disk, and not before. Items
 // that cannot be done do not keep the others back.
-func (s service) createInvocations(c *Request) (any, error) {
+func (h *handler) createInvocations(c *Request) (any, error) {
 	req, err := decodeCreate(c.Body)
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.idempotencyKey(c)
+	key, err := h.idempotencyKey(c)
 	if err != nil {
 		return nil, err
 	}
-	want := s.request(req)
+	want := h.request(req)
 	want.Project, want.By = c.Principal.Project, c.Principal.String()
 	if key != "" {
-		if answer, err := s.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
+		if answer, err := h.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
 			return answer, err
 		}
-		want.Replay = func(p *plan.Plan) (*installer.Replay, error) { return s.replayOf(c, key, p) }
+		want.Replay = func(p *plan.Plan) (*installer.Replay, error) { return h.replayOf(c, key, p) }
 	}
-	made, err := s.Planner.Submit(c.Context(), want)
+	made, err := h.Planner.Submit(c.Context(), want)
 	if errors.Is(err, installer.ErrKeyTaken) { // by a request a moment ago
-		if answer, err := s.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
+		if answer, err := h.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
 			return answer, err
 		}
 	}
@@ -71,15 +71,15 @@ func (s service) createInvocations(c *Request) (any, error) {
 		return nil, err
 	}
 	if made.Accepted() > 0 {
-		s.Wake()
+		h.Wake()
 	}
 	return created(made), nil
 }
 
-func (s service) request(req *createRequest) plan.Request {
-	want := plan.Request{Source: "api", Task: req.task, Spec: s.Fallback}
+func (h *handler) request(req *createRequest) plan.Request {
+	want := plan.Request{Source: "api", Task: req.task, Spec: h.Fallback}
 	want.Spec.Packages, want.Spec.Online = nil, nil // looked for in the package store first
-	want.Spec.Target, want.Spec.HostKeys = cmp.Or(want.Spec.Target, installer.TargetTelescope), s.HostKeys
+	want.Spec.Target, want.Spec.HostKeys = cmp.Or(want.Spec.Target, installer.TargetTelescope), h.HostKeys
 	want.Spec.Version = cmp.Or(req.version, want.Spec.Version)
 	want.Spec.VersionType, want.Spec.Origin = req.versionType, req.origin
 	switch req.task {

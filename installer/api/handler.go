@@ -25,7 +25,7 @@ const headerRequestID = "X-Request-Id"
 type Stream struct{ io.ReadCloser }
 
 type handler struct {
-	service
+	Config
 	table  []Route
 	rates  limits.Rates
 	budget *limits.Budget // nil: nothing is counted
@@ -33,13 +33,6 @@ type handler struct {
 	pace, unverifiedPace limits.Pace
 	// localUser names the user of a connection that needs no login. Nil: all need one.
 	localUser func(*http.Request) string
-}
-
-func newHandler(s service) *handler {
-	return &handler{
-		service: s, table: s.routes(), rates: limits.Rates{PerSecond: s.RequestRate}, budget: limits.NewBudget(),
-		pace: limits.BodyPace, unverifiedPace: limits.UnverifiedPace,
-	}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -16,7 +16,7 @@ var idempotencyForm = regexp.MustCompile(`^[\x20-\x7e]{1,255}$`)
 
 // idempotencyKey of a request that is answered once, however often it comes. It is
 // stored in one transaction with the batch: no batch, no key. Empty: it has none.
-func (s service) idempotencyKey(c *Request) (string, error) {
+func (h *handler) idempotencyKey(c *Request) (string, error) {
 	values := c.Header.Values(headerIdempotencyKey)
 	switch {
 	case len(values) == 0:
@@ -28,8 +28,8 @@ func (s service) idempotencyKey(c *Request) (string, error) {
 }
 
 // replay is the answer that was given to this key before; ErrNotFound: none.
-func (s service) replay(c *Request, key string) (any, error) {
-	old, err := s.Store.Replay(c.Context(), c.Principal.Project, key)
+func (h *handler) replay(c *Request, key string) (any, error) {
+	old, err := h.Store.Replay(c.Context(), c.Principal.Project, key)
 	switch {
 	case err != nil:
 		return nil, err
@@ -40,7 +40,7 @@ func (s service) replay(c *Request, key string) (any, error) {
 }
 
 // replayOf is what to store beside the batch.
-func (s service) replayOf(c *Request, key string, p *plan.Plan) (*installer.Replay, error) {
+func (h *handler) replayOf(c *Request, key string, p *plan.Plan) (*installer.Replay, error) {
 	raw, err := json.Marshal(created(p))
-	return &installer.Replay{Key: key, Body: signing.Hash(c.Body), Answer: raw, At: s.Clock()}, err
+	return &installer.Replay{Key: key, Body: signing.Hash(c.Body), Answer: raw, At: h.Clock()}, err
 }

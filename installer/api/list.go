@@ -24,13 +24,13 @@ const (
 	defaultLimit = 100
 )
 
-func (s service) listInvocations(c *Request) (any, error) {
+func (h *handler) listInvocations(c *Request) (any, error) {
 	f, err := parseFilter(c.URL.RawQuery)
 	if err != nil {
 		return nil, err
 	}
 	f.ProjectID, f.TasksOnly = c.Principal.Project, true
-	page, err := s.Store.Invocations(c.Context(), f)
+	page, err := h.Store.Invocations(c.Context(), f)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (s service) listInvocations(c *Request) (any, error) {
 			open = append(open, inv.Host.ID)
 		}
 	}
-	known, err := s.knownHosts(c.Context(), c.Principal.Project, open)
+	known, err := h.knownHosts(c.Context(), c.Principal.Project, open)
 	if err != nil {
 		return nil, err
 	}

@@ -44,13 +44,13 @@ type Request struct {
 	holds
 }
 
-func (s service) routes() []Route {
+func (h *handler) routes() []Route {
 	return append([]Route{
-		{Method: http.MethodGet, Pattern: "/healthz", open: true, public: true, Handle: s.health},
-		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-invocations/batch-create", public: true, status: http.StatusCreated, Handle: s.createInvocations},
-		{Method: http.MethodGet, Pattern: "/v3/{project_id}/agent-invocations", public: true, Handle: s.listInvocations},
-		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-status/batch-query", public: true, Rights: installer.ReadRights, Handle: s.agentStatus},
-	}, s.Routes...)
+		{Method: http.MethodGet, Pattern: "/healthz", open: true, public: true, Handle: h.health},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-invocations/batch-create", public: true, status: http.StatusCreated, Handle: h.createInvocations},
+		{Method: http.MethodGet, Pattern: "/v3/{project_id}/agent-invocations", public: true, Handle: h.listInvocations},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-status/batch-query", public: true, Rights: installer.ReadRights, Handle: h.agentStatus},
+	}, h.Routes...)
 }
 
 func (rt Route) rights() installer.Rights {

@@ -65,19 +65,19 @@ func decodeStatus(raw []byte) (*statusRequest, error) {
 
 // agentStatus answers from what was last found on the hosts; it asks none. An
 // id that comes twice is one server.
-func (s service) agentStatus(c *Request) (any, error) {
+func (h *handler) agentStatus(c *Request) (any, error) {
 	req, err := decodeStatus(c.Body)
 	if err != nil {
 		return nil, err
 	}
-	known, err := s.knownHosts(c.Context(), c.Principal.Project, req.instanceIDs)
+	known, err := h.knownHosts(c.Context(), c.Principal.Project, req.instanceIDs)
 	if err != nil {
 		return nil, err
 	}
 	answer := AgentStatuses{AgentStatus: []AgentStatus{}}
 	answered := make(map[string]bool, len(req.instanceIDs))
 	for _, id := range req.instanceIDs {
-		if row := s.statusOf(id, known[id]); !answered[id] && req.wants(row) {
+		if row := h.statusOf(id, known[id]); !answered[id] && req.wants(row) {
 			answer.AgentStatus = append(answer.AgentStatus, row)
 		}
 		answered[id] = true
@@ -85,24 +85,24 @@ func (s service) agentStatus(c *Request) (any, error) {
 	return answer, nil
 }
 
-func (s service) knownHosts(ctx context.Context, project string, ids []string) (map[string]installer.KnownHost, error) {
+func (h *handler) knownHosts(ctx context.Context, project string, ids []string) (map[string]installer.KnownHost, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	page, err := s.Store.Hosts(ctx, project, installer.HostFilter{IDs: ids})
+	page, err := h.Store.Hosts(ctx, project, installer.HostFilter{IDs: ids})
 	known := make(map[string]installer.KnownHost, len(page.Hosts))
-	for _, h := range page.Hosts {
-		known[h.ID] = h
+	for _, host := range page.Hosts {
+		known[host.ID] = host
 	}
 	return known, err
 }
 
 // statusOf says what may still be said of a host. Where there is no news, none would
 // claim that nothing is installed on it.
-func (s service) statusOf(id string, h installer.KnownHost) AgentStatus {
-	state, version := h.Agent, h.Version
-	age := s.Clock().Sub(h.Verified)
-	if h.Verified.IsZero() || age > s.StatusMaxAge || !slices.Contains(agentStates, state) {
+func (h *handler) statusOf(id string, host installer.KnownHost) AgentStatus {
+	state, version := host.Agent, host.Version
+	age := h.Clock().Sub(host.Verified)
+	if host.Verified.IsZero() || age > h.StatusMaxAge || !slices.Contains(agentStates, state) {
 		state = installer.AgentUnknown
 	}
 	if state == installer.AgentNone || state == installer.AgentUnknown {
@@ -137,10 +137,10 @@ type Health struct {
 const healthWait = 2 * time.Second
 
 // health needs no login and tells nothing but whether the state can be read.
-func (s service) health(c *Request) (any, error) {
+func (h *handler) health(c *Request) (any, error) {
 	ctx, cancel := context.WithTimeout(c.Context(), healthWait)
 	defer cancel()
-	if _, err := s.Store.Batches(ctx, installer.DefaultProject, 1); err != nil {
+	if _, err := h.Store.Batches(ctx, installer.DefaultProject, 1); err != nil {
 		return nil, err
 	}
 	return Health{Status: "ok"}, nil
