@@ -118,16 +118,16 @@ func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []
 // differs in a flag does not resume it.
 func noteUnfinished(ctx context.Context, j *session.Job, own string) error {
 	const newest = 20
-	heads, err := j.Client.Batches(ctx, j.Project, newest)
+	heads, err := control.ListBatches.Call(ctx, j.Client, control.Newest{Limit: newest})
 	for _, h := range heads {
 		if h.Open == 0 || h.ID == own {
 			continue
 		}
-		abandoned, err := j.Client.Abandoned(ctx, j.Project, h.ID)
+		now, err := control.GetBatch.Call(ctx, j.Client, control.ID{ID: h.ID})
 		if err != nil {
 			return err
 		}
-		if abandoned {
+		if now.Open > 0 && !now.UnderWay {
 			j.Notef("note: batch %s (%s) has %d unfinished hosts: %s, or: %s",
 				h.ID, h.Source, h.Open, j.Command("retry", h.ID), j.Command("cancel", h.ID))
 		}

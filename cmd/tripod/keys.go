@@ -16,20 +16,14 @@ type keysCmd struct {
 }
 
 type keysAddCmd struct {
-	grantName
-	rightsFlag
+	newGrant
 	textFlag
 }
 
 func (c *keysAddCmd) Run(ctx context.Context, s *session.Session) error {
-	return s.Change(ctx, func(client *control.Client) error {
-		pair, err := client.AddKey(ctx, s.Project, c.Name, installer.Rights(c.Rights))
-		if err != nil {
-			return addGrantError(err)
-		}
-		access, secret := pair.AccessKey, pair.SecretKey.Reveal()
-		return c.print(s, map[string]string{"access_key": access, "secret_key": secret}, func() string {
-			return "access key: " + access + "\nsecret key: " + secret + "\n"
+	return addGrant(ctx, s, control.AddKey, c.newGrant, func(key control.NewKey) error {
+		return c.print(s, key, func() string {
+			return "access key: " + key.AccessKey + "\nsecret key: " + key.SecretKey + "\n"
 		})
 	})
 }
@@ -37,7 +31,7 @@ func (c *keysAddCmd) Run(ctx context.Context, s *session.Session) error {
 type keysRemoveCmd struct{ grantName }
 
 func (c *keysRemoveCmd) Run(ctx context.Context, s *session.Session) error {
-	return c.remove(ctx, s, "key", (*control.Client).RemoveKey)
+	return c.remove(ctx, s, "key", control.RemoveKey)
 }
 
 type keysListCmd struct{ listFlag }
@@ -52,7 +46,5 @@ var keyList = report.List[installer.KeyInfo]{Name: "keys", Columns: []report.Col
 
 // Run lists access keys, never their secret keys.
 func (c *keysListCmd) Run(ctx context.Context, s *session.Session) error {
-	return printList(ctx, s, c.Output, keyList, func(client *control.Client) ([]installer.KeyInfo, error) {
-		return client.Keys(ctx, s.Flags.Project)
-	})
+	return printList(ctx, s, c.Output, keyList, control.ListKeys, control.OfProject{Project: s.Flags.Project})
 }

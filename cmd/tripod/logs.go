@@ -34,7 +34,7 @@ func (c *logsCmd) Run(ctx context.Context, s *session.Session) error {
 		if inv, err = session.FindInvocation(ctx, client, c.ID); err != nil {
 			return nil, err
 		}
-		log, err := client.Log(ctx, client.Project(), inv.ID)
+		log, err := client.Log(ctx, inv.ID)
 		if err != nil {
 			return nil, err
 		}

@@ -100,7 +100,8 @@ func addPackage(ctx context.Context, client *control.Client, path string, p inst
 		return err
 	}
 	p.Added = time.Now()
-	return exit.InputOrStorage(client.AddPackage(ctx, p))
+	_, err = control.AddPackage.Call(ctx, client, p)
+	return exit.InputOrStorage(err)
 }
 
 type packagesListCmd struct {
@@ -123,9 +124,7 @@ var packageList = report.List[installer.Package]{Name: "packages", Columns: []re
 
 // Run lists the package store, the newest versions first.
 func (c *packagesListCmd) Run(ctx context.Context, s *session.Session) error {
-	return printList(ctx, s, c.Output, packageList, func(client *control.Client) ([]installer.Package, error) {
-		return client.Packages(ctx, c.Target)
-	})
+	return printList(ctx, s, c.Output, packageList, control.ListPackages, control.OfTarget{Target: c.Target})
 }
 
 type packagesRemoveCmd struct {
@@ -143,7 +142,7 @@ var hashStart = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 // Run removes all that is named, or tells what is named wrongly and removes nothing.
 func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 	return s.Change(ctx, func(client *control.Client) error {
-		all, err := client.Packages(ctx, "")
+		all, err := control.ListPackages.Call(ctx, client, control.OfTarget{})
 		if err != nil {
 			return err
 		}
@@ -163,7 +162,7 @@ func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 		}
 		for _, sha := range slices.Sorted(maps.Keys(named)) {
 			p := named[sha]
-			err := client.RemovePackage(ctx, p.SHA256)
+			_, err := control.RemovePackage.Call(ctx, client, control.ID{ID: p.SHA256})
 			switch {
 			case errors.Is(err, installer.ErrInUse): // the others are removed
 				faults.Add("package", "%v", err)

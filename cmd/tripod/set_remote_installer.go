@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/flags"
@@ -47,8 +46,13 @@ func (c *setRemoteInstallerCmd) Run(ctx context.Context, s *session.Session) err
 func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) (err error) {
 	req := j.NewRequest(installer.SetRemoteInstaller, "set-remote-installer")
 	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: c.Mode()}
-	const noLogin = "no password or key is stored for it: import it with one (tripod hosts import)"
-	if req.Known, err = c.ids(ctx, j.Client, j.Project, noLogin, func(h installer.KnownHost) bool { return h.Login }); err != nil {
+	req.Known, err = c.ids(ctx, j.Client, func(h installer.KnownHost) string {
+		if h.Login {
+			return ""
+		}
+		return "no password or key is stored for it: import it with one (tripod hosts import)"
+	})
+	if err != nil {
 		return err
 	}
 	if req.MaxFailures, err = c.FailureLimit(); err != nil {
@@ -62,32 +66,27 @@ func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) (err er
 }
 
 func (c *setRemoteInstallerCmd) unset(ctx context.Context, s *session.Session, client *control.Client) error {
-	ids, err := c.ids(ctx, client, s.Project, "is not a jump host", func(h installer.KnownHost) bool { return h.Installer })
+	ids, err := c.ids(ctx, client, func(h installer.KnownHost) string {
+		if h.Installer {
+			return ""
+		}
+		return "is not a jump host"
+	})
 	if err != nil {
 		return err
 	}
-	if err := client.UnsetInstallers(ctx, s.Project, ids); err != nil {
+	if _, err := control.UnsetJumpHosts.Call(ctx, client, control.IDs{IDs: ids}); err != nil {
 		return err
 	}
 	s.Notef("removed the jump-host role of %d hosts of project %s and deleted its credentials", len(ids), s.Project)
 	return nil
 }
 
-// ids are those of the hosts that are named. why one is not suitable is a fault.
-func (c *setRemoteInstallerCmd) ids(ctx context.Context, client *control.Client, project, why string, suitable func(installer.KnownHost) bool) (ids []string, err error) {
+// ids are those of the hosts that are named.
+func (c *setRemoteInstallerCmd) ids(
+	ctx context.Context, client *control.Client, unsuitable func(installer.KnownHost) string,
+) ([]string, error) {
 	inventory := flags.Inventory{Known: c.Host, Label: c.Label}
-	found, faults, err := inventory.Find(ctx, client, project, "host")
-	if err != nil {
-		return nil, err
-	}
-	for _, h := range found {
-		if !suitable(h) {
-			faults.Add(fmt.Sprintf("known host %s (%s)", h.ID, h.Label()), "%s", why)
-		}
-		ids = append(ids, h.ID)
-	}
-	if len(faults) > 0 {
-		return nil, exit.UsageError(faults, "see `tripod hosts list`")
-	}
-	return ids, nil
+	found, err := inventory.Find(ctx, client, "host")
+	return flags.HostIDs(found, err, unsuitable)
 }

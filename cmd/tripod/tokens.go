@@ -9,7 +9,6 @@ import (
 	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/control"
-	"tripod/store"
 )
 
 type tokensCmd struct {
@@ -22,42 +21,44 @@ type grantName struct {
 	Name string `arg:"" help:"Its name."`
 }
 
-type rightsFlag struct {
+type newGrant struct {
+	grantName
 	Rights string `enum:"full,read" default:"full" help:"full, or read: may read everything and change nothing."`
 }
 
-type tokensAddCmd struct {
-	grantName
-	rightsFlag
-}
+type tokensAddCmd struct{ newGrant }
 
 // Run prints the token alone on stdout.
 func (c *tokensAddCmd) Run(ctx context.Context, s *session.Session) error {
-	return s.Change(ctx, func(client *control.Client) error {
-		token, err := client.AddToken(ctx, s.Project, c.Name, installer.Rights(c.Rights))
-		if err != nil {
-			return addGrantError(err)
-		}
-		return s.Print(token + "\n")
-	})
+	return addGrant(ctx, s, control.AddToken, c.newGrant, func(token string) error { return s.Print(token + "\n") })
 }
 
-func addGrantError(err error) error {
-	if errors.Is(err, store.ErrExists) {
-		return exit.UsageError(err, "choose another name, or remove the old one first")
-	}
-	return exit.InputOrStorage(err)
+func addGrant[Out any](
+	ctx context.Context, s *session.Session, add control.Operation[control.Grant, Out], g newGrant, show func(Out) error,
+) error {
+	return s.Change(ctx, func(client *control.Client) error {
+		added, err := add.Call(ctx, client, control.Grant{Name: g.Name, Rights: installer.Rights(g.Rights)})
+		if errors.Is(err, installer.ErrExists) {
+			return exit.UsageError(err, "choose another name, or remove the old one first")
+		}
+		if err != nil {
+			return exit.InputOrStorage(err)
+		}
+		return show(added)
+	})
 }
 
 type tokensRemoveCmd struct{ grantName }
 
 func (c *tokensRemoveCmd) Run(ctx context.Context, s *session.Session) error {
-	return c.remove(ctx, s, "token", (*control.Client).RemoveToken)
+	return c.remove(ctx, s, "token", control.RemoveToken)
 }
 
-func (g grantName) remove(ctx context.Context, s *session.Session, what string, remove func(c *control.Client, ctx context.Context, project, name string) error) error {
+func (g grantName) remove(
+	ctx context.Context, s *session.Session, what string, remove control.Operation[control.ID, struct{}],
+) error {
 	return s.Change(ctx, func(client *control.Client) error {
-		if err := remove(client, ctx, s.Project, g.Name); err != nil {
+		if _, err := remove.Call(ctx, client, control.ID{ID: g.Name}); err != nil {
 			return exit.InputOrStorage(err)
 		}
 		s.Notef("removed %s %q of project %s", what, g.Name, s.Project)
@@ -76,7 +77,5 @@ var tokenList = report.List[installer.TokenInfo]{Name: "tokens", Columns: []repo
 
 // Run lists names, never tokens: only their hashes are stored.
 func (c *tokensListCmd) Run(ctx context.Context, s *session.Session) error {
-	return printList(ctx, s, c.Output, tokenList, func(client *control.Client) ([]installer.TokenInfo, error) {
-		return client.Tokens(ctx, s.Flags.Project)
-	})
+	return printList(ctx, s, c.Output, tokenList, control.ListTokens, control.OfProject{Project: s.Flags.Project})
 }

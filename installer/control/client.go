@@ -10,9 +10,8 @@ import (
 	"tripod/installer/api"
 )
 
-// Client works on a daemon as the store does on a state folder: its methods
-// have the store's names, arguments and errors. The project that they are given
-// has to be the client's own. It is safe for many goroutines.
+// Client asks for the operations of a daemon, or of another process that has a state
+// folder. Their errors are those of the store. It is safe for many goroutines.
 type Client struct {
 	api       *api.Client
 	principal welcome
@@ -31,7 +30,7 @@ func Connect(ctx context.Context, c *api.Client) (*Client, error) {
 }
 
 func (c *Client) greet(ctx context.Context) error {
-	ask, err := whoAmI.ask(c, "", struct{}{})
+	ask, err := whoAmI.ask(c, struct{}{})
 	if err == nil {
 		err = c.api.Do(ctx, ask, &c.principal)
 	}

@@ -35,7 +35,7 @@ func (s *service) follow(ctx context.Context, who principal, in followRequest) (
 	if !installer.IDForm.MatchString(in.Follower) {
 		return api.Stream{}, installer.Faults{{Where: "follower", What: installer.IDRule}}
 	}
-	if _, err := s.batch(ctx, who, id{in.BatchID}); err != nil {
+	if _, err := s.batch(ctx, who, in.BatchID); err != nil {
 		return api.Stream{}, err
 	}
 	f := &following{service: s, ctx: ctx, what: in.followed(who), after: in.After}
@@ -46,11 +46,11 @@ func (s *service) follow(ctx context.Context, who principal, in followRequest) (
 	return api.Stream{ReadCloser: f}, err
 }
 
-func (s *service) leave(_ context.Context, who principal, in followRequest) (struct{}, error) {
-	if s.onDemand == nil {
-		return none(nil)
+func (s *service) leave(_ context.Context, who principal, in followRequest) (none struct{}, err error) {
+	if s.onDemand != nil {
+		err = s.onDemand.leave(in.followed(who), in.Follower)
 	}
-	return none(s.onDemand.leave(in.followed(who), in.Follower))
+	return none, err
 }
 
 func (r followRequest) followed(who principal) followed {

@@ -89,6 +89,11 @@ func (r *rig) connect(token string) *control.Client {
 	return c
 }
 
+func (r *rig) addHosts(entries []installer.HostEntry) error {
+	_, err := control.AddHosts.Call(r.t.Context(), r.client, control.HostEntries{Hosts: entries})
+	return err
+}
+
 // request is about n hosts, each with a password of its own and all with one key for
 // the way.
 func request(n int) plan.Request {

@@ -90,7 +90,13 @@ type service struct {
 }
 
 // Operations are all that there are.
-func Operations(c Config) []Operation { return newService(c).operations() }
+func Operations(c Config) (all []Served) {
+	s := newService(c)
+	for _, o := range defined {
+		all = append(all, o.servedBy(s))
+	}
+	return all
+}
 
 // Routes are to be added to the API's.
 func Routes(c Config) (routes []api.Route) {

@@ -42,7 +42,7 @@ func TestBatchArrivesAsItWasSent(t *testing.T) {
 		require.Equal(t, e.Credentials.Password.Reveal(), creds.Password.Reveal())
 		require.Equal(t, e.Credentials.SudoPassword.Reveal(), creds.SudoPassword.Reveal())
 		require.Equal(t, "the key of the jump host", creds.Via[0].PrivateKey.Reveal())
-		got, err := r.client.Invocation(t.Context(), project, inv.ID)
+		got, err := control.GetInvocation.Call(t.Context(), r.client, control.ID{ID: inv.ID})
 		require.NoError(t, err)
 		require.Equal(t, inv, got, "and is read as it is stored")
 	}
@@ -74,14 +74,13 @@ func TestTenThousandHosts(t *testing.T) {
 	r := newRig(t)
 	p, err := r.client.Submit(t.Context(), request(10_000))
 	require.NoError(t, err)
-	page, err := r.client.Invocations(t.Context(), installer.Filter{ProjectID: project, BatchID: p.Batch.ID})
+	invs, err := r.client.Invocations(t.Context(), installer.Filter{BatchID: p.Batch.ID})
 	require.NoError(t, err)
-	require.EqualValues(t, 10_000, page.Count)
-	require.Len(t, page.Invocations, 10_000)
-	asked, err := r.client.CancelOpen(t.Context(), project, p.Batch.ID, "")
+	require.Len(t, invs, 10_000)
+	asked, err := control.CancelBatch.Call(t.Context(), r.client, control.OfBatch{BatchID: p.Batch.ID})
 	require.NoError(t, err)
 	require.Len(t, asked, 10_000)
-	require.Equal(t, page.Invocations[9_999].ID, asked[0], "in the order of the batch")
+	require.Equal(t, invs[9_999].ID, asked[0], "in the order of the batch")
 }
 
 // TestWhatAClientMustNotSend: whatever is sent is checked as if it came from
@@ -138,7 +137,10 @@ func TestWhatAClientMustNotSend(t *testing.T) {
 		req := request(1)
 		req.Hosts[0].Credentials.Password = installer.NewSecret("canary-password")
 		change(&req)
-		for i, send := range []func(context.Context, plan.Request) (control.Planned, error){r.client.Submit, r.client.Plan} {
+		sendPlan := func(ctx context.Context, req plan.Request) (control.Planned, error) {
+			return control.PlanBatch.Call(ctx, r.client, req)
+		}
+		for i, send := range []func(context.Context, plan.Request) (control.Planned, error){r.client.Submit, sendPlan} {
 			if i == 1 && want == "spec: the file " { // it is sent later
 				continue
 			}
@@ -160,7 +162,7 @@ func TestAPlanIsTheWorkToBe(t *testing.T) {
 	r := newRig(t)
 	req := request(2)
 	req.Hosts[1].Where, req.Hosts[1].Host.User = "hosts.txt:2", "ops"
-	p, err := r.client.Plan(t.Context(), req)
+	p, err := control.PlanBatch.Call(t.Context(), r.client, req)
 	require.NoError(t, err)
 	require.Nil(t, p.Batch)
 	require.Len(t, p.Items, 2)
@@ -180,7 +182,7 @@ func TestKeptLoginGoesToThatHostOnly(t *testing.T) {
 	r := newRig(t)
 	known := request(1).Hosts[0]
 	known.Host.ID = "i-1"
-	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{known}))
+	require.NoError(t, r.addHosts([]installer.HostEntry{known}))
 	ask := func(change func(*installer.Host)) (control.Planned, error) {
 		req := request(1)
 		req.Hosts[0].Host, req.Hosts[0].Credentials = known.Host, installer.Credentials{}
@@ -223,7 +225,7 @@ func TestARetryTakesWhatIsKept(t *testing.T) {
 	// Given ones go before, where they are for the host as the batch has it.
 	given := retry(first.Invs[1].ID)
 	given.ForAll = &installer.HostEntry{Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("given")}}}
-	p, err := r.client.Plan(t.Context(), given)
+	p, err := control.PlanBatch.Call(t.Context(), r.client, given)
 	require.NoError(t, err)
 	require.Len(t, p.Notes, 1)
 	require.Contains(t, p.Notes[0], "is reached as root via jump@192.0.2.1:22 in the batch")
@@ -240,21 +242,19 @@ func TestProjectsSeeTheirOwn(t *testing.T) {
 	s := r.sent(1)
 	id := s.Invs[0].ID
 	other := r.connect(r.addToken("p-two"))
-	_, err := other.Batch(t.Context(), "p-two", s.ID)
+	_, err := control.GetBatch.Call(t.Context(), other, control.ID{ID: s.ID})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.Invocation(t.Context(), "p-two", id)
+	_, err = control.GetInvocation.Call(t.Context(), other, control.ID{ID: id})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.Log(t.Context(), "p-two", id)
+	_, err = other.Log(t.Context(), id)
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.CancelOpen(t.Context(), "p-two", s.ID, "")
+	_, err = control.CancelBatch.Call(t.Context(), other, control.OfBatch{BatchID: s.ID})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.Follow(t.Context(), "p-two", s.ID, "", func(error) {})
+	_, err = other.Follow(t.Context(), s.ID, "", func(error) {})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	page, err := other.Invocations(t.Context(), installer.Filter{ProjectID: "p-two", BatchID: s.ID})
+	invs, err := other.Invocations(t.Context(), installer.Filter{ProjectID: project, BatchID: s.ID})
 	require.NoError(t, err)
-	require.Empty(t, page.Invocations)
-	_, err = other.Batch(t.Context(), project, s.ID)
-	require.ErrorContains(t, err, `this login is for project "p-two"`)
+	require.Empty(t, invs)
 }
 
 func TestFilesAreSentOnceAndGoOn(t *testing.T) {

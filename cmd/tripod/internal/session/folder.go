@@ -92,6 +92,11 @@ func Read[T any](ctx context.Context, s *Session, get func(*control.Client) (T, 
 	return answer, err
 }
 
+// Ask is Read for one operation.
+func Ask[In, Out any](ctx context.Context, s *Session, op control.Operation[In, Out], in In) (Out, error) {
+	return Read(ctx, s, func(c *control.Client) (Out, error) { return op.Call(ctx, c, in) })
+}
+
 // Change is for commands that change what is stored, and nothing on hosts.
 func (s *Session) Change(ctx context.Context, fn func(*control.Client) error) error {
 	return s.with(ctx, StateConfig{}, fn)

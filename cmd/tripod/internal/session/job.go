@@ -103,7 +103,7 @@ type Outcome struct {
 // interrupts it or too many hosts fail.
 func (j *Job) Run(ctx context.Context, what installer.ClaimFilter, maxFailures int) (how Outcome, err error) {
 	j.sent.acknowledged = append(j.sent.acknowledged, what.BatchID)
-	f, err := j.Client.Follow(context.WithoutCancel(ctx), j.Project, what.BatchID, what.InvocationID, j.noteLost)
+	f, err := j.Client.Follow(context.WithoutCancel(ctx), what.BatchID, what.InvocationID, j.noteLost)
 	if err != nil {
 		return how, err
 	}
@@ -122,8 +122,8 @@ func (j *Job) Run(ctx context.Context, what installer.ClaimFilter, maxFailures i
 	if err != nil || how.Interrupted || !how.Daemon {
 		return how, err
 	}
-	head, err := j.Client.Batch(ctx, j.Project, what.BatchID)
-	how.LimitReached = control.LimitReached(head)
+	now, err := control.GetBatch.Call(ctx, j.Client, control.ID{ID: what.BatchID})
+	how.LimitReached = control.LimitReached(now.BatchHead)
 	return how, err
 }
 
@@ -147,10 +147,10 @@ func (j *Job) noteLost(err error) {
 func (j *Job) Drop(ctx context.Context, batchID string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if _, err := j.Client.CancelOpen(ctx, j.Project, batchID, ""); err != nil {
+	if _, err := control.CancelBatch.Call(ctx, j.Client, control.OfBatch{BatchID: batchID}); err != nil {
 		return err
 	}
-	f, err := j.Client.Follow(ctx, j.Project, batchID, "", func(error) {})
+	f, err := j.Client.Follow(ctx, batchID, "", func(error) {})
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (s *Session) NewRequest(task installer.Type, source string) plan.Request {
 // no state yet, nothing is known.
 func (s *Session) Plan(ctx context.Context, req plan.Request, faults installer.Faults) (p control.Planned, err error) {
 	if len(req.Hosts) > 0 {
-		p, err = Read(ctx, s, func(c *control.Client) (control.Planned, error) { return c.Plan(ctx, req) })
+		p, err = Ask(ctx, s, control.PlanBatch, req)
 		if errors.Is(err, store.ErrNoState) {
 			p, err = s.planWithoutState(ctx, req)
 		}
@@ -79,7 +79,7 @@ func (s *Session) planWithoutState(ctx context.Context, req plan.Request) (p con
 	empty := *s
 	empty.Flags.StateDir = dir
 	err = empty.Change(ctx, func(c *control.Client) (err error) {
-		p, err = c.Plan(ctx, req)
+		p, err = control.PlanBatch.Call(ctx, c, req)
 		return err
 	})
 	return p, err
@@ -88,12 +88,12 @@ func (s *Session) planWithoutState(ctx context.Context, req plan.Request) (p con
 // FindInvocation finds what a user means: an invocation's id, or the address or name of
 // a host in the newest batch that has it.
 func FindInvocation(ctx context.Context, c *control.Client, what string) (installer.Invocation, error) {
-	inv, err := c.Invocation(ctx, c.Project(), what)
+	inv, err := control.GetInvocation.Call(ctx, c, control.ID{ID: what})
 	if !errors.Is(err, installer.ErrNotFound) {
 		return inv, err
 	}
 	const newest = 20
-	heads, err := c.Batches(ctx, c.Project(), newest)
+	heads, err := control.ListBatches.Call(ctx, c, control.Newest{Limit: newest})
 	if err != nil {
 		return inv, err
 	}
@@ -117,11 +117,32 @@ func FindInvocation(ctx context.Context, c *control.Client, what string) (instal
 	return inv, exit.UsageError(fmt.Errorf("no invocation and no host of the newest batches is called %q", what), "see `tripod status`")
 }
 
+// FindBatch finds the batch that a user means, or the one invocation of a batch.
+func FindBatch(ctx context.Context, c *control.Client, what string) (batchID string, only *installer.Invocation, err error) {
+	_, err = control.GetBatch.Call(ctx, c, control.ID{ID: what})
+	if !errors.Is(err, installer.ErrNotFound) {
+		return what, nil, err
+	}
+	inv, err := FindInvocation(ctx, c, what)
+	return inv.BatchID, &inv, err
+}
+
 // Invocations are those of a batch, in the order of the hosts file.
 func Invocations(ctx context.Context, c *control.Client, batchID string) ([]installer.Invocation, error) {
-	page, err := c.Invocations(ctx, installer.Filter{ProjectID: c.Project(), BatchID: batchID})
-	slices.Reverse(page.Invocations) // they come newest first
-	return page.Invocations, err
+	invs, err := c.Invocations(ctx, installer.Filter{BatchID: batchID})
+	slices.Reverse(invs) // they come newest first
+	return invs, err
+}
+
+func InvocationsByID(ctx context.Context, c *control.Client, ids []string) (invs []installer.Invocation, err error) {
+	for _, id := range ids {
+		inv, err := control.GetInvocation.Call(ctx, c, control.ID{ID: id})
+		if err != nil {
+			return nil, err
+		}
+		invs = append(invs, inv)
+	}
+	return invs, nil
 }
 
 // Report is about invocations of a batch.
@@ -134,7 +155,7 @@ func Report(ctx context.Context, c *control.Client, batchID string, invs []insta
 // would wait for it again.
 func logTail(ctx context.Context, c *control.Client, id string) (string, error) {
 	const most = 64 << 10
-	log, err := c.Log(ctx, c.Project(), id)
+	log, err := c.Log(ctx, id)
 	if err != nil {
 		return "", ifUnanswered(err)
 	}
