@@ -125,7 +125,7 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 	}
 	found, err := session.Ask(ctx, s, control.VerifyAudit, control.Anchors{Anchors: anchors})
 	if err != nil {
-		return exit.InputOrStorage(err)
+		return err
 	}
 	if err := c.print(s, found, func() string { return auditReport(found) }); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (c *auditPruneCmd) Run(ctx context.Context, s *session.Session) error {
 	return s.Change(ctx, func(client *control.Client) error {
 		n, err := control.PruneAudit.Call(ctx, client, control.Before{Before: before})
 		if err != nil {
-			return exit.InputOrStorage(err)
+			return err
 		}
 		s.Notef("deleted %d entries of the audit log", n)
 		return nil

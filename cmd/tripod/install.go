@@ -74,7 +74,7 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 		return c.showPlan(s, task, planned.Items)
 	}
 	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error {
-		if err := files.Store(ctx, j.Client.PutBlob, &req.Spec); err != nil {
+		if err := files.Store(ctx, j.Client.PutBlob); err != nil {
 			return err
 		}
 		return c.run(ctx, j, req)

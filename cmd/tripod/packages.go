@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -91,17 +90,12 @@ func (c *packagesAddCmd) inspect() ([]installer.Package, error) {
 }
 
 func addPackage(ctx context.Context, client *control.Client, path string, p installer.Package) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return exit.UsageError(err, "")
-	}
-	defer file.Close()
-	if p.BlobRef, err = client.PutBlob(ctx, file, p.BlobRef); err != nil {
+	if err := flags.StoreFile(ctx, path, p.BlobRef, client.PutBlob); err != nil {
 		return err
 	}
 	p.Added = time.Now()
-	_, err = control.AddPackage.Call(ctx, client, p)
-	return exit.InputOrStorage(err)
+	_, err := control.AddPackage.Call(ctx, client, p)
+	return err
 }
 
 type packagesListCmd struct {

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +54,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	var faults installer.Faults
 	files := c.Inspect(&faults)
 	spec := installer.Spec{Target: installer.TargetTelescope, Online: c.Online(&faults)}
+	files.AddTo(&spec)
 	c.Apply(&spec, &faults)
 	allowed := c.check(&faults)
 	if err := faults.Err(); err != nil {
@@ -75,7 +75,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	return session.Closing(func() error {
-		if err := storeForGood(ctx, state, files, &spec); err != nil {
+		if err := storeForGood(ctx, state, files); err != nil {
 			return err
 		}
 		hub := control.NewHub()
@@ -130,24 +130,17 @@ func (c *serveCmd) check(faults *installer.Faults) *policy.Policy {
 
 // storeForGood stores the files and opens them for as long as the store is open: that
 // the same package is deleted from the package store does not take it away.
-func storeForGood(ctx context.Context, state *session.State, files flags.Files, spec *installer.Spec) error {
-	err := files.Store(ctx, func(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error) {
+func storeForGood(ctx context.Context, state *session.State, files flags.Files) error {
+	return files.Store(ctx, func(ctx context.Context, r io.Reader, ref installer.BlobRef) error {
 		put, err := state.PutBlob(ctx, r, ref.Name)
 		if err == nil && put.SHA256 != ref.SHA256 {
 			err = exit.Usagef("%s was changed while it was read", ref.Name)
 		}
-		return ref, err
-	}, spec)
-	refs := slices.Clone(spec.Packages)
-	if spec.Script != nil {
-		refs = append(refs, *spec.Script)
-	}
-	for _, ref := range refs {
 		if err == nil {
 			_, err = state.OpenBlob(ref)
 		}
-	}
-	return err
+		return err
+	})
 }
 
 // serve runs the listener, the folder's socket, the dispatcher and the purge until ctx

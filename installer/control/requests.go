@@ -64,25 +64,25 @@ func (c *Client) Log(ctx context.Context, invocationID string) (io.ReadCloser, e
 
 // PutBlob sends a file of which ref has the hash and the size, in parts, as far
 // as the daemon does not have it yet.
-func (c *Client) PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error) {
+func (c *Client) PutBlob(ctx context.Context, r io.Reader, ref installer.BlobRef) error {
 	part := filePart{SHA256: ref.SHA256, Size: ref.Size}
 	buffer := make([]byte, partSize)
 	for {
 		state, err := addToFile.Call(ctx, c, part)
 		if err != nil || state.Complete {
-			return ref, err
+			return err
 		}
 		at := part.Offset + int64(len(part.Data))
 		if state.Have < at {
-			return ref, fmt.Errorf("the daemon has lost what it had of %s: try again", ref.Name)
+			return fmt.Errorf("the daemon has lost what it had of %s: try again", ref.Name)
 		}
 		if _, err := io.CopyN(io.Discard, r, state.Have-at); err != nil {
-			return ref, fmt.Errorf("read %s: %w", ref.Name, err)
+			return fmt.Errorf("read %s: %w", ref.Name, err)
 		}
 		part.Offset = state.Have
 		part.Data = buffer[:min(partSize, ref.Size-state.Have)]
 		if _, err := io.ReadFull(r, part.Data); err != nil {
-			return ref, fmt.Errorf("read %s: %w", ref.Name, err)
+			return fmt.Errorf("read %s: %w", ref.Name, err)
 		}
 	}
 }

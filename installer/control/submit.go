@@ -210,9 +210,12 @@ func planned(p *plan.Plan, all bool) Planned {
 	return told
 }
 
-// PlanWith tells what would come of a request.
-func PlanWith(ctx context.Context, by *plan.Planner, req plan.Request) (Planned, error) {
-	p, err := by.Plan(ctx, req)
+func (s *service) plan(ctx context.Context, who principal, in plan.Request) (Planned, error) {
+	req, err := s.checked(ctx, who, in, false)
+	if err != nil {
+		return Planned{}, err
+	}
+	p, err := s.planner.Plan(ctx, req)
 	if err == nil {
 		err = p.Err()
 	}
@@ -220,14 +223,6 @@ func PlanWith(ctx context.Context, by *plan.Planner, req plan.Request) (Planned,
 		return Planned{}, err
 	}
 	return planned(p, true), nil
-}
-
-func (s *service) plan(ctx context.Context, who principal, in plan.Request) (Planned, error) {
-	req, err := s.checked(ctx, who, in, false)
-	if err != nil {
-		return Planned{}, err
-	}
-	return PlanWith(ctx, s.planner, req)
 }
 
 // submit answers when all is on disk. Sent again, it is answered again and not done

@@ -266,7 +266,7 @@ func TestFilesAreSentOnceAndGoOn(t *testing.T) {
 
 	// The connection is lost for good in the middle.
 	cut := &cutReader{Reader: bytes.NewReader(data), after: 1<<20 + 10}
-	_, err := r.client.PutBlob(t.Context(), cut, ref)
+	err := r.client.PutBlob(t.Context(), cut, ref)
 	require.ErrorIs(t, err, errCut)
 	have, complete, err := r.store.BlobSize(t.Context(), project, ref.SHA256)
 	require.NoError(t, err)
@@ -274,17 +274,17 @@ func TestFilesAreSentOnceAndGoOn(t *testing.T) {
 	require.False(t, complete)
 
 	before := r.served.Load()
-	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
+	err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, r.served.Load()-before, "a look, and the two parts that were missing")
 	before = r.served.Load()
-	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
+	err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.served.Load()-before, "nothing is sent twice")
 
 	wrong := ref
 	wrong.SHA256 = strings.Repeat("b", 64)
-	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(data), wrong)
+	err = r.client.PutBlob(t.Context(), bytes.NewReader(data), wrong)
 	require.ErrorContains(t, err, "not those of this hash")
 }
 

@@ -86,32 +86,41 @@ func (f *Content) Online(faults *installer.Faults) *installer.Online {
 	return o
 }
 
-// Keeper keeps a file of which ref has the hash and the size.
-type Keeper func(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
+// PutBlob stores a file of which ref has the hash and the size.
+type PutBlob func(ctx context.Context, r io.Reader, ref installer.BlobRef) error
 
-// Store has the files kept and makes spec point to them.
-func (c Files) Store(ctx context.Context, keep Keeper, spec *installer.Spec) error {
-	put := func(f contentFile) (ref installer.BlobRef, err error) {
-		file, err := os.Open(f.path)
-		if err != nil {
-			return ref, exit.UsageError(err, "")
-		}
-		defer file.Close()
-		return keep(ctx, file, f.ref)
+// AddTo makes spec point to the files.
+func (c Files) AddTo(spec *installer.Spec) {
+	for _, p := range c.packages {
+		spec.Packages = append(spec.Packages, p.ref)
 	}
-	for i, p := range c.packages {
-		ref, err := put(p)
-		if err != nil {
+	if c.script != nil {
+		spec.Script = &c.script.ref
+	}
+}
+
+// Store stores the files.
+func (c Files) Store(ctx context.Context, put PutBlob) error {
+	files := c.packages
+	if c.script != nil {
+		files = append(files, *c.script)
+	}
+	for _, f := range files {
+		if err := StoreFile(ctx, f.path, f.ref, put); err != nil {
 			return err
 		}
-		spec.Packages = append(spec.Packages[:i], ref)
 	}
-	if c.script == nil {
-		return nil
+	return nil
+}
+
+// StoreFile stores one file.
+func StoreFile(ctx context.Context, path string, ref installer.BlobRef, put PutBlob) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return exit.UsageError(err, "")
 	}
-	ref, err := put(*c.script)
-	spec.Script = &ref
-	return err
+	defer file.Close()
+	return put(ctx, file, ref)
 }
 
 func inspectScript(path string) (installer.BlobRef, error) {
@@ -190,12 +199,7 @@ func (f *Spec) Make(c Files, faults *installer.Faults) installer.Spec {
 	Refuse(faults, f.Script == "" && f.Target != installer.TargetTelescope, "--target", "the only product with a built-in installation is telescope: give --script")
 	Refuse(faults, f.Edition != "" && (f.Script != "" || len(f.Package) > 0 || f.OnlineURL != ""), "--edition", "chooses from the package store: it cannot be combined with --package, --script or --online-url")
 	spec := installer.Spec{Target: f.Target, Version: f.AgentVersion, VersionType: string(Editions[f.Edition])}
-	for _, p := range c.packages {
-		spec.Packages = append(spec.Packages, p.ref)
-	}
-	if c.script != nil {
-		spec.Script = &c.script.ref
-	}
+	c.AddTo(&spec)
 	spec.Online = f.Online(faults)
 	f.Policy.Apply(&spec, faults)
 	*faults = append(*faults, spec.Validate(Of("target", "version"))...)

@@ -42,7 +42,7 @@ func addGrant[Out any](
 			return exit.UsageError(err, "choose another name, or remove the old one first")
 		}
 		if err != nil {
-			return exit.InputOrStorage(err)
+			return err
 		}
 		return show(added)
 	})
@@ -59,7 +59,7 @@ func (g grantName) remove(
 ) error {
 	return s.Change(ctx, func(client *control.Client) error {
 		if _, err := remove.Call(ctx, client, control.ID{ID: g.Name}); err != nil {
-			return exit.InputOrStorage(err)
+			return err
 		}
 		s.Notef("removed %s %q of project %s", what, g.Name, s.Project)
 		return nil
@@ -78,4 +78,44 @@ var tokenList = report.List[installer.TokenInfo]{Name: "tokens", Columns: []repo
 // Run lists names, never tokens: only their hashes are stored.
 func (c *tokensListCmd) Run(ctx context.Context, s *session.Session) error {
 	return printList(ctx, s, c.Output, tokenList, control.ListTokens, control.OfProject{Project: s.Flags.Project})
+}
+
+type keysCmd struct {
+	Add    keysAddCmd    `cmd:"" help:"Create an access key with its secret key and print them; they are shown only once."`
+	List   keysListCmd   `cmd:"" help:"List the access keys."`
+	Remove keysRemoveCmd `cmd:"" help:"Revoke an access key."`
+}
+
+type keysAddCmd struct {
+	newGrant
+	textFlag
+}
+
+func (c *keysAddCmd) Run(ctx context.Context, s *session.Session) error {
+	return addGrant(ctx, s, control.AddKey, c.newGrant, func(key control.NewKey) error {
+		return c.print(s, key, func() string {
+			return "access key: " + key.AccessKey + "\nsecret key: " + key.SecretKey + "\n"
+		})
+	})
+}
+
+type keysRemoveCmd struct{ grantName }
+
+func (c *keysRemoveCmd) Run(ctx context.Context, s *session.Session) error {
+	return c.remove(ctx, s, "key", control.RemoveKey)
+}
+
+type keysListCmd struct{ listFlag }
+
+var keyList = report.List[installer.KeyInfo]{Name: "keys", Columns: []report.Column[installer.KeyInfo]{
+	{Name: "project", Of: func(k installer.KeyInfo) any { return k.Project }},
+	{Name: "name", Of: func(k installer.KeyInfo) any { return k.Name }},
+	{Name: "rights", Of: func(k installer.KeyInfo) any { return k.Rights }},
+	{Name: "access_key", Of: func(k installer.KeyInfo) any { return k.AccessKey }},
+	{Name: "created", Of: func(k installer.KeyInfo) any { return k.Created }},
+}}
+
+// Run lists access keys, never their secret keys.
+func (c *keysListCmd) Run(ctx context.Context, s *session.Session) error {
+	return printList(ctx, s, c.Output, keyList, control.ListKeys, control.OfProject{Project: s.Flags.Project})
 }
