@@ -37,16 +37,5 @@ func (c *checkCmd) Run(ctx context.Context, s *session.Session) error {
 	if _, err := s.Plan(ctx, req, faults); err != nil {
 		return err
 	}
-	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error {
-		batchID, how, err := j.SubmitAndRun(ctx, req)
-		if err != nil {
-			return err
-		}
-		if how.Interrupted || how.LimitReached {
-			if err := j.Drop(context.WithoutCancel(ctx), batchID); err != nil {
-				return err
-			}
-		}
-		return j.ShowBatch(ctx, c.Output, how, batchID)
-	})
+	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error { return j.SubmitAndShow(ctx, c.Output, req) })
 }

@@ -106,9 +106,12 @@ hosts forget-key). Nothing is changed on the hosts themselves.`
 func (c *hostsRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 	return s.Change(ctx, func(client *control.Client) error {
 		hosts, err := flags.FindHosts(ctx, client, "host", c.Host)
-		ids, err := flags.HostIDs(hosts, err, func(installer.KnownHost) string { return "" })
 		if err != nil {
-			return err
+			return flags.SeeHosts(err)
+		}
+		var ids []string
+		for _, h := range hosts {
+			ids = append(ids, h.ID)
 		}
 		_, err = control.RemoveHosts.Call(ctx, client, control.IDs{IDs: ids})
 		if errors.Is(err, installer.ErrInUse) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/flags"
 	"tripod/cmd/tripod/internal/report"
 	"tripod/cmd/tripod/internal/session"
@@ -92,16 +91,13 @@ func (c *deployFlags) run(ctx context.Context, j *session.Job, req plan.Request)
 	} else if err := noteUnfinished(ctx, j, head.ID); err != nil {
 		return err
 	}
-	how, err := j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
-	if err != nil {
-		return err
-	}
-	return j.ShowBatch(ctx, c.Output, how, p.Batch.ID)
+	return j.RunAndShow(ctx, c.Output, p, false)
 }
 
 func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []control.PlannedItem) error {
-	if c.Output != "table" && c.Output != "json" {
-		return exit.Usagef("--dry-run supports --output table and json")
+	text, err := report.Plan(c.Output, task, items)
+	if err != nil {
+		return err
 	}
 	workers, err := s.Parallel(c.Parallel)
 	if err != nil {
@@ -111,7 +107,7 @@ func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []
 		s.Notef("%s", note)
 	}
 	s.Notef("dry run: no host was connected to; %d hosts, %d at once", len(items), min(workers, len(items)))
-	return report.WritePlan(s.Stdout, c.Output, task, items)
+	return s.Print(text)
 }
 
 // noteUnfinished reminds of other work that was interrupted: a command that

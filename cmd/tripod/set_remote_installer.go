@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/flags"
@@ -46,32 +47,18 @@ func (c *setRemoteInstallerCmd) Run(ctx context.Context, s *session.Session) err
 func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) (err error) {
 	req := j.NewRequest(installer.SetRemoteInstaller, "set-remote-installer")
 	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: c.Mode()}
-	req.Known, err = c.ids(ctx, j.Client, func(h installer.KnownHost) string {
-		if h.Login {
-			return ""
-		}
-		return "no password or key is stored for it: import it with one (tripod hosts import)"
-	})
-	if err != nil {
+	const noLogin = "no password or key is stored for it: import it with one (tripod hosts import)"
+	if req.Known, err = c.ids(ctx, j.Client, noLogin, func(h installer.KnownHost) bool { return h.Login }); err != nil {
 		return err
 	}
 	if req.MaxFailures, err = c.FailureLimit(); err != nil {
 		return err
 	}
-	batchID, how, err := j.SubmitAndRun(ctx, req)
-	if err != nil {
-		return err
-	}
-	return j.ShowBatch(ctx, c.Output, how, batchID)
+	return j.SubmitAndShow(ctx, c.Output, req)
 }
 
 func (c *setRemoteInstallerCmd) unset(ctx context.Context, s *session.Session, client *control.Client) error {
-	ids, err := c.ids(ctx, client, func(h installer.KnownHost) string {
-		if h.Installer {
-			return ""
-		}
-		return "is not a jump host"
-	})
+	ids, err := c.ids(ctx, client, "is not a jump host", func(h installer.KnownHost) bool { return h.Installer })
 	if err != nil {
 		return err
 	}
@@ -82,11 +69,21 @@ func (c *setRemoteInstallerCmd) unset(ctx context.Context, s *session.Session, c
 	return nil
 }
 
-// ids are those of the hosts that are named.
+// ids are those of the hosts that are named. why one is not suitable is a fault.
 func (c *setRemoteInstallerCmd) ids(
-	ctx context.Context, client *control.Client, unsuitable func(installer.KnownHost) string,
-) ([]string, error) {
+	ctx context.Context, client *control.Client, why string, suitable func(installer.KnownHost) bool,
+) (ids []string, err error) {
 	inventory := flags.Inventory{Known: c.Host, Label: c.Label}
 	found, err := inventory.Find(ctx, client, "host")
-	return flags.HostIDs(found, err, unsuitable)
+	var faults installer.Faults
+	if err := flags.Collect(err, &faults); err != nil {
+		return nil, err
+	}
+	for _, h := range found {
+		if !suitable(h) {
+			faults.Add(fmt.Sprintf("known host %s (%s)", h.ID, h.Label()), "%s", why)
+		}
+		ids = append(ids, h.ID)
+	}
+	return ids, flags.SeeHosts(faults.Err())
 }

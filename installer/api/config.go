@@ -86,12 +86,6 @@ func New(c Config) http.Handler {
 	if c.Wake == nil {
 		c.Wake = func() {}
 	}
-	if c.Policy == nil {
-		c.Policy = func(netip.Addr) error { return nil }
-	}
-	if c.DefaultLogin == nil {
-		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
-	}
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

@@ -26,7 +26,7 @@ func localServer(t *testing.T, st control.Store) *httptest.Server {
 	hub := control.NewHub()
 	s := httptest.NewServer(api.NewLocal(api.LocalConfig{
 		Who: func(*http.Request) string { return "somebody" }, Logger: slog.New(slog.DiscardHandler),
-		Routes: control.Routes(control.Config{Store: st, Hub: hub}),
+		Routes: control.Routes(control.Config{Store: st, Hub: hub, Engine: control.NoEngine{}}),
 	}))
 	t.Cleanup(s.Close)
 	t.Cleanup(hub.Close)
@@ -99,7 +99,7 @@ func TestLocalErrorsTellTheirCause(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c := localClient(t, localServer(t, fullDisk{r.store}), project)
-	c.Patience(0)
+	c.Patience = 0
 	_, err := control.ForgetKeys.Call(t.Context(), c, control.ID{ID: "10.0.0.1:22"})
 	require.EqualError(t, err, "storage error: forgetting: no space left on device")
 	require.ErrorIs(t, err, installer.ErrStorage)

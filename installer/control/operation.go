@@ -113,7 +113,7 @@ func (o Operation[In, Out]) ask(c *Client, in In) (api.Ask, error) {
 	if err != nil {
 		return api.Ask{}, fmt.Errorf("encode the request: %w", err)
 	}
-	return api.Ask{Method: http.MethodPost, Path: o.path(url.PathEscape(c.Project())), Body: body, Most: maxAnswer}, nil
+	return api.Ask{Method: http.MethodPost, Path: o.path(url.PathEscape(c.Project)), Body: body, Most: maxAnswer}, nil
 }
 
 // Call asks for the operation in the client's project, several times where that may

@@ -50,7 +50,7 @@ func newRig(t testing.TB) *rig {
 	log := slog.New(slog.DiscardHandler)
 	handler := api.New(api.Config{
 		Ledger: st, Tokens: st, Keys: st, Replays: st, Hosts: st, Packages: st, Logger: log, RequestRate: 100_000,
-		Routes: control.Routes(control.Config{Store: st, Hub: r.hub, Policy: func(a netip.Addr) error {
+		Routes: control.Routes(control.Config{Store: st, Hub: r.hub, Engine: control.NoEngine{}, Policy: func(a netip.Addr) error {
 			if a.IsLoopback() {
 				return fmt.Errorf("%s is loopback", a)
 			}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -42,13 +43,12 @@ type Store interface {
 	PruneAudit(ctx context.Context, before time.Time) (int, error)
 }
 
-// Config is what Routes needs. Store and Hub are required.
+// Config is what Routes needs. Store, Hub and Engine are required.
 type Config struct {
 	Store Store
 	// Hub is told what the engine does.
 	Hub *Hub
 	// Engine works on what is stored; an *OnDemand as long as somebody follows it.
-	// Nil: nothing does.
 	Engine Engine
 	// Policy refuses addresses that would be dialled; the dialer checks again.
 	// Nil: every address is allowed.
@@ -76,11 +76,6 @@ type Engine interface {
 	Cancel(invocation string) bool
 }
 
-type noEngine struct{}
-
-func (noEngine) Wake()              {}
-func (noEngine) Cancel(string) bool { return false }
-
 // service is what the handlers work on.
 type service struct {
 	Config
@@ -107,18 +102,7 @@ func Routes(c Config) (routes []api.Route) {
 }
 
 func newService(c Config) *service {
-	if c.Engine == nil {
-		c.Engine = noEngine{}
-	}
-	if c.Policy == nil {
-		c.Policy = func(netip.Addr) error { return nil }
-	}
-	if c.HostKeys == "" {
-		c.HostKeys = installer.AcceptNew
-	}
-	if c.DefaultLogin == nil {
-		c.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
-	}
+	c.HostKeys = cmp.Or(c.HostKeys, installer.AcceptNew)
 	onDemand, _ := c.Engine.(*OnDemand)
 	return &service{Config: c, onDemand: onDemand, planner: &plan.Planner{
 		Ledger: c.Store, Inventory: c.Store, Packages: c.Store, Batches: c.Store, Fallback: c.Fallback, HostKeys: c.HostKeys,

@@ -21,7 +21,7 @@ func TestUnanswered(t *testing.T) {
 	s := r.sent(2)
 	f, err := r.client.Follow(t.Context(), s.ID, "", func(error) { t.Error("it is not waited for") })
 	require.NoError(t, err)
-	r.client.Patience(0)
+	r.client.Patience = 0
 	r.down.Store(true)
 	began := time.Now()
 	var lost *control.Unanswered
@@ -58,7 +58,7 @@ func TestUnansweredMidway(t *testing.T) {
 	t.Cleanup(transport.CloseIdleConnections)
 	c, err := control.Connect(t.Context(), &api.Client{BaseURL: srv.URL, Token: installer.NewSecret("x"), HTTP: &http.Client{Transport: transport}})
 	require.NoError(t, err)
-	c.Patience(0)
+	c.Patience = 0
 	var lost *control.Unanswered
 	_, err = control.ListBatches.Call(t.Context(), c, control.Newest{Limit: 1})
 	require.ErrorAs(t, err, &lost)

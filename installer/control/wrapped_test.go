@@ -27,7 +27,7 @@ func TestBWrappedTargets(t *testing.T) {
 	require.NoError(t, err)
 	handler := api.New(api.Config{
 		Ledger: r.store, Tokens: r.store, Hosts: r.store, Logger: slog.New(slog.DiscardHandler),
-		Routes: control.Routes(control.Config{Store: r.store, Hub: r.hub, Policy: rules.Check}),
+		Routes: control.Routes(control.Config{Store: r.store, Hub: r.hub, Engine: control.NoEngine{}, Policy: rules.Check}),
 	})
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)

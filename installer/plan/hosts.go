@@ -118,6 +118,9 @@ func (q *planning) adopt(host *installer.Host) (to installer.Host, err error) {
 // denied asks the target policy about the host's address, and about the one that is
 // dialled first on the way there.
 func (p *Planner) denied(h installer.Host) error {
+	if p.Policy == nil {
+		return nil
+	}
 	addresses := []string{h.Address}
 	if len(h.Via) > 0 {
 		addresses = append(addresses, h.Via[0].Address)

@@ -38,8 +38,15 @@ func credentialMissing(err error) bool {
 	return errors.Is(err, installer.ErrNotFound) || ok && f.Kind == installer.KindCredentialMissing
 }
 
+func (q *planning) defaultKey() (login installer.Login, ok bool) {
+	if q.DefaultLogin == nil {
+		return login, false
+	}
+	return q.DefaultLogin(q.Project)
+}
+
 func (q *planning) defaultLogin(missing string) (installer.Credentials, error) {
-	if login, ok := q.DefaultLogin(q.Project); ok {
+	if login, ok := q.defaultKey(); ok {
 		return installer.Credentials{Login: login}, nil
 	}
 	return installer.Credentials{}, refuse(CredentialMissing, "credential-missing: "+missing+", and the project has no default key")
@@ -102,7 +109,7 @@ func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, [
 		}
 		hops[i] = hop
 		var ok bool
-		if logins[i], ok = q.DefaultLogin(q.Project); !ok {
+		if logins[i], ok = q.defaultKey(); !ok {
 			return hops, nil, refuse(InstallerCredentialMissing, "no password or key is kept for the installer on the way any more")
 		}
 	}

@@ -45,11 +45,11 @@ type Planner struct {
 	// Fallback serves where Packages has nothing: packages, of which nobody knows the
 	// edition, or Online.
 	Fallback     installer.Spec
-	Batches      Batches                 // nil where no request says Resume or Latest
-	HostKeys     installer.HostKeyPolicy // the weakest one that a task may have
-	Policy       func(netip.Addr) error  // a name is judged when it is dialled
-	Denials      Denials                 // is told what Policy refused; nil: nobody is
-	DefaultLogin func(project string) (installer.Login, bool)
+	Batches      Batches                                      // nil where no request says Resume or Latest
+	HostKeys     installer.HostKeyPolicy                      // the weakest one that a task may have
+	Policy       func(netip.Addr) error                       // a name is judged when it is dialled; nil: all may be dialled
+	Denials      Denials                                      // is told what Policy refused; nil: nobody is
+	DefaultLogin func(project string) (installer.Login, bool) // nil: no project has one
 	Clock        func() time.Time
 	NewID        func() string // for batches and invocations, later ones sorting after earlier ones
 }

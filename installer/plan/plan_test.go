@@ -45,8 +45,7 @@ func newRig(t *testing.T) *rig {
 			}
 			return nil
 		},
-		DefaultLogin: func(string) (installer.Login, bool) { return installer.Login{}, false },
-		Clock:        time.Now, NewID: func() string { return ulid.Make().String() },
+		Clock: time.Now, NewID: func() string { return ulid.Make().String() },
 	}}
 }
 

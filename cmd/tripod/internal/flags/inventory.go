@@ -2,6 +2,7 @@ package flags
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -37,7 +38,7 @@ func (f *Inventory) Find(ctx context.Context, c *control.Client, argument string
 	}
 	var faults installer.Faults
 	if len(found) == 0 {
-		faults.Add(argument+", --label", "no host in the inventory of project %s matches", c.Project())
+		faults.Add(argument+", --label", "no host in the inventory of project %s matches", c.Project)
 	}
 	if len(f.Known) > 0 && f.Known[0] != all {
 		faults.Add(argument, "cannot be combined with --label")
@@ -54,7 +55,7 @@ func FindHosts(ctx context.Context, c *control.Client, argument string, names []
 	var found []installer.KnownHost
 	var faults installer.Faults
 	for _, name := range names {
-		h, err := hostCalled(all, c.Project(), name)
+		h, err := hostCalled(all, c.Project, name)
 		if err != nil {
 			faults.Add(argument, "%v", err)
 		} else if !slices.ContainsFunc(found, func(other installer.KnownHost) bool { return other.ID == h.ID }) {
@@ -70,31 +71,18 @@ func FindHost(ctx context.Context, c *control.Client, name string) (h installer.
 	if err != nil {
 		return h, err
 	}
-	if h, err = hostCalled(all, c.Project(), name); err != nil {
-		err = exit.UsageError(err, SeeHosts)
+	if h, err = hostCalled(all, c.Project, name); err != nil {
+		err = exit.UsageError(err, "see `tripod hosts list`")
 	}
 	return h, err
 }
 
-// SeeHosts is the hint where hosts of the inventory are named wrongly.
-const SeeHosts = "see `tripod hosts list`"
-
-// HostIDs are the ids of hosts that were found; unsuitable says why one cannot be used.
-func HostIDs(found []installer.KnownHost, err error, unsuitable func(installer.KnownHost) string) (ids []string, _ error) {
-	var faults installer.Faults
-	if err := Collect(err, &faults); err != nil {
-		return nil, err
+// SeeHosts gives the hint to errors about hosts of the inventory that are named wrongly.
+func SeeHosts(err error) error {
+	if _, ok := errors.AsType[installer.Faults](err); ok {
+		return exit.UsageError(err, "see `tripod hosts list`")
 	}
-	for _, h := range found {
-		if why := unsuitable(h); why != "" {
-			faults.Add(fmt.Sprintf("known host %s (%s)", h.ID, h.Label()), "%s", why)
-		}
-		ids = append(ids, h.ID)
-	}
-	if len(faults) > 0 {
-		return nil, exit.UsageError(faults, SeeHosts)
-	}
-	return ids, nil
+	return err
 }
 
 func hostCalled(all []installer.KnownHost, project, name string) (installer.KnownHost, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
 )
 
@@ -80,8 +81,10 @@ func (r Report) Render(format string) (string, error) {
 		return r.csv()
 	case "junit":
 		return r.junit()
+	case "table":
+		return r.table()
 	}
-	return r.table()
+	return "", exit.Usagef("--output %q: must be table, json, csv or junit", format)
 }
 
 func (r Report) csv() (string, error) {

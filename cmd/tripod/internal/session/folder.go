@@ -71,11 +71,10 @@ func (s *Session) client(ctx context.Context, cfg StateConfig) (*control.Client,
 	case err != nil:
 		return nil, err
 	}
-	patience := takeOverPatience
+	client.Patience = takeOverPatience
 	if client.Daemon() {
-		patience = s.Flags.ServerWait
+		client.Patience = s.Flags.ServerWait
 	}
-	client.Patience(patience)
 	f.mu.Lock()
 	f.isDaemons = client.Daemon
 	f.mu.Unlock()

@@ -69,7 +69,7 @@ func (s *Session) Work(ctx context.Context, f RunFlags, knownHosts []string, fn 
 }
 
 func (j *Job) checkKnownHosts(files []string) error {
-	daemon, theirs := j.Client.Daemon(), j.Client.KnownHosts()
+	daemon, theirs := j.Client.Daemon(), j.Client.KnownHosts
 	if daemon || len(theirs) == 0 {
 		theirs = DefaultKnownHosts()
 	}
@@ -117,7 +117,7 @@ func (j *Job) Run(ctx context.Context, what installer.ClaimFilter, maxFailures i
 	stop()
 	printer.Wait()
 	if how.Interrupted = ctx.Err() != nil; how.Interrupted {
-		j.Client.Patience(0) // whoever interrupts does not wait for a daemon
+		j.Client.Patience = 0 // whoever interrupts does not wait for a daemon
 	}
 	if err != nil || how.Interrupted || !how.Daemon {
 		return how, err
@@ -142,9 +142,9 @@ func (j *Job) noteLost(err error) {
 	}
 }
 
-// Drop cancels what is open of a batch that nobody will resume. It dials nothing,
+// drop cancels what is open of a batch that nobody will resume. It dials nothing,
 // since a check has left nothing behind.
-func (j *Job) Drop(ctx context.Context, batchID string) error {
+func (j *Job) drop(ctx context.Context, batchID string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if _, err := control.CancelBatch.Call(ctx, j.Client, control.OfBatch{BatchID: batchID}); err != nil {
@@ -166,13 +166,32 @@ func (j *Job) Show(format string, how Outcome, r report.Report) error {
 	return j.verdict(r, how)
 }
 
-func (j *Job) ShowBatch(ctx context.Context, format string, how Outcome, batchID string) error {
-	ctx = context.WithoutCancel(ctx) // an interrupted run is reported too
-	invs, err := Invocations(ctx, j.Client, batchID)
+// SubmitAndShow submits a request for a batch, has it worked on and shows it.
+func (j *Job) SubmitAndShow(ctx context.Context, format string, req plan.Request) error {
+	p, err := j.Submit(ctx, req)
 	if err != nil {
 		return err
 	}
-	return j.Show(format, how, Report(ctx, j.Client, batchID, invs))
+	return j.RunAndShow(ctx, format, p, req.Spec.CheckOnly)
+}
+
+// RunAndShow has a planned batch worked on and shows it. What is left of a check is dropped.
+func (j *Job) RunAndShow(ctx context.Context, format string, p control.Planned, check bool) error {
+	how, err := j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // an interrupted run is reported too
+	if check && (how.Interrupted || how.LimitReached) {
+		if err := j.drop(ctx, p.Batch.ID); err != nil {
+			return err
+		}
+	}
+	invs, err := Invocations(ctx, j.Client, p.Batch.ID)
+	if err != nil {
+		return err
+	}
+	return j.Show(format, how, Report(ctx, j.Client, p.Batch.ID, invs))
 }
 
 func (s *Session) verdict(r report.Report, how Outcome) error {

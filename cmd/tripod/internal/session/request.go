@@ -59,16 +59,6 @@ func (j *Job) Submit(ctx context.Context, req plan.Request) (control.Planned, er
 	return p, loginHint(err)
 }
 
-// SubmitAndRun submits a request for a batch, and has it worked on.
-func (j *Job) SubmitAndRun(ctx context.Context, req plan.Request) (batchID string, how Outcome, err error) {
-	p, err := j.Submit(ctx, req)
-	if err != nil {
-		return "", how, err
-	}
-	how, err = j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
-	return p.Batch.ID, how, err
-}
-
 // planWithoutState plans on an empty state folder, which is deleted again.
 func (s *Session) planWithoutState(ctx context.Context, req plan.Request) (p control.Planned, err error) {
 	dir, err := os.MkdirTemp("", "tripod-")

@@ -66,7 +66,7 @@ func (s *Session) Open(ctx context.Context, f Flags, command string) error {
 	case s.daemon == nil:
 		return nil
 	}
-	s.Project = s.daemon.Project()
+	s.Project = s.daemon.Project
 	if f.Project != "" && f.Project != s.Project {
 		return exit.UsageError(fmt.Errorf("--project %s: the login for %s is for project %s", f.Project, f.Server, s.Project),
 			"use a token or key of that project, or leave --project (TRIPOD_PROJECT) out")
