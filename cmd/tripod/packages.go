@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/flags"
@@ -52,7 +51,10 @@ func (c *packagesAddCmd) Run(ctx context.Context, s *session.Session) error {
 	}
 	return s.Change(ctx, func(client *control.Client) error {
 		for i, p := range found {
-			if err := addPackage(ctx, client, c.File[i], p); err != nil {
+			if err := flags.StoreFile(ctx, c.File[i], p.BlobRef, client.PutBlob); err != nil {
+				return err
+			}
+			if _, err := control.AddPackage.Call(ctx, client, p); err != nil {
 				return err
 			}
 			s.Notef("added %s %s (%s, %s) sha256 %s", p.Target, p.Version, p.Arch, c.Edition, p.SHA256)
@@ -87,15 +89,6 @@ func (c *packagesAddCmd) inspect() ([]installer.Package, error) {
 		found = append(found, installer.Package{BlobRef: ref, Target: c.Target, Edition: flags.Editions[c.Edition]})
 	}
 	return found, faults.Err()
-}
-
-func addPackage(ctx context.Context, client *control.Client, path string, p installer.Package) error {
-	if err := flags.StoreFile(ctx, path, p.BlobRef, client.PutBlob); err != nil {
-		return err
-	}
-	p.Added = time.Now()
-	_, err := control.AddPackage.Call(ctx, client, p)
-	return err
 }
 
 type packagesListCmd struct {
@@ -174,20 +167,22 @@ func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 func findPackages(all []installer.Package, what string) ([]installer.Package, error) {
-	those := func(fits func(installer.Package) bool) []installer.Package {
-		return slices.DeleteFunc(slices.Clone(all), func(p installer.Package) bool { return !fits(p) })
+	var versions, hashes []installer.Package
+	for _, p := range all {
+		if p.Version == what {
+			versions = append(versions, p)
+		}
+		if hashStart.MatchString(what) && strings.HasPrefix(p.SHA256, what) {
+			hashes = append(hashes, p)
+		}
 	}
-	if found := those(func(p installer.Package) bool { return p.Version == what }); len(found) > 0 {
-		return found, nil
-	}
-	found := those(func(p installer.Package) bool {
-		return hashStart.MatchString(what) && strings.HasPrefix(p.SHA256, what)
-	})
-	switch len(found) {
-	case 0:
+	switch {
+	case len(versions) > 0:
+		return versions, nil
+	case len(hashes) == 0:
 		return nil, fmt.Errorf("no version and no SHA-256 of a package is or begins with %q", what)
-	case 1:
-		return found, nil
+	case len(hashes) > 1:
+		return nil, fmt.Errorf("the SHA-256 of %d packages begins with %s: give more of it", len(hashes), what)
 	}
-	return nil, fmt.Errorf("the SHA-256 of %d packages begins with %s: give more of it", len(found), what)
+	return hashes, nil
 }

@@ -3,7 +3,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,10 +101,6 @@ func status(inv *installer.Invocation) string {
 
 func unsuccessful(inv *installer.Invocation) bool {
 	return inv.State.Terminal() && inv.State != installer.Succeeded && inv.State != installer.Rollbacked
-}
-
-func agentVersion(inv *installer.Invocation) string {
-	return cmp.Or(inv.TargetVersion, inv.CurrentVersion)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

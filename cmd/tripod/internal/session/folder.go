@@ -218,7 +218,7 @@ type userKey struct{}
 // ServeLocal begins to serve. Where no socket can be made, only this process is
 // served. atEnd is called at the end, before what is under way is waited for.
 func (st *State) ServeLocal(routes []api.Route, atEnd func()) *LocalServer {
-	log := slog.New(onlyFaults{st.session.Log.Handler()})
+	log := st.session.Log
 	var s *LocalServer
 	s = &LocalServer{
 		pipe: local.NewPipe(), atEnd: atEnd,
@@ -283,15 +283,4 @@ func (s *LocalServer) Close() (err error) {
 	case <-time.After(localGrace):
 	}
 	return errors.Join(err, s.http.Close())
-}
-
-// onlyFaults leaves out what is logged of each request: the command that asks tells
-// its user.
-type onlyFaults struct{ slog.Handler }
-
-func (h onlyFaults) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == "request" {
-		return nil
-	}
-	return h.Handler.Handle(ctx, r)
 }
