@@ -22,7 +22,7 @@ const (
 	// maxSecrets of one body: an item has a login, and a password for sudo; those of hops are shared.
 	maxSecrets = 2 * maxItems
 	// maxNested is how many entries a list within a list has: the longest that is
-	// good has the installers that a host may name.
+	// good has the jump hosts that a host may name.
 	maxNested = 256
 	// maxNestedAll is how many entries all those lists of one body have together:
 	// as many as a route of installer.MaxHops with its logins has, for each item.

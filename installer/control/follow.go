@@ -13,7 +13,7 @@ import (
 
 const (
 	// longestStream bounds a daemon's stream: it is followed on by the next one. So the
-	// limits of the server and of proxies hold, and who is gone is noticed.
+	// limits of the server and of proxies hold, and a lost client is noticed.
 	longestStream = 25 * time.Second
 	// settle is how long the stream waits for more once there is something, so that a
 	// busy engine does not send every event alone.
@@ -60,7 +60,7 @@ func (r followRequest) followed(who principal) followed {
 // Read is not used: see WriteTo.
 func (f *following) Read([]byte) (int, error) { return 0, io.EOF }
 
-// Close ends the lease of a follower that is gone.
+// Close ends the lease of a follower that has disconnected.
 func (f *following) Close() error {
 	if f.lease != nil {
 		f.onDemand.drop(f.lease)
@@ -92,7 +92,7 @@ func (f *following) WriteTo(w io.Writer) (int64, error) {
 		}
 		if last = last || closed || p.Open == 0; first || last || p.Missed || len(p.Events) > 0 {
 			if out.Encode(p) != nil || flush() != nil || last {
-				return 0, nil // who has gone is told no more
+				return 0, nil // the last document, or the client has disconnected
 			}
 		}
 		select {

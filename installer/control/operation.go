@@ -88,7 +88,7 @@ func (o Operation[In, Out]) servedBy(s *service) Served {
 			if s.Operator == "" || who.Project != s.Operator {
 				return nil, api.Refuse(http.StatusForbidden, api.CodeForbidden, "%s is one for all projects: only a login of the operator's project changes it (serve --operator-project)", o.shared)
 			}
-			// The audit log tells whose login it was: names of tokens are one project's.
+			// The audit log tells the login's project: names of tokens are unique in one project only.
 			ctx = installer.WithActorProject(ctx, who.Project)
 		}
 		in, err := decode[In](r.Body)

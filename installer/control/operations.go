@@ -43,7 +43,7 @@ var (
 		"returns how many there were", (*service).forgetKeys)
 	UnsetJumpHosts = define("installers/unset", full, "these hosts are no longer jump hosts, all or none; the logins kept for "+
 		"that are erased (a host becomes one by a batch with a SET_REMOTE_INSTALLER)",
-		changeAll(Store.UnsetInstallers), noun("installer"))
+		changeAll(Store.UnsetInstallers), noun("jump host"))
 
 	ListPackages = define("packages", read, "the package store, of a target or all", (*service).packages)
 	// AddPackage makes a package of an archive that Client.PutBlob has sent.

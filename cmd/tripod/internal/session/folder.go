@@ -138,10 +138,10 @@ func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
 	}
 	s := f.session
 	conn, err := local.Dial(ctx, s.Flags.StateDir)
-	if err == nil || errors.Is(err, local.ErrStranger) || f.isDaemons != nil && f.isDaemons() {
+	if err == nil || errors.Is(err, local.ErrOtherUser) || f.isDaemons != nil && f.isDaemons() {
 		return conn, err
 	}
-	if !local.Nobody(err) {
+	if !local.NotListening(err) {
 		s.Log.Debug("no socket in the state folder", "error", err)
 	}
 	if f.own, err = s.hold(f.cfg); err != nil {
