@@ -27,11 +27,8 @@ func (c *checkCmd) Run(ctx context.Context, s *session.Session) error {
 	var faults installer.Faults
 	spec := installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}
 	c.Apply(&spec, &faults)
-	req, err := c.Request(ctx, s, installer.Install, spec, &faults)
+	req, err := c.Request(ctx, s, c.RunFlags, installer.Install, spec, &faults)
 	if err != nil {
-		return err
-	}
-	if req.MaxFailures, err = c.FailureLimit(); err != nil {
 		return err
 	}
 	if _, err := s.Plan(ctx, req, faults); err != nil {

@@ -56,15 +56,12 @@ func (c *updateCmd) Run(ctx context.Context, s *session.Session) error {
 // is told before anything is dialled or stored.
 func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task installer.Type) error {
 	var faults installer.Faults
-	files := c.Inspect(&faults)
-	req, err := c.Request(ctx, s, task, c.Make(files, &faults), &faults)
+	spec, files := c.Make(&faults)
+	req, err := c.Request(ctx, s, c.RunFlags, task, spec, &faults)
 	if err != nil {
 		return err
 	}
 	req.Resume = true
-	if req.MaxFailures, err = c.FailureLimit(); err != nil {
-		return err
-	}
 	planned, err := s.Plan(ctx, req, faults)
 	if err != nil {
 		return err

@@ -75,12 +75,11 @@ type followUp struct {
 func (f *followUpFlags) run(ctx context.Context, s *session.Session, task installer.Type, ids []string) error {
 	command := strings.ToLower(string(task))
 	w := followUp{task: task, ids: strings.Join(ids, " ")}
-	req := s.NewRequest(task, command+" of "+w.ids)
-	req.Of = ids
-	var err error
-	if req.MaxFailures, err = f.FailureLimit(); err != nil {
+	req, err := f.NewRequest(s, task, command+" of "+w.ids)
+	if err != nil {
 		return err
 	}
+	req.Of = ids
 	if err := f.Logins(ctx, s, &req); err != nil {
 		return err
 	}

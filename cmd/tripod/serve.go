@@ -52,9 +52,9 @@ what runs on hosts continues there, and is resumed at the next start.`
 func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	s.LogAt(slog.LevelInfo)
 	var faults installer.Faults
-	files := c.Inspect(&faults)
-	spec := installer.Spec{Target: installer.TargetTelescope, Online: c.Online(&faults)}
-	files.AddTo(&spec)
+	spec := installer.Spec{Target: installer.TargetTelescope}
+	files := c.Inspect(&spec, &faults)
+	spec.Online = c.Online(&faults)
 	c.Apply(&spec, &faults)
 	allowed := c.check(&faults)
 	if err := faults.Err(); err != nil {

@@ -44,14 +44,14 @@ func (c *setRemoteInstallerCmd) Run(ctx context.Context, s *session.Session) err
 	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error { return c.set(ctx, j) })
 }
 
-func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) (err error) {
-	req := j.NewRequest(installer.SetRemoteInstaller, "set-remote-installer")
+func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) error {
+	req, err := c.NewRequest(j.Session, installer.SetRemoteInstaller, "set-remote-installer")
+	if err != nil {
+		return err
+	}
 	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: c.Mode()}
 	const noLogin = "no password or key is stored for it: import it with one (tripod hosts import)"
 	if req.Known, err = c.ids(ctx, j.Client, noLogin, func(h installer.KnownHost) bool { return h.Login }); err != nil {
-		return err
-	}
-	if req.MaxFailures, err = c.FailureLimit(); err != nil {
 		return err
 	}
 	return j.SubmitAndShow(ctx, c.Output, req)

@@ -147,7 +147,7 @@ func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
 	if f.own, err = s.hold(f.cfg); err != nil {
 		return nil, err
 	}
-	if len(s.sent.acknowledged) > 0 {
+	if s.acknowledged != "" {
 		s.Notef("the process that used the state folder has ended: this one continues its work")
 	}
 	return f.own.server.pipe.Dial(ctx)

@@ -23,7 +23,7 @@ type RunFlags struct {
 	MaxFailures string `placeholder:"N|P%" help:"Start no more hosts after this many have failed: a number, or a percentage of the batch."`
 }
 
-func (f *RunFlags) FailureLimit() (limit plan.FailureLimit, err error) {
+func (f *RunFlags) failureLimit() (limit plan.FailureLimit, err error) {
 	if f.MaxFailures == "" {
 		return limit, nil
 	}
@@ -102,7 +102,7 @@ type Outcome struct {
 // Run has one batch, or one invocation of it, worked on until nothing is left, the user
 // interrupts it or too many hosts fail.
 func (j *Job) Run(ctx context.Context, what installer.ClaimFilter, maxFailures int) (how Outcome, err error) {
-	j.sent.acknowledged = append(j.sent.acknowledged, what.BatchID)
+	j.acknowledged = what.BatchID
 	f, err := j.Client.Follow(context.WithoutCancel(ctx), what.BatchID, what.InvocationID, j.noteLost)
 	if err != nil {
 		return how, err

@@ -18,8 +18,9 @@ import (
 )
 
 // NewRequest is for the present project, under an id of its own.
-func (s *Session) NewRequest(task installer.Type, source string) plan.Request {
-	return plan.Request{Project: s.Project, BatchID: ulid.Make().String(), Task: task, Source: source}
+func (f *RunFlags) NewRequest(s *Session, task installer.Type, source string) (plan.Request, error) {
+	limit, err := f.failureLimit()
+	return plan.Request{Project: s.Project, BatchID: ulid.Make().String(), Task: task, Source: source, MaxFailures: limit}, err
 }
 
 // Plan tells what would come of a request about hosts, with everything that is wrong
@@ -48,10 +49,10 @@ func loginHint(err error) error {
 }
 
 func (j *Job) Submit(ctx context.Context, req plan.Request) (control.Planned, error) {
-	j.sent.unconfirmed = req.BatchID
+	j.unconfirmed = req.BatchID
 	p, err := j.Client.Submit(ctx, req)
 	if ifUnanswered(err) == nil {
-		j.sent.unconfirmed = ""
+		j.unconfirmed = ""
 	}
 	for _, note := range p.Notes {
 		j.Notef("note: %s", note)
