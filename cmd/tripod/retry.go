@@ -163,7 +163,7 @@ func (w *followUp) work(ctx context.Context) (how session.Outcome, invs []instal
 		return how, nil, err
 	}
 	if w.Batch != nil {
-		fresh, err := session.Invocations(ctx, w.Client, w.Batch.ID)
+		fresh, err := w.Client.Invocations(ctx, w.Batch.ID, "")
 		return how, append(invs, fresh...), err
 	}
 	return how, invs, nil

@@ -38,7 +38,7 @@ func (c *statusCmd) text(ctx context.Context, client *control.Client) (string, e
 	case err != nil:
 		return "", err
 	case only == nil:
-		invs, err = session.Invocations(ctx, client, batchID)
+		invs, err = client.Invocations(ctx, batchID, "")
 	case c.Output == "table":
 		return report.InvocationDetails(only), nil
 	default:

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"io"
-	"slices"
 	"time"
 
 	"tripod/installer"
@@ -55,7 +54,7 @@ func (c *Client) Follow(ctx context.Context, batchID, only string, lost func(err
 		return f, nil
 	}
 	f.cursor, f.behind = now.Cursor, true
-	invs, err := c.Invocations(ctx, installer.Filter{BatchID: batchID})
+	invs, err := c.Invocations(ctx, batchID, "")
 	f.Head.Open, f.Head.ByState = 0, map[installer.State]int{}
 	for _, inv := range invs {
 		f.Head.ByState[inv.State]++
@@ -185,11 +184,11 @@ func (f *Follower) catchUp(ctx context.Context) error {
 	if !f.behind {
 		return nil
 	}
-	invs, err := f.c.Invocations(ctx, installer.Filter{BatchID: f.Head.ID, InvocationID: f.only})
+	invs, err := f.c.Invocations(ctx, f.Head.ID, f.only)
 	if err != nil {
 		return err
 	}
-	for _, inv := range slices.Backward(invs) {
+	for _, inv := range invs {
 		if inv.State == installer.Running || inv.State.Terminal() && len(inv.Attempts) > 0 {
 			began := inv.Updated
 			if n := len(inv.Attempts); n > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"tripod/installer"
 	"tripod/installer/plan"
@@ -19,13 +20,14 @@ func (c *Client) Submit(ctx context.Context, r plan.Request) (Planned, error) {
 	return p, err
 }
 
-// Invocations returns those of a batch, a host or an invocation, the newest first.
-func (c *Client) Invocations(ctx context.Context, f installer.Filter) ([]installer.Invocation, error) {
-	return allPages(func(inv *installer.Invocation) string { return inv.ID }, func(offset int64) ([]installer.Invocation, int64, error) {
-		f.Offset = offset
-		page, err := listInvocations.Call(ctx, c, f)
+// Invocations are those of a batch, or only one of them, in the order of the hosts file.
+func (c *Client) Invocations(ctx context.Context, batchID, only string) ([]installer.Invocation, error) {
+	all, err := allPages(func(inv *installer.Invocation) string { return inv.ID }, func(offset int64) ([]installer.Invocation, int64, error) {
+		page, err := listInvocations.Call(ctx, c, installer.Filter{BatchID: batchID, InvocationID: only, Offset: offset})
 		return page.Invocations, page.Count, err
 	})
+	slices.Reverse(all) // they come newest first
+	return all, err
 }
 
 // Hosts returns those of the inventory with all of the labels.

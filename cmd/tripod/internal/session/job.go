@@ -187,7 +187,7 @@ func (j *Job) RunAndShow(ctx context.Context, format string, p control.Planned, 
 			return err
 		}
 	}
-	invs, err := Invocations(ctx, j.Client, p.Batch.ID)
+	invs, err := j.Client.Invocations(ctx, p.Batch.ID, "")
 	if err != nil {
 		return err
 	}

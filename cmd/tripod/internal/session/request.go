@@ -89,7 +89,7 @@ func FindInvocation(ctx context.Context, c *control.Client, what string) (instal
 		return inv, err
 	}
 	for _, head := range heads {
-		found, err := Invocations(ctx, c, head.ID)
+		found, err := c.Invocations(ctx, head.ID, "")
 		if err != nil {
 			return inv, err
 		}
@@ -116,13 +116,6 @@ func FindBatch(ctx context.Context, c *control.Client, what string) (batchID str
 	}
 	inv, err := FindInvocation(ctx, c, what)
 	return inv.BatchID, &inv, err
-}
-
-// Invocations are those of a batch, in the order of the hosts file.
-func Invocations(ctx context.Context, c *control.Client, batchID string) ([]installer.Invocation, error) {
-	invs, err := c.Invocations(ctx, installer.Filter{BatchID: batchID})
-	slices.Reverse(invs) // they come newest first
-	return invs, err
 }
 
 func InvocationsByID(ctx context.Context, c *control.Client, ids []string) (invs []installer.Invocation, err error) {
