@@ -156,7 +156,7 @@ func (c *serveCmd) serve(ctx context.Context, s *session.Session, state *session
 			if c.TLSCert != "" {
 				scheme = "https"
 			}
-			here := state.ServeLocal(routes, func() {})
+			here := state.ServeLocal(routes)
 			s.Notef("listening on %s://%s", scheme, at)
 			parts.Go(func() {
 				<-ctx.Done()
