@@ -86,7 +86,8 @@ func (o Operation[In, Out]) servedBy(s *service) Served {
 		ctx, who := r.Context(), r.Principal
 		if o.shared != "" && !who.Local() {
 			if s.Operator == "" || who.Project != s.Operator {
-				return nil, api.Refuse(http.StatusForbidden, api.CodeForbidden, "%s is one for all projects: only a login of the operator's project changes it (serve --operator-project)", o.shared)
+				return nil, api.Refuse(http.StatusForbidden, api.CodeForbidden, "%s is one for all projects: "+
+					"only a login of the operator's project changes it (serve --operator-project)", o.shared)
 			}
 			// The audit log tells the login's project: names of tokens are unique in one project only.
 			ctx = installer.WithActorProject(ctx, who.Project)

@@ -14,13 +14,16 @@ const (
 
 // The operations. docs/control-api.md has a table of them.
 var (
-	whoAmI = define("principal", read, "who the caller is for the daemon, the daemon's version, and whether it is a daemon", (*service).whoAmI)
+	whoAmI = define("principal", read, "who the caller is for the daemon, the daemon's version, and whether it is a daemon",
+		(*service).whoAmI)
 
 	ListBatches = define("batches", read, "the newest `limit` ≤ 1000 (20)", (*service).batches)
 	GetBatch    = define("batches/get", read, "the batch with its state counts; `under_way`: it is being worked on; "+
 		"and a `cursor` of what happens from now on", (*service).batchNow, noun("batch"))
-	submitBatch = define("batches/submit", full, "create a batch, see [creating a batch](#creating-a-batch)", (*service).submit, large)
-	PlanBatch   = define("batches/plan", read, "what would be done, item by item; nothing is stored", (*service).plan, large)
+	submitBatch = define("batches/submit", full, "create a batch, see [creating a batch](#creating-a-batch)",
+		(*service).submit, large)
+	PlanBatch = define("batches/plan", read, "what would be done, item by item; nothing is stored",
+		(*service).plan, large)
 	CancelBatch = define("batches/cancel", full, "cancel what is open of it, or one invocation; returns their ids",
 		(*service).cancel, noun("batch"), large)
 	followBatch = define("batches/follow", read, "a stream of what happens to it, or to one invocation, "+
@@ -28,12 +31,13 @@ var (
 	leaveBatch = define("batches/leave", full, "end the stream of the `follower` (a name chosen by the caller); "+
 		"answered when the work has stopped, or continues for others", (*service).leave, noun("batch"), once)
 
-	listInvocations = define("invocations", read, "newest first, with their attempts; `limit` ≤ 500", (*service).invocations)
-	GetInvocation   = define("invocations/get", read, "one", withID(Store.Invocation), noun("invocation"))
-	getLog          = define("invocations/log", read, "its log, as bytes", withID(logOf), noun("invocation"))
+	listInvocations = define("invocations", read, "newest first, with their attempts; `limit` ≤ 500",
+		(*service).invocations)
+	GetInvocation = define("invocations/get", read, "one", withID(Store.Invocation), noun("invocation"))
+	getLog        = define("invocations/log", read, "its log, as bytes", withID(logOf), noun("invocation"))
 
-	addToFile = define("files/add", full, "the next part of a file, up to 1 MiB in base64; returns how much of it the project "+
-		"has uploaded, where to continue; files of other projects do not count", (*service).addToFile)
+	addToFile = define("files/add", full, "the next part of a file, up to 1 MiB in base64; returns how much of it the "+
+		"project has uploaded, where to continue; files of other projects do not count", (*service).addToFile)
 
 	listHosts   = define("hosts", read, "the host inventory, without logins; `limit` ≤ 1000", (*service).hosts)
 	AddHosts    = define("hosts/add", full, "add hosts, all or none", (*service).addHosts, large)
@@ -41,8 +45,8 @@ var (
 		changeAll(Store.RemoveHosts), noun("host"))
 	ForgetKeys = define("hosts/forget-key", full, "remove the pinned host keys of `id`, an address and port; "+
 		"returns how many there were", (*service).forgetKeys)
-	UnsetJumpHosts = define("installers/unset", full, "these hosts are no longer jump hosts, all or none; the logins kept for "+
-		"that are erased (a host becomes one by a batch with a SET_REMOTE_INSTALLER)",
+	UnsetJumpHosts = define("installers/unset", full, "these hosts are no longer jump hosts, all or none; the logins kept "+
+		"for that are erased (a host becomes one by a batch with a SET_REMOTE_INSTALLER)",
 		changeAll(Store.UnsetInstallers), noun("jump host"))
 
 	ListPackages = define("packages", read, "the package store, of a target or all", (*service).packages)

@@ -22,25 +22,25 @@ func (c *Client) Submit(ctx context.Context, r plan.Request) (Planned, error) {
 
 // Invocations are those of a batch, or only one of them, in the order of the hosts file.
 func (c *Client) Invocations(ctx context.Context, batchID, only string) ([]installer.Invocation, error) {
-	all, err := allPages(func(inv *installer.Invocation) string { return inv.ID }, func(offset int64) ([]installer.Invocation, int64, error) {
+	all, err := allPages(func(offset int64) ([]installer.Invocation, int64, error) {
 		page, err := listInvocations.Call(ctx, c, installer.Filter{BatchID: batchID, InvocationID: only, Offset: offset})
 		return page.Invocations, page.Count, err
-	})
+	}, func(inv installer.Invocation) string { return inv.ID })
 	slices.Reverse(all) // they come newest first
 	return all, err
 }
 
 // Hosts returns those of the inventory with all of the labels.
 func (c *Client) Hosts(ctx context.Context, labels map[string]string) ([]installer.KnownHost, error) {
-	return allPages(func(h *installer.KnownHost) string { return h.ID }, func(offset int64) ([]installer.KnownHost, int64, error) {
+	return allPages(func(offset int64) ([]installer.KnownHost, int64, error) {
 		page, err := listHosts.Call(ctx, c, installer.HostFilter{Labels: labels, Offset: offset})
 		return page.Hosts, page.Count, err
-	})
+	}, func(h installer.KnownHost) string { return h.ID })
 }
 
 // allPages reads a list page by page. What has moved to the next page meanwhile is in it
 // once.
-func allPages[T any](key func(*T) string, read func(offset int64) ([]T, int64, error)) ([]T, error) {
+func allPages[T any](read func(offset int64) ([]T, int64, error), id func(T) string) ([]T, error) {
 	all := []T{}
 	seen := map[string]bool{}
 	for offset := int64(0); ; {
@@ -49,8 +49,8 @@ func allPages[T any](key func(*T) string, read func(offset int64) ([]T, int64, e
 			return nil, err
 		}
 		for _, one := range page {
-			if !seen[key(&one)] {
-				seen[key(&one)] = true
+			if !seen[id(one)] {
+				seen[id(one)] = true
 				all = append(all, one)
 			}
 		}

@@ -42,7 +42,8 @@ type readTargets struct {
 // Request is about the hosts of the flags and the arguments; faults gets what is wrong
 // with them.
 func (f *Targets) Request(
-	ctx context.Context, s *session.Session, run session.RunFlags, task installer.Type, spec installer.Spec, faults *installer.Faults,
+	ctx context.Context, s *session.Session, run session.RunFlags, task installer.Type, spec installer.Spec,
+	faults *installer.Faults,
 ) (req plan.Request, err error) {
 	t, err := f.read(ctx, s, f.Hosts, f.anyKnown())
 	if err := Collect(err, faults); err != nil {

@@ -20,7 +20,8 @@ import (
 // NewRequest is for the present project, under an id of its own.
 func (f *RunFlags) NewRequest(s *Session, task installer.Type, source string) (plan.Request, error) {
 	limit, err := f.failureLimit()
-	return plan.Request{Project: s.Project, BatchID: ulid.Make().String(), Task: task, Source: source, MaxFailures: limit}, err
+	id := ulid.Make().String()
+	return plan.Request{Project: s.Project, BatchID: id, Task: task, Source: source, MaxFailures: limit}, err
 }
 
 // Plan tells what would come of a request about hosts, with everything that is wrong
@@ -109,7 +110,9 @@ func FindInvocation(ctx context.Context, c *control.Client, what string) (instal
 }
 
 // FindBatch finds the batch that a user means, or the one invocation of a batch.
-func FindBatch(ctx context.Context, c *control.Client, what string) (batchID string, only *installer.Invocation, err error) {
+func FindBatch(
+	ctx context.Context, c *control.Client, what string,
+) (batchID string, only *installer.Invocation, err error) {
 	_, err = control.GetBatch.Call(ctx, c, control.ID{ID: what})
 	if !errors.Is(err, installer.ErrNotFound) {
 		return what, nil, err
