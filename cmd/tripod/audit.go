@@ -83,7 +83,7 @@ func (c *auditListCmd) Run(ctx context.Context, s *session.Session) error {
 func auditPages(ctx context.Context, s *session.Session, f installer.AuditFilter) iter.Seq2[[]installer.AuditEntry, error] {
 	return func(yield func([]installer.AuditEntry, error) bool) {
 		for {
-			entries, err := session.Read(ctx, s, func(c *control.Client) ([]installer.AuditEntry, error) { return c.Audit(ctx, f) })
+			entries, err := session.Ask(ctx, s, control.ListAudit, f)
 			if !yield(entries, err) || err != nil || len(entries) == 0 {
 				return
 			}
@@ -123,11 +123,9 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 		}
 		anchors[i] = installer.AuditAnchor{Number: n, Hash: hash}
 	}
-	found, err := session.Read(ctx, s, func(client *control.Client) (installer.AuditReport, error) {
-		return client.VerifyAudit(ctx, anchors...)
-	})
+	found, err := session.Ask(ctx, s, control.VerifyAudit, control.Anchors{Anchors: anchors})
 	if err != nil {
-		return exit.InputOrStorage(err)
+		return err
 	}
 	if err := c.print(s, found, func() string { return auditReport(found) }); err != nil {
 		return err
@@ -168,9 +166,9 @@ func (c *auditPruneCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	return s.Change(ctx, func(client *control.Client) error {
-		n, err := client.PruneAudit(ctx, before)
+		n, err := control.PruneAudit.Call(ctx, client, control.Before{Before: before})
 		if err != nil {
-			return exit.InputOrStorage(err)
+			return err
 		}
 		s.Notef("deleted %d entries of the audit log", n)
 		return nil

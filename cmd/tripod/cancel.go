@@ -3,12 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/report"
 	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 type cancelCmd struct {
@@ -26,17 +26,15 @@ func (c *cancelCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 func (c *cancelCmd) cancel(ctx context.Context, j *session.Job) error {
-	batchID, only := c.ID, ""
-	if _, err := j.Client.Batch(ctx, j.Project, c.ID); errors.Is(err, installer.ErrNotFound) {
-		inv, err := session.FindInvocation(ctx, j.Client, c.ID)
-		if err != nil {
-			return err
-		}
-		batchID, only = inv.BatchID, inv.ID
-	} else if err != nil {
+	batchID, inv, err := session.FindBatch(ctx, j.Client, c.ID)
+	if err != nil {
 		return err
 	}
-	asked, err := j.Client.CancelOpen(ctx, j.Project, batchID, only)
+	what := installer.ClaimFilter{BatchID: batchID}
+	if inv != nil {
+		what.InvocationID = inv.ID
+	}
+	asked, err := control.CancelBatch.Call(ctx, j.Client, control.OfBatch(what))
 	if err != nil {
 		return err
 	}
@@ -44,20 +42,16 @@ func (c *cancelCmd) cancel(ctx context.Context, j *session.Job) error {
 		j.Notef("nothing to cancel: everything has ended already")
 		return nil
 	}
-	how, err := j.Run(ctx, installer.ClaimFilter{BatchID: batchID, InvocationID: only}, 0)
+	how, err := j.Run(ctx, what, 0)
 	if err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)
-	var invs []installer.Invocation
-	for _, id := range asked {
-		inv, err := j.Client.Invocation(ctx, j.Project, id)
-		if err != nil {
-			return err
-		}
-		invs = append(invs, inv)
+	invs, err := session.InvocationsByID(ctx, j.Client, asked)
+	if err != nil {
+		return err
 	}
-	return c.show(j, how, session.Report(ctx, j.Client, batchID, invs), cmp.Or(only, batchID))
+	return c.show(j, how, session.Report(ctx, j.Client, batchID, invs), cmp.Or(what.InvocationID, batchID))
 }
 
 // show prints the invocations; the exit code is 0 if all of them are canceled, or ended

@@ -27,26 +27,12 @@ func (c *checkCmd) Run(ctx context.Context, s *session.Session) error {
 	var faults installer.Faults
 	spec := installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}
 	c.Apply(&spec, &faults)
-	req, err := c.Request(ctx, s, installer.Install, spec, &faults)
+	req, err := c.Request(ctx, s, c.RunFlags, installer.Install, spec, &faults)
 	if err != nil {
-		return err
-	}
-	if req.MaxFailures, err = c.FailureLimit(); err != nil {
 		return err
 	}
 	if _, err := s.Plan(ctx, req, faults); err != nil {
 		return err
 	}
-	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error {
-		batchID, how, err := j.SubmitAndRun(ctx, req)
-		if err != nil {
-			return err
-		}
-		if how.Interrupted || how.LimitReached {
-			if err := j.Drop(context.WithoutCancel(ctx), batchID); err != nil {
-				return err
-			}
-		}
-		return j.ShowBatch(ctx, c.Output, how, batchID)
-	})
+	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error { return j.SubmitAndShow(ctx, c.Output, req) })
 }

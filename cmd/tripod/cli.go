@@ -63,8 +63,11 @@ func (f textFlag) print(s *session.Session, doc any, text func() string) error {
 	return s.PrintMade(report.JSON(doc))
 }
 
-func printList[T any](ctx context.Context, s *session.Session, format string, list report.List[T], get func(*control.Client) ([]T, error)) error {
-	items, err := session.Read(ctx, s, get)
+// printList prints what an operation answers with.
+func printList[In, T any](
+	ctx context.Context, s *session.Session, format string, list report.List[T], op control.Operation[In, []T], in In,
+) error {
+	items, err := session.Ask(ctx, s, op, in)
 	if err != nil {
 		return err
 	}

@@ -64,9 +64,13 @@ func (c *hostsListCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	return printList(ctx, s, c.Output, hostList, func(client *control.Client) ([]installer.KnownHost, error) {
-		return flags.AllHosts(ctx, client, s.Project, labels)
+	hosts, err := session.Read(ctx, s, func(client *control.Client) ([]installer.KnownHost, error) {
+		return client.Hosts(ctx, labels)
 	})
+	if err != nil {
+		return err
+	}
+	return hostList.Write(s.Stdout, c.Output, report.Pages(hosts))
 }
 
 type hostsShowCmd struct {
@@ -76,7 +80,7 @@ type hostsShowCmd struct {
 
 func (c *hostsShowCmd) Run(ctx context.Context, s *session.Session) error {
 	h, err := session.Read(ctx, s, func(client *control.Client) (installer.KnownHost, error) {
-		return flags.FindHost(ctx, client, s.Project, c.Host)
+		return flags.FindHost(ctx, client, c.Host)
 	})
 	if err != nil {
 		return err
@@ -101,18 +105,15 @@ hosts forget-key). Nothing is changed on the hosts themselves.`
 // Run removes all of the hosts or none.
 func (c *hostsRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 	return s.Change(ctx, func(client *control.Client) error {
-		hosts, faults, err := flags.FindHosts(ctx, client, s.Project, "host", c.Host)
+		hosts, err := flags.FindHosts(ctx, client, "host", c.Host)
 		if err != nil {
-			return err
-		}
-		if err := faults.Err(); err != nil {
-			return exit.UsageError(err, "see `tripod hosts list`")
+			return flags.SeeHosts(err)
 		}
 		var ids []string
 		for _, h := range hosts {
 			ids = append(ids, h.ID)
 		}
-		err = client.RemoveHosts(ctx, s.Project, ids)
+		_, err = control.RemoveHosts.Call(ctx, client, control.IDs{IDs: ids})
 		if errors.Is(err, installer.ErrInUse) {
 			return exit.UsageError(err, "wait until it has ended, or cancel it; see `tripod status`")
 		}
@@ -135,7 +136,7 @@ func (c *hostsForgetKeyCmd) Run(ctx context.Context, s *session.Session) error {
 	}
 	at := host.HostPort()
 	return s.Change(ctx, func(client *control.Client) error {
-		n, err := client.ForgetKeys(ctx, s.Project, at)
+		n, err := control.ForgetKeys.Call(ctx, client, control.ID{ID: at})
 		if err != nil {
 			return err
 		}
@@ -188,7 +189,7 @@ func (c *hostsImportCmd) Run(ctx context.Context, s *session.Session) error {
 		*e = installer.HostEntry{Where: e.Where, Host: e.Host, Credentials: e.Credentials}
 	}
 	return s.Change(ctx, func(client *control.Client) error {
-		if err := client.RegisterHosts(ctx, s.Project, entries); err != nil {
+		if _, err := control.AddHosts.Call(ctx, client, control.HostEntries{Hosts: entries}); err != nil {
 			return err
 		}
 		s.Notef("imported %d hosts into the inventory of project %s", len(entries), s.Project)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/flags"
 	"tripod/cmd/tripod/internal/report"
 	"tripod/cmd/tripod/internal/session"
@@ -57,15 +56,12 @@ func (c *updateCmd) Run(ctx context.Context, s *session.Session) error {
 // is told before anything is dialled or stored.
 func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task installer.Type) error {
 	var faults installer.Faults
-	files := c.Inspect(&faults)
-	req, err := c.Request(ctx, s, task, c.Make(files, &faults), &faults)
+	spec, files := c.Make(&faults)
+	req, err := c.Request(ctx, s, c.RunFlags, task, spec, &faults)
 	if err != nil {
 		return err
 	}
 	req.Resume = true
-	if req.MaxFailures, err = c.FailureLimit(); err != nil {
-		return err
-	}
 	planned, err := s.Plan(ctx, req, faults)
 	if err != nil {
 		return err
@@ -74,7 +70,7 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 		return c.showPlan(s, task, planned.Items)
 	}
 	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error {
-		if err := files.Store(ctx, j.Client.PutBlob, &req.Spec); err != nil {
+		if err := files.Store(ctx, j.Client.PutBlob); err != nil {
 			return err
 		}
 		return c.run(ctx, j, req)
@@ -92,16 +88,13 @@ func (c *deployFlags) run(ctx context.Context, j *session.Job, req plan.Request)
 	} else if err := noteUnfinished(ctx, j, head.ID); err != nil {
 		return err
 	}
-	how, err := j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
-	if err != nil {
-		return err
-	}
-	return j.ShowBatch(ctx, c.Output, how, p.Batch.ID)
+	return j.RunAndShow(ctx, c.Output, p, false)
 }
 
 func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []control.PlannedItem) error {
-	if c.Output != "table" && c.Output != "json" {
-		return exit.Usagef("--dry-run supports --output table and json")
+	text, err := report.Plan(c.Output, task, items)
+	if err != nil {
+		return err
 	}
 	workers, err := s.Parallel(c.Parallel)
 	if err != nil {
@@ -111,23 +104,23 @@ func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []
 		s.Notef("%s", note)
 	}
 	s.Notef("dry run: no host was connected to; %d hosts, %d at once", len(items), min(workers, len(items)))
-	return report.WritePlan(s.Stdout, c.Output, task, items)
+	return s.Print(text)
 }
 
 // noteUnfinished reminds of other work that was interrupted: a command that
 // differs in a flag does not resume it.
 func noteUnfinished(ctx context.Context, j *session.Job, own string) error {
 	const newest = 20
-	heads, err := j.Client.Batches(ctx, j.Project, newest)
+	heads, err := control.ListBatches.Call(ctx, j.Client, control.Newest{Limit: newest})
 	for _, h := range heads {
 		if h.Open == 0 || h.ID == own {
 			continue
 		}
-		abandoned, err := j.Client.Abandoned(ctx, j.Project, h.ID)
+		now, err := control.GetBatch.Call(ctx, j.Client, control.ID{ID: h.ID})
 		if err != nil {
 			return err
 		}
-		if abandoned {
+		if now.Open > 0 && !now.UnderWay {
 			j.Notef("note: batch %s (%s) has %d unfinished hosts: %s, or: %s",
 				h.ID, h.Source, h.Open, j.Command("retry", h.ID), j.Command("cancel", h.ID))
 		}

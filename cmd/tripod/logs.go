@@ -34,7 +34,7 @@ func (c *logsCmd) Run(ctx context.Context, s *session.Session) error {
 		if inv, err = session.FindInvocation(ctx, client, c.ID); err != nil {
 			return nil, err
 		}
-		log, err := client.Log(ctx, client.Project(), inv.ID)
+		log, err := client.Log(ctx, inv.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -47,17 +47,12 @@ func (c *logsCmd) Run(ctx context.Context, s *session.Session) error {
 	if len(log) == 0 {
 		s.Notef("%s (%s): no output", inv.Host.Label(), inv.ID)
 	}
-	to := io.WriteCloser(plaintext.NewWriter(s.Stdout))
-	if c.Raw {
-		to = rawWriter{s.Stdout}
+	text := string(log)
+	if !c.Raw {
+		text = plaintext.Text(text)
 	}
-	_, err = to.Write(log)
-	if err := errors.Join(err, to.Close()); err != nil {
+	if _, err := io.WriteString(s.Stdout, text); err != nil {
 		return fmt.Errorf("write the log: %w", err)
 	}
 	return nil
 }
-
-type rawWriter struct{ io.Writer }
-
-func (rawWriter) Close() error { return nil }

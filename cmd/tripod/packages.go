@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/flags"
@@ -53,7 +51,10 @@ func (c *packagesAddCmd) Run(ctx context.Context, s *session.Session) error {
 	}
 	return s.Change(ctx, func(client *control.Client) error {
 		for i, p := range found {
-			if err := addPackage(ctx, client, c.File[i], p); err != nil {
+			if err := flags.StoreFile(ctx, c.File[i], p.BlobRef, client.PutBlob); err != nil {
+				return err
+			}
+			if _, err := control.AddPackage.Call(ctx, client, p); err != nil {
 				return err
 			}
 			s.Notef("added %s %s (%s, %s) sha256 %s", p.Target, p.Version, p.Arch, c.Edition, p.SHA256)
@@ -90,19 +91,6 @@ func (c *packagesAddCmd) inspect() ([]installer.Package, error) {
 	return found, faults.Err()
 }
 
-func addPackage(ctx context.Context, client *control.Client, path string, p installer.Package) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return exit.UsageError(err, "")
-	}
-	defer file.Close()
-	if p.BlobRef, err = client.PutBlob(ctx, file, p.BlobRef); err != nil {
-		return err
-	}
-	p.Added = time.Now()
-	return exit.InputOrStorage(client.AddPackage(ctx, p))
-}
-
 type packagesListCmd struct {
 	Target string `placeholder:"TARGET" help:"Only packages of this product."`
 	listFlag
@@ -123,9 +111,7 @@ var packageList = report.List[installer.Package]{Name: "packages", Columns: []re
 
 // Run lists the package store, the newest versions first.
 func (c *packagesListCmd) Run(ctx context.Context, s *session.Session) error {
-	return printList(ctx, s, c.Output, packageList, func(client *control.Client) ([]installer.Package, error) {
-		return client.Packages(ctx, c.Target)
-	})
+	return printList(ctx, s, c.Output, packageList, control.ListPackages, control.OfTarget{Target: c.Target})
 }
 
 type packagesRemoveCmd struct {
@@ -143,7 +129,7 @@ var hashStart = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 // Run removes all that is named, or tells what is named wrongly and removes nothing.
 func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 	return s.Change(ctx, func(client *control.Client) error {
-		all, err := client.Packages(ctx, "")
+		all, err := control.ListPackages.Call(ctx, client, control.OfTarget{})
 		if err != nil {
 			return err
 		}
@@ -163,7 +149,7 @@ func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 		}
 		for _, sha := range slices.Sorted(maps.Keys(named)) {
 			p := named[sha]
-			err := client.RemovePackage(ctx, p.SHA256)
+			_, err := control.RemovePackage.Call(ctx, client, control.ID{ID: p.SHA256})
 			switch {
 			case errors.Is(err, installer.ErrInUse): // the others are removed
 				faults.Add("package", "%v", err)
@@ -181,20 +167,22 @@ func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 func findPackages(all []installer.Package, what string) ([]installer.Package, error) {
-	those := func(fits func(installer.Package) bool) []installer.Package {
-		return slices.DeleteFunc(slices.Clone(all), func(p installer.Package) bool { return !fits(p) })
+	var versions, hashes []installer.Package
+	for _, p := range all {
+		if p.Version == what {
+			versions = append(versions, p)
+		}
+		if hashStart.MatchString(what) && strings.HasPrefix(p.SHA256, what) {
+			hashes = append(hashes, p)
+		}
 	}
-	if found := those(func(p installer.Package) bool { return p.Version == what }); len(found) > 0 {
-		return found, nil
-	}
-	found := those(func(p installer.Package) bool {
-		return hashStart.MatchString(what) && strings.HasPrefix(p.SHA256, what)
-	})
-	switch len(found) {
-	case 0:
+	switch {
+	case len(versions) > 0:
+		return versions, nil
+	case len(hashes) == 0:
 		return nil, fmt.Errorf("no version and no SHA-256 of a package is or begins with %q", what)
-	case 1:
-		return found, nil
+	case len(hashes) > 1:
+		return nil, fmt.Errorf("the SHA-256 of %d packages begins with %s: give more of it", len(hashes), what)
 	}
-	return nil, fmt.Errorf("the SHA-256 of %d packages begins with %s: give more of it", len(found), what)
+	return hashes, nil
 }

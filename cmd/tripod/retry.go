@@ -75,12 +75,11 @@ type followUp struct {
 func (f *followUpFlags) run(ctx context.Context, s *session.Session, task installer.Type, ids []string) error {
 	command := strings.ToLower(string(task))
 	w := followUp{task: task, ids: strings.Join(ids, " ")}
-	req := s.NewRequest(task, command+" of "+w.ids)
-	req.Of = ids
-	var err error
-	if req.MaxFailures, err = f.FailureLimit(); err != nil {
+	req, err := f.NewRequest(s, task, command+" of "+w.ids)
+	if err != nil {
 		return err
 	}
+	req.Of = ids
 	if err := f.Logins(ctx, s, &req); err != nil {
 		return err
 	}
@@ -136,9 +135,10 @@ func (w *followUp) nothingToDo() bool { return w.Batch == nil && len(w.of(plan.O
 // work works on what is under way, then on the new batch, and returns what became of all
 // of it.
 func (w *followUp) work(ctx context.Context) (how session.Outcome, invs []installer.Invocation, err error) {
-	open := w.of(plan.Open)
 	var runs []installer.ClaimFilter
-	for _, item := range open {
+	var ids []string
+	for _, item := range w.of(plan.Open) {
+		ids = append(ids, item.Invocation.ID)
 		what := installer.ClaimFilter{BatchID: item.Invocation.BatchID}
 		if item.Alone { // it was named itself
 			what.InvocationID = item.Invocation.ID
@@ -159,15 +159,11 @@ func (w *followUp) work(ctx context.Context) (how session.Outcome, invs []instal
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
-	for _, item := range open {
-		inv, err := w.Client.Invocation(ctx, w.Project, item.Invocation.ID)
-		if err != nil {
-			return how, nil, err
-		}
-		invs = append(invs, inv)
+	if invs, err = session.InvocationsByID(ctx, w.Client, ids); err != nil {
+		return how, nil, err
 	}
 	if w.Batch != nil {
-		fresh, err := session.Invocations(ctx, w.Client, w.Batch.ID)
+		fresh, err := w.Client.Invocations(ctx, w.Batch.ID, "")
 		return how, append(invs, fresh...), err
 	}
 	return how, invs, nil

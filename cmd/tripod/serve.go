@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,8 +53,9 @@ what runs on hosts continues there, and is resumed at the next start.`
 func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	s.LogAt(slog.LevelInfo)
 	var faults installer.Faults
-	files := c.Inspect(&faults)
-	spec := installer.Spec{Target: installer.TargetTelescope, Online: c.Online(&faults)}
+	spec := installer.Spec{Target: installer.TargetTelescope}
+	files := c.Inspect(&spec, &faults)
+	spec.Online = c.Online(&faults)
 	c.Apply(&spec, &faults)
 	allowed := c.check(&faults)
 	if err := faults.Err(); err != nil {
@@ -76,7 +76,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	return session.Closing(func() error {
-		if err := storeForGood(ctx, state, files, &spec); err != nil {
+		if err := storeForGood(ctx, state, files); err != nil {
 			return err
 		}
 		hub := control.NewHub()
@@ -131,24 +131,17 @@ func (c *serveCmd) check(faults *installer.Faults) *policy.Policy {
 
 // storeForGood stores the files and opens them for as long as the store is open: that
 // the same package is deleted from the package store does not take it away.
-func storeForGood(ctx context.Context, state *session.State, files flags.Files, spec *installer.Spec) error {
-	err := files.Store(ctx, func(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error) {
+func storeForGood(ctx context.Context, state *session.State, files flags.Files) error {
+	return files.Store(ctx, func(ctx context.Context, r io.Reader, ref installer.BlobRef) error {
 		put, err := state.PutBlob(ctx, r, ref.Name)
 		if err == nil && put.SHA256 != ref.SHA256 {
 			err = exit.Usagef("%s was changed while it was read", ref.Name)
 		}
-		return ref, err
-	}, spec)
-	refs := slices.Clone(spec.Packages)
-	if spec.Script != nil {
-		refs = append(refs, *spec.Script)
-	}
-	for _, ref := range refs {
 		if err == nil {
 			_, err = state.OpenBlob(ref)
 		}
-	}
-	return err
+		return err
+	})
 }
 
 // serve runs the listener, the folder's socket, the dispatcher and the purge until ctx
@@ -164,7 +157,7 @@ func (c *serveCmd) serve(ctx context.Context, s *session.Session, state *session
 			if c.TLSCert != "" {
 				scheme = "https"
 			}
-			here := state.ServeLocal(routes, func() {})
+			here := state.ServeLocal(routes)
 			s.Notef("listening on %s://%s", scheme, at)
 			parts.Go(func() {
 				<-ctx.Done()

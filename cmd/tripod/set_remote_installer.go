@@ -44,29 +44,25 @@ func (c *setRemoteInstallerCmd) Run(ctx context.Context, s *session.Session) err
 	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error { return c.set(ctx, j) })
 }
 
-func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) (err error) {
-	req := j.NewRequest(installer.SetRemoteInstaller, "set-remote-installer")
-	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: c.Mode()}
-	const noLogin = "no password or key is stored for it: import it with one (tripod hosts import)"
-	if req.Known, err = c.ids(ctx, j.Client, j.Project, noLogin, func(h installer.KnownHost) bool { return h.Login }); err != nil {
-		return err
-	}
-	if req.MaxFailures, err = c.FailureLimit(); err != nil {
-		return err
-	}
-	batchID, how, err := j.SubmitAndRun(ctx, req)
+func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) error {
+	req, err := c.NewRequest(j.Session, installer.SetRemoteInstaller, "set-remote-installer")
 	if err != nil {
 		return err
 	}
-	return j.ShowBatch(ctx, c.Output, how, batchID)
+	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: c.Mode()}
+	const noLogin = "no password or key is stored for it: import it with one (tripod hosts import)"
+	if req.Known, err = c.ids(ctx, j.Client, noLogin, func(h installer.KnownHost) bool { return h.Login }); err != nil {
+		return err
+	}
+	return j.SubmitAndShow(ctx, c.Output, req)
 }
 
 func (c *setRemoteInstallerCmd) unset(ctx context.Context, s *session.Session, client *control.Client) error {
-	ids, err := c.ids(ctx, client, s.Project, "is not a jump host", func(h installer.KnownHost) bool { return h.Installer })
+	ids, err := c.ids(ctx, client, "is not a jump host", func(h installer.KnownHost) bool { return h.Installer })
 	if err != nil {
 		return err
 	}
-	if err := client.UnsetInstallers(ctx, s.Project, ids); err != nil {
+	if _, err := control.UnsetJumpHosts.Call(ctx, client, control.IDs{IDs: ids}); err != nil {
 		return err
 	}
 	s.Notef("removed the jump-host role of %d hosts of project %s and deleted its credentials", len(ids), s.Project)
@@ -74,10 +70,13 @@ func (c *setRemoteInstallerCmd) unset(ctx context.Context, s *session.Session, c
 }
 
 // ids are those of the hosts that are named. why one is not suitable is a fault.
-func (c *setRemoteInstallerCmd) ids(ctx context.Context, client *control.Client, project, why string, suitable func(installer.KnownHost) bool) (ids []string, err error) {
+func (c *setRemoteInstallerCmd) ids(
+	ctx context.Context, client *control.Client, why string, suitable func(installer.KnownHost) bool,
+) (ids []string, err error) {
 	inventory := flags.Inventory{Known: c.Host, Label: c.Label}
-	found, faults, err := inventory.Find(ctx, client, project, "host")
-	if err != nil {
+	found, err := inventory.Find(ctx, client, "host")
+	var faults installer.Faults
+	if err := flags.Collect(err, &faults); err != nil {
 		return nil, err
 	}
 	for _, h := range found {
@@ -86,8 +85,5 @@ func (c *setRemoteInstallerCmd) ids(ctx context.Context, client *control.Client,
 		}
 		ids = append(ids, h.ID)
 	}
-	if len(faults) > 0 {
-		return nil, exit.UsageError(faults, "see `tripod hosts list`")
-	}
-	return ids, nil
+	return ids, flags.SeeHosts(faults.Err())
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/report"
@@ -27,34 +26,26 @@ func (c *statusCmd) Run(ctx context.Context, s *session.Session) error {
 	case c.Limit < 1:
 		return exit.Usagef("--limit must be at least 1")
 	case c.ID != "":
-		return s.PrintMade(session.Read(ctx, s, func(client *control.Client) (string, error) { return c.text(ctx, s, client) }))
-	case c.Output == "junit":
-		return exit.Usagef("the list of batches supports --output table, json and csv")
+		return s.PrintMade(session.Read(ctx, s, func(client *control.Client) (string, error) { return c.text(ctx, client) }))
 	}
-	return printList(ctx, s, c.Output, batchList, func(client *control.Client) ([]installer.BatchHead, error) {
-		return client.Batches(ctx, s.Project, c.Limit)
-	})
+	return printList(ctx, s, c.Output, batchList, control.ListBatches, control.Newest{Limit: c.Limit})
 }
 
-func (c *statusCmd) text(ctx context.Context, s *session.Session, client *control.Client) (string, error) {
-	batchID := c.ID
+func (c *statusCmd) text(ctx context.Context, client *control.Client) (string, error) {
+	batchID, only, err := session.FindBatch(ctx, client, c.ID)
 	var invs []installer.Invocation
-	switch _, err := client.Batch(ctx, s.Project, c.ID); {
-	case errors.Is(err, installer.ErrNotFound):
-		inv, err := session.FindInvocation(ctx, client, c.ID)
-		if err != nil {
-			return "", err
-		}
-		if c.Output == "table" {
-			return report.InvocationDetails(&inv), nil
-		}
-		batchID, invs = inv.BatchID, []installer.Invocation{inv}
+	switch {
 	case err != nil:
 		return "", err
+	case only == nil:
+		invs, err = client.Invocations(ctx, batchID, "")
+	case c.Output == "table":
+		return report.InvocationDetails(only), nil
 	default:
-		if invs, err = session.Invocations(ctx, client, batchID); err != nil {
-			return "", err
-		}
+		invs = []installer.Invocation{*only}
+	}
+	if err != nil {
+		return "", err
 	}
 	return session.Report(ctx, client, batchID, invs).Render(c.Output)
 }

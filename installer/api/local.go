@@ -17,7 +17,7 @@ type LocalConfig struct {
 	Routes []Route
 	// Who tells the name of the user whose connection it is.
 	Who func(*http.Request) string
-	// Logger gets a line per request. Nil: slog.Default().
+	// Logger gets what goes wrong outside of a request; who asks is told the rest. Nil: slog.Default().
 	Logger *slog.Logger
 }
 

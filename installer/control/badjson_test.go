@@ -24,34 +24,34 @@ func bodies(t *testing.T) map[string]string {
 	entry := installer.HostEntry{Host: host, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("a password")}}}
 	found := map[string]string{}
 	for path, body := range map[string]any{
-		"batches":          newest{7},
-		"batches/get":      id{"canary"},
+		"batches":          Newest{7},
+		"batches/get":      ID{"canary"},
 		"batches/submit":   plan.Request{BatchID: "b-1", Task: installer.Install, Spec: installer.Spec{Target: "telescope", HostKeys: installer.AcceptNew}, Hosts: []installer.HostEntry{entry}},
 		"batches/plan":     plan.Request{BatchID: "b-1", Task: installer.Retry, Of: []string{"canary"}},
-		"batches/cancel":   ofBatch{"b-1", "canary"},
-		"batches/follow":   followRequest{ofBatch: ofBatch{BatchID: "b-1"}, Follower: "canary"},
-		"batches/leave":    followRequest{ofBatch: ofBatch{BatchID: "b-1"}, Follower: "canary"},
+		"batches/cancel":   OfBatch{"b-1", "canary"},
+		"batches/follow":   followRequest{OfBatch: OfBatch{BatchID: "b-1"}, Follower: "canary"},
+		"batches/leave":    followRequest{OfBatch: OfBatch{BatchID: "b-1"}, Follower: "canary"},
 		"invocations":      installer.Filter{BatchID: "canary"},
-		"invocations/get":  id{"canary"},
-		"invocations/log":  id{"canary"},
+		"invocations/get":  ID{"canary"},
+		"invocations/log":  ID{"canary"},
 		"files/add":        filePart{SHA256: "canary", Data: []byte("x")},
 		"hosts":            installer.HostFilter{IDs: []string{"canary"}},
-		"hosts/add":        hostEntries{[]installer.HostEntry{entry}},
-		"hosts/remove":     ids{[]string{"canary"}},
-		"hosts/forget-key": id{"canary"},
-		"installers/unset": ids{[]string{"canary"}},
-		"packages":         ofTarget{"canary"},
+		"hosts/add":        HostEntries{[]installer.HostEntry{entry}},
+		"hosts/remove":     IDs{[]string{"canary"}},
+		"hosts/forget-key": ID{"canary"},
+		"installers/unset": IDs{[]string{"canary"}},
+		"packages":         OfTarget{"canary"},
 		"packages/add":     installer.Package{Target: "telescope", BlobRef: installer.BlobRef{Name: "canary", SHA256: strings.Repeat("a", 64)}},
-		"packages/remove":  id{"canary"},
-		"tokens":           ofProject{"canary"},
-		"tokens/add":       grant{"canary", installer.FullRights},
-		"tokens/remove":    id{"canary"},
-		"keys":             ofProject{"canary"},
-		"keys/add":         grant{"canary", installer.FullRights},
-		"keys/remove":      id{"canary"},
+		"packages/remove":  ID{"canary"},
+		"tokens":           OfProject{"canary"},
+		"tokens/add":       Grant{"canary", installer.FullRights},
+		"tokens/remove":    ID{"canary"},
+		"keys":             OfProject{"canary"},
+		"keys/add":         Grant{"canary", installer.FullRights},
+		"keys/remove":      ID{"canary"},
 		"audit":            installer.AuditFilter{Project: "canary"},
-		"audit/verify":     anchors{[]installer.AuditAnchor{{Number: 1, Hash: "canary"}}},
-		"audit/prune":      before{time.Unix(1, 0).UTC()},
+		"audit/verify":     Anchors{[]installer.AuditAnchor{{Number: 1, Hash: "canary"}}},
+		"audit/prune":      Before{time.Unix(1, 0).UTC()},
 	} {
 		raw, err := encode(body)
 		require.NoError(t, err)
@@ -72,8 +72,8 @@ func (aBatch) Batch(_ context.Context, project, id string) (installer.BatchHead,
 func TestBControlJSON(t *testing.T) {
 	t.Parallel()
 	good := bodies(t)
-	s := newService(Config{Store: aBatch{}, Hub: NewHub(), Operator: "p-one"})
-	for _, route := range s.operations() {
+	operations := Operations(Config{Store: aBatch{}, Hub: NewHub(), Engine: NoEngine{}, Operator: "p-one"})
+	for _, route := range operations {
 		if route.Pattern == root+whoAmI.name { // its body has no field
 			continue
 		}
@@ -147,7 +147,7 @@ func TestNumbersThatDoNotFit(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		require.NotContains(t, err.Error(), "canary")
 	}
-	_, err := decode[before]([]byte(`{"before":"yesterday"}`))
+	_, err := decode[Before]([]byte(`{"before":"yesterday"}`))
 	require.EqualError(t, err, "before: must be a time (RFC 3339)")
 	_, err = decode[filePart]([]byte(`{"data":"not base64"}`))
 	require.EqualError(t, err, "data: must be base64")

@@ -10,14 +10,18 @@ import (
 	"tripod/installer/api"
 )
 
-// Client works on a daemon as the store does on a state folder: its methods
-// have the store's names, arguments and errors. The project that they are given
-// has to be the client's own. It is safe for many goroutines.
+// Client asks for the operations of a daemon, or of another process that has a state
+// folder. Their errors are those of the store. It is safe for many goroutines.
 type Client struct {
-	api       *api.Client
-	principal welcome
-	patience  time.Duration // see Patience
-	// daemon: who answers works on everything by himself.
+	Project string // that the login is for
+	// KnownHosts are the known_hosts files that are read by a process that is no daemon,
+	// where they are not the usual ones.
+	KnownHosts []string
+	// Patience is how long a daemon that does not answer is waited for: by who follows a
+	// batch all of it, by any other request some seconds of it. 0: not at all.
+	Patience time.Duration
+
+	api    *api.Client
 	daemon atomic.Bool
 	close  func() error // nil: nothing else is to be closed
 
@@ -26,45 +30,35 @@ type Client struct {
 
 // Connect finds out who the daemon takes the client for. c's Project is filled in.
 func Connect(ctx context.Context, c *api.Client) (*Client, error) {
-	client := &Client{api: c, patience: DefaultPatience}
+	client := &Client{api: c, Patience: DefaultPatience}
 	return client, client.greet(ctx)
 }
 
 func (c *Client) greet(ctx context.Context) error {
-	ask, err := whoAmI.ask(c, "", struct{}{})
+	var answer welcome
+	ask, err := whoAmI.ask(c, struct{}{})
 	if err == nil {
-		err = c.api.Do(ctx, ask, &c.principal)
+		err = c.api.Do(ctx, ask, &answer)
 	}
-	c.api.Project = c.principal.Project
-	c.daemon.Store(c.principal.Daemon)
+	c.Project, c.api.Project, c.KnownHosts = answer.Project, answer.Project, answer.KnownHosts
+	c.daemon.Store(answer.Daemon)
 	return err
 }
 
 // Local is the client of whoever has a state folder, for any project. The connections
 // of c lead there; shut is called when the client is closed.
 func Local(ctx context.Context, c *api.Client, project string, shut func() error) (*Client, error) {
-	client := &Client{api: c, patience: DefaultPatience}
+	client := &Client{api: c, Patience: DefaultPatience}
 	err := client.untilAnswered(ctx, usualTries, func(error) {}, func(func()) error { return asUnanswered(client.greet(ctx)) })
 	if err != nil {
 		return nil, errors.Join(err, shut())
 	}
-	c.Project, client.principal.Project, client.close = project, project, shut
+	c.Project, client.Project, client.close = project, project, shut
 	return client, nil
 }
 
 // Daemon reports whether who answers works on everything by himself.
 func (c *Client) Daemon() bool { return c.daemon.Load() }
-
-// KnownHosts are the known_hosts files that are read by a process that is no daemon,
-// where they are not the usual ones.
-func (c *Client) KnownHosts() []string { return c.principal.KnownHosts }
-
-// Project is the one that the login is for.
-func (c *Client) Project() string { return c.principal.Project }
-
-// Patience sets how long a daemon that does not answer is waited for: by who
-// follows a batch all of d, by any other request some seconds of it. 0: not at all.
-func (c *Client) Patience(d time.Duration) { c.patience = d }
 
 // Close lets go of the connections.
 func (c *Client) Close() error {
@@ -110,7 +104,7 @@ func (c *Client) untilAnswered(ctx context.Context, tries int, lost func(error),
 			since, wait = time.Now(), firstPause
 		}
 		after = max(after, wait)
-		if time.Since(since)+after > c.patience {
+		if time.Since(since)+after > c.Patience {
 			return err
 		}
 		if first {

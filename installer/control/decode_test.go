@@ -21,7 +21,7 @@ func list(key, entry string, n int) []byte {
 // TestTooManyEntriesCostLittle: what is refused for the number of its entries
 // is refused before anything is made of them.
 func TestTooManyEntriesCostLittle(t *testing.T) {
-	request, entries, names := tooBig[plan.Request], tooBig[hostEntries], tooBig[ids]
+	request, entries, names := tooBig[plan.Request], tooBig[HostEntries], tooBig[IDs]
 	for name, tc := range map[string]struct {
 		body []byte
 		into func(*testing.T, []byte) error

@@ -96,14 +96,14 @@ func plainError(err error) error {
 	return asUnanswered(err)
 }
 
-// remoteError has the words of who answered and our kind of error.
+// remoteError has the text of the answer, and is one of our errors.
 type remoteError struct {
-	msg  string
-	kind error
+	msg string
+	is  error
 }
 
 func (e *remoteError) Error() string { return e.msg }
-func (e *remoteError) Unwrap() error { return e.kind }
+func (e *remoteError) Unwrap() error { return e.is }
 
 // Unanswered: the daemon was asked in vain for as long as the client waits. What
 // it had acknowledged before goes on there; whether it still took this request

@@ -10,3 +10,9 @@ func (o *OnDemand) Followers() int {
 	}
 	return n
 }
+
+// NoEngine works on nothing.
+type NoEngine struct{}
+
+func (NoEngine) Wake()              {}
+func (NoEngine) Cancel(string) bool { return false }

@@ -13,7 +13,7 @@ import (
 
 const (
 	// longestStream bounds a daemon's stream: it is followed on by the next one. So the
-	// limits of the server and of proxies hold, and who is gone is noticed.
+	// limits of the server and of proxies hold, and a lost client is noticed.
 	longestStream = 25 * time.Second
 	// settle is how long the stream waits for more once there is something, so that a
 	// busy engine does not send every event alone.
@@ -35,7 +35,7 @@ func (s *service) follow(ctx context.Context, who principal, in followRequest) (
 	if !installer.IDForm.MatchString(in.Follower) {
 		return api.Stream{}, installer.Faults{{Where: "follower", What: installer.IDRule}}
 	}
-	if _, err := s.batch(ctx, who, id{in.BatchID}); err != nil {
+	if _, err := s.batch(ctx, who, in.BatchID); err != nil {
 		return api.Stream{}, err
 	}
 	f := &following{service: s, ctx: ctx, what: in.followed(who), after: in.After}
@@ -46,11 +46,11 @@ func (s *service) follow(ctx context.Context, who principal, in followRequest) (
 	return api.Stream{ReadCloser: f}, err
 }
 
-func (s *service) leave(_ context.Context, who principal, in followRequest) (struct{}, error) {
-	if s.onDemand == nil {
-		return none(nil)
+func (s *service) leave(_ context.Context, who principal, in followRequest) (none struct{}, err error) {
+	if s.onDemand != nil {
+		err = s.onDemand.leave(in.followed(who), in.Follower)
 	}
-	return none(s.onDemand.leave(in.followed(who), in.Follower))
+	return none, err
 }
 
 func (r followRequest) followed(who principal) followed {
@@ -60,7 +60,7 @@ func (r followRequest) followed(who principal) followed {
 // Read is not used: see WriteTo.
 func (f *following) Read([]byte) (int, error) { return 0, io.EOF }
 
-// Close ends the lease of a follower that is gone.
+// Close ends the lease of a follower that has disconnected.
 func (f *following) Close() error {
 	if f.lease != nil {
 		f.onDemand.drop(f.lease)
@@ -92,7 +92,7 @@ func (f *following) WriteTo(w io.Writer) (int64, error) {
 		}
 		if last = last || closed || p.Open == 0; first || last || p.Missed || len(p.Events) > 0 {
 			if out.Encode(p) != nil || flush() != nil || last {
-				return 0, nil // who has gone is told no more
+				return 0, nil // the last document, or the client has disconnected
 			}
 		}
 		select {

@@ -64,7 +64,7 @@ func TestFollowTellsEverythingOnce(t *testing.T) {
 			if c.first {
 				r.work(s.ID, 5, c.watch(r))
 			}
-			f, err := r.client.Follow(t.Context(), project, s.ID, "", func(error) {})
+			f, err := r.client.Follow(t.Context(), s.ID, "", func(error) {})
 			require.NoError(t, err)
 			require.Equal(t, 20, f.Head.Open, "who has submitted it sees all of it")
 			var working sync.WaitGroup
@@ -87,7 +87,7 @@ func TestFollowGoesOn(t *testing.T) {
 	_, err := r.store.Cancel(t.Context(), project, s.Invs[0].ID)
 	require.NoError(t, err)
 	late := r.connect(r.token)
-	f, err := late.Follow(t.Context(), project, s.ID, "", func(error) {})
+	f, err := late.Follow(t.Context(), s.ID, "", func(error) {})
 	require.NoError(t, err)
 	require.Equal(t, 3, f.Head.Open)
 	var working sync.WaitGroup
@@ -99,7 +99,7 @@ func TestFollowGoesOn(t *testing.T) {
 	require.Len(t, got.ended, 3)
 
 	// One invocation alone.
-	f, err = late.Follow(t.Context(), project, s.ID, s.Invs[1].ID, func(error) {})
+	f, err = late.Follow(t.Context(), s.ID, s.Invs[1].ID, func(error) {})
 	require.NoError(t, err)
 	require.NoError(t, run(t.Context(), f, got.watch), "it has ended")
 }
@@ -109,7 +109,7 @@ func TestFollowOutlivesALostDaemon(t *testing.T) {
 	r := newRig(t)
 	s := r.sent(5)
 	var lost, back atomic.Int64
-	f, err := r.client.Follow(t.Context(), project, s.ID, "", func(err error) {
+	f, err := r.client.Follow(t.Context(), s.ID, "", func(err error) {
 		if err == nil {
 			back.Add(1)
 			return
@@ -130,7 +130,7 @@ func TestFollowOutlivesALostDaemon(t *testing.T) {
 	// Whoever gives up is let go at once, also then.
 	s = r.sent(1)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	f, err = r.client.Follow(t.Context(), project, s.ID, "", func(error) { cancel(errors.New("enough")) })
+	f, err = r.client.Follow(t.Context(), s.ID, "", func(error) { cancel(errors.New("enough")) })
 	require.NoError(t, err)
 	r.down.Store(true)
 	require.NoError(t, run(ctx, f, got.watch))
@@ -142,7 +142,7 @@ func TestHubForgets(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	s := r.sent(2)
-	f, err := r.client.Follow(t.Context(), project, s.ID, "", func(error) {})
+	f, err := r.client.Follow(t.Context(), s.ID, "", func(error) {})
 	require.NoError(t, err)
 	r.work(s.ID, 1, r.hub.Watch)
 	noise := &installer.Invocation{ID: "x", BatchID: "other", ProjectID: project}
@@ -160,15 +160,15 @@ func TestLimitOfFailures(t *testing.T) {
 	s := r.sent(10, func(req *plan.Request) { req.MaxFailures.N = 3 })
 	limit := control.Limiter(r.store, nil)
 	r.work(s.ID, 10, limit)
-	head, err := r.client.Batch(t.Context(), project, s.ID)
+	head, err := control.GetBatch.Call(t.Context(), r.client, control.ID{ID: s.ID})
 	require.NoError(t, err)
 	require.Equal(t, 3, head.ByState[installer.Failed])
 	require.Equal(t, 7, head.ByState[installer.Canceled])
-	require.True(t, control.LimitReached(head))
+	require.True(t, control.LimitReached(head.BatchHead))
 
 	s = r.sent(10)
 	r.work(s.ID, 10, limit)
-	head, err = r.client.Batch(t.Context(), project, s.ID)
+	head, err = control.GetBatch.Call(t.Context(), r.client, control.ID{ID: s.ID})
 	require.NoError(t, err)
 	require.Equal(t, 10, head.ByState[installer.Failed], "no limit")
 }
@@ -178,7 +178,7 @@ func TestLogIsStreamed(t *testing.T) {
 	r := newRig(t)
 	s := r.sent(1)
 	inv := s.Invs[0]
-	log, err := r.client.Log(t.Context(), project, inv.ID)
+	log, err := r.client.Log(t.Context(), inv.ID)
 	require.NoError(t, err)
 	require.Empty(t, readAll(t, log), "none yet")
 
@@ -189,9 +189,9 @@ func TestLogIsStreamed(t *testing.T) {
 	_, err = io.WriteString(w, want)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	log, err = r.client.Log(t.Context(), project, inv.ID)
+	log, err = r.client.Log(t.Context(), inv.ID)
 	require.NoError(t, err)
 	require.Equal(t, want, readAll(t, log), "byte for byte")
-	_, err = r.client.Log(t.Context(), project, "unknown")
+	_, err = r.client.Log(t.Context(), "unknown")
 	require.ErrorIs(t, err, installer.ErrNotFound)
 }

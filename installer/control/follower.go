@@ -42,8 +42,8 @@ type Worked struct {
 }
 
 // Follow begins to follow a batch, or one invocation of it.
-func (c *Client) Follow(ctx context.Context, project, batchID, only string, lost func(error)) (*Follower, error) {
-	now, err := call(ctx, c, getBatch, project, id{batchID})
+func (c *Client) Follow(ctx context.Context, batchID, only string, lost func(error)) (*Follower, error) {
+	now, err := GetBatch.Call(ctx, c, ID{batchID})
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +54,9 @@ func (c *Client) Follow(ctx context.Context, project, batchID, only string, lost
 		return f, nil
 	}
 	f.cursor, f.behind = now.Cursor, true
-	page, err := c.Invocations(ctx, installer.Filter{ProjectID: project, BatchID: batchID})
+	invs, err := c.Invocations(ctx, batchID, "")
 	f.Head.Open, f.Head.ByState = 0, map[installer.State]int{}
-	for _, inv := range page.Invocations {
+	for _, inv := range invs {
 		f.Head.ByState[inv.State]++
 		f.ended[inv.ID] = inv.State.Terminal()
 		if !inv.State.Terminal() {
@@ -76,7 +76,7 @@ const leaveLimit = time.Minute
 // as long as the client's patience lasts: then it is Unanswered.
 func (f *Follower) Work(ctx context.Context, o Work, watch func(installer.Event)) (how Worked, err error) {
 	f.watch = watch
-	in := followRequest{ofBatch: ofBatch{f.Head.ID, f.only}, Follower: rand.Text(), Parallel: uint32(o.Parallel), MaxFailures: uint32(o.MaxFailures)}
+	in := followRequest{OfBatch: OfBatch{f.Head.ID, f.only}, Follower: rand.Text(), Parallel: uint32(o.Parallel), MaxFailures: uint32(o.MaxFailures)}
 	if f.only != "" {
 		in.Parallel = 0
 	}
@@ -86,9 +86,12 @@ func (f *Follower) Work(ctx context.Context, o Work, watch func(installer.Event)
 		defer close(left)
 		limited, cancel := context.WithTimeout(streaming, leaveLimit)
 		defer cancel()
-		if f.c.Daemon() || do(limited, f.c, leaveBatch, "", in) != nil {
-			stop()
+		if !f.c.Daemon() {
+			if _, err := leaveBatch.Call(limited, f.c, in); err == nil {
+				return
+			}
 		}
+		stop()
 	})
 	defer func() {
 		if stop(); !follows() {
@@ -127,7 +130,7 @@ func (f *Follower) stream(ctx context.Context, in followRequest, answered func()
 	if err := f.catchUp(ctx); err != nil {
 		return nil, false, err
 	}
-	body, err := open(ctx, f.c, followBatch, "", in)
+	body, err := followBatch.open(ctx, f.c, in)
 	if err != nil {
 		return nil, false, err
 	}
@@ -181,21 +184,20 @@ func (f *Follower) catchUp(ctx context.Context) error {
 	if !f.behind {
 		return nil
 	}
-	page, err := f.c.Invocations(ctx, installer.Filter{ProjectID: f.Head.ProjectID, BatchID: f.Head.ID, InvocationID: f.only})
+	invs, err := f.c.Invocations(ctx, f.Head.ID, f.only)
 	if err != nil {
 		return err
 	}
-	for i := len(page.Invocations) - 1; i >= 0; i-- {
-		inv := &page.Invocations[i]
+	for _, inv := range invs {
 		if inv.State == installer.Running || inv.State.Terminal() && len(inv.Attempts) > 0 {
 			began := inv.Updated
 			if n := len(inv.Attempts); n > 0 {
 				began = inv.Attempts[n-1].Started
 			}
-			f.tell([]installer.Event{installer.EventOf(inv, began)})
+			f.tell([]installer.Event{installer.EventOf(&inv, began)})
 		}
 		if inv.State.Terminal() {
-			e := installer.EventOf(inv, inv.Updated)
+			e := installer.EventOf(&inv, inv.Updated)
 			e.End = &installer.AttemptEnd{State: inv.State, EndAttempt: true, Kind: inv.Kind, Message: inv.Message, Skipped: inv.Skipped}
 			f.tell([]installer.Event{e})
 		}

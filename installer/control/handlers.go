@@ -28,14 +28,11 @@ const (
 
 type principal = installer.Principal
 
-// none is the answer of what only changes something.
-func none(err error) (struct{}, error) { return struct{}{}, err }
+type handler[In, Out any] = func(s *service, ctx context.Context, who principal, in In) (Out, error)
 
-type handler[In, Out any] = func(ctx context.Context, who principal, in In) (Out, error)
-
-// of, onOne, onAll and visible serve an operation with a method of the store.
-func of[Out any](s *service, do func(st Store, ctx context.Context, project, id string) (Out, error)) handler[id, Out] {
-	return func(ctx context.Context, who principal, in id) (out Out, err error) {
+// withID, change, changeAll and visible serve an operation with a method of the store.
+func withID[Out any](do func(st Store, ctx context.Context, project, id string) (Out, error)) handler[ID, Out] {
+	return func(s *service, ctx context.Context, who principal, in ID) (out Out, err error) {
 		if !installer.IDForm.MatchString(in.ID) { // what cannot exist does not
 			return out, installer.ErrNotFound
 		}
@@ -43,20 +40,20 @@ func of[Out any](s *service, do func(st Store, ctx context.Context, project, id 
 	}
 }
 
-func onOne(s *service, do func(st Store, ctx context.Context, project, id string) error) handler[id, struct{}] {
-	return func(ctx context.Context, who principal, in id) (struct{}, error) {
-		return none(do(s.Store, ctx, who.Project, in.ID))
+func change(do func(st Store, ctx context.Context, project, id string) error) handler[ID, struct{}] {
+	return func(s *service, ctx context.Context, who principal, in ID) (none struct{}, err error) {
+		return none, do(s.Store, ctx, who.Project, in.ID)
 	}
 }
 
-func onAll(s *service, do func(st Store, ctx context.Context, project string, ids []string) error) handler[ids, struct{}] {
-	return func(ctx context.Context, who principal, in ids) (struct{}, error) {
-		return none(do(s.Store, ctx, who.Project, in.IDs))
+func changeAll(do func(st Store, ctx context.Context, project string, ids []string) error) handler[IDs, struct{}] {
+	return func(s *service, ctx context.Context, who principal, in IDs) (none struct{}, err error) {
+		return none, do(s.Store, ctx, who.Project, in.IDs)
 	}
 }
 
-func visible[Out any](s *service, do func(st Store, ctx context.Context, project string) (Out, error)) handler[ofProject, Out] {
-	return func(ctx context.Context, who principal, in ofProject) (Out, error) {
+func visible[Out any](do func(st Store, ctx context.Context, project string) (Out, error)) handler[OfProject, Out] {
+	return func(s *service, ctx context.Context, who principal, in OfProject) (Out, error) {
 		return do(s.Store, ctx, visibleTo(who, in.Project))
 	}
 }
@@ -70,80 +67,70 @@ func visibleTo(who principal, project string) string {
 	return who.Project
 }
 
-func (s *service) operations() []Operation {
-	return []Operation{
-		handle(s, whoAmI, func(_ context.Context, who principal, _ struct{}) (welcome, error) {
-			return welcome{who, s.Version, s.onDemand == nil, s.KnownHosts}, nil
-		}),
-		handle(s, listBatches, func(ctx context.Context, who principal, in newest) ([]installer.BatchHead, error) {
-			return s.Store.Batches(ctx, who.Project, atMost(in.Limit, 20, longList))
-		}),
-		handle(s, getBatch, func(ctx context.Context, who principal, in id) (batchNow, error) {
-			now := batchNow{Cursor: s.Hub.now(), UnderWay: s.onDemand == nil || s.onDemand.worksOn(who.Project, in.ID)}
-			var err error
-			now.BatchHead, err = s.batch(ctx, who, in)
-			now.UnderWay = now.UnderWay && now.Open > 0
-			return now, err
-		}),
-		handle(s, submitBatch, s.submit),
-		handle(s, planBatch, s.plan),
-		handle(s, cancelBatch, s.cancel),
-		handle(s, followBatch, s.follow),
-		handle(s, leaveBatch, s.leave),
-		handle(s, listInvocations, s.invocations),
-		handle(s, getInvocation, of(s, Store.Invocation)),
-		handle(s, getLog, of(s, func(st Store, ctx context.Context, project, id string) (api.Stream, error) {
-			log, err := st.Log(ctx, project, id)
-			return api.Stream{ReadCloser: log}, err
-		})),
-		handle(s, addToFile, s.addToFile),
-		handle(s, listHosts, func(ctx context.Context, who principal, f installer.HostFilter) (installer.HostPage, error) {
-			f.Offset, f.Limit = max(0, f.Offset), atMost(f.Limit, longList, longList)
-			return s.Store.Hosts(ctx, who.Project, f)
-		}),
-		handle(s, addHosts, s.addHosts),
-		handle(s, removeHosts, onAll(s, Store.RemoveHosts)),
-		handle(s, forgetKeys, s.forgetKeys),
-		handle(s, unsetInstallers, onAll(s, Store.UnsetInstallers)),
-		handle(s, listPackages, func(ctx context.Context, _ principal, in ofTarget) ([]installer.Package, error) {
-			return s.Store.Packages(ctx, in.Target)
-		}),
-		handle(s, addPackage, s.addPackage),
-		handle(s, removePackage, onOne(s, func(st Store, ctx context.Context, _, sha string) error {
-			if !installer.SHA256Form.MatchString(sha) {
-				return installer.ErrNotFound
-			}
-			return st.RemovePackage(ctx, sha)
-		})),
-		handle(s, listTokens, visible(s, Store.Tokens)),
-		handle(s, addToken, func(ctx context.Context, who principal, in grant) (string, error) {
-			return s.Store.AddToken(ctx, who.Project, in.Name, in.Rights)
-		}),
-		handle(s, removeToken, onOne(s, Store.RemoveToken)),
-		handle(s, listKeys, visible(s, Store.Keys)),
-		handle(s, addKey, func(ctx context.Context, who principal, in grant) (newKey, error) {
-			pair, err := s.Store.AddKey(ctx, who.Project, in.Name, in.Rights)
-			return newKey{pair.AccessKey, pair.SecretKey.Reveal()}, err
-		}),
-		handle(s, removeKey, onOne(s, Store.RemoveKey)),
-		handle(s, listAudit, func(ctx context.Context, who principal, f installer.AuditFilter) ([]installer.AuditEntry, error) {
-			f.Project, f.Limit = visibleTo(who, f.Project), atMost(f.Limit, longList, longList)
-			return s.Store.Audit(ctx, f)
-		}),
-		handle(s, verifyAudit, func(ctx context.Context, _ principal, in anchors) (installer.AuditReport, error) {
-			return s.Store.VerifyAudit(ctx, in.Anchors...)
-		}),
-		handle(s, pruneAudit, func(ctx context.Context, _ principal, in before) (int, error) {
-			return s.Store.PruneAudit(ctx, in.Before)
-		}),
+func logOf(st Store, ctx context.Context, project, id string) (api.Stream, error) {
+	log, err := st.Log(ctx, project, id)
+	return api.Stream{ReadCloser: log}, err
+}
+
+func removePackage(st Store, ctx context.Context, _, sha string) error {
+	if !installer.SHA256Form.MatchString(sha) {
+		return installer.ErrNotFound
 	}
+	return st.RemovePackage(ctx, sha)
+}
+
+func (s *service) whoAmI(_ context.Context, who principal, _ struct{}) (welcome, error) {
+	return welcome{who, s.Version, s.onDemand == nil, s.KnownHosts}, nil
+}
+
+func (s *service) batches(ctx context.Context, who principal, in Newest) ([]installer.BatchHead, error) {
+	return s.Store.Batches(ctx, who.Project, atMost(in.Limit, 20, longList))
+}
+
+func (s *service) hosts(ctx context.Context, who principal, f installer.HostFilter) (installer.HostPage, error) {
+	f.Offset, f.Limit = max(0, f.Offset), atMost(f.Limit, longList, longList)
+	return s.Store.Hosts(ctx, who.Project, f)
+}
+
+func (s *service) packages(ctx context.Context, _ principal, in OfTarget) ([]installer.Package, error) {
+	return s.Store.Packages(ctx, in.Target)
+}
+
+func (s *service) addToken(ctx context.Context, who principal, in Grant) (string, error) {
+	return s.Store.AddToken(ctx, who.Project, in.Name, in.Rights)
+}
+
+func (s *service) addKey(ctx context.Context, who principal, in Grant) (NewKey, error) {
+	pair, err := s.Store.AddKey(ctx, who.Project, in.Name, in.Rights)
+	return NewKey{pair.AccessKey, pair.SecretKey.Reveal()}, err
+}
+
+func (s *service) audit(ctx context.Context, who principal, f installer.AuditFilter) ([]installer.AuditEntry, error) {
+	f.Project, f.Limit = visibleTo(who, f.Project), atMost(f.Limit, longList, longList)
+	return s.Store.Audit(ctx, f)
+}
+
+func (s *service) verifyAudit(ctx context.Context, _ principal, in Anchors) (installer.AuditReport, error) {
+	return s.Store.VerifyAudit(ctx, in.Anchors...)
+}
+
+func (s *service) pruneAudit(ctx context.Context, _ principal, in Before) (int, error) {
+	return s.Store.PruneAudit(ctx, in.Before)
 }
 
 // atMost is a limit of a list; not said, or none: usual.
 func atMost(limit, usual, most int) int { return min(cmp.Or(max(0, limit), usual), most) }
 
-func (s *service) batch(ctx context.Context, who principal, in id) (installer.BatchHead, error) {
-	return of(s, Store.Batch)(ctx, who, in)
+func (s *service) batch(ctx context.Context, who principal, id string) (installer.BatchHead, error) {
+	return withID(Store.Batch)(s, ctx, who, ID{id})
+}
+
+func (s *service) batchNow(ctx context.Context, who principal, in ID) (now BatchNow, err error) {
+	now.Cursor = s.Hub.now() // before the batch is read: nothing that happens then is missed
+	busy := s.onDemand == nil || s.onDemand.worksOn(who.Project, in.ID)
+	now.BatchHead, err = s.batch(ctx, who, in.ID)
+	now.UnderWay = busy && now.Open > 0
+	return now, err
 }
 
 func (s *service) invocations(ctx context.Context, who principal, f installer.Filter) (installer.Page, error) {
@@ -156,8 +143,8 @@ func (s *service) invocations(ctx context.Context, who principal, f installer.Fi
 	return s.Store.Invocations(ctx, f)
 }
 
-func (s *service) cancel(ctx context.Context, who principal, in ofBatch) ([]string, error) {
-	if _, err := s.batch(ctx, who, id{in.BatchID}); err != nil {
+func (s *service) cancel(ctx context.Context, who principal, in OfBatch) ([]string, error) {
+	if _, err := s.batch(ctx, who, in.BatchID); err != nil {
 		return nil, err
 	}
 	asked, err := cancelOpen(ctx, s.Store, installer.Filter{ProjectID: who.Project, BatchID: in.BatchID, InvocationID: in.InvocationID})
@@ -178,7 +165,7 @@ func (s *service) addToFile(ctx context.Context, who principal, in filePart) (st
 	return state, err
 }
 
-func (s *service) forgetKeys(ctx context.Context, who principal, in id) (int, error) {
+func (s *service) forgetKeys(ctx context.Context, who principal, in ID) (int, error) {
 	host, err := hostsfile.ParseEndpoint(in.ID, "", installer.DefaultPort)
 	if err != nil {
 		return 0, installer.Faults{{Where: "host", What: err.Error()}}
@@ -186,45 +173,45 @@ func (s *service) forgetKeys(ctx context.Context, who principal, in id) (int, er
 	return s.Store.ForgetKeys(ctx, who.Project, host.HostPort())
 }
 
-func (s *service) addHosts(ctx context.Context, who principal, in hostEntries) (struct{}, error) {
+func (s *service) addHosts(ctx context.Context, who principal, in HostEntries) (none struct{}, err error) {
 	var faults installer.Faults
 	if len(in.Hosts) == 0 || len(in.Hosts) > maxItems {
 		faults.Add("hosts", "must be 1 to %d", maxItems)
 	}
 	checkHosts(in.Hosts, &faults)
 	if err := faults.Err(); err != nil {
-		return none(err)
+		return none, err
 	}
 	for i := range in.Hosts {
 		in.Hosts[i].Host.DeriveIPs()
 	}
-	return none(s.Store.RegisterHosts(ctx, who.Project, in.Hosts))
+	return none, s.Store.RegisterHosts(ctx, who.Project, in.Hosts)
 }
 
 // addPackage looks into the archive again: what a client says of it is not
 // taken for true.
-func (s *service) addPackage(ctx context.Context, who principal, p installer.Package) (struct{}, error) {
+func (s *service) addPackage(ctx context.Context, who principal, p installer.Package) (none struct{}, err error) {
 	var faults installer.Faults
 	spec := installer.Spec{Target: p.Target, HostKeys: s.HostKeys, Packages: []installer.BlobRef{p.BlobRef}}
 	if err := s.checkSpec(ctx, who.Project, "package", spec, spec.Packages, &faults); err != nil {
-		return none(err)
+		return none, err
 	}
 	if err := faults.Err(); err != nil {
-		return none(err)
+		return none, err
 	}
 	blob, err := s.Store.OpenBlob(p.BlobRef)
 	if err != nil {
-		return none(err)
+		return none, err
 	}
 	info, err := pkgfile.Inspect(io.NewSectionReader(blob, 0, p.Size), p.Name)
 	switch {
 	case errors.Is(err, pkgfile.ErrNotPackage):
-		return none(installer.Faults{{Where: p.Name, What: err.Error()}})
+		return none, installer.Faults{{Where: p.Name, What: err.Error()}}
 	case err != nil:
-		return none(err)
+		return none, err
 	case info.Arch != "" && info.Arch != p.Arch:
-		return none(installer.Faults{{Where: p.Name, What: fmt.Sprintf("is for %s, not for %s", info.Arch, p.Arch)}})
+		return none, installer.Faults{{Where: p.Name, What: fmt.Sprintf("is for %s, not for %s", info.Arch, p.Arch)}}
 	}
 	p.Added = time.Now()
-	return none(s.Store.AddPackage(ctx, p))
+	return none, s.Store.AddPackage(ctx, p)
 }

@@ -23,7 +23,7 @@ func TestHostsArePutInOrder(t *testing.T) {
 	}
 	mapped := host("i-3", "10.1.0.3", "")
 	mapped.ElasticIPs, mapped.Type = []string{"::ffff:8.8.8.8"}, installer.BMS
-	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{
+	require.NoError(t, r.addHosts([]installer.HostEntry{
 		{Host: host("i-1", "10.1.0.1", "  "+goodPin+" of web 1\n")}, {Host: host("i-2", "8.8.4.4", "")}, {Host: mapped},
 	}))
 	page, err := r.store.Hosts(t.Context(), project, installer.HostFilter{})
@@ -79,7 +79,7 @@ func TestHostFieldsAreChecked(t *testing.T) {
 	} {
 		e := installer.HostEntry{Host: installer.Host{ID: "i-1", Endpoint: installer.Endpoint{Address: "10.1.0.1", Port: 22, User: "root"}}}
 		change(&e)
-		err := r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{e})
+		err := r.addHosts([]installer.HostEntry{e})
 		var faults installer.Faults
 		require.ErrorAs(t, err, &faults, want)
 		require.ErrorContains(t, err, strings.TrimSpace(want))

@@ -17,7 +17,7 @@ func TestSetAndUnsetInstaller(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	known := installer.Host{ID: "i-1", Name: "jump", Type: installer.ECS, Endpoint: installer.Endpoint{Address: "10.1.0.1", Port: 22, User: "ops"}}
-	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{
+	require.NoError(t, r.addHosts([]installer.HostEntry{
 		{Host: known, Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("kept")}}}}))
 	set := func(change func(*plan.Request)) (control.Planned, error) {
 		req := request(0)
@@ -56,10 +56,14 @@ func TestSetAndUnsetInstaller(t *testing.T) {
 	require.Equal(t, "kept", routes[0].Logins[0].Password.Reveal())
 
 	// It is not to be done twice, nor by another project.
-	require.ErrorIs(t, r.client.UnsetInstallers(t.Context(), project, []string{"i-1", "i-2"}), installer.ErrNotFound)
-	require.ErrorIs(t, r.connect(r.addToken("p-two")).UnsetInstallers(t.Context(), "p-two", []string{"i-1"}), installer.ErrNotFound)
-	require.NoError(t, r.client.UnsetInstallers(t.Context(), project, []string{"i-1"}))
-	require.ErrorIs(t, r.client.UnsetInstallers(t.Context(), project, []string{"i-1"}), installer.ErrNotFound)
+	unset := func(c *control.Client, ids ...string) error {
+		_, err := control.UnsetJumpHosts.Call(t.Context(), c, control.IDs{IDs: ids})
+		return err
+	}
+	require.ErrorIs(t, unset(r.client, "i-1", "i-2"), installer.ErrNotFound)
+	require.ErrorIs(t, unset(r.connect(r.addToken("p-two")), "i-1"), installer.ErrNotFound)
+	require.NoError(t, unset(r.client, "i-1"))
+	require.ErrorIs(t, unset(r.client, "i-1"), installer.ErrNotFound)
 	require.NoError(t, r.store.Purge(t.Context(), time.Now()))
 	routes, err = r.store.Routes(t.Context(), project, installer.RouteChoice{})
 	require.NoError(t, err)

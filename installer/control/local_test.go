@@ -26,7 +26,7 @@ func localServer(t *testing.T, st control.Store) *httptest.Server {
 	hub := control.NewHub()
 	s := httptest.NewServer(api.NewLocal(api.LocalConfig{
 		Who: func(*http.Request) string { return "somebody" }, Logger: slog.New(slog.DiscardHandler),
-		Routes: control.Routes(control.Config{Store: st, Hub: hub}),
+		Routes: control.Routes(control.Config{Store: st, Hub: hub, Engine: control.NoEngine{}}),
 	}))
 	t.Cleanup(s.Close)
 	t.Cleanup(hub.Close)
@@ -47,36 +47,36 @@ func TestUserOfTheFolderHasAllProjects(t *testing.T) {
 	r := newRig(t)
 	s := localServer(t, r.store)
 	for _, p := range []string{"p-one", "p-two"} {
-		_, err := localClient(t, s, p).AddToken(t.Context(), p, "added", installer.ReadRights)
+		_, err := control.AddToken.Call(t.Context(), localClient(t, s, p), control.Grant{Name: "added", Rights: installer.ReadRights})
 		require.NoError(t, err)
 	}
 	two := localClient(t, s, "p-two")
-	all, err := two.Tokens(t.Context(), "")
+	all, err := control.ListTokens.Call(t.Context(), two, control.OfProject{})
 	require.NoError(t, err)
 	assert.Len(t, all, 3, "that of the rig too")
-	own, err := two.Tokens(t.Context(), "p-two")
+	own, err := control.ListTokens.Call(t.Context(), two, control.OfProject{Project: "p-two"})
 	require.NoError(t, err)
 	assert.Len(t, own, 1)
-	entries, err := two.Audit(t.Context(), installer.AuditFilter{})
+	entries, err := control.ListAudit.Call(t.Context(), two, installer.AuditFilter{})
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
 	assert.Equal(t, "user somebody", entries[2].By)
-	entries, err = two.Audit(t.Context(), installer.AuditFilter{Project: "p-two"})
+	entries, err = control.ListAudit.Call(t.Context(), two, installer.AuditFilter{Project: "p-two"})
 	require.NoError(t, err)
 	assert.Len(t, entries, 1)
-	_, err = two.PruneAudit(t.Context(), entries[0].At)
+	_, err = control.PruneAudit.Call(t.Context(), two, control.Before{Before: entries[0].At})
 	require.NoError(t, err)
 
-	_, err = localClient(t, s, "no/project").Batches(t.Context(), "no/project", 1)
+	_, err = control.ListBatches.Call(t.Context(), localClient(t, s, "no/project"), control.Newest{Limit: 1})
 	require.Error(t, err)
 
-	all, err = r.client.Tokens(t.Context(), "")
+	all, err = control.ListTokens.Call(t.Context(), r.client, control.OfProject{})
 	require.NoError(t, err)
 	assert.Len(t, all, 2, "from afar: its own project's")
-	keys, err := r.client.Keys(t.Context(), "")
+	keys, err := control.ListKeys.Call(t.Context(), r.client, control.OfProject{})
 	require.NoError(t, err)
 	assert.Empty(t, keys)
-	entries, err = r.client.Audit(t.Context(), installer.AuditFilter{})
+	entries, err = control.ListAudit.Call(t.Context(), r.client, installer.AuditFilter{})
 	require.NoError(t, err)
 	for _, e := range entries {
 		assert.Equal(t, project, e.Project)
@@ -99,12 +99,12 @@ func TestLocalErrorsTellTheirCause(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	c := localClient(t, localServer(t, fullDisk{r.store}), project)
-	c.Patience(0)
-	_, err := c.ForgetKeys(t.Context(), project, "10.0.0.1:22")
+	c.Patience = 0
+	_, err := control.ForgetKeys.Call(t.Context(), c, control.ID{ID: "10.0.0.1:22"})
 	require.EqualError(t, err, "storage error: forgetting: no space left on device")
 	require.ErrorIs(t, err, installer.ErrStorage)
 	require.ErrorIs(t, err, syscall.ENOSPC)
-	_, err = c.Log(t.Context(), project, "x")
+	_, err = c.Log(t.Context(), "x")
 	require.EqualError(t, err, "the log is torn")
 }
 
@@ -118,9 +118,9 @@ func TestLongNamesAreCut(t *testing.T) {
 	b.Source = long
 	_, err := r.client.Submit(t.Context(), b)
 	require.NoError(t, err)
-	head, err := r.client.Batch(t.Context(), project, b.BatchID)
+	head, err := control.GetBatch.Call(t.Context(), r.client, control.ID{ID: b.BatchID})
 	require.NoError(t, err)
 	assert.Equal(t, long[:2*255]+"…", head.Source)
 	entry := installer.HostEntry{Where: long, Host: b.Hosts[0].Host, Credentials: b.Hosts[0].Credentials}
-	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{entry}))
+	require.NoError(t, r.addHosts([]installer.HostEntry{entry}))
 }

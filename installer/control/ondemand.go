@@ -20,7 +20,7 @@ type OnDemandConfig struct {
 	MostParallel int
 }
 
-// OnDemand works on the batches that somebody follows, for as long as he does: the
+// OnDemand works on the batches that are followed, for as long as they are: the
 // engine of a process that has a state folder for one command and is no daemon. All
 // who follow the same batch share one Dispatcher.
 type OnDemand struct {
@@ -187,7 +187,7 @@ func (o *OnDemand) leave(what followed, name string) error {
 	return nil
 }
 
-// drop ends the lease of a follower that is gone, or has been told all.
+// drop ends the lease of a follower that has disconnected, or has been told all.
 func (o *OnDemand) drop(l *lease) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -13,20 +13,41 @@ import (
 	"tripod/installer/api"
 )
 
-// operation is one thing that a client can ask for: a POST of an In, answered with an
+// Operation is one thing that a client can ask for: a POST of an In, answered with an
 // Out, which may be an api.Stream.
-type operation[In, Out any] struct {
+type Operation[In, Out any] struct {
 	name   string // what its path ends with
 	rights installer.Rights
-	// shared says what of all projects it changes: only the operator's project may.
-	shared string
-	// large: it may have 64 MiB, and take minutes.
-	large bool
-	// once: it is not asked again when the answer is lost, which has a secret.
-	once bool
-	// noun is what an In names; where that is not there, it is said.
-	noun  string
-	about string // for docs/control-api.md
+	about  string // for docs/control-api.md
+	do     func(s *service, ctx context.Context, who principal, in In) (Out, error)
+	traits
+}
+
+type traits struct {
+	shared string // what of all projects it changes: only the operator's project may
+	large  bool   // it may have 64 MiB, and take minutes
+	once   bool   // it is not asked again when the answer is lost, which has a secret
+	noun   string // what an In names; where that is not there, it is said
+}
+
+func large(t *traits)                  { t.large = true }
+func once(t *traits)                   { t.once = true }
+func noun(what string) func(*traits)   { return func(t *traits) { t.noun = what } }
+func shared(what string) func(*traits) { return func(t *traits) { t.shared = what } }
+
+// defined are all operations, in the order of operations.go.
+var defined []interface{ servedBy(s *service) Served }
+
+func define[In, Out any](
+	name string, rights installer.Rights, about string,
+	do func(s *service, ctx context.Context, who principal, in In) (Out, error), with ...func(*traits),
+) Operation[In, Out] {
+	o := Operation[In, Out]{name: name, rights: rights, about: about, do: do}
+	for _, set := range with {
+		set(&o.traits)
+	}
+	defined = append(defined, o)
+	return o
 }
 
 const (
@@ -41,23 +62,22 @@ const (
 )
 
 // path is the operation's in a project; whoAmI has none.
-func (o operation[In, Out]) path(project string) string {
+func (o Operation[In, Out]) path(project string) string {
 	if o.name == whoAmI.name {
 		return root + o.name
 	}
 	return root + project + "/" + o.name
 }
 
-// Operation is an operation as it is served.
-type Operation struct {
+// Served is an operation as a server has it.
+type Served struct {
 	api.Route
 	Name, About string
 	Right       string // read, full, or operator: full in the operator's project
 	In          any    // an empty one
 }
 
-// handle serves an operation with do.
-func handle[In, Out any](s *service, o operation[In, Out], do func(ctx context.Context, who installer.Principal, in In) (Out, error)) Operation {
+func (o Operation[In, Out]) servedBy(s *service) Served {
 	route := api.Route{Method: http.MethodPost, Pattern: o.path("{project_id}"), Rights: o.rights}
 	if o.large {
 		route.MaxBody, route.Wait = maxLarge, longest
@@ -66,16 +86,17 @@ func handle[In, Out any](s *service, o operation[In, Out], do func(ctx context.C
 		ctx, who := r.Context(), r.Principal
 		if o.shared != "" && !who.Local() {
 			if s.Operator == "" || who.Project != s.Operator {
-				return nil, api.Refuse(http.StatusForbidden, api.CodeForbidden, "%s: only a login of the operator's project changes it (serve --operator-project)", o.shared)
+				return nil, api.Refuse(http.StatusForbidden, api.CodeForbidden, "%s is one for all projects: "+
+					"only a login of the operator's project changes it (serve --operator-project)", o.shared)
 			}
-			// The audit log tells whose login it was: names of tokens are one project's.
+			// The audit log tells the login's project: names of tokens are unique in one project only.
 			ctx = installer.WithActorProject(ctx, who.Project)
 		}
 		in, err := decode[In](r.Body)
 		if err != nil {
 			return nil, err
 		}
-		out, err := do(ctx, who, in)
+		out, err := o.do(s, ctx, who, in)
 		if o.noun != "" && errors.Is(err, installer.ErrNotFound) {
 			err = fmt.Errorf("%s %v: %w", o.noun, in, installer.ErrNotFound)
 		}
@@ -85,25 +106,21 @@ func handle[In, Out any](s *service, o operation[In, Out], do func(ctx context.C
 	if o.shared != "" {
 		right = "operator"
 	}
-	return Operation{route, o.name, o.about, right, *new(In)}
+	return Served{route, o.name, o.about, right, *new(In)}
 }
 
-// ask makes the request. project has to be the client's own; empty: it is.
-func (o operation[In, Out]) ask(c *Client, project string, in In) (api.Ask, error) {
-	if own := c.principal.Project; project != "" && project != own {
-		return api.Ask{}, installer.Faults{{Where: "project", What: fmt.Sprintf("this login is for project %q, not for %q", own, project)}}
-	}
+func (o Operation[In, Out]) ask(c *Client, in In) (api.Ask, error) {
 	body, err := encode(in)
 	if err != nil {
 		return api.Ask{}, fmt.Errorf("encode the request: %w", err)
 	}
-	return api.Ask{Method: http.MethodPost, Path: o.path(url.PathEscape(c.principal.Project)), Body: body, Most: maxAnswer}, nil
+	return api.Ask{Method: http.MethodPost, Path: o.path(url.PathEscape(c.Project)), Body: body, Most: maxAnswer}, nil
 }
 
-// call asks for an operation, several times where that may help: every one but those
-// with once can be asked twice.
-func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], project string, in In) (out Out, err error) {
-	ask, err := o.ask(c, project, in)
+// Call asks for the operation in the client's project, several times where that may
+// help: every one but those with once can be asked twice.
+func (o Operation[In, Out]) Call(ctx context.Context, c *Client, in In) (out Out, err error) {
+	ask, err := o.ask(c, in)
 	if err != nil {
 		return out, err
 	}
@@ -119,15 +136,9 @@ func call[In, Out any](ctx context.Context, c *Client, o operation[In, Out], pro
 	return out, err
 }
 
-// do asks for what only changes something.
-func do[In any](ctx context.Context, c *Client, o operation[In, struct{}], project string, in In) error {
-	_, err := call(ctx, c, o, project, in)
-	return err
-}
-
 // open asks for an operation of which the answer is read as it comes.
-func open[In any](ctx context.Context, c *Client, o operation[In, api.Stream], project string, in In) (io.ReadCloser, error) {
-	ask, err := o.ask(c, project, in)
+func (o Operation[In, Out]) open(ctx context.Context, c *Client, in In) (io.ReadCloser, error) {
+	ask, err := o.ask(c, in)
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"tripod/installer"
-	"tripod/installer/api"
-	"tripod/installer/plan"
 )
 
 const (
@@ -16,48 +14,59 @@ const (
 
 // The operations. docs/control-api.md has a table of them.
 var (
-	whoAmI = operation[struct{}, welcome]{name: "principal", rights: read, about: "who the caller is for the daemon, the daemon's version, and whether it is a daemon"}
+	whoAmI = define("principal", read, "who the caller is for the daemon, the daemon's version, and whether it is a daemon",
+		(*service).whoAmI)
 
-	listBatches = operation[newest, []installer.BatchHead]{name: "batches", rights: read, about: "the newest `limit` ≤ 1000 (20)"}
-	getBatch    = operation[id, batchNow]{name: "batches/get", rights: read, noun: "batch", about: "the batch with its state counts; `under_way`: it is being worked on; and a `cursor` of what happens from now on"}
-	submitBatch = operation[plan.Request, Planned]{name: "batches/submit", rights: full, large: true,
-		about: "create a batch, see [creating a batch](#creating-a-batch)"}
-	planBatch = operation[plan.Request, Planned]{name: "batches/plan", rights: read, large: true, about: "what would be done, item by item; nothing is stored"}
+	ListBatches = define("batches", read, "the newest `limit` ≤ 1000 (20)", (*service).batches)
+	GetBatch    = define("batches/get", read, "the batch with its state counts; `under_way`: it is being worked on; "+
+		"and a `cursor` of what happens from now on", (*service).batchNow, noun("batch"))
+	submitBatch = define("batches/submit", full, "create a batch, see [creating a batch](#creating-a-batch)",
+		(*service).submit, large)
+	PlanBatch = define("batches/plan", read, "what would be done, item by item; nothing is stored",
+		(*service).plan, large)
+	CancelBatch = define("batches/cancel", full, "cancel what is open of it, or one invocation; returns their ids",
+		(*service).cancel, noun("batch"), large)
+	followBatch = define("batches/follow", read, "a stream of what happens to it, or to one invocation, "+
+		"see [following a batch](#following-a-batch)", (*service).follow, noun("batch"))
+	leaveBatch = define("batches/leave", full, "end the stream of the `follower` (a name chosen by the caller); "+
+		"answered when the work has stopped, or continues for others", (*service).leave, noun("batch"), once)
 
-	cancelBatch = operation[ofBatch, []string]{name: "batches/cancel", rights: full, large: true, noun: "batch", about: "cancel what is open of it, or one invocation; returns their ids"}
-	followBatch = operation[followRequest, api.Stream]{name: "batches/follow", rights: read, noun: "batch",
-		about: "a stream of what happens to it, or to one invocation, see [following a batch](#following-a-batch)"}
-	leaveBatch = operation[followRequest, struct{}]{name: "batches/leave", rights: full, once: true, noun: "batch", about: "end the stream of the `follower` (a name chosen by the caller); answered when the work has stopped, or continues for others"}
+	listInvocations = define("invocations", read, "newest first, with their attempts; `limit` ≤ 500",
+		(*service).invocations)
+	GetInvocation = define("invocations/get", read, "one", withID(Store.Invocation), noun("invocation"))
+	getLog        = define("invocations/log", read, "its log, as bytes", withID(logOf), noun("invocation"))
 
-	listInvocations = operation[installer.Filter, installer.Page]{name: "invocations", rights: read, about: "newest first, with their attempts; `limit` ≤ 500"}
-	getInvocation   = operation[id, installer.Invocation]{name: "invocations/get", rights: read, noun: "invocation", about: "one"}
-	getLog          = operation[id, api.Stream]{name: "invocations/log", rights: read, noun: "invocation", about: "its log, as bytes"}
+	addToFile = define("files/add", full, "the next part of a file, up to 1 MiB in base64; returns how much of it the "+
+		"project has uploaded, where to continue; files of other projects do not count", (*service).addToFile)
 
-	addToFile = operation[filePart, fileState]{name: "files/add", rights: full,
-		about: "the next part of a file, up to 1 MiB in base64; returns how much of it the project has uploaded, where to continue; files of other projects do not count"}
+	listHosts   = define("hosts", read, "the host inventory, without logins; `limit` ≤ 1000", (*service).hosts)
+	AddHosts    = define("hosts/add", full, "add hosts, all or none", (*service).addHosts, large)
+	RemoveHosts = define("hosts/remove", full, "remove hosts and erase their logins, all or none",
+		changeAll(Store.RemoveHosts), noun("host"))
+	ForgetKeys = define("hosts/forget-key", full, "remove the pinned host keys of `id`, an address and port; "+
+		"returns how many there were", (*service).forgetKeys)
+	UnsetJumpHosts = define("installers/unset", full, "these hosts are no longer jump hosts, all or none; the logins kept "+
+		"for that are erased (a host becomes one by a batch with a SET_REMOTE_INSTALLER)",
+		changeAll(Store.UnsetInstallers), noun("jump host"))
 
-	listHosts   = operation[installer.HostFilter, installer.HostPage]{name: "hosts", rights: read, about: "the host inventory, without logins; `limit` ≤ 1000"}
-	addHosts    = operation[hostEntries, struct{}]{name: "hosts/add", rights: full, large: true, about: "add hosts, all or none"}
-	removeHosts = operation[ids, struct{}]{name: "hosts/remove", rights: full, noun: "host", about: "remove hosts and erase their logins, all or none"}
-	forgetKeys  = operation[id, int]{name: "hosts/forget-key", rights: full, about: "remove the pinned host keys of `id`, an address and port; returns how many there were"}
+	ListPackages = define("packages", read, "the package store, of a target or all", (*service).packages)
+	// AddPackage makes a package of an archive that Client.PutBlob has sent.
+	AddPackage = define("packages/add", full, "an uploaded file becomes a package; it is checked again",
+		(*service).addPackage, large, shared("the package store"))
+	RemovePackage = define("packages/remove", full, "remove one by its SHA-256",
+		change(removePackage), noun("package"), shared("the package store"))
 
-	unsetInstallers = operation[ids, struct{}]{name: "installers/unset", rights: full, noun: "installer",
-		about: "these hosts are no longer jump hosts, all or none; the logins kept for that are erased (a host becomes one by a batch with a SET_REMOTE_INSTALLER)"}
+	ListTokens  = define("tokens", full, "names, not tokens", visible(Store.Tokens))
+	AddToken    = define("tokens/add", full, "the token is the answer, once", (*service).addToken, once)
+	RemoveToken = define("tokens/remove", full, "remove one by its name", change(Store.RemoveToken), noun("token"))
+	ListKeys    = define("keys", full, "access keys, without their secret keys", visible(Store.Keys))
+	AddKey      = define("keys/add", full, "the secret key is in the answer, once", (*service).addKey, once)
+	RemoveKey   = define("keys/remove", full, "remove one by its name", change(Store.RemoveKey), noun("key"))
 
-	listPackages  = operation[ofTarget, []installer.Package]{name: "packages", rights: read, about: "the package store, of a target or all"}
-	addPackage    = operation[installer.Package, struct{}]{name: "packages/add", rights: full, large: true, shared: "the package store is one for all projects", about: "an uploaded file becomes a package; it is checked again"}
-	removePackage = operation[id, struct{}]{name: "packages/remove", rights: full, shared: addPackage.shared, noun: "package", about: "remove one by its SHA-256"}
-
-	listTokens  = operation[ofProject, []installer.TokenInfo]{name: "tokens", rights: full, about: "names, not tokens"}
-	addToken    = operation[grant, string]{name: "tokens/add", rights: full, once: true, about: "the token is the answer, once"}
-	removeToken = operation[id, struct{}]{name: "tokens/remove", rights: full, noun: "token", about: "remove one by its name"}
-	listKeys    = operation[ofProject, []installer.KeyInfo]{name: "keys", rights: full, about: "access keys, without their secret keys"}
-	addKey      = operation[grant, newKey]{name: "keys/add", rights: full, once: true, about: "the secret key is in the answer, once"}
-	removeKey   = operation[id, struct{}]{name: "keys/remove", rights: full, noun: "key", about: "remove one by its name"}
-
-	listAudit   = operation[installer.AuditFilter, []installer.AuditEntry]{name: "audit", rights: full, about: "the project's entries, the oldest first; `limit` ≤ 1000"}
-	verifyAudit = operation[anchors, installer.AuditReport]{name: "audit/verify", rights: full, large: true, about: "check the chain of all entries"}
-	pruneAudit  = operation[before, int]{name: "audit/prune", rights: full, large: true, shared: "the audit log is one for all projects", about: "drop older entries; returns how many there were"}
+	ListAudit   = define("audit", full, "the project's entries, the oldest first; `limit` ≤ 1000", (*service).audit)
+	VerifyAudit = define("audit/verify", full, "check the chain of all entries", (*service).verifyAudit, large)
+	PruneAudit  = define("audit/prune", full, "drop older entries; returns how many there were",
+		(*service).pruneAudit, large, shared("the audit log"))
 )
 
 // welcome is who the caller is taken for, and what answers.
@@ -70,40 +79,40 @@ type welcome struct {
 }
 
 type (
-	id struct {
+	ID struct {
 		ID string `json:"id"`
 	}
-	ids struct {
+	IDs struct {
 		IDs []string `json:"instance_ids"`
 	}
-	newest struct {
+	Newest struct {
 		Limit int `json:"limit,omitzero"`
 	}
-	ofProject struct {
+	OfProject struct {
 		Project string `json:"project_id,omitzero"` // empty: all that the caller may see
 	}
-	ofTarget struct {
+	OfTarget struct {
 		Target string `json:"target,omitzero"` // empty: all
 	}
-	ofBatch struct {
+	OfBatch struct {
 		BatchID      string `json:"batch_id"`
 		InvocationID string `json:"invocation_id,omitzero"` // only this one; empty: all
 	}
-	hostEntries struct {
+	HostEntries struct {
 		Hosts []installer.HostEntry `json:"hosts"`
 	}
-	grant struct {
+	Grant struct {
 		Name   string           `json:"name"`
 		Rights installer.Rights `json:"rights"`
 	}
-	newKey struct {
+	NewKey struct {
 		AccessKey string `json:"access_key"`
 		SecretKey string `json:"secret_key"`
 	}
-	anchors struct {
+	Anchors struct {
 		Anchors []installer.AuditAnchor `json:"anchors,omitzero"`
 	}
-	before struct {
+	Before struct {
 		Before time.Time `json:"before,omitzero"`
 	}
 	// filePart without data asks how much of the file is there.
@@ -117,21 +126,21 @@ type (
 		Have     int64 `json:"have"`
 		Complete bool  `json:"complete"`
 	}
-	batchNow struct {
+	BatchNow struct {
 		installer.BatchHead
 		UnderWay bool   `json:"under_way"`
 		Cursor   uint64 `json:"cursor"`
 	}
 )
 
-func (i id) String() string      { return fmt.Sprintf("%q", i.ID) }
-func (i ids) String() string     { return fmt.Sprint(i.IDs) }
-func (b ofBatch) String() string { return fmt.Sprintf("%q", b.BatchID) }
+func (i ID) String() string      { return fmt.Sprintf("%q", i.ID) }
+func (i IDs) String() string     { return fmt.Sprint(i.IDs) }
+func (b OfBatch) String() string { return fmt.Sprintf("%q", b.BatchID) }
 
 // followRequest is answered with a stream of progress. Where no daemon answers, the
 // stream is a lease: the batch is worked on as long as somebody has one.
 type followRequest struct {
-	ofBatch
+	OfBatch
 	Follower    string `json:"follower"`              // a name of its own, to leave by
 	After       uint64 `json:"after,omitzero"`        // a cursor; 0: from the first event that is kept
 	Parallel    uint32 `json:"parallel,omitzero"`     // 0: whatever is

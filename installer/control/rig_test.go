@@ -56,7 +56,7 @@ func newRig(t testing.TB) *rig {
 	}})
 	handler := api.New(api.Config{
 		Planner: planner, Access: st, Logger: log, RequestRate: 100_000,
-		Routes: control.Routes(control.Config{Store: st, Hub: r.hub, Planner: planner}),
+		Routes: control.Routes(control.Config{Store: st, Hub: r.hub, Engine: control.NoEngine{}, Planner: planner}),
 	})
 	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if r.down.Load() {
@@ -88,6 +88,11 @@ func (r *rig) connect(token string) *control.Client {
 	})
 	require.NoError(r.t, err)
 	return c
+}
+
+func (r *rig) addHosts(entries []installer.HostEntry) error {
+	_, err := control.AddHosts.Call(r.t.Context(), r.client, control.HostEntries{Hosts: entries})
+	return err
 }
 
 // request is about n hosts, each with a password of its own and all with one key for

@@ -56,9 +56,11 @@ func TestC01EveryRouteWantsALogin(t *testing.T) {
 func TestWhatAllShareIsTheOperators(t *testing.T) {
 	t.Parallel()
 	r := newRig(t) // nobody is the operator
-	require.ErrorContains(t, r.client.AddPackage(t.Context(), installer.Package{}), "operator")
-	require.ErrorContains(t, r.client.RemovePackage(t.Context(), strings.Repeat("a", 64)), "operator")
-	all, err := r.client.Packages(t.Context(), "")
+	_, err := control.AddPackage.Call(t.Context(), r.client, installer.Package{})
+	require.ErrorContains(t, err, "operator")
+	_, err = control.RemovePackage.Call(t.Context(), r.client, control.ID{ID: strings.Repeat("a", 64)})
+	require.ErrorContains(t, err, "operator")
+	all, err := control.ListPackages.Call(t.Context(), r.client, control.OfTarget{})
 	require.NoError(t, err)
 	require.Empty(t, all)
 }

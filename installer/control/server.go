@@ -35,13 +35,12 @@ type Store interface {
 	PruneAudit(ctx context.Context, before time.Time) (int, error)
 }
 
-// Config is what Routes needs. Store and Hub are required.
+// Config is what Routes needs. Store, Hub and Engine are required.
 type Config struct {
 	Store Store
 	// Hub is told what the engine does.
 	Hub *Hub
 	// Engine works on what is stored; an *OnDemand as long as somebody follows it.
-	// Nil: nothing does.
 	Engine Engine
 	// Planner plans batches on Store. A client may ask for a stricter policy of host keys
 	// than its own, never for a weaker. Nil: one with nothing but defaults.
@@ -62,11 +61,6 @@ type Engine interface {
 	Cancel(invocation string) bool
 }
 
-type noEngine struct{}
-
-func (noEngine) Wake()              {}
-func (noEngine) Cancel(string) bool { return false }
-
 // service is what the handlers work on.
 type service struct {
 	Config
@@ -75,7 +69,13 @@ type service struct {
 }
 
 // Operations are all that there are.
-func Operations(c Config) []Operation { return newService(c).operations() }
+func Operations(c Config) (all []Served) {
+	s := newService(c)
+	for _, o := range defined {
+		all = append(all, o.servedBy(s))
+	}
+	return all
+}
 
 // Routes are to be added to the API's.
 func Routes(c Config) (routes []api.Route) {
@@ -86,9 +86,6 @@ func Routes(c Config) (routes []api.Route) {
 }
 
 func newService(c Config) *service {
-	if c.Engine == nil {
-		c.Engine = noEngine{}
-	}
 	if c.Planner == nil {
 		c.Planner = plan.NewPlanner(plan.Planner{Store: c.Store})
 	}

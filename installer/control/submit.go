@@ -174,7 +174,7 @@ func (s *service) checkSpec(ctx context.Context, project, where string, spec ins
 
 // Planned is what came of a request.
 type Planned struct {
-	// Batch is the new one, or the one that is gone on with. Nil: none was needed.
+	// Batch is the new one, or the one that is resumed. Nil: none was needed.
 	Batch   *installer.BatchHead `json:"batch,omitempty"`
 	Resumed bool                 `json:"resumed,omitempty"`
 	// Limit of failures, of all that there is to do.

@@ -43,7 +43,7 @@ func TestBatchArrivesAsItWasSent(t *testing.T) {
 		require.Equal(t, e.Credentials.Password.Reveal(), creds.Password.Reveal())
 		require.Equal(t, e.Credentials.SudoPassword.Reveal(), creds.SudoPassword.Reveal())
 		require.Equal(t, "the key of the jump host", creds.Via[0].PrivateKey.Reveal())
-		got, err := r.client.Invocation(t.Context(), project, inv.ID)
+		got, err := control.GetInvocation.Call(t.Context(), r.client, control.ID{ID: inv.ID})
 		require.NoError(t, err)
 		require.Equal(t, inv, got, "and is read as it is stored")
 	}
@@ -76,14 +76,13 @@ func TestManyHosts(t *testing.T) {
 	r := newRig(t)
 	p, err := r.client.Submit(t.Context(), request(hosts))
 	require.NoError(t, err)
-	page, err := r.client.Invocations(t.Context(), installer.Filter{ProjectID: project, BatchID: p.Batch.ID})
+	invs, err := r.client.Invocations(t.Context(), p.Batch.ID, "")
 	require.NoError(t, err)
-	require.EqualValues(t, hosts, page.Count)
-	require.Len(t, page.Invocations, hosts)
-	asked, err := r.client.CancelOpen(t.Context(), project, p.Batch.ID, "")
+	require.Len(t, invs, hosts)
+	asked, err := control.CancelBatch.Call(t.Context(), r.client, control.OfBatch{BatchID: p.Batch.ID})
 	require.NoError(t, err)
 	require.Len(t, asked, hosts)
-	require.Equal(t, page.Invocations[hosts-1].ID, asked[0], "in the order of the batch")
+	require.Equal(t, invs[0].ID, asked[0], "in the order of the batch")
 }
 
 // TestWhatAClientMustNotSend: whatever is sent is checked as if it came from
@@ -140,7 +139,10 @@ func TestWhatAClientMustNotSend(t *testing.T) {
 		req := request(1)
 		req.Hosts[0].Credentials.Password = installer.NewSecret("canary-password")
 		change(&req)
-		for i, send := range []func(context.Context, plan.Request) (control.Planned, error){r.client.Submit, r.client.Plan} {
+		sendPlan := func(ctx context.Context, req plan.Request) (control.Planned, error) {
+			return control.PlanBatch.Call(ctx, r.client, req)
+		}
+		for i, send := range []func(context.Context, plan.Request) (control.Planned, error){r.client.Submit, sendPlan} {
 			if i == 1 && want == "spec: the file " { // it is sent later
 				continue
 			}
@@ -162,7 +164,7 @@ func TestAPlanIsTheWorkToBe(t *testing.T) {
 	r := newRig(t)
 	req := request(2)
 	req.Hosts[1].Where, req.Hosts[1].Host.User = "hosts.txt:2", "ops"
-	p, err := r.client.Plan(t.Context(), req)
+	p, err := control.PlanBatch.Call(t.Context(), r.client, req)
 	require.NoError(t, err)
 	require.Nil(t, p.Batch)
 	require.Len(t, p.Items, 2)
@@ -182,7 +184,7 @@ func TestKeptLoginGoesToThatHostOnly(t *testing.T) {
 	r := newRig(t)
 	known := request(1).Hosts[0]
 	known.Host.ID = "i-1"
-	require.NoError(t, r.client.RegisterHosts(t.Context(), project, []installer.HostEntry{known}))
+	require.NoError(t, r.addHosts([]installer.HostEntry{known}))
 	ask := func(change func(*installer.Host)) (control.Planned, error) {
 		req := request(1)
 		req.Hosts[0].Host, req.Hosts[0].Credentials = known.Host, installer.Credentials{}
@@ -225,7 +227,7 @@ func TestARetryTakesWhatIsKept(t *testing.T) {
 	// Given ones go before, where they are for the host as the batch has it.
 	given := retry(first.Invs[1].ID)
 	given.ForAll = &installer.HostEntry{Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret("given")}}}
-	p, err := r.client.Plan(t.Context(), given)
+	p, err := control.PlanBatch.Call(t.Context(), r.client, given)
 	require.NoError(t, err)
 	require.Len(t, p.Notes, 1)
 	require.Contains(t, p.Notes[0], "is reached as root via jump@192.0.2.1:22 in the batch")
@@ -242,21 +244,19 @@ func TestProjectsSeeTheirOwn(t *testing.T) {
 	s := r.sent(1)
 	id := s.Invs[0].ID
 	other := r.connect(r.addToken("p-two"))
-	_, err := other.Batch(t.Context(), "p-two", s.ID)
+	_, err := control.GetBatch.Call(t.Context(), other, control.ID{ID: s.ID})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.Invocation(t.Context(), "p-two", id)
+	_, err = control.GetInvocation.Call(t.Context(), other, control.ID{ID: id})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.Log(t.Context(), "p-two", id)
+	_, err = other.Log(t.Context(), id)
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.CancelOpen(t.Context(), "p-two", s.ID, "")
+	_, err = control.CancelBatch.Call(t.Context(), other, control.OfBatch{BatchID: s.ID})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	_, err = other.Follow(t.Context(), "p-two", s.ID, "", func(error) {})
+	_, err = other.Follow(t.Context(), s.ID, "", func(error) {})
 	require.ErrorIs(t, err, installer.ErrNotFound)
-	page, err := other.Invocations(t.Context(), installer.Filter{ProjectID: "p-two", BatchID: s.ID})
+	invs, err := other.Invocations(t.Context(), s.ID, "")
 	require.NoError(t, err)
-	require.Empty(t, page.Invocations)
-	_, err = other.Batch(t.Context(), project, s.ID)
-	require.ErrorContains(t, err, `this login is for project "p-two"`)
+	require.Empty(t, invs)
 }
 
 func TestFilesAreSentOnceAndGoOn(t *testing.T) {
@@ -268,7 +268,7 @@ func TestFilesAreSentOnceAndGoOn(t *testing.T) {
 
 	// The connection is lost for good in the middle.
 	cut := &cutReader{Reader: bytes.NewReader(data), after: 1<<20 + 10}
-	_, err := r.client.PutBlob(t.Context(), cut, ref)
+	err := r.client.PutBlob(t.Context(), cut, ref)
 	require.ErrorIs(t, err, errCut)
 	have, complete, err := r.store.BlobSize(t.Context(), project, ref.SHA256)
 	require.NoError(t, err)
@@ -276,17 +276,17 @@ func TestFilesAreSentOnceAndGoOn(t *testing.T) {
 	require.False(t, complete)
 
 	before := r.served.Load()
-	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
+	err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, r.served.Load()-before, "a look, and the two parts that were missing")
 	before = r.served.Load()
-	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
+	err = r.client.PutBlob(t.Context(), bytes.NewReader(data), ref)
 	require.NoError(t, err)
 	require.EqualValues(t, 1, r.served.Load()-before, "nothing is sent twice")
 
 	wrong := ref
 	wrong.SHA256 = strings.Repeat("b", 64)
-	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(data), wrong)
+	err = r.client.PutBlob(t.Context(), bytes.NewReader(data), wrong)
 	require.ErrorContains(t, err, "not those of this hash")
 }
 

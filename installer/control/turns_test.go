@@ -58,7 +58,7 @@ func TestSentAgainWhileItIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		disk := &slowDisk{commit: make(chan error), heads: map[string]installer.BatchHead{}}
-		s := newService(Config{Store: disk, Hub: NewHub()})
+		s := newService(Config{Store: disk, Hub: NewHub(), Engine: NoEngine{}})
 		type sent struct {
 			answer Planned
 			err    error

@@ -26,11 +26,11 @@ func TestUploadsArePerProject(t *testing.T) {
 
 	// p-two was there first, with something else under that hash.
 	garbage := bytes.NewReader(bytes.Repeat([]byte("x"), len(script)))
-	_, err := other.PutBlob(t.Context(), garbage, ref)
+	err := other.PutBlob(t.Context(), garbage, ref)
 	require.ErrorContains(t, err, "not those of this hash")
 	_, _, err = r.store.AddToBlob(t.Context(), "p-two", ref, 0, []byte("half of something else"))
 	require.NoError(t, err)
-	_, err = r.client.PutBlob(t.Context(), bytes.NewReader(script), ref)
+	err = r.client.PutBlob(t.Context(), bytes.NewReader(script), ref)
 	require.NoError(t, err)
 
 	r.sent(1, func(req *plan.Request) { req.Spec.Script = &ref })

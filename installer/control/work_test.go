@@ -116,7 +116,7 @@ func follow(t *testing.T, c *control.Client, b plan.Request) *control.Follower {
 
 func followAgain(t *testing.T, c *control.Client, batch string) *control.Follower {
 	t.Helper()
-	f, err := c.Follow(t.Context(), project, batch, "", func(error) {})
+	f, err := c.Follow(t.Context(), batch, "", func(error) {})
 	require.NoError(t, err)
 	return f
 }
@@ -126,7 +126,7 @@ func ignored(installer.Event) {}
 // states counts the batch's invocations.
 func states(t *testing.T, c *control.Client, batch string) map[installer.State]int {
 	t.Helper()
-	head, err := c.Batch(t.Context(), project, batch)
+	head, err := control.GetBatch.Call(t.Context(), c, control.ID{ID: batch})
 	require.NoError(t, err)
 	return head.ByState
 }

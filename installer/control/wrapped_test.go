@@ -28,7 +28,7 @@ func TestBWrappedTargets(t *testing.T) {
 	planner := plan.NewPlanner(plan.Planner{Store: r.store, Policy: rules.Check})
 	handler := api.New(api.Config{
 		Planner: planner, Access: r.store, Logger: slog.New(slog.DiscardHandler),
-		Routes: control.Routes(control.Config{Store: r.store, Hub: r.hub, Planner: planner}),
+		Routes: control.Routes(control.Config{Store: r.store, Hub: r.hub, Engine: control.NoEngine{}, Planner: planner}),
 	})
 	srv := httptest.NewServer(handler)
 	t.Cleanup(srv.Close)

@@ -16,7 +16,7 @@ func closeQueue(ln *net.UnixListener) (waiting []*net.UnixConn, err error) {
 		return nil, err
 	}
 	controlErr := raw.Control(func(fd uintptr) {
-		// Linux refuses connections from then on. Elsewhere only the name is gone.
+		// Linux refuses connections from then on. Elsewhere only the file is removed.
 		_ = unix.Shutdown(int(fd), unix.SHUT_RD)
 		for err == nil {
 			var conn *net.UnixConn

@@ -19,10 +19,10 @@ import (
 // SocketName is the socket's file in the folder.
 const SocketName = "control.sock"
 
-// ErrStranger: the process at the other end is another user's.
-var ErrStranger = errors.New("the process at the other end of the socket is another user's")
+// ErrOtherUser: the process at the other end is another user's.
+var ErrOtherUser = errors.New("the process at the other end of the socket is another user's")
 
-// Conn is a connection of which it is known whose process is at the other end.
+// Conn is a connection with the user of the process at the other end.
 type Conn struct {
 	net.Conn
 	UID uint32
@@ -59,7 +59,7 @@ type listener struct {
 	mu     sync.Mutex
 	closed bool
 	err    error
-	came   []*net.UnixConn // before the close, and not accepted yet
+	queued []*net.UnixConn // before the close, and not accepted yet
 }
 
 // Accept returns connections of the folder's own user and root; after the close, those
@@ -85,10 +85,10 @@ func (l *listener) next() (*net.UnixConn, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.came) == 0 {
+	if len(l.queued) == 0 {
 		return nil, err
 	}
-	conn, l.came = l.came[0], l.came[1:]
+	conn, l.queued = l.queued[0], l.queued[1:]
 	return conn, nil
 }
 
@@ -103,13 +103,13 @@ func (l *listener) Close() error {
 	l.closed = true
 	l.err = os.Remove(l.path)
 	var err error
-	l.came, err = closeQueue(l.UnixListener)
+	l.queued, err = closeQueue(l.UnixListener)
 	l.err = errors.Join(l.err, err, l.UnixListener.Close())
 	return l.err
 }
 
 // Dial connects to the process that has the folder. It does so only if that is run
-// by the folder's owner, by ourselves or by root: ErrStranger.
+// by the folder's owner, by ourselves or by root: ErrOtherUser.
 func Dial(ctx context.Context, dir string) (net.Conn, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -126,7 +126,7 @@ func Dial(ctx context.Context, dir string) (net.Conn, error) {
 	}
 	uid, err := peerOf(conn.(*net.UnixConn))
 	if owner := info.Sys().(*syscall.Stat_t).Uid; err == nil && !trusted(uid) && uid != owner {
-		err = fmt.Errorf("%s: %w (user %d)", filepath.Join(dir, SocketName), ErrStranger, uid)
+		err = fmt.Errorf("%s: %w (user %d)", filepath.Join(dir, SocketName), ErrOtherUser, uid)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -134,8 +134,8 @@ func Dial(ctx context.Context, dir string) (net.Conn, error) {
 	return Conn{conn, uid}, nil
 }
 
-// Nobody reports whether a Dial failed because nobody listens.
-func Nobody(err error) bool {
+// NotListening reports whether a Dial failed because nobody listens.
+func NotListening(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 

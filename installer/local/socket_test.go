@@ -106,9 +106,9 @@ func TestSocket(t *testing.T) {
 	} {
 		require.NoError(t, os.MkdirAll(dir, 0o700))
 		_, err := local.Dial(t.Context(), dir)
-		require.True(t, local.Nobody(err), "%s: %v", name, err)
+		require.True(t, local.NotListening(err), "%s: %v", name, err)
 		_, err = local.Dial(t.Context(), filepath.Join(dir, "none"))
-		require.True(t, local.Nobody(err), "%s: %v", name, err)
+		require.True(t, local.NotListening(err), "%s: %v", name, err)
 
 		ln := greet(t, dir)
 		info, err := os.Lstat(filepath.Join(dir, local.SocketName))
@@ -145,7 +145,7 @@ func TestSocketLeftBehind(t *testing.T) {
 	_ = server.Wait()
 
 	_, err = local.Dial(t.Context(), dir)
-	require.True(t, local.Nobody(err), "%v", err)
+	require.True(t, local.NotListening(err), "%v", err)
 	greet(t, dir)
 	conn, err := local.Dial(t.Context(), dir)
 	require.NoError(t, err)
@@ -196,7 +196,7 @@ func TestStrangerIsNotAsked(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = local.Dial(t.Context(), dir)
-	require.ErrorIs(t, err, local.ErrStranger)
+	require.ErrorIs(t, err, local.ErrOtherUser)
 	require.NoError(t, os.Chown(dir, nobody, nobody))
 	conn, err := local.Dial(t.Context(), dir)
 	require.NoError(t, err)
@@ -253,9 +253,9 @@ func TestClosedSocketServesWhoHasCome(t *testing.T) {
 	require.NoError(t, ln.Close())
 	require.NoError(t, ln.Close())
 	_, err = local.Dial(t.Context(), dir)
-	require.True(t, local.Nobody(err), "%v", err)
+	require.True(t, local.NotListening(err), "%v", err)
 	_, err = local.Dial(t.Context(), filepath.Dir(late))
-	require.True(t, local.Nobody(err), "%v", err)
+	require.True(t, local.NotListening(err), "%v", err)
 	for _, conn := range came {
 		accepted, err := ln.Accept()
 		require.NoError(t, err)

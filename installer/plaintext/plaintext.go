@@ -5,7 +5,6 @@ package plaintext
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"unicode"
@@ -49,57 +48,4 @@ func escape(s string, lines bool) string {
 		s = s[n:]
 	}
 	return b.String()
-}
-
-// Writer is Text for a stream. Close writes what is left over; it does not close the
-// writer underneath.
-type Writer struct {
-	to   io.Writer
-	rest []byte // the beginning of a character, or a \r
-}
-
-// NewWriter returns a Writer to w.
-func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
-
-func (w *Writer) Write(p []byte) (int, error) {
-	w.rest = append(w.rest, p...)
-	whole := len(w.rest) - unfinished(w.rest)
-	err := w.emit(string(w.rest[:whole]))
-	w.rest = append(w.rest[:0], w.rest[whole:]...)
-	if err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// Close writes what was held back.
-func (w *Writer) Close() error {
-	rest := string(w.rest)
-	w.rest = nil
-	return w.emit(rest)
-}
-
-func (w *Writer) emit(s string) error {
-	if s == "" {
-		return nil
-	}
-	_, err := io.WriteString(w.to, Text(s))
-	return err
-}
-
-// unfinished counts the bytes at p's end that may change their meaning with
-// the bytes that follow.
-func unfinished(p []byte) int {
-	if n := len(p); n > 0 && p[n-1] == '\r' {
-		return 1
-	}
-	for n := 1; n <= min(len(p), utf8.UTFMax-1); n++ {
-		if c := p[len(p)-n]; utf8.RuneStart(c) {
-			if utf8.FullRune(p[len(p)-n:]) {
-				return 0
-			}
-			return n
-		}
-	}
-	return 0
 }

@@ -49,31 +49,19 @@ func UsageError(err error, hint string) error { return &Error{Code: Usage, Err: 
 
 func Usagef(format string, args ...any) error { return UsageError(fmt.Errorf(format, args...), "") }
 
-// InputOrStorage tells a refusal of the input from a failure of the storage.
-func InputOrStorage(err error) error {
-	if err == nil || errors.Is(err, installer.ErrStorage) {
-		return err
-	}
-	return UsageError(err, "")
-}
-
 // Report writes err, which may be nil, to w and returns its exit code.
 func Report(w io.Writer, err error) int {
 	if err == nil {
 		return OK
 	}
-	e := find(err)
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		e = &Error{Code: defaultCode(err), Err: err}
+	}
 	if e.Err != nil {
 		e.print(w)
 	}
 	return e.Code
-}
-
-func find(err error) *Error {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e
-	}
-	return &Error{Code: defaultCode(err), Err: err}
 }
 
 func defaultCode(err error) int {
@@ -84,7 +72,8 @@ func defaultCode(err error) int {
 		return Usage
 	}
 	switch {
-	case errors.Is(err, installer.ErrNotFound), errors.Is(err, installer.ErrUnderWay), errors.Is(err, installer.ErrSuperseded):
+	case errors.Is(err, installer.ErrNotFound), errors.Is(err, installer.ErrExists), errors.Is(err, installer.ErrInUse),
+		errors.Is(err, installer.ErrUnderWay), errors.Is(err, installer.ErrSuperseded):
 		return Usage
 	case errors.Is(err, installer.ErrShutdown), errors.Is(err, context.Canceled):
 		return Interrupted

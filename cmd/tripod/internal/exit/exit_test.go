@@ -27,6 +27,7 @@ func TestExitCodes(t *testing.T) {
 		{installer.Faults{{Where: "a:1", What: "bad"}}, 2, "tripod: a:1: bad\n"},
 		{installer.Faults{{Where: "a:1", What: "bad"}, {Where: "a:2", What: "worse"}}, 2, "tripod: 2 errors in the input; nothing was done:\na:1: bad\na:2: worse\n"},
 		{fmt.Errorf("batch: %w", installer.ErrNotFound), 2, "tripod: batch: not found\n"},
+		{fmt.Errorf("token: %w", installer.ErrExists), 2, "tripod: token: already exists\n"},
 		{With(Limit), 3, ""},
 		{installer.ErrShutdown, 4, "tripod: interrupted\n"},
 		{context.Canceled, 4, "tripod: interrupted\n"},

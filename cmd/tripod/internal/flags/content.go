@@ -29,18 +29,16 @@ type Content struct {
 }
 
 // Files are the files of Content: inspected, not yet stored.
-type Files struct {
-	packages []contentFile
-	script   *contentFile
-}
+type Files []contentFile
 
 type contentFile struct {
 	path string
 	ref  installer.BlobRef
 }
 
-// Inspect looks into the files; faults gets all that is wrong with them.
-func (f *Content) Inspect(faults *installer.Faults) (c Files) {
+// Inspect looks into the files and makes spec point to them; faults gets all that is
+// wrong with them.
+func (f *Content) Inspect(spec *installer.Spec, faults *installer.Faults) (files Files) {
 	arch := map[string]string{}
 	for _, path := range f.Package {
 		ref, err := InspectPackage(path)
@@ -52,16 +50,18 @@ func (f *Content) Inspect(faults *installer.Faults) (c Files) {
 			faults.Add("--package "+path, "is for the same architecture (%s) as %s", ref.Arch, other)
 		}
 		arch[ref.Arch] = path
-		c.packages = append(c.packages, contentFile{path, ref})
+		files = append(files, contentFile{path, ref})
+		spec.Packages = append(spec.Packages, ref)
 	}
 	if f.Script != "" {
 		ref, err := inspectScript(f.Script)
 		if err != nil {
 			faults.Add("--script "+f.Script, "%v", err)
 		}
-		c.script = &contentFile{f.Script, ref}
+		files = append(files, contentFile{f.Script, ref})
+		spec.Script = &ref
 	}
-	return c
+	return files
 }
 
 // Online is where hosts download the agent from; nil: they do not.
@@ -86,32 +86,27 @@ func (f *Content) Online(faults *installer.Faults) *installer.Online {
 	return o
 }
 
-// Keeper keeps a file of which ref has the hash and the size.
-type Keeper func(ctx context.Context, r io.Reader, ref installer.BlobRef) (installer.BlobRef, error)
+// PutBlob stores a file of which ref has the hash and the size.
+type PutBlob func(ctx context.Context, r io.Reader, ref installer.BlobRef) error
 
-// Store has the files kept and makes spec point to them.
-func (c Files) Store(ctx context.Context, keep Keeper, spec *installer.Spec) error {
-	put := func(f contentFile) (ref installer.BlobRef, err error) {
-		file, err := os.Open(f.path)
-		if err != nil {
-			return ref, exit.UsageError(err, "")
-		}
-		defer file.Close()
-		return keep(ctx, file, f.ref)
-	}
-	for i, p := range c.packages {
-		ref, err := put(p)
-		if err != nil {
+// Store stores the files.
+func (files Files) Store(ctx context.Context, put PutBlob) error {
+	for _, f := range files {
+		if err := StoreFile(ctx, f.path, f.ref, put); err != nil {
 			return err
 		}
-		spec.Packages = append(spec.Packages[:i], ref)
 	}
-	if c.script == nil {
-		return nil
+	return nil
+}
+
+// StoreFile stores one file.
+func StoreFile(ctx context.Context, path string, ref installer.BlobRef, put PutBlob) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return exit.UsageError(err, "")
 	}
-	ref, err := put(*c.script)
-	spec.Script = &ref
-	return err
+	defer file.Close()
+	return put(ctx, file, ref)
 }
 
 func inspectScript(path string) (installer.BlobRef, error) {
@@ -186,20 +181,15 @@ type KnownHosts struct {
 }
 
 // Make makes what is to be done of the flags and files, and finds what is wrong.
-func (f *Spec) Make(c Files, faults *installer.Faults) installer.Spec {
+func (f *Spec) Make(faults *installer.Faults) (installer.Spec, Files) {
+	spec := installer.Spec{Target: f.Target, Version: f.AgentVersion, VersionType: string(Editions[f.Edition])}
+	files := f.Inspect(&spec, faults)
 	Refuse(faults, f.Script == "" && f.Target != installer.TargetTelescope, "--target", "the only product with a built-in installation is telescope: give --script")
 	Refuse(faults, f.Edition != "" && (f.Script != "" || len(f.Package) > 0 || f.OnlineURL != ""), "--edition", "chooses from the package store: it cannot be combined with --package, --script or --online-url")
-	spec := installer.Spec{Target: f.Target, Version: f.AgentVersion, VersionType: string(Editions[f.Edition])}
-	for _, p := range c.packages {
-		spec.Packages = append(spec.Packages, p.ref)
-	}
-	if c.script != nil {
-		spec.Script = &c.script.ref
-	}
 	spec.Online = f.Online(faults)
 	f.Policy.Apply(&spec, faults)
 	*faults = append(*faults, spec.Validate(Of("target", "version"))...)
-	return spec
+	return spec, files
 }
 
 // Of is for fields that are flags of the same name.

@@ -2,6 +2,7 @@ package flags
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,51 +23,66 @@ func (f *Inventory) anyKnown() bool { return len(f.Known)+len(f.Label) > 0 }
 
 // Find finds the hosts, each once, and tells all that is wrong. argument is where they
 // are named.
-func (f *Inventory) Find(ctx context.Context, c *control.Client, project, argument string) (found []installer.KnownHost, faults installer.Faults, err error) {
+func (f *Inventory) Find(ctx context.Context, c *control.Client, argument string) ([]installer.KnownHost, error) {
 	const all = "all"
 	labels, err := ParseLabels(f.Label)
 	if err != nil {
-		return nil, faults, Collect(err, &faults)
+		return nil, err
 	}
-	if len(f.Label) > 0 || len(f.Known) == 1 && f.Known[0] == all {
-		if found, err = AllHosts(ctx, c, project, labels); err != nil {
-			return nil, nil, err
-		}
-		if len(found) == 0 {
-			faults.Add(argument+", --label", "no host in the inventory of project %s matches", project)
-		}
-		if len(f.Known) > 0 && f.Known[0] != all {
-			faults.Add(argument, "cannot be combined with --label")
-		}
-		return found, faults, nil
+	if len(f.Label) == 0 && !slices.Equal(f.Known, []string{all}) {
+		return FindHosts(ctx, c, argument, f.Known)
 	}
-	return FindHosts(ctx, c, project, argument, f.Known)
+	found, err := c.Hosts(ctx, labels)
+	if err != nil {
+		return nil, err
+	}
+	var faults installer.Faults
+	if len(found) == 0 {
+		faults.Add(argument+", --label", "no host in the inventory of project %s matches", c.Project)
+	}
+	if len(f.Known) > 0 && f.Known[0] != all {
+		faults.Add(argument, "cannot be combined with --label")
+	}
+	return found, faults.Err()
 }
 
 // FindHosts finds hosts by id, address or name, each once, and tells all that is wrong.
-func FindHosts(ctx context.Context, c *control.Client, project, argument string, names []string) (found []installer.KnownHost, faults installer.Faults, err error) {
-	all, err := AllHosts(ctx, c, project, nil)
+func FindHosts(ctx context.Context, c *control.Client, argument string, names []string) ([]installer.KnownHost, error) {
+	all, err := c.Hosts(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	var found []installer.KnownHost
+	var faults installer.Faults
 	for _, name := range names {
-		h, err := hostCalled(all, project, name)
+		h, err := hostCalled(all, c.Project, name)
 		if err != nil {
 			faults.Add(argument, "%v", err)
 		} else if !slices.ContainsFunc(found, func(other installer.KnownHost) bool { return other.ID == h.ID }) {
 			found = append(found, h)
 		}
 	}
-	return found, faults, err
+	return found, faults.Err()
 }
 
 // FindHost finds a host by its id, address or name.
-func FindHost(ctx context.Context, c *control.Client, project, name string) (h installer.KnownHost, err error) {
-	all, err := AllHosts(ctx, c, project, nil)
+func FindHost(ctx context.Context, c *control.Client, name string) (h installer.KnownHost, err error) {
+	all, err := c.Hosts(ctx, nil)
 	if err != nil {
 		return h, err
 	}
-	if h, err = hostCalled(all, project, name); err != nil {
+	if h, err = hostCalled(all, c.Project, name); err != nil {
 		err = exit.UsageError(err, "see `tripod hosts list`")
 	}
 	return h, err
+}
+
+// SeeHosts gives the hint to errors about hosts of the inventory that are named wrongly.
+func SeeHosts(err error) error {
+	if _, ok := errors.AsType[installer.Faults](err); ok {
+		return exit.UsageError(err, "see `tripod hosts list`")
+	}
+	return err
 }
 
 func hostCalled(all []installer.KnownHost, project, name string) (installer.KnownHost, error) {
@@ -92,11 +108,9 @@ func hostCalled(all []installer.KnownHost, project, name string) (installer.Know
 // without a stored login takes that of the flags, if it is reached directly.
 func (f *Targets) addInventory(ctx context.Context, s *session.Session, t *readTargets, faults *installer.Faults) error {
 	known, err := session.Read(ctx, s, func(c *control.Client) ([]installer.KnownHost, error) {
-		found, more, err := f.Find(ctx, c, s.Project, "--known")
-		*faults = append(*faults, more...)
-		return found, err
+		return f.Find(ctx, c, "--known")
 	})
-	if err != nil {
+	if err := Collect(err, faults); err != nil {
 		return err
 	}
 	if len(f.Via) > 0 && len(t.entries) == 0 {
@@ -128,20 +142,6 @@ func (f *Targets) addInventory(ctx context.Context, s *session.Session, t *readT
 		s.Notef("note: the stored logins of %d known hosts are used, not that of the flags", stored)
 	}
 	return nil
-}
-
-// AllHosts reads the inventory page by page.
-func AllHosts(ctx context.Context, c *control.Client, project string, labels map[string]string) (all []installer.KnownHost, err error) {
-	for {
-		page, err := c.Hosts(ctx, project, installer.HostFilter{Labels: labels, Offset: int64(len(all)), Limit: 1000})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Hosts...)
-		if len(page.Hosts) == 0 || int64(len(all)) >= page.Count {
-			return all, nil
-		}
-	}
 }
 
 // ParseLabels reads the NAME=VALUE of --label, all faults at once.

@@ -41,7 +41,10 @@ type readTargets struct {
 
 // Request is about the hosts of the flags and the arguments; faults gets what is wrong
 // with them.
-func (f *Targets) Request(ctx context.Context, s *session.Session, task installer.Type, spec installer.Spec, faults *installer.Faults) (req plan.Request, err error) {
+func (f *Targets) Request(
+	ctx context.Context, s *session.Session, run session.RunFlags, task installer.Type, spec installer.Spec,
+	faults *installer.Faults,
+) (req plan.Request, err error) {
 	t, err := f.read(ctx, s, f.Hosts, f.anyKnown())
 	if err := Collect(err, faults); err != nil {
 		return req, err
@@ -51,9 +54,9 @@ func (f *Targets) Request(ctx context.Context, s *session.Session, task installe
 			return req, err
 		}
 	}
-	req = s.NewRequest(task, t.source)
+	req, err = run.NewRequest(s, task, t.source)
 	req.Spec, req.Hosts = spec, t.entries
-	return req, nil
+	return req, err
 }
 
 // Refuse adds what is wrong with a flag, where it is.

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer/plaintext"
 )
 
@@ -57,11 +58,13 @@ func (l List[T]) Write(w io.Writer, format string, pages iter.Seq2[[]T, error]) 
 		_ = out.Write(l.names(CSV))
 		add = func(item T) error { return out.Write(l.cells(item, CSV)) }
 		flush = func() error { out.Flush(); return out.Error() }
-	default:
+	case "table":
 		out := newTable(&b)
 		writeRow(out, l.names(Table))
 		add = func(item T) error { writeRow(out, l.cells(item, Table)); return nil }
 		flush = out.Flush
+	default:
+		return exit.Usagef("the list of %s supports --output table, json and csv", l.Name)
 	}
 	write := func() error {
 		if _, err := b.WriteTo(w); err != nil {

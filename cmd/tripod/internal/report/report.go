@@ -3,12 +3,12 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
 )
 
@@ -80,8 +80,10 @@ func (r Report) Render(format string) (string, error) {
 		return r.csv()
 	case "junit":
 		return r.junit()
+	case "table":
+		return r.table()
 	}
-	return r.table()
+	return "", exit.Usagef("--output %q: must be table, json, csv or junit", format)
 }
 
 func (r Report) csv() (string, error) {
@@ -99,10 +101,6 @@ func status(inv *installer.Invocation) string {
 
 func unsuccessful(inv *installer.Invocation) bool {
 	return inv.State.Terminal() && inv.State != installer.Succeeded && inv.State != installer.Rollbacked
-}
-
-func agentVersion(inv *installer.Invocation) string {
-	return cmp.Or(inv.TargetVersion, inv.CurrentVersion)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }

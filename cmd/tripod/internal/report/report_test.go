@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
+	"tripod/installer/control"
 )
 
 const hostile = "\x1b[2J\x00\xff<&]]>\u202e\u0085\U000e0041\"\n"
@@ -207,5 +210,18 @@ func TestDuration(t *testing.T) {
 		90 * time.Second: "1m30s", 3*time.Hour + 400*time.Millisecond: "3h0m0s",
 	} {
 		assert.Equal(t, want, Duration(d))
+	}
+}
+
+// TestUnknownFormat: no format is taken for another one.
+func TestUnknownFormat(t *testing.T) {
+	t.Parallel()
+	_, report := testReport().Render("yaml")
+	_, plan := Plan("csv", installer.Install, make([]control.PlannedItem, 1))
+	list := invocationList.Write(io.Discard, "junit", Pages([]installer.Invocation{}))
+	for _, err := range []error{report, plan, list} {
+		var e *exit.Error
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, exit.Usage, e.Code)
 	}
 }

@@ -31,8 +31,9 @@ type folder struct {
 	isDaemons func() bool
 	closing   chan struct{}
 
-	mu  sync.Mutex
-	own *holder // nil: another process has it, or nobody yet
+	mu    sync.Mutex
+	pipe  *local.Pipe  // to this process, if it has the folder
+	leave func() error // it then
 }
 
 const (
@@ -72,11 +73,10 @@ func (s *Session) client(ctx context.Context, cfg StateConfig) (*control.Client,
 	case err != nil:
 		return nil, err
 	}
-	patience := takeOverPatience
+	client.Patience = takeOverPatience
 	if client.Daemon() {
-		patience = s.Flags.ServerWait
+		client.Patience = s.Flags.ServerWait
 	}
-	client.Patience(patience)
 	f.mu.Lock()
 	f.isDaemons = client.Daemon
 	f.mu.Unlock()
@@ -91,6 +91,11 @@ func Read[T any](ctx context.Context, s *Session, get func(*control.Client) (T, 
 		return err
 	})
 	return answer, err
+}
+
+// Ask is Read for one operation.
+func Ask[In, Out any](ctx context.Context, s *Session, op control.Operation[In, Out], in In) (Out, error) {
+	return Read(ctx, s, func(c *control.Client) (Out, error) { return op.Call(ctx, c, in) })
 }
 
 // Change is for commands that change what is stored, and nothing on hosts.
@@ -130,51 +135,46 @@ func (f *folder) tryDial(ctx context.Context) (net.Conn, error) {
 		return nil, net.ErrClosed
 	default:
 	}
-	if f.own != nil {
-		return f.own.server.pipe.Dial(ctx)
+	if f.pipe != nil {
+		return f.pipe.Dial(ctx)
 	}
 	s := f.session
 	conn, err := local.Dial(ctx, s.Flags.StateDir)
-	if err == nil || errors.Is(err, local.ErrStranger) || f.isDaemons != nil && f.isDaemons() {
+	if err == nil || errors.Is(err, local.ErrOtherUser) || f.isDaemons != nil && f.isDaemons() {
 		return conn, err
 	}
-	if !local.Nobody(err) {
+	if !local.NotListening(err) {
 		s.Log.Debug("no socket in the state folder", "error", err)
 	}
-	if f.own, err = s.hold(f.cfg); err != nil {
+	if err := f.hold(); err != nil {
 		return nil, err
 	}
-	if len(s.sent.acknowledged) > 0 {
+	if s.acknowledged != "" {
 		s.Notef("the process that used the state folder has ended: this one continues its work")
 	}
-	return f.own.server.pipe.Dial(ctx)
+	return f.pipe.Dial(ctx)
 }
 
 func (f *folder) close() error {
 	close(f.closing)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.own == nil {
+	if f.pipe == nil {
 		return nil
 	}
-	return f.own.close()
+	return f.leave()
 }
 
-// holder is this process while it has the state folder for one command: it works on
-// what is followed, and does so for the commands of other processes too.
-type holder struct {
-	state  *State
-	runs   *control.OnDemand
-	server *LocalServer
-}
-
-func (s *Session) hold(cfg StateConfig) (*holder, error) {
+// hold makes this process the one that has the folder, for one command: it works on what
+// is followed, and does so for the commands of other processes too.
+func (f *folder) hold() error {
+	s, cfg := f.session, f.cfg
 	if cfg.KnownHosts == nil {
 		cfg.KnownHosts = DefaultKnownHosts()
 	}
-	state, err := s.OpenState(cfg, time.Millisecond) // folder waits
+	state, err := s.OpenState(cfg, time.Millisecond) // dial waits
 	if err != nil {
-		return nil, err
+		return err
 	}
 	hub := control.NewHub()
 	most, _ := boundParallel(math.MaxInt, descriptorLimit())
@@ -186,14 +186,13 @@ func (s *Session) hold(cfg StateConfig) (*holder, error) {
 	if !slices.Equal(cfg.KnownHosts, DefaultKnownHosts()) {
 		config.KnownHosts = cfg.KnownHosts
 	}
-	return &holder{state, runs, state.ServeLocal(control.Routes(config), hub.Close)}, nil
-}
-
-// close ends the work of others, then leaves the folder. Who still follows it finds
-// that out when all is said, and takes it over.
-func (h *holder) close() error {
-	h.runs.Close()
-	return errors.Join(h.server.Close(), h.state.Close())
+	server := state.ServeLocal(control.Routes(config))
+	f.pipe, f.leave = server.pipe, func() error {
+		runs.Close() // who still follows its work takes the folder over
+		hub.Close()  // or it would be waited for
+		return errors.Join(server.Close(), state.Close())
+	}
+	return nil
 }
 
 // LocalServer serves the control routes to the user of this machine: on the folder's
@@ -202,7 +201,6 @@ type LocalServer struct {
 	pipe      *local.Pipe
 	listeners []net.Listener // the pipe, and perhaps the socket
 	http      *http.Server
-	atEnd     func()
 	accepting sync.WaitGroup
 	conns     sync.WaitGroup
 }
@@ -213,12 +211,12 @@ const localGrace = 5 * time.Second
 type userKey struct{}
 
 // ServeLocal begins to serve. Where no socket can be made, only this process is
-// served. atEnd is called at the end, before what is under way is waited for.
-func (st *State) ServeLocal(routes []api.Route, atEnd func()) *LocalServer {
-	log := slog.New(onlyFaults{st.session.Log.Handler()})
+// served.
+func (st *State) ServeLocal(routes []api.Route) *LocalServer {
+	log := st.session.Log
 	var s *LocalServer
 	s = &LocalServer{
-		pipe: local.NewPipe(), atEnd: atEnd,
+		pipe: local.NewPipe(),
 		http: &http.Server{
 			Handler: api.NewLocal(api.LocalConfig{
 				Routes: routes, Logger: log,
@@ -265,7 +263,6 @@ func (s *LocalServer) serve(ln net.Listener) {
 // Close removes the socket, answers all who have come, and waits. http.Server's own
 // Shutdown would drop the requests that it has not read yet.
 func (s *LocalServer) Close() (err error) {
-	s.atEnd()
 	for _, ln := range s.listeners {
 		err = errors.Join(err, ln.Close())
 	}
@@ -280,15 +277,4 @@ func (s *LocalServer) Close() (err error) {
 	case <-time.After(localGrace):
 	}
 	return errors.Join(err, s.http.Close())
-}
-
-// onlyFaults leaves out what is logged of each request: the command that asks tells
-// its user.
-type onlyFaults struct{ slog.Handler }
-
-func (h onlyFaults) Handle(ctx context.Context, r slog.Record) error {
-	if r.Message == "request" {
-		return nil
-	}
-	return h.Handler.Handle(ctx, r)
 }

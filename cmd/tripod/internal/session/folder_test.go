@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/cmd/tripod/internal/exit"
-	"tripod/installer"
 	"tripod/installer/control"
 	"tripod/installer/local"
 	"tripod/store"
@@ -41,7 +40,7 @@ func TestHolderThatHangs(t *testing.T) {
 	assert.EqualError(t, e, said)
 	assert.Equal(t, exit.Internal, e.Code)
 	assert.Contains(t, e.Hint, "stopped or hangs")
-	_, err = Read(t.Context(), s, func(c *control.Client) ([]installer.TokenInfo, error) { return c.Tokens(t.Context(), "") })
+	_, err = Ask(t.Context(), s, control.ListTokens, control.OfProject{})
 	require.ErrorAs(t, err, &e)
 	assert.EqualError(t, e, said)
 }

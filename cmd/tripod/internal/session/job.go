@@ -23,7 +23,7 @@ type RunFlags struct {
 	MaxFailures string `placeholder:"N|P%" help:"Start no more hosts after this many have failed: a number, or a percentage of the batch."`
 }
 
-func (f *RunFlags) FailureLimit() (limit plan.FailureLimit, err error) {
+func (f *RunFlags) failureLimit() (limit plan.FailureLimit, err error) {
 	if f.MaxFailures == "" {
 		return limit, nil
 	}
@@ -69,7 +69,7 @@ func (s *Session) Work(ctx context.Context, f RunFlags, knownHosts []string, fn 
 }
 
 func (j *Job) checkKnownHosts(files []string) error {
-	daemon, theirs := j.Client.Daemon(), j.Client.KnownHosts()
+	daemon, theirs := j.Client.Daemon(), j.Client.KnownHosts
 	if daemon || len(theirs) == 0 {
 		theirs = DefaultKnownHosts()
 	}
@@ -102,8 +102,8 @@ type Outcome struct {
 // Run has one batch, or one invocation of it, worked on until nothing is left, the user
 // interrupts it or too many hosts fail.
 func (j *Job) Run(ctx context.Context, what installer.ClaimFilter, maxFailures int) (how Outcome, err error) {
-	j.sent.acknowledged = append(j.sent.acknowledged, what.BatchID)
-	f, err := j.Client.Follow(context.WithoutCancel(ctx), j.Project, what.BatchID, what.InvocationID, j.noteLost)
+	j.acknowledged = what.BatchID
+	f, err := j.Client.Follow(context.WithoutCancel(ctx), what.BatchID, what.InvocationID, j.noteLost)
 	if err != nil {
 		return how, err
 	}
@@ -117,13 +117,13 @@ func (j *Job) Run(ctx context.Context, what installer.ClaimFilter, maxFailures i
 	stop()
 	printer.Wait()
 	if how.Interrupted = ctx.Err() != nil; how.Interrupted {
-		j.Client.Patience(0) // whoever interrupts does not wait for a daemon
+		j.Client.Patience = 0 // whoever interrupts does not wait for a daemon
 	}
 	if err != nil || how.Interrupted || !how.Daemon {
 		return how, err
 	}
-	head, err := j.Client.Batch(ctx, j.Project, what.BatchID)
-	how.LimitReached = control.LimitReached(head)
+	now, err := control.GetBatch.Call(ctx, j.Client, control.ID{ID: what.BatchID})
+	how.LimitReached = control.LimitReached(now.BatchHead)
 	return how, err
 }
 
@@ -142,15 +142,15 @@ func (j *Job) noteLost(err error) {
 	}
 }
 
-// Drop cancels what is open of a batch that nobody will resume. It dials nothing,
+// drop cancels what is open of a batch that nobody will resume. It dials nothing,
 // since a check has left nothing behind.
-func (j *Job) Drop(ctx context.Context, batchID string) error {
+func (j *Job) drop(ctx context.Context, batchID string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if _, err := j.Client.CancelOpen(ctx, j.Project, batchID, ""); err != nil {
+	if _, err := control.CancelBatch.Call(ctx, j.Client, control.OfBatch{BatchID: batchID}); err != nil {
 		return err
 	}
-	f, err := j.Client.Follow(ctx, j.Project, batchID, "", func(error) {})
+	f, err := j.Client.Follow(ctx, batchID, "", func(error) {})
 	if err != nil {
 		return err
 	}
@@ -166,13 +166,32 @@ func (j *Job) Show(format string, how Outcome, r report.Report) error {
 	return j.verdict(r, how)
 }
 
-func (j *Job) ShowBatch(ctx context.Context, format string, how Outcome, batchID string) error {
-	ctx = context.WithoutCancel(ctx) // an interrupted run is reported too
-	invs, err := Invocations(ctx, j.Client, batchID)
+// SubmitAndShow submits a request for a batch, has it worked on and shows it.
+func (j *Job) SubmitAndShow(ctx context.Context, format string, req plan.Request) error {
+	p, err := j.Submit(ctx, req)
 	if err != nil {
 		return err
 	}
-	return j.Show(format, how, Report(ctx, j.Client, batchID, invs))
+	return j.RunAndShow(ctx, format, p, req.Spec.CheckOnly)
+}
+
+// RunAndShow has a planned batch worked on and shows it. What is left of a check is dropped.
+func (j *Job) RunAndShow(ctx context.Context, format string, p control.Planned, check bool) error {
+	how, err := j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
+	if err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // an interrupted run is reported too
+	if check && (how.Interrupted || how.LimitReached) {
+		if err := j.drop(ctx, p.Batch.ID); err != nil {
+			return err
+		}
+	}
+	invs, err := j.Client.Invocations(ctx, p.Batch.ID, "")
+	if err != nil {
+		return err
+	}
+	return j.Show(format, how, Report(ctx, j.Client, p.Batch.ID, invs))
 }
 
 func (s *Session) verdict(r report.Report, how Outcome) error {

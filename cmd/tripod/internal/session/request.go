@@ -18,8 +18,10 @@ import (
 )
 
 // NewRequest is for the present project, under an id of its own.
-func (s *Session) NewRequest(task installer.Type, source string) plan.Request {
-	return plan.Request{Project: s.Project, BatchID: ulid.Make().String(), Task: task, Source: source}
+func (f *RunFlags) NewRequest(s *Session, task installer.Type, source string) (plan.Request, error) {
+	limit, err := f.failureLimit()
+	id := ulid.Make().String()
+	return plan.Request{Project: s.Project, BatchID: id, Task: task, Source: source, MaxFailures: limit}, err
 }
 
 // Plan tells what would come of a request about hosts, with everything that is wrong
@@ -27,7 +29,7 @@ func (s *Session) NewRequest(task installer.Type, source string) plan.Request {
 // no state yet, nothing is known.
 func (s *Session) Plan(ctx context.Context, req plan.Request, faults installer.Faults) (p control.Planned, err error) {
 	if len(req.Hosts) > 0 {
-		p, err = Read(ctx, s, func(c *control.Client) (control.Planned, error) { return c.Plan(ctx, req) })
+		p, err = Ask(ctx, s, control.PlanBatch, req)
 		if errors.Is(err, store.ErrNoState) {
 			p, err = s.planWithoutState(ctx, req)
 		}
@@ -48,25 +50,15 @@ func loginHint(err error) error {
 }
 
 func (j *Job) Submit(ctx context.Context, req plan.Request) (control.Planned, error) {
-	j.sent.unconfirmed = req.BatchID
+	j.unconfirmed = req.BatchID
 	p, err := j.Client.Submit(ctx, req)
 	if ifUnanswered(err) == nil {
-		j.sent.unconfirmed = ""
+		j.unconfirmed = ""
 	}
 	for _, note := range p.Notes {
 		j.Notef("note: %s", note)
 	}
 	return p, loginHint(err)
-}
-
-// SubmitAndRun submits a request for a batch, and has it worked on.
-func (j *Job) SubmitAndRun(ctx context.Context, req plan.Request) (batchID string, how Outcome, err error) {
-	p, err := j.Submit(ctx, req)
-	if err != nil {
-		return "", how, err
-	}
-	how, err = j.Run(ctx, installer.ClaimFilter{BatchID: p.Batch.ID}, p.Limit)
-	return p.Batch.ID, how, err
 }
 
 // planWithoutState plans on an empty state folder, which is deleted again.
@@ -79,7 +71,7 @@ func (s *Session) planWithoutState(ctx context.Context, req plan.Request) (p con
 	empty := *s
 	empty.Flags.StateDir = dir
 	err = empty.Change(ctx, func(c *control.Client) (err error) {
-		p, err = c.Plan(ctx, req)
+		p, err = control.PlanBatch.Call(ctx, c, req)
 		return err
 	})
 	return p, err
@@ -88,17 +80,17 @@ func (s *Session) planWithoutState(ctx context.Context, req plan.Request) (p con
 // FindInvocation finds what a user means: an invocation's id, or the address or name of
 // a host in the newest batch that has it.
 func FindInvocation(ctx context.Context, c *control.Client, what string) (installer.Invocation, error) {
-	inv, err := c.Invocation(ctx, c.Project(), what)
+	inv, err := control.GetInvocation.Call(ctx, c, control.ID{ID: what})
 	if !errors.Is(err, installer.ErrNotFound) {
 		return inv, err
 	}
 	const newest = 20
-	heads, err := c.Batches(ctx, c.Project(), newest)
+	heads, err := control.ListBatches.Call(ctx, c, control.Newest{Limit: newest})
 	if err != nil {
 		return inv, err
 	}
 	for _, head := range heads {
-		found, err := Invocations(ctx, c, head.ID)
+		found, err := c.Invocations(ctx, head.ID, "")
 		if err != nil {
 			return inv, err
 		}
@@ -117,11 +109,27 @@ func FindInvocation(ctx context.Context, c *control.Client, what string) (instal
 	return inv, exit.UsageError(fmt.Errorf("no invocation and no host of the newest batches is called %q", what), "see `tripod status`")
 }
 
-// Invocations are those of a batch, in the order of the hosts file.
-func Invocations(ctx context.Context, c *control.Client, batchID string) ([]installer.Invocation, error) {
-	page, err := c.Invocations(ctx, installer.Filter{ProjectID: c.Project(), BatchID: batchID})
-	slices.Reverse(page.Invocations) // they come newest first
-	return page.Invocations, err
+// FindBatch finds the batch that a user means, or the one invocation of a batch.
+func FindBatch(
+	ctx context.Context, c *control.Client, what string,
+) (batchID string, only *installer.Invocation, err error) {
+	_, err = control.GetBatch.Call(ctx, c, control.ID{ID: what})
+	if !errors.Is(err, installer.ErrNotFound) {
+		return what, nil, err
+	}
+	inv, err := FindInvocation(ctx, c, what)
+	return inv.BatchID, &inv, err
+}
+
+func InvocationsByID(ctx context.Context, c *control.Client, ids []string) (invs []installer.Invocation, err error) {
+	for _, id := range ids {
+		inv, err := control.GetInvocation.Call(ctx, c, control.ID{ID: id})
+		if err != nil {
+			return nil, err
+		}
+		invs = append(invs, inv)
+	}
+	return invs, nil
 }
 
 // Report is about invocations of a batch.
@@ -134,7 +142,7 @@ func Report(ctx context.Context, c *control.Client, batchID string, invs []insta
 // would wait for it again.
 func logTail(ctx context.Context, c *control.Client, id string) (string, error) {
 	const most = 64 << 10
-	log, err := c.Log(ctx, c.Project(), id)
+	log, err := c.Log(ctx, id)
 	if err != nil {
 		return "", ifUnanswered(err)
 	}

@@ -51,7 +51,7 @@ func (s *Session) connect(ctx context.Context, command string) error {
 	if s.daemon, err = control.Connect(ctx, client); err != nil {
 		return connectError(f.Server, err)
 	}
-	s.daemon.Patience(f.ServerWait)
+	s.daemon.Patience = f.ServerWait
 	return nil
 }
 

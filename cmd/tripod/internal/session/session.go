@@ -42,7 +42,9 @@ type Session struct {
 	Version string
 
 	daemon *control.Client // of --server; nil: the state folder is used
-	sent   sentBatches
+	// Batches that were sent to the process that does the work:
+	unconfirmed  string // it is not known whether it has this one
+	acknowledged string // the last one that it has: a daemon continues it without us
 }
 
 // New makes one. It is of no use before Open.
@@ -66,7 +68,7 @@ func (s *Session) Open(ctx context.Context, f Flags, command string) error {
 	case s.daemon == nil:
 		return nil
 	}
-	s.Project = s.daemon.Project()
+	s.Project = s.daemon.Project
 	if f.Project != "" && f.Project != s.Project {
 		return exit.UsageError(fmt.Errorf("--project %s: the login for %s is for project %s", f.Project, f.Server, s.Project),
 			"use a token or key of that project, or leave --project (TRIPOD_PROJECT) out")
@@ -133,13 +135,6 @@ func userName(uid int) string {
 	return id
 }
 
-// sentBatches were sent to who does the work: what a daemon has acknowledged continues
-// there without us.
-type sentBatches struct {
-	unconfirmed  string   // being sent
-	acknowledged []string // in the order of the work
-}
-
 // Unanswered makes one error of all those that say that nobody answers any more: who does
 // the work was killed, is being restarted, or the connection is broken.
 func (s *Session) Unanswered(ctx context.Context, err error) error {
@@ -151,13 +146,13 @@ func (s *Session) Unanswered(ctx context.Context, err error) error {
 		return said
 	}
 	who, hint := "the daemon at "+s.Flags.Server, "the batches that it acknowledged continue there: "+s.Command("status", "")
-	switch n := len(s.sent.acknowledged); {
+	switch {
 	case s.daemon == nil:
 		who, hint = "the process that uses the state folder", "to see the result: "+s.Command("status", "")
-	case s.sent.unconfirmed != "":
-		hint = "it is not known whether it accepted the batch: " + s.Command("status", s.sent.unconfirmed)
-	case n > 0:
-		hint = "it continues by itself: " + s.Command("status", s.sent.acknowledged[n-1])
+	case s.unconfirmed != "":
+		hint = "it is not known whether it accepted the batch: " + s.Command("status", s.unconfirmed)
+	case s.acknowledged != "":
+		hint = "it continues by itself: " + s.Command("status", s.acknowledged)
 	}
 	if ctx.Err() != nil {
 		s.Notef("interrupted, and %s does not answer; %s", who, hint)

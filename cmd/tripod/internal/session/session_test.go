@@ -24,7 +24,7 @@ func TestFailureLimit(t *testing.T) {
 		{"10%", 100, 10}, {"10%", 5, 1}, {"1%", 101, 2}, {"100%", 7, 7},
 		{"0", 1, -1}, {"0%", 1, -1}, {"101%", 1, -1}, {"-1", 1, -1}, {"x", 1, -1}, {"%", 1, -1}, {"1.5", 1, -1},
 	} {
-		got, err := (&RunFlags{MaxFailures: tt.text}).FailureLimit()
+		got, err := (&RunFlags{MaxFailures: tt.text}).failureLimit()
 		if tt.want < 0 {
 			assert.Error(t, err, tt.text)
 			continue

@@ -100,14 +100,11 @@ func boundParallel(wanted, descriptors int) (int, error) {
 	return min(wanted, max(1, (descriptors-reserved)/perWorker)), nil
 }
 
-// descriptorLimit raises the soft limit of open files to the hard one and returns it.
+// descriptorLimit is how many files may be open: the hard limit, which Go's runtime sets.
 func descriptorLimit() int {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
 		return 1024
-	}
-	if raised := (unix.Rlimit{Cur: l.Max, Max: l.Max}); l.Cur < l.Max && unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
-		l = raised
 	}
 	return int(min(l.Cur, math.MaxInt32)) // it may be "unlimited"
 }
