@@ -46,7 +46,7 @@ var arrows = map[string]string{
 		"cmd/tripod/internal/exit cmd/tripod/internal/flags cmd/tripod/internal/report cmd/tripod/internal/session cmd/tripod/internal/term",
 	"cmd/tripod/internal/exit":     "installer installer/api installer/plaintext",
 	"cmd/tripod/internal/term":     "installer",
-	"cmd/tripod/internal/report":   "installer installer/api installer/control installer/plaintext cmd/tripod/internal/exit",
+	"cmd/tripod/internal/report":   "installer installer/api installer/plan installer/plaintext cmd/tripod/internal/exit",
 	"cmd/tripod/internal/progress": "installer installer/plaintext cmd/tripod/internal/report cmd/tripod/internal/term",
 	"cmd/tripod/internal/session": "installer installer/api installer/control installer/engine installer/local installer/plan installer/plaintext installer/recipe installer/sshdial store " +
 		"cmd/tripod/internal/exit cmd/tripod/internal/progress cmd/tripod/internal/report cmd/tripod/internal/term",

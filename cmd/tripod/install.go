@@ -91,7 +91,7 @@ func (c *deployFlags) run(ctx context.Context, j *session.Job, req plan.Request)
 	return j.RunAndShow(ctx, c.Output, p, false)
 }
 
-func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []control.PlannedItem) error {
+func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []plan.Item) error {
 	text, err := report.Plan(c.Output, task, items)
 	if err != nil {
 		return err

@@ -120,14 +120,14 @@ func (w *followUp) finish(ctx context.Context, format string) error {
 		r.Retry = w.ids
 	}
 	err = w.Show(format, how, r)
-	if err == nil && slices.ContainsFunc(w.Items, func(i control.PlannedItem) bool { return i.Failed }) {
+	if err == nil && slices.ContainsFunc(w.Items, func(i plan.Item) bool { return i.Failed }) {
 		err = exit.With(exit.Hosts)
 	}
 	return err
 }
 
-func (w *followUp) of(standing plan.Standing) []control.PlannedItem {
-	return slices.DeleteFunc(slices.Clone(w.Items), func(i control.PlannedItem) bool { return i.Standing != standing })
+func (w *followUp) of(standing plan.Standing) []plan.Item {
+	return slices.DeleteFunc(slices.Clone(w.Items), func(i plan.Item) bool { return i.Standing != standing })
 }
 
 func (w *followUp) nothingToDo() bool { return w.Batch == nil && len(w.of(plan.Open)) == 0 }
@@ -172,7 +172,7 @@ func (w *followUp) work(ctx context.Context) (how session.Outcome, invs []instal
 // reportID is the batch that was named for a retry. Where that is not the one thing
 // that was, and for a rollback, it is the batch that does the work.
 func (w *followUp) reportID() string {
-	alone := slices.ContainsFunc(w.Items, func(i control.PlannedItem) bool { return i.Alone })
+	alone := slices.ContainsFunc(w.Items, func(i plan.Item) bool { return i.Alone })
 	did := append(w.of(plan.Open), w.of(plan.Done)...)
 	switch {
 	case w.task == installer.Retry && !alone && !strings.Contains(w.ids, " "), w.task == installer.Rollback && w.nothingToDo():

@@ -178,31 +178,18 @@ type Planned struct {
 	Batch   *installer.BatchHead `json:"batch,omitempty"`
 	Resumed bool                 `json:"resumed,omitempty"`
 	// Limit of failures, of all that there is to do.
-	Limit int           `json:"limit,omitempty"`
-	Items []PlannedItem `json:"items,omitempty"`
-	Notes []string      `json:"notes,omitempty"`
-}
-
-// PlannedItem is a plan.Item for people.
-type PlannedItem struct {
-	plan.Item
-	Login   string `json:"login,omitempty"`
-	Refused string `json:"refused,omitempty"`
+	Limit int         `json:"limit,omitempty"`
+	Items []plan.Item `json:"items,omitempty"`
+	Notes []string    `json:"notes,omitempty"`
 }
 
 // planned tells a plan; of new invocations only if that is asked for.
 func planned(p *plan.Plan, all bool) Planned {
 	told := Planned{Resumed: p.Resumed != nil, Limit: p.Limit(), Notes: p.Notes}
 	for _, item := range p.Items {
-		if item.Standing == plan.New && !all {
-			continue
+		if all || item.Standing != plan.New {
+			told.Items = append(told.Items, item)
 		}
-		one := PlannedItem{Item: item, Login: item.LoginWords()}
-		one.Where = item.Place()
-		if item.Refused != nil {
-			one.Refused = item.Refused.Msg
-		}
-		told.Items = append(told.Items, one)
 	}
 	return told
 }

@@ -152,14 +152,15 @@ const (
 // Item is work, or why there is none.
 type Item struct {
 	Standing Standing `json:"standing"`
-	Where    string   `json:"where"` // its place in the input; empty: none
+	Where    string   `json:"where"` // its place in the input, else the host
 	// Invocation is what the item says of the new one; of one that is open or done, it
 	// is that; of a refused RETRY or ROLLBACK its ID is the one that was asked for.
 	Invocation  installer.Invocation  `json:"invocation"`
 	Credentials installer.Credentials `json:"-"`
 	Edition     installer.Edition     `json:"edition,omitempty"` // that the host is known to have, where a package was chosen
 	Alone       bool                  `json:"alone,omitempty"`   // it was named itself, not by its batch
-	Refused     *Refusal              `json:"-"`                 // why it cannot be done
+	Login       string                `json:"login,omitempty"`   // what gets into the host, in words
+	Refused     *Refusal              `json:"refused,omitempty"` // why it cannot be done
 	// Failed: it has not succeeded, or was not rolled back, and cannot be helped this way.
 	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
@@ -167,9 +168,7 @@ type Item struct {
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
 
-func (i *Item) Place() string { return cmp.Or(i.Where, i.Invocation.Host.Label()) }
-
-func (i *Item) LoginWords() string {
+func (i *Item) loginWords() string {
 	if i.kept {
 		return "kept"
 	}
@@ -211,6 +210,14 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Msg }
 
+// As JSON, it is what is said to a person.
+func (r *Refusal) MarshalText() ([]byte, error) { return []byte(r.Msg), nil }
+
+func (r *Refusal) UnmarshalText(text []byte) error {
+	r.Msg = string(text)
+	return nil
+}
+
 func refuse(reason Reason, msg string) *Refusal { return &Refusal{reason, msg} }
 
 // settle notes a Refusal. Another error is returned: it ends the planning.
@@ -231,10 +238,12 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 	items, err := planned()
 	q.lookAtPins(items)
 	for i := range items {
-		if items[i].Refused != nil {
-			items[i].Standing = Refused
+		item := &items[i]
+		if item.Refused != nil {
+			item.Standing = Refused
 		}
-		items[i].Standing = cmp.Or(items[i].Standing, New)
+		item.Standing = cmp.Or(item.Standing, New)
+		item.Where, item.Login = cmp.Or(item.Where, item.Invocation.Host.Label()), item.loginWords()
 	}
 	return &Plan{Request: req, Items: items, Notes: q.notes}, err
 }

@@ -148,7 +148,7 @@ func TestMissingLoginsAreAKindOfTheirOwn(t *testing.T) {
 	r.DefaultLogin = func(p string) (installer.Login, bool) { return password("default").Login, p == project }
 	p := r.submit(req)
 	require.Equal(t, "default", p.Items[1].Credentials.Password.Reveal())
-	require.Equal(t, []string{"password", "kept"}, []string{p.Items[0].LoginWords(), p.Items[1].LoginWords()})
+	require.Equal(t, []string{"password", "kept"}, []string{p.Items[0].Login, p.Items[1].Login})
 }
 
 // TestKnownHostsAreAdopted: one that was imported under an id of its own is not to

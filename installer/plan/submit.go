@@ -168,7 +168,7 @@ func (p *Plan) Err() error {
 		if item.Refused == nil {
 			continue
 		}
-		fault := installer.Fault{Where: item.Place(), What: item.Refused.Msg}
+		fault := installer.Fault{Where: item.Where, What: item.Refused.Msg}
 		switch item.Refused.Reason {
 		case CredentialMissing, JumpHostCredentialMissing:
 			missing = append(missing, fault)

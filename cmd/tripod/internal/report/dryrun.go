@@ -6,20 +6,20 @@ import (
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
-	"tripod/installer/control"
 	"tripod/installer/plaintext"
+	"tripod/installer/plan"
 )
 
-var planRows = List[control.PlannedItem]{Columns: []Column[control.PlannedItem]{
-	{Name: "host", Of: func(i control.PlannedItem) any { return i.Invocation.Host.Label() }},
-	{Name: "user", Of: func(i control.PlannedItem) any { return i.Invocation.Host.User }},
-	{Name: "login", Of: func(i control.PlannedItem) any { return i.Login }},
-	{Name: "via", Of: func(i control.PlannedItem) any { return Route(i.Invocation.Host) }},
-	{Name: "from", Of: func(i control.PlannedItem) any { return i.Where }},
+var planRows = List[plan.Item]{Columns: []Column[plan.Item]{
+	{Name: "host", Of: func(i plan.Item) any { return i.Invocation.Host.Label() }},
+	{Name: "user", Of: func(i plan.Item) any { return i.Invocation.Host.User }},
+	{Name: "login", Of: func(i plan.Item) any { return i.Login }},
+	{Name: "via", Of: func(i plan.Item) any { return Route(i.Invocation.Host) }},
+	{Name: "from", Of: func(i plan.Item) any { return i.Where }},
 }}
 
 // Plan is --dry-run: what would be done, as a table or as JSON.
-func Plan(format string, task installer.Type, items []control.PlannedItem) (string, error) {
+func Plan(format string, task installer.Type, items []plan.Item) (string, error) {
 	spec := items[0].Invocation.Spec
 	for _, item := range items {
 		if item.Edition == "" {
@@ -49,7 +49,7 @@ func Plan(format string, task installer.Type, items []control.PlannedItem) (stri
 }
 
 // EditionNotes say which edition the hosts get that have one already.
-func EditionNotes(items []control.PlannedItem) (notes []string) {
+func EditionNotes(items []plan.Item) (notes []string) {
 	for _, item := range items {
 		if item.Edition == "" {
 			continue

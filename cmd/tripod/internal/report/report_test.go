@@ -15,7 +15,7 @@ import (
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
-	"tripod/installer/control"
+	"tripod/installer/plan"
 )
 
 const hostile = "\x1b[2J\x00\xff<&]]>\u202e\u0085\U000e0041\"\n"
@@ -217,7 +217,7 @@ func TestDuration(t *testing.T) {
 func TestUnknownFormat(t *testing.T) {
 	t.Parallel()
 	_, report := testReport().Render("yaml")
-	_, plan := Plan("csv", installer.Install, make([]control.PlannedItem, 1))
+	_, plan := Plan("csv", installer.Install, make([]plan.Item, 1))
 	list := invocationList.Write(io.Discard, "junit", Pages([]installer.Invocation{}))
 	for _, err := range []error{report, plan, list} {
 		var e *exit.Error
