@@ -20,9 +20,9 @@ import (
 // more. Not parallel: it measures the heap.
 func TestD14AnswersThatNobodyTakes(t *testing.T) {
 	const (
-		connections = 12
+		connections = 24
 		streams     = 32
-		most        = 16 << 20 // in bytes
+		most        = 32 << 20 // in bytes
 	)
 	var fields []string
 	for i := range 600 {
