@@ -19,7 +19,7 @@ type Operation[In, Out any] struct {
 	name   string // what its path ends with
 	rights installer.Rights
 	about  string // for docs/control-api.md
-	do     func(s *service, ctx context.Context, who principal, in In) (Out, error)
+	do     handler[In, Out]
 	traits
 }
 
@@ -39,8 +39,7 @@ func shared(what string) func(*traits) { return func(t *traits) { t.shared = wha
 var defined []interface{ servedBy(s *service) Served }
 
 func define[In, Out any](
-	name string, rights installer.Rights, about string,
-	do func(s *service, ctx context.Context, who principal, in In) (Out, error), with ...func(*traits),
+	name string, rights installer.Rights, about string, do handler[In, Out], with ...func(*traits),
 ) Operation[In, Out] {
 	o := Operation[In, Out]{name: name, rights: rights, about: about, do: do}
 	for _, set := range with {
