@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -292,11 +293,14 @@ func TestAuditPrune(t *testing.T) {
 	t.Parallel()
 	now := t0
 	s := newTest(t, Options{Clock: func() time.Time { return now }})
-	for i := range 2*auditChunk + 10 {
-		require.NoError(t, s.update(t.Context(), func(t *tx) error {
-			return s.Append(context.Background(), t.Tx.Tx.Tx, t0.Add(time.Duration(i)*time.Second), installer.AuditEntry{Action: installer.AuditRequest})
-		}))
-	}
+	require.NoError(t, s.update(t.Context(), func(t *tx) error {
+		var err error
+		for i := range 2*auditChunk + 10 {
+			at := t0.Add(time.Duration(i) * time.Second)
+			err = errors.Join(err, s.Append(context.Background(), t.Tx.Tx.Tx, at, installer.AuditEntry{Action: installer.AuditRequest}))
+		}
+		return err
+	}))
 	old, err := s.AuditAnchor(t.Context())
 	require.NoError(t, err)
 	n, err := s.PruneAudit(t.Context(), t0)

@@ -272,7 +272,7 @@ func TestWaitingOfOneBatchDoesNotHideAnothers(t *testing.T) {
 func TestConcurrentWorkers(t *testing.T) {
 	t.Parallel()
 	s := openTest(t, fastDir(t), Options{})
-	const batches, workers = 12, 16
+	const batches, workers = 6, 16
 	ctx := t.Context()
 	var onHost sync.Map
 	var done atomic.Int64

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/sshtest"
 	"tripod/store/kv"
 	"tripod/store/tasks"
 )
@@ -426,11 +427,7 @@ func runModel(t *testing.T, seed uint64, steps int) {
 
 func TestQueueBehavesLikeTheModel(t *testing.T) {
 	t.Parallel()
-	seeds := 12
-	if testing.Short() {
-		seeds = 3
-	}
-	for seed := range seeds {
+	for seed := range 12 / sshtest.EveryNth() {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			runModel(t, uint64(seed), 300)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -20,14 +21,17 @@ import (
 	"tripod/store/vault"
 )
 
+// usedOpen and usedRunning are how many tasks there are in a used folder.
+const usedOpen, usedRunning = 80, 20
+
 // used is a folder with some work in it, closed.
 func used(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(fastDir(t), "state")
 	s, err := Open(dir, Options{KeepOther: time.Hour})
 	require.NoError(t, err)
-	submit(t, s, batch("B1", hostNames(200)...))
-	for range 50 {
+	submit(t, s, batch("B1", hostNames(usedOpen)...))
+	for range usedRunning {
 		inv := claim(t, s, t0, "")
 		require.NoError(t, s.Journal(t.Context(), inv.Ref(), installer.StepRecord{Step: installer.StepConnect}))
 	}
@@ -39,7 +43,9 @@ func used(t *testing.T) string {
 // clear message, the file kept as it is, and the folder free again.
 func TestA05DamagedDatabase(t *testing.T) {
 	t.Parallel()
-	original, err := os.ReadFile(filepath.Join(used(t), dbName))
+	dir := used(t)
+	path := filepath.Join(dir, dbName)
+	original, err := os.ReadFile(path)
 	require.NoError(t, err)
 	page := os.Getpagesize()
 	meta := func(data []byte) int { // the newer meta page
@@ -74,11 +80,7 @@ func TestA05DamagedDatabase(t *testing.T) {
 	}
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := used(t)
-			path := filepath.Join(dir, dbName)
-			bad := damage(append([]byte(nil), original...))
-			// The original belongs to another folder: its master key too.
+			bad := damage(bytes.Clone(original))
 			require.NoError(t, os.WriteFile(path, bad, 0o600))
 			_, err := Open(dir, Options{})
 			require.ErrorIs(t, err, disk.ErrDamaged)
@@ -119,7 +121,7 @@ func TestA05ZeroedPages(t *testing.T) {
 		}
 		list, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
 		require.NoError(t, err, "page %d", n)
-		require.Len(t, list.Invocations, 200, "page %d", n)
+		require.Len(t, list.Invocations, usedOpen, "page %d", n)
 		require.NoError(t, s.Close())
 	}
 	assert.Greater(t, noticed, 10)
@@ -245,7 +247,7 @@ func TestReadOnly(t *testing.T) {
 	for _, s := range []*Store{reader, second} {
 		page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project, State: installer.Running})
 		require.NoError(t, err)
-		assert.EqualValues(t, 50, page.Count)
+		assert.EqualValues(t, usedRunning, page.Count)
 		require.ErrorIs(t, s.Submit(t.Context(), batch("B2", "h1")), installer.ErrStorage)
 		_, err = s.Cancel(t.Context(), project, "B1-0000")
 		require.ErrorIs(t, err, installer.ErrStorage)
