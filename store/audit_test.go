@@ -135,7 +135,7 @@ func TestC14BeginIsWrittenBeforeCredentialsAreUsed(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = db.Close() }()
 	require.NoError(t, db.View(func(b *bbolt.Tx) error {
-		_, row := b.Bucket(bAudit).Cursor().Last()
+		_, row := b.Bucket([]byte(bAudit.Name)).Cursor().Last()
 		assert.Contains(t, string(row), `"action":"begin"`)
 		return nil
 	}))
@@ -202,12 +202,12 @@ func TestC14Tampering(t *testing.T) {
 			return firstError(log.Put(row(2), b), log.Put(row(3), a))
 		}, "entry 3 stands where 2 should"},
 		"head altered": {func(b *bbolt.Tx, _ *bbolt.Bucket) error {
-			head := bytes.Clone(b.Bucket(bAuditEnd).Get(keyAudit))
+			head := bytes.Clone(b.Bucket([]byte(bAuditEnd.Name)).Get(keyAudit))
 			head[15]--
-			return b.Bucket(bAuditEnd).Put(keyAudit, head)
+			return b.Bucket([]byte(bAuditEnd.Name)).Put(keyAudit, head)
 		}, "the end of the log is missing or altered"},
 		"cut off, and no head": {func(b *bbolt.Tx, log *bbolt.Bucket) error {
-			return firstError(log.Delete(row(6)), b.Bucket(bAuditEnd).Delete(keyAudit))
+			return firstError(log.Delete(row(6)), b.Bucket([]byte(bAuditEnd.Name)).Delete(keyAudit))
 		}, "the end of the log is missing or altered"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +224,7 @@ func TestC14Tampering(t *testing.T) {
 			require.NoError(t, s.Close())
 			db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
 			require.NoError(t, err)
-			require.NoError(t, db.Update(func(b *bbolt.Tx) error { return c.change(b, b.Bucket(bAudit)) }))
+			require.NoError(t, db.Update(func(b *bbolt.Tx) error { return c.change(b, b.Bucket([]byte(bAudit.Name))) }))
 			require.NoError(t, db.Close())
 
 			s = openTest(t, dir, Options{})
@@ -251,10 +251,10 @@ func firstError(errs ...error) error {
 }
 
 func remake(b *bbolt.Tx, name kv.Table) error {
-	if err := b.DeleteBucket(name); err != nil {
+	if err := b.DeleteBucket([]byte(name.Name)); err != nil {
 		return err
 	}
-	_, err := b.CreateBucket(name)
+	_, err := b.CreateBucket([]byte(name.Name))
 	return err
 }
 

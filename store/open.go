@@ -97,12 +97,12 @@ func (s *Store) openAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.vault, err = vault.Open(s.dir, vault.Options{MasterKey: s.o.MasterKey, First: first, ReadOnly: s.o.ReadOnly}); err != nil {
+	if s.vault, err = vault.Open(s.dir, vault.Options{First: first, ReadOnly: s.o.ReadOnly}); err != nil {
 		return err
 	}
 	auditKey := s.vault.Derive("audit")
 	if first {
-		err = kv.Create(s.path(dbName), tables(), func(k *kv.Tx) error {
+		err = kv.Create(s.path(dbName), tables, func(k *kv.Tx) error {
 			k.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
 			k.Put(bMeta, keyMaster, s.vault.MasterCheck())
 			audit.Begin(k, auditKey)
@@ -153,7 +153,7 @@ func (s *Store) firstUse() (bool, error) {
 }
 
 func (s *Store) openDB(ctx context.Context) (err error) {
-	if s.db, err = kv.Open(s.path(dbName), tables(), s.o.ReadOnly); err != nil {
+	if s.db, err = kv.Open(s.path(dbName), tables, s.o.ReadOnly); err != nil {
 		return err
 	}
 	return s.db.View(ctx, func(t *kv.Tx) error {

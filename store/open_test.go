@@ -135,10 +135,10 @@ func TestA05FlippedByte(t *testing.T) {
 	db, err := bbolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-		k, v := b.Bucket(tasks.TInv).Cursor().First()
+		k, v := b.Bucket([]byte(tasks.TInv.Name)).Cursor().First()
 		bad := append([]byte(nil), v...)
 		bad[len(bad)/2] ^= 1
-		return b.Bucket(tasks.TInv).Put(append([]byte(nil), k...), bad)
+		return b.Bucket([]byte(tasks.TInv.Name)).Put(append([]byte(nil), k...), bad)
 	}))
 	require.NoError(t, db.Close())
 	_, err = Open(dir, Options{})
@@ -194,7 +194,7 @@ func TestSchemaOfTheFuture(t *testing.T) {
 	db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-		return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema+1))
+		return b.Bucket([]byte(bMeta.Name)).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema+1))
 	}))
 	require.NoError(t, db.Close())
 	_, err = Open(dir, Options{})
@@ -212,7 +212,7 @@ func TestSchemaOfThePast(t *testing.T) {
 			db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
 			require.NoError(t, err)
 			require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-				return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema-1))
+				return b.Bucket([]byte(bMeta.Name)).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema-1))
 			}))
 			require.NoError(t, db.Close())
 			if !keys {

@@ -9,11 +9,11 @@ import (
 
 // What the tests of the whole store look at in the tables of its rooms.
 var (
-	bKeys     = kv.Table("keys")
-	bSeen     = kv.Table("seen")
-	bAudit    = kv.Table("audit")
-	bAuditEnd = kv.Table("audithead")
-	bSent     = kv.Table("sent")
+	bKeys     = kv.Table{Name: "keys"}
+	bSeen     = kv.Table{Name: "seen"}
+	bAudit    = kv.Table{Name: "audit"}
+	bAuditEnd = kv.Table{Name: "audithead"}
+	bSent     = kv.Table{Name: "sent"}
 	keyAudit  = []byte("head")
 )
 

@@ -22,18 +22,15 @@ import (
 )
 
 var (
-	tTokens     = kv.Table("tokens")   // first bytes of the hash → token
-	tTokenNames = kv.Table("names")    // project, name → key of the token
-	tKeys       = kv.Table("keys")     // access key → key, its secret key sealed
-	tKeyNames   = kv.Table("keynames") // project, name → access key
-	tSeen       = kv.Table("seen")     // time, signature → project/access key
+	tTokens     = kv.Table{Name: "tokens", Rows: true} // first bytes of the hash → token
+	tTokenNames = kv.Table{Name: "names"}              // project, name → key of the token
+	tKeys       = kv.Table{Name: "keys", Rows: true}   // access key → key, its secret key sealed
+	tKeyNames   = kv.Table{Name: "keynames"}           // project, name → access key
+	tSeen       = kv.Table{Name: "seen"}               // time, signature → project/access key
 )
 
-// Tables are those of this room, and RowTables those of them that hold rows.
-var (
-	Tables    = []kv.Table{tTokens, tTokenNames, tKeys, tKeyNames, tSeen}
-	RowTables = []kv.Table{tTokens, tKeys}
-)
+// Tables are those of this room.
+var Tables = []kv.Table{tTokens, tTokenNames, tKeys, tKeyNames, tSeen}
 
 // Access is the room. Its methods can be called from many goroutines.
 type Access struct {

@@ -21,12 +21,11 @@ var t0 = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 func openTest(t *testing.T, dir string, clock func() time.Time) (a *Access, close func()) {
 	t.Helper()
 	path := filepath.Join(dir, "db")
-	schema := kv.Schema{Tables: Tables, Rows: RowTables}
 	if there, err := disk.Exists(path); err != nil || !there {
 		require.NoError(t, err)
-		require.NoError(t, kv.Create(path, schema, func(*kv.Tx) error { return nil }))
+		require.NoError(t, kv.Create(path, Tables, func(*kv.Tx) error { return nil }))
 	}
-	db, err := kv.Open(path, schema, false)
+	db, err := kv.Open(path, Tables, false)
 	require.NoError(t, err)
 	v, err := vault.Open(dir, vault.Options{First: true})
 	require.NoError(t, err)

@@ -24,15 +24,12 @@ const (
 )
 
 var (
-	tPackages = kv.Table("packages") // SHA-256 → package
-	tSent     = kv.Table("sent")     // project, SHA-256 → nothing: the project has sent that file
+	tPackages = kv.Table{Name: "packages", Rows: true} // SHA-256 → package
+	tSent     = kv.Table{Name: "sent"}                 // project, SHA-256 → nothing: the project has sent that file
 )
 
-// Tables are those of this room, and RowTables those of them that hold rows.
-var (
-	Tables    = []kv.Table{tPackages, tSent}
-	RowTables = []kv.Table{tPackages}
-)
+// Tables are those of this room.
+var Tables = []kv.Table{tPackages, tSent}
 
 // Files is the room. Its methods can be called from many goroutines.
 type Files struct {
