@@ -47,7 +47,9 @@ func TestC04Keys(t *testing.T) {
 	// C4: a project's list holds its own only, and nobody else can end one.
 	infos, err := s.Keys(ctx, project)
 	require.NoError(t, err)
-	assert.Equal(t, []installer.KeyInfo{{Project: project, Name: "ci", Rights: installer.FullRights, Created: t0, AccessKey: pair.AccessKey}}, infos)
+	assert.Equal(t, []installer.KeyInfo{{
+		TokenInfo: installer.TokenInfo{Project: project, Name: "ci", Rights: installer.FullRights, Created: t0}, AccessKey: pair.AccessKey,
+	}}, infos)
 	infos, err = s.Keys(ctx, "")
 	require.NoError(t, err)
 	assert.Len(t, infos, 2)
