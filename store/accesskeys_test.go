@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 )
 
@@ -70,7 +71,7 @@ func TestC08SecretKeyIsBoundToItsPlace(t *testing.T) {
 	pair, err := s.AddKey(t.Context(), project, "ci", installer.ReadRights)
 	require.NoError(t, err)
 	for field, value := range map[string]string{"project_id": "another", "rights": "full", "name": "other", "access_key": "TPDX"} {
-		require.NoError(t, s.update(t.Context(), func(tx *tx) error {
+		require.NoError(t, s.Update(t.Context(), func(tx *inventory.Tx) error {
 			var stored map[string]any
 			if _, err := kv.ReadRow(tx.Get(bKeys, []byte(pair.AccessKey)), &stored); err != nil {
 				return err
@@ -102,7 +103,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 		return seen, ago
 	}
 	txid := func() (id int) {
-		require.NoError(t, s.view(ctx, func(t *tx) error { id = t.ID(); return nil }))
+		require.NoError(t, s.View(ctx, func(t *inventory.Tx) error { id = t.ID(); return nil }))
 		return id
 	}
 	before, began := txid(), time.Now()
@@ -134,7 +135,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 	require.False(t, seen)
 	require.Eventually(t, func() bool {
 		found := false
-		require.NoError(t, s.view(ctx, func(t *tx) error {
+		require.NoError(t, s.View(ctx, func(t *inventory.Tx) error {
 			k := append(kv.Number(kv.Micros(expires)), append([]byte{101}, make([]byte, 31)...)...)
 			for row := range t.From(bSeen, k) {
 				found = bytes.Equal(row, k)
@@ -152,7 +153,7 @@ func TestC03SignaturesAreRemembered(t *testing.T) {
 	require.NoError(t, s.Close())
 	s = openTest(t, dir, o)
 	left := 0
-	require.NoError(t, s.view(ctx, func(t *tx) error {
+	require.NoError(t, s.View(ctx, func(t *inventory.Tx) error {
 		for range t.From(bSeen, nil) {
 			left++
 		}

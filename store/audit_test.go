@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 )
 
@@ -146,7 +146,7 @@ func TestC14AuditAddsNoCommit(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
 	commits := func() (id int) {
-		require.NoError(t, s.view(t.Context(), func(t *tx) error { id = t.ID(); return nil }))
+		require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error { id = t.ID(); return nil }))
 		return id
 	}
 	before := commits()
@@ -293,11 +293,11 @@ func TestAuditPrune(t *testing.T) {
 	t.Parallel()
 	now := t0
 	s := newTest(t, Options{Clock: func() time.Time { return now }})
-	require.NoError(t, s.update(t.Context(), func(t *tx) error {
+	require.NoError(t, s.Update(t.Context(), func(tx *inventory.Tx) error {
 		var err error
 		for i := range 2*auditChunk + 10 {
 			at := t0.Add(time.Duration(i) * time.Second)
-			err = errors.Join(err, s.Append(context.Background(), t.Tx.Tx.Tx, at, installer.AuditEntry{Action: installer.AuditRequest}))
+			err = errors.Join(err, s.Append(t.Context(), tx.Tx.Tx, at, installer.AuditEntry{Action: installer.AuditRequest}))
 		}
 		return err
 	}))

@@ -31,7 +31,7 @@ func TestC08SwappedSeals(t *testing.T) {
 	submit(t, s, batch("B1", "h1", "h2"))
 	submit(t, s, batch("B2", "h1"))
 	rows := map[string][]byte{}
-	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+	require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error {
 		for k, v := range t.All(inventory.TSealed, nil) {
 			rows[string(k)] = bytes.Clone(v)
 		}
@@ -48,7 +48,10 @@ func TestC08SwappedSeals(t *testing.T) {
 			if to == from {
 				continue
 			}
-			require.NoError(t, s.update(t.Context(), func(t *tx) error { t.Put(inventory.TSealed, []byte(to), val); return nil }))
+			require.NoError(t, s.Update(t.Context(), func(t *inventory.Tx) error {
+				t.Put(inventory.TSealed, []byte(to), val)
+				return nil
+			}))
 			parts := strings.Split(to, "\x00")
 			for _, host := range []string{"h1", "h2"} {
 				err := open(parts[0], parts[1], host)
@@ -57,7 +60,7 @@ func TestC08SwappedSeals(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, s.update(t.Context(), func(t *tx) error {
+	require.NoError(t, s.Update(t.Context(), func(t *inventory.Tx) error {
 		for k, v := range rows {
 			t.Put(inventory.TSealed, []byte(k), v)
 		}
@@ -230,7 +233,7 @@ func TestKeepSucceededAndOther(t *testing.T) {
 			requireMissing(t, s, inv)
 			_, err = keptHostCredentials(t.Context(), s, project, "h1")
 			require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
-			require.NoError(t, s.view(t.Context(), func(tx *tx) error {
+			require.NoError(t, s.View(t.Context(), func(tx *inventory.Tx) error {
 				for k := range tx.All(inventory.TSealed, nil) {
 					return fmt.Errorf("row %q is left", k)
 				}
@@ -251,7 +254,7 @@ func TestForgetCutShort(t *testing.T) {
 	submit(t, s, batch("B2", "h2"))
 	inv := claim(t, s, t0, "B1")
 	finish(t, s, inv, installer.Failed)
-	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+	require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error {
 		_, sealed := kv.First(t.All(inventory.TSealed, kv.Join("B1")))
 		return s.vault.Forget(sealed) // the row is still there
 	}))

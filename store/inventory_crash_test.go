@@ -103,7 +103,7 @@ func TestInventoryKilled(t *testing.T) {
 // rows counts a table's.
 func rows(tb testing.TB, s *Store, b kv.Table) (n int) {
 	tb.Helper()
-	require.NoError(tb, s.view(tb.Context(), func(t *tx) error {
+	require.NoError(tb, s.View(tb.Context(), func(t *inventory.Tx) error {
 		n = 0
 		for range t.All(b, nil) {
 			n++

@@ -14,6 +14,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 	"tripod/store/tasks"
 )
@@ -344,7 +345,7 @@ func (m *model) check() {
 // checkIndexes looks at the tables themselves: each PENDING invocation is in
 // the ready index twice or on one wait list, and nobody else is.
 func (m *model) checkIndexes(busy int) {
-	require.NoError(m.t, m.s.view(m.t.Context(), func(t *tx) error {
+	require.NoError(m.t, m.s.View(m.t.Context(), func(t *inventory.Tx) error {
 		places := map[string]int{}
 		for _, id := range t.All(tasks.TReady, nil) {
 			places[string(id)]++

@@ -33,7 +33,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 // NextPurge is when the time of the first credentials runs out, of batches that
 // have ended by now. Zero: there are none.
 func (s *Store) NextPurge(ctx context.Context) (next time.Time, err error) {
-	err = s.view(ctx, func(t *tx) error {
+	err = s.View(ctx, func(t *inventory.Tx) error {
 		for _, kept := range t.KeptBatches() {
 			if !kept.Until.IsZero() && (next.IsZero() || kept.Until.Before(next)) {
 				next = kept.Until
@@ -76,9 +76,9 @@ func (s *Store) Replay(ctx context.Context, project, key string) (installer.Repl
 	})
 }
 
-func (t *tx) addReplay(project string, r installer.Replay, now time.Time, seq uint64) error {
+func addReplay(t *inventory.Tx, project string, r installer.Replay, now time.Time, seq uint64) error {
 	key := kv.Join(project, r.Key)
-	old := kv.GetRow[storedReplay](t.Tx.Tx.Tx, bReplays, key)
+	old := kv.GetRow[storedReplay](t.Tx.Tx, bReplays, key)
 	if old != nil {
 		if !old.over(now) {
 			return fmt.Errorf("project %s: %w", project, installer.ErrKeyTaken)
@@ -98,7 +98,7 @@ func (s *Store) forgetReplays(ctx context.Context, now time.Time) error {
 	const most = 1000
 	for {
 		var stamps [][]byte
-		err := s.update(ctx, func(t *tx) error {
+		err := s.Update(ctx, func(t *inventory.Tx) error {
 			stamps = nil
 			for stamp, key := range t.All(bReplayAge, nil) {
 				if len(stamps) == most || !kv.FromMicros(binary.BigEndian.Uint64(stamp)).Add(keepReplays).Before(now) {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 )
 
 // TestA08LongReaders: whoever reads the whole of a large list, over and over,
@@ -51,7 +52,7 @@ func grown(t *testing.T, readers int) int64 {
 	close(stop)
 	reading.Wait()
 	var size int64
-	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+	require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error {
 		size = t.Size()
 		return nil
 	}))

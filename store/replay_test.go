@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 )
 
@@ -69,7 +70,7 @@ func TestA17ReplayIsStoredWithItsBatch(t *testing.T) {
 	r, err = s.Replay(t.Context(), project, "key")
 	require.NoError(t, err)
 	assert.Equal(t, "later", string(r.Answer))
-	require.NoError(t, s.view(t.Context(), func(tx *tx) error {
+	require.NoError(t, s.View(t.Context(), func(tx *inventory.Tx) error {
 		for _, b := range []kv.Table{bReplays, bReplayAge} {
 			n := 0
 			for range tx.All(b, nil) {
