@@ -29,7 +29,7 @@ func TestC04Keys(t *testing.T) {
 	other, err := s.AddKey(ctx, "another", "ci", installer.ReadRights)
 	require.NoError(t, err)
 	_, err = s.AddKey(ctx, project, "ci", installer.FullRights)
-	require.ErrorIs(t, err, ErrExists)
+	require.ErrorIs(t, err, installer.ErrExists)
 	for _, bad := range [][3]string{{"..", "x", "full"}, {project, "a b", "full"}, {project, "x", "root"}, {project, "x", ""}} {
 		_, err = s.AddKey(ctx, bad[0], bad[1], installer.Rights(bad[2]))
 		require.Error(t, err, bad)

@@ -150,7 +150,7 @@ func TestSubmitRefuses(t *testing.T) {
 		require.Error(t, err, name)
 		require.NotErrorIs(t, err, installer.ErrStorage, name)
 		if strings.Contains(name, "used") || strings.Contains(name, "twice") {
-			require.ErrorIs(t, err, ErrExists, name)
+			require.ErrorIs(t, err, installer.ErrExists, name)
 		}
 	}
 	page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
@@ -334,7 +334,7 @@ func TestTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, token, second)
 	_, err = s.AddToken(ctx, project, "ci", installer.FullRights)
-	require.ErrorIs(t, err, ErrExists)
+	require.ErrorIs(t, err, installer.ErrExists)
 	for _, bad := range []string{"", "a b", "x\n", "-x", strings.Repeat("n", 65)} {
 		_, err = s.AddToken(ctx, project, bad, installer.FullRights)
 		require.Error(t, err, "%q", bad)

@@ -223,7 +223,7 @@ func TestSchemaOfThePast(t *testing.T) {
 			for _, o := range []Options{{}, {ReadOnly: true}} {
 				_, err := Open(dir, o)
 				require.ErrorIs(t, err, installer.ErrStorage)
-				require.NotErrorIs(t, err, ErrDamaged)
+				require.NotErrorIs(t, err, disk.ErrDamaged)
 				require.ErrorContains(t, err, dir+" was written by an earlier tripod")
 				require.ErrorContains(t, err, "move the folder away")
 			}

@@ -136,14 +136,10 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 
 var ends = []installer.State{installer.Pending, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled}
 
-// Finish implements engine.Queue. The invocation's log is on disk before
-// the result is.
+// Finish implements engine.Queue.
 func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Transition) error {
 	if !slices.Contains(ends, tr.State) {
 		return fmt.Errorf("invocation %s: RUNNING cannot become %s", ref.ID, tr.State)
-	}
-	if err := s.SyncLog(ref.ID); err != nil {
-		return err
 	}
 	login, err := s.SealJumpHost(ctx, ref, tr)
 	if err != nil {

@@ -37,7 +37,7 @@ func TestA17ReplayIsStoredWithItsBatch(t *testing.T) {
 	require.NoError(t, s.Submit(t.Context(), keyed("B3", "other key ~!\"", "three")))
 
 	taken := keyed("B1", "fresh", "four") // the batch's id is taken, so its key is not
-	require.ErrorIs(t, s.Submit(t.Context(), taken), ErrExists)
+	require.ErrorIs(t, s.Submit(t.Context(), taken), installer.ErrExists)
 	_, err = s.Replay(t.Context(), project, "fresh")
 	require.ErrorIs(t, err, installer.ErrNotFound)
 	require.NoError(t, s.Close())

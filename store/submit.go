@@ -16,7 +16,7 @@ import (
 
 // Submit implements installer.Ledger. The caller gives the ids; what is left
 // out of an item (batch, project, state, times, run id) is filled in from the
-// batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
+// batch. installer.ErrExists if an id is taken, installer.ErrKeyTaken if its
 // Idempotency-Key is, installer.ErrFull if there is too much open work, installer.ErrUnderWay if a batch
 // with its fingerprint is open; that or installer.ErrSuperseded if a RETRY or ROLLBACK may not be; a fault
 // in the batch is an error that is not installer.ErrStorage.
@@ -134,7 +134,7 @@ func complete(r *tasks.Record, b installer.BatchHead) error {
 func addBatch(t *inventory.Tx, b installer.Batch, keep tasks.Retention,
 	records []*tasks.Record, rows, sealed [][]byte, now time.Time) error {
 	if t.Get(tasks.THeads, []byte(b.ID)) != nil {
-		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
+		return fmt.Errorf("batch %s: %w", b.ID, installer.ErrExists)
 	}
 	if b.Fingerprint != "" {
 		if h := openBatch(t, b.ProjectID, b.Fingerprint); h != nil {
@@ -156,7 +156,7 @@ func addBatch(t *inventory.Tx, b installer.Batch, keep tasks.Retention,
 	t.SetSequence(tasks.TInv, seq+uint64(len(records)))
 	for i, r := range records {
 		if t.Get(tasks.TInv, []byte(r.ID)) != nil {
-			return fmt.Errorf("invocation %s: %w", r.ID, ErrExists)
+			return fmt.Errorf("invocation %s: %w", r.ID, installer.ErrExists)
 		}
 		seq++
 		r.Seq = seq

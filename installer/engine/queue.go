@@ -22,7 +22,8 @@ type Queue interface {
 	Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error)
 	// Journal appends finished steps to the attempt.
 	Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error
-	// Finish appends the transition's steps, and applies what Next decided.
+	// Finish appends the transition's steps, and applies what Next decided. The log
+	// is closed before it, so it is on disk before the result is.
 	Finish(ctx context.Context, ref installer.Ref, t installer.Transition) error
 	// Orphans returns what is RUNNING though nobody works on it: after Open, before the
 	// first Claim.

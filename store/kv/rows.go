@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -103,6 +104,12 @@ func Join(parts ...string) []byte {
 		key = append(append(key, p...), 0)
 	}
 	return key
+}
+
+// Last is the last part of a key that Join made.
+func Last(key []byte) string {
+	key = key[:len(key)-1]
+	return string(key[bytes.LastIndexByte(key, 0)+1:])
 }
 
 // Number makes a key of a number, in whose order it sorts.
