@@ -91,18 +91,17 @@ func (s *Store) shut() error {
 }
 
 var (
-	bMeta      = kv.Table{Name: "meta"}                // schema, master key check
-	bReplays   = kv.Table{Name: "replays", Rows: true} // project, Idempotency-Key → what was answered
-	bReplayAge = kv.Table{Name: "replayage"}           // stamp → key of the replay
-	bChanges   = kv.Table{Name: "changes"}             // target, address and port, number → invocation; see superseded.go
+	bMeta    = kv.Table{Name: "meta"}                // schema, master key check
+	bReplays = kv.Table{Name: "replays", Rows: true} // project, Idempotency-Key → what was answered
+	bChanges = kv.Table{Name: "changes"}             // target, address and port, number → invocation; see superseded.go
 )
 
-var tables = slices.Concat([]kv.Table{bMeta, bReplays, bReplayAge, bChanges},
+var tables = slices.Concat([]kv.Table{bMeta, bReplays, bChanges},
 	tasks.Tables, inventory.Tables, audit.Tables, access.Tables, files.Tables)
 
 // schema is the version of all this, and of the files beside the database. No
 // other one is read.
-const schema = 7
+const schema = 8
 
 var (
 	keySchema = []byte("schema")

@@ -149,7 +149,7 @@ func addBatch(t *inventory.Tx, b installer.Batch, keep tasks.Retention,
 	}
 	seq := t.Sequence(tasks.TInv)
 	if b.Replay != nil {
-		if err := addReplay(t, b.ProjectID, *b.Replay, now, seq+1); err != nil {
+		if err := addReplay(t, b.ProjectID, *b.Replay, now); err != nil {
 			return err
 		}
 	}
