@@ -12,13 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 )
 
 // TestA01Killed: SIGKILL at random moments while the child submits, claims,
 // journals and finishes. The oracle is what the child told of before it died.
 func TestA01Killed(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	submitted, finished := map[string]bool{}, map[string]int{}
 	journaled, claimed := map[string]int{}, map[string]int{}
 	for round := range killRounds() {
@@ -96,7 +97,7 @@ func TestA01Killed(t *testing.T) {
 // reading goes on, and so does writing when there is room again.
 func TestA03FileSizeLimit(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	child, out, _ := startChild(t, "full", dir, "")
 	require.True(t, out.Scan(), "the child says what was acknowledged")
 	batches, err := strconv.Atoi(out.Text())

@@ -19,6 +19,7 @@ import (
 	"tripod/installer"
 	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/storetest"
 	"tripod/store/vault"
 )
 
@@ -171,7 +172,7 @@ func TestC10NoSecretOnDisk(t *testing.T) {
 	submit(t, s, b)
 	token, err := s.AddToken(t.Context(), project, "ci", installer.FullRights)
 	require.NoError(t, err)
-	canaries = append(canaries, token, strings.TrimPrefix(token, tokenPrefix))
+	canaries = append(canaries, token, strings.TrimPrefix(token, "tpd_"))
 	requireNoCanary(t, dir, canaries)
 	for range 2 {
 		inv := claim(t, s, t0, "")
@@ -247,7 +248,7 @@ func TestKeepSucceededAndOther(t *testing.T) {
 // them, are tidied at the next start.
 func TestForgetCutShort(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s, err := Open(dir, Options{KeepOther: time.Hour, Clock: func() time.Time { return t0 }})
 	require.NoError(t, err)
 	submit(t, s, batch("B1", "h1"))

@@ -14,6 +14,7 @@ import (
 	"tripod/installer"
 	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/storetest"
 )
 
 // childInventory imports hosts, imports them again with another password, and
@@ -56,7 +57,7 @@ func childInventory(s *Store) error {
 // no key is left without its hosts.
 func TestInventoryKilled(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	is, may := map[string]string{}, map[string]string{}
 	for round := range killRounds() {
 		for f := range tellUntilKilled(t, "inventory", dir, round, 600) {

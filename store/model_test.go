@@ -16,6 +16,7 @@ import (
 	"tripod/installer/sshtest"
 	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/storetest"
 	"tripod/store/tasks"
 )
 
@@ -395,7 +396,7 @@ func (m *model) drain() {
 
 func runModel(t *testing.T, seed uint64, steps int) {
 	m := &model{
-		t: t, dir: filepath.Join(fastDir(t), "state"), now: t0,
+		t: t, dir: filepath.Join(storetest.Dir(t), "state"), now: t0,
 		rng: rand.New(rand.NewPCG(seed, 1)), invs: map[string]*modelInv{}, done: map[string][]string{},
 	}
 	m.open()

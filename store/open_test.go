@@ -17,6 +17,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/disk"
+	"tripod/store/storetest"
 	"tripod/store/tasks"
 	"tripod/store/vault"
 )
@@ -27,7 +28,7 @@ const usedOpen, usedRunning = 80, 20
 // used is a folder with some work in it, closed.
 func used(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s, err := Open(dir, Options{KeepOther: time.Hour})
 	require.NoError(t, err)
 	submit(t, s, batch("B1", hostNames(usedOpen)...))
@@ -172,7 +173,7 @@ func TestA06MissingOrEmptyDatabase(t *testing.T) {
 func TestFirstUseCutShort(t *testing.T) {
 	t.Parallel()
 	for _, removed := range [][]string{{markerName}, {markerName, dbName}, {markerName, dbName, vault.KeysName}, {markerName, dbName, vault.KeysName, vault.MasterName}} {
-		dir := filepath.Join(fastDir(t), "state")
+		dir := filepath.Join(storetest.Dir(t), "state")
 		s, err := Open(dir, Options{})
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
@@ -299,7 +300,7 @@ func TestC11Modes(t *testing.T) {
 			want = 0o700
 		}
 		assert.Equal(t, want, info.Mode().Perm(), path)
-		if path != filepath.Join(dir, logsDir, "B1") && filepath.Base(filepath.Dir(path)) != blobsDir && filepath.Base(filepath.Dir(path)) != "B1" {
+		if path != filepath.Join(dir, "logs", "B1") && filepath.Base(filepath.Dir(path)) != "blobs" && filepath.Base(filepath.Dir(path)) != "B1" {
 			files = append(files, path)
 		}
 		return nil

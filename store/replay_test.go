@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 )
 
 func keyed(id, key, answer string) installer.Batch {
@@ -25,7 +26,7 @@ func keyed(id, key, answer string) installer.Batch {
 // too.
 func TestA17ReplayIsStoredWithItsBatch(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	now := t0
 	o := Options{Clock: func() time.Time { return now }}
 	s, err := Open(dir, o)
