@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"tripod/installer"
@@ -30,7 +29,7 @@ type Queue interface {
 	Orphans(ctx context.Context) ([]installer.Invocation, error)
 	// OpenLog opens the invocation's log for appending. Writes past the log's cap are
 	// dropped and the cut is marked.
-	OpenLog(ctx context.Context, inv *installer.Invocation) (io.WriteCloser, error)
+	OpenLog(ctx context.Context, inv *installer.Invocation) (installer.Log, error)
 }
 
 // Worker does the work of one attempt on one host. The recipes implement it.

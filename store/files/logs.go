@@ -32,7 +32,7 @@ type logWriter struct {
 // OpenLog implements engine.Queue. A resumed attempt appends. What is past
 // the cap is dropped without an error, after a line that says so. Close syncs,
 // so whoever closes it before Finish has it on disk before the result is.
-func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
+func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (installer.Log, error) {
 	if s.DB.ReadOnly() {
 		return nil, disk.ErrReadOnly
 	}

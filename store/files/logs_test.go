@@ -58,11 +58,6 @@ func TestLogIsCutAndMarkedOnce(t *testing.T) {
 	}
 }
 
-type rewindable interface {
-	io.WriteCloser
-	installer.Rewinder
-}
-
 func TestLogGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newTest(t)
@@ -72,10 +67,10 @@ func TestLogGoesBack(t *testing.T) {
 		require.NoError(t, err)
 		return string(raw)
 	}
-	reopen := func() rewindable {
+	reopen := func() installer.Log {
 		log, err := s.OpenLog(t.Context(), inv)
 		require.NoError(t, err)
-		return log.(rewindable)
+		return log
 	}
 	log := reopen()
 	at, err := log.Position()
