@@ -226,7 +226,8 @@ func (a *Access) AddKey(ctx context.Context, project, name string, rights instal
 	id := (accessKeyPrefix + base32.StdEncoding.EncodeToString(random[:11]))[:accessKeyLength]
 	secret := base64.RawURLEncoding.EncodeToString(random[11:])
 	info := installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: a.Clock()}
-	if err := a.add(ctx, keys, info, []byte(id), a.sealKey(installer.KeyInfo{TokenInfo: info, AccessKey: id}, secret)); err != nil {
+	stored := a.sealKey(installer.KeyInfo{TokenInfo: info, AccessKey: id}, secret)
+	if err := a.add(ctx, keys, info, []byte(id), stored); err != nil {
 		return installer.KeyPair{}, err
 	}
 	return installer.KeyPair{AccessKey: id, SecretKey: installer.NewSecret(secret)}, nil

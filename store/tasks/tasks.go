@@ -24,7 +24,7 @@ var (
 	THostList = kv.Table{Name: "hostlist"}           // project, host, stamp → nothing
 	TBatList  = kv.Table{Name: "batlist"}            // batch, stamp → nothing
 	THeads    = kv.Table{Name: "heads", Rows: true}  // batch → head without its counts
-	TCounts   = kv.Table{Name: "counts", Rows: true} // batch → how many are in each state; its sequence: how many are open in all
+	TCounts   = kv.Table{Name: "counts", Rows: true} // batch → count by state; its sequence: how many are open in all
 	THeadList = kv.Table{Name: "headlist"}           // project, stamp → batch
 	TPrints   = kv.Table{Name: "prints"}             // project, fingerprint, stamp → batch
 	TReady    = kv.Table{Name: "ready"}              // scope, class, stamp → invocation
@@ -34,7 +34,9 @@ var (
 )
 
 // Tables are those of this room.
-var Tables = []kv.Table{TInv, TSteps, TActive, TList, THostList, TBatList, THeads, TCounts, THeadList, TPrints, TReady, TWaiting, TBusy, TKept}
+var Tables = []kv.Table{
+	TInv, TSteps, TActive, TList, THostList, TBatList, THeads, TCounts, THeadList, TPrints, TReady, TWaiting, TBusy, TKept,
+}
 
 // Record is an invocation as it is stored: without steps, which have rows of
 // their own so that journaling one is a small write.

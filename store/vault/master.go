@@ -20,14 +20,16 @@ func loadMaster(path string, o Options) ([]byte, error) {
 			_, _ = rand.Read(key) // never fails
 			return key, disk.Write(path, key)
 		}
-		err = fmt.Errorf("the master key %s is missing: without it the stored credentials cannot be opened; put it back", path)
+		err = fmt.Errorf("the master key %s is missing: "+
+			"without it the stored credentials cannot be opened; put it back", path)
 	}
 	if err != nil {
 		return nil, err
 	}
 	key, err := os.ReadFile(path)
 	if err == nil && len(key) != keySize {
-		err = fmt.Errorf("the master key %s must be exactly %d random bytes: restore a backup of the whole folder", path, keySize)
+		err = fmt.Errorf("the master key %s must be exactly %d random bytes: "+
+			"restore a backup of the whole folder", path, keySize)
 	}
 	return key, err
 }
