@@ -56,7 +56,9 @@ var arrows = map[string]string{
 
 // testOnly are packages for tests, demonstrations and measurements: they may
 // import anything, and nothing of the product may import them.
-var testOnly = []string{"installer/sshtest", "installer/apitest", "testdata/", "cmd/demo", "cmd/compare", "cmd/load", "docs"}
+var testOnly = []string{
+	"installer/sshtest", "installer/apitest", "store/storetest", "testdata/", "cmd/demo", "cmd/compare", "cmd/load", "docs",
+}
 
 func isTestOnly(pkg string) bool {
 	for _, prefix := range testOnly {

@@ -47,13 +47,15 @@ type TokenInfo struct {
 	Created time.Time `json:"created"`
 }
 
+// Principal is who comes with it; kind is TokenPrincipal or KeyPrincipal.
+func (t TokenInfo) Principal(kind string) Principal {
+	return Principal{t.Project, kind, t.Name, t.Rights}
+}
+
 // KeyInfo is what is known of an access key, without its secret key.
 type KeyInfo struct {
-	Project   string    `json:"project_id"`
-	Name      string    `json:"name"`
-	Rights    Rights    `json:"rights"`
-	Created   time.Time `json:"created"`
-	AccessKey string    `json:"access_key"`
+	TokenInfo
+	AccessKey string `json:"access_key"`
 }
 
 // KeyPair is a new access key with its secret key, which is told once.

@@ -17,6 +17,12 @@ type Job struct {
 	Journal func(context.Context, StepRecord) error
 }
 
+// Log is an invocation's log, open for appending. Close puts it on disk.
+type Log interface {
+	io.WriteCloser
+	Rewinder
+}
+
 // Rewinder is a log that can go back: output that is read again from its
 // beginning takes the place of what a process that died had read of it.
 type Rewinder interface {

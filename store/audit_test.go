@@ -2,8 +2,6 @@ package store
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,7 +14,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"tripod/installer"
-	"tripod/store/kv"
+	"tripod/store/audit"
+	"tripod/store/inventory"
 )
 
 // lines are the entries as a person would sum them up.
@@ -134,7 +133,7 @@ func TestC14BeginIsWrittenBeforeCredentialsAreUsed(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = db.Close() }()
 	require.NoError(t, db.View(func(b *bbolt.Tx) error {
-		_, row := b.Bucket(bAudit).Cursor().Last()
+		_, row := b.Bucket([]byte(audit.Tables[0].Name)).Cursor().Last()
 		assert.Contains(t, string(row), `"action":"begin"`)
 		return nil
 	}))
@@ -145,7 +144,7 @@ func TestC14AuditAddsNoCommit(t *testing.T) {
 	t.Parallel()
 	s := newTest(t, Options{})
 	commits := func() (id int) {
-		require.NoError(t, s.view(t.Context(), func(t *tx) error { id = t.ID(); return nil }))
+		require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error { id = t.ID(); return nil }))
 		return id
 	}
 	before := commits()
@@ -160,171 +159,6 @@ func TestC14AuditAddsNoCommit(t *testing.T) {
 	// With credentials forgotten at once, that is a commit of its own, as ever.
 	require.LessOrEqual(t, commits(), before+6)
 	require.Len(t, lines(t, s), 4)
-}
-
-// TestC14Tampering: whoever can write to the database, but has not the master
-// key, cannot change the log unnoticed.
-func TestC14Tampering(t *testing.T) {
-	t.Parallel()
-	row := func(n uint64) []byte { return kv.Number(n) }
-	edit := func(b *bbolt.Bucket, n uint64, change func(*storedAudit)) error {
-		var stored storedAudit
-		if _, err := kv.ReadRow(b.Get(row(n)), &stored); err != nil {
-			return err
-		}
-		change(&stored)
-		made, err := kv.NewRow(stored)
-		if err != nil {
-			return err
-		}
-		return b.Put(row(n), kv.SealRow(made, n))
-	}
-	for name, c := range map[string]struct {
-		change func(b *bbolt.Tx, log *bbolt.Bucket) error
-		want   string
-	}{
-		"altered": {func(_ *bbolt.Tx, log *bbolt.Bucket) error {
-			return edit(log, 3, func(s *storedAudit) { s.Entry = bytes.Replace(s.Entry, []byte("token ci"), []byte("token xx"), 1) })
-		}, "entry 3 was altered"},
-		"altered with a new hash": {func(_ *bbolt.Tx, log *bbolt.Bucket) error {
-			return edit(log, 3, func(s *storedAudit) { s.Entry = json.RawMessage(`{"number":3}`); s.Hash = strings.Repeat("0", 64) })
-		}, "entry 3 was altered"},
-		"removed":       {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return log.Delete(row(3)) }, "entry 3 is missing"},
-		"several":       {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return firstError(log.Delete(row(3)), log.Delete(row(4))) }, "entries 3 to 4 are missing"},
-		"first removed": {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return log.Delete(row(1)) }, "entry 1 is missing"},
-		"last cut off":  {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return log.Delete(row(6)) }, "entry 6 is missing"},
-		"all cut off":   {func(b *bbolt.Tx, _ *bbolt.Bucket) error { return remake(b, bAudit) }, "entries 1 to 6 are missing"},
-		"put in at end": {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return log.Put(row(7), bytes.Clone(log.Get(row(6)))) }, "after 6"},
-		"put in before": {func(_ *bbolt.Tx, log *bbolt.Bucket) error { return log.Put(row(0), bytes.Clone(log.Get(row(6)))) }, "before 1"},
-		"two exchanged": {func(_ *bbolt.Tx, log *bbolt.Bucket) error {
-			a, b := bytes.Clone(log.Get(row(2))), bytes.Clone(log.Get(row(3)))
-			return firstError(log.Put(row(2), b), log.Put(row(3), a))
-		}, "entry 3 stands where 2 should"},
-		"head altered": {func(b *bbolt.Tx, _ *bbolt.Bucket) error {
-			head := bytes.Clone(b.Bucket(bAuditEnd).Get(keyAudit))
-			head[15]--
-			return b.Bucket(bAuditEnd).Put(keyAudit, head)
-		}, "the end of the log is missing or altered"},
-		"cut off, and no head": {func(b *bbolt.Tx, log *bbolt.Bucket) error {
-			return firstError(log.Delete(row(6)), b.Bucket(bAuditEnd).Delete(keyAudit))
-		}, "the end of the log is missing or altered"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := filepath.Join(fastDir(t), "state")
-			s, err := Open(dir, Options{})
-			require.NoError(t, err)
-			for i := range 6 {
-				b := batch(fmt.Sprint("B", i), "h1")
-				b.By = "token ci"
-				submit(t, s, b)
-			}
-			inOrder(t, s)
-			require.NoError(t, s.Close())
-			db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
-			require.NoError(t, err)
-			require.NoError(t, db.Update(func(b *bbolt.Tx) error { return c.change(b, b.Bucket(bAudit)) }))
-			require.NoError(t, db.Close())
-
-			s = openTest(t, dir, Options{})
-			report, err := s.VerifyAudit(t.Context())
-			require.NoError(t, err)
-			require.NotEmpty(t, report.Faults)
-			assert.Contains(t, strings.Join(report.Faults, "\n"), c.want)
-			// Work goes on, and does not cover it up.
-			submit(t, s, batch("later", "h1"))
-			report, err = s.VerifyAudit(t.Context())
-			require.NoError(t, err)
-			assert.NotEmpty(t, report.Faults, "a later entry has covered it up")
-		})
-	}
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func remake(b *bbolt.Tx, name kv.Table) error {
-	if err := b.DeleteBucket(name); err != nil {
-		return err
-	}
-	_, err := b.CreateBucket(name)
-	return err
-}
-
-// TestC14OlderCopy: that the whole database was put back can be told by an
-// anchor from elsewhere only.
-func TestC14OlderCopy(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
-	s, err := Open(dir, Options{})
-	require.NoError(t, err)
-	submit(t, s, batch("B1", "h1"))
-	require.NoError(t, s.Close())
-	older, err := os.ReadFile(filepath.Join(dir, dbName))
-	require.NoError(t, err)
-	s, err = Open(dir, Options{})
-	require.NoError(t, err)
-	submit(t, s, batch("B2", "h1"))
-	anchor, err := s.AuditAnchor(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, anchor, inOrder(t, s, anchor).Anchor)
-	require.NoError(t, s.Close())
-
-	require.NoError(t, os.WriteFile(filepath.Join(dir, dbName), older, 0o600))
-	s = openTest(t, dir, Options{})
-	inOrder(t, s)
-	report, err := s.VerifyAudit(t.Context(), anchor)
-	require.NoError(t, err)
-	require.Contains(t, strings.Join(report.Faults, "\n"), "before the anchor 2")
-	submit(t, s, batch("B3", "h1")) // another second entry
-	report, err = s.VerifyAudit(t.Context(), anchor)
-	require.NoError(t, err)
-	require.Contains(t, strings.Join(report.Faults, "\n"), "entry 2 is not the one of the anchor")
-}
-
-func TestAuditPrune(t *testing.T) {
-	t.Parallel()
-	now := t0
-	s := newTest(t, Options{Clock: func() time.Time { return now }})
-	for i := range 2*auditChunk + 10 {
-		require.NoError(t, s.update(t.Context(), func(t *tx) error {
-			return s.Append(context.Background(), t.Tx.Tx.Tx, t0.Add(time.Duration(i)*time.Second), installer.AuditEntry{Action: installer.AuditRequest})
-		}))
-	}
-	old, err := s.AuditAnchor(t.Context())
-	require.NoError(t, err)
-	n, err := s.PruneAudit(t.Context(), t0)
-	require.NoError(t, err)
-	require.Zero(t, n)
-	n, err = s.PruneAudit(t.Context(), t0.Add((2*auditChunk+5)*time.Second))
-	require.NoError(t, err)
-	require.Equal(t, 2*auditChunk+5, n)
-	report := inOrder(t, s, old)
-	assert.EqualValues(t, 2*auditChunk+6, report.First)
-	assert.EqualValues(t, 2*auditChunk+13, report.Last)
-	entries, err := s.Audit(t.Context(), installer.AuditFilter{})
-	require.NoError(t, err)
-	require.Len(t, entries, 8)
-	for i, dropped := range []string{"1000", "1000", "5"} { // each noted with what it dropped
-		assert.Equal(t, installer.AuditPrune, entries[5+i].Action)
-		assert.Contains(t, entries[5+i].Detail, dropped+" entries")
-	}
-	_, err = s.VerifyAudit(t.Context(), installer.AuditAnchor{Number: 3, Hash: old.Hash})
-	require.ErrorContains(t, err, "were pruned")
-
-	// All of it: the chain goes on from where it was.
-	now = t0.Add(365 * 24 * time.Hour)
-	n, err = s.PruneAudit(t.Context(), now)
-	require.NoError(t, err)
-	require.Equal(t, 8, n)
-	submit(t, s, batch("B1", "h1"))
-	assert.EqualValues(t, 2*auditChunk+14, inOrder(t, s).First)
 }
 
 func TestAuditNamesAHundredHostsAnEntry(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 )
 
 func hostNames(n int) []string {
@@ -82,7 +83,7 @@ func BenchmarkClaimJournalFinish(b *testing.B) {
 
 // lastCommit is the number of the newest transaction.
 func lastCommit(b *testing.B, s *Store) (id int) {
-	require.NoError(b, s.view(context.Background(), func(t *tx) error {
+	require.NoError(b, s.View(context.Background(), func(t *inventory.Tx) error {
 		id = t.ID()
 		return nil
 	}))

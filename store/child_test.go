@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/sshtest"
 	"tripod/store/disk"
 )
 
@@ -68,12 +69,7 @@ func tellUntilKilled(t *testing.T, role, dir string, round, n int) iter.Seq[[]st
 }
 
 // killRounds is how often a child is killed.
-func killRounds() int {
-	if testing.Short() {
-		return 3
-	}
-	return 6
-}
+func killRounds() int { return 8 / sshtest.EveryNth() }
 
 func childMain(role string) {
 	work := map[string]func(*Store) error{"hold": childHold, "work": childWork, "full": childFull, "inventory": childInventory, "forget": childForget}[role]

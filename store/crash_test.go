@@ -3,10 +3,8 @@ package store
 import (
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,30 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 )
 
 // TestA01Killed: SIGKILL at random moments while the child submits, claims,
 // journals and finishes. The oracle is what the child told of before it died.
 func TestA01Killed(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
-	rounds := 6
-	if testing.Short() {
-		rounds = 3
-	}
+	dir := filepath.Join(storetest.Dir(t), "state")
 	submitted, finished := map[string]bool{}, map[string]int{}
 	journaled, claimed := map[string]int{}, map[string]int{}
-	for round := range rounds {
-		child, out, _ := startChild(t, "work", dir, strconv.Itoa(round))
-		until := 1 + rand.IntN(400)
-		for told := 0; out.Scan(); told++ {
-			if told == until {
-				require.NoError(t, child.Process.Kill())
-			}
-			f := strings.Fields(out.Text())
-			if len(f) != 3 {
-				continue // cut by the kill
-			}
+	for round := range killRounds() {
+		for f := range tellUntilKilled(t, "work", dir, round, 400) {
 			claim, _ := strconv.Atoi(f[2])
 			switch f[0] {
 			case "submitted":
@@ -50,7 +36,6 @@ func TestA01Killed(t *testing.T) {
 				finished[f[1]]++
 			}
 		}
-		require.Error(t, child.Wait(), "it was killed")
 
 		s, err := Open(dir, Options{KeepOther: time.Hour})
 		require.NoError(t, err)
@@ -112,7 +97,7 @@ func TestA01Killed(t *testing.T) {
 // reading goes on, and so does writing when there is room again.
 func TestA03FileSizeLimit(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	child, out, _ := startChild(t, "full", dir, "")
 	require.True(t, out.Scan(), "the child says what was acknowledged")
 	batches, err := strconv.Atoi(out.Text())

@@ -19,6 +19,7 @@ import (
 	"tripod/installer"
 	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/storetest"
 	"tripod/store/vault"
 )
 
@@ -31,7 +32,7 @@ func TestC08SwappedSeals(t *testing.T) {
 	submit(t, s, batch("B1", "h1", "h2"))
 	submit(t, s, batch("B2", "h1"))
 	rows := map[string][]byte{}
-	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+	require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error {
 		for k, v := range t.All(inventory.TSealed, nil) {
 			rows[string(k)] = bytes.Clone(v)
 		}
@@ -48,7 +49,10 @@ func TestC08SwappedSeals(t *testing.T) {
 			if to == from {
 				continue
 			}
-			require.NoError(t, s.update(t.Context(), func(t *tx) error { t.Put(inventory.TSealed, []byte(to), val); return nil }))
+			require.NoError(t, s.Update(t.Context(), func(t *inventory.Tx) error {
+				t.Put(inventory.TSealed, []byte(to), val)
+				return nil
+			}))
 			parts := strings.Split(to, "\x00")
 			for _, host := range []string{"h1", "h2"} {
 				err := open(parts[0], parts[1], host)
@@ -57,7 +61,7 @@ func TestC08SwappedSeals(t *testing.T) {
 			}
 		}
 	}
-	require.NoError(t, s.update(t.Context(), func(t *tx) error {
+	require.NoError(t, s.Update(t.Context(), func(t *inventory.Tx) error {
 		for k, v := range rows {
 			t.Put(inventory.TSealed, []byte(k), v)
 		}
@@ -93,17 +97,13 @@ func TestC08MasterKey(t *testing.T) {
 	require.ErrorContains(t, err, "is missing")
 	assert.NoFileExists(t, own)
 
-	named := filepath.Join(t.TempDir(), "key")
-	_, err = Open(dir, Options{MasterKey: named})
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.NoError(t, os.WriteFile(named, right, 0o644))
-	_, err = Open(dir, Options{MasterKey: named})
+	require.NoError(t, os.WriteFile(own, right, 0o644))
+	_, err = Open(dir, Options{})
 	require.ErrorContains(t, err, "open to other users")
-	require.NoError(t, os.Chmod(named, 0o400))
-	s := openTest(t, dir, Options{MasterKey: named, KeepOther: time.Hour})
+	require.NoError(t, os.Chmod(own, 0o400))
+	s := openTest(t, dir, Options{KeepOther: time.Hour})
 	_, err = keptHostCredentials(t.Context(), s, project, hostNames(1)[0])
 	require.NoError(t, err)
-	assert.NoFileExists(t, own)
 }
 
 // TestC09Erasure: once a batch is done under "forget", today's files cannot
@@ -172,7 +172,7 @@ func TestC10NoSecretOnDisk(t *testing.T) {
 	submit(t, s, b)
 	token, err := s.AddToken(t.Context(), project, "ci", installer.FullRights)
 	require.NoError(t, err)
-	canaries = append(canaries, token, strings.TrimPrefix(token, tokenPrefix))
+	canaries = append(canaries, token, strings.TrimPrefix(token, "tpd_"))
 	requireNoCanary(t, dir, canaries)
 	for range 2 {
 		inv := claim(t, s, t0, "")
@@ -234,7 +234,7 @@ func TestKeepSucceededAndOther(t *testing.T) {
 			requireMissing(t, s, inv)
 			_, err = keptHostCredentials(t.Context(), s, project, "h1")
 			require.Equal(t, installer.KindCredentialMissing, installer.FailureOf(err).Kind)
-			require.NoError(t, s.view(t.Context(), func(tx *tx) error {
+			require.NoError(t, s.View(t.Context(), func(tx *inventory.Tx) error {
 				for k := range tx.All(inventory.TSealed, nil) {
 					return fmt.Errorf("row %q is left", k)
 				}
@@ -248,14 +248,14 @@ func TestKeepSucceededAndOther(t *testing.T) {
 // them, are tidied at the next start.
 func TestForgetCutShort(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s, err := Open(dir, Options{KeepOther: time.Hour, Clock: func() time.Time { return t0 }})
 	require.NoError(t, err)
 	submit(t, s, batch("B1", "h1"))
 	submit(t, s, batch("B2", "h2"))
 	inv := claim(t, s, t0, "B1")
 	finish(t, s, inv, installer.Failed)
-	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+	require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error {
 		_, sealed := kv.First(t.All(inventory.TSealed, kv.Join("B1")))
 		return s.vault.Forget(sealed) // the row is still there
 	}))

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 	"tripod/store/vault"
 )
 
@@ -19,7 +20,7 @@ import (
 // acknowledged any more, even if the disk seems well again; reading goes on.
 func TestA04BrokenDisk(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s, err := Open(dir, Options{})
 	require.NoError(t, err)
 	submit(t, s, batch("B1", "h1"))
@@ -53,7 +54,7 @@ func TestA04BrokenDisk(t *testing.T) {
 // acknowledged any more either, so that the daemon ends.
 func TestA05BrokenKeys(t *testing.T) {
 	t.Parallel()
-	s, err := Open(filepath.Join(fastDir(t), "state"), Options{})
+	s, err := Open(filepath.Join(storetest.Dir(t), "state"), Options{})
 	require.NoError(t, err)
 	submit(t, s, batch("B1", "h1"))
 	inv := claim(t, s, t0, "")

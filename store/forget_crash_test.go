@@ -13,6 +13,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/inventory"
+	"tripod/store/storetest"
 )
 
 // childForget does tasks on four hosts and removes two of them, one after the other,
@@ -55,7 +56,7 @@ func childForget(s *Store) error {
 // gone, and so are their keys. (vault.TestKilledAtEveryWrite does so at each write.)
 func TestForgetKilled(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	is := map[string]string{}
 	for round := range killRounds() {
 		trying := ""

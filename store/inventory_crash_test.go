@@ -14,6 +14,7 @@ import (
 	"tripod/installer"
 	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/storetest"
 )
 
 // childInventory imports hosts, imports them again with another password, and
@@ -56,7 +57,7 @@ func childInventory(s *Store) error {
 // no key is left without its hosts.
 func TestInventoryKilled(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	is, may := map[string]string{}, map[string]string{}
 	for round := range killRounds() {
 		for f := range tellUntilKilled(t, "inventory", dir, round, 600) {
@@ -103,7 +104,7 @@ func TestInventoryKilled(t *testing.T) {
 // rows counts a table's.
 func rows(tb testing.TB, s *Store, b kv.Table) (n int) {
 	tb.Helper()
-	require.NoError(tb, s.view(tb.Context(), func(t *tx) error {
+	require.NoError(tb, s.View(tb.Context(), func(t *inventory.Tx) error {
 		n = 0
 		for range t.All(b, nil) {
 			n++

@@ -11,21 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 )
 
-// known is a host to import; an empty password: it has no login.
-func known(id, address, password string) installer.HostEntry {
-	e := installer.HostEntry{Host: installer.Host{
-		ID: id, Name: "named", Type: installer.BMS,
-		Endpoint: installer.Endpoint{Address: address, Port: 22, User: "root"},
-		Labels:   map[string]string{"env": "prod"},
-	}}
-	if id == "" {
-		e.Host.ID = installer.InstanceID(project, address, 22)
-	}
-	e.Credentials.Password = installer.NewSecret(password)
-	return e
-}
+var known = storetest.Known
 
 func register(tb testing.TB, s *Store, entries ...installer.HostEntry) {
 	tb.Helper()
@@ -55,7 +44,7 @@ func keyCount(s *Store) int { return s.vault.Count() }
 
 func TestImportedHostsAndTheirCredentialsStay(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s := openTest(t, dir, Options{})
 	register(t, s, known("i-1", "10.0.0.1", "one"), known("i-2", "10.0.0.2", ""), known("", "10.0.0.3", "three"))
 	require.NoError(t, s.Purge(t.Context(), t0.Add(100*365*24*time.Hour)))
@@ -322,67 +311,9 @@ func TestNoLoginStaysOfWhatGaveWay(t *testing.T) {
 	assert.Equal(t, "pw-other", password(other), "another host's, of the same batch")
 }
 
-func TestHostAt(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	through := func(e installer.HostEntry, hop string) installer.HostEntry {
-		e.Host.Via = []installer.Endpoint{{Address: hop, Port: 22, User: "ops"}}
-		return e
-	}
-	at := func(e installer.HostEntry) string {
-		h, err := s.HostAt(t.Context(), project, e.Host)
-		if err != nil {
-			require.ErrorIs(t, err, installer.ErrNotFound)
-		}
-		return h.ID
-	}
-	plain := known("", "10.0.0.1", "")
-	assert.Empty(t, at(plain))
-	register(t, s, through(known("a", "10.0.0.1", ""), "1.1.1.1"))
-	assert.Equal(t, "a", at(plain), "the only one at this address")
-	assert.Empty(t, at(known("", "10.0.0.11", "")))
-	register(t, s, through(known("b", "10.0.0.1", ""), "2.2.2.2"))
-	assert.Equal(t, "b", at(through(plain, "2.2.2.2")))
-	assert.Empty(t, at(plain), "which of the two?")
-}
-
-func TestHostFilter(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	entries := []installer.HostEntry{known("a", "10.0.0.1", ""), known("b", "10.0.0.2", ""), known("c", "10.0.0.3", ""), known("d", "10.0.0.4", "")}
-	entries[1].Host.Labels = map[string]string{"env": "test", "x": ""}
-	entries[3].Host.Labels = nil
-	register(t, s, entries...)
-	require.NoError(t, s.RegisterHosts(t.Context(), "other", entries[:1]))
-	for _, row := range []struct {
-		f     installer.HostFilter
-		want  string
-		count int64
-	}{
-		{installer.HostFilter{}, "abcd", 4},
-		{installer.HostFilter{Offset: 1, Limit: 2}, "bc", 4},
-		{installer.HostFilter{Offset: 9}, "", 4},
-		{installer.HostFilter{IDs: []string{"d", "zz", "a", "d"}}, "ad", 2},
-		{installer.HostFilter{IDs: []string{}}, "", 0},
-		{installer.HostFilter{Labels: map[string]string{"env": ""}}, "abc", 3},
-		{installer.HostFilter{Labels: map[string]string{"env": "prod"}, Offset: 1}, "c", 2},
-		{installer.HostFilter{Labels: map[string]string{"env": "test", "x": ""}}, "b", 1},
-		{installer.HostFilter{Labels: map[string]string{"env": "prod", "x": ""}}, "", 0},
-	} {
-		page, err := s.Hosts(t.Context(), project, row.f)
-		require.NoError(t, err)
-		got := ""
-		for _, h := range page.Hosts {
-			got += h.ID
-		}
-		assert.Equal(t, row.want, got, "%+v", row.f)
-		assert.Equal(t, row.count, page.Count, "%+v", row.f)
-	}
-}
-
 func TestRemoveHosts(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s := openTest(t, dir, Options{KeepSucceeded: time.Hour})
 	register(t, s, known("i-1", "10.0.0.1", "one"), known("i-2", "10.0.0.2", "two"))
 	submit(t, s, batch("B1", "i-1"))
@@ -465,28 +396,6 @@ func TestWhatIsFoundOfTheAgent(t *testing.T) {
 	h = work(func(i *installer.Invocation) { i.Type = installer.Rollback }, installer.Succeeded, installer.Outcome{CurrentVersion: "3"})
 	assert.Equal(t, installer.AgentNone, h.Agent, "it was uninstalled")
 	assert.Empty(t, h.Version)
-}
-
-func TestTenThousandHostsAreImportedAtOnce(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	entries := make([]installer.HostEntry, 10_000)
-	for i := range entries {
-		entries[i] = known(fmt.Sprintf("i-%05d", i), fmt.Sprintf("10.0.%d.%d", i/250, i%250), fmt.Sprint("pw", i))
-	}
-	began := time.Now()
-	register(t, s, entries...)
-	t.Logf("imported in %v", time.Since(began))
-	assert.Equal(t, 10_000, keyCount(s))
-	page, err := s.Hosts(t.Context(), project, installer.HostFilter{Offset: 9_990, Limit: 100})
-	require.NoError(t, err)
-	assert.EqualValues(t, 10_000, page.Count)
-	assert.Len(t, page.Hosts, 10)
-	assert.Equal(t, "pw4321", passwordOf(t, s, "i-04321"))
-	began = time.Now()
-	require.NoError(t, s.RemoveHosts(t.Context(), project, []string{"i-04321"}))
-	t.Logf("removed in %v", time.Since(began))
-	assert.Equal(t, "pw4322", passwordOf(t, s, "i-04322"))
 }
 
 // TestKeptLoginStaysWithItsMachine: work that brings no login cannot point a

@@ -11,16 +11,6 @@ import (
 	"tripod/store/tasks"
 )
 
-type tx struct{ *inventory.Tx }
-
-func (s *Store) view(ctx context.Context, fn func(*tx) error) error {
-	return s.Inventory.View(ctx, func(t *inventory.Tx) error { return fn(&tx{t}) })
-}
-
-func (s *Store) update(ctx context.Context, fn func(*tx) error) error {
-	return s.Inventory.Update(ctx, func(t *inventory.Tx) error { return fn(&tx{t}) })
-}
-
 // Batch implements installer.Ledger.
 func (s *Store) Batch(ctx context.Context, project, id string) (installer.BatchHead, error) {
 	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (installer.BatchHead, error) {
@@ -46,17 +36,17 @@ func (s *Store) Batches(ctx context.Context, project string, n int) ([]installer
 
 // OpenBatch finds the newest batch with this fingerprint that has open
 // invocations, and reports whether there is one.
-func (s *Store) OpenBatch(ctx context.Context, project, fingerprint string) (head installer.BatchHead, found bool, err error) {
-	err = s.view(ctx, func(t *tx) error {
-		if h := t.openBatch(project, fingerprint); h != nil {
-			head, found = *h, true
-		}
-		return nil
+func (s *Store) OpenBatch(ctx context.Context, project, fingerprint string) (installer.BatchHead, bool, error) {
+	head, err := kv.Read(ctx, s, func(t *inventory.Tx) (*installer.BatchHead, error) {
+		return openBatch(t, project, fingerprint), nil
 	})
-	return head, found, err
+	if head == nil {
+		return installer.BatchHead{}, false, err
+	}
+	return *head, true, err
 }
 
-func (t *tx) openBatch(project, fingerprint string) *installer.BatchHead {
+func openBatch(t *inventory.Tx, project, fingerprint string) *installer.BatchHead {
 	for _, id := range t.AllBackwards(tasks.TPrints, tasks.PrintKey(project, fingerprint)) {
 		if h := t.Head(string(id)); h.Open > 0 {
 			return h
@@ -105,9 +95,9 @@ func (s *Store) Invocations(ctx context.Context, f installer.Filter) (installer.
 		return installer.Page{}, err
 	}
 	for chunk := range slices.Chunk(ids, pageChunk) {
-		err := s.view(ctx, func(t *tx) error {
+		err := s.View(ctx, func(t *inventory.Tx) error {
 			for _, id := range chunk {
-				inv, err := read(t.Tx, f.ProjectID, id)
+				inv, err := read(t, f.ProjectID, id)
 				if err != nil {
 					return err
 				}

@@ -1,11 +1,7 @@
 package store
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
-	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 )
 
 func ids(page installer.Page) []string {
@@ -97,6 +94,8 @@ func TestC04OtherProjects(t *testing.T) {
 	const other = "another"
 	_, err := s.Invocation(ctx, other, "B1-0000")
 	require.ErrorIs(t, err, installer.ErrNotFound)
+	_, err = s.Log(ctx, other, "B1-0000")
+	require.ErrorIs(t, err, installer.ErrNotFound)
 	_, err = s.Cancel(ctx, other, "B1-0000")
 	require.ErrorIs(t, err, installer.ErrNotFound)
 	_, err = s.Batch(ctx, other, "B1")
@@ -150,7 +149,7 @@ func TestSubmitRefuses(t *testing.T) {
 		require.Error(t, err, name)
 		require.NotErrorIs(t, err, installer.ErrStorage, name)
 		if strings.Contains(name, "used") || strings.Contains(name, "twice") {
-			require.ErrorIs(t, err, ErrExists, name)
+			require.ErrorIs(t, err, installer.ErrExists, name)
 		}
 	}
 	page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
@@ -271,8 +270,8 @@ func TestWaitingOfOneBatchDoesNotHideAnothers(t *testing.T) {
 // host, every step is there; readers in between see sums that are right.
 func TestConcurrentWorkers(t *testing.T) {
 	t.Parallel()
-	s := openTest(t, fastDir(t), Options{})
-	const batches, workers = 12, 16
+	s := openTest(t, storetest.Dir(t), Options{})
+	const batches, workers = 6, 16
 	ctx := t.Context()
 	var onHost sync.Map
 	var done atomic.Int64
@@ -321,100 +320,6 @@ func TestConcurrentWorkers(t *testing.T) {
 		require.Len(t, inv.Attempts[0].Steps, 2)
 	}
 	assert.Zero(t, s.db.Writers())
-}
-
-func TestTokens(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	s := newTest(t, Options{})
-	token, err := s.AddToken(ctx, project, "ci", installer.FullRights)
-	require.NoError(t, err)
-	assert.Regexp(t, `^tpd_[A-Za-z0-9_-]{43}$`, token)
-	second, err := s.AddToken(ctx, "another", "ci", installer.ReadRights)
-	require.NoError(t, err)
-	require.NotEqual(t, token, second)
-	_, err = s.AddToken(ctx, project, "ci", installer.FullRights)
-	require.ErrorIs(t, err, ErrExists)
-	for _, bad := range []string{"", "a b", "x\n", "-x", strings.Repeat("n", 65)} {
-		_, err = s.AddToken(ctx, project, bad, installer.FullRights)
-		require.Error(t, err, "%q", bad)
-	}
-	_, err = s.AddToken(ctx, "..", "ci", installer.FullRights)
-	require.Error(t, err)
-
-	_, err = s.AddToken(ctx, project, "other", "all")
-	require.ErrorContains(t, err, "want full or read")
-
-	who, err := s.CheckToken(ctx, token)
-	require.NoError(t, err)
-	assert.Equal(t, installer.Principal{Project: project, Kind: "token", Name: "ci", Rights: installer.FullRights}, who)
-	altered := token[:len(token)-2] + "xx"
-	for _, bad := range []string{"", "tpd_", altered, strings.ToUpper(token), token + "x", " " + token, strings.Repeat("x", 1<<20)} {
-		_, err := s.CheckToken(ctx, bad)
-		require.ErrorIs(t, err, installer.ErrNotFound)
-	}
-	infos, err := s.Tokens(ctx, "")
-	require.NoError(t, err)
-	full := installer.TokenInfo{Project: project, Name: "ci", Rights: installer.FullRights, Created: t0}
-	read := installer.TokenInfo{Project: "another", Name: "ci", Rights: installer.ReadRights, Created: t0}
-	assert.Equal(t, []installer.TokenInfo{read, full}, infos)
-	infos, err = s.Tokens(ctx, project)
-	require.NoError(t, err)
-	assert.Equal(t, []installer.TokenInfo{full}, infos)
-	require.NoError(t, s.RemoveToken(ctx, project, "ci"))
-	require.ErrorIs(t, s.RemoveToken(ctx, project, "ci"), installer.ErrNotFound)
-	_, err = s.CheckToken(ctx, token)
-	require.ErrorIs(t, err, installer.ErrNotFound)
-	who, err = s.CheckToken(ctx, second)
-	require.NoError(t, err)
-	assert.Equal(t, installer.ReadRights, who.Rights)
-}
-
-// TestC02TokensAreHashes: nothing in the state folder opens anything.
-func TestC02TokensAreHashes(t *testing.T) {
-	t.Parallel()
-	s := newTest(t, Options{})
-	token, err := s.AddToken(t.Context(), project, "ci", installer.FullRights)
-	require.NoError(t, err)
-	raw, err := os.ReadFile(s.path(dbName))
-	require.NoError(t, err)
-	hash := sha256.Sum256([]byte(token))
-	require.Contains(t, string(raw), base64.StdEncoding.EncodeToString(hash[:]))
-	for _, text := range []string{token, strings.TrimPrefix(token, tokenPrefix)} {
-		require.NotContains(t, string(raw), text)
-	}
-	_, err = s.CheckToken(t.Context(), string(hash[:]))
-	require.ErrorIs(t, err, installer.ErrNotFound, "the hash is no token")
-}
-
-func TestPins(t *testing.T) {
-	t.Parallel()
-	ctx := t.Context()
-	s := newTest(t, Options{})
-	const at = "[fe80::1]:22"
-	for _, key := range []string{"ssh-ed25519 AAAA", "ssh-rsa BBBB", "ssh-ed25519 AAAA"} {
-		require.NoError(t, s.PinKey(ctx, project, at, key))
-	}
-	require.NoError(t, s.PinKey(ctx, project, at+"2", "ssh-rsa CCCC"))
-	for _, bad := range []string{"", "two\nlines", "nul\x00"} {
-		require.Error(t, s.PinKey(ctx, project, at, bad))
-		require.Error(t, s.PinKey(ctx, project, bad, "ssh-rsa X"))
-	}
-	keys, err := s.PinnedKeys(ctx, project, at)
-	require.NoError(t, err)
-	assert.Equal(t, []string{"ssh-ed25519 AAAA", "ssh-rsa BBBB"}, keys)
-	n, err := s.ForgetKeys(ctx, project, at)
-	require.NoError(t, err)
-	assert.Equal(t, 2, n)
-	keys, err = s.PinnedKeys(ctx, project, at+"2")
-	require.NoError(t, err)
-	assert.Len(t, keys, 1)
-
-	long := net.JoinHostPort(strings.Repeat("n", 253), "65535")
-	require.NoError(t, s.PinKey(ctx, project, long, "ssh-ed25519 FAR"))
-	keys, err = s.PinnedKeys(ctx, project, long)
-	require.NoError(t, err)
-	assert.Equal(t, []string{"ssh-ed25519 FAR"}, keys)
 }
 
 func TestHosts(t *testing.T) {

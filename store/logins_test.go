@@ -85,7 +85,7 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 	assert.Equal(t, "root@10.0.0.1 right", again(t, s, wrong), "a better one is known since")
 
 	// Not even when the accepted one is gone.
-	require.NoError(t, s.view(t.Context(), func(t *tx) error {
+	require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error {
 		var row map[string]any
 		_, err := kv.ReadRow(t.Get(inventory.THosts, kv.Join(project, "h1")), &row)
 		if err == nil && row["given"] != nil {

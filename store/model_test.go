@@ -13,7 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/sshtest"
+	"tripod/store/inventory"
 	"tripod/store/kv"
+	"tripod/store/storetest"
 	"tripod/store/tasks"
 )
 
@@ -343,7 +346,7 @@ func (m *model) check() {
 // checkIndexes looks at the tables themselves: each PENDING invocation is in
 // the ready index twice or on one wait list, and nobody else is.
 func (m *model) checkIndexes(busy int) {
-	require.NoError(m.t, m.s.view(m.t.Context(), func(t *tx) error {
+	require.NoError(m.t, m.s.View(m.t.Context(), func(t *inventory.Tx) error {
 		places := map[string]int{}
 		for _, id := range t.All(tasks.TReady, nil) {
 			places[string(id)]++
@@ -393,7 +396,7 @@ func (m *model) drain() {
 
 func runModel(t *testing.T, seed uint64, steps int) {
 	m := &model{
-		t: t, dir: filepath.Join(fastDir(t), "state"), now: t0,
+		t: t, dir: filepath.Join(storetest.Dir(t), "state"), now: t0,
 		rng: rand.New(rand.NewPCG(seed, 1)), invs: map[string]*modelInv{}, done: map[string][]string{},
 	}
 	m.open()
@@ -426,11 +429,7 @@ func runModel(t *testing.T, seed uint64, steps int) {
 
 func TestQueueBehavesLikeTheModel(t *testing.T) {
 	t.Parallel()
-	seeds := 12
-	if testing.Short() {
-		seeds = 3
-	}
-	for seed := range seeds {
+	for seed := range 12 / sshtest.EveryNth() {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			runModel(t, uint64(seed), 300)

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"syscall"
 
-	"tripod/installer"
 	"tripod/store/access"
 	"tripod/store/audit"
 	"tripod/store/disk"
@@ -28,11 +27,6 @@ var (
 	ErrLocked = errors.New("the state folder is in use")
 	// ErrNoState: opened read-only, but the folder has never been used.
 	ErrNoState = errors.New("there is no tripod state yet")
-	// ErrExists: an id or a name is taken.
-	ErrExists = installer.ErrExists
-	// ErrDamaged: the database is torn, truncated, missing or altered. It is
-	// left as it is.
-	ErrDamaged = disk.ErrDamaged
 )
 
 const earlier = "%s was written by an earlier tripod in a format that this one does not read; nothing in it was changed: " +
@@ -40,7 +34,7 @@ const earlier = "%s was written by an earlier tripod in a format that this one d
 
 // Open opens the state folder dir, and makes it at first use. The process no longer dies of SIGXFSZ.
 //
-// Errors: LockedError if another process uses it, ErrNoState if there is nothing to read, ErrDamaged if
+// Errors: LockedError if another process uses it, ErrNoState if there is nothing to read, disk.ErrDamaged if
 // the database is torn, truncated or gone; others name the file. Nothing is changed then.
 func Open(dir string, o Options) (*Store, error) {
 	s, err := open(dir, o.withDefaults())
@@ -78,7 +72,7 @@ func open(dir string, o Options) (*Store, error) {
 	s := &Store{dir: dir, o: o, lock: lock, session: binary.BigEndian.Uint64(session[:])}
 	s.close = sync.OnceValue(s.shut)
 	if err := s.openAll(context.Background()); err != nil {
-		if errors.Is(err, ErrDamaged) {
+		if errors.Is(err, disk.ErrDamaged) {
 			err = fmt.Errorf("%s: %w; the file is kept as it is: restore a backup of the whole folder, or move the folder away to begin anew", s.path(dbName), err)
 		}
 		return nil, errors.Join(err, s.Close())
@@ -97,12 +91,12 @@ func (s *Store) openAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.vault, err = vault.Open(s.dir, vault.Options{MasterKey: s.o.MasterKey, First: first, ReadOnly: s.o.ReadOnly}); err != nil {
+	if s.vault, err = vault.Open(s.dir, vault.Options{First: first, ReadOnly: s.o.ReadOnly}); err != nil {
 		return err
 	}
 	auditKey := s.vault.Derive("audit")
 	if first {
-		err = kv.Create(s.path(dbName), tables(), func(k *kv.Tx) error {
+		err = kv.Create(s.path(dbName), tables, func(k *kv.Tx) error {
 			k.Put(bMeta, keySchema, binary.BigEndian.AppendUint32(nil, schema))
 			k.Put(bMeta, keyMaster, s.vault.MasterCheck())
 			audit.Begin(k, auditKey)
@@ -147,22 +141,22 @@ func (s *Store) firstUse() (bool, error) {
 	}
 	used, err := disk.Exists(s.path(markerName))
 	if used {
-		err = fmt.Errorf("%w: it is missing, though this folder has been used", ErrDamaged)
+		err = fmt.Errorf("%w: it is missing, though this folder has been used", disk.ErrDamaged)
 	}
 	return !used, err
 }
 
 func (s *Store) openDB(ctx context.Context) (err error) {
-	if s.db, err = kv.Open(s.path(dbName), tables(), s.o.ReadOnly); err != nil {
+	if s.db, err = kv.Open(s.path(dbName), tables, s.o.ReadOnly); err != nil {
 		return err
 	}
 	return s.db.View(ctx, func(t *kv.Tx) error {
 		if !t.Has(bMeta) {
-			return fmt.Errorf("%w: it is not a tripod database", ErrDamaged)
+			return fmt.Errorf("%w: it is not a tripod database", disk.ErrDamaged)
 		}
 		v := t.Get(bMeta, keySchema)
 		if len(v) != 4 {
-			return fmt.Errorf("%w: it has no schema version", ErrDamaged)
+			return fmt.Errorf("%w: it has no schema version", disk.ErrDamaged)
 		}
 		switch have := binary.BigEndian.Uint32(v); {
 		case have > schema:

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"tripod/store/storetest"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -24,7 +26,7 @@ func FuzzOpenDamaged(f *testing.F) {
 	f.Add(uint32(3*4096), bytes.Repeat([]byte{0}, 64))
 	f.Add(uint32(5*4096+10), []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, at uint32, bytes []byte) {
-		dir := filepath.Join(fastDir(t), "state")
+		dir := filepath.Join(storetest.Dir(t), "state")
 		s, err := Open(dir, Options{})
 		require.NoError(t, err)
 		submit(t, s, batch("B1", "h1", "h2", "h3"))

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -16,18 +17,22 @@ import (
 
 	"tripod/installer"
 	"tripod/store/disk"
+	"tripod/store/storetest"
 	"tripod/store/tasks"
 	"tripod/store/vault"
 )
 
+// usedOpen and usedRunning are how many tasks there are in a used folder.
+const usedOpen, usedRunning = 80, 20
+
 // used is a folder with some work in it, closed.
 func used(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s, err := Open(dir, Options{KeepOther: time.Hour})
 	require.NoError(t, err)
-	submit(t, s, batch("B1", hostNames(200)...))
-	for range 50 {
+	submit(t, s, batch("B1", hostNames(usedOpen)...))
+	for range usedRunning {
 		inv := claim(t, s, t0, "")
 		require.NoError(t, s.Journal(t.Context(), inv.Ref(), installer.StepRecord{Step: installer.StepConnect}))
 	}
@@ -39,7 +44,9 @@ func used(t *testing.T) string {
 // clear message, the file kept as it is, and the folder free again.
 func TestA05DamagedDatabase(t *testing.T) {
 	t.Parallel()
-	original, err := os.ReadFile(filepath.Join(used(t), dbName))
+	dir := used(t)
+	path := filepath.Join(dir, dbName)
+	original, err := os.ReadFile(path)
 	require.NoError(t, err)
 	page := os.Getpagesize()
 	meta := func(data []byte) int { // the newer meta page
@@ -74,11 +81,7 @@ func TestA05DamagedDatabase(t *testing.T) {
 	}
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			dir := used(t)
-			path := filepath.Join(dir, dbName)
-			bad := damage(append([]byte(nil), original...))
-			// The original belongs to another folder: its master key too.
+			bad := damage(bytes.Clone(original))
 			require.NoError(t, os.WriteFile(path, bad, 0o600))
 			_, err := Open(dir, Options{})
 			require.ErrorIs(t, err, disk.ErrDamaged)
@@ -119,7 +122,7 @@ func TestA05ZeroedPages(t *testing.T) {
 		}
 		list, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
 		require.NoError(t, err, "page %d", n)
-		require.Len(t, list.Invocations, 200, "page %d", n)
+		require.Len(t, list.Invocations, usedOpen, "page %d", n)
 		require.NoError(t, s.Close())
 	}
 	assert.Greater(t, noticed, 10)
@@ -133,10 +136,10 @@ func TestA05FlippedByte(t *testing.T) {
 	db, err := bbolt.Open(path, 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-		k, v := b.Bucket(tasks.TInv).Cursor().First()
+		k, v := b.Bucket([]byte(tasks.TInv.Name)).Cursor().First()
 		bad := append([]byte(nil), v...)
 		bad[len(bad)/2] ^= 1
-		return b.Bucket(tasks.TInv).Put(append([]byte(nil), k...), bad)
+		return b.Bucket([]byte(tasks.TInv.Name)).Put(append([]byte(nil), k...), bad)
 	}))
 	require.NoError(t, db.Close())
 	_, err = Open(dir, Options{})
@@ -170,7 +173,7 @@ func TestA06MissingOrEmptyDatabase(t *testing.T) {
 func TestFirstUseCutShort(t *testing.T) {
 	t.Parallel()
 	for _, removed := range [][]string{{markerName}, {markerName, dbName}, {markerName, dbName, vault.KeysName}, {markerName, dbName, vault.KeysName, vault.MasterName}} {
-		dir := filepath.Join(fastDir(t), "state")
+		dir := filepath.Join(storetest.Dir(t), "state")
 		s, err := Open(dir, Options{})
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
@@ -192,7 +195,7 @@ func TestSchemaOfTheFuture(t *testing.T) {
 	db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
 	require.NoError(t, err)
 	require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-		return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema+1))
+		return b.Bucket([]byte(bMeta.Name)).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema+1))
 	}))
 	require.NoError(t, db.Close())
 	_, err = Open(dir, Options{})
@@ -210,7 +213,7 @@ func TestSchemaOfThePast(t *testing.T) {
 			db, err := bbolt.Open(filepath.Join(dir, dbName), 0o600, nil)
 			require.NoError(t, err)
 			require.NoError(t, db.Update(func(b *bbolt.Tx) error {
-				return b.Bucket(bMeta).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema-1))
+				return b.Bucket([]byte(bMeta.Name)).Put(keySchema, binary.BigEndian.AppendUint32(nil, schema-1))
 			}))
 			require.NoError(t, db.Close())
 			if !keys {
@@ -221,7 +224,7 @@ func TestSchemaOfThePast(t *testing.T) {
 			for _, o := range []Options{{}, {ReadOnly: true}} {
 				_, err := Open(dir, o)
 				require.ErrorIs(t, err, installer.ErrStorage)
-				require.NotErrorIs(t, err, ErrDamaged)
+				require.NotErrorIs(t, err, disk.ErrDamaged)
 				require.ErrorContains(t, err, dir+" was written by an earlier tripod")
 				require.ErrorContains(t, err, "move the folder away")
 			}
@@ -245,7 +248,7 @@ func TestReadOnly(t *testing.T) {
 	for _, s := range []*Store{reader, second} {
 		page, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project, State: installer.Running})
 		require.NoError(t, err)
-		assert.EqualValues(t, 50, page.Count)
+		assert.EqualValues(t, usedRunning, page.Count)
 		require.ErrorIs(t, s.Submit(t.Context(), batch("B2", "h1")), installer.ErrStorage)
 		_, err = s.Cancel(t.Context(), project, "B1-0000")
 		require.ErrorIs(t, err, installer.ErrStorage)
@@ -297,7 +300,7 @@ func TestC11Modes(t *testing.T) {
 			want = 0o700
 		}
 		assert.Equal(t, want, info.Mode().Perm(), path)
-		if path != filepath.Join(dir, logsDir, "B1") && filepath.Base(filepath.Dir(path)) != blobsDir && filepath.Base(filepath.Dir(path)) != "B1" {
+		if path != filepath.Join(dir, "logs", "B1") && filepath.Base(filepath.Dir(path)) != "blobs" && filepath.Base(filepath.Dir(path)) != "B1" {
 			files = append(files, path)
 		}
 		return nil

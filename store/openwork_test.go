@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/tasks"
 )
 
@@ -21,7 +22,7 @@ func TestOpenWorkReadsTheIndexOnly(t *testing.T) {
 	submit(t, s, batch("B2", "h1", "h1", "h2"))
 	running := claim(t, s, t0, "")
 	open := func(id string) (n int, err error) {
-		err = s.update(t.Context(), func(tx *tx) error {
+		err = s.Update(t.Context(), func(tx *inventory.Tx) error {
 			tx.Put(tasks.TInv, []byte(done.ID), []byte("not read"))
 			n = len(tx.OpenOn(project, id))
 			return nil

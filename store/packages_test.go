@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/files"
+	"tripod/store/storetest"
 )
 
 func addPackage(tb testing.TB, s *Store, content, version, arch string) installer.Package {
@@ -24,7 +26,7 @@ func addPackage(tb testing.TB, s *Store, content, version, arch string) installe
 
 func TestPackages(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s := openTest(t, dir, Options{})
 	old := addPackage(t, s, "nine", "1.9", "amd64")
 	arm := addPackage(t, s, "ten", "1.10", "arm64")
@@ -106,7 +108,7 @@ func TestRemovePackage(t *testing.T) {
 	all, err := s.Packages(t.Context(), "")
 	require.NoError(t, err)
 	require.Len(t, all, 1)
-	assert.NoFileExists(t, s.path(blobsDir, p.SHA256))
+	assert.NoFileExists(t, s.path(files.BlobsFolder, p.SHA256))
 	head := make([]byte, 7)
 	_, err = open.ReadAt(head, 0)
 	require.NoError(t, err, "who has it open reads on")

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -33,7 +31,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 // NextPurge is when the time of the first credentials runs out, of batches that
 // have ended by now. Zero: there are none.
 func (s *Store) NextPurge(ctx context.Context) (next time.Time, err error) {
-	err = s.view(ctx, func(t *tx) error {
+	err = s.View(ctx, func(t *inventory.Tx) error {
 		for _, kept := range t.KeptBatches() {
 			if !kept.Until.IsZero() && (next.IsZero() || kept.Until.Before(next)) {
 				next = kept.Until
@@ -57,63 +55,53 @@ func (s *Store) forgetIfOver(ctx context.Context, over bool, batch string) {
 
 const keepReplays = 24 * time.Hour
 
-type storedReplay struct {
-	installer.Replay
-	Stamp []byte `json:"stamp"`
-}
-
-func (r *storedReplay) over(now time.Time) bool { return !r.At.Add(keepReplays).After(now) }
+func isOver(r installer.Replay, now time.Time) bool { return !r.At.Add(keepReplays).After(now) }
 
 // Replay returns what was answered to the request that had the key, as long as
 // it is remembered: 24 hours at least. ErrNotFound.
 func (s *Store) Replay(ctx context.Context, project, key string) (installer.Replay, error) {
-	return kv.Read(ctx, s.Inventory, func(t *inventory.Tx) (installer.Replay, error) {
-		old := kv.GetRow[storedReplay](t.Tx.Tx, bReplays, kv.Join(project, key))
-		if old == nil || old.over(s.o.Clock()) {
+	return kv.Read(ctx, s, func(t *inventory.Tx) (installer.Replay, error) {
+		old := kv.GetRow[installer.Replay](t.Tx.Tx, bReplays, kv.Join(project, key))
+		if old == nil || isOver(*old, s.o.Clock()) {
 			return installer.Replay{}, kv.NotFound("Idempotency-Key", key)
 		}
-		return old.Replay, nil
+		return *old, nil
 	})
 }
 
-func (t *tx) addReplay(project string, r installer.Replay, now time.Time, seq uint64) error {
+func addReplay(t *inventory.Tx, project string, r installer.Replay, now time.Time) error {
 	key := kv.Join(project, r.Key)
-	old := kv.GetRow[storedReplay](t.Tx.Tx.Tx, bReplays, key)
-	if old != nil {
-		if !old.over(now) {
-			return fmt.Errorf("project %s: %w", project, installer.ErrKeyTaken)
-		}
-		t.Del(bReplayAge, old.Stamp)
+	if old := kv.GetRow[installer.Replay](t.Tx.Tx, bReplays, key); old != nil && !isOver(*old, now) {
+		return fmt.Errorf("project %s: %w", project, installer.ErrKeyTaken)
 	}
 	r.At = now
-	stored := storedReplay{r, kv.Stamped(nil, now, seq)}
-	t.PutRow(bReplays, key, seq, stored)
-	t.Put(bReplayAge, stored.Stamp, key)
+	t.PutRow(bReplays, key, kv.Micros(now), r) // its number is its time, which is seen without decoding it
 	return nil
 }
 
-// forgetReplays removes the keys that have been remembered long enough, the
-// oldest first, so many at a time that nobody waits long for the transaction.
+// forgetReplays removes the keys that have been remembered long enough, so many at a
+// time that nobody waits long for the transaction.
 func (s *Store) forgetReplays(ctx context.Context, now time.Time) error {
 	const most = 1000
-	for {
-		var stamps [][]byte
-		err := s.update(ctx, func(t *tx) error {
-			stamps = nil
-			for stamp, key := range t.All(bReplayAge, nil) {
-				if len(stamps) == most || !kv.FromMicros(binary.BigEndian.Uint64(stamp)).Add(keepReplays).Before(now) {
-					break
+	before := kv.Micros(now.Add(-keepReplays))
+	for n := most; n == most; {
+		err := s.Update(ctx, func(t *inventory.Tx) error {
+			left := most
+			n = t.DelAll(bReplays, func(yield func(key, row []byte) bool) {
+				for key, row := range t.All(bReplays, nil) {
+					if kv.RowNumber(row) >= before {
+						continue
+					}
+					if left--; !yield(key, row) || left == 0 {
+						return
+					}
 				}
-				stamps = append(stamps, bytes.Clone(stamp))
-				t.Del(bReplays, bytes.Clone(key))
-			}
-			for _, stamp := range stamps {
-				t.Del(bReplayAge, stamp)
-			}
+			})
 			return nil
 		})
-		if err != nil || len(stamps) < most {
+		if err != nil {
 			return err
 		}
 	}
+	return nil
 }

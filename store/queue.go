@@ -19,15 +19,15 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	var wake time.Time
 	var claimed *tasks.Record
 	idle := false
-	err := s.view(ctx, func(t *tx) error {
+	err := s.View(ctx, func(t *inventory.Tx) error {
 		var id string
-		id, wake = t.dueFor(f, now)
+		id, wake = dueFor(t, f, now)
 		idle = id == ""
 		return nil
 	})
 	if err == nil && !idle {
-		err = s.update(ctx, func(t *tx) error {
-			if claimed, wake = t.claim(f, now, s.session); claimed == nil {
+		err = s.Update(ctx, func(t *inventory.Tx) error {
+			if claimed, wake = claimDue(t, f, now, s.session); claimed == nil {
 				return nil
 			}
 			// Before anybody can open its credentials: they are asked for afterwards.
@@ -41,9 +41,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	return &claimed.Invocation, time.Time{}, nil
 }
 
-func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time) {
+func claimDue(t *inventory.Tx, f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time) {
 	for {
-		id, wake := t.dueFor(f, now)
+		id, wake := dueFor(t, f, now)
 		if id == "" {
 			return nil, wake
 		}
@@ -56,14 +56,14 @@ func (t *tx) claim(f installer.ClaimFilter, now time.Time, session uint64) (*tas
 			t.Put(tasks.TWaiting, r.WaitKey(), []byte(r.ID))
 			continue
 		}
-		t.start(r, now, session)
+		startAttempt(t, r, now, session)
 		return r, wake
 	}
 }
 
 // dueFor is due, or the one invocation that the filter names if it is due and
 // its host is free.
-func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake time.Time) {
+func dueFor(t *inventory.Tx, f installer.ClaimFilter, now time.Time) (id string, wake time.Time) {
 	if f.InvocationID == "" {
 		return t.Due(f.BatchID, now)
 	}
@@ -78,10 +78,10 @@ func (t *tx) dueFor(f installer.ClaimFilter, now time.Time) (id string, wake tim
 	return r.ID, time.Time{}
 }
 
-// start makes r RUNNING in the attempt that was interrupted, or in a new one.
-func (t *tx) start(r *tasks.Record, now time.Time, session uint64) {
+// startAttempt makes r RUNNING in the attempt that was interrupted, or in a new one.
+func startAttempt(t *inventory.Tx, r *tasks.Record, now time.Time, session uint64) {
 	if r.Attempt() == nil {
-		t.forgetReplaced(r)
+		forgetReplaced(t, r)
 		r.Attempts = append(r.Attempts, installer.Attempt{Number: len(r.Attempts) + 1, Started: now})
 	}
 	r.Claim++
@@ -113,7 +113,7 @@ func (s *Store) Orphans(ctx context.Context) ([]installer.Invocation, error) {
 // Journal implements engine.Queue. A finished step is progress, so it sets
 // the count of crashes back.
 func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error {
-	return s.update(ctx, func(t *tx) error {
+	return s.Update(ctx, func(t *inventory.Tx) error {
 		a, err := t.Held(ref)
 		if err != nil {
 			return err
@@ -136,14 +136,10 @@ func (s *Store) Journal(ctx context.Context, ref installer.Ref, steps ...install
 
 var ends = []installer.State{installer.Pending, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled}
 
-// Finish implements engine.Queue. The invocation's log is on disk before
-// the result is.
+// Finish implements engine.Queue.
 func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Transition) error {
 	if !slices.Contains(ends, tr.State) {
 		return fmt.Errorf("invocation %s: RUNNING cannot become %s", ref.ID, tr.State)
-	}
-	if err := s.SyncLog(ref.ID); err != nil {
-		return err
 	}
 	login, err := s.SealJumpHost(ctx, ref, tr)
 	if err != nil {
@@ -151,14 +147,14 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	}
 	var over, claimedHere bool
 	var batch string
-	err = s.update(ctx, func(t *tx) error {
+	err = s.Update(ctx, func(t *inventory.Tx) error {
 		a, err := t.Held(ref)
 		if err != nil {
 			return err
 		}
 		claimedHere = a.Session == s.session
 		t.AppendSteps(ref.ID, a, tr.Steps)
-		r := t.finish(ref, tr, login)
+		r := endAttempt(t, ref, tr, login)
 		batch, over = r.BatchID, t.EndBatch(r.BatchID, tr.At)
 		if !tr.State.Terminal() {
 			return nil
@@ -178,8 +174,8 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 	return nil
 }
 
-// finish stores the end of an attempt and what it means for others. login is a jump host's.
-func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) *tasks.Record {
+// endAttempt stores the end of an attempt and what it means for others. login is a jump host's.
+func endAttempt(t *inventory.Tx, ref installer.Ref, tr installer.Transition, login []byte) *tasks.Record {
 	r := t.Listed(ref.ID)
 	if r.State != installer.Running {
 		t.Damaged("invocation %q is active but not running", ref.ID)
@@ -192,7 +188,7 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) *t
 	if tr.State == installer.Pending {
 		t.Enqueue(r)
 	}
-	t.noteChange(r)
+	noteChange(t, r)
 	t.Save(r)
 	right, wrong := inventory.SaidOfLogin(tr)
 	t.NoteLogin(r, right, wrong)
@@ -204,7 +200,7 @@ func (t *tx) finish(ref installer.Ref, tr installer.Transition, login []byte) *t
 	case installer.SetRemoteInstaller:
 		t.AddJumpHost(r, login)
 	case installer.Rollback:
-		if undone := t.undoneBy(r); undone != nil && undone.State == installer.Succeeded {
+		if undone := undoneBy(t, r); undone != nil && undone.State == installer.Succeeded {
 			undone.Updated, undone.UndoneBy = tr.At, r.ID
 			t.SetState(undone, installer.Rollbacked)
 			t.Save(undone)
@@ -239,7 +235,7 @@ func apply(r *tasks.Record, tr installer.Transition) {
 func (s *Store) Cancel(ctx context.Context, project, id string) (open bool, err error) {
 	now := s.o.Clock()
 	over, batch := false, ""
-	err = s.update(ctx, func(t *tx) error {
+	err = s.Update(ctx, func(t *inventory.Tx) error {
 		open, over = false, false
 		r, err := t.LoadIn(project, id)
 		if err != nil || r.State.Terminal() {
@@ -280,11 +276,12 @@ func (s *Store) Cancel(ctx context.Context, project, id string) (open bool, err 
 	return open, nil
 }
 
-func (s *Store) auditWork(ctx context.Context, t *tx, at time.Time, r *tasks.Record, e installer.AuditEntry) error {
+func (s *Store) auditWork(ctx context.Context, t *inventory.Tx, at time.Time,
+	r *tasks.Record, e installer.AuditEntry) error {
 	e.Project, e.Batch, e.Invocation, e.Type = r.ProjectID, r.BatchID, r.ID, r.Type
 	e.Hosts = []installer.AuditHost{installer.AuditHostOf(r.Host)}
 	if e.Action == installer.AuditBegin || e.Action == installer.AuditEnd {
 		e.By = t.Head(r.BatchID).By
 	}
-	return s.Append(ctx, t.Tx.Tx.Tx, at, e)
+	return s.Append(ctx, t.Tx.Tx, at, e)
 }

@@ -9,6 +9,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/engine"
+	"tripod/store/storetest"
 )
 
 // TestAnInterruptedAttemptGoesOnFirst: what waits for a host, since before or
@@ -23,7 +24,7 @@ func TestAnInterruptedAttemptGoesOnFirst(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(fastDir(t), "state")
+			dir := filepath.Join(storetest.Dir(t), "state")
 			s, err := Open(dir, Options{Clock: func() time.Time { return t0 }})
 			require.NoError(t, err)
 			submit(t, s, batch("B1", "h1"))

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/store/kv"
+	"tripod/store/storetest"
 )
 
 func keyed(id, key, answer string) installer.Batch {
@@ -26,7 +26,7 @@ func keyed(id, key, answer string) installer.Batch {
 // too.
 func TestA17ReplayIsStoredWithItsBatch(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	now := t0
 	o := Options{Clock: func() time.Time { return now }}
 	s, err := Open(dir, o)
@@ -36,7 +36,7 @@ func TestA17ReplayIsStoredWithItsBatch(t *testing.T) {
 	require.NoError(t, s.Submit(t.Context(), keyed("B3", "other key ~!\"", "three")))
 
 	taken := keyed("B1", "fresh", "four") // the batch's id is taken, so its key is not
-	require.ErrorIs(t, s.Submit(t.Context(), taken), ErrExists)
+	require.ErrorIs(t, s.Submit(t.Context(), taken), installer.ErrExists)
 	_, err = s.Replay(t.Context(), project, "fresh")
 	require.ErrorIs(t, err, installer.ErrNotFound)
 	require.NoError(t, s.Close())
@@ -69,16 +69,7 @@ func TestA17ReplayIsStoredWithItsBatch(t *testing.T) {
 	r, err = s.Replay(t.Context(), project, "key")
 	require.NoError(t, err)
 	assert.Equal(t, "later", string(r.Answer))
-	require.NoError(t, s.view(t.Context(), func(tx *tx) error {
-		for _, b := range []kv.Table{bReplays, bReplayAge} {
-			n := 0
-			for range tx.All(b, nil) {
-				n++
-			}
-			assert.Equal(t, 1, n, "the old ones are gone from %s", b)
-		}
-		return nil
-	}))
+	assert.Equal(t, 1, rows(t, s, bReplays), "the old ones are gone")
 }
 
 // TestA17OneKeyManyAtOnce: of many submissions under one key, in one

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 	"tripod/store/vault"
 )
 
@@ -38,7 +39,7 @@ func TestKeepRuleIsTheBatchs(t *testing.T) {
 				row, now := row, t0
 				clock := func() time.Time { return now }
 				row.submitted.Clock, row.later.Clock = clock, clock
-				dir := filepath.Join(fastDir(t), "state")
+				dir := filepath.Join(storetest.Dir(t), "state")
 				s, err := Open(dir, row.submitted)
 				require.NoError(t, err)
 				submit(t, s, batch("B1", "h1"))
@@ -87,7 +88,7 @@ func TestC09RemovedHostsKeyIsGone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(fastDir(t), "state")
+			dir := filepath.Join(storetest.Dir(t), "state")
 			o := Options{KeepSucceeded: time.Hour, KeepOther: time.Hour}
 			s := openTest(t, dir, o)
 			b := batch("B1", "h1", "h2", "h3")

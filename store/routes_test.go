@@ -9,6 +9,7 @@ import (
 
 	"tripod/installer"
 	"tripod/store/inventory"
+	"tripod/store/storetest"
 )
 
 // setUp makes a host an installer, as the engine does when its check went well.
@@ -136,7 +137,7 @@ func TestLoginsOfHopsThatAreInstallersAreLookedUp(t *testing.T) {
 // erased (P6).
 func TestUnsetInstaller(t *testing.T) {
 	t.Parallel()
-	dir := fastDir(t)
+	dir := storetest.Dir(t)
 	s := openTest(t, dir, Options{})
 	register(t, s, known("a", "10.0.0.1", "of the host itself"))
 	setUp(t, s, "a", "10.0.0.1", "one", nil)

@@ -91,24 +91,17 @@ func (s *Store) shut() error {
 }
 
 var (
-	bMeta      = kv.Table("meta")      // schema, master key check
-	bReplays   = kv.Table("replays")   // project, Idempotency-Key → what was answered
-	bReplayAge = kv.Table("replayage") // stamp → key of the replay
-	bChanges   = kv.Table("changes")   // target, address and port, number → invocation; see superseded.go
+	bMeta    = kv.Table{Name: "meta"}                // schema, master key check
+	bReplays = kv.Table{Name: "replays", Rows: true} // project, Idempotency-Key → what was answered
+	bChanges = kv.Table{Name: "changes"}             // target, address and port, number → invocation; see superseded.go
 )
 
-func tables() kv.Schema {
-	return kv.Schema{
-		Tables: slices.Concat([]kv.Table{bMeta, bReplays, bReplayAge, bChanges},
-			tasks.Tables, inventory.Tables, audit.Tables, access.Tables, files.Tables),
-		Rows: slices.Concat([]kv.Table{bReplays},
-			tasks.RowTables, inventory.RowTables, audit.RowTables, access.RowTables, files.RowTables),
-	}
-}
+var tables = slices.Concat([]kv.Table{bMeta, bReplays, bChanges},
+	tasks.Tables, inventory.Tables, audit.Tables, access.Tables, files.Tables)
 
 // schema is the version of all this, and of the files beside the database. No
 // other one is read.
-const schema = 7
+const schema = 8
 
 var (
 	keySchema = []byte("schema")
@@ -134,9 +127,6 @@ type Options struct {
 	MaxOpen int
 	// LockWait is how long to wait for another process to leave. 0: 1 s.
 	LockWait time.Duration
-	// MasterKey is the path of the master key, 32 bytes, which must exist. Empty: master.key in the folder,
-	// made at first use.
-	MasterKey string
 	// Logger is told what was repaired or erased; nil: nobody.
 	Logger *slog.Logger
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"tripod/installer"
+	"tripod/store/storetest"
 )
 
 func TestMain(m *testing.M) {
@@ -45,20 +45,9 @@ func newTest(tb testing.TB, o Options) *Store {
 	tb.Helper()
 	dir := tb.TempDir
 	if _, ok := tb.(*testing.T); ok { // a benchmark wants the real disk
-		dir = func() string { return fastDir(tb) }
+		dir = func() string { return storetest.Dir(tb) }
 	}
 	return openTest(tb, filepath.Join(dir(), "state"), o)
-}
-
-// fastDir is a folder in memory where there is one, for tests that commit very
-// often and do not care about the disk.
-func fastDir(tb testing.TB) string {
-	dir, err := os.MkdirTemp("/dev/shm", "tripod-store-test")
-	if err != nil {
-		return tb.TempDir()
-	}
-	tb.Cleanup(func() { assert.NoError(tb, os.RemoveAll(dir)) })
-	return dir
 }
 
 // item is one invocation on a host, with a password of its own.

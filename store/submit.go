@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 	"tripod/store/tasks"
 )
 
 // Submit implements installer.Ledger. The caller gives the ids; what is left
 // out of an item (batch, project, state, times, run id) is filled in from the
-// batch. ErrExists if an id is taken, installer.ErrKeyTaken if its
+// batch. installer.ErrExists if an id is taken, installer.ErrKeyTaken if its
 // Idempotency-Key is, installer.ErrFull if there is too much open work, installer.ErrUnderWay if a batch
 // with its fingerprint is open; that or installer.ErrSuperseded if a RETRY or ROLLBACK may not be; a fault
 // in the batch is an error that is not installer.ErrStorage.
@@ -42,12 +43,12 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	if b.By == "" {
 		b.By = installer.ActorOf(ctx)
 	}
-	err = s.update(ctx, func(t *tx) error {
+	err = s.Update(ctx, func(t *inventory.Tx) error {
 		if open := t.Open(); s.o.MaxOpen > 0 && open+len(records) > s.o.MaxOpen {
 			return fmt.Errorf("%w: %d tasks have not ended, at most %d may be", installer.ErrFull, open, s.o.MaxOpen)
 		}
 		keep := tasks.Retention{Succeeded: s.o.KeepSucceeded, Other: s.o.KeepOther}
-		if err := t.submit(b, keep, records, rows, sealed, now); err != nil {
+		if err := addBatch(t, b, keep, records, rows, sealed, now); err != nil {
 			return err
 		}
 		return s.auditRequest(ctx, t, now, b.BatchHead, records)
@@ -58,7 +59,8 @@ func (s *Store) Submit(ctx context.Context, b installer.Batch) error {
 	return err
 }
 
-func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head installer.BatchHead, records []*tasks.Record) error {
+func (s *Store) auditRequest(ctx context.Context, t *inventory.Tx, at time.Time,
+	head installer.BatchHead, records []*tasks.Record) error {
 	var entries []installer.AuditEntry
 	for _, r := range records {
 		task := ""
@@ -77,7 +79,7 @@ func (s *Store) auditRequest(ctx context.Context, t *tx, at time.Time, head inst
 		}
 		entries[last].Hosts = append(entries[last].Hosts, installer.AuditHostOf(r.Host))
 	}
-	return s.Append(ctx, t.Tx.Tx.Tx, at, entries...)
+	return s.Append(ctx, t.Tx.Tx, at, entries...)
 }
 
 func recordsOf(b installer.Batch, now time.Time) ([]*tasks.Record, error) {
@@ -129,31 +131,32 @@ func complete(r *tasks.Record, b installer.BatchHead) error {
 	return err
 }
 
-func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Record, rows, sealed [][]byte, now time.Time) error {
+func addBatch(t *inventory.Tx, b installer.Batch, keep tasks.Retention,
+	records []*tasks.Record, rows, sealed [][]byte, now time.Time) error {
 	if t.Get(tasks.THeads, []byte(b.ID)) != nil {
-		return fmt.Errorf("batch %s: %w", b.ID, ErrExists)
+		return fmt.Errorf("batch %s: %w", b.ID, installer.ErrExists)
 	}
 	if b.Fingerprint != "" {
-		if h := t.openBatch(b.ProjectID, b.Fingerprint); h != nil {
+		if h := openBatch(t, b.ProjectID, b.Fingerprint); h != nil {
 			return fmt.Errorf("batch %s is the same work: %w", h.ID, installer.ErrUnderWay)
 		}
 	}
 	for _, r := range records {
 		r.Seq = 0 // of a try before this one
 	}
-	if err := t.checkFollowUps(records); err != nil {
+	if err := checkFollowUps(t, records); err != nil {
 		return err
 	}
 	seq := t.Sequence(tasks.TInv)
 	if b.Replay != nil {
-		if err := t.addReplay(b.ProjectID, *b.Replay, now, seq+1); err != nil {
+		if err := addReplay(t, b.ProjectID, *b.Replay, now); err != nil {
 			return err
 		}
 	}
 	t.SetSequence(tasks.TInv, seq+uint64(len(records)))
 	for i, r := range records {
 		if t.Get(tasks.TInv, []byte(r.ID)) != nil {
-			return fmt.Errorf("invocation %s: %w", r.ID, ErrExists)
+			return fmt.Errorf("invocation %s: %w", r.ID, installer.ErrExists)
 		}
 		seq++
 		r.Seq = seq
@@ -177,13 +180,13 @@ func (t *tx) submit(b installer.Batch, keep tasks.Retention, records []*tasks.Re
 
 // FollowUp implements installer.Ledger.
 func (s *Store) FollowUp(ctx context.Context, task installer.Type, inv *installer.Invocation) (origin string, open *installer.Invocation, err error) {
-	err = s.view(ctx, func(t *tx) error {
+	err = s.View(ctx, func(t *inventory.Tx) error {
 		r, err := t.LoadIn(inv.ProjectID, inv.ID)
 		if err != nil {
 			return err
 		}
-		origin = t.origin(r)
-		if other := t.openAbout(r, origin); other != nil {
+		origin = originOf(t, r)
+		if other := openAbout(t, r, origin); other != nil {
 			open = &other.Invocation
 			return nil
 		}
@@ -191,7 +194,7 @@ func (s *Store) FollowUp(ctx context.Context, task installer.Type, inv *installe
 		if task == installer.Rollback {
 			next = installer.RollbackOf(&r.Invocation)
 		}
-		return t.checkSuperseded(&tasks.Record{Invocation: next})
+		return checkSuperseded(t, &tasks.Record{Invocation: next})
 	})
 	return origin, open, err
 }
@@ -199,25 +202,25 @@ func (s *Store) FollowUp(ctx context.Context, task installer.Type, inv *installe
 // checkFollowUps refuses a second RETRY or ROLLBACK about one original while the first
 // one is open, however they came: two requests at the same time, or one that names it
 // twice; by its own id, or by that of a RETRY of it. And what is superseded.
-func (t *tx) checkFollowUps(records []*tasks.Record) error {
+func checkFollowUps(t *inventory.Tx, records []*tasks.Record) error {
 	asked := map[string]bool{}
 	for _, r := range records {
 		if r.Of == "" {
 			continue
 		}
-		origin := t.origin(r)
-		if asked[origin] || t.openAbout(r, origin) != nil {
+		origin := originOf(t, r)
+		if asked[origin] || openAbout(t, r, origin) != nil {
 			return fmt.Errorf("%s of %s: %w", r.Type, r.Of, installer.ErrUnderWay)
 		}
 		asked[origin] = true
-		if err := t.checkSuperseded(r); err != nil {
+		if err := checkSuperseded(t, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) origin(r *tasks.Record) string {
+func originOf(t *inventory.Tx, r *tasks.Record) string {
 	for r.Of != "" {
 		of := t.LoadAbout(r)
 		if of == nil {
@@ -230,9 +233,9 @@ func (t *tx) origin(r *tasks.Record) string {
 
 // openAbout finds the open invocation on r's host that is about that origin too;
 // nil: there is none.
-func (t *tx) openAbout(r *tasks.Record, origin string) *tasks.Record {
+func openAbout(t *inventory.Tx, r *tasks.Record, origin string) *tasks.Record {
 	for _, id := range t.OpenOn(r.ProjectID, r.Host.ID) {
-		if other := t.Listed(id); other.Of != "" && t.origin(other) == origin {
+		if other := t.Listed(id); other.Of != "" && originOf(t, other) == origin {
 			return other
 		}
 	}

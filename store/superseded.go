@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tripod/installer"
+	"tripod/store/inventory"
 	"tripod/store/kv"
 	"tripod/store/tasks"
 )
@@ -23,7 +24,7 @@ func changesAt(r *tasks.Record) []byte {
 
 // noteChange is for the end of an attempt that left something else on the host,
 // whether it has succeeded or not.
-func (t *tx) noteChange(r *tasks.Record) {
+func noteChange(t *inventory.Tx, r *tasks.Record) {
 	if r.State == installer.Succeeded && !r.ChangedHost() || r.State != installer.Succeeded && !r.Changed {
 		return
 	}
@@ -34,7 +35,7 @@ func (t *tx) noteChange(r *tasks.Record) {
 
 // laterChange finds the newest change of r's machine since those of r itself and of what
 // it retries, which has succeeded and is not undone; nil: there is none.
-func (t *tx) laterChange(r *tasks.Record) *tasks.Record {
+func laterChange(t *inventory.Tx, r *tasks.Record) *tasks.Record {
 	own := map[string]bool{}
 	for of := r; of != nil; of = t.LoadAbout(of) {
 		own[of.ID] = true
@@ -52,22 +53,22 @@ func (t *tx) laterChange(r *tasks.Record) *tasks.Record {
 
 // forgetReplaced is for a new attempt. What an earlier one has left on the host is there no more once a
 // later task has changed it, and the version before r is not the one that was found first.
-func (t *tx) forgetReplaced(r *tasks.Record) {
-	if r.Changed && r.Spec.Script == nil && t.laterChange(r) != nil {
+func forgetReplaced(t *inventory.Tx, r *tasks.Record) {
+	if r.Changed && r.Spec.Script == nil && laterChange(t, r) != nil {
 		r.Outcome = installer.Outcome{CurrentVersion: installer.VersionUnknown}
 	}
 }
 
 // checkSuperseded refuses a ROLLBACK, or a RETRY of one, that would undo a later task too.
-func (t *tx) checkSuperseded(r *tasks.Record) error {
+func checkSuperseded(t *inventory.Tx, r *tasks.Record) error {
 	if r.Task() != installer.Rollback || r.Of == "" {
 		return nil
 	}
-	undone := t.undoneBy(r)
+	undone := undoneBy(t, r)
 	if undone == nil || !undone.ChangedHost() {
 		return nil
 	}
-	later := t.laterChange(undone)
+	later := laterChange(t, undone)
 	if later == nil {
 		return nil
 	}
@@ -89,7 +90,7 @@ func (s superseded) Error() string { return s.why }
 func (s superseded) Unwrap() error { return installer.ErrSuperseded }
 
 // undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.
-func (t *tx) undoneBy(r *tasks.Record) *tasks.Record {
+func undoneBy(t *inventory.Tx, r *tasks.Record) *tasks.Record {
 	for r != nil && r.Type != installer.Rollback {
 		r = t.LoadAbout(r)
 	}

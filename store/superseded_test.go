@@ -11,6 +11,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/engine"
+	"tripod/store/storetest"
 )
 
 // history is what is done on one host, task after task.
@@ -90,7 +91,7 @@ func (h *history) ask(of string) error {
 // TestRollbackOfWhatALaterTaskReplaced: the last change of a host is undone first.
 func TestRollbackOfWhatALaterTaskReplaced(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(fastDir(t), "state")
+	dir := filepath.Join(storetest.Dir(t), "state")
 	s := openTest(t, dir, Options{})
 	h := newHistory(t, s)
 	h.did("install", installer.Install, "", "1")
@@ -280,7 +281,7 @@ func TestACrasherIsSetAside(t *testing.T) {
 	}{"at once": {false, engine.MaxCrashes}, "later each time": {true, engine.MaxAllCrashes}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(fastDir(t), "state")
+			dir := filepath.Join(storetest.Dir(t), "state")
 			s, err := Open(dir, Options{Clock: func() time.Time { return t0 }})
 			require.NoError(t, err)
 			submit(t, s, batch("B1", "h1"))

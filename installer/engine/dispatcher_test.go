@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -141,17 +140,22 @@ func (q *memoryQueue) Orphans(context.Context) ([]installer.Invocation, error) {
 	return orphans, nil
 }
 
-type closer struct{ io.Writer }
+// memoryLog never goes back.
+type memoryLog struct{ *bytes.Buffer }
 
-func (closer) Close() error { return nil }
+func (memoryLog) Close() error { return nil }
 
-func (q *memoryQueue) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
+func (l memoryLog) Position() (int64, error) { return int64(l.Len()), nil }
+
+func (memoryLog) Rewind(int64) error { return errors.ErrUnsupported }
+
+func (q *memoryQueue) OpenLog(_ context.Context, inv *installer.Invocation) (installer.Log, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.logs[inv.ID] == nil {
 		q.logs[inv.ID] = &bytes.Buffer{}
 	}
-	return closer{q.logs[inv.ID]}, nil
+	return memoryLog{q.logs[inv.ID]}, nil
 }
 
 // steps are those of the first invocation.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"io"
 	"sync"
 
 	"tripod/installer"
@@ -14,7 +13,7 @@ import (
 type jobOutput struct {
 	mu       sync.Mutex
 	scrubber *installer.Scrubber
-	log      io.WriteCloser
+	log      installer.Log
 	lost     error // the first error of the log
 }
 
@@ -27,32 +26,24 @@ func (o *jobOutput) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Position implements installer.Rewinder, as far as the log behind it does.
+// Position implements installer.Rewinder.
 func (o *jobOutput) Position() (int64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	log, ok := o.log.(installer.Rewinder)
-	if !ok {
-		return 0, errors.ErrUnsupported
-	}
 	if o.lost == nil {
 		o.lost = o.scrubber.Flush()
 	}
 	if o.lost != nil {
 		return 0, o.lost
 	}
-	return log.Position()
+	return o.log.Position()
 }
 
 // Rewind implements installer.Rewinder.
 func (o *jobOutput) Rewind(position int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	log, ok := o.log.(installer.Rewinder)
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	if err := log.Rewind(position); err != nil {
+	if err := o.log.Rewind(position); err != nil {
 		return err
 	}
 	o.scrubber.Drop()

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"tripod/installer"
@@ -22,14 +21,15 @@ type Queue interface {
 	Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error)
 	// Journal appends finished steps to the attempt.
 	Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error
-	// Finish appends the transition's steps, and applies what Next decided.
+	// Finish appends the transition's steps, and applies what Next decided. The log
+	// is closed before it, so it is on disk before the result is.
 	Finish(ctx context.Context, ref installer.Ref, t installer.Transition) error
 	// Orphans returns what is RUNNING though nobody works on it: after Open, before the
 	// first Claim.
 	Orphans(ctx context.Context) ([]installer.Invocation, error)
 	// OpenLog opens the invocation's log for appending. Writes past the log's cap are
 	// dropped and the cut is marked.
-	OpenLog(ctx context.Context, inv *installer.Invocation) (io.WriteCloser, error)
+	OpenLog(ctx context.Context, inv *installer.Invocation) (installer.Log, error)
 }
 
 // Worker does the work of one attempt on one host. The recipes implement it.

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"time"
 
 	"tripod/installer"
 	"tripod/store/disk"
@@ -22,18 +21,15 @@ import (
 )
 
 var (
-	tTokens     = kv.Table("tokens")   // first bytes of the hash → token
-	tTokenNames = kv.Table("names")    // project, name → key of the token
-	tKeys       = kv.Table("keys")     // access key → key, its secret key sealed
-	tKeyNames   = kv.Table("keynames") // project, name → access key
-	tSeen       = kv.Table("seen")     // time, signature → project/access key
+	tTokens     = kv.Table{Name: "tokens", Rows: true} // first bytes of the hash → token
+	tTokenNames = kv.Table{Name: "names"}              // project, name → key of the token
+	tKeys       = kv.Table{Name: "keys", Rows: true}   // access key → key, its secret key sealed
+	tKeyNames   = kv.Table{Name: "keynames"}           // project, name → access key
+	tSeen       = kv.Table{Name: "seen"}               // time, signature → project/access key
 )
 
-// Tables are those of this room, and RowTables those of them that hold rows.
-var (
-	Tables    = []kv.Table{tTokens, tTokenNames, tKeys, tKeyNames, tSeen}
-	RowTables = []kv.Table{tTokens, tKeys}
-)
+// Tables are those of this room.
+var Tables = []kv.Table{tTokens, tTokenNames, tKeys, tKeyNames, tSeen}
 
 // Access is the room. Its methods can be called from many goroutines.
 type Access struct {
@@ -74,35 +70,39 @@ var (
 
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
 
-func (k grantKind) check(project, name string, rights installer.Rights) error {
-	if err := kv.CheckProject(project); err != nil {
+func (k grantKind) check(info installer.TokenInfo) error {
+	switch err := kv.CheckProject(info.Project); {
+	case err != nil:
 		return err
-	}
-	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%s name %q: want 1–64 letters, digits or '_.@-', the first a letter or digit", k.what, name)
-	}
-	if !rights.Known() {
-		return fmt.Errorf("%s rights %q: want %s or %s", k.what, rights, installer.FullRights, installer.ReadRights)
+	case !nameForm.MatchString(info.Name):
+		return fmt.Errorf("%s name %q: want 1–64 letters, digits or '_.@-', the first a letter or digit", k.what, info.Name)
+	case !info.Rights.Known():
+		return fmt.Errorf("%s rights %q: want %s or %s", k.what, info.Rights, installer.FullRights, installer.ReadRights)
 	}
 	return nil
 }
 
-func (a *Access) add(ctx context.Context, k grantKind, project, name string, rights installer.Rights, at time.Time, id []byte, row any) error {
+func (a *Access) add(ctx context.Context, k grantKind, info installer.TokenInfo, id []byte, row any) error {
+	if err := k.check(info); err != nil {
+		return err
+	}
 	return a.DB.Update(ctx, func(t *kv.Tx) error {
-		byName := kv.Join(project, name)
+		byName := kv.Join(info.Project, info.Name)
 		if t.Get(k.names, byName) != nil {
-			return fmt.Errorf("%s %q of project %s: %w", k.what, name, project, installer.ErrExists)
+			return fmt.Errorf("%s %q of project %s: %w", k.what, info.Name, info.Project, installer.ErrExists)
 		}
 		if t.Get(k.rows, id) != nil {
 			return fmt.Errorf("two %ss with one beginning; try again", k.what)
 		}
 		t.Put(k.names, byName, id)
 		t.PutRow(k.rows, id, 0, row)
-		detail := "rights " + string(rights)
+		detail := "rights " + string(info.Rights)
 		if k.id != "" {
 			detail += ", " + k.id + string(id)
 		}
-		return a.Note(ctx, t, at, installer.AuditEntry{Project: project, Action: k.added, Subject: name, Detail: detail})
+		return a.Note(ctx, t, info.Created, installer.AuditEntry{
+			Project: info.Project, Action: k.added, Subject: info.Name, Detail: detail,
+		})
 	})
 }
 
@@ -155,16 +155,12 @@ func tokenKey(hash []byte) []byte { return hash[:8] }
 // AddToken makes a token with which name may act for the project, and returns it once:
 // only its hash is stored. installer.ErrExists if the project has one of this name.
 func (a *Access) AddToken(ctx context.Context, project, name string, rights installer.Rights) (string, error) {
-	if err := tokens.check(project, name, rights); err != nil {
-		return "", err
-	}
 	var random [32]byte
 	_, _ = rand.Read(random[:]) // never fails
 	token := tokenPrefix + base64.RawURLEncoding.EncodeToString(random[:])
 	hash := sha256.Sum256([]byte(token))
-	now := a.Clock()
-	stored := storedToken{installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: now}, hash[:]}
-	if err := a.add(ctx, tokens, project, name, rights, now, tokenKey(hash[:]), stored); err != nil {
+	info := installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: a.Clock()}
+	if err := a.add(ctx, tokens, info, tokenKey(hash[:]), storedToken{info, hash[:]}); err != nil {
 		return "", err
 	}
 	return token, nil
@@ -184,7 +180,7 @@ func (a *Access) CheckToken(ctx context.Context, token string) (installer.Princi
 		if stored == nil || subtle.ConstantTimeCompare(stored.Hash, hash[:]) != 1 {
 			return installer.Principal{}, errTokenUnknown
 		}
-		return installer.Principal{Project: stored.Project, Kind: installer.TokenPrincipal, Name: stored.Name, Rights: stored.Rights}, nil
+		return stored.Principal(installer.TokenPrincipal), nil
 	})
 }
 
@@ -225,16 +221,13 @@ func (a *Access) sealKey(info installer.KeyInfo, secret string) storedKey {
 // AddKey makes an access key with which name may act for the project. Its
 // secret key is told once. installer.ErrExists if the project has one of this name.
 func (a *Access) AddKey(ctx context.Context, project, name string, rights installer.Rights) (installer.KeyPair, error) {
-	if err := keys.check(project, name, rights); err != nil {
-		return installer.KeyPair{}, err
-	}
 	var random [11 + 30]byte
 	_, _ = rand.Read(random[:]) // never fails
 	id := (accessKeyPrefix + base32.StdEncoding.EncodeToString(random[:11]))[:accessKeyLength]
 	secret := base64.RawURLEncoding.EncodeToString(random[11:])
-	now := a.Clock()
-	stored := a.sealKey(installer.KeyInfo{Project: project, Name: name, Rights: rights, Created: now, AccessKey: id}, secret)
-	if err := a.add(ctx, keys, project, name, rights, now, []byte(id), stored); err != nil {
+	info := installer.TokenInfo{Project: project, Name: name, Rights: rights, Created: a.Clock()}
+	stored := a.sealKey(installer.KeyInfo{TokenInfo: info, AccessKey: id}, secret)
+	if err := a.add(ctx, keys, info, []byte(id), stored); err != nil {
 		return installer.KeyPair{}, err
 	}
 	return installer.KeyPair{AccessKey: id, SecretKey: installer.NewSecret(secret)}, nil
@@ -243,13 +236,11 @@ func (a *Access) AddKey(ctx context.Context, project, name string, rights instal
 // decoyKey is the row that is opened where there is none, so that it takes as long
 // to find no key as to find one.
 func (a *Access) decoyKey() ([]byte, error) {
-	row, err := kv.NewRow(a.sealKey(installer.KeyInfo{
-		Project: installer.DefaultProject, Name: "none", Rights: installer.FullRights,
-		AccessKey: strings.Repeat("0", accessKeyLength), Created: a.Clock(),
-	}, rand.Text()+rand.Text()))
-	if err != nil {
-		return nil, err
+	info := installer.TokenInfo{
+		Project: installer.DefaultProject, Name: "none", Rights: installer.FullRights, Created: a.Clock(),
 	}
+	key := installer.KeyInfo{TokenInfo: info, AccessKey: strings.Repeat("0", accessKeyLength)}
+	row, err := kv.NewRow(a.sealKey(key, rand.Text()+rand.Text()))
 	return kv.SealRow(row, 0), err
 }
 
@@ -277,8 +268,7 @@ func (a *Access) Key(ctx context.Context, accessKey string) (who installer.Princ
 	if !known {
 		return who, secret, kv.NotFound("access key", accessKey)
 	}
-	who = installer.Principal{Project: stored.Project, Kind: installer.KeyPrincipal, Name: stored.Name, Rights: stored.Rights}
-	return who, installer.NewSecret(string(plain)), nil
+	return stored.Principal(installer.KeyPrincipal), installer.NewSecret(string(plain)), nil
 }
 
 // Keys lists the access keys of a project, or of all if it is empty, by

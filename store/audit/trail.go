@@ -25,15 +25,12 @@ import (
 )
 
 var (
-	tEntries = kv.Table("audit")     // number → entry
-	tHead    = kv.Table("audithead") // nothing → where the chain begins and ends
+	tEntries = kv.Table{Name: "audit", Rows: true} // number → entry
+	tHead    = kv.Table{Name: "audithead"}         // nothing → where the chain begins and ends
 )
 
-// Tables are those of the log, and RowTables those of them that hold rows.
-var (
-	Tables    = []kv.Table{tEntries, tHead}
-	RowTables = []kv.Table{tEntries}
-)
+// Tables are those of the log.
+var Tables = []kv.Table{tEntries, tHead}
 
 var headKey = []byte("head")
 

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -178,7 +177,7 @@ func sentKey(project, sha256 string) []byte { return kv.Join(project, sha256) }
 func forgetSent(t *kv.Tx, sha256 string) {
 	t.DelAll(tSent, func(yield func(key, val []byte) bool) {
 		for key, val := range t.All(tSent, nil) {
-			if bytes.HasSuffix(key, kv.Join("", sha256)) && !yield(key, val) {
+			if kv.Last(key) == sha256 && !yield(key, val) {
 				return
 			}
 		}

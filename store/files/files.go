@@ -24,21 +24,17 @@ const (
 )
 
 var (
-	tPackages = kv.Table("packages") // SHA-256 → package
-	tSent     = kv.Table("sent")     // project, SHA-256 → nothing: the project has sent that file
+	tPackages = kv.Table{Name: "packages", Rows: true} // SHA-256 → package
+	tSent     = kv.Table{Name: "sent"}                 // project, SHA-256 → nothing: the project has sent that file
 )
 
-// Tables are those of this room, and RowTables those of them that hold rows.
-var (
-	Tables    = []kv.Table{tPackages, tSent}
-	RowTables = []kv.Table{tPackages}
-)
+// Tables are those of this room.
+var Tables = []kv.Table{tPackages, tSent}
 
 // Files is the room. Its methods can be called from many goroutines.
 type Files struct {
 	kv.Room
 	Options
-	logs    openLogs
 	blobs   openBlobs
 	uploads sync.Mutex // one part is added at a time
 	// packages keeps adding and removing of them apart: both change files beside the
@@ -57,13 +53,13 @@ type Options struct {
 
 // New returns the files of a state folder.
 func New(room kv.Room, o Options) *Files {
-	return &Files{Room: room, Options: o, logs: openLogs{open: map[string]*logWriter{}}, blobs: openBlobs{files: map[string]*os.File{}}}
+	return &Files{Room: room, Options: o, blobs: openBlobs{files: map[string]*os.File{}}}
 }
 
 func (s *Files) path(parts ...string) string { return filepath.Join(s.Dir, filepath.Join(parts...)) }
 
-// Close closes what is open, and puts logs on disk.
-func (s *Files) Close() error { return errors.Join(s.logs.closeAll(), s.blobs.closeAll()) }
+// Close closes the files that are shared.
+func (s *Files) Close() error { return s.blobs.closeAll() }
 
 // AddPackage puts an archive that PutBlob has kept into the package store, in place of what was
 // said of the same content. ErrNotFound if its content is not kept.

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -18,17 +16,11 @@ import (
 	"tripod/store/kv"
 )
 
-type openLogs struct {
-	mu   sync.Mutex
-	open map[string]*logWriter
-}
-
 // logWriter appends to one invocation's log up to its cap. The file is made by
 // the first byte.
 type logWriter struct {
 	path string
 	most int64
-	done func()
 
 	mu     sync.Mutex
 	file   *os.File
@@ -38,26 +30,16 @@ type logWriter struct {
 }
 
 // OpenLog implements engine.Queue. A resumed attempt appends. What is past
-// the cap is dropped without an error, after a line that says so. Close syncs.
-func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (io.WriteCloser, error) {
+// the cap is dropped without an error, after a line that says so. Close syncs,
+// so whoever closes it before Finish has it on disk before the result is.
+func (s *Files) OpenLog(_ context.Context, inv *installer.Invocation) (installer.Log, error) {
 	if s.DB.ReadOnly() {
 		return nil, disk.ErrReadOnly
 	}
 	if err := errors.Join(kv.CheckID("batch", inv.BatchID), kv.CheckID("invocation", inv.ID)); err != nil {
 		return nil, err
 	}
-	w := &logWriter{path: s.logPath(inv.BatchID, inv.ID), most: s.LogCap}
-	w.done = func() {
-		s.logs.mu.Lock()
-		defer s.logs.mu.Unlock()
-		if s.logs.open[inv.ID] == w {
-			delete(s.logs.open, inv.ID)
-		}
-	}
-	s.logs.mu.Lock()
-	defer s.logs.mu.Unlock()
-	s.logs.open[inv.ID] = w
-	return w, nil
+	return &logWriter{path: s.logPath(inv.BatchID, inv.ID), most: s.LogCap}, nil
 }
 
 func (s *Files) logPath(batch, id string) string { return s.path(LogsFolder, batch, id+".log") }
@@ -163,17 +145,6 @@ func (w *logWriter) Rewind(position int64) error {
 	return nil
 }
 
-func (w *logWriter) flush() error {
-	if !w.dirty {
-		return nil
-	}
-	if err := w.file.Sync(); err != nil {
-		return disk.Error("syncing a log", err)
-	}
-	w.dirty = false
-	return nil
-}
-
 // Close syncs what was written.
 func (w *logWriter) Close() error {
 	w.mu.Lock()
@@ -182,35 +153,14 @@ func (w *logWriter) Close() error {
 		return nil
 	}
 	w.closed = true
-	w.done()
 	if w.file == nil {
 		return nil
 	}
-	return errors.Join(w.flush(), w.file.Close())
-}
-
-// SyncLog puts an invocation's log on disk, if it is still being written.
-func (s *Files) SyncLog(id string) error {
-	s.logs.mu.Lock()
-	w := s.logs.open[id]
-	s.logs.mu.Unlock()
-	if w == nil {
-		return nil
+	var err error
+	if w.dirty {
+		err = disk.Error("syncing a log", w.file.Sync())
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.flush()
-}
-
-func (l *openLogs) closeAll() error {
-	l.mu.Lock()
-	all := slices.Collect(maps.Values(l.open))
-	l.mu.Unlock()
-	var errs []error
-	for _, w := range all {
-		errs = append(errs, w.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(err, w.file.Close())
 }
 
 // ReadLog opens what an invocation has said so far; nothing at all is no error.

@@ -13,18 +13,15 @@ import (
 )
 
 var (
-	THosts  = kv.Table("hosts")  // project, host → known host
-	TPlaces = kv.Table("places") // project, address and port, host → nothing
-	TSetUp  = kv.Table("setup")  // project, host → jump host
-	TSealed = kv.Table("sealed") // key of a login → sealed credentials
-	TPins   = kv.Table("pins")   // project, address and port, key → when pinned
+	THosts  = kv.Table{Name: "hosts", Rows: true} // project, host → known host
+	TPlaces = kv.Table{Name: "places"}            // project, address and port, host → nothing
+	TSetUp  = kv.Table{Name: "setup", Rows: true} // project, host → jump host
+	TSealed = kv.Table{Name: "sealed"}            // key of a login → sealed credentials
+	TPins   = kv.Table{Name: "pins"}              // project, address and port, key → when pinned
 )
 
-// Tables are those of this room, and RowTables those of them that hold rows.
-var (
-	Tables    = []kv.Table{THosts, TPlaces, TSetUp, TSealed, TPins}
-	RowTables = []kv.Table{THosts, TSetUp}
-)
+// Tables are those of this room.
+var Tables = []kv.Table{THosts, TPlaces, TSetUp, TSealed, TPins}
 
 // Inventory is the room. Its methods can be called from many goroutines.
 type Inventory struct {

@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -29,10 +28,9 @@ func (s *Inventory) HostAt(ctx context.Context, project string, at installer.Hos
 }
 
 func (t *Tx) hostAt(project string, at installer.Host) *knownHost {
-	prefix := kv.Join(project, at.HostPort())
 	var found []*knownHost
-	for key := range t.All(TPlaces, prefix) {
-		k := t.findHost(project, string(bytes.TrimSuffix(key[len(prefix):], []byte{0})))
+	for key := range t.All(TPlaces, kv.Join(project, at.HostPort())) {
+		k := t.findHost(project, kv.Last(key))
 		if k.Host.SameMachine(at) {
 			return k
 		}
@@ -93,9 +91,8 @@ func (t *Tx) OneMachine(a, b *tasks.Record) bool {
 }
 
 func (t *Tx) pins(project, hostPort string) (keys []string) {
-	prefix := kv.Join(project, hostPort)
-	for k := range t.All(TPins, prefix) {
-		keys = append(keys, string(bytes.TrimSuffix(k[len(prefix):], []byte{0})))
+	for k := range t.All(TPins, kv.Join(project, hostPort)) {
+		keys = append(keys, kv.Last(k))
 	}
 	return keys
 }

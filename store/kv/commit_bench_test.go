@@ -15,7 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-var benchTable = Table("table")
+var benchTable = []byte("table")
 
 // cpuTime is what this process has used so far.
 func cpuTime(b *testing.B) time.Duration {

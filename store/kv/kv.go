@@ -20,19 +20,15 @@ import (
 	"tripod/store/disk"
 )
 
-// Table names one of the database's tables.
-type Table []byte
-
-// Schema is what a database has to consist of.
-type Schema struct {
-	Tables []Table
-	// Rows are those tables whose values are rows (NewRow).
-	Rows []Table
+// Table is one of the database's tables.
+type Table struct {
+	Name string
+	Rows bool // its values are rows (NewRow)
 }
 
 // DB is an open database. Its methods can be called from many goroutines.
 type DB struct {
-	schema   Schema
+	tables   []Table
 	readOnly bool
 	bolt     *bbolt.DB
 	commits  committer
@@ -49,7 +45,7 @@ type Room struct {
 
 // Create makes a database with what fill puts into it, under another name
 // first, so that it is whole as soon as it is there.
-func Create(path string, s Schema, fill func(*Tx) error) error {
+func Create(path string, tables []Table, fill func(*Tx) error) error {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -59,8 +55,8 @@ func Create(path string, s Schema, fill func(*Tx) error) error {
 		return err
 	}
 	err = db.Update(func(b *bbolt.Tx) error {
-		for _, name := range s.Tables {
-			if _, err := b.CreateBucket(name); err != nil {
+		for _, table := range tables {
+			if _, err := b.CreateBucket([]byte(table.Name)); err != nil {
 				return err
 			}
 		}
@@ -78,7 +74,7 @@ func Create(path string, s Schema, fill func(*Tx) error) error {
 
 // Open opens a database that Create has made. disk.ErrDamaged if it is not whole,
 // as far as its first pages tell; Check looks at all of it.
-func Open(path string, s Schema, readOnly bool) (*DB, error) {
+func Open(path string, tables []Table, readOnly bool) (*DB, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() == 0 { // bbolt would begin anew
 		err = fmt.Errorf("%w: it is empty", disk.ErrDamaged)
@@ -90,7 +86,7 @@ func Open(path string, s Schema, readOnly bool) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{schema: s, readOnly: readOnly, bolt: bolt, commits: committer{db: bolt, linger: defaultLinger}}
+	db := &DB{tables: tables, readOnly: readOnly, bolt: bolt, commits: committer{db: bolt, linger: defaultLinger}}
 	err = db.View(context.Background(), func(t *Tx) error {
 		if want := t.b.Size(); info.Size() < want {
 			return fmt.Errorf("%w: it is cut short, %d of at least %d bytes are there", disk.ErrDamaged, info.Size(), want)
@@ -138,17 +134,13 @@ func openBolt(path string, readOnly bool) (db *bbolt.DB, err error) {
 
 // Check walks every page that is in use and every row.
 func (db *DB) Check(t *Tx) error {
-	for _, b := range db.schema.Tables {
-		if !t.Has(b) {
-			return fmt.Errorf("%w: table %q is missing", disk.ErrDamaged, b)
-		}
-		for range t.All(b, nil) {
-		}
-	}
-	for _, b := range db.schema.Rows {
-		for k, v := range t.All(b, nil) {
-			if err := checkRow(v); err != nil {
-				return fmt.Errorf("%w (table %q, key %q)", err, b, k)
+	for _, table := range db.tables {
+		for key, val := range t.All(table, nil) {
+			if !table.Rows {
+				continue
+			}
+			if err := checkRow(val); err != nil {
+				return fmt.Errorf("%w (table %q, key %q)", err, table.Name, key)
 			}
 		}
 	}

@@ -18,14 +18,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var table = Table("table")
+var table = Table{Name: "table", Rows: true}
 
 func newTest(t *testing.T) *DB {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "db")
-	s := Schema{Tables: []Table{table}, Rows: []Table{table}}
-	require.NoError(t, Create(path, s, func(*Tx) error { return nil }))
-	db, err := Open(path, s, false)
+	require.NoError(t, Create(path, []Table{table}, func(*Tx) error { return nil }))
+	db, err := Open(path, []Table{table}, false)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, db.Close()) })
 	return db

@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -40,6 +41,9 @@ func checkRow(row []byte) error {
 	return nil
 }
 
+// RowNumber is the sequence number of a row, which is not checked.
+func RowNumber(row []byte) uint64 { return binary.BigEndian.Uint64(row[4:]) }
+
 // ReadRow decodes a row. disk.ErrDamaged if it is not as it was written.
 func ReadRow(row []byte, v any) (seq uint64, err error) {
 	if err := checkRow(row); err != nil {
@@ -48,7 +52,7 @@ func ReadRow(row []byte, v any) (seq uint64, err error) {
 	if err := json.Unmarshal(row[rowHead:], v); err != nil {
 		return 0, fmt.Errorf("%w: a row cannot be read: %w", disk.ErrDamaged, err)
 	}
-	return binary.BigEndian.Uint64(row[4:]), nil
+	return RowNumber(row), nil
 }
 
 // ReadRow decodes a row. One that is damaged ends the transaction with
@@ -103,6 +107,12 @@ func Join(parts ...string) []byte {
 		key = append(append(key, p...), 0)
 	}
 	return key
+}
+
+// Last is the last part of a key that Join made.
+func Last(key []byte) string {
+	key = key[:len(key)-1]
+	return string(key[bytes.LastIndexByte(key, 0)+1:])
 }
 
 // Number makes a key of a number, in whose order it sorts.

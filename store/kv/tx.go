@@ -20,11 +20,11 @@ type Tx struct {
 	err     error
 }
 
-func (t *Tx) table(name Table) *bbolt.Bucket {
-	if found := t.b.Bucket(name); found != nil {
+func (t *Tx) table(table Table) *bbolt.Bucket {
+	if found := t.b.Bucket([]byte(table.Name)); found != nil {
 		return found
 	}
-	t.Damaged("table %q is missing", name)
+	t.Damaged("table %q is missing", table.Name)
 	return nil
 }
 
@@ -36,7 +36,7 @@ func (t *Tx) Fail(err error) {
 }
 
 // Has reports whether there is such a table.
-func (t *Tx) Has(table Table) bool { return t.b.Bucket(table) != nil }
+func (t *Tx) Has(table Table) bool { return t.b.Bucket([]byte(table.Name)) != nil }
 
 // Get returns a value, which is good until the end of the transaction, or nil.
 func (t *Tx) Get(table Table, key []byte) []byte { return t.table(table).Get(key) }

@@ -17,27 +17,26 @@ type Tx struct{ *kv.Tx }
 // Keys are strings joined by NUL and big-endian numbers, so that their order is the
 // order of the lists. A stamp is time and sequence number.
 var (
-	TInv      = kv.Table("inv")      // invocation → record without steps
-	TSteps    = kv.Table("steps")    // invocation, attempt, number → step
-	TActive   = kv.Table("active")   // invocation → its claim; RUNNING ones only
-	TList     = kv.Table("list")     // project, stamp → what filters look at
-	THostList = kv.Table("hostlist") // project, host, stamp → nothing
-	TBatList  = kv.Table("batlist")  // batch, stamp → nothing
-	THeads    = kv.Table("heads")    // batch → head without its counts
-	TCounts   = kv.Table("counts")   // batch → how many are in each state; its sequence: how many are open in all
-	THeadList = kv.Table("headlist") // project, stamp → batch
-	TPrints   = kv.Table("prints")   // project, fingerprint, stamp → batch
-	TReady    = kv.Table("ready")    // scope, class, stamp → invocation
-	TWaiting  = kv.Table("waiting")  // project, host, batch, class, stamp → invocation
-	TBusy     = kv.Table("busy")     // project, host → the invocation that runs there
-	TKept     = kv.Table("kept")     // batch → until when its logins can be opened
+	TInv      = kv.Table{Name: "inv", Rows: true}    // invocation → record without steps
+	TSteps    = kv.Table{Name: "steps", Rows: true}  // invocation, attempt, number → step
+	TActive   = kv.Table{Name: "active", Rows: true} // invocation → its claim; RUNNING ones only
+	TList     = kv.Table{Name: "list"}               // project, stamp → what filters look at
+	THostList = kv.Table{Name: "hostlist"}           // project, host, stamp → nothing
+	TBatList  = kv.Table{Name: "batlist"}            // batch, stamp → nothing
+	THeads    = kv.Table{Name: "heads", Rows: true}  // batch → head without its counts
+	TCounts   = kv.Table{Name: "counts", Rows: true} // batch → count by state; its sequence: how many are open in all
+	THeadList = kv.Table{Name: "headlist"}           // project, stamp → batch
+	TPrints   = kv.Table{Name: "prints"}             // project, fingerprint, stamp → batch
+	TReady    = kv.Table{Name: "ready"}              // scope, class, stamp → invocation
+	TWaiting  = kv.Table{Name: "waiting"}            // project, host, batch, class, stamp → invocation
+	TBusy     = kv.Table{Name: "busy"}               // project, host → the invocation that runs there
+	TKept     = kv.Table{Name: "kept", Rows: true}   // batch → until when its logins can be opened
 )
 
-// Tables are those of this room, and RowTables those of them that hold rows.
-var (
-	Tables    = []kv.Table{TInv, TSteps, TActive, TList, THostList, TBatList, THeads, TCounts, THeadList, TPrints, TReady, TWaiting, TBusy, TKept}
-	RowTables = []kv.Table{TInv, TSteps, TActive, THeads, TCounts, TKept}
-)
+// Tables are those of this room.
+var Tables = []kv.Table{
+	TInv, TSteps, TActive, TList, THostList, TBatList, THeads, TCounts, THeadList, TPrints, TReady, TWaiting, TBusy, TKept,
+}
 
 // Record is an invocation as it is stored: without steps, which have rows of
 // their own so that journaling one is a small write.

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	// MasterName is the master key's file where no other is named.
+	// MasterName is the master key's file.
 	MasterName = "master.key"
 	// KeysName is the file of slots.
 	KeysName = "login.keys"
@@ -52,8 +52,6 @@ type Vault struct {
 
 // Options of Open.
 type Options struct {
-	// MasterKey is the path of the master key; empty: MasterName in the folder.
-	MasterKey string
 	// First makes what is not there.
 	First bool
 	// ReadOnly opens secrets, and neither seals nor forgets any.
@@ -62,7 +60,7 @@ type Options struct {
 
 // Open opens the vault in a folder.
 func Open(dir string, o Options) (*Vault, error) {
-	master, err := loadMaster(dir, o)
+	master, err := loadMaster(filepath.Join(dir, MasterName), o)
 	if err != nil {
 		return nil, err
 	}

@@ -1,44 +1,17 @@
 package access
 
 import (
-	"context"
+	"bytes"
 	"encoding/binary"
-	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/store/disk"
 	"tripod/store/kv"
-	"tripod/store/vault"
+	"tripod/store/storetest"
 )
-
-var t0 = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-
-func openTest(t *testing.T, dir string, clock func() time.Time) (a *Access, close func()) {
-	t.Helper()
-	path := filepath.Join(dir, "db")
-	schema := kv.Schema{Tables: Tables, Rows: RowTables}
-	if there, err := disk.Exists(path); err != nil || !there {
-		require.NoError(t, err)
-		require.NoError(t, kv.Create(path, schema, func(*kv.Tx) error { return nil }))
-	}
-	db, err := kv.Open(path, schema, false)
-	require.NoError(t, err)
-	v, err := vault.Open(dir, vault.Options{First: true})
-	require.NoError(t, err)
-	note := func(context.Context, *kv.Tx, time.Time, ...installer.AuditEntry) error { return nil }
-	a, err = New(t.Context(), kv.Room{DB: db, Clock: clock, Logger: slog.New(slog.DiscardHandler), Note: note}, v)
-	require.NoError(t, err)
-	return a, func() {
-		a.Close()
-		require.NoError(t, db.Close())
-		require.NoError(t, v.Close())
-	}
-}
 
 // fill remembers as many signatures as by may have, all different by tag.
 func fill(t *testing.T, g *seen, tag byte, by signer, now, expires time.Time) (n int) {
@@ -108,6 +81,81 @@ func TestC03SharesOfSignaturesHoldAcrossRestarts(t *testing.T) {
 	require.ErrorContains(t, err, "access key a")
 	_, err = see(101, "b")
 	require.NoError(t, err)
+}
+
+// TestC03SignaturesAreRemembered: until they expire, across restarts, and no
+// longer; those noted later with one commit for many.
+func TestC03SignaturesAreRemembered(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	now := t0
+	clock := func() time.Time { return now }
+	dir := storetest.Dir(t)
+	s, close := openTest(t, dir, clock)
+	expires := t0.Add(15 * time.Minute)
+	see := func(n byte, later bool) (bool, time.Duration) {
+		seen, ago, err := s.SeeSignature(ctx, project, "AK", [32]byte{n}, expires, later)
+		require.NoError(t, err)
+		return seen, ago
+	}
+	txid := func() (id int) {
+		require.NoError(t, s.DB.View(ctx, func(t *kv.Tx) error { id = t.ID(); return nil }))
+		return id
+	}
+	before, began := txid(), time.Now()
+	for n := range byte(50) {
+		seen, _ := see(n, true)
+		require.False(t, seen)
+	}
+	require.LessOrEqual(t, txid(), before+1+int(time.Since(began)/seenDelay))
+	seen, _ := see(100, false)
+	require.False(t, seen)
+	now = now.Add(3 * time.Second)
+	seen, ago := see(100, false)
+	require.True(t, seen)
+	require.Equal(t, 3*time.Second, ago)
+	seen, ago = see(7, true)
+	require.True(t, seen)
+	require.Equal(t, 3*time.Second, ago)
+	close()
+
+	s, close = openTest(t, dir, clock)
+	for _, n := range []byte{0, 49, 100} {
+		seen, ago := see(n, true)
+		require.True(t, seen)
+		require.Greater(t, ago, 365*24*time.Hour, "by an earlier process: never a moment ago")
+	}
+	// Without a clean end: what is noted later is on disk soon.
+	seen, _ = see(101, true)
+	require.False(t, seen)
+	require.Eventually(t, func() bool {
+		found := false
+		require.NoError(t, s.DB.View(ctx, func(t *kv.Tx) error {
+			k := append(kv.Number(kv.Micros(expires)), append([]byte{101}, make([]byte, 31)...)...)
+			for row := range t.From(tSeen, k) {
+				found = bytes.Equal(row, k)
+				break
+			}
+			return nil
+		}))
+		return found
+	}, time.Minute, 20*time.Millisecond)
+
+	now = expires.Add(time.Minute)
+	expires = now.Add(15 * time.Minute)
+	seen, _ = see(1, false)
+	require.False(t, seen, "it has expired: its date is refused")
+	close()
+	s, close = openTest(t, dir, clock)
+	defer close()
+	left := 0
+	require.NoError(t, s.DB.View(ctx, func(t *kv.Tx) error {
+		for range t.From(tSeen, nil) {
+			left++
+		}
+		return nil
+	}))
+	require.Equal(t, 1, left, "expired ones are taken out")
 }
 
 // TestSignaturesOfABrokenDisk: what cannot be stored waits only as long as it counts.

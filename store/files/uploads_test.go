@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/store/kv"
 )
 
 func refOf(data []byte) installer.BlobRef {
@@ -21,9 +22,8 @@ func refOf(data []byte) installer.BlobRef {
 
 func TestUploadInParts(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir() + "/state"
-	s, err := Open(dir, Options{})
-	require.NoError(t, err)
+	dir := t.TempDir()
+	s := openTest(t, dir, time.Now)
 	data := bytes.Repeat([]byte("0123456789"), 1000)
 	ref := refOf(data)
 
@@ -42,10 +42,8 @@ func TestUploadInParts(t *testing.T) {
 	}
 
 	// Another process goes on with it.
-	require.NoError(t, s.Close())
-	s, err = Open(dir, Options{})
-	require.NoError(t, err)
-	defer func() { _ = s.Close() }()
+	require.NoError(t, s.DB.Close())
+	s = openTest(t, dir, time.Now)
 	have, complete, err = s.BlobSize(t.Context(), project, ref.SHA256)
 	require.NoError(t, err)
 	require.EqualValues(t, 4000, have)
@@ -59,18 +57,16 @@ func TestUploadInParts(t *testing.T) {
 	got, err := io.ReadAll(io.NewSectionReader(blob, 0, ref.Size))
 	require.NoError(t, err)
 	require.Equal(t, data, got)
-	info, err := os.Stat(s.path(blobsDir, ref.SHA256))
+	info, err := os.Stat(s.path(BlobsFolder, ref.SHA256))
 	require.NoError(t, err)
 	require.EqualValues(t, 0o600, info.Mode().Perm())
 }
 
 func TestUploadOfSomethingElse(t *testing.T) {
 	t.Parallel()
-	s, err := Open(t.TempDir()+"/state", Options{Clock: func() time.Time { return time.Now().Add(2 * keepPart) }})
-	require.NoError(t, err)
-	defer func() { _ = s.Close() }()
+	s := openTest(t, t.TempDir(), func() time.Time { return time.Now().Add(2 * keepPart) })
 	ref := refOf([]byte("what was promised"))
-	_, _, err = s.AddToBlob(t.Context(), project, ref, 0, []byte("something else!!!"))
+	_, _, err := s.AddToBlob(t.Context(), project, ref, 0, []byte("something else!!!"))
 	var faults installer.Faults
 	require.ErrorAs(t, err, &faults)
 	have, complete, err := s.BlobSize(t.Context(), project, ref.SHA256)
@@ -101,7 +97,7 @@ func TestUploadOfSomethingElse(t *testing.T) {
 // two in all that they can do and see.
 func TestUploadsArePerProject(t *testing.T) {
 	t.Parallel()
-	s := newTest(t, Options{})
+	s := newTest(t)
 	data := []byte("#!/bin/sh\necho a script of one project's own\n")
 	ref := refOf(data)
 	add := func(project string, offset int64, data []byte) (int64, bool, error) {
@@ -158,7 +154,11 @@ func TestUploadsArePerProject(t *testing.T) {
 		require.False(t, complete, "its content is gone")
 		require.Zero(t, have)
 	}
-	require.Zero(t, rows(t, s, bSent), "nor is it remembered who sent it")
+	require.NoError(t, s.DB.View(t.Context(), func(tx *kv.Tx) error {
+		first, _ := kv.First(tx.All(tSent, nil))
+		require.Nil(t, first, "nor is it remembered who sent it")
+		return nil
+	}))
 	_, _, err = add("p-two", 0, data)
 	require.NoError(t, err)
 	_, complete = size("p-one")
