@@ -221,8 +221,9 @@ func FuzzInspect(f *testing.F) {
 func gzipped(tb testing.TB, text string) []byte {
 	tb.Helper()
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	_, err := io.WriteString(w, text)
+	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	require.NoError(tb, err)
+	_, err = io.WriteString(w, text)
 	require.NoError(tb, err)
 	require.NoError(tb, w.Close())
 	return out.Bytes()

@@ -25,17 +25,16 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer"
+	"tripod/installer/sshtest/testkeys"
 )
 
 const passphrase = "open, sesame é"
 
-// testKeys are made once: RSA takes a while.
+// testKeys has a key of each kind.
 var testKeys = sync.OnceValue(func() map[string]crypto.Signer {
 	keys := map[string]crypto.Signer{}
+	keys["rsa"] = testkeys.RSA()
 	var err error
-	if keys["rsa"], err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-		panic(err)
-	}
 	for name, curve := range map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384(), "p521": elliptic.P521()} {
 		if keys[name], err = ecdsa.GenerateKey(curve, rand.Reader); err != nil {
 			panic(err)

@@ -6,14 +6,15 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/ssh"
+
+	"tripod/installer/sshtest/testkeys"
 )
 
-// newHostKeys makes one key of each type; none named: ed25519.
+// newHostKeys makes one key of each type; none named: ed25519. RSA is always the same.
 func newHostKeys(types []string) ([]ssh.Signer, error) {
 	if len(types) == 0 {
 		types = []string{"ed25519"}
@@ -41,7 +42,7 @@ func newKey(kind string) (crypto.Signer, error) {
 	case "ecdsa":
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case "rsa":
-		return rsa.GenerateKey(rand.Reader, 2048)
+		return testkeys.RSA(), nil
 	}
 	return nil, fmt.Errorf("sshtest: key type %q: want ed25519, ecdsa or rsa", kind)
 }
