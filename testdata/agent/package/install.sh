@@ -26,7 +26,7 @@ running() {
 	local dir count=0
 	for dir in /proc/[0-9]*; do
 		if read -r comm 2>/dev/null <"$dir/comm" && [[ $comm == telescope &&
-			$(readlink "$dir/cwd") == "$(readlink -f "$install_dir")/bin" ]]; then
+			$dir/cwd -ef $install_dir/bin ]]; then
 			count=$((count + 1))
 		fi
 	done
