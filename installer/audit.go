@@ -9,23 +9,23 @@ import (
 type Action string
 
 const (
-	AuditRequest        Action = "request"      // work was asked for
-	AuditCredentials    Action = "credentials"  // other credentials were given for open work
-	AuditBegin          Action = "begin"        // work begins; written before its credentials are opened
-	AuditEnd            Action = "end"          // work has ended, with its Outcome
-	AuditCancel         Action = "cancel"       // open work is to end
-	AuditTokenAdd       Action = "token-add"    // Subject is its name
-	AuditTokenRemove    Action = "token-remove" // Subject is its name
-	AuditKeyAdd         Action = "key-add"      // Subject is its name
-	AuditKeyRemove      Action = "key-remove"   // Subject is its name
-	AuditHostAdd        Action = "host-add"
-	AuditHostRemove     Action = "host-remove"
-	AuditInstallerUnset Action = "installer-unset" // hosts are installers no more
-	AuditHostKey        Action = "hostkey-forget"  // Subject is the place
-	AuditPackageAdd     Action = "package-add"     // Subject is the package
-	AuditPackageRemove  Action = "package-remove"  // Subject is the package
-	AuditDenied         Action = "denied"          // work on addresses that the target policy denies; Detail says how many
-	AuditPrune          Action = "prune"           // older entries were dropped
+	AuditRequest       Action = "request"      // work was asked for
+	AuditCredentials   Action = "credentials"  // other credentials were given for open work
+	AuditBegin         Action = "begin"        // work begins; written before its credentials are opened
+	AuditEnd           Action = "end"          // work has ended, with its Outcome
+	AuditCancel        Action = "cancel"       // open work is to end
+	AuditTokenAdd      Action = "token-add"    // Subject is its name
+	AuditTokenRemove   Action = "token-remove" // Subject is its name
+	AuditKeyAdd        Action = "key-add"      // Subject is its name
+	AuditKeyRemove     Action = "key-remove"   // Subject is its name
+	AuditHostAdd       Action = "host-add"
+	AuditHostRemove    Action = "host-remove"
+	AuditJumpHostUnset Action = "installer-unset" // hosts are no longer jump hosts
+	AuditHostKey       Action = "hostkey-forget"  // Subject is the place
+	AuditPackageAdd    Action = "package-add"     // Subject is the package
+	AuditPackageRemove Action = "package-remove"  // Subject is the package
+	AuditDenied        Action = "denied"          // work on addresses that the target policy denies; Detail says how many
+	AuditPrune         Action = "prune"           // older entries were dropped
 )
 
 // AuditEntry is one line of the audit log. No secret is ever in it.

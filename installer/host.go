@@ -58,12 +58,12 @@ const (
 type KnownHost struct {
 	Host
 	// Agent and Version are as last found on the host, at Verified.
-	Agent     AgentState `json:"agent"`
-	Version   string     `json:"version,omitempty"`
-	Edition   Edition    `json:"edition,omitempty"` // of the package which Tripod has installed
-	Verified  time.Time  `json:"verified,omitzero"`
-	Login     bool       `json:"login"`     // a password or key is kept for it
-	Installer bool       `json:"installer"` // others are reached through it
+	Agent    AgentState `json:"agent"`
+	Version  string     `json:"version,omitempty"`
+	Edition  Edition    `json:"edition,omitempty"` // of the package which Tripod has installed
+	Verified time.Time  `json:"verified,omitzero"`
+	Login    bool       `json:"login"`     // a password or key is kept for it
+	JumpHost bool       `json:"installer"` // others are reached through it
 }
 
 // HostFilter selects known hosts. Zero fields select all.
@@ -139,7 +139,7 @@ func (h *Host) TakePins(known Host) {
 	}
 }
 
-// SameHops reports whether two ways lead through the same installers.
+// SameHops reports whether two ways lead through the same jump hosts.
 func SameHops(a, b []Endpoint) bool {
 	return slices.EqualFunc(a, b, func(a, b Endpoint) bool { return a.HostPort() == b.HostPort() })
 }

@@ -30,7 +30,7 @@ const (
 	Succeeded  State = "SUCCEEDED"  // verified on the host
 	Failed     State = "FAILED"     // known not to have succeeded
 	Timeout    State = "TIMEOUT"    // a limit ended it, or its fate on the host is not known
-	Canceled   State = "CANCELED"   // by the user, its processes on the host gone
+	Canceled   State = "CANCELED"   // by the user; nothing of it runs on the host
 	Rollbacked State = "ROLLBACKED" // SUCCEEDED, undone afterwards by a ROLLBACK
 )
 

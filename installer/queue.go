@@ -30,7 +30,7 @@ type Ledger interface {
 	// KnownHost returns a registered host. ErrNotFound.
 	KnownHost(ctx context.Context, project, instanceID string) (Host, error)
 	// HostAt returns the known host with this address and port. ErrNotFound, also where several have
-	// them and none is reached by the same installers.
+	// them and none is reached by the same jump hosts.
 	HostAt(ctx context.Context, project string, at Host) (Host, error)
 	// SameMachine tells by what both are known to be one machine, if they are.
 	SameMachine(ctx context.Context, project string, a, b Host) (Sameness, error)
@@ -44,8 +44,8 @@ type Ledger interface {
 	// reached: what was imported or accepted since old, else what old came with, else what is kept.
 	// ErrNotFound for an unknown host; the host and KindCredentialMissing if nothing is kept.
 	CredentialsAgain(ctx context.Context, old *Invocation) (Host, Credentials, error)
-	// Installers returns the jump hosts of SET_REMOTE_INSTALLER, the first one set first.
-	Installers(ctx context.Context, project string) ([]Host, error)
+	// JumpHosts returns those of SET_REMOTE_INSTALLER, the first one set first.
+	JumpHosts(ctx context.Context, project string) ([]Host, error)
 	RouteFinder
 }
 

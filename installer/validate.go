@@ -94,7 +94,7 @@ func (v *validation) route(h *Host) {
 	}
 	named := h.RouteChoice.Named
 	v.want("through", len(h.Via) == 0, "does not go together with via")
-	v.want("through", len(named) <= maxNamed, fmt.Sprintf("names more than %d installers", maxNamed))
+	v.want("through", len(named) <= maxNamed, fmt.Sprintf("names more than %d jump hosts", maxNamed))
 	for i, n := range named[:min(len(named), maxNamed)] {
 		v.want(fmt.Sprintf("through.named[%d]", i), IDForm.MatchString(n.ID), IDRule)
 	}

@@ -357,9 +357,9 @@ func TestRemoveAnInstaller(t *testing.T) {
 	b.Items[0].Invocation.Type = installer.SetRemoteInstaller
 	submit(t, s, b)
 	finish(t, s, claim(t, s, t0, ""), installer.Succeeded)
-	require.True(t, hostsOf(t, s, installer.HostFilter{})[0].Installer)
+	require.True(t, hostsOf(t, s, installer.HostFilter{})[0].JumpHost)
 	require.NoError(t, s.RemoveHosts(t.Context(), project, []string{"i-1"}))
-	installers, err := s.Installers(t.Context(), project)
+	installers, err := s.JumpHosts(t.Context(), project)
 	require.NoError(t, err)
 	assert.Empty(t, installers)
 	assert.Zero(t, keyCount(s))

@@ -156,14 +156,14 @@ func TestUnsetInstaller(t *testing.T) {
 	require.Equal(t, []string{"b: 10.0.0.2=two"}, routesOf(t, s, project))
 	require.Equal(t, before-1, keys(), "its key is destroyed")
 	for _, h := range hostsOf(t, s, installer.HostFilter{}) {
-		assert.Equal(t, h.ID == "b", h.Installer, h.ID)
+		assert.Equal(t, h.ID == "b", h.JumpHost, h.ID)
 	}
 	assert.Equal(t, "of the host itself", passwordOf(t, s, "a"), "that of the host stays")
 	require.ErrorIs(t, s.UnsetInstallers(t.Context(), project, []string{"a"}), installer.ErrNotFound)
 	log, err := s.Audit(t.Context(), installer.AuditFilter{})
 	require.NoError(t, err)
 	last := log[len(log)-1]
-	assert.Equal(t, installer.AuditInstallerUnset, last.Action)
+	assert.Equal(t, installer.AuditJumpHostUnset, last.Action)
 	assert.Equal(t, "a", last.Hosts[0].ID)
 
 	// One that is set anew is the last.

@@ -39,7 +39,7 @@ var hostList = report.List[installer.KnownHost]{Name: "hosts", JSON: report.Host
 	{Name: "version", Of: func(h installer.KnownHost) any { return h.Version }},
 	{Name: "verified", Of: func(h installer.KnownHost) any { return h.Verified }},
 	{Name: "login", Of: func(h installer.KnownHost) any { return h.Login }},
-	{Name: "jump_host", Of: func(h installer.KnownHost) any { return h.Installer }},
+	{Name: "jump_host", Of: func(h installer.KnownHost) any { return h.JumpHost }},
 	{Name: "labels", Of: func(h installer.KnownHost) any { return labelTexts(h.Labels) }},
 	{Name: "edition", Of: func(h installer.KnownHost) any { return h.Edition.Word() }},
 }}

@@ -58,7 +58,7 @@ func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) error {
 }
 
 func (c *setRemoteInstallerCmd) unset(ctx context.Context, s *session.Session, client *control.Client) error {
-	ids, err := c.ids(ctx, client, "is not a jump host", func(h installer.KnownHost) bool { return h.Installer })
+	ids, err := c.ids(ctx, client, "is not a jump host", func(h installer.KnownHost) bool { return h.JumpHost })
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func TestSetAndUnsetInstaller(t *testing.T) {
 		"through.named[0]: must be 1–64": func(h *installer.Host) {
 			h.Via, h.RouteChoice = nil, &installer.RouteChoice{Named: []installer.NamedJumpHost{{ID: "a b"}}}
 		},
-		"through: names more than 100 inst": func(h *installer.Host) {
+		"through: names more than 100 jump": func(h *installer.Host) {
 			h.Via, h.RouteChoice = nil, &installer.RouteChoice{Named: make([]installer.NamedJumpHost, 101)}
 		},
 	} {

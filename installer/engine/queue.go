@@ -17,7 +17,7 @@ type Queue interface {
 	// one will be (zero: not before something changes).
 	Claim(ctx context.Context, now time.Time, f installer.ClaimFilter) (*installer.Invocation, time.Time, error)
 	// Credentials opens the sealed credentials. A Failure of KindCredentialMissing if
-	// they are gone.
+	// they no longer exist.
 	Credentials(ctx context.Context, inv *installer.Invocation) (installer.Credentials, error)
 	// Journal appends finished steps to the attempt.
 	Journal(ctx context.Context, ref installer.Ref, steps ...installer.StepRecord) error

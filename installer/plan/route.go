@@ -21,7 +21,7 @@ type route struct {
 // findRoute finds the jump hosts that may be used: those named, else the project's. One
 // that has a login, at least, must be among them.
 func (q *planning) findRoute() (r route, err error) {
-	if r.jumpHosts, err = q.Store.Installers(q.ctx, q.Project); err != nil || len(q.JumpHosts)+len(r.jumpHosts) == 0 {
+	if r.jumpHosts, err = q.Store.JumpHosts(q.ctx, q.Project); err != nil || len(q.JumpHosts)+len(r.jumpHosts) == 0 {
 		return r, err
 	}
 	var choice installer.RouteChoice

@@ -66,7 +66,7 @@ func openSSHHeader(raw []byte) (encrypted bool, err error) {
 		return false, checkPrivate(header.Private)
 	case "aes256-ctr", "aes256-cbc":
 	default:
-		return false, errors.New("the private key is encrypted with a cipher that is not supported: write it anew with `ssh-keygen -p -Z aes256-ctr -f KEY`")
+		return false, errors.New("the private key is encrypted with a cipher that is not supported: rewrite it with `ssh-keygen -p -Z aes256-ctr -f KEY`")
 	}
 	var bcrypt struct {
 		Salt   string
@@ -77,7 +77,7 @@ func openSSHHeader(raw []byte) (encrypted bool, err error) {
 		return false, errDamaged
 	}
 	if bcrypt.Rounds > maxRounds {
-		return false, fmt.Errorf("the private key's passphrase takes %d rounds to check, at most %d are accepted: write it anew with `ssh-keygen -p -a 24 -f KEY`", bcrypt.Rounds, maxRounds)
+		return false, fmt.Errorf("the private key's passphrase takes %d rounds to check, at most %d are accepted: rewrite it with `ssh-keygen -p -a 24 -f KEY`", bcrypt.Rounds, maxRounds)
 	}
 	return true, nil
 }

@@ -63,7 +63,7 @@ var ciphers = map[string]struct {
 	"1.2.840.113549.3.7":      {24, des.NewTripleDESCipher},
 }
 
-var errPKCS8Cipher = errors.New("the private key is encrypted in a way that is not supported: write it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW`")
+var errPKCS8Cipher = errors.New("the private key is encrypted in a way that is not supported: rewrite it with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY -out NEW`")
 
 // openPKCS8 decrypts "ENCRYPTED PRIVATE KEY", which neither crypto/x509 nor
 // x/crypto/ssh can: PBES2 with PBKDF2 and AES or triple DES.
@@ -104,7 +104,7 @@ func derive(params, passphrase []byte, keyLen int) ([]byte, error) {
 		return nil, err
 	}
 	if kdf.Iterations > maxIterations {
-		return nil, fmt.Errorf("the private key's passphrase takes %d iterations to check, at most %d are accepted: write it anew with `openssl pkcs8 -topk8 -in KEY -out NEW`", kdf.Iterations, maxIterations)
+		return nil, fmt.Errorf("the private key's passphrase takes %d iterations to check, at most %d are accepted: rewrite it with `openssl pkcs8 -topk8 -in KEY -out NEW`", kdf.Iterations, maxIterations)
 	}
 	if kdf.Iterations < 1 || kdf.KeyLen != 0 && kdf.KeyLen != keyLen {
 		return nil, errDamaged

@@ -45,7 +45,7 @@ func limited(ctx context.Context, limit time.Duration, what string, do func(cont
 
 const (
 	firstPause = time.Second
-	mostPause  = 15 * time.Second
+	maxPause   = 15 * time.Second
 )
 
 // final are failures to connect that a retry only makes worse.
@@ -63,7 +63,7 @@ func (w *work) reconnect(ctx context.Context, lost error) error {
 	inner, cancel := context.WithTimeout(ctx, w.Limits.Reconnect)
 	defer cancel()
 	w.close()
-	for pause := w.firstPause; ; pause = min(pause*2, mostPause) {
+	for pause := w.firstPause; ; pause = min(pause*2, maxPause) {
 		select {
 		case <-inner.Done():
 		case <-time.After(pause):

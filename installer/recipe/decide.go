@@ -9,9 +9,9 @@ import (
 type action int
 
 const (
-	begin  action = iota // start the script
-	anew                 // remove what an earlier attempt left, then start
-	attach               // follow what runs, or collect what has ended
+	begin   action = iota // start the script
+	restart               // remove what an earlier attempt left, then start
+	attach                // follow what runs, or collect what has ended
 )
 
 type situation struct {
@@ -32,9 +32,9 @@ type situation struct {
 //	exited        this attempt's                collect
 //	exited        earlier attempt, lost contact collect
 //	exited        RETRY's predecessor, code 0   collect
-//	exited        otherwise                     begin anew
+//	exited        otherwise                     restart
 //	died          this attempt's                failed: rebooted, or killed from outside
-//	died, fenced  earlier attempt's             begin anew
+//	died, fenced  earlier attempt's             restart
 //	fenced        this attempt's                stopped before it began
 func decide(s situation) (action, error) {
 	byThisAttempt := s.run.by == s.key
@@ -42,7 +42,7 @@ func decide(s situation) (action, error) {
 	case "absent":
 		if s.mayRun {
 			return 0, installer.Fail(installer.KindLostContact,
-				"the run folder is gone from the host: whether the script ran is not known")
+				"the run folder no longer exists on the host: whether the script ran is not known")
 		}
 		return begin, nil
 	case "staged":
@@ -57,17 +57,17 @@ func decide(s situation) (action, error) {
 		case !sameInvocation && s.run.code == 0 && s.run.killed == "":
 			return attach, nil
 		}
-		return anew, nil
+		return restart, nil
 	case "died":
 		if byThisAttempt {
 			return 0, died(s.run)
 		}
-		return anew, nil
+		return restart, nil
 	case "fenced":
 		if byThisAttempt {
 			return 0, installer.Fail(installer.KindScriptTimeout, "stopped before the script began")
 		}
-		return anew, nil
+		return restart, nil
 	}
 	return 0, installer.Fail(installer.KindLostContact, "the host did not report the state of the run")
 }

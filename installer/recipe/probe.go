@@ -184,7 +184,7 @@ func (w *work) alreadyThere() bool {
 func (w *work) prepare(versionBefore string) error {
 	switch {
 	case w.kind == restore && w.begun():
-		_ = w.chooseKept() // stage insists, if it is to begin anew
+		_ = w.chooseKept() // stage fails without it, if it is to start again
 	case w.kind == restore:
 		return w.chooseKept()
 	case w.kind == remove && !w.begun():

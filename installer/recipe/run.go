@@ -102,7 +102,7 @@ func (w *work) request(ctx context.Context, act action) (reply, error) {
 
 func (w *work) launchArgs(act action) []string {
 	args := []string{"launch=yes"}
-	if act == anew {
+	if act == restart {
 		args = append(args, "wipe=yes")
 	}
 	if w.sent != "" {

@@ -13,7 +13,7 @@ import (
 
 const killGrace = 5 // seconds between TERM and KILL
 
-// stop kills the run on the host, and makes sure that it is gone. It returns
+// stop kills the run on the host, and makes sure that nothing of it is left. It returns
 // how the run ended; an error means that this is not known.
 func (w *work) stop(ctx context.Context, cause error, limit time.Duration) (runState, error) {
 	why := "timeout"
@@ -63,10 +63,10 @@ func (w *work) endOrphan(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ended(ctx)
 	case err != nil:
-		return installer.Fail(installer.KindLostContact, "what kept the script was killed, and the host does not say whether anything of it is left: %s",
+		return installer.Fail(installer.KindLostContact, "the runner of the script was killed, and the host does not say whether anything of it is left: %s",
 			installer.FailureOf(err).Detail)
 	case r.failed != "":
-		return installer.Fail(installer.KindLostContact, "what kept the script was killed, and something of it is still alive")
+		return installer.Fail(installer.KindLostContact, "the runner of the script was killed, and something of it is still alive")
 	}
 	return nil
 }

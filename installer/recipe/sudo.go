@@ -43,7 +43,7 @@ func (w *work) becomeRoot(ctx context.Context, args []string) error {
 	h.Rights = hostshell.PasswordSudo
 	if needsTerminal(r.refused) {
 		h.Rights = hostshell.TerminalSudo
-	} else if fault := hopeless(r.refused); fault != "" {
+	} else if fault := finalRefusal(r.refused); fault != "" {
 		return w.sudoDenied(fault, r.refused)
 	}
 	if !h.HasPassword() && h.Rights == hostshell.PasswordSudo {
@@ -76,7 +76,7 @@ func (w *work) askSudo(ctx context.Context, args []string) error {
 	if !h.HasPassword() {
 		fault = "sudo asks for a password, and none was given"
 	}
-	return w.sudoDenied(cmp.Or(hopeless(said), fault), said)
+	return w.sudoDenied(cmp.Or(finalRefusal(said), fault), said)
 }
 
 func (w *work) sudoDenied(fault, said string) error {
@@ -87,9 +87,9 @@ func needsTerminal(said string) bool {
 	return strings.Contains(said, "must have a tty") || strings.Contains(said, "no tty present and no askpass")
 }
 
-// hopeless explains refusals that a password does not change. sudo runs under LC_ALL=C where we
+// finalRefusal explains refusals that a password does not change. sudo runs under LC_ALL=C where we
 // ask without one; these texts have not changed since 1.8.
-func hopeless(said string) string {
+func finalRefusal(said string) string {
 	switch {
 	case said == "none", strings.Contains(said, "sudo: not found"), strings.Contains(said, "sudo: command not found"):
 		return "there is no sudo on the host, and the login is not root"

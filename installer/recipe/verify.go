@@ -10,7 +10,7 @@ import (
 	"tripod/installer/recipe/hostshell"
 )
 
-// verify looks at what is on the host now. The exit code of an installer is
+// verify looks at what is on the host now. The exit code of install.sh is
 // never taken for success; a user's script has nothing but its exit code.
 func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if w.kind == script {

@@ -224,8 +224,8 @@ func (s *Inventory) Hosts(ctx context.Context, project string, f installer.HostF
 func (s *Inventory) describe(t *Tx, project string, k *knownHost) installer.KnownHost {
 	return installer.KnownHost{
 		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
-		Login:     len(s.kept(t, t.loginsFor(project, k, k.Host)...)) > 0,
-		Installer: t.Get(TSetUp, kv.Join(project, k.Host.ID)) != nil,
+		Login:    len(s.kept(t, t.loginsFor(project, k, k.Host)...)) > 0,
+		JumpHost: t.Get(TSetUp, kv.Join(project, k.Host.ID)) != nil,
 	}
 }
 

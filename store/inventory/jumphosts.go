@@ -35,8 +35,8 @@ func (t *Tx) jumpHosts(project string) []installer.Host {
 	return hosts
 }
 
-// Installers implements installer.Ledger.
-func (s *Inventory) Installers(ctx context.Context, project string) ([]installer.Host, error) {
+// JumpHosts implements installer.Ledger.
+func (s *Inventory) JumpHosts(ctx context.Context, project string) ([]installer.Host, error) {
 	return kv.Read(ctx, s, func(t *Tx) ([]installer.Host, error) { return t.jumpHosts(project), nil })
 }
 
@@ -103,7 +103,7 @@ func (s *Inventory) UnsetInstallers(ctx context.Context, project string, ids []s
 		}
 		return installer.Host{}, fmt.Errorf("host %s is no jump host: %w", id, installer.ErrNotFound)
 	}
-	return s.dropAll(ctx, project, ids, installer.AuditInstallerUnset, find, func(t *Tx, h installer.Host) {
+	return s.dropAll(ctx, project, ids, installer.AuditJumpHostUnset, find, func(t *Tx, h installer.Host) {
 		t.dropJumpHost(project, h.ID)
 	})
 }

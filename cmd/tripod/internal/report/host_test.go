@@ -25,7 +25,7 @@ func TestKnownHostJSON(t *testing.T) {
 			IntranetIPs: []string{"c"}, ElasticIPs: []string{"d"}, Labels: map[string]string{"e": "f"},
 		},
 		Agent: installer.AgentRunning, Version: "1", Edition: installer.Basic,
-		Verified: time.Unix(1, 0).UTC(), Login: true, Installer: true,
+		Verified: time.Unix(1, 0).UTC(), Login: true, JumpHost: true,
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[installer.KnownHost]()) {
 		require.False(t, reflect.ValueOf(full).FieldByIndex(f.Index).IsZero(), "the test has no %s", f.Name)
