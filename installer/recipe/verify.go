@@ -60,7 +60,7 @@ func (w *work) done() string {
 // askVerify asks again where the connection broke: looking does no harm.
 func (w *work) askVerify(ctx context.Context) (reply, error) {
 	for tries := 1; ; tries++ {
-		w.tail = hostshell.Tail{}
+		w.tail = installer.Tail{}
 		r, err := w.askRun(ctx, io.MultiWriter(&w.tail, w.output()), hostshell.VerifyFiles, "verify")
 		if err == nil && r.end != nil {
 			return r, nil

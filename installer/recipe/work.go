@@ -30,7 +30,7 @@ type work struct {
 	kept      string         // folder on the host of the version to restore
 	sent      string         // SHA-256 of what stage brought
 	offset    int64          // bytes of the script's output that have come
-	tail      hostshell.Tail // the last of them
+	tail      installer.Tail // the last of them
 	mayRun    bool           // a launch may have reached the host in this attempt
 	outcome   installer.Outcome
 }

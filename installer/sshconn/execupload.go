@@ -1,7 +1,6 @@
 package sshconn
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +19,7 @@ const uploadLine = `exec sh -c 'LC_ALL=C; export LC_ALL; umask 077; IFS= read -r
 func (c *Conn) uploadExec(ctx context.Context, blob installer.Blob, to string) *installer.Failure {
 	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
 	defer g.done()
-	var stdout, stderr capped
+	var stdout, stderr installer.Tail
 	code, fail := c.exec(ctx, installer.Command{
 		Line:   uploadLine,
 		Stdin:  io.MultiReader(strings.NewReader(to+"\n"), newUploadReader(ctx, g, blob)),
@@ -59,16 +58,4 @@ func checkSize(out string, want int64) error {
 		return fmt.Errorf("%d bytes arrived of %d", got, want)
 	}
 	return nil
-}
-
-type capped struct{ bytes.Buffer }
-
-const cappedSize = 4 << 10
-
-func (c *capped) Write(p []byte) (int, error) {
-	_, _ = c.Buffer.Write(p)
-	if c.Len() > 2*cappedSize {
-		c.Next(c.Len() - cappedSize)
-	}
-	return len(p), nil
 }

@@ -95,7 +95,7 @@ func (h *handshake) inSlot(ctx context.Context, slots chan struct{}, nc net.Conn
 
 // run closes nc if it fails.
 func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *installer.Failure) {
-	h.wire = &preambleReader{Wire: sshconn.NewWire(nc)}
+	h.wire = newPreambleReader(sshconn.NewWire(nc))
 	h.authing.Store(false)
 	h.accepted, h.fail, h.authState = nil, nil, authState{}
 	_ = nc.SetDeadline(time.Now().Add(h.d.limits.Handshake))

@@ -1,6 +1,7 @@
 package sshdial
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 
@@ -19,13 +20,13 @@ var (
 	errThrottled = errors.New("the server turns connections away")
 )
 
-// preambleReader is the connection of a handshake. It reads the version
-// exchange ahead (x/crypto reads that byte by byte, a system call each), and
+// preambleReader is the connection of a handshake. It buffers the version
+// exchange (x/crypto reads that byte by byte, a system call each), and
 // keeps what is needed to say why a handshake failed.
 type preambleReader struct {
 	*sshconn.Wire
-	ahead   []byte
-	version bool // the version line has been read
+	buffered *bufio.Reader
+	version  bool // the version line has been read
 
 	text      []byte // what came before it
 	line      int    // where in text the line begins that is being read
@@ -33,30 +34,19 @@ type preambleReader struct {
 	refused   error  // why no more is read before the version
 }
 
+func newPreambleReader(wire *sshconn.Wire) *preambleReader {
+	return &preambleReader{Wire: wire, buffered: bufio.NewReaderSize(wire, 512)}
+}
+
 func (r *preambleReader) Read(p []byte) (int, error) {
 	if r.refused != nil {
 		return 0, r.refused
 	}
-	if len(r.ahead) == 0 {
-		if r.version {
-			return r.Wire.Read(p)
-		}
-		buf := make([]byte, 512)
-		n, err := r.Wire.Read(buf)
-		if n == 0 {
-			return 0, err
-		}
-		r.ahead = buf[:n]
-	}
-	n := copy(p, r.ahead)
-	r.ahead = r.ahead[n:]
-	if len(r.ahead) == 0 {
-		r.ahead = nil
-	}
+	n, err := r.buffered.Read(p)
 	if !r.version {
 		r.inspect(p[:n])
 	}
-	return n, nil
+	return n, err
 }
 
 // Err is why reading was refused, or else the first error below SSH.

@@ -105,7 +105,7 @@ func (s *Shell) script(ctx context.Context, out io.Writer, each func(Finding), t
 
 func (s *Shell) exec(ctx context.Context, cmd installer.Command, out io.Writer, each func(Finding)) (Reply, error) {
 	stdout := newFrames(s.nonce, out, each)
-	var stderr Tail
+	var stderr installer.Tail
 	cmd.Stdout, cmd.Stderr = stdout, &stderr
 	if cmd.PTY && s.HasPassword() {
 		asking, cancel := context.WithCancel(ctx)
