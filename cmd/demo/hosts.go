@@ -12,6 +12,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // ownLabel marks the containers of this checkout: others may have a demo of
@@ -43,7 +44,7 @@ type field struct {
 
 // start brings the hosts up: containers where they can be had.
 func start(ctx context.Context) (field, error) {
-	err := sshtest.DockerAvailable(ctx)
+	err := container.DockerAvailable(ctx)
 	if err == nil {
 		say("Three containers with a real sshd (the first time, their image is built: a minute or two) …")
 		var up field
@@ -66,7 +67,7 @@ func startContainers(ctx context.Context) (field, error) {
 		return up, err
 	}
 	for range hosts {
-		c, err := sshtest.NewContainer(ctx, sshtest.PasswordKind, sshtest.WithRunArgs("--label", label))
+		c, err := container.New(ctx, container.PasswordKind, container.WithRunArgs("--label", label))
 		if err != nil {
 			return up, err
 		}
@@ -116,7 +117,7 @@ func (f field) farewell() {
 
 // removeContainers removes those of this checkout.
 func removeContainers(ctx context.Context) error {
-	if sshtest.DockerAvailable(ctx) != nil {
+	if container.DockerAvailable(ctx) != nil {
 		return nil
 	}
 	label, err := ownLabel()

@@ -11,14 +11,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // image is found from the checkout upwards, so before a test leaves it.
 func image(t *testing.T) string {
 	t.Helper()
-	sshtest.NeedDocker(t)
-	name, err := sshtest.Image(t.Context())
+	container.NeedDocker(t)
+	name, err := container.Image(t.Context())
 	require.NoError(t, err)
 	return name
 }

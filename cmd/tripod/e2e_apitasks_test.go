@@ -10,7 +10,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/apitest"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 	"tripod/testdata/agent"
 )
 
@@ -18,7 +18,7 @@ import (
 // real sshd, the host itself asked after each one.
 func TestAPITasksOnContainers(t *testing.T) {
 	r := newRig(t)
-	cs := sshtest.StartContainers(t, []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.SudoPasswordKind})
+	cs := container.StartAll(t, []container.Kind{container.PasswordKind, container.SudoPasswordKind})
 	token := r.token()
 	for _, version := range []string{"1.0.0", "2.0.0"} {
 		r.must("packages", "add", agent.Build(t, agent.Options{Version: version, Name: version + ".tar.gz"}))

@@ -21,7 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // canaries are secrets that must be nowhere, by name, each in the forms in
@@ -86,7 +86,7 @@ func (cs canaries) inFolder(t *testing.T, dir string, except ...string) {
 }
 
 // onHost looks at the disk of a host.
-func (cs canaries) onHost(t *testing.T, c *sshtest.Container) {
+func (cs canaries) onHost(t *testing.T, c *container.Host) {
 	t.Helper()
 	var patterns []string
 	for _, forms := range cs {

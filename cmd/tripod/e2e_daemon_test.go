@@ -11,7 +11,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/apitest"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // daemon is `tripod serve` with a client that knows its token.
@@ -85,14 +85,14 @@ func (d *daemon) ended(ids ...string) []api.Item {
 }
 
 // remoteHost is a container as a request names it.
-func remoteHost(c *sshtest.Container) installer.HostEntry {
+func remoteHost(c *container.Host) installer.HostEntry {
 	return installer.HostEntry{
 		Host:        installer.Host{Name: string(c.Kind), Endpoint: c.Endpoint()},
 		Credentials: installer.Credentials{Login: installer.Login{Password: installer.NewSecret(c.Password)}},
 	}
 }
 
-func remoteHosts(cs []*sshtest.Container) []installer.HostEntry {
+func remoteHosts(cs []*container.Host) []installer.HostEntry {
 	var hosts []installer.HostEntry
 	for _, c := range cs {
 		hosts = append(hosts, remoteHost(c))

@@ -15,7 +15,7 @@ import (
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
 	"tripod/installer/api"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // TestFullDiskOnTheTarget: no folder has room. That is found before the script
@@ -26,7 +26,7 @@ func TestFullDiskOnTheTarget(t *testing.T) {
 	for _, folder := range []string{"/var/lib", "/opt", "/usr/local/lib", "/root", "/var/tmp", "/tmp", "/dev/shm"} {
 		small = append(small, "--tmpfs", folder+":rw,exec,mode=0755,size=128k")
 	}
-	c := sshtest.StartContainer(t, sshtest.PasswordKind, sshtest.WithRunArgs(small...))
+	c := container.Start(t, container.PasswordKind, container.WithRunArgs(small...))
 	p, code := r.tripod("install", "-f", r.file("hosts.csv", csvFile(c)), "--script", r.file("hello.sh", helloScript), "--output", "json")
 	require.Equal(t, exit.Hosts, code, "%s", p.err())
 	inv := r.report(p.out()).Invocations[0]
@@ -48,7 +48,7 @@ func TestFullDiskOnTheTarget(t *testing.T) {
 func TestFullDiskUnderTheDaemon(t *testing.T) {
 	r := newRig(t)
 	smallDisk(t, r.state, "8m")
-	c := sshtest.StartContainer(t, sshtest.PasswordKind)
+	c := container.Start(t, container.PasswordKind)
 	d := r.serve(r.token(), "--script", r.file("long.sh", longScript))
 
 	running := d.create(remoteInstall(remoteHost(c)))
@@ -93,7 +93,7 @@ func TestFullDiskUnderTheDaemon(t *testing.T) {
 func TestFullDiskUnderTheBatchTool(t *testing.T) {
 	r := newRig(t)
 	smallDisk(t, r.state, "8m")
-	c := sshtest.StartContainer(t, sshtest.PasswordKind)
+	c := container.Start(t, container.PasswordKind)
 	args := []string{"install", "-f", r.file("hosts.csv", csvFile(c)), "--script", r.file("hello.sh", helloScript), "--output", "json"}
 	fill(t, r.state)
 	p, code := r.tripod(args...)

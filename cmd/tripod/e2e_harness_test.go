@@ -17,7 +17,7 @@ import (
 
 	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // The tests in e2e_*_test.go drive the real program, in a process of its own,
@@ -41,7 +41,7 @@ func newRig(t *testing.T) *rig {
 	if testing.Short() {
 		t.Skip("-short: no containers")
 	}
-	sshtest.NeedDocker(t)
+	container.NeedDocker(t)
 	t.Parallel()
 	e2eTurns <- struct{}{}
 	t.Cleanup(func() { <-e2eTurns })
@@ -178,7 +178,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // in runs a line of sh in a container as root, without SSH.
-func in(t *testing.T, c *sshtest.Container, line string) string {
+func in(t *testing.T, c *container.Host, line string) string {
 	t.Helper()
 	out, err := c.Exec(t.Context(), "sh", "-c", line)
 	require.NoError(t, err)
@@ -206,7 +206,7 @@ func attemptsThatCount(t *testing.T, inv report.JSONInvocation) []report.JSONAtt
 }
 
 // csvFile is a hosts file of containers: CSV with passwords.
-func csvFile(cs ...*sshtest.Container) string {
+func csvFile(cs ...*container.Host) string {
 	var b bytes.Buffer
 	b.WriteString("address,port,user,password\n")
 	for _, c := range cs {
@@ -217,7 +217,7 @@ func csvFile(cs ...*sshtest.Container) string {
 }
 
 // dockerLogs is all that a container's SSH server said.
-func dockerLogs(ctx context.Context, c *sshtest.Container) (string, error) {
+func dockerLogs(ctx context.Context, c *container.Host) (string, error) {
 	out, err := exec.CommandContext(ctx, "docker", "logs", c.ID).CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return "", fmt.Errorf("docker logs: %w: %s", exit, out)

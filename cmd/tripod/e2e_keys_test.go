@@ -22,7 +22,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/cmd/tripod/internal/exit"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // keyForm is a private key as somebody has it in a file.
@@ -115,7 +115,7 @@ func encrypted(t *testing.T, key []byte, passphrase string, args ...string) ([]b
 }
 
 // authorize lets a key in.
-func authorize(t *testing.T, c *sshtest.Container, forms ...keyForm) {
+func authorize(t *testing.T, c *container.Host, forms ...keyForm) {
 	t.Helper()
 	var all strings.Builder
 	for _, f := range forms {
@@ -149,7 +149,7 @@ func TestKeyForms(t *testing.T) {
 		}
 		rows = append(rows, []string{"127.0.0.1", ports[i], f.name, key, f.passphrase})
 	}
-	c := sshtest.StartContainer(t, sshtest.KeyKind, sshtest.WithRunArgs(publish...))
+	c := container.Start(t, container.KeyKind, container.WithRunArgs(publish...))
 	authorize(t, c, forms...)
 
 	p, _ := r.tripod("check", "-f", r.file("hosts.csv", csvRows(t, rows)), "--parallel", "4", "--output", "json")

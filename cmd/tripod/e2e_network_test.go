@@ -14,7 +14,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/apitest"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 const helloScript = "#!/bin/sh\necho \"hello from $(hostname)\"\necho ran >>/root/ran\n"
@@ -23,7 +23,7 @@ const helloScript = "#!/bin/sh\necho \"hello from $(hostname)\"\necho ran >>/roo
 // Neither side is shown the other's password.
 func TestClosedNetworkBatchVia(t *testing.T) {
 	r := newRig(t)
-	n := sshtest.StartNetwork(t, repeat(sshtest.PasswordKind, 3))
+	n := container.StartNetwork(t, repeat(container.PasswordKind, 3))
 	notePasswords(t, n.Jump)
 	for _, target := range n.Targets {
 		notePasswords(t, target)
@@ -62,8 +62,8 @@ func TestClosedNetworkBatchVia(t *testing.T) {
 // one, and from then on hosts are reached through it.
 func TestClosedNetworkAPI(t *testing.T) {
 	r := newRig(t)
-	n := sshtest.StartNetwork(t, repeat(sshtest.PasswordKind, 2))
-	unfit := sshtest.StartContainer(t, sshtest.NoForwardingKind)
+	n := container.StartNetwork(t, repeat(container.PasswordKind, 2))
+	unfit := container.Start(t, container.NoForwardingKind)
 	token := r.token()
 	d := r.serve(token, "--script", r.file("hello.sh", helloScript))
 	for _, target := range n.Targets {
@@ -121,20 +121,20 @@ func TestClosedNetworkAPI(t *testing.T) {
 }
 
 // notePasswords makes a host note each password that its SSH server is given.
-func notePasswords(t *testing.T, c *sshtest.Container) {
+func notePasswords(t *testing.T, c *container.Host) {
 	t.Helper()
 	in(t, c, `printf '#!/bin/sh\n{ tr -d "\\000"; echo; } >>/run/passwords\n' >/usr/local/sbin/note-password
 chmod 700 /usr/local/sbin/note-password
 sed -i '1i auth optional pam_exec.so expose_authtok quiet /usr/local/sbin/note-password' /etc/pam.d/sshd`)
 }
 
-func passwordsAt(t *testing.T, c *sshtest.Container) []string {
+func passwordsAt(t *testing.T, c *container.Host) []string {
 	t.Helper()
 	return strings.Fields(in(t, c, "cat /run/passwords 2>/dev/null || true"))
 }
 
 // acceptedLogins is how many logins the SSH server says it has accepted.
-func acceptedLogins(t *testing.T, c *sshtest.Container) int {
+func acceptedLogins(t *testing.T, c *container.Host) int {
 	t.Helper()
 	log, err := dockerLogs(t.Context(), c)
 	require.NoError(t, err)
@@ -142,7 +142,7 @@ func acceptedLogins(t *testing.T, c *sshtest.Container) int {
 }
 
 // requireNoGreeting: dialled directly, the host says nothing.
-func requireNoGreeting(t *testing.T, c *sshtest.Container) {
+func requireNoGreeting(t *testing.T, c *container.Host) {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", c.Endpoint().HostPort(), 2*time.Second)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 	"tripod/testdata/agent"
 )
 
@@ -47,9 +47,9 @@ tar -xzf $version.tar.gz && cd telescope_linux_*/ && bash ./install.sh
 // nothing.
 func TestOnlineOnContainers(t *testing.T) {
 	r := newRig(t)
-	cs := sshtest.StartContainers(t, []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.SudoPasswordKind})
+	cs := container.StartAll(t, []container.Kind{container.PasswordKind, container.SudoPasswordKind})
 	authority, certificate := mirrorCertificate(t)
-	everyContainer(t, cs, func(c *sshtest.Container) { startMirror(t, c, certificate) })
+	everyContainer(t, cs, func(c *container.Host) { startMirror(t, c, certificate) })
 	in(t, cs[1], "rm /usr/bin/curl")
 	hosts := r.file("hosts.csv", csvFile(cs...))
 	do := func(want int, args ...string) report.JSONReport {
@@ -72,7 +72,7 @@ func TestOnlineOnContainers(t *testing.T) {
 		requireAgent(t, cs[i], "")
 	}
 
-	everyContainer(t, cs, func(c *sshtest.Container) {
+	everyContainer(t, cs, func(c *container.Host) {
 		put(t, c, "/usr/local/share/ca-certificates/mirror.crt", authority)
 		in(t, c, "update-ca-certificates >/dev/null 2>&1")
 	})
@@ -97,7 +97,7 @@ func TestOnlineOnContainers(t *testing.T) {
 }
 
 // startMirror serves the installer and two versions on the host itself.
-func startMirror(t *testing.T, c *sshtest.Container, certificate string) {
+func startMirror(t *testing.T, c *container.Host, certificate string) {
 	t.Helper()
 	in(t, c, "mkdir -p /srv/agent && echo 127.0.0.1 mirror.example >>/etc/hosts")
 	put(t, c, "/srv/agent/agent_install.sh", onlineInstaller)
@@ -114,7 +114,7 @@ func startMirror(t *testing.T, c *sshtest.Container, certificate string) {
 }
 
 // put writes a file in the container.
-func put(t *testing.T, c *sshtest.Container, path, text string) {
+func put(t *testing.T, c *container.Host, path, text string) {
 	t.Helper()
 	const most = 60_000 // of an argument
 	encoded := base64.StdEncoding.EncodeToString([]byte(text))

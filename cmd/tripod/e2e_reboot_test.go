@@ -9,14 +9,14 @@ import (
 
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // TestRebootMidRun (A9): the host goes down while the script runs, and comes
 // back. The script has not succeeded, and that is known.
 func TestRebootMidRun(t *testing.T) {
 	r := newRig(t)
-	c := sshtest.StartContainer(t, sshtest.PasswordKind, sshtest.WithRunArgs("--cap-add", "SYS_ADMIN"))
+	c := container.Start(t, container.PasswordKind, container.WithRunArgs("--cap-add", "SYS_ADMIN"))
 	// A container has its host's boot id. Until it is restarted it gets one of
 	// its own, so that the restart looks like that of a machine.
 	in(t, c, "cp /proc/sys/kernel/random/uuid /run/boot && mount --bind /run/boot /proc/sys/kernel/random/boot_id")

@@ -14,7 +14,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // tellingScript prints what it finds in a folder that is no part of the search,
@@ -45,15 +45,15 @@ func TestSecretsNowhere(t *testing.T) {
 	public, err := ssh.NewPublicKey(key.Public())
 	require.NoError(t, err)
 
-	byKey := sshtest.StartContainer(t, sshtest.KeyKind)
+	byKey := container.Start(t, container.KeyKind)
 	authorize(t, byKey, keyForm{authorized: string(ssh.MarshalAuthorizedKey(public))})
 	// Docker keeps the password that it starts a container with in the
 	// environment of all that it runs there. So this one is set afterwards.
-	byPassword := sshtest.StartContainer(t, sshtest.SudoPasswordKind)
+	byPassword := container.Start(t, container.SudoPasswordKind)
 	byPassword.Password = login
 	_, err = byPassword.ExecInput(t.Context(), "op:"+login+"\n", "chpasswd")
 	require.NoError(t, err)
-	cs := []*sshtest.Container{byKey, byPassword}
+	cs := []*container.Host{byKey, byPassword}
 	_, err = byPassword.ExecInput(t.Context(), login, "sh", "-c", "cat >/mnt/secrets")
 	require.NoError(t, err)
 	token := r.token()
@@ -64,7 +64,7 @@ func TestSecretsNowhere(t *testing.T) {
 	watched := func(begin func()) {
 		stop := secrets.watchProcesses(t)
 		begin()
-		everyContainer(t, cs, func(c *sshtest.Container) {
+		everyContainer(t, cs, func(c *container.Host) {
 			eventually(t, "the script runs", func() bool { return strings.Contains(noted(t, c), "start") })
 			in(t, c, "rm /root/ran; touch /root/go")
 		})
@@ -78,7 +78,7 @@ func TestSecretsNowhere(t *testing.T) {
 			return true
 		})
 		t.Logf("looked at all processes %d times", stop())
-		everyContainer(t, cs, func(c *sshtest.Container) { in(t, c, "rm -f /root/go") })
+		everyContainer(t, cs, func(c *container.Host) { in(t, c, "rm -f /root/go") })
 	}
 
 	// The batch tool.

@@ -14,7 +14,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/api"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // longScript prints numbered lines for ten seconds or so, and on until it is
@@ -38,25 +38,25 @@ echo "end $id" >>/root/ran
 // is recorded with its whole output.
 func TestDaemonSIGKILLOverTenContainers(t *testing.T) {
 	r := newRig(t)
-	cs := sshtest.StartContainers(t, repeat(sshtest.PasswordKind, 10))
+	cs := container.StartAll(t, repeat(container.PasswordKind, 10))
 	script := r.file("long.sh", longScript)
 	token := r.token()
 
 	d := r.serve(token, "--script", script)
 	acknowledged := d.create(remoteInstall(remoteHosts(cs)...)) // kept outside of the daemon
 	require.Len(t, acknowledged, len(cs))
-	everyContainer(t, cs, func(c *sshtest.Container) {
+	everyContainer(t, cs, func(c *container.Host) {
 		eventually(t, "the script runs", func() bool { return strings.Contains(noted(t, c), "start") })
 	})
 	d.kill()
 
 	// Half of them end while nobody watches, the others after the restart.
-	everyContainer(t, cs[:5], func(c *sshtest.Container) {
+	everyContainer(t, cs[:5], func(c *container.Host) {
 		in(t, c, "touch /root/go")
 		eventually(t, "the script ends", func() bool { return strings.Contains(noted(t, c), "end") })
 	})
 	d = r.serve(token, "--script", script)
-	everyContainer(t, cs[5:], func(c *sshtest.Container) { in(t, c, "touch /root/go") })
+	everyContainer(t, cs[5:], func(c *container.Host) { in(t, c, "touch /root/go") })
 	for _, item := range d.ended(acknowledged...) {
 		assert.Equal(t, installer.Succeeded, item.InvocationStatus, item.ResultMsg)
 	}
@@ -75,15 +75,15 @@ func TestDaemonSIGKILLOverTenContainers(t *testing.T) {
 // TestBatchToolSIGKILL: the batch tool is killed, and the same command goes on.
 func TestBatchToolSIGKILL(t *testing.T) {
 	r := newRig(t)
-	cs := sshtest.StartContainers(t, repeat(sshtest.PasswordKind, 3))
+	cs := container.StartAll(t, repeat(container.PasswordKind, 3))
 	args := []string{"install", "-f", r.file("hosts.csv", csvFile(cs...)), "--script", r.file("long.sh", longScript), "--output", "json"}
 
 	p := r.start(args...)
-	everyContainer(t, cs, func(c *sshtest.Container) {
+	everyContainer(t, cs, func(c *container.Host) {
 		eventually(t, "the script runs", func() bool { return strings.Contains(noted(t, c), "start") })
 	})
 	p.kill()
-	everyContainer(t, cs, func(c *sshtest.Container) { in(t, c, "touch /root/go") })
+	everyContainer(t, cs, func(c *container.Host) { in(t, c, "touch /root/go") })
 
 	p, code := r.tripod(args...)
 	require.Zero(t, code, "%s", p.err())
@@ -114,7 +114,7 @@ func TestDaemonSIGKILLAtRandomMoments(t *testing.T) {
 	const rounds = 6
 	random := rand.New(rand.NewPCG(2, 8))
 	upTo := func(d time.Duration) time.Duration { return time.Duration(random.Int64N(int64(d))) }
-	cs := sshtest.StartContainers(t, repeat(sshtest.PasswordKind, 2))
+	cs := container.StartAll(t, repeat(container.PasswordKind, 2))
 	serve := []string{"--verbose", "--script", r.file("short.sh", shortScript)}
 	token := r.token()
 
@@ -201,13 +201,13 @@ func requireWhole(t *testing.T, log string) {
 }
 
 // noted is what longScript noted on the host.
-func noted(t *testing.T, c *sshtest.Container) string {
+func noted(t *testing.T, c *container.Host) string {
 	t.Helper()
 	return in(t, c, "cat /root/ran 2>/dev/null || true")
 }
 
-func repeat(kind sshtest.ContainerKind, n int) []sshtest.ContainerKind {
-	var kinds []sshtest.ContainerKind
+func repeat(kind container.Kind, n int) []container.Kind {
+	var kinds []container.Kind
 	for range n {
 		kinds = append(kinds, kind)
 	}
@@ -215,7 +215,7 @@ func repeat(kind sshtest.ContainerKind, n int) []sshtest.ContainerKind {
 }
 
 // everyContainer calls f for all at once.
-func everyContainer(t *testing.T, cs []*sshtest.Container, f func(*sshtest.Container)) {
+func everyContainer(t *testing.T, cs []*container.Host, f func(*container.Host)) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for _, c := range cs {

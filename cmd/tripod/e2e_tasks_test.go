@@ -12,7 +12,7 @@ import (
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 	"tripod/testdata/agent"
 )
 
@@ -21,7 +21,7 @@ import (
 // is asked what runs there.
 func TestTasksOnContainers(t *testing.T) {
 	r := newRig(t)
-	cs := sshtest.StartContainers(t, []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.SudoPasswordKind})
+	cs := container.StartAll(t, []container.Kind{container.PasswordKind, container.SudoPasswordKind})
 	hosts := r.file("hosts.csv", csvFile(cs...))
 	packages := map[string]string{}
 	for _, version := range []string{"1.0.0", "2.0.0"} {
@@ -112,7 +112,7 @@ func TestTasksOnContainers(t *testing.T) {
 
 // requireAgent asks the host: one parent and one child of the agent in that
 // version, or, for no version, no process, no file and no service of it.
-func requireAgent(t *testing.T, c *sshtest.Container, version string) {
+func requireAgent(t *testing.T, c *container.Host, version string) {
 	t.Helper()
 	processes := in(t, c, "grep -lx telescope /proc/[0-9]*/comm 2>/dev/null | wc -l")
 	if version == "" {
@@ -124,7 +124,7 @@ func requireAgent(t *testing.T, c *sshtest.Container, version string) {
 	assert.Contains(t, in(t, c, "/usr/local/telescope/bin/agent -version"), version)
 }
 
-func inAll(t *testing.T, cs []*sshtest.Container, line string) {
+func inAll(t *testing.T, cs []*container.Host, line string) {
 	t.Helper()
 	for _, c := range cs {
 		require.Empty(t, strings.TrimSpace(in(t, c, line)))

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // TestA23MaxStartups: an sshd that drops connections at random once three are
@@ -26,7 +26,7 @@ func TestA23MaxStartups(t *testing.T) {
 	for _, port := range ports {
 		publish = append(publish, "--publish", "127.0.0.1:"+port+":22")
 	}
-	c, err := sshtest.NewContainer(t.Context(), sshtest.MaxStartupsKind, sshtest.WithRunArgs(publish...))
+	c, err := container.New(t.Context(), container.MaxStartupsKind, container.WithRunArgs(publish...))
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Remove(context.Background())) })
 	var list strings.Builder

@@ -16,17 +16,17 @@ import (
 	"tripod/cmd/tripod/internal/exit"
 	"tripod/cmd/tripod/internal/report"
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 	"tripod/testdata/agent"
 )
 
 // member is one host of the fleet: how it is reached, and what must become of it.
 type member struct {
 	name string
-	kind sshtest.ContainerKind // empty: no container of its own
-	host string                // of another member, by a second port
-	user string                // default: the kind's
-	pass string                // default: the container's
+	kind container.Kind // empty: no container of its own
+	host string         // of another member, by a second port
+	user string         // default: the kind's
+	pass string         // default: the container's
 	key  *keyForm
 	want installer.Kind // empty: it succeeds
 	said string         // in the message
@@ -42,31 +42,31 @@ func fleet(forms map[string]keyForm) []member {
 		return &f
 	}
 	return []member{
-		{name: "password", kind: sshtest.PasswordKind},
-		{name: "keyboard-interactive", kind: sshtest.KeyboardInteractiveKind},
-		{name: "rsa", kind: sshtest.KeyKind, key: form("rsa PKCS#1")},
-		{name: "ecdsa", kind: sshtest.KeyKind, key: form("ecdsa PKCS#8")},
-		{name: "ed25519", kind: sshtest.KeyKind, key: form("ed25519 OpenSSH, passphrase")},
-		{name: "sftp-off", kind: sshtest.SFTPOffKind},
-		{name: "sudo-nopasswd", kind: sshtest.SudoNoPasswordKind},
-		{name: "sudo-password", kind: sshtest.SudoPasswordKind},
-		{name: "sudo-requiretty", kind: sshtest.SudoRequireTTYKind},
-		{name: "noexec", kind: sshtest.NoexecKind},
-		{name: "chatty", kind: sshtest.ChattyKind},
-		{name: "csh", kind: sshtest.CshKind},
-		{name: "fish", kind: sshtest.FishKind},
-		{name: "dropbear", kind: sshtest.DropbearKind},
-		{name: "max-sessions", kind: sshtest.MaxSessionsKind},
+		{name: "password", kind: container.PasswordKind},
+		{name: "keyboard-interactive", kind: container.KeyboardInteractiveKind},
+		{name: "rsa", kind: container.KeyKind, key: form("rsa PKCS#1")},
+		{name: "ecdsa", kind: container.KeyKind, key: form("ecdsa PKCS#8")},
+		{name: "ed25519", kind: container.KeyKind, key: form("ed25519 OpenSSH, passphrase")},
+		{name: "sftp-off", kind: container.SFTPOffKind},
+		{name: "sudo-nopasswd", kind: container.SudoNoPasswordKind},
+		{name: "sudo-password", kind: container.SudoPasswordKind},
+		{name: "sudo-requiretty", kind: container.SudoRequireTTYKind},
+		{name: "noexec", kind: container.NoexecKind},
+		{name: "chatty", kind: container.ChattyKind},
+		{name: "csh", kind: container.CshKind},
+		{name: "fish", kind: container.FishKind},
+		{name: "dropbear", kind: container.DropbearKind},
+		{name: "max-sessions", kind: container.MaxSessionsKind},
 
 		{name: "wrong-password", host: "password", pass: "not-it", want: installer.KindAuthRejected},
-		{name: "expired", kind: sshtest.ExpiredKind, want: installer.KindPasswordExpired},
-		{name: "expired-prompt", kind: sshtest.ExpiredPromptKind, want: installer.KindPasswordExpired},
-		{name: "sudo-denied", kind: sshtest.SudoDeniedKind, want: installer.KindSudoDenied, said: "not in sudoers"},
+		{name: "expired", kind: container.ExpiredKind, want: installer.KindPasswordExpired},
+		{name: "expired-prompt", kind: container.ExpiredPromptKind, want: installer.KindPasswordExpired},
+		{name: "sudo-denied", kind: container.SudoDeniedKind, want: installer.KindSudoDenied, said: "not in sudoers"},
 		{name: "root-refused", host: "sudo-denied", user: "root", want: installer.KindAuthRejected},
-		{name: "nologin", kind: sshtest.NologinKind, want: installer.KindUnsupportedHost},
-		{name: "legacy", kind: sshtest.LegacyKind, want: installer.KindHandshakeFailed},
-		{name: "changed-key", kind: sshtest.PasswordKind, want: installer.KindHostKeyChanged},
-		{name: "silent", kind: sshtest.PasswordKind, want: installer.KindHandshakeTimeout},
+		{name: "nologin", kind: container.NologinKind, want: installer.KindUnsupportedHost},
+		{name: "legacy", kind: container.LegacyKind, want: installer.KindHandshakeFailed},
+		{name: "changed-key", kind: container.PasswordKind, want: installer.KindHostKeyChanged},
+		{name: "silent", kind: container.PasswordKind, want: installer.KindHandshakeTimeout},
 		{name: "closed-port", want: installer.KindRefused},
 		{name: "dead-address", want: installer.KindUnreachable},
 	}
@@ -142,10 +142,10 @@ func TestWaysIn(t *testing.T) {
 
 // startFleet runs the containers, each published by a second port too, and
 // makes the rows of the hosts file.
-func startFleet(t *testing.T, members []member) (map[string]*sshtest.Container, [][]string) {
+func startFleet(t *testing.T, members []member) (map[string]*container.Host, [][]string) {
 	t.Helper()
 	free := freePorts(t, len(members))
-	all, second := make([]*sshtest.Container, len(members)), map[string]string{}
+	all, second := make([]*container.Host, len(members)), map[string]string{}
 	var starting errgroup.Group
 	starting.SetLimit(4)
 	for i, m := range members {
@@ -154,12 +154,12 @@ func startFleet(t *testing.T, members []member) (map[string]*sshtest.Container, 
 		}
 		second[m.name] = free[i]
 		starting.Go(func() (err error) {
-			all[i], err = sshtest.NewContainer(t.Context(), m.kind, sshtest.WithRunArgs("--publish", "127.0.0.1:"+free[i]+":22"))
+			all[i], err = container.New(t.Context(), m.kind, container.WithRunArgs("--publish", "127.0.0.1:"+free[i]+":22"))
 			return err
 		})
 	}
 	err := starting.Wait()
-	cs := map[string]*sshtest.Container{}
+	cs := map[string]*container.Host{}
 	for i, c := range all {
 		if c == nil {
 			continue

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/netsim"
 )
 
 // patience bounds what scripts wait for; only a failing test takes so long.
@@ -206,7 +207,7 @@ func cmdDeadPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: deadport NAME")
 	}
-	port, release, err := sshtest.UnusedPort()
+	port, release, err := netsim.UnusedPort()
 	ts.Check(err)
 	ts.Defer(release)
 	ts.Setenv(args[0]+"_PORT", strconv.Itoa(int(port)))

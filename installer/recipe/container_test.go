@@ -11,12 +11,13 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // containerBed is a bed on a real sshd.
-func containerBed(t *testing.T, kind sshtest.ContainerKind, opts ...sshtest.ContainerOption) (*bed, *sshtest.Container) {
+func containerBed(t *testing.T, kind container.Kind, opts ...container.Option) (*bed, *container.Host) {
 	t.Helper()
-	c := sshtest.StartContainer(t, kind, opts...)
+	c := container.Start(t, kind, opts...)
 	return &bed{
 		t: t, blobs: &memBlobs{}, out: &syncBuffer{},
 		inv: &installer.Invocation{
@@ -36,7 +37,7 @@ const containerScript = "#!/bin/bash\nprintf x >>/ran\nid -u; pwd\n"
 
 func TestWrongSudoPasswordOnce(t *testing.T) {
 	t.Parallel()
-	for _, kind := range atMost(1, sshtest.SudoRequireTTYKind, sshtest.SudoPasswordKind) {
+	for _, kind := range atMost(1, container.SudoRequireTTYKind, container.SudoPasswordKind) {
 		b, _ := containerBed(t, kind)
 		b.creds.SudoPassword = installer.NewSecret("wrong-canary")
 		_, err := b.script(containerScript).work(t.Context())
@@ -48,8 +49,8 @@ func TestWrongSudoPasswordOnce(t *testing.T) {
 
 func TestNoexecPlaces(t *testing.T) {
 	t.Parallel()
-	b, c := containerBed(t, sshtest.PasswordKind,
-		sshtest.WithRunArgs("--tmpfs", "/var/lib/tripod:rw,noexec,mode=700", "--tmpfs", "/opt/tripod:rw,exec,mode=700,size=64k"))
+	b, c := containerBed(t, container.PasswordKind,
+		container.WithRunArgs("--tmpfs", "/var/lib/tripod:rw,noexec,mode=700", "--tmpfs", "/opt/tripod:rw,exec,mode=700,size=64k"))
 	_, err := b.script(containerScript).work(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, "0\n/usr/local/lib/tripod/runs/inv-1\n", b.out.String())
@@ -68,7 +69,7 @@ func TestNoexecPlaces(t *testing.T) {
 }
 
 // atMost are the first n of kinds, all of them in the long run.
-func atMost(n int, kinds ...sshtest.ContainerKind) []sshtest.ContainerKind {
+func atMost(n int, kinds ...container.Kind) []container.Kind {
 	if sshtest.Long() {
 		return kinds
 	}
@@ -91,7 +92,7 @@ touch /go
 
 func TestRealConnectionLost(t *testing.T) {
 	t.Parallel()
-	for _, kind := range atMost(2, sshtest.SudoRequireTTYKind, sshtest.DropbearKind, sshtest.PasswordKind) {
+	for _, kind := range atMost(2, container.SudoRequireTTYKind, container.DropbearKind, container.PasswordKind) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			b, c := containerBed(t, kind)
@@ -114,7 +115,7 @@ func TestRealConnectionLost(t *testing.T) {
 
 func TestA09Reboot(t *testing.T) {
 	t.Parallel()
-	b, c := containerBed(t, sshtest.PasswordKind)
+	b, c := containerBed(t, container.PasswordKind)
 	b.script("#!/bin/sh\nprintf x >>/ran\necho begun\nsleep 300\n")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()

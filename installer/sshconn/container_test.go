@@ -12,28 +12,29 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // TestRealServers: commands and both methods of uploading, on real sshd's.
 func TestRealServers(t *testing.T) {
 	t.Parallel()
-	by := map[sshtest.ContainerKind]string{
-		sshtest.PasswordKind:            BySFTP,
-		sshtest.KeyKind:                 BySFTP,
-		sshtest.KeyboardInteractiveKind: BySFTP,
-		sshtest.SudoPasswordKind:        BySFTP,
-		sshtest.MaxSessionsKind:         BySFTP,
-		sshtest.SFTPOffKind:             ByExec,
-		sshtest.ChattyKind:              ByExec,
-		sshtest.DropbearKind:            "", // whether it has one depends on what else is installed
-		sshtest.CshKind:                 BySFTP,
-		sshtest.FishKind:                BySFTP,
+	by := map[container.Kind]string{
+		container.PasswordKind:            BySFTP,
+		container.KeyKind:                 BySFTP,
+		container.KeyboardInteractiveKind: BySFTP,
+		container.SudoPasswordKind:        BySFTP,
+		container.MaxSessionsKind:         BySFTP,
+		container.SFTPOffKind:             ByExec,
+		container.ChattyKind:              ByExec,
+		container.DropbearKind:            "", // whether it has one depends on what else is installed
+		container.CshKind:                 BySFTP,
+		container.FishKind:                BySFTP,
 	}
-	kinds := []sshtest.ContainerKind{sshtest.MaxSessionsKind, sshtest.DropbearKind, sshtest.CshKind}
+	kinds := []container.Kind{container.MaxSessionsKind, container.DropbearKind, container.CshKind}
 	if sshtest.Long() {
 		kinds = slices.Collect(maps.Keys(by))
 	}
-	for _, host := range sshtest.StartContainers(t, kinds) {
+	for _, host := range container.StartAll(t, kinds) {
 		t.Run(string(host.Kind), func(t *testing.T) {
 			nc, err := net.Dial("tcp", host.Endpoint().HostPort())
 			require.NoError(t, err)
@@ -47,7 +48,7 @@ func TestRealServers(t *testing.T) {
 					}
 					var out bytes.Buffer
 					code, err := c.Exec(t.Context(), installer.Command{Line: `exec sh -c 'cat "$1"' sh "/tmp/it'\''s"`, Stdout: &out})
-					if host.Kind == sshtest.CshKind || host.Kind == sshtest.FishKind || code != 0 {
+					if host.Kind == container.CshKind || host.Kind == container.FishKind || code != 0 {
 						out.Reset() // the quoting above is for POSIX shells
 						code, err = c.Exec(t.Context(), installer.Command{Line: `exec sh -c 'cat /tmp/it*'`, Stdout: &out})
 					}

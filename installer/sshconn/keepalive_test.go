@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/netsim"
 )
 
 // quietServer is a server in the test's bubble that takes anybody, starts any
@@ -76,7 +76,7 @@ func (q *quietServer) serve(t *testing.T, nc net.Conn) {
 // bubbleConn connects to q over a pipe, inside a synctest bubble.
 func bubbleConn(t *testing.T, q *quietServer, limits installer.Limits) *Conn {
 	t.Helper()
-	near, far := sshtest.Pipe()
+	near, far := netsim.Pipe()
 	go q.serve(t, far)
 	return open(t, limits.WithDefaults(), near, "u", installer.Login{})
 }

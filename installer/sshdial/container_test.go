@@ -12,35 +12,36 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
-func dialContainer(t *testing.T, c *sshtest.Container, login installer.Login) (*Conn, error) {
+func dialContainer(t *testing.T, c *container.Host, login installer.Login) (*Conn, error) {
 	return newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: c.Endpoint()}, installer.Credentials{Login: login}, installer.AcceptNew)
 }
 
 // TestRealLogins: each method of login, and a kind for each refusal.
 func TestRealLogins(t *testing.T) {
 	t.Parallel()
-	byMethod := func(t *testing.T, c *sshtest.Container) {
+	byMethod := func(t *testing.T, c *container.Host) {
 		_, err := dialContainer(t, c, secret("wrong"))
 		assert.Contains(t, kind(t, installer.KindAuthRejected, err).Detail, "the server allows")
 		conn, err := dialContainer(t, c, c.Login())
 		require.NoError(t, err)
 		require.NoError(t, conn.Close())
 	}
-	checks := map[sshtest.ContainerKind]func(*testing.T, *sshtest.Container){
-		sshtest.PasswordKind: byMethod, sshtest.KeyKind: byMethod, sshtest.KeyboardInteractiveKind: byMethod, sshtest.DropbearKind: byMethod,
-		sshtest.RootRefusedKind: func(t *testing.T, c *sshtest.Container) {
+	checks := map[container.Kind]func(*testing.T, *container.Host){
+		container.PasswordKind: byMethod, container.KeyKind: byMethod, container.KeyboardInteractiveKind: byMethod, container.DropbearKind: byMethod,
+		container.RootRefusedKind: func(t *testing.T, c *container.Host) {
 			e := c.Endpoint()
 			e.User = "root"
 			_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: e}, installer.Credentials{Login: c.Login()}, installer.AcceptNew)
 			assert.Contains(t, kind(t, installer.KindAuthRejected, err).Detail, "PermitRootLogin")
 		},
-		sshtest.ExpiredPromptKind: func(t *testing.T, c *sshtest.Container) {
+		container.ExpiredPromptKind: func(t *testing.T, c *container.Host) {
 			_, err := dialContainer(t, c, c.Login())
 			kind(t, installer.KindPasswordExpired, err)
 		},
-		sshtest.ExpiredKind: func(t *testing.T, c *sshtest.Container) {
+		container.ExpiredKind: func(t *testing.T, c *container.Host) {
 			conn, err := dialContainer(t, c, c.Login())
 			require.NoError(t, err)
 			defer conn.Close()
@@ -52,23 +53,23 @@ func TestRealLogins(t *testing.T) {
 			kind(t, installer.KindPasswordExpired, err)
 			kind(t, installer.KindPasswordExpired, conn.Upload(t.Context(), newBlob([]byte("x")), "/tmp/x"))
 		},
-		sshtest.NoForwardingKind: func(t *testing.T, c *sshtest.Container) {
+		container.NoForwardingKind: func(t *testing.T, c *container.Host) {
 			conn, err := dialContainer(t, c, c.Login())
 			require.NoError(t, err)
 			defer conn.Close()
 			kind(t, installer.KindChannelDenied, conn.CanForward(t.Context()))
 		},
-		sshtest.LegacyKind: func(t *testing.T, c *sshtest.Container) {
+		container.LegacyKind: func(t *testing.T, c *container.Host) {
 			_, err := dialContainer(t, c, c.Login())
 			kind(t, installer.KindHandshakeFailed, err)
 		},
 	}
 	// The others are in cmd/tripod's TestWaysIn.
-	kinds := []sshtest.ContainerKind{sshtest.RootRefusedKind, sshtest.ExpiredKind, sshtest.NoForwardingKind}
+	kinds := []container.Kind{container.RootRefusedKind, container.ExpiredKind, container.NoForwardingKind}
 	if sshtest.Long() {
 		kinds = slices.Collect(maps.Keys(checks))
 	}
-	for _, c := range sshtest.StartContainers(t, kinds) {
+	for _, c := range container.StartAll(t, kinds) {
 		t.Run(string(c.Kind), func(t *testing.T) { checks[c.Kind](t, c) })
 	}
 }
@@ -77,7 +78,7 @@ func TestRealLogins(t *testing.T) {
 // cannot reach one are classified.
 func TestClosedNetwork(t *testing.T) {
 	t.Parallel()
-	n := sshtest.StartNetwork(t, []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.KeyboardInteractiveKind})
+	n := container.StartNetwork(t, []container.Kind{container.PasswordKind, container.KeyboardInteractiveKind})
 	d := newDialer(t, Config{})
 	via := func(h installer.Host, login installer.Login) (*Conn, error) {
 		h.Via = []installer.Endpoint{n.Jump.Endpoint()}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer"
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/netsim"
 )
 
 // TestLimitsAreTheirOwn: each wait has its own limit, to the moment.
@@ -21,7 +21,7 @@ func TestLimitsAreTheirOwn(t *testing.T) {
 	dial := func(t *testing.T, limits installer.Limits, serve func(net.Conn)) (time.Duration, error) {
 		d := New(Config{Limits: limits})
 		defer d.Close()
-		near, far := sshtest.Pipe()
+		near, far := netsim.Pipe()
 		defer far.Close()
 		d.dialTCP = func(context.Context, string) (net.Conn, error) { return near, nil }
 		go serve(far)

@@ -14,6 +14,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/netsim"
 )
 
 func TestMain(m *testing.M) {
@@ -82,7 +83,7 @@ const short = 250 * time.Millisecond
 // unusedPort is refused for as long as the test runs.
 func unusedPort(t *testing.T) uint16 {
 	t.Helper()
-	port, release, err := sshtest.UnusedPort()
+	port, release, err := netsim.UnusedPort()
 	require.NoError(t, err)
 	t.Cleanup(release)
 	return port

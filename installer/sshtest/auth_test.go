@@ -12,6 +12,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/internal/plainssh"
+	"tripod/installer/sshtest/netsim"
 )
 
 func newSigner(t *testing.T) (ssh.Signer, string) {
@@ -38,13 +40,13 @@ func TestWaysIn(t *testing.T) {
 		{"wrong password", sshtest.User{Password: "a"}, ssh.Password("b"), true},
 		{"key", sshtest.User{AuthorizedKeys: []string{line}}, ssh.PublicKeys(mine), false},
 		{"other key", sshtest.User{AuthorizedKeys: []string{line}}, ssh.PublicKeys(other), true},
-		{"keyboard-interactive", sshtest.User{KeyboardInteractive: "k"}, answers(&asked, "k"), false},
-		{"wrong answer", sshtest.User{KeyboardInteractive: "k"}, answers(&asked, "x"), true},
+		{"keyboard-interactive", sshtest.User{KeyboardInteractive: "k"}, plainssh.Answers(&asked, "k"), false},
+		{"wrong answer", sshtest.User{KeyboardInteractive: "k"}, plainssh.Answers(&asked, "x"), true},
 		{"password where only questions are answered", sshtest.User{KeyboardInteractive: "k"}, ssh.Password("k"), true},
 		{"refused", sshtest.User{Password: "a", Refused: true}, ssh.Password("a"), true},
 		{"expired, by password", sshtest.User{Password: "a", Expired: sshtest.ExpiredPrompt}, ssh.Password("a"), true},
-		{"expired, answered", sshtest.User{Password: "a", Expired: sshtest.ExpiredPrompt}, answers(&asked, "a", "a", "new"), false},
-		{"expired, not answered", sshtest.User{Password: "a", Expired: sshtest.ExpiredPrompt}, answers(&asked, "a"), true},
+		{"expired, answered", sshtest.User{Password: "a", Expired: sshtest.ExpiredPrompt}, plainssh.Answers(&asked, "a", "a", "new"), false},
+		{"expired, not answered", sshtest.User{Password: "a", Expired: sshtest.ExpiredPrompt}, plainssh.Answers(&asked, "a"), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.user.Name = "op"
@@ -56,7 +58,7 @@ func TestWaysIn(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			out, _ := run(t, client, "id -un; id -u", "")
+			out, _ := plainssh.Run(t, client, "id -un; id -u", "")
 			assert.Equal(t, "op\n1000\n", out)
 			require.NoError(t, client.Close())
 			accepted := s.Counts().Accepted
@@ -79,7 +81,7 @@ func TestOnlyConfiguredMethodsAreOffered(t *testing.T) {
 func TestExpiredWithoutTerminal(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", Password: "a", Expired: sshtest.ExpiredNoTTY}}})
-	out, code := run(t, dial(t, s, "root"), "touch $HOME/ran", "")
+	out, code := plainssh.Run(t, dial(t, s, "root"), "touch $HOME/ran", "")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, out, "Password change required but no TTY available.")
 	assert.NoFileExists(t, s.Path("root", "ran"))
@@ -143,7 +145,7 @@ func (c slowReturn) Write(p []byte) (int, error) {
 func TestLoginIsCountedBeforeTheClientHearsOfIt(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
-	near, far := sshtest.Pipe()
+	near, far := netsim.Pipe()
 	s.ServeConn(slowReturn{far})
 	sc, chans, reqs, err := ssh.NewClientConn(near, "pipe", config(s, "root"))
 	require.NoError(t, err)

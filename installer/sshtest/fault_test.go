@@ -17,6 +17,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	. "tripod/installer/sshtest"
+	"tripod/installer/sshtest/internal/plainssh"
 )
 
 var content = bytes.Repeat([]byte("0123456789"), 10_000)
@@ -320,6 +321,6 @@ func TestSFTPOffAndChatty(t *testing.T) {
 		require.Error(t, err, mode)
 	}
 	s := Start(t, Config{ShellNoise: "Welcome\n"})
-	out, _ := run(t, dial(t, s, "root"), "echo mine", "")
+	out, _ := plainssh.Run(t, dial(t, s, "root"), "echo mine", "")
 	assert.Equal(t, "Welcome\nmine\n", out)
 }

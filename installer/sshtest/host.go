@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/sshtest/testkeys"
 )
 
 // Addr is where the server listens, "127.0.0.1:port".
@@ -46,7 +47,7 @@ func (s *Server) HostKeys() []string {
 	defer s.mu.Unlock()
 	var all []string
 	for _, k := range s.hostKeys {
-		all = append(all, authorized(k.PublicKey()))
+		all = append(all, testkeys.Authorized(k.PublicKey()))
 	}
 	return all
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/netsim"
 )
 
 // canBeGiven tells whether the kernel may give the address to one who asks for any
@@ -82,7 +83,7 @@ func TestStopWhileCommandsAreStarted(t *testing.T) {
 
 func TestUnusedPort(t *testing.T) {
 	t.Parallel()
-	port, release, err := sshtest.UnusedPort()
+	port, release, err := netsim.UnusedPort()
 	require.NoError(t, err)
 	defer release()
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port)))

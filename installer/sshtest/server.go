@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"tripod/installer/sshtest/netsim"
 )
 
 // Server is one host. Its methods may be called from many goroutines.
@@ -84,7 +86,7 @@ func New(cfg Config) (*Server, error) {
 	if err := s.makeRoot(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.base))
 	}
-	addr, unhold, err := hold(cfg.Listen)
+	addr, unhold, err := netsim.Hold(cfg.Listen)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(s.base))
 	}
@@ -214,7 +216,7 @@ func (s *Server) ServeConn(raw net.Conn) {
 	}
 	s.accepted++
 	if s.cfg.Latency > 0 {
-		raw = delayed(raw, s.cfg.Latency, &s.wg)
+		raw = netsim.Delayed(raw, s.cfg.Latency, &s.wg)
 	}
 	c := newConn(s, raw, s.accepted)
 	s.conns[c] = true

@@ -2,11 +2,9 @@ package sshtest_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/internal/plainssh"
 )
 
 // patience is for what must happen; a run that needs it is a failure.
@@ -36,30 +35,12 @@ func dial(t *testing.T, s *sshtest.Server, user string, auth ...ssh.AuthMethod) 
 	return c
 }
 
-// run returns stdout, then stderr (no order between them is promised), and the
-// exit code.
-func run(t *testing.T, c *ssh.Client, line, stdin string) (string, int) {
-	t.Helper()
-	ss, err := c.NewSession()
-	require.NoError(t, err)
-	defer ss.Close()
-	ss.Stdin = strings.NewReader(stdin)
-	var stdout, stderr strings.Builder
-	ss.Stdout, ss.Stderr = &stdout, &stderr
-	err = ss.Run(line)
-	if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
-		return stdout.String() + stderr.String(), exit.ExitStatus()
-	}
-	require.NoError(t, err)
-	return stdout.String() + stderr.String(), 0
-}
-
 func TestCommandsReallyRunInAThrowAwayRoot(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	c := dial(t, s, "root")
 
-	out, code := run(t, c, `pwd; echo "$HOME $TMPDIR $TRIPOD_ROOT"; id -u; cat; exit 3`, "through stdin\n")
+	out, code := plainssh.Run(t, c, `pwd; echo "$HOME $TMPDIR $TRIPOD_ROOT"; id -u; cat; exit 3`, "through stdin\n")
 	assert.Equal(t, 3, code)
 	home := s.Home("root")
 	assert.Equal(t, home+"\n"+home+" "+s.Path("tmp")+" "+s.Root()+"\n0\nthrough stdin\n", out)
@@ -129,7 +110,7 @@ func TestForwarding(t *testing.T) {
 	sc, chans, reqs, err := ssh.NewClientConn(raw, "10.9.9.9:22", config(target, "root"))
 	require.NoError(t, err)
 	inner := ssh.NewClient(sc, chans, reqs)
-	out, _ := run(t, inner, "echo $TRIPOD_ROOT", "")
+	out, _ := plainssh.Run(t, inner, "echo $TRIPOD_ROOT", "")
 	assert.Equal(t, target.Root()+"\n", out)
 	require.NoError(t, inner.Close())
 
@@ -152,7 +133,7 @@ func TestStoppedServerRefusesAndResumes(t *testing.T) {
 	s.Stop()
 	_, err := net.Dial("tcp", s.Addr())
 	require.ErrorContains(t, err, "refused")
-	run(t, c, "true", "") // open connections go on
+	plainssh.Run(t, c, "true", "") // open connections go on
 	require.NoError(t, s.Resume())
 	dial(t, s, "root")
 

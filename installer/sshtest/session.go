@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/crypto/ssh"
+
+	"tripod/installer/sshtest/hostproc"
 )
 
 // session is one channel of type session.
@@ -14,9 +16,9 @@ type session struct {
 	ch     ssh.Channel
 	detail string // the command's line, for faults
 	env    []string
-	pty    *ptyRequest
-	proc   *process      // nil until something runs
-	closed chan struct{} // closed when the channel is
+	pty    *hostproc.Terminal
+	proc   *hostproc.Process // nil until something runs
+	closed chan struct{}     // closed when the channel is
 
 	mu   sync.Mutex // guards sent
 	sent int64      // bytes of output, both streams
@@ -51,14 +53,14 @@ func (l *link) session(nc ssh.NewChannel) {
 				}
 			}
 		case "pty-req":
-			ss.pty, ok = parsePTY(req.Payload)
+			ss.pty, ok = hostproc.ParseTerminal(req.Payload)
 			if ok {
 				l.srv.counts.add(func(k *Counts) { k.PTYs++ })
 			}
 		case "signal":
 			var v struct{ Name string }
 			if ssh.Unmarshal(req.Payload, &v) == nil && ss.proc != nil && !l.srv.cfg.IgnoreSignals {
-				ss.proc.signal(v.Name)
+				ss.proc.Signal(v.Name)
 			}
 			ok = true
 		case "exec", "shell", "subsystem":

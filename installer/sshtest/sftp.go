@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+
+	"tripod/installer/sshtest/hostproc"
 )
 
 // serveSFTP runs the subsystem on the channel, confined to the server's root.
@@ -36,7 +38,7 @@ func (ss *session) serveSFTP() {
 type files struct{ ss *session }
 
 func (fs *files) path(p string) (string, error) {
-	if !below(p, fs.ss.srv.root) {
+	if !hostproc.Below(p, fs.ss.srv.root) {
 		fs.ss.srv.cfg.Logf("connection %d: SFTP: %s is outside of the test host", fs.ss.n, p)
 		return "", sftp.ErrSSHFxPermissionDenied
 	}

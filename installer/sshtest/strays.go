@@ -1,9 +1,10 @@
 package sshtest
 
 import (
-	"strings"
 	"syscall"
 	"time"
+
+	"tripod/installer/sshtest/hostproc"
 )
 
 // KillProcesses kills everything that commands have started and that still
@@ -11,7 +12,7 @@ import (
 // it for a host that is switched off.
 func (s *Server) KillProcesses() {
 	for late := time.Now().Add(time.Minute); s.executed.Load() && time.Now().Before(late); {
-		pids := strays(s.mark, s.root)
+		pids := hostproc.Strays(s.mark, s.root)
 		if len(pids) == 0 {
 			return
 		}
@@ -24,6 +25,4 @@ func (s *Server) KillProcesses() {
 
 // Processes returns the process ids of what commands have started and what
 // still runs.
-func (s *Server) Processes() []int { return strays(s.mark, s.root) }
-
-func below(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+func (s *Server) Processes() []int { return hostproc.Strays(s.mark, s.root) }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/internal/plainssh"
 )
 
 // TestSudo holds the in-process sudo to what the real one does; the container
@@ -61,7 +62,7 @@ func TestSudo(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "op", Password: "secret", Sudo: c.sudo}}})
-			out, code := run(t, dial(t, s, "op"), c.line, c.stdin)
+			out, code := plainssh.Run(t, dial(t, s, "op"), c.line, c.stdin)
 			assert.Equal(t, c.code, code, out)
 			assert.Contains(t, out, c.out)
 		})
@@ -96,7 +97,7 @@ func TestPasswordsAreNotOnDisk(t *testing.T) {
 	s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{
 		Name: "op", Password: canary, Sudo: sshtest.Sudo{Mode: sshtest.SudoPassword},
 	}}})
-	out, code := run(t, dial(t, s, "op"), `grep -rl canary- "$TRIPOD_ROOT/.." ; env | grep canary- ; sudo -S -p "" true`, canary+"\n")
+	out, code := plainssh.Run(t, dial(t, s, "op"), `grep -rl canary- "$TRIPOD_ROOT/.." ; env | grep canary- ; sudo -S -p "" true`, canary+"\n")
 	assert.Zero(t, code)
 	assert.Empty(t, out)
 }

@@ -15,6 +15,8 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	. "tripod/installer/sshtest"
+	"tripod/installer/sshtest/internal/plainssh"
+	"tripod/installer/sshtest/netsim"
 )
 
 // begin starts a command and returns once it has printed a line.
@@ -124,7 +126,7 @@ func TestLatency(t *testing.T) {
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, time.Since(start), 2*way)
 	big := bytes.Repeat([]byte("x"), 5<<20)
-	out, code := run(t, c, "wc -c", string(big))
+	out, code := plainssh.Run(t, c, "wc -c", string(big))
 	assert.Zero(t, code)
 	assert.Equal(t, "5242880", strings.TrimSpace(out))
 	s.ResetAll()
@@ -134,7 +136,7 @@ func TestLatency(t *testing.T) {
 func TestPipeOnFakeTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client, server := DelayedPipe(time.Hour)
+		client, server := netsim.DelayedPipe(time.Hour)
 		start := time.Now()
 		go func() {
 			_, _ = io.Copy(server, server)
@@ -160,7 +162,7 @@ func TestServerOnFakeTime(t *testing.T) {
 		s, err := New(Config{Listen: NoPort, Faults: []Fault{{Stage: Auth, Action: Delay, Match: "password", Delay: 24 * time.Hour}}})
 		require.NoError(t, err)
 		defer s.Close()
-		client, server := Pipe()
+		client, server := netsim.Pipe()
 		s.ServeConn(server)
 		start := time.Now()
 		sc, chans, reqs, err := ssh.NewClientConn(client, "pipe", config(s, "root"))
@@ -173,12 +175,12 @@ func TestServerOnFakeTime(t *testing.T) {
 func TestServeConnOnAPipe(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Config{Root: filepath.Join(t.TempDir(), "kept")})
-	client, server := Pipe()
+	client, server := netsim.Pipe()
 	s.ServeConn(server)
 	sc, chans, reqs, err := ssh.NewClientConn(client, "pipe", config(s, "root"))
 	require.NoError(t, err)
 	c := ssh.NewClient(sc, chans, reqs)
-	out, _ := run(t, c, "echo hello | tee $TRIPOD_ROOT/tmp/kept", "")
+	out, _ := plainssh.Run(t, c, "echo hello | tee $TRIPOD_ROOT/tmp/kept", "")
 	assert.Equal(t, "hello\n", out)
 	require.NoError(t, c.Close())
 	require.NoError(t, s.Wait(t.Context(), func(k Counts) bool { return k.ClientClosed == 1 }))

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
 )
 
 // askStatuses asks for the most servers that may be asked for, one of which
@@ -115,7 +115,7 @@ func TestCrashedAgent(t *testing.T) {
 // real sshd: that a stop is meant is what the init system says, and only there is one.
 func TestStoppedAgent(t *testing.T) {
 	t.Parallel()
-	host := sshtest.StartContainer(t, sshtest.PasswordKind, sshtest.WithPassword(password))
+	host := container.Start(t, container.PasswordKind, container.WithPassword(password))
 	r := newRig(t)
 	token := r.token("contract")
 	r.packages()

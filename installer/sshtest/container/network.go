@@ -1,4 +1,4 @@
-package sshtest
+package container
 
 import (
 	"context"
@@ -14,12 +14,12 @@ import (
 // connections from the jump host alone.
 type Network struct {
 	Name    string
-	Jump    *Container // published
-	Targets []*Container
+	Jump    *Host // published
+	Targets []*Host
 }
 
 // StartNetwork runs a jump host and targets behind it for the length of a test.
-func StartNetwork(tb testing.TB, targets []ContainerKind, opts ...ContainerOption) *Network {
+func StartNetwork(tb testing.TB, targets []Kind, opts ...Option) *Network {
 	tb.Helper()
 	NeedDocker(tb)
 	n, err := NewNetwork(context.Background(), targets, opts...)
@@ -39,7 +39,7 @@ func StartNetwork(tb testing.TB, targets []ContainerKind, opts ...ContainerOptio
 
 // NewNetwork runs a jump host and targets behind it; Remove it. The options are
 // for the targets.
-func NewNetwork(ctx context.Context, targets []ContainerKind, opts ...ContainerOption) (*Network, error) {
+func NewNetwork(ctx context.Context, targets []Kind, opts ...Option) (*Network, error) {
 	n := &Network{Name: "tripod-testhost-" + strings.ToLower(rand.Text()[:12])}
 	if _, err := docker(ctx, "network", "create", "--internal", "--label", label, n.Name); err != nil {
 		return nil, err
@@ -51,19 +51,19 @@ func NewNetwork(ctx context.Context, targets []ContainerKind, opts ...ContainerO
 	return n, nil
 }
 
-func (n *Network) fill(ctx context.Context, targets []ContainerKind, opts []ContainerOption) (err error) {
-	if n.Jump, err = NewContainer(ctx, JumpKind); err != nil {
+func (n *Network) fill(ctx context.Context, targets []Kind, opts []Option) (err error) {
+	if n.Jump, err = New(ctx, JumpKind); err != nil {
 		return err
 	}
 	n.Jump.net = n
 	if _, err := docker(ctx, "network", "connect", n.Name, n.Jump.ID); err != nil {
 		return err
 	}
-	inside := func(s *containerSetup) {
+	inside := func(s *setup) {
 		s.net, s.publish, s.allowFrom = n, false, n.Jump.InsideAddress()
 	}
-	n.Targets, err = parallel(targets, func(k ContainerKind) (*Container, error) {
-		return NewContainer(ctx, k, append([]ContainerOption{inside}, opts...)...)
+	n.Targets, err = parallel(targets, func(k Kind) (*Host, error) {
+		return New(ctx, k, append([]Option{inside}, opts...)...)
 	})
 	return err
 }
@@ -81,7 +81,7 @@ func (n *Network) Remove(ctx context.Context) error {
 
 // InsideAddress is the host's address in its closed network, or in Docker's
 // own network where it is in none. Empty if it does not run.
-func (c *Container) InsideAddress() string {
+func (c *Host) InsideAddress() string {
 	name := "bridge"
 	if c.net != nil {
 		name = c.net.Name
@@ -123,8 +123,8 @@ func parallel[T, R any](items []T, f func(T) (R, error)) ([]R, error) {
 	return kept, errors.Join(errs...)
 }
 
-func removeAll(all []*Container) error {
-	_, err := parallel(all, func(c *Container) (struct{}, error) {
+func removeAll(all []*Host) error {
+	_, err := parallel(all, func(c *Host) (struct{}, error) {
 		return struct{}{}, c.Remove(context.Background())
 	})
 	return err

@@ -1,4 +1,4 @@
-package sshtest_test
+package container_test
 
 import (
 	"net"
@@ -16,17 +16,22 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/container"
+	"tripod/installer/sshtest/internal/plainssh"
 )
+
+// patience is for what must happen; a run that needs it is a failure.
+const patience = time.Minute
 
 // kind is a running container with what the checks need.
 type kind struct {
 	*testing.T
-	*sshtest.Container
+	*container.Host
 }
 
 func (k kind) try(user string, auth ...ssh.AuthMethod) (*ssh.Client, error) {
 	cfg := &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: patience}
-	if k.Kind == sshtest.LegacyKind {
+	if k.Kind == container.LegacyKind {
 		cfg.KeyExchanges, cfg.Ciphers, cfg.MACs = []string{"diffie-hellman-group14-sha1"}, []string{"aes128-ctr"}, []string{"hmac-sha1"}
 		cfg.HostKeyAlgorithms = []string{"ssh-rsa"}
 	}
@@ -51,25 +56,10 @@ func (k kind) key() ssh.AuthMethod {
 	return ssh.PublicKeys(signer)
 }
 
-// answers replies to each question with the next one, the last one for ever.
-func answers(asked *[]string, list ...string) ssh.AuthMethod {
-	return ssh.KeyboardInteractive(func(_, _ string, questions []string, _ []bool) ([]string, error) {
-		var out []string
-		for _, q := range questions {
-			*asked = append(*asked, q)
-			out = append(out, list[0])
-			if len(list) > 1 {
-				list = list[1:]
-			}
-		}
-		return out, nil
-	})
-}
-
 // works: a command runs and SFTP starts.
 func (k kind) works(c *ssh.Client) {
 	k.Helper()
-	out, code := run(k.T, c, "id -un; exit 7", "")
+	out, code := plainssh.Run(k.T, c, "id -un; exit 7", "")
 	assert.Equal(k, 7, code)
 	assert.Equal(k, k.Kind.User()+"\n", out)
 	s, err := sftp.NewClient(c)
@@ -97,133 +87,133 @@ func (k kind) refuses(user string, auth ssh.AuthMethod) {
 }
 
 // inTheFleet are the kinds that cmd/tripod's TestWaysIn works on.
-var inTheFleet = []sshtest.ContainerKind{
-	sshtest.PasswordKind, sshtest.KeyKind, sshtest.KeyboardInteractiveKind, sshtest.SFTPOffKind, sshtest.SudoNoPasswordKind,
-	sshtest.SudoPasswordKind, sshtest.SudoRequireTTYKind, sshtest.SudoDeniedKind, sshtest.NoexecKind, sshtest.ChattyKind,
-	sshtest.ExpiredKind, sshtest.ExpiredPromptKind, sshtest.DropbearKind, sshtest.CshKind, sshtest.FishKind,
-	sshtest.NologinKind, sshtest.MaxSessionsKind, sshtest.LegacyKind,
+var inTheFleet = []container.Kind{
+	container.PasswordKind, container.KeyKind, container.KeyboardInteractiveKind, container.SFTPOffKind, container.SudoNoPasswordKind,
+	container.SudoPasswordKind, container.SudoRequireTTYKind, container.SudoDeniedKind, container.NoexecKind, container.ChattyKind,
+	container.ExpiredKind, container.ExpiredPromptKind, container.DropbearKind, container.CshKind, container.FishKind,
+	container.NologinKind, container.MaxSessionsKind, container.LegacyKind,
 }
 
 // TestEachKindIsWhatItSays runs every kind, several at a time; but for the long run,
 // those only that nobody else runs.
 func TestEachKindIsWhatItSays(t *testing.T) {
-	sshtest.NeedDocker(t)
+	container.NeedDocker(t)
 	t.Parallel()
-	checks := map[sshtest.ContainerKind]func(kind){
-		sshtest.PasswordKind: func(k kind) {
+	checks := map[container.Kind]func(kind){
+		container.PasswordKind: func(k kind) {
 			k.works(k.login())
 			k.refuses("root", ssh.Password("wrong"))
 			k.refuses("root", k.key())
 		},
-		sshtest.KeyKind: func(k kind) {
+		container.KeyKind: func(k kind) {
 			k.works(k.login(k.key()))
 			k.refuses("root", ssh.Password(k.Password))
 		},
-		sshtest.KeyboardInteractiveKind: func(k kind) {
+		container.KeyboardInteractiveKind: func(k kind) {
 			k.refuses("root", ssh.Password(k.Password))
 			var asked []string
-			k.works(k.login(answers(&asked, k.Password)))
+			k.works(k.login(plainssh.Answers(&asked, k.Password)))
 			assert.Equal(k, []string{"Password: "}, asked)
 		},
-		sshtest.SFTPOffKind: func(k kind) {
+		container.SFTPOffKind: func(k kind) {
 			c := k.login()
-			run(k.T, c, "true", "")
+			plainssh.Run(k.T, c, "true", "")
 			_, err := sftp.NewClient(c)
 			require.Error(k, err)
 		},
-		sshtest.NoForwardingKind: func(k kind) {
+		container.NoForwardingKind: func(k kind) {
 			_, err := k.login().Dial("tcp", "127.0.0.1:22")
 			require.ErrorContains(k, err, "prohibited")
 		},
-		sshtest.JumpKind: func(k kind) {
+		container.JumpKind: func(k kind) {
 			conn, err := k.login().Dial("tcp", "127.0.0.1:22")
 			require.NoError(k, err)
 			require.NoError(k, conn.Close())
 		},
-		sshtest.RootRefusedKind: func(k kind) {
+		container.RootRefusedKind: func(k kind) {
 			k.refuses("root", ssh.Password(k.Password))
 			k.refuses("root", k.key())
 			k.works(k.login())
 			k.works(k.login(k.key()))
 		},
-		sshtest.SudoNoPasswordKind: func(k kind) {
-			out, code := run(k.T, k.login(), "sudo -n id -u", "")
+		container.SudoNoPasswordKind: func(k kind) {
+			out, code := plainssh.Run(k.T, k.login(), "sudo -n id -u", "")
 			assert.Equal(k, "0\n", out)
 			assert.Zero(k, code)
 		},
-		sshtest.SudoPasswordKind: func(k kind) {
+		container.SudoPasswordKind: func(k kind) {
 			c := k.login()
-			out, code := run(k.T, c, "sudo -n id -u", "")
+			out, code := plainssh.Run(k.T, c, "sudo -n id -u", "")
 			assert.Equal(k, 1, code)
 			assert.Contains(k, out, "a password is required")
-			out, code = run(k.T, c, "sudo -S -p '' id -u", k.Password+"\n")
+			out, code = plainssh.Run(k.T, c, "sudo -S -p '' id -u", k.Password+"\n")
 			assert.Zero(k, code)
 			assert.Contains(k, out, "0\n")
 			assert.Contains(k, out, "usual lecture")
 		},
-		sshtest.SudoRequireTTYKind: func(k kind) {
+		container.SudoRequireTTYKind: func(k kind) {
 			c := k.login()
-			out, code := run(k.T, c, "sudo -S -p '' id -u", k.Password+"\n")
+			out, code := plainssh.Run(k.T, c, "sudo -S -p '' id -u", k.Password+"\n")
 			assert.Equal(k, 1, code)
 			assert.Contains(k, out, "you must have a tty")
 			out, err := k.withTerminal(c, "sudo -S -p '' id -u", k.Password+"\n")
 			require.NoError(k, err)
 			assert.Equal(k, "0", strings.TrimSpace(out))
 		},
-		sshtest.SudoDeniedKind: func(k kind) {
-			out, code := run(k.T, k.login(), "sudo -S -p '' id -u", k.Password+"\n")
+		container.SudoDeniedKind: func(k kind) {
+			out, code := plainssh.Run(k.T, k.login(), "sudo -S -p '' id -u", k.Password+"\n")
 			assert.Equal(k, 1, code)
 			assert.Contains(k, out, "not in the sudoers file")
 		},
-		sshtest.NoexecKind: func(k kind) {
+		container.NoexecKind: func(k kind) {
 			c := k.login()
-			out, code := run(k.T, c, "cp /bin/true /tmp/t && /tmp/t", "")
+			out, code := plainssh.Run(k.T, c, "cp /bin/true /tmp/t && /tmp/t", "")
 			assert.Equal(k, 126, code)
 			assert.Contains(k, out, "Permission denied")
-			_, code = run(k.T, c, "head -c 1000000 /dev/zero >/var/tmp/big", "")
+			_, code = plainssh.Run(k.T, c, "head -c 1000000 /dev/zero >/var/tmp/big", "")
 			assert.NotZero(k, code)
 		},
-		sshtest.ChattyKind: func(k kind) {
+		container.ChattyKind: func(k kind) {
 			c := k.login()
-			out, _ := run(k.T, c, "echo mine", "")
+			out, _ := plainssh.Run(k.T, c, "echo mine", "")
 			assert.Contains(k, out, "Welcome to this host")
 			assert.Contains(k, out, "mine\n")
 			_, err := sftp.NewClient(c)
 			require.Error(k, err, "SFTP must be broken by the shell's output")
 		},
-		sshtest.ExpiredKind: func(k kind) {
-			out, code := run(k.T, k.login(), "id -u", "")
+		container.ExpiredKind: func(k kind) {
+			out, code := plainssh.Run(k.T, k.login(), "id -u", "")
 			assert.Equal(k, 1, code)
 			assert.Contains(k, out, "Password change required but no TTY available")
 		},
-		sshtest.ExpiredPromptKind: func(k kind) {
+		container.ExpiredPromptKind: func(k kind) {
 			var asked []string
-			_, _ = k.try("root", answers(&asked, k.Password, k.Password, ""))
+			_, _ = k.try("root", plainssh.Answers(&asked, k.Password, k.Password, ""))
 			assert.Contains(k, strings.Join(asked, "|"), "New password:")
 		},
-		sshtest.DropbearKind: func(k kind) {
+		container.DropbearKind: func(k kind) {
 			c := k.login()
 			assert.Contains(k, string(c.ServerVersion()), "dropbear")
-			out, code := run(k.T, c, "id -u; exit 7", "")
+			out, code := plainssh.Run(k.T, c, "id -u; exit 7", "")
 			assert.Equal(k, "0\n", out)
 			assert.Equal(k, 7, code)
 		},
-		sshtest.CshKind: func(k kind) {
-			out, code := run(k.T, k.login(), "set a = b; echo $shell $a", "")
+		container.CshKind: func(k kind) {
+			out, code := plainssh.Run(k.T, k.login(), "set a = b; echo $shell $a", "")
 			assert.Zero(k, code)
 			assert.Equal(k, "/bin/tcsh b\n", out)
 		},
-		sshtest.FishKind: func(k kind) {
-			out, code := run(k.T, k.login(), "set a b; echo (echo $a) $FISH_VERSION", "")
+		container.FishKind: func(k kind) {
+			out, code := plainssh.Run(k.T, k.login(), "set a b; echo (echo $a) $FISH_VERSION", "")
 			assert.Zero(k, code)
 			assert.Regexp(k, `b 3\.`, out)
 		},
-		sshtest.NologinKind: func(k kind) {
-			out, code := run(k.T, k.login(), "id -u", "")
+		container.NologinKind: func(k kind) {
+			out, code := plainssh.Run(k.T, k.login(), "id -u", "")
 			assert.Equal(k, 1, code)
 			assert.Contains(k, out, "not available")
 		},
-		sshtest.MaxStartupsKind: func(k kind) {
+		container.MaxStartupsKind: func(k kind) {
 			// Ten that do not log in fill it up; a further one is closed.
 			for range 10 {
 				c, err := net.Dial("tcp", k.Endpoint().HostPort())
@@ -235,7 +225,7 @@ func TestEachKindIsWhatItSays(t *testing.T) {
 				assert.Error(c, err)
 			}, patience, 50*time.Millisecond)
 		},
-		sshtest.MaxSessionsKind: func(k kind) {
+		container.MaxSessionsKind: func(k kind) {
 			c := k.login()
 			first, err := c.NewSession()
 			require.NoError(k, err)
@@ -243,7 +233,7 @@ func TestEachKindIsWhatItSays(t *testing.T) {
 			_, err = c.NewSession()
 			require.ErrorContains(k, err, "open failed")
 		},
-		sshtest.LegacyKind: func(k kind) {
+		container.LegacyKind: func(k kind) {
 			k.works(k.login())
 			_, err := ssh.Dial("tcp", k.Endpoint().HostPort(), &ssh.ClientConfig{
 				User: "root", HostKeyCallback: ssh.InsecureIgnoreHostKey(), Config: ssh.Config{KeyExchanges: []string{"curve25519-sha256"}},
@@ -252,7 +242,7 @@ func TestEachKindIsWhatItSays(t *testing.T) {
 		},
 	}
 	turns := make(chan struct{}, 4)
-	for _, name := range sshtest.ContainerKinds {
+	for _, name := range container.Kinds {
 		t.Run(string(name), func(t *testing.T) {
 			t.Parallel()
 			require.Contains(t, checks, name, "a kind without a check")
@@ -261,20 +251,20 @@ func TestEachKindIsWhatItSays(t *testing.T) {
 			}
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			checks[name](kind{t, sshtest.StartContainer(t, name)})
+			checks[name](kind{t, container.Start(t, name)})
 		})
 	}
 }
 
 func TestContainerComesBackUnderTheSamePort(t *testing.T) {
-	sshtest.NeedDocker(t)
+	container.NeedDocker(t)
 	t.Parallel()
-	k := kind{t, sshtest.StartContainer(t, sshtest.PasswordKind, sshtest.WithPassword("it's \"me\" $HOME"))}
+	k := kind{t, container.Start(t, container.PasswordKind, container.WithPassword("it's \"me\" $HOME"))}
 	key, err := k.HostKey(t.Context())
 	require.NoError(t, err)
 	at := k.Endpoint()
 	c := k.login()
-	run(t, c, "echo kept >/root/file", "")
+	plainssh.Run(t, c, "echo kept >/root/file", "")
 
 	require.NoError(t, k.Kill(t.Context()))
 	require.Error(t, c.Wait())
@@ -286,14 +276,14 @@ func TestContainerComesBackUnderTheSamePort(t *testing.T) {
 	again, err := k.HostKey(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, key, again)
-	out, _ := run(t, k.login(), "cat /root/file", "")
+	out, _ := plainssh.Run(t, k.login(), "cat /root/file", "")
 	assert.Equal(t, "kept\n", out)
 }
 
 func TestTargetsOfAClosedNetworkAcceptOnlyTheJumpHost(t *testing.T) {
-	sshtest.NeedDocker(t)
+	container.NeedDocker(t)
 	t.Parallel()
-	n := sshtest.StartNetwork(t, []sshtest.ContainerKind{sshtest.PasswordKind, sshtest.KeyKind})
+	n := container.StartNetwork(t, []container.Kind{container.PasswordKind, container.KeyKind})
 	require.Len(t, n.Targets, 2)
 	jump := kind{t, n.Jump}.login()
 	var refused sync.WaitGroup // at once: a refusal takes libwrap five seconds
@@ -304,14 +294,14 @@ func TestTargetsOfAClosedNetworkAcceptOnlyTheJumpHost(t *testing.T) {
 		conn, err := jump.Dial("tcp", at.HostPort())
 		require.NoError(t, err)
 		auth := ssh.Password(target.Password)
-		if target.Kind == sshtest.KeyKind {
+		if target.Kind == container.KeyKind {
 			auth = kind{t, target}.key()
 		}
 		sc, chans, reqs, err := ssh.NewClientConn(conn, at.HostPort(),
 			&ssh.ClientConfig{User: "root", Auth: []ssh.AuthMethod{auth}, HostKeyCallback: ssh.InsecureIgnoreHostKey()})
 		require.NoError(t, err)
 		c := ssh.NewClient(sc, chans, reqs)
-		out, _ := run(t, c, "hostname", "")
+		out, _ := plainssh.Run(t, c, "hostname", "")
 		assert.Equal(t, string(target.Kind)+"\n", out)
 		require.NoError(t, c.Close())
 
@@ -328,5 +318,5 @@ func TestDockerIsNeededLoudlyInCI(t *testing.T) {
 	if os.Getenv("CI") != "true" {
 		t.Skip("only where CI=true")
 	}
-	require.NoError(t, sshtest.DockerAvailable(t.Context()))
+	require.NoError(t, container.DockerAvailable(t.Context()))
 }

@@ -1,4 +1,5 @@
-package sshtest
+// Package netsim has the network of test hosts: pipes, latency, ports that are held.
+package netsim
 
 import (
 	"io"

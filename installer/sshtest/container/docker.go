@@ -1,4 +1,4 @@
-package sshtest
+package container
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ func dockerEnv(ctx context.Context, env []string, args ...string) (string, error
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("sshtest: docker %s: %w: %s", args[0], err, bytes.TrimSpace(stderr.Bytes()))
+		return "", fmt.Errorf("container: docker %s: %w: %s", args[0], err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -51,7 +51,7 @@ func Image(ctx context.Context) (string, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("sshtest: %s: %w: %s", script, err, bytes.TrimSpace(stderr.Bytes()))
+		return "", fmt.Errorf("container: %s: %w: %s", script, err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	imageName = strings.TrimSpace(string(out))
 	return imageName, nil
@@ -65,7 +65,7 @@ var (
 func findBuildScript() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
-		return "", fmt.Errorf("sshtest: %w", err)
+		return "", fmt.Errorf("container: %w", err)
 	}
 	for ; ; dir = filepath.Dir(dir) {
 		script := filepath.Join(dir, "testdata", "images", "build.sh")
@@ -73,7 +73,7 @@ func findBuildScript() (string, error) {
 			return script, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", errors.New("sshtest: no testdata/images/build.sh here or above")
+			return "", errors.New("container: no testdata/images/build.sh here or above")
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package sshtest
+package netsim
 
 import (
 	"fmt"
@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// hold binds a socket to any free port of addr's and does not listen there: the
+// Hold binds a socket to any free port of addr's and does not listen there: the
 // kernel gives the port to whoever asks for it by its number, and to nobody else.
 // An addr that is no IPv4 address with port 0 is returned as it is.
-func hold(addr string) (held string, release func(), err error) {
+func Hold(addr string) (held string, release func(), err error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil || at.Port() != 0 || !at.Addr().Is4() {
 		return addr, func() {}, nil
 	}
-	fail := func(err error) (string, func(), error) { return "", nil, fmt.Errorf("sshtest: hold a port: %w", err) }
+	fail := func(err error) (string, func(), error) { return "", nil, fmt.Errorf("netsim: hold a port: %w", err) }
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fail(err)

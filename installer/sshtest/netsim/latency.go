@@ -1,4 +1,4 @@
-package sshtest
+package netsim
 
 import (
 	"io"
@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// delayed puts a long way between a TCP connection and the server: what goes
+// Delayed puts a long way between a TCP connection and the server: what goes
 // in at one side comes out at the other after latency. Ended by closing it.
-func delayed(raw net.Conn, latency time.Duration, wg *sync.WaitGroup) net.Conn {
+func Delayed(raw net.Conn, latency time.Duration, wg *sync.WaitGroup) net.Conn {
 	far, near := DelayedPipe(latency)
 	wg.Go(func() { // client → server
 		_, _ = io.Copy(far, raw)

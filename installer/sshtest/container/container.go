@@ -1,4 +1,5 @@
-package sshtest
+// Package container has test hosts with a real sshd, in Docker.
+package container
 
 import (
 	"bufio"
@@ -16,11 +17,13 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"tripod/installer/sshtest/testkeys"
 )
 
-// Container is a host with a real SSH server.
-type Container struct {
-	Kind     ContainerKind
+// Host is a host with a real SSH server.
+type Host struct {
+	Kind     Kind
 	ID       string
 	Password string // of root and op
 	// PrivateKey in OpenSSH form lets root and op in, where the kind takes keys.
@@ -30,10 +33,10 @@ type Container struct {
 	net  *Network
 }
 
-// ContainerOption changes how a container is run.
-type ContainerOption func(*containerSetup)
+// Option changes how a container is run.
+type Option func(*setup)
 
-type containerSetup struct {
+type setup struct {
 	args, config []string
 	password     string
 	net          *Network
@@ -42,24 +45,24 @@ type containerSetup struct {
 }
 
 // WithPassword sets root's and op's; default: a random one.
-func WithPassword(p string) ContainerOption { return func(s *containerSetup) { s.password = p } }
+func WithPassword(p string) Option { return func(s *setup) { s.password = p } }
 
 // WithConfig adds lines to sshd_config.
-func WithConfig(lines ...string) ContainerOption {
-	return func(s *containerSetup) { s.config = append(s.config, lines...) }
+func WithConfig(lines ...string) Option {
+	return func(s *setup) { s.config = append(s.config, lines...) }
 }
 
 // WithRunArgs adds arguments to docker run ("--tmpfs", "/opt:noexec").
-func WithRunArgs(args ...string) ContainerOption {
-	return func(s *containerSetup) { s.args = append(s.args, args...) }
+func WithRunArgs(args ...string) Option {
+	return func(s *setup) { s.args = append(s.args, args...) }
 }
 
-// StartContainer runs a host for the length of a test, once its SSH server
+// Start runs a host for the length of a test, once its SSH server
 // greets. Without a Docker engine it skips the test, see NeedDocker.
-func StartContainer(tb testing.TB, kind ContainerKind, opts ...ContainerOption) *Container {
+func Start(tb testing.TB, kind Kind, opts ...Option) *Host {
 	tb.Helper()
 	NeedDocker(tb)
-	c, err := NewContainer(context.Background(), kind, opts...)
+	c, err := New(context.Background(), kind, opts...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -74,12 +77,12 @@ func StartContainer(tb testing.TB, kind ContainerKind, opts ...ContainerOption) 
 	return c
 }
 
-// StartContainers runs several hosts at once.
-func StartContainers(tb testing.TB, kinds []ContainerKind, opts ...ContainerOption) []*Container {
+// StartAll runs several hosts at once.
+func StartAll(tb testing.TB, kinds []Kind, opts ...Option) []*Host {
 	tb.Helper()
 	NeedDocker(tb)
-	all, err := parallel(kinds, func(k ContainerKind) (*Container, error) {
-		return NewContainer(context.Background(), k, opts...)
+	all, err := parallel(kinds, func(k Kind) (*Host, error) {
+		return New(context.Background(), k, opts...)
 	})
 	tb.Cleanup(func() {
 		if err := removeAll(all); err != nil {
@@ -92,9 +95,9 @@ func StartContainers(tb testing.TB, kinds []ContainerKind, opts ...ContainerOpti
 	return all
 }
 
-// NewContainer runs a host, once its SSH server greets; Remove it.
-func NewContainer(ctx context.Context, kind ContainerKind, opts ...ContainerOption) (*Container, error) {
-	setup := containerSetup{publish: true, password: rand.Text()}
+// New runs a host, once its SSH server greets; Remove it.
+func New(ctx context.Context, kind Kind, opts ...Option) (*Host, error) {
+	setup := setup{publish: true, password: rand.Text()}
 	for _, o := range opts {
 		o(&setup)
 	}
@@ -106,7 +109,7 @@ func NewContainer(ctx context.Context, kind ContainerKind, opts ...ContainerOpti
 	if err != nil {
 		return nil, err
 	}
-	c := &Container{Kind: kind, Password: setup.password, PrivateKey: private, net: setup.net}
+	c := &Host{Kind: kind, Password: setup.password, PrivateKey: private, net: setup.net}
 	env := []string{"PASSWORD=" + c.Password, "SSHD_CONFIG=" + strings.Join(setup.config, "\n"), "ALLOW_FROM=" + setup.allowFrom}
 	switch kind {
 	case PasswordKind, KeyboardInteractiveKind, ExpiredKind, ExpiredPromptKind:
@@ -134,7 +137,7 @@ func NewContainer(ctx context.Context, kind ContainerKind, opts ...ContainerOpti
 
 // run starts it on a port that was free a moment ago: chosen here and not by
 // Docker, so that it stays the same after a restart.
-func (c *Container) run(ctx context.Context, env, args []string, image string, publish bool) error {
+func (c *Host) run(ctx context.Context, env, args []string, image string, publish bool) error {
 	for try := 0; ; try++ {
 		full := args
 		if publish {
@@ -144,7 +147,7 @@ func (c *Container) run(ctx context.Context, env, args []string, image string, p
 			}
 			full = append(full[:len(full):len(full)], "--publish", fmt.Sprintf("127.0.0.1:%d:22", c.port))
 		}
-		cidfile := filepath.Join(os.TempDir(), "sshtest-cid-"+rand.Text())
+		cidfile := filepath.Join(os.TempDir(), "tripod-testhost-cid-"+rand.Text())
 		full = append(full[:len(full):len(full)], "--cidfile", cidfile, image, string(c.Kind))
 		var err error
 		c.ID, err = dockerEnv(ctx, env, full...)
@@ -165,14 +168,14 @@ func (c *Container) run(ctx context.Context, env, args []string, image string, p
 func freePort() (uint16, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return 0, fmt.Errorf("sshtest: %w", err)
+		return 0, fmt.Errorf("container: %w", err)
 	}
 	defer l.Close()
 	return uint16(l.Addr().(*net.TCPAddr).Port), nil
 }
 
 // wait returns when the server greets: the port itself is open long before.
-func (c *Container) wait(ctx context.Context) error {
+func (c *Host) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
@@ -181,17 +184,17 @@ func (c *Container) wait(ctx context.Context) error {
 			return nil
 		}
 		if state, err := docker(ctx, "inspect", "--format", "{{.State.Running}}", c.ID); err != nil || state != "true" {
-			return fmt.Errorf("sshtest: the %s container has stopped: %w\n%s", c.Kind, err, c.Logs(ctx))
+			return fmt.Errorf("container: the %s container has stopped: %w\n%s", c.Kind, err, c.Logs(ctx))
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("sshtest: the %s container does not greet: %w", c.Kind, ctx.Err())
+			return fmt.Errorf("container: the %s container does not greet: %w", c.Kind, ctx.Err())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-func (c *Container) greeting(ctx context.Context) string {
+func (c *Host) greeting(ctx context.Context) string {
 	if c.port == 0 {
 		out, _ := c.net.Jump.Exec(ctx, "bash", "-c",
 			`for i in 1 2 3 4 5 6 7 8 9 10; do exec 3<>"/dev/tcp/$0/22" && IFS= read -r -t 2 l <&3 && echo "$l" && exit; sleep 0.1; done 2>/dev/null`, c.InsideAddress())
@@ -210,17 +213,17 @@ func (c *Container) greeting(ctx context.Context) string {
 
 // keyPair makes a private key in OpenSSH form and its authorized_keys line.
 func keyPair() (private, public string, err error) {
-	key, err := newKey("ed25519")
+	key, err := testkeys.New("ed25519")
 	if err != nil {
 		return "", "", err
 	}
 	block, err := ssh.MarshalPrivateKey(key, "")
 	if err != nil {
-		return "", "", fmt.Errorf("sshtest: %w", err)
+		return "", "", fmt.Errorf("container: %w", err)
 	}
 	pub, err := ssh.NewPublicKey(key.Public())
 	if err != nil {
-		return "", "", fmt.Errorf("sshtest: %w", err)
+		return "", "", fmt.Errorf("container: %w", err)
 	}
-	return string(pem.EncodeToMemory(block)), authorized(pub), nil
+	return string(pem.EncodeToMemory(block)), testkeys.Authorized(pub), nil
 }

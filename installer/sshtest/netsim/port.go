@@ -1,4 +1,4 @@
-package sshtest
+package netsim
 
 import (
 	"net"
@@ -8,7 +8,7 @@ import (
 // UnusedPort is a TCP port of 127.0.0.1 at which nothing listens. Until release
 // nobody is given it who asks for any free one; who asks for this one may have it.
 func UnusedPort() (port uint16, release func(), err error) {
-	addr, release, err := hold("127.0.0.1:0")
+	addr, release, err := Hold("127.0.0.1:0")
 	if err != nil {
 		return 0, nil, err
 	}

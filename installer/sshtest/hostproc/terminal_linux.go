@@ -1,4 +1,4 @@
-package sshtest
+package hostproc
 
 import (
 	"fmt"
@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const ptySupported = true
+const terminalSupported = true
 
-// startPTY starts the command on a new terminal.
-func (p *process) startPTY(req *ptyRequest) error {
+// startTerminal starts the command on a new terminal.
+func (p *Process) startTerminal(req *Terminal) error {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -22,18 +22,18 @@ func (p *process) startPTY(req *ptyRequest) error {
 		return err
 	}
 	defer slave.Close()
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
-	p.cmd.SysProcAttr.Setctty = true
-	p.cmd.Env = append(p.cmd.Env, "TERM="+req.term)
-	if err := p.cmd.Start(); err != nil {
+	p.Cmd.Stdin, p.Cmd.Stdout, p.Cmd.Stderr = slave, slave, slave
+	p.Cmd.SysProcAttr.Setctty = true
+	p.Cmd.Env = append(p.Cmd.Env, "TERM="+req.term)
+	if err := p.Cmd.Start(); err != nil {
 		_ = master.Close()
 		return err
 	}
-	p.stdin, p.stdout = master, master
+	p.Stdin, p.Stdout = master, master
 	return nil
 }
 
-func openSlave(master *os.File, req *ptyRequest) (*os.File, error) {
+func openSlave(master *os.File, req *Terminal) (*os.File, error) {
 	var number int
 	if err := control(master, func(fd int) (err error) {
 		if err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
@@ -42,7 +42,7 @@ func openSlave(master *os.File, req *ptyRequest) (*os.File, error) {
 		number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
 		return err
 	}); err != nil {
-		return nil, fmt.Errorf("sshtest: terminal: %w", err)
+		return nil, fmt.Errorf("hostproc: terminal: %w", err)
 	}
 	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -50,13 +50,13 @@ func openSlave(master *os.File, req *ptyRequest) (*os.File, error) {
 	}
 	if err := control(slave, func(fd int) error { return req.apply(fd) }); err != nil {
 		_ = slave.Close()
-		return nil, fmt.Errorf("sshtest: terminal: %w", err)
+		return nil, fmt.Errorf("hostproc: terminal: %w", err)
 	}
 	return slave, nil
 }
 
 // apply sets those modes that a program here may ask for.
-func (req *ptyRequest) apply(fd int) error {
+func (req *Terminal) apply(fd int) error {
 	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package sshtest
+package hostproc
 
 import (
 	"encoding/binary"
@@ -6,14 +6,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// ptyRequest is a terminal as the client wants it.
-type ptyRequest struct {
+// Terminal is a terminal as the client wants it.
+type Terminal struct {
 	term       string
 	cols, rows uint32
 	modes      map[uint8]uint32
 }
 
-func parsePTY(payload []byte) (*ptyRequest, bool) {
+func ParseTerminal(payload []byte) (*Terminal, bool) {
 	var v struct {
 		Term          string
 		Cols, Rows    uint32
@@ -23,9 +23,9 @@ func parsePTY(payload []byte) (*ptyRequest, bool) {
 	if ssh.Unmarshal(payload, &v) != nil {
 		return nil, false
 	}
-	p := &ptyRequest{v.Term, v.Cols, v.Rows, map[uint8]uint32{}}
+	p := &Terminal{v.Term, v.Cols, v.Rows, map[uint8]uint32{}}
 	for m := []byte(v.Modes); len(m) >= 5 && m[0] != 0; m = m[5:] {
 		p.modes[m[0]] = binary.BigEndian.Uint32(m[1:5])
 	}
-	return p, ptySupported
+	return p, terminalSupported
 }

@@ -1,4 +1,4 @@
-package sshtest
+package hostproc
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// strays finds processes of a server by its mark in their environment, or,
+// Strays finds processes of a server by its mark in their environment, or,
 // where they have wiped that, by a working folder or program below root.
-func strays(mark, root string) []int {
+func Strays(mark, root string) []int {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var pids []int
 	for _, dir := range dirs {
@@ -21,7 +21,7 @@ func strays(mark, root string) []int {
 		env, _ := os.ReadFile(dir + "/environ")
 		cwd, _ := os.Readlink(dir + "/cwd")
 		exe, _ := os.Readlink(dir + "/exe")
-		if bytes.Contains(env, []byte("SSHTEST_MARK="+mark+"\x00")) || below(cwd, root) || below(exe, root) {
+		if bytes.Contains(env, []byte("SSHTEST_MARK="+mark+"\x00")) || Below(cwd, root) || Below(exe, root) {
 			pids = append(pids, pid)
 		}
 	}

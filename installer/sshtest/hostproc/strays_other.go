@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sshtest
+package hostproc
 
 import (
 	"os"
@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// strays finds processes of a server by its mark in their environment, as far
+// Strays finds processes of a server by its mark in their environment, as far
 // as ps shows that.
-func strays(mark, _ string) []int {
+func Strays(mark, _ string) []int {
 	out, _ := exec.Command("ps", "-axEww", "-o", "pid=,command=").Output()
 	var pids []int
 	for line := range strings.Lines(string(out)) {
