@@ -42,8 +42,15 @@ func TestBadHabits(t *testing.T) {
 			if want.agent != "healthy" { // else a slow machine may need longer
 				s["TRIPOD_WAIT"], verify["TRIPOD_WAIT"] = "5", "1"
 			}
-			if habit == "hang" {
+			switch habit {
+			case "hang":
 				s["TRIPOD_RUN_LIMIT"] = "2"
+			case "crash-later": // it has crashed long before, and that ends the wait
+				s["TRIPOD_WAIT"], s["TRIPOD_STABLE"] = "2", "120"
+			case "crash-loop":
+				s["TRIPOD_STABLE"], verify["TRIPOD_STABLE"] = "6", "6"
+			case "none", "chatty", "slow-start", "no-init", "wrong-version":
+				s["TRIPOD_STABLE"], verify["TRIPOD_STABLE"] = "1", "1"
 			}
 			r := h.want(want.code, "install.sh", s)
 			if want.agent != "" {
