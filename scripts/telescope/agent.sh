@@ -94,13 +94,9 @@ version_in() {
 		set -- "$@" "$version_path"
 		version_path=${version_path%/*}
 	done
-	if ! only_ours "$@"; then
-		for version_path; do
-			only_ours "$version_path" && continue
-			printf '%s\n' "$version_path"
-			return 0
-		done
-	fi
+	only_ours "$@" || for version_path; do
+		only_ours "$version_path" || { printf '%s\n' "$version_path"; return 0; }
+	done
 	limited 10 "$version_file" "$version_flag" 2>/dev/null |
 		sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9A-Za-z_.-]*[0-9A-Za-z]\).*$/\1/p' | sed -n 1p
 }
