@@ -63,7 +63,7 @@ lint: ## go mod tidy, golangci-lint (.golangci.yml), shellcheck
 	$(GO) -C $(SDK) mod tidy -diff
 	$(GOLANGCI) run $(PACKAGES) ./testdata/agent/...
 	cd $(SDK) && $(GOLANGCI) run --config ../../.golangci.yml ./...
-	@if command -v shellcheck >/dev/null; then git ls-files '*.sh' .ci/run | xargs shellcheck; \
+	@if command -v shellcheck >/dev/null; then TRIPOD_TEST_LONG=1 $(GO) test -run TestShellcheck ./scripts; \
 	 else echo '*** lint: shellcheck is not installed: shell scripts not checked ***' >&2; fi
 
 tools: ## downloads and builds the linter

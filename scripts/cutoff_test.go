@@ -114,52 +114,51 @@ func (c *cutter) alive(code int, script string, s settings) result {
 }
 
 // everywhere cuts a script off at each of its calls, before and in the middle of
-// them (but for the long run, at every fourth), a third of them in each shell; in the
-// new layout, where little is different, in one shell only. begin makes the host
-// ready, after sees what became of it.
+// them (but for the long run, at every fourth), in each shell in turn; in the new
+// layout, where little is different, at a third of these. begin makes the host ready,
+// after sees what became of it.
 func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cutter, turn int, id string)) {
 	t.Helper()
-	in := shells
+	step := sshtest.EveryNth()
 	if layout == "new" {
-		in = shells[:1]
+		step *= len(shells)
 	}
-	for i, shell := range in {
-		t.Run(layout+"/"+shell[0], func(t *testing.T) {
-			t.Parallel()
-			need(t, shell[0])
-			c := newCutter(newHost(t, shell...))
-			mine := settings{"TRIPOD_KEEP": c.kept()}
-			for key, value := range s {
-				mine[key] = strings.ReplaceAll(value, "DIR", c.dir)
+	t.Run(layout, func(t *testing.T) {
+		t.Parallel()
+		c := newCutter(newHost(t))
+		mine := settings{"TRIPOD_KEEP": c.kept()}
+		for key, value := range s {
+			mine[key] = strings.ReplaceAll(value, "DIR", c.dir)
+		}
+		begin(c, 0, "whole")
+		died, calls := c.cut("never", "install.sh", mine)
+		require.False(t, died)
+		after(c, 0, "whole")
+		var points []string
+		for n, name := range calls {
+			points = append(points, fmt.Sprintf("%d.0", n+1))
+			if name == "cp" || name == "rm" {
+				points = append(points, fmt.Sprintf("%d.5", n+1))
 			}
-			begin(c, 0, "whole")
-			died, calls := c.cut("never", "install.sh", mine)
-			require.False(t, died)
-			after(c, 0, "whole")
-			var points []string
-			for n, name := range calls {
-				points = append(points, fmt.Sprintf("%d.0", n+1))
-				if name == "cp" || name == "rm" {
-					points = append(points, fmt.Sprintf("%d.5", n+1))
-				}
+		}
+		require.Greater(t, len(points), 12, "%s", calls)
+		t.Logf("%d points of %s", len(points), calls)
+		turn := 0
+		for n := 0; n < len(points); n += step {
+			c.shell = shells[turn%len(shells)]
+			need(t, c.shell[0])
+			begin(c, turn, points[n])
+			died, _ := c.cut(points[n], "install.sh", mine)
+			require.True(t, died, "not cut off at %s", points[n])
+			after(c, turn, points[n])
+			turn++
+			if t.Failed() {
+				t.Fatalf("cut off at call %s of %s", points[n], calls)
 			}
-			require.Greater(t, len(points), 12, "%s", calls)
-			t.Logf("%d points of %s", len(points), calls)
-			turn := i
-			for n := i * sshtest.EveryNth(); n < len(points); n += len(shells) * sshtest.EveryNth() {
-				begin(c, turn, points[n])
-				died, _ := c.cut(points[n], "install.sh", mine)
-				require.True(t, died, "not cut off at %s", points[n])
-				after(c, turn, points[n])
-				turn++
-				if t.Failed() {
-					t.Fatalf("cut off at call %s of %s", points[n], calls)
-				}
-			}
-			c.alive(0, "uninstall.sh", nil)
-			c.uninstalled()
-		})
-	}
+		}
+		c.alive(0, "uninstall.sh", nil)
+		c.uninstalled()
+	})
 }
 
 func (c *cutter) kept() string { return filepath.Join(c.dir, "kept") }

@@ -40,10 +40,19 @@ func TestBadHabits(t *testing.T) {
 			s := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Habit: habit}), "TRIPOD_VERSION": "1.2.3", "TRIPOD_STABLE": "3"}
 			verify := settings{"TRIPOD_VERSION": "1.2.3", "TRIPOD_STABLE": "3"}
 			if want.agent != "healthy" { // else a slow machine may need longer
-				s["TRIPOD_WAIT"], verify["TRIPOD_WAIT"] = "5", "1"
+				s["TRIPOD_WAIT"], verify["TRIPOD_WAIT"] = "2", "1"
 			}
-			if habit == "hang" {
+			switch habit {
+			case "hang":
 				s["TRIPOD_RUN_LIMIT"] = "2"
+			case "crash-later": // it has crashed long before, and that ends the wait
+				s["TRIPOD_STABLE"] = "120"
+			case "crash-loop": // a slow machine may need longer than its second
+				s["TRIPOD_STABLE"], verify["TRIPOD_STABLE"] = "5", "5"
+			case "two-parents": // all four are to be seen
+				s["TRIPOD_WAIT"] = "5"
+			case "none", "chatty", "slow-start", "no-init", "wrong-version":
+				s["TRIPOD_STABLE"], verify["TRIPOD_STABLE"] = "1", "1"
 			}
 			r := h.want(want.code, "install.sh", s)
 			if want.agent != "" {

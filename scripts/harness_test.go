@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/installer/sshtest"
 	"tripod/scripts"
 )
 
@@ -50,6 +51,15 @@ type host struct {
 
 // shells are those that the scripts must run in.
 var shells = [][]string{{"sh"}, {"bash", "--posix"}, {"busybox", "sh"}}
+
+// someShells are all of them in the long run, else the first: TestLifecycle and
+// TestForgedNamesKillNobody run the scripts in all of them always.
+func someShells() [][]string {
+	if sshtest.Long() {
+		return shells
+	}
+	return shells[:1]
+}
 
 // newHost makes a host whose scripts run under shell. Whatever is left running
 // from its root at the end fails the test.
@@ -159,7 +169,7 @@ func (h *host) command(ctx context.Context, script string, s settings) (cmd *exe
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	// A daemon that the script leaves must not hold our pipes: if it did, this
 	// test would take so long, and fail.
-	cmd.WaitDelay = 20 * time.Second
+	cmd.WaitDelay = time.Minute
 	return cmd, stdout, stderr
 }
 
@@ -208,7 +218,7 @@ func (h *host) processes() []string {
 // gone waits until nothing runs from this root, and returns what does. What was
 // killed, or has lost what it waited for, ends when the machine has time for it.
 func (h *host) gone() (left []string) {
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if left = h.processes(); len(left) == 0 {
 			break
 		}

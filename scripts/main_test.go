@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("test.parallel", "10") // they wait for processes more than they compute
+	_ = flag.Set("test.parallel", "4") // they wait for processes, but more at once keep two cores from all work
 	os.Exit(m.Run())
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tripod/installer/sshtest"
 	"tripod/testdata/agent"
 )
 
@@ -17,14 +18,18 @@ func TestFoldersStayAsTheyWere(t *testing.T) {
 	for name, tt := range map[string]struct {
 		from, to string
 		shared   bool // the uniagent has another extension
+		long     bool // for the long run: its steps are in the others
 	}{
-		"old":               {"old", "old", false},
-		"old to new":        {"old", "new", false},
-		"new to old":        {"new", "old", false},
-		"new":               {"new", "new", false},
-		"new, shared":       {"new", "new", true},
-		"old to new shared": {"old", "new", true},
+		"old":               {"old", "old", false, false},
+		"old to new":        {"old", "new", false, true},
+		"new to old":        {"new", "old", false, false},
+		"new":               {"new", "new", false, false},
+		"new, shared":       {"new", "new", true, true},
+		"old to new shared": {"old", "new", true, false},
 	} {
+		if tt.long && !sshtest.Long() {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)

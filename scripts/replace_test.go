@@ -42,6 +42,14 @@ func (h *host) copies() []string {
 	return found
 }
 
+// patientPutBack gives what is put back all the time that a slow machine may need,
+// however little the new version had.
+const patientPutBack = `say() {
+	case $* in "putting version"*) TRIPOD_WAIT=180 TRIPOD_STABLE=0 ;; esac
+	printf '%s\n' "${0##*/}: $*" >&2
+}
+`
+
 // However the new version fails, the one before comes back, with its
 // configuration, and the failure stays what it is.
 func TestFailedReplacementPutsBack(t *testing.T) {
@@ -68,15 +76,19 @@ func TestFailedReplacementPutsBack(t *testing.T) {
 			h.mark(tt.from, "i-1")
 			bad := settings{
 				"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0.0", Layout: tt.to, Habit: tt.habit}),
-				"TRIPOD_VERSION": "2.0.0", "TRIPOD_KEEP": keep, "TRIPOD_WAIT": "5", "TRIPOD_STABLE": "3", "TRIPOD_RUN_LIMIT": "600",
+				"TRIPOD_VERSION": "2.0.0", "TRIPOD_KEEP": keep,
 			}
 			switch tt.habit {
 			case "hang":
 				bad["TRIPOD_RUN_LIMIT"] = "1"
-			case "wrong-version": // healthy: a slow machine may need longer
-				bad["TRIPOD_WAIT"] = "180"
+			case "no-start":
+				bad["TRIPOD_WAIT"] = "2"
+			case "crash-later": // it crashes long before, and that ends the wait
+				bad["TRIPOD_WAIT"], bad["TRIPOD_STABLE"] = "2", "120"
 			}
+			h.appended = patientPutBack
 			r := h.want(tt.code, "install.sh", bad)
+			h.appended = ""
 			last := lastLine(r.stderr)
 			assert.Contains(t, last, tt.says)
 			assert.Contains(t, last, "; version 1.0.0 was put back, healthy")

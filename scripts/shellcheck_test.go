@@ -10,12 +10,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tripod/installer/sshtest"
 )
 
 // TestShellcheck checks every shell script of the repository: by its name, or
-// by its first line.
+// by its first line. It is what `make lint` runs, so the short run is without it.
 func TestShellcheck(t *testing.T) {
 	t.Parallel()
+	if !sshtest.Long() {
+		t.Skip("SKIPPED: in the long run and in `make lint` only")
+	}
 	need(t, "shellcheck")
 	count := 0
 	for _, top := range []string{".", "../testdata", "../installer", "../cmd", "../.ci"} {

@@ -16,10 +16,11 @@ agent_places() {
 	find_users
 }
 
-# real PATH prints it without symbolic links, as far as it exists.
+# real PATH prints it without symbolic links, as far as it exists. It is for a
+# subshell, whose folder it changes.
 real() {
 	if [ -d "$1" ]; then
-		(cd -P "$1" 2>/dev/null && pwd -P) || printf '%s\n' "$1"
+		cd -P "$1" 2>/dev/null && pwd -P || printf '%s\n' "$1"
 	elif [ "$1" = "${1%/*}" ] || [ -z "${1%/*}" ]; then
 		printf '%s\n' "$1"
 	else
@@ -34,12 +35,15 @@ look() {
 	layout=none agent_dir=
 	if [ -d "$old_dir" ]; then layout=old agent_dir=$old_dir; fi
 	if [ -d "$new_dir" ]; then layout=new agent_dir=$new_dir; fi
-	look_all=$(processes "$old_real" "$new_real" | grep '^[0-9]* [0-9]* telescope ')
-	look_pids=" $(printf '%s\n' "$look_all" | cut -d ' ' -f 1 | tr '\n' ' ')"
-	while read -r pid ppid _ dir; do
-		[ -n "$pid" ] || continue
-		pids="$pids $pid"
-		case $look_pids in
+	look_all=$(processes "$old_real" "$new_real")
+	while read -r pid _ name _; do
+		[ "$name" != telescope ] || pids="$pids $pid"
+	done <<-END
+		$look_all
+	END
+	while read -r pid ppid name dir; do
+		[ "$name" = telescope ] || continue
+		case "$pids " in
 		*" $ppid "*) children=$((children + 1)) ;;
 		*) parents=$((parents + 1)) ;;
 		esac
@@ -83,33 +87,38 @@ version_in() {
 	*) return 0 ;;
 	esac
 	[ -f "$1" ] && [ -x "$1" ] || return 0
-	version_file=$(real "${1%/*}")/${1##*/}
-	shift
+	version_file=$(real "${1%/*}")/${1##*/} version_flag=$2
 	version_path=$version_file
+	set --
 	while [ -n "$version_path" ] && [ "$version_path" != "$version_top" ]; do
-		if ! only_ours "$version_path"; then
-			printf '%s\n' "$version_path"
-			return 0
-		fi
+		set -- "$@" "$version_path"
 		version_path=${version_path%/*}
 	done
-	limited 10 "$version_file" "$@" 2>/dev/null |
+	only_ours "$@" || for version_path; do
+		only_ours "$version_path" || { printf '%s\n' "$version_path"; return 0; }
+	done
+	limited 10 "$version_file" "$version_flag" 2>/dev/null |
 		sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9A-Za-z_.-]*[0-9A-Za-z]\).*$/\1/p' | sed -n 1p
 }
 
-# only_ours PATH: it belongs to one of agent_users, and no one else may write to it.
+# only_ours PATH...: each is there and belongs to one of agent_users, and no one else
+# may write to it.
 only_ours() {
 	# shellcheck disable=SC2012 # the name, which comes last, is not read
-	ls -ldn "$1" 2>/dev/null | {
-		read -r only_mode _ only_owner _
-		case $only_mode in
-		?????-??-*) ;;
-		*) return 1 ;;
-		esac
-		case $agent_users in
-		*" $only_owner "*) ;;
-		*) return 1 ;;
-		esac
+	ls -ldn "$@" 2>/dev/null | {
+		only_left=$#
+		while read -r only_mode _ only_owner _; do
+			case $only_mode in
+			?????-??-*) ;;
+			*) return 1 ;;
+			esac
+			case $agent_users in
+			*" $only_owner "*) ;;
+			*) return 1 ;;
+			esac
+			only_left=$((only_left - 1))
+		done
+		[ $only_left = 0 ] # one line each: a name may forge more
 	}
 }
 

@@ -138,7 +138,7 @@ kick() {
 		[ $((parents + children)) = 0 ] || return 0
 		tick
 		[ "$clock" -lt $kick_end ] || break
-		nap 0.2
+		nap 0.5
 	done
 	say "the agent's installer has not started it"
 	start_agent

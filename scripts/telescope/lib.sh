@@ -45,14 +45,14 @@ die() {
 	exit "$die_code"
 }
 
-# encode VALUE percent-encodes what would break a finding apart.
+# encode VALUE sets encoded: VALUE, what would break a finding apart as %XX.
 encode() {
+	encoded=$1
 	case $1 in
 	*[!A-Za-z0-9._/:,+@-]*)
-		printf '%s' "$1" | tr '\r\t' '  ' |
-			sed -e 's/%/%25/g' -e 's/ /%20/g' -e 's/=/%3D/g' -e '$!s/$/%0A/' | tr -d '\n'
+		encoded=$(printf '%s' "$1" | tr '\r\t' '  ' |
+			sed -e 's/%/%25/g' -e 's/ /%20/g' -e 's/=/%3D/g' -e '$!s/$/%0A/' | tr -d '\n')
 		;;
-	*) printf '%s' "$1" ;;
 	esac
 }
 
@@ -60,7 +60,8 @@ encode() {
 found() {
 	found_line=tripod:
 	while [ $# -ge 2 ]; do
-		found_line="$found_line $1=$(encode "$2")"
+		encode "$2"
+		found_line="$found_line $1=$encoded"
 		shift 2
 	done
 	printf '%s\n' "$found_line"

@@ -28,7 +28,8 @@ missing=$(missing_tools)
 bash=yes
 have bash || bash=no
 room=$(free_kib "$prefix")
-found os "$(uname -s)" arch "$(host_arch)" kernel "$(uname -r)" init "$(init_system)" root $root bash $bash
+os=$(uname -s) arch=$(host_arch)
+found os "$os" arch "$arch" kernel "$(uname -r)" init "$(init_system)" root $root bash $bash
 found free_kib "$room" at "$prefix" missing "${missing% }"
 look
 find_version
@@ -38,10 +39,10 @@ if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
 fi
 
 need_root
-[ "$(uname -s)" = Linux ] || die "$E_HOST" "the agent is for Linux, and this is $(uname -s)"
-case $(host_arch) in
+[ "$os" = Linux ] || die "$E_HOST" "the agent is for Linux, and this is $os"
+case $arch in
 amd64 | arm64) ;;
-*) die "$E_HOST" "there is no agent for the architecture $(host_arch)" ;;
+*) die "$E_HOST" "there is no agent for the architecture $arch" ;;
 esac
 [ -z "$missing" ] || die "$E_HOST" "the host lacks: $missing"
 need_room "$TRIPOD_NEED_KIB" "$prefix" "the agent"

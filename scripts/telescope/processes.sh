@@ -49,13 +49,16 @@ ours() {
 	esac
 }
 
-# runs_from PID DIR: it is ours, and its program is in DIR.
+# runs_from PID DIR...: it is ours, and its program is in a DIR; from_dir is which.
 runs_from() {
 	ours "$1" && link_of "/proc/$1/exe" || return 1
-	case $link in
-	"$2"/*) ;;
-	*) return 1 ;;
-	esac
+	shift
+	for from_dir; do
+		case $link in
+		"$from_dir"/*) return 0 ;;
+		esac
+	done
+	return 1
 }
 
 # candidates LINK DIR... prints the numbers of processes whose LINK (exe or cwd)
@@ -85,14 +88,12 @@ candidates() {
 # in the old layout the child is bin/agent under its parent's argv.
 processes() {
 	for process in $(candidates exe "$@"); do
-		for process_dir; do
-			runs_from "$process" "$process_dir" || continue
-			comm_of "$process"
-			[ "$comm" = telescope ] || comm=$(argument 1 "$process")
-			process_name=other
-			[ "${comm##*/}" != telescope ] || process_name=telescope
-			printf '%s %s %s %s\n' "$process" "$stat_ppid" $process_name "$process_dir"
-		done
+		runs_from "$process" "$@" || continue
+		comm_of "$process"
+		[ "$comm" = telescope ] || comm=$(argument 1 "$process")
+		process_name=other
+		[ "${comm##*/}" != telescope ] || process_name=telescope
+		printf '%s %s %s %s\n' "$process" "$stat_ppid" $process_name "$from_dir"
 	done
 }
 
