@@ -25,8 +25,7 @@ service=@SERVICE@
 running() {
 	local dir count=0
 	for dir in /proc/[0-9]*; do
-		if read -r comm 2>/dev/null <"$dir/comm" && [[ $comm == telescope &&
-			$(readlink "$dir/cwd") == "$(readlink -f "$install_dir")/bin" ]]; then
+		if read -r comm 2>/dev/null <"$dir/comm" && [[ $comm == telescope && $dir/cwd -ef $install_dir/bin ]]; then
 			count=$((count + 1))
 		fi
 	done
