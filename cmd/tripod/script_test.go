@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// patient is tripod with limits that no machine is too slow for, and with little waiting
-// for the agent to prove itself.
+// patient is tripod with limits that no machine is too slow for, to which an agent is
+// healthy as soon as it runs: the tests of scripts have it prove itself for longer.
 func patient() {
 	// A short command ends before it is worth it to collect its garbage.
 	debug.SetGCPercent(-1)
@@ -42,7 +42,7 @@ func patient() {
 			Connect: long, Handshake: long, Auth: long, Channel: long, Probe: long, UploadStall: long,
 			Verify: long, Clean: long, Reconnect: long, Keepalive: time.Minute,
 		},
-		AgentSettings: "TRIPOD_WAIT=180\nTRIPOD_STABLE=1\n",
+		AgentSettings: "TRIPOD_WAIT=180\nTRIPOD_STABLE=0\n",
 	}))
 }
 
