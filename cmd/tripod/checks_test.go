@@ -73,7 +73,7 @@ func cmdWaitResponse(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: waitresponse URL TOKEN TEXT")
 	}
 	answer := ""
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if answer = sendRequest(ts, http.MethodGet, args[0], args[1], ""); strings.Contains(answer, args[2]) {
 			return
 		}

@@ -21,7 +21,7 @@ import (
 // TestFullDiskOnTheTarget: no folder has room. That is found before the script
 // is sent, let alone run.
 func TestFullDiskOnTheTarget(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, usual)
 	var small []string
 	for _, folder := range []string{"/var/lib", "/opt", "/usr/local/lib", "/root", "/var/tmp", "/tmp", "/dev/shm"} {
 		small = append(small, "--tmpfs", folder+":rw,exec,mode=0755,size=128k")
@@ -46,13 +46,13 @@ func TestFullDiskOnTheTarget(t *testing.T) {
 // TestFullDiskUnderTheDaemon (A3): nothing is acknowledged while the disk is
 // full; what runs keeps its result and stores it once there is room.
 func TestFullDiskUnderTheDaemon(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, usual)
 	smallDisk(t, r.state, "8m")
 	c := container.Start(t, container.PasswordKind)
 	d := r.serve(r.token(), "--script", r.file("long.sh", longScript))
 
 	running := d.create(remoteInstall(remoteHost(c)))
-	eventually(t, "the script runs", func() bool { return strings.Contains(noted(t, c), "start") })
+	waitNoted(t, c, "start")
 	fill(t, r.state)
 	// A new batch is refused. A first one may still fit into pages that are
 	// there already, so they come until one does not.
@@ -73,7 +73,7 @@ func TestFullDiskUnderTheDaemon(t *testing.T) {
 	require.EqualValues(t, len(acknowledged), list.Count, "nothing is half done")
 
 	in(t, c, "touch /root/go")
-	eventually(t, "the script ends", func() bool { return strings.Contains(noted(t, c), "end") })
+	waitNoted(t, c, "end")
 	eventually(t, "the daemon says that it could not store that", func() bool { return strings.Contains(d.err(), "not stored, trying again") })
 	require.False(t, d.item(running[0]).InvocationStatus.Terminal())
 
@@ -91,7 +91,7 @@ func TestFullDiskUnderTheDaemon(t *testing.T) {
 // TestFullDiskUnderTheBatchTool: it says so with its own exit code, and the
 // same command works once there is room.
 func TestFullDiskUnderTheBatchTool(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, usual)
 	smallDisk(t, r.state, "8m")
 	c := container.Start(t, container.PasswordKind)
 	args := []string{"install", "-f", r.file("hosts.csv", csvFile(c)), "--script", r.file("hello.sh", helloScript), "--output", "json"}

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/semaphore"
 
 	"tripod/cmd/tripod/internal/report"
-	"tripod/installer"
 	"tripod/installer/sshtest/container"
 )
 
@@ -24,10 +24,15 @@ import (
 // against containers with a real sshd.
 
 // e2ePatience bounds what they wait for; only a failing test takes so long.
-const e2ePatience = 4 * time.Minute
+const e2ePatience = 10 * time.Minute
 
-// e2eTurns bounds how many of them run at a time: each has several containers.
-var e2eTurns = make(chan struct{}, 5)
+// containerTurns bounds how many of them run at a time, by weight: usual or heavy.
+var containerTurns = semaphore.NewWeighted(3)
+
+const (
+	usual = 1 // up to four containers
+	heavy = 2 // more
+)
 
 // rig is a state folder, and the program that works on it.
 type rig struct {
@@ -36,15 +41,15 @@ type rig struct {
 	started    int
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, weight int64) *rig {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: no containers")
 	}
 	container.NeedDocker(t)
 	t.Parallel()
-	e2eTurns <- struct{}{}
-	t.Cleanup(func() { <-e2eTurns })
+	require.NoError(t, containerTurns.Acquire(context.Background(), weight))
+	t.Cleanup(func() { containerTurns.Release(weight) })
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "home"), 0o700))
 	return &rig{t: t, dir: dir, state: filepath.Join(dir, "state")}
@@ -69,10 +74,15 @@ type process struct {
 // start runs tripod in the background. It does not outlive the test.
 func (r *rig) start(args ...string) *process {
 	r.t.Helper()
+	return r.startProgram("tripod", args...)
+}
+
+func (r *rig) startProgram(program string, args ...string) *process {
+	r.t.Helper()
 	r.started++
 	base := filepath.Join(r.dir, fmt.Sprintf("tripod-%d", r.started))
 	p := &process{t: r.t, stdout: base + ".out", stderr: base + ".err", done: make(chan struct{})}
-	p.cmd = exec.Command("tripod", args...)
+	p.cmd = exec.Command(program, args...)
 	p.cmd.Dir = r.dir
 	p.cmd.Env = append(childEnv(),
 		"HOME="+filepath.Join(r.dir, "home"), "TRIPOD_STATE_DIR="+r.state)
@@ -92,7 +102,7 @@ func (r *rig) start(args ...string) *process {
 		_ = p.cmd.Process.Kill()
 		<-p.done
 		if r.t.Failed() {
-			r.t.Logf("tripod %s\n%s%s", strings.Join(args, " "), clipped(p.out()), clipped(p.err()))
+			r.t.Logf("%s %s\n%s%s", program, strings.Join(args, " "), clipped(p.out()), clipped(p.err()))
 		}
 	})
 	return p
@@ -185,24 +195,19 @@ func in(t *testing.T, c *container.Host, line string) string {
 	return out
 }
 
-// attemptsThatCount leaves out what ended at a time limit before anything was
-// started on the host: on a machine with far too much to do, sshd is too slow
-// for the limits, and that is tried again.
-func attemptsThatCount(t *testing.T, inv report.JSONInvocation) []report.JSONAttempt {
+// waitIn waits until a line of sh in a container succeeds. It asks there: docker exec is dear.
+func waitIn(t *testing.T, c *container.Host, line string) {
 	t.Helper()
-	var count []report.JSONAttempt
-	for _, a := range inv.Attempts {
-		early := true
-		for _, s := range a.Steps {
-			early = early && (s.Step == installer.StepConnect || s.Step == installer.StepProbe)
-		}
-		if early && a.Kind.Info().Tries > 1 && a.Kind != "" {
-			t.Logf("%s: this machine is too slow: %s: %s", inv.InvocationID, a.Kind, a.Message)
-			continue
-		}
-		count = append(count, a)
-	}
-	return count
+	ctx, cancel := context.WithTimeout(t.Context(), e2ePatience)
+	defer cancel()
+	_, err := c.Exec(ctx, "sh", "-c", "until { "+line+"; } >/dev/null 2>&1; do sleep 0.1; done")
+	require.NoError(t, err, "waited in vain: %s", line)
+}
+
+// waitNoted waits until a script has noted something on the host.
+func waitNoted(t *testing.T, c *container.Host, text string) {
+	t.Helper()
+	waitIn(t, c, "grep -q '"+text+"' /root/ran")
 }
 
 // csvFile is a hosts file of containers: CSV with passwords.

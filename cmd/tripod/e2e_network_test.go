@@ -22,7 +22,7 @@ const helloScript = "#!/bin/sh\necho \"hello from $(hostname)\"\necho ran >>/roo
 // TestClosedNetworkBatchVia: many targets over one connection to the jump host.
 // Neither side is shown the other's password.
 func TestClosedNetworkBatchVia(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, usual)
 	n := container.StartNetwork(t, repeat(container.PasswordKind, 3))
 	notePasswords(t, n.Jump)
 	for _, target := range n.Targets {
@@ -61,7 +61,7 @@ func TestClosedNetworkBatchVia(t *testing.T) {
 // TestClosedNetworkAPI: a host becomes the project's installer, if it can be
 // one, and from then on hosts are reached through it.
 func TestClosedNetworkAPI(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, usual)
 	n := container.StartNetwork(t, repeat(container.PasswordKind, 2))
 	unfit := container.Start(t, container.NoForwardingKind)
 	token := r.token()

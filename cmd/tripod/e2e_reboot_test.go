@@ -15,14 +15,14 @@ import (
 // TestRebootMidRun (A9): the host goes down while the script runs, and comes
 // back. The script has not succeeded, and that is known.
 func TestRebootMidRun(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, usual)
 	c := container.Start(t, container.PasswordKind, container.WithRunArgs("--cap-add", "SYS_ADMIN"))
 	// A container has its host's boot id. Until it is restarted it gets one of
 	// its own, so that the restart looks like that of a machine.
 	in(t, c, "cp /proc/sys/kernel/random/uuid /run/boot && mount --bind /run/boot /proc/sys/kernel/random/boot_id")
 
 	p := r.start("install", "-f", r.file("hosts.csv", csvFile(c)), "--script", r.file("long.sh", longScript), "--output", "json")
-	eventually(t, "the script runs", func() bool { return strings.Contains(noted(t, c), "start") })
+	waitNoted(t, c, "start")
 	require.NoError(t, c.Kill(t.Context()))
 	require.NoError(t, c.Restart(t.Context()))
 

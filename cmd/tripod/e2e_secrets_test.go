@@ -31,7 +31,7 @@ while [ ! -e /root/go ] && [ $i -lt 2000 ]; do sleep 0.1; i=$((i + 1)); done
 // TestSecretsNowhere (C10): passwords, keys, passphrases and tokens are not to
 // be seen in any process, log, file or answer, on either side, in any form.
 func TestSecretsNowhere(t *testing.T) {
-	r := newRig(t)
+	r := newRig(t, usual)
 	secrets := canaries{}
 	login := secrets.add("password", awkward())
 	passphrase := secrets.add("passphrase", awkward())
@@ -65,18 +65,11 @@ func TestSecretsNowhere(t *testing.T) {
 		stop := secrets.watchProcesses(t)
 		begin()
 		everyContainer(t, cs, func(c *container.Host) {
-			eventually(t, "the script runs", func() bool { return strings.Contains(noted(t, c), "start") })
+			waitNoted(t, c, "start")
 			in(t, c, "rm /root/ran; touch /root/go")
 		})
 		t.Cleanup(func() { stop() })
-		eventually(t, "the scripts end", func() bool {
-			for _, c := range cs {
-				if in(t, c, "ls /var/lib/tripod/runs") != "" {
-					return false
-				}
-			}
-			return true
-		})
+		everyContainer(t, cs, func(c *container.Host) { waitIn(t, c, `test -z "$(ls /var/lib/tripod/runs)"`) })
 		t.Logf("looked at all processes %d times", stop())
 		everyContainer(t, cs, func(c *container.Host) { in(t, c, "rm -f /root/go") })
 	}

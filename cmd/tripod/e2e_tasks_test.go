@@ -16,12 +16,12 @@ import (
 	"tripod/testdata/agent"
 )
 
-// TestTasksOnContainers: every task that changes hosts, one after the other, on
-// two real sshd: root, and a user who needs sudo. After each one the host itself
-// is asked what runs there.
+// TestTasksOnContainers: every task that changes hosts, one after the other, on a real
+// sshd, by a user who needs sudo; TestAPITasksOnContainers has root. After each one the
+// host itself is asked what runs there.
 func TestTasksOnContainers(t *testing.T) {
-	r := newRig(t)
-	cs := container.StartAll(t, []container.Kind{container.PasswordKind, container.SudoPasswordKind})
+	r := newRig(t, usual)
+	cs := container.StartAll(t, []container.Kind{container.SudoPasswordKind})
 	hosts := r.file("hosts.csv", csvFile(cs...))
 	packages := map[string]string{}
 	for _, version := range []string{"1.0.0", "2.0.0"} {

@@ -21,10 +21,11 @@ import (
 
 	"tripod/installer/sshtest"
 	"tripod/installer/sshtest/netsim"
+	"tripod/testdata/agent"
 )
 
 // patience bounds what scripts wait for; only a failing test takes so long.
-const patience = 60 * time.Second
+const patience = 5 * time.Minute
 
 type hostsKey struct{}
 
@@ -199,6 +200,29 @@ func cmdWaitFor(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("waited in vain for %s", args)
+}
+
+// cmdAgent builds the stand-in agent's package: agent FILE VERSION [layout=L] [arch=A] [habit=H].
+func cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: agent FILE VERSION [layout=L] [arch=A] [habit=H]")
+	}
+	o := agent.Options{Name: args[0], Version: args[1]}
+	for _, arg := range args[2:] {
+		option, value, _ := strings.Cut(arg, "=")
+		switch option {
+		case "layout":
+			o.Layout = value
+		case "arch":
+			o.Arch = value
+		case "habit":
+			o.Habit = value
+		default:
+			ts.Fatalf("agent: unknown option %q", option)
+		}
+	}
+	_, err := agent.BuildIn(ts.MkAbs("."), o)
+	ts.Check(err)
 }
 
 // cmdDeadPort sets NAME_PORT to a port on which nothing listens, but what the script

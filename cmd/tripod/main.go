@@ -19,13 +19,14 @@ import (
 	"tripod/installer"
 )
 
-func main() { os.Exit(run(context.Background(), os.Args[1:])) }
+func main() { os.Exit(run(context.Background(), os.Args[1:], session.Tuning{})) }
 
 // run is main without the process around it: it returns the exit code.
-func run(ctx context.Context, args []string) int {
+func run(ctx context.Context, args []string, tuning session.Tuning) int {
 	ctx, stop := untilSignal(ctx)
 	defer stop()
 	s := session.New(os.Stdin, os.Stdout, os.Stderr, versionWord())
+	s.Tuning = tuning
 	dropEmptyVariables()
 
 	var c cli

@@ -6,21 +6,53 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"tripod/cmd/tripod/internal/session"
+	"tripod/installer"
 )
 
 // TestMain makes the test binary a tripod too: scripts run `exec tripod …` as
 // a process of its own, with real signals and exit codes.
 func TestMain(m *testing.M) {
 	testing.Init()
-	// Scripts wait more than they compute. -parallel still goes before this.
-	_ = flag.Set("test.parallel", "16")
+	// scriptTurns and containerTurns bound what runs at a time, and who waits for its
+	// turn must not keep the others from theirs. -parallel still goes before this.
+	_ = flag.Set("test.parallel", "64")
 	testscript.Main(m, map[string]func(){
-		"tripod": main,
-		"hangs":  hangs,
+		"tripod":       patient,
+		"tripod-usual": main,
+		"hangs":        hangs,
 	})
+}
+
+// patient is tripod with limits that no machine is too slow for, to which an agent is
+// healthy as soon as it runs: the tests of scripts have it prove itself for longer.
+func patient() {
+	// A short command ends before it is worth it to collect its garbage.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(64 << 20)
+	const long = 3 * time.Minute
+	os.Exit(run(context.Background(), os.Args[1:], session.Tuning{
+		Limits: installer.Limits{
+			Connect: long, Handshake: long, Auth: long, Channel: long, Probe: long, UploadStall: long,
+			Verify: long, Clean: long, Reconnect: long, Keepalive: time.Minute,
+		},
+		AgentSettings: "TRIPOD_WAIT=180\nTRIPOD_STABLE=0\n",
+	}))
+}
+
+// scriptTurns bounds how many scripts run at a time, and other tests that start processes.
+var scriptTurns = make(chan struct{}, 6)
+
+// scriptTurn waits for a turn, which ends when end is called.
+func scriptTurn() (end func()) {
+	scriptTurns <- struct{}{}
+	return func() { <-scriptTurns }
 }
 
 // hangs is a program that waits for signals as tripod does and then never ends.
@@ -48,6 +80,7 @@ func scriptParams() testscript.Params {
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup:               setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"agent":        cmdAgent,
 			"sshhost":      cmdSSHHost,
 			"sshfault":     cmdSSHFault,
 			"sshcount":     cmdSSHCount,
@@ -75,6 +108,7 @@ func scriptParams() testscript.Params {
 // setUpScript gives each script a state folder of its own, and nothing of the
 // developer's machine.
 func setUpScript(env *testscript.Env) error {
+	env.Defer(scriptTurn())
 	for name, value := range map[string]string{
 		"HOME":             filepath.Join(env.WorkDir, "home"),
 		"XDG_STATE_HOME":   "",

@@ -71,6 +71,7 @@ func TestServerGone(t *testing.T) {
 	for name := range daemonCommands {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			defer scriptTurn()()
 			d := newDyingDaemon(t, false)
 			cmd, stderr := d.command(t, name, "--server-wait", "0")
 			_ = cmd.Run()
@@ -87,6 +88,7 @@ func TestServerGoneInterrupted(t *testing.T) {
 	for _, name := range []string{"install", "check", "status", "hosts list", "packages add", "retry"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			defer scriptTurn()()
 			d := newDyingDaemon(t, true)
 			cmd, stderr := d.command(t, name)
 			require.NoError(t, cmd.Start())

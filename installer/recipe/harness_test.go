@@ -164,7 +164,7 @@ func (b *bed) work(ctx context.Context) (installer.Outcome, error) {
 		Blobs: b.blobs, Limits: b.limits,
 	})
 	r.firstPause = 20 * time.Millisecond
-	r.agentSettings = b.settings
+	r.AgentSettings = b.settings
 	var out io.Writer = b.out
 	if b.sink != nil {
 		out = b.sink

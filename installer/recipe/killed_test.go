@@ -56,7 +56,7 @@ func (tr *tripod) process(id string, dies func(write string, after bool) bool) (
 	dialer := sshdial.New(sshdial.Config{Limits: tr.limits})
 	defer func() { assert.NoError(tr.t, dialer.Close()) }()
 	r := New(Config{Dial: dialWith(dialer), Blobs: tr.blobs, Limits: tr.limits})
-	r.agentSettings = countedSettings + tr.extra
+	r.AgentSettings = countedSettings + tr.extra
 	outcome, failed := r.Work(ctx, &installer.Job{
 		Invocation: inv, Credentials: tr.creds, Output: tr.out, Begin: func(installer.Step) {},
 		Note: func(rec installer.StepRecord) { noted, finished = append(noted, rec), append(finished, rec) },

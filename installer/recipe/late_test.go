@@ -54,7 +54,7 @@ func (tr *tripod) run(id string) *installer.Invocation {
 	dialer := sshdial.New(sshdial.Config{Limits: tr.limits})
 	defer func() { assert.NoError(tr.t, dialer.Close()) }()
 	r := New(Config{Dial: dialWith(dialer), Blobs: tr.blobs, Limits: tr.limits})
-	r.agentSettings = countedSettings + tr.extra
+	r.AgentSettings = countedSettings + tr.extra
 	d := engine.New(engine.Config{Queue: tr.store, Worker: r, Only: installer.ClaimFilter{BatchID: id}, StopWhenIdle: true, Parallel: 1})
 	require.NoError(tr.t, d.Run(tr.t.Context()))
 	return tr.read(id)

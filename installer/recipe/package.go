@@ -147,7 +147,7 @@ func (w *work) settings() string {
 			text += "TRIPOD_ONLINE_INSECURE=yes\n"
 		}
 	}
-	return text + w.agentSettings
+	return text + w.AgentSettings
 }
 
 func (w *work) files(all []string) []string {

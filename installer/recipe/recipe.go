@@ -14,13 +14,14 @@ type Config struct {
 	Blobs  installer.Blobs
 	Limits installer.Limits // zero fields mean their defaults
 	Logger *slog.Logger     // nil: nothing is logged
+	// AgentSettings are added to the settings of the agent's scripts; for tests.
+	AgentSettings string
 }
 
 // Recipe implements engine.Worker. Safe for concurrent use.
 type Recipe struct {
 	Config
-	firstPause    time.Duration // before the first try to reconnect
-	agentSettings string        // added to the agent's settings; for tests
+	firstPause time.Duration // before the first try to reconnect
 }
 
 func New(c Config) *Recipe {

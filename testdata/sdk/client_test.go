@@ -2,7 +2,6 @@ package sdk
 
 import (
 	"testing"
-	"time"
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth"
 	"github.com/huaweicloud/huaweicloud-sdk-go-v3/core/auth/basic"
@@ -56,7 +55,7 @@ func (d *daemon) withKey(project string, k accessKey) *ces.CesClient {
 }
 
 func httpConfig() *config.HttpConfig {
-	return config.DefaultHttpConfig().WithTimeout(30 * time.Second)
+	return config.DefaultHttpConfig().WithTimeout(patience)
 }
 
 // accessKey is what `tripod keys add` prints.

@@ -18,7 +18,7 @@ import (
 )
 
 // patience bounds every wait; only a failing test takes so long.
-const patience = 3 * time.Minute
+const patience = 10 * time.Minute
 
 // project is the one that the tests work in.
 const project = "0123456789abcdef0123456789abcdef"
@@ -80,7 +80,7 @@ func (r *rig) serve(flags ...string) *daemon {
 	r.t.Helper()
 	d := &daemon{t: r.t, stderr: filepath.Join(r.dir, "daemon.err"), done: make(chan struct{})}
 	d.cmd = r.command(append([]string{"serve", "--listen", "127.0.0.1:0", "--target-allow", "127.0.0.0/8"}, flags...)...)
-	stderr, err := os.OpenFile(d.stderr, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	stderr, err := os.OpenFile(d.stderr, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	require.NoError(r.t, err)
 	defer stderr.Close()
 	d.cmd.Stderr = stderr

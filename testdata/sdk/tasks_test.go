@@ -18,33 +18,16 @@ func (r *rig) packages() {
 	}
 }
 
-// TestTasks is what somebody does with the API who has hosts, one after the
-// other: every type of task, with real work on every host. Once signed, as
-// every program does that uses the SDK, and once with a token.
+// TestTasks is what somebody does with the API who has hosts, one after the other: every
+// type of task, with real work on every host. It signs, as every program does that uses
+// the SDK; TestCrashedAgent and TestStoppedAgent have a token.
 func TestTasks(t *testing.T) {
 	t.Parallel()
-	for name, connect := range map[string]func(*rig) func(*daemon) client{
-		"signed": func(r *rig) func(*daemon) client {
-			key := r.key("contract")
-			return func(d *daemon) client { return client{d.t, d.withKey(project, key)} }
-		},
-		"token": func(r *rig) func(*daemon) client {
-			token := r.token("contract")
-			return func(d *daemon) client { return client{d.t, d.withToken(project, token)} }
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t)
-			login := connect(r)
-			r.packages()
-			doTasks(login(r.serve()))
-		})
-	}
-}
-
-func doTasks(c client) {
-	t := c.t
+	r := newRig(t)
+	key := r.key("contract")
+	r.packages()
+	d := r.serve()
+	c := client{t, d.withKey(project, key)}
 	first, second := newHost(t), newHost(t)
 	remoteInstall := func(name string, host *sshtest.Server) taskRequest {
 		return taskRequest{

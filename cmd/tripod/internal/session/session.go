@@ -38,6 +38,7 @@ type Session struct {
 	Stdout  io.Writer
 	Stderr  *term.Console
 	Log     *slog.Logger
+	Tuning  Tuning
 	// Version is the program's.
 	Version string
 
@@ -45,6 +46,12 @@ type Session struct {
 	// Batches that were sent to the process that does the work:
 	unconfirmed  string // it is not known whether it has this one
 	acknowledged string // the last one that it has: a daemon continues it without us
+}
+
+// Tuning is what tests change in the work on hosts. The zero value is the usual.
+type Tuning struct {
+	Limits        installer.Limits
+	AgentSettings string // added to those of the agent's scripts
 }
 
 // New makes one. It is of no use before Open.

@@ -51,13 +51,17 @@ func (s *Session) OpenState(cfg StateConfig, wait time.Duration) (*State, error)
 	if err != nil {
 		return nil, stateError(err)
 	}
-	dialer := sshdial.New(sshdial.Config{HostKeys: folder, Routes: folder, KnownHosts: cfg.KnownHosts, Policy: cfg.Policy, Logger: s.Log})
+	dialer := sshdial.New(sshdial.Config{
+		Limits: s.Tuning.Limits, HostKeys: folder, Routes: folder, KnownHosts: cfg.KnownHosts, Policy: cfg.Policy, Logger: s.Log,
+	})
 	return &State{Store: folder, session: s, cfg: cfg, dialer: dialer, worker: recipe.New(recipe.Config{
 		Dial: func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (recipe.Conn, error) {
 			return dialer.Dial(ctx, project, host, creds, policy)
 		},
-		Blobs:  folder,
-		Logger: s.Log,
+		Blobs:         folder,
+		Limits:        s.Tuning.Limits,
+		Logger:        s.Log,
+		AgentSettings: s.Tuning.AgentSettings,
 	})}, nil
 }
 
@@ -66,7 +70,7 @@ func (st *State) Close() error { return errors.Join(st.dialer.Close(), st.Store.
 
 // Dispatcher makes one that works on the folder's hosts.
 func (st *State) Dispatcher(c engine.Config) *engine.Dispatcher {
-	c.Queue, c.Worker, c.Logger = st.Store, st.worker, st.session.Log
+	c.Queue, c.Worker, c.Limits, c.Logger = st.Store, st.worker, st.session.Tuning.Limits, st.session.Log
 	return engine.New(c)
 }
 
