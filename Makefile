@@ -37,7 +37,6 @@ PLAIN   = ./cmd/... ./scripts/...
 AT_ONCE = 4
 
 test: test-images ## what a change must pass: unit, in-process SSH, testscript, real sshd in containers, race detector, official SDK
-	$(GO) vet $(PACKAGES) ./testdata/agent/...
 	$(GO) test -p $(AT_ONCE) -timeout 20m $(PLAIN)
 	$(RACE) $(GO) test -race -p $(AT_ONCE) -timeout 20m $$($(GO) list $(PACKAGES) | grep -vxF "$$($(GO) list $(PLAIN))")
 	$(MAKE) test-sdk
