@@ -17,6 +17,9 @@ import (
 
 // agent makes the invocation an installation of the stand-in agent.
 func (b *bed) agent(o standin.Options) *bed {
+	if testing.Short() && b.t.Name() != "TestAgent" {
+		b.t.Skip("-short: of the agent's lives only TestAgent")
+	}
 	path := standin.Build(b.t, o)
 	content, err := os.ReadFile(path)
 	require.NoError(b.t, err)
