@@ -43,6 +43,13 @@ type rig struct {
 
 func newRig(t *testing.T, weight int64) *rig {
 	t.Helper()
+	takeTurn(t, weight)
+	return emptyRig(t)
+}
+
+// takeTurn waits until a test of this weight may run beside the others.
+func takeTurn(t *testing.T, weight int64) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: no containers")
 	}
@@ -50,6 +57,10 @@ func newRig(t *testing.T, weight int64) *rig {
 	t.Parallel()
 	require.NoError(t, containerTurns.Acquire(context.Background(), weight))
 	t.Cleanup(func() { containerTurns.Release(weight) })
+}
+
+func emptyRig(t *testing.T) *rig {
+	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "home"), 0o700))
 	return &rig{t: t, dir: dir, state: filepath.Join(dir, "state")}

@@ -1,6 +1,6 @@
 // Package sshtest has hosts for tests, benchmarks and the demo: an SSH server
 // inside the process that really executes commands. The package container has
-// hosts with a real sshd.
+// hosts with a real sshd, of which some have a real init system.
 //
 // It exists because a client of SSH servers is only as good as the servers it
 // was tried on, and the interesting ones stall, drop, refuse and lie. So there

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Builds the image of the test hosts and prints its name. Does nothing but that
-# when it is there already: the name has a hash of what it is made of.
+# Builds the images of the test hosts and prints the name of the plain one; the
+# others have the name of their init system behind it. Does nothing but that when
+# they are there already: the name has a hash of what they are made of.
 set -eu
 cd "$(dirname "$0")"
 
@@ -11,7 +12,8 @@ command -v docker >/dev/null || { say "no docker here"; exit 1; }
 hash=$(cat Dockerfile testhost | sha256sum | cut -c1-12)
 image=tripod-testhost:$hash
 
-have() { docker image inspect "$1" >/dev/null 2>&1; }
+have() { docker image inspect "$@" >/dev/null 2>&1; }
+have_all() { have "$image" "$image-systemd" "$image-sysvinit" "$image-openrc"; }
 
 # mirror prints the Debian mirror that this machine itself is set up with.
 mirror() {
@@ -47,14 +49,17 @@ bootstrap() {
 }
 
 build() {
-	have "$image" && return
+	have_all && return
 	have "$base" || docker pull -q "$base" >/dev/null 2>&1 || bootstrap
 	say "building $image"
-	docker build -q -t "$image" . >/dev/null
+	docker build -q --target plain -t "$image" . >/dev/null
+	for init in systemd sysvinit openrc; do
+		docker build -q --target "$init" -t "$image-$init" . >/dev/null
+	done
 }
 
 # One at a time: several test packages call this at once.
-if have "$image"; then
+if have_all; then
 	:
 elif command -v flock >/dev/null; then
 	(flock 9; build) 9>"${TMPDIR:-/tmp}/tripod-testhost.$(id -u).lock"

@@ -21,7 +21,7 @@ import (
 	"tripod/installer/sshtest/testkeys"
 )
 
-// Host is a host with a real SSH server.
+// Host is a host with a real SSH server and, by its kind, a real init system.
 type Host struct {
 	Kind     Kind
 	ID       string
@@ -116,8 +116,7 @@ func New(ctx context.Context, kind Kind, opts ...Option) (*Host, error) {
 	default:
 		env = append(env, "AUTHORIZED_KEY="+public)
 	}
-	// --init: a real host has a process that reaps orphans.
-	args := []string{"run", "--detach", "--init", "--label", label, "--hostname", string(kind)}
+	args := []string{"run", "--detach", "--label", label, "--hostname", string(kind)}
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
 		args = append(args, "--env", name) // the value from docker's own: no password in an argv
@@ -126,7 +125,7 @@ func New(ctx context.Context, kind Kind, opts ...Option) (*Host, error) {
 		args = append(args, "--network", setup.net.Name)
 	}
 	args = append(append(args, kind.runArgs()...), setup.args...)
-	if err := c.run(ctx, env, args, image, setup.publish); err != nil {
+	if err := c.run(ctx, env, args, kind.image(image), setup.publish); err != nil {
 		return nil, err
 	}
 	if err := c.wait(ctx); err != nil {

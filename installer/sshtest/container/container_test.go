@@ -86,12 +86,13 @@ func (k kind) refuses(user string, auth ssh.AuthMethod) {
 	require.ErrorContains(k, err, "unable to authenticate")
 }
 
-// inTheFleet are the kinds that cmd/tripod's TestWaysIn works on.
+// inTheFleet are the kinds that cmd/tripod's TestWaysIn and TestInitSystems work on.
 var inTheFleet = []container.Kind{
 	container.PasswordKind, container.KeyKind, container.KeyboardInteractiveKind, container.SFTPOffKind, container.SudoNoPasswordKind,
 	container.SudoPasswordKind, container.SudoRequireTTYKind, container.SudoDeniedKind, container.NoexecKind, container.ChattyKind,
 	container.ExpiredKind, container.ExpiredPromptKind, container.DropbearKind, container.CshKind, container.FishKind,
 	container.NologinKind, container.MaxSessionsKind, container.LegacyKind,
+	container.SystemdKind, container.SysvinitKind, container.OpenRCKind,
 }
 
 // TestEachKindIsWhatItSays runs every kind, several at a time; but for the long run,
@@ -240,6 +241,19 @@ func TestEachKindIsWhatItSays(t *testing.T) {
 			})
 			require.ErrorContains(k, err, "no common algorithm")
 		},
+	}
+	// The init system is up, and has started sshd.
+	for name, up := range map[container.Kind]string{
+		container.SystemdKind:  "systemctl is-system-running --wait && systemctl is-active ssh",
+		container.SysvinitKind: "until runlevel | grep 'N 2'; do sleep 0.1; done; [ ! -e /run/systemd/system ] && [ ! -e /run/openrc ]",
+		container.OpenRCKind:   "until rc-status default | grep 'ssh .*started'; do sleep 0.1; done",
+	} {
+		checks[name] = func(k kind) {
+			c := k.login()
+			k.works(c)
+			out, code := plainssh.Run(k.T, c, up, "")
+			assert.Zero(k, code, out)
+		}
 	}
 	turns := make(chan struct{}, 4)
 	for _, name := range container.Kinds {

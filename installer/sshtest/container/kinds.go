@@ -27,6 +27,9 @@ const (
 	MaxStartupsKind         Kind = "max-startups"
 	MaxSessionsKind         Kind = "max-sessions"
 	LegacyKind              Kind = "legacy"
+	SystemdKind             Kind = "systemd"
+	SysvinitKind            Kind = "sysvinit"
+	OpenRCKind              Kind = "openrc"
 )
 
 // Kinds are all of them.
@@ -34,6 +37,7 @@ var Kinds = []Kind{
 	PasswordKind, KeyKind, KeyboardInteractiveKind, SFTPOffKind, NoForwardingKind, RootRefusedKind, SudoNoPasswordKind,
 	SudoPasswordKind, SudoRequireTTYKind, SudoDeniedKind, NoexecKind, ChattyKind, ExpiredKind, ExpiredPromptKind, JumpKind,
 	DropbearKind, CshKind, FishKind, NologinKind, MaxStartupsKind, MaxSessionsKind, LegacyKind,
+	SystemdKind, SysvinitKind, OpenRCKind,
 }
 
 // User is who logs in on a host of this kind: root, or op where root may not.
@@ -45,10 +49,33 @@ func (k Kind) User() string {
 	return "root"
 }
 
+// hasInit: an init system is its first process.
+func (k Kind) hasInit() bool {
+	return k == SystemdKind || k == SysvinitKind || k == OpenRCKind
+}
+
+// image is the kind's image, where plain is that of kinds without an init system.
+func (k Kind) image(plain string) string {
+	if k.hasInit() {
+		return plain + "-" + string(k)
+	}
+	return plain
+}
+
 // runArgs are the kind's own arguments of docker run.
 func (k Kind) runArgs() []string {
-	if k == NoexecKind {
-		return []string{"--tmpfs", "/tmp:rw,noexec,nosuid,size=256k", "--tmpfs", "/var/tmp:rw,noexec,nosuid,size=256k"}
+	if !k.hasInit() {
+		// --init: a real host has a process that reaps orphans.
+		args := []string{"--init"}
+		if k == NoexecKind {
+			args = append(args, "--tmpfs", "/tmp:rw,noexec,nosuid,size=256k", "--tmpfs", "/var/tmp:rw,noexec,nosuid,size=256k")
+		}
+		return args
 	}
-	return nil
+	// --tty: what it says at the start is in the log.
+	args := []string{"--tty", "--tmpfs", "/run", "--tmpfs", "/run/lock"}
+	if k == SystemdKind {
+		args = append(args, "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "--cgroupns", "private")
+	}
+	return args
 }
