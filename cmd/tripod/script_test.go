@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +25,9 @@ func TestMain(m *testing.M) {
 	// scriptTurns and containerTurns bound what runs at a time, and who waits for its
 	// turn must not keep the others from theirs. -parallel still goes before this.
 	_ = flag.Set("test.parallel", "64")
+	if signal.Ignored(syscall.SIGHUP) { // under nohup; what tests start is to heed it
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Main(m, map[string]func(){
 		"tripod":       patient,
 		"tripod-usual": main,

@@ -22,7 +22,8 @@ func TestD14AnswersThatNobodyTakes(t *testing.T) {
 	const (
 		connections = 24
 		streams     = 32
-		most        = 32 << 20 // in bytes
+		most        = 32 << 20 // in bytes, of the budget
+		garbage     = 16 << 20 // that nobody has collected yet
 	)
 	var fields []string
 	for i := range 600 {
@@ -68,7 +69,7 @@ func TestD14AnswersThatNobodyTakes(t *testing.T) {
 					highest = max(highest, held-before)
 				}
 			}
-			require.Less(t, highest, uint64(most))
+			require.Less(t, highest, uint64(most+garbage))
 			require.LessOrEqual(t, api.RoomHeld(r.handler), int64(most))
 		})
 	}
