@@ -9,9 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"tripod/installer"
 	"tripod/store/disk"
 	"tripod/store/kv"
@@ -24,7 +21,11 @@ func Dir(tb testing.TB) string {
 	if err != nil {
 		return tb.TempDir()
 	}
-	tb.Cleanup(func() { assert.NoError(tb, os.RemoveAll(dir)) })
+	tb.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			tb.Error(err)
+		}
+	})
 	return dir
 }
 
@@ -37,12 +38,16 @@ func Room(tb testing.TB, dir string, clock func() time.Time, tables []kv.Table, 
 	tb.Helper()
 	path := Database(dir)
 	there, err := disk.Exists(path)
-	require.NoError(tb, err)
-	if !there {
-		require.NoError(tb, kv.Create(path, tables, func(t *kv.Tx) error { fill(t); return nil }))
+	if err == nil && !there {
+		err = kv.Create(path, tables, func(t *kv.Tx) error { fill(t); return nil })
+	}
+	if err != nil {
+		tb.Fatal(err)
 	}
 	db, err := kv.Open(path, tables, false)
-	require.NoError(tb, err)
+	if err != nil {
+		tb.Fatal(err)
+	}
 	note := func(context.Context, *kv.Tx, time.Time, ...installer.AuditEntry) error { return nil }
 	return kv.Room{DB: db, Clock: clock, Logger: slog.New(slog.DiscardHandler), Note: note}
 }
