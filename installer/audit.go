@@ -20,7 +20,7 @@ const (
 	AuditKeyRemove     Action = "key-remove"   // Subject is its name
 	AuditHostAdd       Action = "host-add"
 	AuditHostRemove    Action = "host-remove"
-	AuditJumpHostUnset Action = "installer-unset" // hosts are no longer jump hosts
+	AuditJumpHostUnset Action = "jump-host-unset" // hosts are no longer jump hosts
 	AuditHostKey       Action = "hostkey-forget"  // Subject is the place
 	AuditPackageAdd    Action = "package-add"     // Subject is the package
 	AuditPackageRemove Action = "package-remove"  // Subject is the package

@@ -63,7 +63,7 @@ type KnownHost struct {
 	Edition  Edition    `json:"edition,omitempty"` // of the package which Tripod has installed
 	Verified time.Time  `json:"verified,omitzero"`
 	Login    bool       `json:"login"`     // a password or key is kept for it
-	JumpHost bool       `json:"installer"` // others are reached through it
+	JumpHost bool       `json:"jump_host"` // others are reached through it
 }
 
 // HostFilter selects known hosts. Zero fields select all.

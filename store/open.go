@@ -30,12 +30,12 @@ var (
 )
 
 const earlier = "%s was written by an earlier tripod in a format that this one does not read; nothing in it was changed: " +
-	"let its open tasks end with that tripod (or cancel them), then move the folder away, start anew, and add tokens, keys, hosts and packages again"
+	"let its open tasks end with that tripod (or cancel them), then move the folder away, start with a new one, and add tokens, keys, hosts and packages again"
 
 // Open opens the state folder dir, and makes it at first use. The process no longer dies of SIGXFSZ.
 //
 // Errors: LockedError if another process uses it, ErrNoState if there is nothing to read, disk.ErrDamaged if
-// the database is torn, truncated or gone; others name the file. Nothing is changed then.
+// the database is torn, truncated or missing; others name the file. Nothing is changed then.
 func Open(dir string, o Options) (*Store, error) {
 	s, err := open(dir, o.withDefaults())
 	if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrNoState) {
@@ -73,7 +73,7 @@ func open(dir string, o Options) (*Store, error) {
 	s.close = sync.OnceValue(s.shut)
 	if err := s.openAll(context.Background()); err != nil {
 		if errors.Is(err, disk.ErrDamaged) {
-			err = fmt.Errorf("%s: %w; the file is kept as it is: restore a backup of the whole folder, or move the folder away to begin anew", s.path(dbName), err)
+			err = fmt.Errorf("%s: %w; the file is kept as it is: restore a backup of the whole folder, or move the folder away to start with a new one", s.path(dbName), err)
 		}
 		return nil, errors.Join(err, s.Close())
 	}

@@ -89,7 +89,7 @@ func (s superseded) Error() string { return s.why }
 // Unwrap makes it ErrSuperseded.
 func (s superseded) Unwrap() error { return installer.ErrSuperseded }
 
-// undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it has gone.
+// undoneBy finds what a ROLLBACK undoes, over the RETRYs of it; nil: it is not stored any more.
 func undoneBy(t *inventory.Tx, r *tasks.Record) *tasks.Record {
 	for r != nil && r.Type != installer.Rollback {
 		r = t.LoadAbout(r)

@@ -39,7 +39,7 @@ func bodies(t *testing.T) map[string]string {
 		"hosts/add":        HostEntries{[]installer.HostEntry{entry}},
 		"hosts/remove":     IDs{[]string{"canary"}},
 		"hosts/forget-key": ID{"canary"},
-		"installers/unset": IDs{[]string{"canary"}},
+		"jump-hosts/unset": IDs{[]string{"canary"}},
 		"packages":         OfTarget{"canary"},
 		"packages/add":     installer.Package{Target: "telescope", BlobRef: installer.BlobRef{Name: "canary", SHA256: strings.Repeat("a", 64)}},
 		"packages/remove":  ID{"canary"},

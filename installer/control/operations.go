@@ -45,7 +45,7 @@ var (
 		changeAll(Store.RemoveHosts), noun("host"))
 	ForgetKeys = define("hosts/forget-key", full, "remove the pinned host keys of `id`, an address and port; "+
 		"returns how many there were", (*service).forgetKeys)
-	UnsetJumpHosts = define("installers/unset", full, "these hosts are no longer jump hosts, all or none; the logins kept "+
+	UnsetJumpHosts = define("jump-hosts/unset", full, "these hosts are no longer jump hosts, all or none; the logins kept "+
 		"for that are erased (a host becomes one by a batch with a SET_REMOTE_INSTALLER)",
 		changeAll(Store.UnsetInstallers), noun("jump host"))
 

@@ -202,7 +202,7 @@ func (s *Files) BlobSize(ctx context.Context, project, sha256 string) (have int6
 	}
 	if complete {
 		info, err := os.Lstat(s.path(BlobsFolder, sha256))
-		if !errors.Is(err, fs.ErrNotExist) { // else its content is gone: what is on its way counts
+		if !errors.Is(err, fs.ErrNotExist) { // else its content is missing: what is on its way counts
 			return sizeOf(info, err, true)
 		}
 	}

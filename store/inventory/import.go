@@ -11,7 +11,7 @@ import (
 	"tripod/store/kv"
 )
 
-// RegisterHosts makes hosts known, or known anew, in one transaction. A derived id gives way to
+// RegisterHosts adds hosts to the inventory, or replaces them, in one transaction. A derived id gives way to
 // the one that its address is known by; a given one takes the place of a host that joined by itself.
 // An id that comes with another address, port or jump hosts names another machine from then on; one
 // that is a jump host, or has open work, stays where it is: installer.Faults.

@@ -9,7 +9,7 @@ import (
 )
 
 // Which login counts for a host: what it was imported with; else the newest that it has accepted;
-// else the newest that came with a task; for a jump host of which these are gone, what it was made
+// else the newest that came with a task; for a jump host that has none of these, what it was made
 // one with. A mistyped one serves its own task alone. Each is bound to the way that it was given for
 // (installer.Host.SameRoute).
 

@@ -87,7 +87,7 @@ func (p routePlan) hopsTo(host installer.Endpoint) []installer.Endpoint {
 	return route.To(host).Hops
 }
 
-// openRoute opens the logins. Where one is gone the route fails, and nothing else.
+// openRoute opens the logins. Where one is missing the route fails, and nothing else.
 func (s *Inventory) openRoute(ctx context.Context, project string, p routePlan) (installer.Route, error) {
 	route := installer.Route{JumpHost: p.jumpHost, Fail: p.fail}
 	if p.fail != nil {

@@ -22,7 +22,7 @@ func taskLogin(batch, id string) []byte { return kv.Join(batch, id) }
 
 func importedLogin(project, host string) []byte { return kv.Join("/host", project, host) }
 
-func jumpLogin(project, host string) []byte { return kv.Join("/installer", project, host) }
+func jumpLogin(project, host string) []byte { return kv.Join("/jump-host", project, host) }
 
 // batchOf is the batch whose time is the login's; empty: it has no time.
 func batchOf(login []byte) string {

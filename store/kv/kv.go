@@ -76,7 +76,7 @@ func Create(path string, tables []Table, fill func(*Tx) error) error {
 // as far as its first pages tell; Check looks at all of it.
 func Open(path string, tables []Table, readOnly bool) (*DB, error) {
 	info, err := os.Stat(path)
-	if err == nil && info.Size() == 0 { // bbolt would begin anew
+	if err == nil && info.Size() == 0 { // bbolt would make an empty one
 		err = fmt.Errorf("%w: it is empty", disk.ErrDamaged)
 	}
 	if err != nil {

@@ -94,7 +94,7 @@ func (t Tx) Listed(id string) *Record {
 }
 
 // LoadAbout reads what a RETRY or ROLLBACK is about: it was there before r, in the same
-// project. nil: r is about nothing, or that has gone.
+// project. nil: r is about nothing, or about what is not stored any more.
 func (t Tx) LoadAbout(r *Record) *Record {
 	of := t.Load(r.Of)
 	if of == nil || of.ProjectID != r.ProjectID || r.Seq > 0 && of.Seq >= r.Seq {

@@ -201,7 +201,7 @@ func (f *slotFile) erase(numbers []uint32, mine func(i int, s slot) bool) error 
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for number, debt := range doomed {
-		if f.owed[number] == debt { // or somebody else has freed it, and it is owed anew
+		if f.owed[number] == debt { // or somebody else has freed it, and it is owed again
 			delete(f.owed, number)
 			f.free = append(f.free, number)
 		}
