@@ -102,6 +102,8 @@ type Host struct {
 	IntranetIPs []string          `json:"intranet_ips,omitempty"`
 	ElasticIPs  []string          `json:"elastic_ips,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"` // the user's own, see LabelFault
+	// Agent is what this host's agent is told. Nil: nothing of its own.
+	Agent *AgentConfig `json:"agent_config,omitempty"`
 }
 
 // SameMachine reports whether both are reached at the same address and port through
@@ -145,7 +147,7 @@ func SameHops(a, b []Endpoint) bool {
 }
 
 // KnownAs takes over what is known of the host: its id, whichever that is, and the host
-// key, addresses and labels that h has none of. ECS is what hosts are by default.
+// key, addresses, labels and agent's configuration as far as h has none. ECS is what hosts are by default.
 func (h *Host) KnownAs(known Host) {
 	h.ID = known.ID
 	h.HostKey = cmp.Or(h.HostKey, known.HostKey)
@@ -158,6 +160,7 @@ func (h *Host) KnownAs(known Host) {
 	if len(h.Labels) == 0 {
 		h.Labels = known.Labels
 	}
+	h.Agent = h.Agent.Or(known.Agent)
 }
 
 // DeriveIPs fills in the lists of addresses from the host's own, where there is

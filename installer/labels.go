@@ -12,7 +12,7 @@ const MaxLabels = 64
 
 var labelName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,62}$`)
 
-// LabelFault says what is wrong with a label, or "". It quotes nothing.
+// LabelFault says what is wrong with a label, or "". It quotes no value.
 func LabelFault(name, value string) string {
 	switch {
 	case !labelName.MatchString(name):
@@ -22,7 +22,7 @@ func LabelFault(name, value string) string {
 	case strings.ContainsFunc(value, unicode.IsControl):
 		return "a label's value holds a control character"
 	}
-	return ""
+	return agentLabelFault(name, value)
 }
 
 // HasLabels reports whether the host has all of them; an empty value: any.

@@ -22,21 +22,25 @@ var (
 	plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9._~:/@%+,=\[\]-]{1,990}$`)
 )
 
-func (o Online) CheckURL() error {
-	at, err := url.Parse(o.URL)
+func (o Online) CheckURL() error { return checkURL(o.URL, o.Insecure) }
+
+func checkURL(text string, insecure bool) error {
+	at, err := url.Parse(text)
 	switch {
-	case err != nil || !plainURL.MatchString(o.URL) || at.Hostname() == "":
+	case err != nil || !plainURL.MatchString(text) || at.Hostname() == "":
 		return errors.New("want https://HOST[:PORT][/FOLDER], at most 1000 plain characters")
 	case at.User != nil:
 		return errors.New("must not hold a user or a password")
-	case at.Scheme == "http" && !o.Insecure && !isLoopback(at.Hostname()):
+	case at.Scheme == "http" && !insecure && !isLoopback(at.Hostname()):
 		return errors.New("http can be changed on its way to the hosts: want https")
 	}
 	return nil
 }
 
-func (o Online) CheckRegion() error {
-	if !regionName.MatchString(o.Region) {
+func (o Online) CheckRegion() error { return checkRegion(o.Region) }
+
+func checkRegion(region string) error {
+	if !regionName.MatchString(region) {
 		return errors.New("want 1 to 64 of A-Z a-z 0-9 _ -, a letter or digit first")
 	}
 	return nil

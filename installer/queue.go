@@ -44,6 +44,9 @@ type Ledger interface {
 	// reached: what was imported or accepted since old, else what old came with, else what is kept.
 	// ErrNotFound for an unknown host; the host and KindCredentialMissing if nothing is kept.
 	CredentialsAgain(ctx context.Context, old *Invocation) (Host, Credentials, error)
+	// AgentKeys opens the agent's keys that came with a task; of nil: that the host was imported with, as
+	// far as they may be sent there (Host.SameRoute). Zero: none are kept.
+	AgentKeys(ctx context.Context, project string, to Host, of *Invocation) (AgentKeys, error)
 	// JumpHosts returns those of SET_REMOTE_INSTALLER, the first one set first.
 	JumpHosts(ctx context.Context, project string) ([]Host, error)
 	RouteFinder

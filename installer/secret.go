@@ -68,12 +68,13 @@ type Credentials struct {
 	SudoPassword Secret `json:"sudo_password,omitzero"` // empty: the login password
 	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
 	// up when it is needed: the hop is one of the project's jump hosts.
-	Via []Login `json:"via,omitzero"`
+	Via   []Login   `json:"via,omitzero"`
+	Agent AgentKeys `json:"agent_keys,omitzero"` // reach the host with the agent's settings
 }
 
 // Secrets lists every non-empty secret value, for scrubbing them from output.
 func (c Credentials) Secrets() []Secret {
-	all := []Secret{c.SudoPassword}
+	all := []Secret{c.SudoPassword, c.Agent.AccessKey, c.Agent.SecretKey}
 	for _, l := range append([]Login{c.Login}, c.Via...) {
 		all = append(all, l.Password, l.PrivateKey, l.Passphrase)
 	}

@@ -81,6 +81,7 @@ func (h *Host) Validate(at At) Faults {
 	for name, value := range h.Labels {
 		v.add("labels", LabelFault(name, value))
 	}
+	v.agent(h.Agent)
 	return v.Faults
 }
 
@@ -139,6 +140,7 @@ func (s *Spec) Validate(at At) Faults {
 		v.add("online.url", errorText(s.Online.CheckURL()))
 		v.add("online.region", errorText(s.Online.CheckRegion()))
 	}
+	v.agent(s.Agent)
 	files := s.Files()
 	v.want("packages", len(files) <= maxPackages, fmt.Sprintf("are more than %d", maxPackages))
 	for _, ref := range files[:min(len(files), maxPackages)] {
@@ -150,6 +152,12 @@ func (s *Spec) Validate(at At) Faults {
 		v.want("name", ref.Name != "" && path.Base(ref.Name) == ref.Name, "must be a file's name, without folders")
 	}
 	return v.Faults
+}
+
+func (v *validation) agent(c *AgentConfig) {
+	if c != nil {
+		v.Faults = append(v.Faults, c.Validate(func(field string) string { return v.at("agent_config." + field) })...)
+	}
 }
 
 func errorText(err error) string {

@@ -159,7 +159,7 @@ func TestC10NoSecretOnDisk(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	s := openTest(t, dir, Options{KeepOther: time.Hour, KeepSucceeded: time.Hour})
-	canaries := []string{"CANARY-password-0123456789", "CANARY-key-abcdefghijk", "CANARY-phrase-lmnopqrs", "CANARY-sudo-9876543210", "CANARY-via-ABCDEFGHIJ"}
+	canaries := []string{"CANARY-password-0123456789", "CANARY-key-abcdefghijk", "CANARY-phrase-lmnopqrs", "CANARY-sudo-9876543210", "CANARY-via-ABCDEFGHIJ", "CANARY-access-KLMNOPQ", "CANARY-secret-RSTUVWX"}
 	b := batch("B1", "h1", "h2")
 	b.Items[1].Invocation.Type = installer.SetRemoteInstaller
 	for i := range b.Items {
@@ -167,6 +167,7 @@ func TestC10NoSecretOnDisk(t *testing.T) {
 			Login:        installer.Login{Password: secret(canaries[0]), PrivateKey: secret(canaries[1]), Passphrase: secret(canaries[2])},
 			SudoPassword: secret(canaries[3]),
 			Via:          []installer.Login{{Password: secret(canaries[4])}},
+			Agent:        installer.AgentKeys{AccessKey: secret(canaries[5]), SecretKey: secret(canaries[6])},
 		}
 	}
 	submit(t, s, b)
@@ -281,6 +282,7 @@ func TestRefreshCredentials(t *testing.T) {
 				b.Items[i].Credentials = installer.Credentials{}
 			}
 		}
+		b.Items[1].Credentials.Agent = installer.AgentKeys{AccessKey: secret("AK"), SecretKey: secret("SK")}
 		submit(t, s, b)
 		finish(t, s, claim(t, s, t0, ""), installer.Succeeded)
 		fresh := installer.Credentials{Login: installer.Login{Password: secret("new")}}
@@ -292,6 +294,7 @@ func TestRefreshCredentials(t *testing.T) {
 		c, err := s.Credentials(t.Context(), inv)
 		require.NoError(t, err)
 		assert.Equal(t, "new", c.Password.Reveal())
+		assert.Equal(t, "SK", c.Agent.SecretKey.Reveal(), "the agent's keys stay")
 		c, err = keptHostCredentials(t.Context(), s, project, "h1")
 		if given {
 			require.NoError(t, err)

@@ -68,9 +68,10 @@ func (t *Tx) putHost(project string, old, k *knownHost) {
 	t.PutRow(THosts, kv.Join(project, k.Host.ID), 0, k)
 }
 
-// dropHost drops the host, and all logins for it but a jump host's.
+// dropHost drops the host, and all logins and keys for it but a jump host's.
 func (t *Tx) dropHost(project string, h installer.Host) {
 	t.dropLogin(importedLogin(project, h.ID))
+	t.dropLogin(importedKeys(project, h.ID))
 	t.Del(TPlaces, placeKey(project, h))
 	t.Del(THosts, kv.Join(project, h.ID))
 	t.dropTaskLogins(project, h.ID)
@@ -117,6 +118,7 @@ func (k *knownHost) becomes(r *tasks.Record, same bool) {
 	if len(r.Host.Labels) == 0 {
 		k.Host.Labels = old.Labels
 	}
+	k.Host.Agent = r.Host.Agent.Or(old.Agent)
 	if !same { // nobody has looked at this one yet
 		k.lastSeen = lastSeen{}
 	}

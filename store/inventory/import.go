@@ -17,10 +17,11 @@ import (
 // that is a jump host, or has open work, stays where it is: installer.Faults.
 func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries []installer.HostEntry) error {
 	err := kv.CheckProject(project)
-	creds := make([]installer.Credentials, len(entries))
-	for i, e := range entries {
+	var creds []installer.Credentials
+	for _, e := range entries {
 		err = errors.Join(err, kv.CheckPart("instance id", e.Host.ID, 64))
-		creds[i] = e.Credentials
+		login, keys := apart(e.Credentials)
+		creds = append(creds, login, keys)
 	}
 	if err != nil {
 		return err
@@ -39,13 +40,24 @@ func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries [
 		for i, p := range imports {
 			hosts[i] = p.host
 			s.register(t, project, p)
-			login := importedLogin(project, p.host.ID)
-			if sealed := l.seal(project, p.host.ID, login, p.Credentials); sealed != nil {
-				t.putLogin(login, sealed)
+			login, keys := apart(p.Credentials)
+			for _, row := range []struct {
+				at    []byte
+				creds installer.Credentials
+			}{{importedLogin(project, p.host.ID), login}, {importedKeys(project, p.host.ID), keys}} {
+				if sealed := l.seal(project, p.host.ID, row.at, row.creds); sealed != nil {
+					t.putLogin(row.at, sealed)
+				}
 			}
 		}
 		return s.audit(ctx, t, installer.AuditEntry{Project: project, Action: installer.AuditHostAdd}, hosts...)
 	}))
+}
+
+// apart takes the agent's keys out of credentials: they are sealed by themselves.
+func apart(c installer.Credentials) (login, keys installer.Credentials) {
+	keys.Agent, c.Agent = c.Agent, keys.Agent
+	return c, keys
 }
 
 type hostImport struct {
@@ -71,10 +83,15 @@ func (s *Inventory) register(t *Tx, project string, p hostImport) {
 	} else if p.old != nil {
 		k.lastSeen = p.old.lastSeen
 	}
-	if isNone(p.Credentials) && p.old != nil && p.old.Host.SameRoute(p.host) {
+	sameRoute := p.old != nil && p.old.Host.SameRoute(p.host)
+	login, keys := apart(p.Credentials)
+	if sameRoute && isNone(login) {
 		k.Accepted, k.Given = p.old.Accepted, p.old.Given
 	} else {
 		t.dropLogin(importedLogin(project, p.host.ID))
+	}
+	if !sameRoute || !isNone(keys) {
+		t.dropLogin(importedKeys(project, p.host.ID))
 	}
 	t.putHost(project, p.old, &k)
 }

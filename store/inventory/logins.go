@@ -80,6 +80,23 @@ func (s *Inventory) CredentialsAgain(ctx context.Context, old *installer.Invocat
 	return host, c, err
 }
 
+// AgentKeys implements installer.Ledger.
+func (s *Inventory) AgentKeys(ctx context.Context, project string, to installer.Host, of *installer.Invocation) (installer.AgentKeys, error) {
+	c, err := s.openFirst(ctx, project, to.ID, func(t *Tx) ([][]byte, error) {
+		if of != nil {
+			return [][]byte{taskLogin(of.BatchID, of.ID)}, nil
+		}
+		if k := t.findHost(project, to.ID); k != nil && k.Host.SameRoute(to) {
+			return [][]byte{importedKeys(project, to.ID)}, nil
+		}
+		return nil, nil
+	})
+	if isMissing(err) {
+		err = nil
+	}
+	return c.Agent, err
+}
+
 // ownCounts reports whether r is done again with the login that it came with: not if
 // the host is another machine now, or is known better since r.
 func (t *Tx) ownCounts(k *knownHost, r *tasks.Record) bool {

@@ -22,6 +22,9 @@ func taskLogin(batch, id string) []byte { return kv.Join(batch, id) }
 
 func importedLogin(project, host string) []byte { return kv.Join("/host", project, host) }
 
+// importedKeys are the agent's, apart from the login: either may be given again alone.
+func importedKeys(project, host string) []byte { return kv.Join("/agent", project, host) }
+
 func jumpLogin(project, host string) []byte { return kv.Join("/jump-host", project, host) }
 
 // batchOf is the batch whose time is the login's; empty: it has no time.
@@ -152,9 +155,29 @@ func (s *Inventory) SealBatch(records []*tasks.Record, items []installer.Item) (
 	return sealed, nil
 }
 
-// RefreshCredentials replaces the credentials of the batch's invocations that have not ended.
-// ErrNotFound if an invocation is not of this batch.
+// withKeys puts into credentials without keys of the agent those that their invocation has.
+func (s *Inventory) withKeys(ctx context.Context, byInvocation map[string]installer.Credentials) (map[string]installer.Credentials, error) {
+	all := maps.Clone(byInvocation)
+	for id, c := range byInvocation {
+		r, err := kv.Read(ctx, s, func(t *Tx) (*tasks.Record, error) { return t.Load(id), nil })
+		if err == nil && r != nil && c.Agent.IsZero() {
+			c.Agent, err = s.AgentKeys(ctx, r.ProjectID, r.Host, &r.Invocation)
+			all[id] = c
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// RefreshCredentials replaces the credentials of the batch's invocations that have not ended. The agent's
+// keys stay where there are no others. ErrNotFound if an invocation is not of this batch.
 func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
+	byInvocation, err := s.withKeys(ctx, byInvocation)
+	if err != nil {
+		return err
+	}
 	l, err := s.newSealer(slices.Collect(maps.Values(byInvocation))...)
 	if err != nil {
 		return err
@@ -269,6 +292,7 @@ func packCredentials(c installer.Credentials) []byte {
 	for _, l := range c.Via {
 		values = append(values, l.Password, l.PrivateKey, l.Passphrase)
 	}
+	values = append(values, c.Agent.AccessKey, c.Agent.SecretKey)
 	packed := binary.AppendUvarint(nil, uint64(len(c.Via)))
 	for _, v := range values {
 		packed = binary.AppendUvarint(packed, uint64(len(v.Reveal())))
@@ -301,6 +325,9 @@ func unpackCredentials(packed []byte) (c installer.Credentials, err error) {
 	c.Login, c.SudoPassword = login(), secret()
 	for ; ok && hops > 0; hops-- {
 		c.Via = append(c.Via, login())
+	}
+	if ok && len(packed) > 1 { // what was sealed before agents got keys may end here, or have nothing but padding
+		c.Agent = installer.AgentKeys{AccessKey: secret(), SecretKey: secret()}
 	}
 	if !ok {
 		return installer.Credentials{}, errors.New("sealed credentials: bad length")

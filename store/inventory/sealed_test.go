@@ -19,13 +19,27 @@ func TestCredentialsAreByteExact(t *testing.T) {
 		{Login: installer.Login{Password: secret("\x00\xff  spaces and \"quotes\" ")}},
 		{Login: installer.Login{PrivateKey: secret(strings.Repeat("k", 3000)), Passphrase: secret("p")}, SudoPassword: secret("s")},
 		{Via: []installer.Login{{Password: secret("one")}, {}, {PrivateKey: secret("three"), Passphrase: secret("é")}}},
-		{Login: installer.Login{Password: secret(strings.Repeat("x", 59))}},
+		{Login: installer.Login{Password: secret(strings.Repeat("x", 57))}},
+		{Agent: installer.AgentKeys{AccessKey: secret("AK"), SecretKey: secret(strings.Repeat("é\\'\"$", 500))}},
 	} {
 		packed := packCredentials(c)
 		assert.Zero(t, len(packed)%padding)
 		got, err := unpackCredentials(packed)
 		require.NoError(t, err)
 		assert.Equal(t, c, got)
+	}
+}
+
+// What was sealed before agents got keys ends with the last login, or with padding of any length.
+func TestCredentialsOfBeforeAgentKeys(t *testing.T) {
+	t.Parallel()
+	for n := range padding {
+		old := append([]byte{0, byte(n)}, strings.Repeat("x", n)...)
+		old = append(old, 0, 0, 0)
+		old = append(old, make([]byte, (padding-len(old)%padding)%padding)...)
+		c, err := unpackCredentials(old)
+		require.NoError(t, err, n)
+		require.Equal(t, installer.Credentials{Login: installer.Login{Password: secret(strings.Repeat("x", n))}}, c)
 	}
 }
 
