@@ -30,8 +30,11 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 	if w.kind.onTarget() {
 		kind = exitKind(code, installer.StepRun)
 		program := "install.sh"
-		if w.kind == remove {
+		switch w.kind {
+		case remove:
 			program = "uninstall.sh"
+		case configure:
+			program = "configure.sh"
 		}
 		what = strings.Replace(what, "the script", program, 1)
 	}

@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"cmp"
+	"strconv"
 	"strings"
 
 	"tripod/installer"
@@ -147,7 +148,35 @@ func (w *work) settings() string {
 			text += "TRIPOD_ONLINE_INSECURE=yes\n"
 		}
 	}
+	if w.configures() {
+		text += w.configuration()
+	}
 	return text + w.AgentSettings
+}
+
+// configures: the task says something of the agent's configuration, of its keys at least.
+func (w *work) configures() bool {
+	return (w.kind.brings() || w.kind == configure) && (w.inv.Spec.Agent != nil || !w.job.Credentials.Agent.IsZero())
+}
+
+// configuration are the settings that become the agent's configuration. A region takes the place of that
+// of the online installation: the agent and its installer have one.
+func (w *work) configuration() (text string) {
+	config, keys := cmp.Or(w.inv.Spec.Agent, &installer.AgentConfig{}), w.job.Credentials.Agent
+	bms := ""
+	if config.BMS != nil {
+		bms = strconv.FormatBool(*config.BMS)
+	}
+	for _, setting := range []struct{ name, value string }{
+		{"TRIPOD_REGION", config.Region}, {"TRIPOD_ENDPOINT", config.Endpoint}, {"TRIPOD_PROJECT_ID", config.ProjectID},
+		{"TRIPOD_INSTANCE_ID", config.InstanceID}, {"TRIPOD_BMS", bms},
+		{"TRIPOD_ACCESS_KEY", keys.AccessKey.Reveal()}, {"TRIPOD_SECRET_KEY", keys.SecretKey.Reveal()},
+	} {
+		if setting.value != "" {
+			text += setting.name + "=" + hostshell.Quote(setting.value) + "\n"
+		}
+	}
+	return text
 }
 
 func (w *work) files(all []string) []string {

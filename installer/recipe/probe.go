@@ -76,6 +76,9 @@ func (w *work) probeArgs() []string {
 	add("root", w.before.root)
 	add("blobs", w.blobArgs())
 	add("want", w.wanted())
+	if w.configures() {
+		add("configure", "yes")
+	}
 	if w.kind.onTarget() {
 		add("kept", w.target())
 	}
@@ -156,6 +159,9 @@ func (w *work) report(rec *installer.StepRecord) error {
 		note += ", a run is there: " + string(f.run.state)
 	}
 	rec.Note = note
+	if act, err := w.decide(); err == nil && act != attach && f.fits && w.configures() {
+		w.kind = configure
+	}
 	switch {
 	case w.kind == checkOnly:
 		rec.Found.Message = note
@@ -177,7 +183,7 @@ func (w *work) report(rec *installer.StepRecord) error {
 }
 
 func (w *work) alreadyThere() bool {
-	return w.kind.onTarget() && w.found.fits && w.found.run.state == "absent" && !w.mayRun
+	return w.kind.onTarget() && w.kind != configure && w.found.fits && w.found.run.state == "absent" && !w.mayRun
 }
 
 // prepare finds what the work needs, before anything on the host is changed.

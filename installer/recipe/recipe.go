@@ -51,13 +51,19 @@ const (
 	online                // the target's scripts; the host gets the agent by itself
 	restore               // back to the version that is kept on the host
 	remove                // back to no agent
+	configure             // the agent that is there is right, but for its configuration
 	script                // the user's script; its exit code is the result
 	checkOnly             // connect, probe, report
 	jumpHost              // SET_REMOTE_INSTALLER: can it be a jump host?
 )
 
+// brings: the agent gets there, with the configuration that the task names.
+func (k kind) brings() bool { return k == agent || k == online }
+
 // onTarget: the target's own scripts do the work, and verify judges it.
-func (k kind) onTarget() bool { return k == agent || k == online || k == restore || k == remove }
+func (k kind) onTarget() bool {
+	return k == agent || k == online || k == restore || k == remove || k == configure
+}
 
 func (k kind) last() installer.Step {
 	if k == checkOnly || k == jumpHost {

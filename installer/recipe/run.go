@@ -116,7 +116,9 @@ func (w *work) launchArgs(act action) []string {
 	case restore:
 		return append(args, "kept="+w.kept)
 	case remove:
-		return append(args, "remove=yes")
+		return append(args, "doing=uninstall")
+	case configure:
+		return append(args, "doing=configure")
 	}
 	return args // online: the settings say it
 }

@@ -28,6 +28,9 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 	case remove:
 		rec.Note = "nothing to send"
 		return nil
+	case configure:
+		rec.Note = "nothing to send: only the configuration changes"
+		return nil
 	case online:
 		rec.Note = "nothing to send: the host downloads the agent from " + w.inv.Spec.Online.URL
 		return nil

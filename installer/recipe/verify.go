@@ -49,6 +49,8 @@ func (w *work) done() string {
 	switch {
 	case w.kind == remove:
 		return "uninstalled"
+	case w.kind == configure:
+		return "configured"
 	case w.kind == restore:
 		return "rolled back"
 	case w.inv.Task() == installer.Update:

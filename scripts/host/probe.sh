@@ -5,7 +5,7 @@
 # do_probe: id, key; root (where an earlier look worked), need (KiB), blobs
 # (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…), known=yes
 # (files were brought before: do not make the folder again), check=yes (change
-# nothing), kept=TARGET (tell what versions of it are kept), user=yes (not root,
+# nothing), configure=yes (the agent is to be configured, if it needs no other work), kept=TARGET (tell what versions of it are kept), user=yes (not root,
 # on purpose), dir (of enter.sh).
 do_probe() {
 	uid=$(id -u)
@@ -53,10 +53,12 @@ do_probe() {
 	if [ -n "$want" ]; then
 		probe_agent
 	fi
-	if [ "$agent_fits" = yes ] && [ "$state" = absent ] && [ -n "$kept" ]; then
+	idle=no
+	[ "$agent_fits" != yes ] || [ "$state" != absent ] || [ "$configure" = yes ] || idle=yes
+	if [ $idle = yes ] && [ -n "$kept" ]; then
 		find_holder
 	fi
-	if [ "$check" = yes ] || { [ "$agent_fits" = yes ] && [ "$state" = absent ]; }; then
+	if [ "$check" = yes ] || [ $idle = yes ]; then
 		leave_no_trace
 	elif [ "$state" != absent ] || [ "$known" != yes ]; then
 		mkdir -p "$run" "$root/files" "$root/locks" || say failed what=mkdir

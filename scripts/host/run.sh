@@ -4,8 +4,8 @@
 
 # do_run: root, id, key, target; blobs (SHA,… just brought to $from/.SHA.$tag.tmp),
 # what to run: script (SHA), package (SHA), kept (folder of a kept version to put
-# back), remove=yes (uninstall), none of them (the agent gets itself from the
-# network, as the settings say); launch=yes (start it if it was not), wipe=yes (what an
+# back), none of them (the agent gets itself from the network, as the settings say);
+# doing (which of the target's scripts: install, uninstall, configure); launch=yes (start it if it was not), wipe=yes (what an
 # earlier attempt left goes first), offset (bytes of output that Tripod has; it
 # begins later where that part is no longer kept).
 do_run() {
@@ -76,8 +76,6 @@ prepare() {
 	if [ -n "$script" ]; then
 		own "$script" script
 	else
-		doing=install
-		[ "$remove" != yes ] || doing=uninstall
 		mkdir -p "$run/agent" "$root/kept" &&
 			put_agent "$run/agent" &&
 			put "$run/settings" "${settings:?}
@@ -88,7 +86,7 @@ TRIPOD_TASK='$id'
 TRIPOD_WORK='$run'
 " &&
 			put "$run/script" "#!/bin/sh
-exec sh ./agent/$doing.sh ./settings
+exec sh ./agent/${doing:-install}.sh ./settings
 " && chmod 700 "$run/script" && { [ -z "$package" ] || own "$package" package.tar.gz; }
 	fi || { say failed what=files; return 1; }
 }

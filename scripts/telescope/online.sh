@@ -104,7 +104,7 @@ install_online() {
 reconfigure() {
 	online_conf=$package_dir
 	package_dir=$agent_dir
-	if [ -z "$(find "$online_conf" -type f)" ] && [ -z "$TRIPOD_INSTANCE_ID$TRIPOD_ACCESS_KEY$TRIPOD_ENDPOINT" ]; then
+	if [ -z "$(find "$online_conf" -type f)" ] && [ -z "$TRIPOD_INSTANCE_ID$TRIPOD_PROJECT_ID$TRIPOD_ACCESS_KEY$TRIPOD_ENDPOINT$TRIPOD_BMS" ]; then
 		return 0
 	fi
 	stop_agent || die "$E_INSTALLER" "the new agent cannot be stopped to be given its configuration"
