@@ -44,6 +44,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 	checkIDs("known", req.Known, &faults)
 	checkIDs("of", req.Of, &faults)
 	checkHosts(req.Hosts, &faults)
+	faults = append(faults, req.AgentKeys.Validate(installer.Within("agent_keys"))...)
 	about := func(field, or string, n, others int) {
 		switch {
 		case n < 1 || n > maxItems:
@@ -112,6 +113,7 @@ func checkHost(where string, e *installer.HostEntry, at installer.At, faults *in
 	for i, l := range c.Via {
 		checkLogin(fmt.Sprintf("%s.via[%d]", where, i), l, faults)
 	}
+	*faults = append(*faults, c.Agent.Validate(installer.Within(where+".agent_keys"))...)
 	*faults = append(*faults, e.Host.Validate(at)...)
 	if n := len(c.Via); n > 0 && n != len(e.Host.Via) {
 		faults.Add(where+".via", "must have one login for each hop")

@@ -150,6 +150,7 @@ func (q *planning) followUp(item *Item) error {
 	host := old.Host
 	creds, given := q.given(host)
 	item.given = given && allGiven(creds, host)
+	keys := creds.Agent
 	if !given {
 		if host, creds, err = q.knownNow(&old); err != nil {
 			return err
@@ -166,6 +167,11 @@ func (q *planning) followUp(item *Item) error {
 		return err
 	}
 	inv.Host = host
+	if creds.Agent = (installer.AgentKeys{}); configures(inv.Task(), inv.Spec) {
+		if creds.Agent, err = q.keysAgain(keys, host, &old); err != nil {
+			return err
+		}
+	}
 	if inv.Spec.HostKeys.WeakerThan(q.HostKeys) { // the daemon's rules have become stricter
 		inv.Spec.HostKeys = q.HostKeys
 	}
@@ -218,7 +224,7 @@ func (q *planning) remake(old *installer.Invocation) (installer.Invocation, erro
 }
 
 // given is the login that the request brings for a host of an invocation that is there:
-// of a host that it names, if that is reached in the same way.
+// of a host that it names, if that is reached in the same way. Not ok: the agent's keys at most.
 func (q *planning) given(h installer.Host) (creds installer.Credentials, ok bool) {
 	if q.ForAll != nil {
 		at := q.ForAll.Host
@@ -239,14 +245,14 @@ func (q *planning) given(h installer.Host) (creds installer.Credentials, ok bool
 	if !ok { // it is known by another id than the one that the file leads to
 		e, ok = q.byID[installer.InstanceID(q.Project, h.Address, h.Port)]
 	}
-	if !ok || e.Credentials.Login.IsZero() {
+	if !ok || e.Credentials.Login.IsZero() && e.Credentials.Agent.IsZero() {
 		return creds, false
 	}
 	if e.Host.TakePins(h); !e.Host.SameRoute(h) {
 		q.note("%s leads to %s, or there in another way, and the batch to %s: its login is not used", e.Where, userAt(e.Host.Endpoint), userAt(h.Endpoint))
 		return creds, false
 	}
-	return e.Credentials, true
+	return e.Credentials, !e.Credentials.Login.IsZero()
 }
 
 func (q *planning) note(format string, args ...any) {

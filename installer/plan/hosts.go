@@ -33,7 +33,11 @@ func (q *planning) work() (items []Item, err error) {
 			return nil, err
 		}
 	}
-	return items, q.fillSpecs(items, q.Task, q.Spec)
+	err = q.fillSpecs(items, q.Task, q.Spec)
+	for i := range items {
+		q.configure(&items[i])
+	}
+	return items, err
 }
 
 // known plans a host that the project knows. Another project's host is as unknown as
@@ -53,6 +57,9 @@ func (q *planning) known(id string) (item Item, err error) {
 	}
 	if err == nil {
 		item.Credentials, err = q.complete(host, item.Credentials)
+	}
+	if err == nil {
+		item.Credentials.Agent, err = q.ownKeys(*host, installer.AgentKeys{})
 	}
 	return item, err
 }
@@ -80,7 +87,11 @@ func (q *planning) described(e installer.HostEntry) (Item, error) {
 	case noLogin == nil:
 		creds, noLogin = q.complete(host, creds)
 	}
+	creds.Agent, err = q.ownKeys(to, e.Credentials.Agent)
 	item.Credentials = creds
+	if err != nil {
+		return item, err
+	}
 	return item, cmp.Or(q.denied(*host), noRoute, noLogin)
 }
 

@@ -45,7 +45,9 @@ type Planner struct {
 	// DefaultLogin returns the project's default key, for hosts that come without a
 	// credential of their own. Nil: no project has one.
 	DefaultLogin func(project string) (installer.Login, bool)
-	Clock        func() time.Time // nil: time.Now
+	// AgentDefaults is what the agents of a project's hosts are told where nothing else says it. Nil: nothing.
+	AgentDefaults func(project string) (*installer.AgentConfig, installer.AgentKeys)
+	Clock         func() time.Time // nil: time.Now
 	// NewID makes ids for batches and invocations, ^[a-zA-Z0-9-]{1,64}$, later ones sorting
 	// after earlier ones. Nil: ULIDs.
 	NewID func() string
@@ -59,6 +61,9 @@ func NewPlanner(p Planner) *Planner {
 	}
 	if p.DefaultLogin == nil {
 		p.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
+	}
+	if p.AgentDefaults == nil {
+		p.AgentDefaults = func(string) (*installer.AgentConfig, installer.AgentKeys) { return nil, installer.AgentKeys{} }
 	}
 	if p.Clock == nil {
 		p.Clock = time.Now
@@ -77,7 +82,9 @@ type Request struct {
 	Task    installer.Type        `json:"task"`
 	Spec    installer.Spec        `json:"spec,omitzero"`
 	Hosts   []installer.HostEntry `json:"hosts,omitzero"` // to be worked on: INSTALL, UPDATE, REMOTE_INSTALL
-	Known   []string              `json:"known,omitzero"` // known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER
+	// AgentKeys are for the agents of all hosts that have none of their own.
+	AgentKeys installer.AgentKeys `json:"agent_keys,omitzero"`
+	Known     []string            `json:"known,omitzero"` // known hosts to be worked on: INSTALL, UPDATE, SET_REMOTE_INSTALLER
 	// JumpHosts are those that REMOTE_INSTALL is to go through. Empty: the project's.
 	JumpHosts []string `json:"-"`
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are

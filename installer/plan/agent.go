@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"cmp"
+
+	"tripod/installer"
+)
+
+// AgentSource is a place where the agent's configuration comes from.
+type AgentSource struct {
+	What string // for people
+	Keys bool   // the access key and the secret key come from there, too
+}
+
+// AgentSources are the places in the order in which they count, field by field; the two keys
+// count together. docs/telescope.md has the table.
+var AgentSources = []AgentSource{
+	{"the host's own columns or fields, in this task, else as it was imported", true},
+	{"labels of the host: `agent.region`, `agent.endpoint`, `agent.project_id`, `agent.instance_id`, `agent.bms`", false},
+	{"flags: `--agent-region`, `--agent-endpoint`, `--agent-project-id`, `--agent-bms`, `--ask-agent-keys`", true},
+	{"the command's `--agent-config FILE`", true},
+	{"the daemon's `serve --agent-config PROJECT=FILE`", true},
+	{"the daemon's `serve --agent-config FILE`, for all projects", false},
+	{"the agent that is on the host", true},
+	{"the package", true},
+}
+
+// configures reports whether the task gives the agent a configuration.
+func configures(task installer.Type, spec installer.Spec) bool {
+	installs := task == installer.Install || task == installer.Update || task == installer.RemoteInstall
+	return installs && spec.Script == nil && !spec.CheckOnly
+}
+
+// ownKeys are the agent's keys of a host itself: given with the task, else imported.
+func (q *planning) ownKeys(to installer.Host, given installer.AgentKeys) (installer.AgentKeys, error) {
+	if !given.IsZero() || !configures(q.Task, q.Spec) {
+		return given, nil
+	}
+	return q.Store.AgentKeys(q.ctx, q.Project, to, nil)
+}
+
+// configure adds to what the item says of its own what is said of all hosts, in the order of AgentSources.
+func (q *planning) configure(item *Item) {
+	spec, keys, host := &item.Invocation.Spec, &item.Credentials.Agent, item.Invocation.Host
+	if !configures(q.Task, q.Spec) {
+		spec.Agent, *keys = nil, installer.AgentKeys{}
+		return
+	}
+	config, defaults := q.AgentDefaults(q.Project)
+	spec.Agent = host.Agent.Or(installer.AgentConfigOf(host.Labels)).Or(q.Spec.Agent).Or(config)
+	*keys = cmp.Or(*keys, q.AgentKeys, defaults)
+}
+
+// keysAgain are the agent's keys of a RETRY: given with it, else those of old, else imported since.
+func (q *planning) keysAgain(given installer.AgentKeys, to installer.Host, old *installer.Invocation) (installer.AgentKeys, error) {
+	if !given.IsZero() {
+		return given, nil
+	}
+	keys, err := q.Store.AgentKeys(q.ctx, q.Project, to, old)
+	if err != nil || !keys.IsZero() {
+		return keys, err
+	}
+	return q.Store.AgentKeys(q.ctx, q.Project, to, nil)
+}
