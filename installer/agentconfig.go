@@ -24,13 +24,18 @@ var AgentConfigFields = []string{"region", "endpoint", "project_id", "instance_i
 // agentLabels is the beginning of the names of labels that configure the agent.
 const agentLabels = "agent."
 
+// OrNil is nil where nothing is said.
+func (c *AgentConfig) OrNil() *AgentConfig {
+	if c == nil || *c == (AgentConfig{}) {
+		return nil
+	}
+	return c
+}
+
 // Or is c, with the fields of lower where c leaves them open. Nil: nothing is said.
 func (c *AgentConfig) Or(lower *AgentConfig) *AgentConfig {
-	switch {
-	case c == nil || *c == AgentConfig{}:
-		return lower
-	case lower == nil:
-		return c
+	if c, lower = c.OrNil(), lower.OrNil(); c == nil || lower == nil {
+		return cmp.Or(c, lower)
 	}
 	return &AgentConfig{
 		Region: cmp.Or(c.Region, lower.Region), Endpoint: cmp.Or(c.Endpoint, lower.Endpoint),
@@ -84,10 +89,7 @@ func AgentConfigOf(labels map[string]string) *AgentConfig {
 	for _, field := range AgentConfigFields {
 		_ = c.Set(field, labels[agentLabels+field]) // labels are checked when they are given
 	}
-	if c == (AgentConfig{}) {
-		return nil
-	}
-	return &c
+	return c.OrNil()
 }
 
 func agentLabelFault(name, value string) string {
@@ -111,12 +113,15 @@ type AgentKeys struct {
 	SecretKey Secret `json:"secret_key,omitzero"`
 }
 
+// AgentKeyFields are the names of the fields, in files.
+var AgentKeyFields = []string{"access_key", "secret_key"}
+
 func (k AgentKeys) IsZero() bool { return k == AgentKeys{} }
 
 func (k AgentKeys) Validate(at At) Faults {
 	v := validation{at: at}
-	for field, key := range map[string]Secret{"access_key": k.AccessKey, "secret_key": k.SecretKey} {
-		text := key.Reveal()
+	for i, key := range []Secret{k.AccessKey, k.SecretKey} {
+		field, text := AgentKeyFields[i], key.Reveal()
 		switch {
 		case key.IsZero() && !k.IsZero():
 			v.add(field, "is missing: access_key and secret_key are given together")

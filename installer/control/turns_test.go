@@ -24,6 +24,10 @@ type slowDisk struct {
 	heads map[string]installer.BatchHead
 }
 
+func (*slowDisk) AgentKeys(context.Context, string, installer.Host, *installer.Invocation) (installer.AgentKeys, error) {
+	return installer.AgentKeys{}, nil
+}
+
 func (d *slowDisk) HostAt(context.Context, string, installer.Host) (installer.Host, error) {
 	return installer.Host{}, installer.ErrNotFound
 }

@@ -8,6 +8,7 @@ import (
 var columns = []string{
 	"address", "name", "port", "user", "password", "key", "passphrase", "sudo_password", "host_key", "via",
 	"instance_id", "type", "labels", "intranet_ips", "elastic_ips",
+	"agent_region", "agent_endpoint", "agent_project_id", "agent_instance_id", "agent_bms", "agent_access_key", "agent_secret_key",
 }
 
 // otherNames of columns are the API's, and what people write.
@@ -17,7 +18,10 @@ var otherNames = map[string]string{
 }
 
 // secretColumns are taken byte for byte.
-var secretColumns = []string{"password", "sudo_password", "passphrase"}
+var (
+	passwordColumns = []string{"password", "sudo_password", "passphrase"}
+	secretColumns   = slices.Concat(passwordColumns, []string{"agent_access_key", "agent_secret_key"})
+)
 
 var knownColumns = strings.Join(columns, ", ")
 

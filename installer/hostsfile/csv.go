@@ -136,7 +136,7 @@ func (r *record) address() spec {
 func (r *record) host(s spec) installer.Host {
 	h := installer.Host{
 		Endpoint: s.endpoint(r.d.User, r.d.Port), Name: r.fields["name"], ID: r.fields["instance_id"], Type: installer.InstanceType(r.fields["type"]),
-		Labels: r.labels(), IntranetIPs: parts(r.fields["intranet_ips"]), ElasticIPs: parts(r.fields["elastic_ips"]),
+		Agent: r.agent(), Labels: r.labels(), IntranetIPs: parts(r.fields["intranet_ips"]), ElasticIPs: parts(r.fields["elastic_ips"]),
 	}
 	if port := r.fields["port"]; port != "" {
 		if h.Port = parsePort(port); h.Port == 0 {
@@ -154,11 +154,21 @@ func (r *record) host(s spec) installer.Host {
 // an id that is not given is derived.
 func (r *record) at(field string) string {
 	name, _, _ := strings.Cut(field, "[")
-	col := columnNamed(name)
+	col := columnNamed(strings.Replace(name, "agent_config.", "agent_", 1))
 	if col == "address" || col == "port" || r.fields[col] == "" {
 		return ""
 	}
 	return r.where(r.line) + " " + col
+}
+
+func (r *record) agent() *installer.AgentConfig {
+	var c installer.AgentConfig
+	for _, field := range installer.AgentConfigFields {
+		if err := c.Set(field, r.fields["agent_"+field]); err != nil {
+			r.wrong("agent_"+field, err.Error())
+		}
+	}
+	return c.OrNil()
 }
 
 func (r *record) labels() map[string]string {
@@ -205,12 +215,19 @@ func parts(field string) []string {
 
 // credentials reads the record's own, and whether the file holds any of them.
 func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
-	for _, col := range secretColumns {
+	for _, col := range passwordColumns {
 		r.wrong(col, passwordFault(r.fields[col]))
+	}
+	for _, col := range secretColumns {
 		hasSecret = hasSecret || r.fields[col] != ""
 	}
 	cr.Password = installer.NewSecret(r.fields["password"])
 	cr.SudoPassword = installer.NewSecret(r.fields["sudo_password"])
+	cr.Agent.AccessKey = installer.NewSecret(r.fields["agent_access_key"])
+	cr.Agent.SecretKey = installer.NewSecret(r.fields["agent_secret_key"])
+	for _, f := range cr.Agent.Validate(func(field string) string { return "agent_" + field }) {
+		r.wrong(f.Where, f.What)
+	}
 	passphrase := installer.NewSecret(r.fields["passphrase"])
 	key := r.fields["key"]
 	switch {

@@ -112,8 +112,11 @@ func (r metaReader) host(where string, request bool) installer.HostEntry {
 	h.Name, h.Address, h.User, h.Port = r.text("instance_name"), r.address(), r.text("user_name"), r.port()
 	usePEM, _ := strictjson.Read[bool](r.Fields, "remote_use_pem")
 	e.Credentials.Login = r.login(usePEM)
-	e.HasSecret = !e.Credentials.Login.IsZero()
-	e.DefaultKey = usePEM && !e.HasSecret
+	e.DefaultKey = usePEM && e.Credentials.Login.IsZero()
+	if fields, given := r.Object("agent"); given {
+		h.Agent, e.Credentials.Agent = agentSettings(fields)
+	}
+	e.HasSecret = len(e.Credentials.Secrets()) > 0
 	if request {
 		r.Need("user_name")
 	} else {
@@ -143,8 +146,9 @@ func (r metaReader) text(name string) string {
 // at leaves out what is not there, and what is told already.
 func (r metaReader) at(field string) string {
 	name, _, _ := strings.Cut(field, "[")
+	name, _, _ = strings.Cut(name, ".")
 	switch name {
-	case "address", "port", "labels": // here they have rules of their own
+	case "address", "port", "labels", "agent_config": // here they have rules of their own
 		return ""
 	case "user":
 		name, field = "user_name", "user_name"

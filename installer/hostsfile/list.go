@@ -1,6 +1,7 @@
 package hostsfile
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -67,8 +68,9 @@ func (c *collector) expand(line int, column string, s spec, e installer.HostEntr
 			return
 		}
 	}
-	if p.total > 1 && (e.Host.ID != "" || e.Host.Name != "" || e.Host.HostKey != "") {
-		c.fault(line, column, "a range makes several hosts: they cannot share one name, instance_id or host_key")
+	agent := cmp.Or(e.Host.Agent, &installer.AgentConfig{})
+	if p.total > 1 && (e.Host.ID != "" || e.Host.Name != "" || e.Host.HostKey != "" || agent.InstanceID != "") {
+		c.fault(line, column, "a range makes several hosts: they cannot share one name, instance_id, host_key or agent_instance_id")
 		return
 	}
 	if !c.room(e.Where, p.total) {

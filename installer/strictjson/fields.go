@@ -102,6 +102,9 @@ func (f *Fields) Fault(name, format string, args ...any) {
 	f.faults.Add(f.Path(name), format, args...)
 }
 
+// Add records faults that were found elsewhere.
+func (f *Fields) Add(found installer.Faults) { *f.faults = append(*f.faults, found...) }
+
 // Untold is path if nothing was found wrong there so far, else "".
 func (f *Fields) Untold(path string) string {
 	if slices.ContainsFunc((*f.faults)[f.first:], func(told installer.Fault) bool { return told.Where == path }) {
