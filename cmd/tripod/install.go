@@ -15,6 +15,7 @@ import (
 type deployFlags struct {
 	flags.Targets
 	flags.Spec
+	flags.Agent
 	session.RunFlags
 	reportFlag
 	DryRun bool `help:"Check all input and print what would be done, without connecting to any host."`
@@ -57,11 +58,17 @@ func (c *updateCmd) Run(ctx context.Context, s *session.Session) error {
 func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task installer.Type) error {
 	var faults installer.Faults
 	spec, files := c.Make(&faults)
+	agent, keys, err := c.Agent.Read(ctx, s.Notef, c.Region, &faults)
+	if err != nil {
+		return err
+	}
+	flags.Refuse(&faults, c.Script != "" && (agent != nil || !keys.IsZero()), "--agent-config", "what the agent is told cannot be combined with --script")
+	spec.Agent = agent
 	req, err := c.Request(ctx, s, c.RunFlags, task, spec, &faults)
 	if err != nil {
 		return err
 	}
-	req.Resume = true
+	req.Resume, req.AgentKeys = true, keys
 	planned, err := s.Plan(ctx, req, faults)
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type serveCmd struct {
 	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited (default: ${default})."`
 	MaxOpen      int           `default:"200000" placeholder:"N" help:"Maximum number of open tasks of all projects; 0: unlimited (default: ${default})."`
 	flags.DefaultKeys
+	flags.AgentDefaults
 	flags.Content
 	flags.Policy
 }
@@ -57,6 +58,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	files := c.Inspect(&spec, &faults)
 	spec.Online = c.Online(&faults)
 	c.Apply(&spec, &faults)
+	agentDefaults := c.AgentDefaults.Read(s.Notef, &faults)
 	allowed := c.check(&faults)
 	if err := faults.Err(); err != nil {
 		return err
@@ -87,7 +89,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 			hub.Watch(event)
 		}})
 		planner := plan.NewPlanner(plan.Planner{
-			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogin: defaultLogin,
+			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogin: defaultLogin, AgentDefaults: agentDefaults,
 		})
 		routes := control.Routes(control.Config{
 			Store: state.Store, Hub: hub, Engine: d, Planner: planner, Operator: c.Operator, Version: s.Version,

@@ -23,13 +23,13 @@ type DefaultKeys struct {
 }
 
 // ofProject tells PROJECT=FILE from a file whose name has a '=' in it: that one
-// is written ./a=b.
+// is written ./a=b. otherwise is the project where none is named.
 var ofProject = regexp.MustCompile(`^([A-Za-z0-9_-]{1,64})=(.*)$`)
 
-func perProject(flag string, values []string, faults *installer.Faults) map[string]string {
+func perProject(flag, otherwise string, values []string, faults *installer.Faults) map[string]string {
 	files := map[string]string{}
 	for _, value := range values {
-		project, file := installer.DefaultProject, value
+		project, file := otherwise, value
 		if parts := ofProject.FindStringSubmatch(value); parts != nil {
 			project, file = parts[1], parts[2]
 		}
@@ -49,8 +49,8 @@ func perProject(flag string, values []string, faults *installer.Faults) map[stri
 func (f DefaultKeys) Logins(ctx context.Context, warn func(format string, args ...any)) (func(project string) (installer.Login, bool), error) {
 	const keyFlag, passFlag = "--default-key", "--default-key-passphrase-file"
 	var faults installer.Faults
-	keys := perProject(keyFlag, f.DefaultKey, &faults)
-	passphrases := perProject(passFlag, f.DefaultPass, &faults)
+	keys := perProject(keyFlag, installer.DefaultProject, f.DefaultKey, &faults)
+	passphrases := perProject(passFlag, installer.DefaultProject, f.DefaultPass, &faults)
 	for project := range passphrases {
 		if _, ok := keys[project]; !ok {
 			faults.Add(passFlag, "the project %q has no %s", project, keyFlag)
