@@ -113,11 +113,11 @@ func TestOpenAPIFields(t *testing.T) {
 	for name, value := range map[string]any{
 		"Created": api.Created{}, "Result": api.Result{}, "List": api.List{}, "Item": api.Item{}, "Health": api.Health{}, "Error": api.Error{},
 		"AgentStatuses": api.AgentStatuses{}, "AgentStatus": api.AgentStatus{}, "Extension": api.Extension{},
-		"StatusRequest": apitest.StatusQuery{}, "CreateRequest": apitest.WireRequest{}, "RemoteHost": apitest.WireHost{},
+		"StatusRequest": apitest.StatusQuery{}, "CreateRequest": apitest.WireRequest{}, "RemoteHost": apitest.WireHost{}, "AgentConfiguration": apitest.Agent{},
 	} {
 		fields, always := jsonFields(reflect.TypeOf(value))
 		require.ElementsMatch(t, fields, slices.Collect(maps.Keys(s.at(s.schema(name), "properties"))), name)
-		if name != "RemoteHost" { // what a client sends always is not what is required
+		if name != "RemoteHost" && name != "AgentConfiguration" { // what a client sends always is not what is required
 			require.ElementsMatch(t, always, texts(s.schema(name)["required"]), name)
 		}
 	}
@@ -205,7 +205,12 @@ func TestOpenAPIRequests(t *testing.T) {
 		h := host(map[string]any{"remote_use_pem": nil})
 		h[field] = v
 		return map[string]any{"invocation_type": "RETRY", "remote_install_meta": []any{h}}
-	})
+	}, "agent")
+	hold("AgentConfiguration", api.DecodeCreate, "remote_install_meta[0].agent.", func(field string, v any) any {
+		agent := map[string]any{"access_key": "a", "secret_key": "s"}
+		agent[field] = v
+		return map[string]any{"invocation_type": "RETRY", "remote_install_meta": []any{host(map[string]any{"agent": agent})}}
+	}, "endpoint") // a host alone will do, too
 
 	for name, required := range map[string][]string{"CreateRequest": {"invocation_type"}, "StatusRequest": {"instance_ids"}, "RemoteHost": {"remote_ip", "user_name"}} {
 		require.Equal(t, required, texts(s.schema(name)["required"]))

@@ -130,6 +130,18 @@ type WireHost struct {
 	Port         string `json:"port,omitempty"`
 	Password     string `json:"password,omitempty"`
 	UsePEM       bool   `json:"remote_use_pem"`
+	Agent        *Agent `json:"agent,omitempty"`
+}
+
+// Agent is Tripod's extension of a host.
+type Agent struct {
+	Region     string `json:"region,omitempty"`
+	Endpoint   string `json:"endpoint,omitempty"`
+	ProjectID  string `json:"project_id,omitempty"`
+	InstanceID string `json:"instance_id,omitempty"`
+	BMS        *bool  `json:"bms,omitempty"`
+	AccessKey  string `json:"access_key,omitempty"`
+	SecretKey  string `json:"secret_key,omitempty"`
 }
 
 // Wire is the request as it is sent.
