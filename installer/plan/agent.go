@@ -48,6 +48,8 @@ func (q *planning) configure(item *Item) {
 	}
 	config, defaults := q.AgentDefaults(q.Project)
 	spec.Agent = host.Agent.Or(installer.AgentConfigOf(host.Labels)).Or(q.Spec.Agent).Or(config)
+	given := !keys.IsZero() || !q.AgentKeys.IsZero() || defaults.IsZero()
+	item.given = item.given && given
 	*keys = cmp.Or(*keys, q.AgentKeys, defaults)
 }
 

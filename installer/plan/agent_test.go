@@ -160,3 +160,27 @@ func TestConfigurationIsPartOfTheWork(t *testing.T) {
 	}
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(batches))), 3)
 }
+
+// TestKeptAgentKeysAreNotSentUnchecked: as kept logins are not.
+func TestKeptAgentKeysAreNotSentUnchecked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	req := install(1)
+	req.Spec.HostKeys = installer.Insecure
+	defaults := installer.AgentKeys{}
+	r.AgentDefaults = func(string) (*installer.AgentConfig, installer.AgentKeys) { return nil, defaults }
+	policy := func() installer.HostKeyPolicy {
+		p, err := r.Plan(t.Context(), req)
+		require.NoError(t, err)
+		return p.Items[0].Invocation.Spec.HostKeys
+	}
+	require.Equal(t, installer.Insecure, policy())
+	defaults = agentKeys("daemon")
+	require.Equal(t, installer.AcceptNew, policy())
+	req.AgentKeys = agentKeys("command")
+	require.Equal(t, installer.Insecure, policy())
+	entry := hosts(1)[0]
+	entry.Credentials.Agent = agentKeys("imported")
+	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{entry}))
+	require.Equal(t, installer.AcceptNew, policy())
+}

@@ -171,6 +171,7 @@ func (q *planning) followUp(item *Item) error {
 		if creds.Agent, err = q.keysAgain(keys, host, &old); err != nil {
 			return err
 		}
+		item.given = item.given && creds.Agent == keys
 	}
 	if inv.Spec.HostKeys.WeakerThan(q.HostKeys) { // the daemon's rules have become stricter
 		inv.Spec.HostKeys = q.HostKeys

@@ -88,6 +88,7 @@ func (q *planning) described(e installer.HostEntry) (Item, error) {
 		creds, noLogin = q.complete(host, creds)
 	}
 	creds.Agent, err = q.ownKeys(to, e.Credentials.Agent)
+	item.given = item.given && creds.Agent == e.Credentials.Agent
 	item.Credentials = creds
 	if err != nil {
 		return item, err

@@ -171,7 +171,7 @@ type Item struct {
 	// Failed: it has not succeeded, or was not rolled back, and cannot be helped this way.
 	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
-	given  bool   // it did, with those of all hops on the way
+	given  bool   // it did, with those of all hops on the way, and the agent's keys if there are any
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
 

@@ -16,7 +16,10 @@ func HostJSON(host any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc := fields{"host_key": "", "via": []any{}, "through": nil, "sudo": "", "intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{}}
+	doc := fields{
+		"host_key": "", "via": []any{}, "through": nil, "sudo": "", "intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{},
+		"agent_config": nil,
+	}
 	if _, known := host.(installer.KnownHost); known {
 		doc["version"], doc["edition"], doc["verified"] = "", "", nil
 	}
@@ -25,6 +28,12 @@ func HostJSON(host any) (map[string]any, error) {
 	}
 	for _, hop := range doc["via"].([]any) {
 		addMissing(hop, "host_key", "")
+	}
+	if config, given := doc["agent_config"].(map[string]any); given {
+		for _, field := range []string{"region", "endpoint", "project_id", "instance_id"} {
+			addMissing(config, field, "")
+		}
+		addMissing(config, "bms", nil)
 	}
 	if through, chosen := doc["through"].(map[string]any); chosen {
 		addMissing(through, "named", []any{})

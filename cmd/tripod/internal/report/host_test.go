@@ -23,6 +23,7 @@ func TestKnownHostJSON(t *testing.T) {
 			RouteChoice: &installer.RouteChoice{Named: []installer.NamedJumpHost{{ID: "i-2", SetUp: true}}},
 			Sudo:        installer.SudoNever,
 			IntranetIPs: []string{"c"}, ElasticIPs: []string{"d"}, Labels: map[string]string{"e": "f"},
+			Agent: &installer.AgentConfig{Region: "g", Endpoint: "h", ProjectID: "j", InstanceID: "k", BMS: new(bool)},
 		},
 		Agent: installer.AgentRunning, Version: "1", Edition: installer.Basic,
 		Verified: time.Unix(1, 0).UTC(), Login: true, JumpHost: true,
@@ -42,6 +43,9 @@ func TestKnownHostJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(got, &all))
 	none, err = HostJSON(installer.KnownHost{Host: installer.Host{RouteChoice: &installer.RouteChoice{Named: []installer.NamedJumpHost{{}}}, Via: []installer.Endpoint{{}}}})
 	require.NoError(t, err)
+	doc, err = HostJSON(installer.Host{Agent: &installer.AgentConfig{Region: "r"}})
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"region": "r", "endpoint": "", "project_id": "", "instance_id": "", "bms": nil}, doc["agent_config"])
 	require.Equal(t, map[string]any{"named": []any{map[string]any{"instance_id": "", "set_up": false}}}, none["through"])
 	require.Contains(t, none["via"].([]any)[0], "host_key")
 	for name := range all {
