@@ -62,7 +62,8 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 	if err != nil {
 		return err
 	}
-	flags.Refuse(&faults, c.Script != "" && (agent != nil || !keys.IsZero()), "--agent-config", "what the agent is told cannot be combined with --script")
+	flags.Refuse(&faults, c.Script != "" && (agent != nil || !keys.IsZero()), "--agent-config",
+		"what the agent is told cannot be combined with --script")
 	spec.Agent = agent
 	req, err := c.Request(ctx, s, c.RunFlags, task, spec, &faults)
 	if err != nil {

@@ -89,7 +89,8 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 			hub.Watch(event)
 		}})
 		planner := plan.NewPlanner(plan.Planner{
-			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogin: defaultLogin, AgentDefaults: agentDefaults,
+			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogin: defaultLogin,
+			AgentDefaults: agentDefaults,
 		})
 		routes := control.Routes(control.Config{
 			Store: state.Store, Hub: hub, Engine: d, Planner: planner, Operator: c.Operator, Version: s.Version,

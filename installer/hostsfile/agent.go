@@ -32,11 +32,14 @@ func agentSettings(f *strictjson.Fields) (*installer.AgentConfig, installer.Agen
 		text, _ := strictjson.Read[string](f, name)
 		return text
 	}
-	c.Region, c.Endpoint, c.ProjectID, c.InstanceID = text("region"), text("endpoint"), text("project_id"), text("instance_id")
+	c.Region, c.Endpoint = text("region"), text("endpoint")
+	c.ProjectID, c.InstanceID = text("project_id"), text("instance_id")
 	if bms, ok := strictjson.Read[bool](f, "bms"); ok {
 		c.BMS = &bms
 	}
-	keys := installer.AgentKeys{AccessKey: installer.NewSecret(text("access_key")), SecretKey: installer.NewSecret(text("secret_key"))}
+	keys := installer.AgentKeys{
+		AccessKey: installer.NewSecret(text("access_key")), SecretKey: installer.NewSecret(text("secret_key")),
+	}
 	at := func(field string) string { return f.Untold(f.Path(field)) }
 	f.Add(append(c.Validate(at), keys.Validate(at)...))
 	f.End(true)

@@ -70,7 +70,8 @@ func (c *collector) expand(line int, column string, s spec, e installer.HostEntr
 	}
 	agent := cmp.Or(e.Host.Agent, &installer.AgentConfig{})
 	if p.total > 1 && (e.Host.ID != "" || e.Host.Name != "" || e.Host.HostKey != "" || agent.InstanceID != "") {
-		c.fault(line, column, "a range makes several hosts: they cannot share one name, instance_id, host_key or agent_instance_id")
+		c.fault(line, column, "a range makes several hosts: "+
+			"they cannot share one name, instance_id, host_key or agent_instance_id")
 		return
 	}
 	if !c.room(e.Where, p.total) {

@@ -54,7 +54,9 @@ func (q *planning) configure(item *Item) {
 }
 
 // keysAgain are the agent's keys of a RETRY: given with it, else those of old, else imported since.
-func (q *planning) keysAgain(given installer.AgentKeys, to installer.Host, old *installer.Invocation) (installer.AgentKeys, error) {
+func (q *planning) keysAgain(
+	given installer.AgentKeys, to installer.Host, old *installer.Invocation,
+) (installer.AgentKeys, error) {
 	if !given.IsZero() {
 		return given, nil
 	}

@@ -81,7 +81,9 @@ func (s *Inventory) CredentialsAgain(ctx context.Context, old *installer.Invocat
 }
 
 // AgentKeys implements installer.Ledger.
-func (s *Inventory) AgentKeys(ctx context.Context, project string, to installer.Host, of *installer.Invocation) (installer.AgentKeys, error) {
+func (s *Inventory) AgentKeys(
+	ctx context.Context, project string, to installer.Host, of *installer.Invocation,
+) (installer.AgentKeys, error) {
 	c, err := s.openFirst(ctx, project, to.ID, func(t *Tx) ([][]byte, error) {
 		if of != nil {
 			return [][]byte{taskLogin(of.BatchID, of.ID)}, nil

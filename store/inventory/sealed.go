@@ -3,7 +3,6 @@ package inventory
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -156,7 +155,9 @@ func (s *Inventory) SealBatch(records []*tasks.Record, items []installer.Item) (
 }
 
 // withKeys puts into credentials without keys of the agent those that their invocation has.
-func (s *Inventory) withKeys(ctx context.Context, byInvocation map[string]installer.Credentials) (map[string]installer.Credentials, error) {
+func (s *Inventory) withKeys(
+	ctx context.Context, byInvocation map[string]installer.Credentials,
+) (map[string]installer.Credentials, error) {
 	all := maps.Clone(byInvocation)
 	for id, c := range byInvocation {
 		r, err := kv.Read(ctx, s, func(t *Tx) (*tasks.Record, error) { return t.Load(id), nil })
@@ -282,55 +283,4 @@ func (t *Tx) forgetKey(sealed []byte) {
 	if sealed != nil {
 		t.forget = append(t.forget, bytes.Clone(vault.Ref(sealed)))
 	}
-}
-
-// padding hides how long a password is, up to 64 bytes.
-const padding = 64
-
-func packCredentials(c installer.Credentials) []byte {
-	values := []installer.Secret{c.Password, c.PrivateKey, c.Passphrase, c.SudoPassword}
-	for _, l := range c.Via {
-		values = append(values, l.Password, l.PrivateKey, l.Passphrase)
-	}
-	values = append(values, c.Agent.AccessKey, c.Agent.SecretKey)
-	packed := binary.AppendUvarint(nil, uint64(len(c.Via)))
-	for _, v := range values {
-		packed = binary.AppendUvarint(packed, uint64(len(v.Reveal())))
-		packed = append(packed, v.Reveal()...)
-	}
-	return append(packed, make([]byte, (padding-len(packed)%padding)%padding)...)
-}
-
-func unpackCredentials(packed []byte) (c installer.Credentials, err error) {
-	ok := true
-	number := func() (n uint64) {
-		var used int
-		n, used = binary.Uvarint(packed)
-		if ok = ok && used > 0 && n <= uint64(len(packed)-used); !ok {
-			return 0
-		}
-		packed = packed[used:]
-		return n
-	}
-	secret := func() installer.Secret {
-		n := number()
-		s := installer.NewSecret(string(packed[:n]))
-		packed = packed[n:]
-		return s
-	}
-	login := func() installer.Login {
-		return installer.Login{Password: secret(), PrivateKey: secret(), Passphrase: secret()}
-	}
-	hops := number()
-	c.Login, c.SudoPassword = login(), secret()
-	for ; ok && hops > 0; hops-- {
-		c.Via = append(c.Via, login())
-	}
-	if ok && len(packed) > 1 { // what was sealed before agents got keys may end here, or have nothing but padding
-		c.Agent = installer.AgentKeys{AccessKey: secret(), SecretKey: secret()}
-	}
-	if !ok {
-		return installer.Credentials{}, errors.New("sealed credentials: bad length")
-	}
-	return c, nil
 }

@@ -58,7 +58,9 @@ func (f *Agent) Read(ctx context.Context, warn warning, onlineRegion string, fau
 
 func agentFlag(field string) string { return "--agent-" + strings.ReplaceAll(field, "_", "-") }
 
-func readAgentConfig(flag, file string, warn warning, faults *installer.Faults) (*installer.AgentConfig, installer.AgentKeys) {
+func readAgentConfig(
+	flag, file string, warn warning, faults *installer.Faults,
+) (*installer.AgentConfig, installer.AgentKeys) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		faults.Add(flag, "%v", err)
@@ -86,13 +88,16 @@ type agentDefault struct {
 }
 
 // Read reads the files, and returns what tells those of a project.
-func (f AgentDefaults) Read(warn warning, faults *installer.Faults) func(project string) (*installer.AgentConfig, installer.AgentKeys) {
+func (f AgentDefaults) Read(warn warning, faults *installer.Faults) func(project string) (
+	*installer.AgentConfig, installer.AgentKeys,
+) {
 	const flag, all = "--agent-config", ""
 	files := perProject(flag, all, f.AgentConfig, faults)
 	read := map[string]agentDefault{}
 	for _, project := range slices.Sorted(maps.Keys(files)) {
 		config, keys := readAgentConfig(flag, files[project], warn, faults)
-		Refuse(faults, project == all && !keys.IsZero(), flag+" "+files[project], "holds keys: say whose they are, with PROJECT=FILE")
+		Refuse(faults, project == all && !keys.IsZero(), flag+" "+files[project],
+			"holds keys: say whose they are, with PROJECT=FILE")
 		read[project] = agentDefault{config, keys}
 	}
 	return func(project string) (*installer.AgentConfig, installer.AgentKeys) {

@@ -17,8 +17,8 @@ func HostJSON(host any) (map[string]any, error) {
 		return nil, err
 	}
 	doc := fields{
-		"host_key": "", "via": []any{}, "through": nil, "sudo": "", "intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{},
-		"agent_config": nil,
+		"host_key": "", "via": []any{}, "through": nil, "sudo": "",
+		"intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{}, "agent_config": nil,
 	}
 	if _, known := host.(installer.KnownHost); known {
 		doc["version"], doc["edition"], doc["verified"] = "", "", nil
