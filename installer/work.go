@@ -10,7 +10,7 @@ import (
 type Job struct {
 	Invocation  *Invocation // a copy; Attempt() has the journal so far
 	Credentials Credentials
-	Output      io.Writer        // the log, scrubbed and capped; may be a Rewinder
+	Output      io.Writer        // the log, scrubbed and bounded; may be a Rewinder
 	Begin       func(Step)       // announces a step to watchers; it is not stored
 	Note        func(StepRecord) // keeps a finished step for the next Journal or the result
 	// Journal stores a finished step and what was noted before it: on disk when it returns nil.

@@ -6,7 +6,8 @@
 //	tripod.lock                      locked while a process uses the folder; holds its pid
 //	initialized                      the folder has been used: a missing database is a loss
 //	master.key, login.keys           what sealed credentials are opened with (package vault)
-//	logs/<batch>/<invocation>.log    what the host said
+//	logs/<batch>/<invocation>.log    what the host said: its beginning, or all of it
+//	logs/<batch>/<invocation>.tail/  the end of what was long, in parts
 //	blobs/<sha256>                   packages and scripts
 //
 // A method that changes something returns nil only after the change is on disk. A log is
@@ -120,7 +121,7 @@ type Options struct {
 	// of it succeeded, or otherwise. 0: not at all. They are stored with each batch submitted.
 	KeepSucceeded, KeepOther time.Duration
 	// LogCap bounds the log of one invocation in bytes, all its attempts
-	// together. 0: 4 MiB.
+	// together: the first half of it, and the last quarter at least. 0: 4 MiB.
 	LogCap int64
 	// MaxOpen bounds the invocations that have not ended, in all projects: a
 	// batch that would be too much is refused with installer.ErrFull. 0: no bound.

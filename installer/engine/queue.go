@@ -27,8 +27,8 @@ type Queue interface {
 	// Orphans returns what is RUNNING though nobody works on it: after Open, before the
 	// first Claim.
 	Orphans(ctx context.Context) ([]installer.Invocation, error)
-	// OpenLog opens the invocation's log for appending. Writes past the log's cap are
-	// dropped and the cut is marked.
+	// OpenLog opens the invocation's log for appending. Of one that grows longer than its
+	// cap both ends are kept, and the gap is marked when it is read.
 	OpenLog(ctx context.Context, inv *installer.Invocation) (installer.Log, error)
 }
 

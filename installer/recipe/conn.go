@@ -59,6 +59,9 @@ func (w *work) ask(ctx context.Context, out io.Writer, files []string, verb stri
 }
 
 func (w *work) askRun(ctx context.Context, out io.Writer, files []string, verb string, more ...string) (reply, error) {
-	args := []string{"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target()}
-	return w.ask(ctx, out, files, verb, append(args, more...)...)
+	return w.ask(ctx, out, files, verb, w.runArgs(more...)...)
+}
+
+func (w *work) runArgs(more ...string) []string {
+	return append([]string{"root=" + w.found.root, "id=" + w.runID(), "key=" + w.key, "target=" + w.target()}, more...)
 }

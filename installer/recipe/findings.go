@@ -34,6 +34,7 @@ type findings struct {
 	fits       bool // the agent needs no work
 	run        runState
 	began      int64   // where in the output of the script the reply begins
+	begins     func()  // called when began is known, before any output; nil: nobody asks
 	failed     string  // what failed
 	busy       *string // who holds the lock
 	end        *hostshell.Finding
@@ -110,6 +111,9 @@ func (fs *findings) add(f hostshell.Finding) {
 		fs.run = readRunState(f)
 	case "begin":
 		fs.began = f.Number("at", 1<<62)
+		if fs.begins != nil {
+			fs.begins()
+		}
 	case "failed":
 		if fs.failed == "" {
 			fs.failed = f.Get("what")

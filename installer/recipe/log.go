@@ -16,11 +16,12 @@ func (w *work) markLog(rec *installer.StepRecord) {
 	}
 }
 
-// rewindLog prepares the log for output that is read from its beginning: it takes the place of
-// the part that a process that died, or an earlier attempt, has read.
-func (w *work) rewindLog() {
+// rewindLog prepares the log for output that is read again from a byte of it on: it takes the place of
+// the part that a process that died, or an earlier attempt, has read. What comes before, the host no
+// longer keeps: it stays in the log. (Where secrets were removed, the place is not exact.)
+func (w *work) rewindLog(from int64) {
 	if log, ok := w.output().(installer.Rewinder); ok {
-		if at, known := w.logBegan(w.found.run.by); known && log.Rewind(at) == nil {
+		if at, known := w.logBegan(w.found.run.by); known && log.Rewind(at+from) == nil {
 			return
 		}
 	}

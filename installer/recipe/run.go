@@ -83,20 +83,25 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 	}
 }
 
-func (w *work) request(ctx context.Context, act action) (reply, error) {
+func (w *work) request(ctx context.Context, act action) (r reply, err error) {
 	args := []string{"offset=" + strconv.FormatInt(w.offset, 10)}
 	files := hostshell.AttachFiles
-	if act == attach {
-		if w.offset == 0 && (w.before.staged || w.found.run.by != w.key) {
-			w.rewindLog()
-		}
-	} else {
+	again := act == attach && w.offset == 0 && (w.before.staged || w.found.run.by != w.key)
+	if act != attach {
 		files = w.files(hostshell.RunFiles)
 		args = append(args, w.launchArgs(act)...)
 		w.mayRun = true
 	}
-	r, err := w.askRun(ctx, io.MultiWriter(&w.tail, w.output()), files, "run", args...)
-	w.offset = max(w.offset, r.began) + r.Written // the host may have skipped what it does not keep
+	r.begins = func() { // the host may have skipped what it does not keep
+		if again {
+			w.rewindLog(r.began)
+		} else if r.began > w.offset {
+			_, _ = fmt.Fprintf(w.output(), "\n[tripod: %d bytes left out here]\n", r.began-w.offset)
+		}
+		w.offset = max(w.offset, r.began)
+	}
+	r.Reply, err = w.host.Run(ctx, io.MultiWriter(&w.tail, w.output()), r.add, files, "run", w.runArgs(args...)...)
+	w.offset += r.Written
 	return r, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,19 @@ func TestA01KilledAtEveryStep(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Output that the host no longer keeps, because it was copied, stays in the log.
+func TestKilledAfterTheHostHasFreedItsDisk(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script("echo 0123456789\n")
+	b.dieAt(installer.StepRun, false)
+	folders := b.runFolders()
+	require.Len(t, folders, 1)
+	require.NoError(t, os.WriteFile(filepath.Join(folders[0], "cut"), []byte("5\n"), 0o600))
+	_, err := b.work(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "0123456789\n", b.out.String())
 }
 
 // TestStepsAfterACrashAreStoredAtOnce, so that many kills in a row while a slow

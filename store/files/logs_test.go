@@ -1,9 +1,9 @@
 package files
 
 import (
-	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,40 +22,135 @@ func readLog(t *testing.T, s *Files, id string) string {
 	return string(text)
 }
 
-func TestLogIsCutAndMarkedOnce(t *testing.T) {
+// chattyLog opens a log of which 4 bytes at the beginning are kept, and 2 to 4 at the end.
+func chattyLog(t *testing.T) (s *Files, open func() installer.Log) {
+	t.Helper()
+	s = newTest(t)
+	s.LogCap = 8
+	return s, func() installer.Log {
+		log, err := s.OpenLog(t.Context(), &installer.Invocation{ID: "I1", BatchID: "B1", ProjectID: project})
+		require.NoError(t, err)
+		return log
+	}
+}
+
+func write(t *testing.T, log installer.Log, text string) {
+	t.Helper()
+	n, err := io.WriteString(log, text)
+	require.NoError(t, err)
+	require.Equal(t, len(text), n)
+}
+
+func TestLogKeepsBothEnds(t *testing.T) {
 	t.Parallel()
-	s := newTest(t)
-	s.LogCap = 10
-	for i, c := range []struct {
-		writes []string // "|": the log is closed and opened again
+	for name, c := range map[string]struct {
+		writes []string // "|": the log is closed and opened again; "!": the process died, and so did not close it
 		want   string
 	}{
-		{[]string{"12345", "67890"}, "1234567890"},
-		{[]string{"12345", "|", "67890", "x", "|", "y"}, "1234567890\n[tripod: output cut at 10 bytes]\n"},
-		{[]string{"12345678\nabcdef", "more"}, "12345678\na\n[tripod: output cut at 10 bytes]\n"},
+		"all of it fits":     {[]string{"123", "45678"}, "12345678"},
+		"gap":                {[]string{"12345678", "9"}, "1234\n[tripod: 2 bytes left out here]\n789"},
+		"much more":          {[]string{"12", "34567890abcdefgh", "ijk"}, "1234\n[tripod: 14 bytes left out here]\nijk"},
+		"ends with its line": {[]string{"123\n", "567890"}, "123\n[tripod: 2 bytes left out here]\n7890"},
+		"opened again":       {[]string{"123", "|", "45", "|", "6789", "|", "0"}, "1234\n[tripod: 2 bytes left out here]\n7890"},
+		"died in between":    {[]string{"123", "!", "4567", "!", "890"}, "1234\n[tripod: 2 bytes left out here]\n7890"},
 	} {
-		inv := installer.Invocation{ID: fmt.Sprint("I", i), BatchID: "B1", ProjectID: project}
-		require.Empty(t, readLog(t, s, inv.ID), "empty if it has none")
-		log, err := s.OpenLog(t.Context(), &inv)
-		require.NoError(t, err)
-		for _, w := range c.writes {
-			if w == "|" {
-				require.NoError(t, log.Close())
-				log, err = s.OpenLog(t.Context(), &inv)
-				require.NoError(t, err)
-				continue
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, open := chattyLog(t)
+			require.Empty(t, readLog(t, s, "I1"), "empty if it has none")
+			log := open()
+			for _, w := range c.writes {
+				switch w {
+				case "|":
+					require.NoError(t, log.Close())
+					log = open()
+				case "!":
+					log = open()
+				default:
+					write(t, log, w)
+				}
 			}
-			n, err := io.WriteString(log, w)
-			require.NoError(t, err)
-			require.Equal(t, len(w), n)
-		}
-		assert.Equal(t, c.want, readLog(t, s, inv.ID), "readable while it is written")
-		require.NoError(t, log.Close())
-		require.NoError(t, log.Close())
-		_, err = io.WriteString(log, "late")
-		require.ErrorIs(t, err, installer.ErrStorage)
-		assert.Equal(t, c.want, readLog(t, s, inv.ID))
+			assert.Equal(t, c.want, readLog(t, s, "I1"), "readable while it is written")
+			require.NoError(t, log.Close())
+			require.NoError(t, log.Close())
+			_, err := io.WriteString(log, "late")
+			require.ErrorIs(t, err, installer.ErrStorage)
+			assert.Equal(t, c.want, readLog(t, s, "I1"))
+		})
 	}
+}
+
+func TestLogIsBoundedOnDisk(t *testing.T) {
+	t.Parallel()
+	s, open := chattyLog(t)
+	log := open()
+	for range 100 {
+		write(t, log, "abcdefg")
+		parts, err := logParts(s.logPath("B1", "I1"))
+		require.NoError(t, err)
+		size := int64(0)
+		for _, p := range parts {
+			size += p.size
+		}
+		require.LessOrEqual(t, size, s.LogCap)
+	}
+	require.NoError(t, log.Close())
+	assert.True(t, strings.HasSuffix(readLog(t, s, "I1"), "efg"))
+}
+
+// What was read again takes the place of what was there: in the head, the tail and the gap, also by
+// another process.
+func TestChattyLogGoesBack(t *testing.T) {
+	t.Parallel()
+	for position, want := range map[int64]string{
+		0:  "xy",
+		3:  "123xy",
+		4:  "1234xy",
+		5:  "1234\n[tripod: 1 bytes left out here]\nxy",
+		11: "1234\n[tripod: 6 bytes left out here]\nbxy",
+		12: "1234\n[tripod: 6 bytes left out here]\nbcxy",
+		13: "1234\n[tripod: 8 bytes left out here]\ndxy",
+	} {
+		s, open := chattyLog(t)
+		log := open()
+		write(t, log, "1234567890bcd")
+		at, err := log.Position()
+		require.NoError(t, err)
+		require.EqualValues(t, 13, at)
+		log = open()
+		at, err = log.Position()
+		require.NoError(t, err)
+		require.EqualValues(t, 13, at)
+		require.NoError(t, log.Rewind(position))
+		at, err = log.Position()
+		require.NoError(t, err)
+		assert.Equal(t, position, at)
+		write(t, log, "xy")
+		require.NoError(t, log.Close())
+		assert.Equal(t, want, readLog(t, s, "I1"), "back to %d", position)
+	}
+}
+
+// A crash between two steps of a change, and a power cut that took the end of a part.
+func TestLogAfterACrash(t *testing.T) {
+	t.Parallel()
+	s, open := chattyLog(t)
+	log := open()
+	write(t, log, "1234567890bcd")
+	head := s.logPath("B1", "I1")
+	parts, err := logParts(head)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(tailFolder(head)+"/0000000000000000008", []byte("90"), 0o600)) // not yet removed
+	assert.Equal(t, "1234\n[tripod: 4 bytes left out here]\n90bcd", readLog(t, s, "I1"))
+	require.NoError(t, os.Truncate(parts[1].path, 1))
+	assert.Equal(t, "1234\n[tripod: 4 bytes left out here]\n90b\n[tripod: 1 bytes left out here]\nd", readLog(t, s, "I1"))
+	log = open()
+	write(t, log, "efghi")
+	require.NoError(t, log.Close())
+	assert.Contains(t, readLog(t, s, "I1"), "fghi")
+	parts, err = logParts(head)
+	require.NoError(t, err)
+	assert.Len(t, parts, 3)
 }
 
 func TestLogGoesBack(t *testing.T) {
@@ -110,5 +205,27 @@ func TestLogNeverLeavesItsFolder(t *testing.T) {
 		require.Error(t, err, "%q", id)
 		_, err = s.OpenLog(t.Context(), &installer.Invocation{ID: "I1", BatchID: id})
 		require.Error(t, err, "%q", id)
+	}
+}
+
+// A secret that comes in pieces, or where a part ends, is in none of them.
+func TestSecretsWhereALogIsCut(t *testing.T) {
+	t.Parallel()
+	const secret = "open-sesame"
+	for offset := range 24 {
+		s := newTest(t)
+		s.LogCap = 32
+		log, err := s.OpenLog(t.Context(), &installer.Invocation{ID: "I1", BatchID: "B1", ProjectID: project})
+		require.NoError(t, err)
+		scrubber := installer.NewScrubber(log, []installer.Secret{installer.NewSecret(secret)})
+		for _, text := range []string{strings.Repeat(".", offset), secret[:5], secret[5:], strings.Repeat(".", offset), secret} {
+			_, err := io.WriteString(scrubber, text)
+			require.NoError(t, err)
+		}
+		require.NoError(t, scrubber.Flush())
+		text := readLog(t, s, "I1")
+		assert.NotContains(t, text, secret[:3])
+		assert.NotContains(t, text, secret[8:])
+		require.NoError(t, log.Close())
 	}
 }
