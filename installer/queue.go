@@ -32,6 +32,9 @@ type Ledger interface {
 	// HostAt returns the known host with this address and port. ErrNotFound, also where several have
 	// them and none is reached by the same jump hosts.
 	HostAt(ctx context.Context, project string, at Host) (Host, error)
+	// IDNow is the id by which the host of a task is known now. It may have been imported since, under
+	// an id of its own. One that is not known (any more) keeps its id.
+	IDNow(ctx context.Context, project string, h Host) (string, error)
 	// SameMachine tells by what both are known to be one machine, if they are.
 	SameMachine(ctx context.Context, project string, a, b Host) (Sameness, error)
 	// FollowUp finds the open RETRY or ROLLBACK about what inv began with (nil: none), and the id of

@@ -234,7 +234,7 @@ func originOf(t *inventory.Tx, r *tasks.Record) string {
 // openAbout finds the open invocation on r's host that is about that origin too;
 // nil: there is none.
 func openAbout(t *inventory.Tx, r *tasks.Record, origin string) *tasks.Record {
-	for _, id := range t.OpenOn(r.ProjectID, r.Host.ID) {
+	for _, id := range t.OpenOn(r.ProjectID, t.IDNow(r.ProjectID, r.Host)) {
 		if other := t.Listed(id); other.Of != "" && originOf(t, other) == origin {
 			return other
 		}

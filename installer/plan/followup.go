@@ -88,13 +88,8 @@ func (q *planning) latest(item *Item) error {
 	inv := &item.Invocation
 	named := inv.ID
 	if failed(inv) {
-		page, err := q.Store.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, InstanceID: inv.Host.ID})
-		if err != nil {
+		if err := q.newestRetry(inv); err != nil {
 			return err
-		}
-		// Newest first.
-		if n := slices.IndexFunc(page.Invocations, func(other installer.Invocation) bool { return other.RunID == inv.RunID }); n >= 0 {
-			*inv = page.Invocations[n]
 		}
 	}
 	open := inv
@@ -125,6 +120,26 @@ func (q *planning) latest(item *Item) error {
 	return refuse(NotAllowed, why.Error())
 }
 
+// newestRetry replaces inv by the newest RETRY of it, if there is one.
+func (q *planning) newestRetry(inv *installer.Invocation) error {
+	now, err := q.Store.IDNow(q.ctx, q.Project, inv.Host)
+	if err != nil {
+		return err
+	}
+	for _, id := range []string{now, inv.Host.ID} {
+		page, err := q.Store.Invocations(q.ctx, installer.Filter{ProjectID: q.Project, InstanceID: id})
+		if err != nil {
+			return err
+		}
+		// Newest first.
+		if n := slices.IndexFunc(page.Invocations, func(other installer.Invocation) bool { return other.RunID == inv.RunID }); n >= 0 {
+			*inv = page.Invocations[n]
+			return nil
+		}
+	}
+	return nil
+}
+
 func failed(inv *installer.Invocation) bool {
 	return inv.State.Terminal() && inv.State != installer.Succeeded && inv.State != installer.Rollbacked
 }
@@ -146,6 +161,9 @@ func (q *planning) followUp(item *Item) error {
 	}
 	if open != nil {
 		return refuse(UnderWay, "a "+string(open.Type)+" of it is under way already: "+open.ID)
+	}
+	if old.Host.ID, err = q.Store.IDNow(q.ctx, q.Project, old.Host); err != nil {
+		return err
 	}
 	host := old.Host
 	creds, given := q.given(host)

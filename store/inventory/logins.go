@@ -72,7 +72,7 @@ func (s *Inventory) CredentialsAgain(ctx context.Context, old *installer.Invocat
 		if own := taskLogin(r.BatchID, r.ID); t.ownCounts(k, r) {
 			if len(s.kept(t, own)) > 0 {
 				host.Endpoint, host.Via, host.RouteChoice = old.Host.Endpoint, old.Host.Via, old.Host.RouteChoice
-				return [][]byte{own}, nil
+				return append([][]byte{own}, t.loginsFor(old.ProjectID, k, host)...), nil
 			}
 		}
 		return t.loginsFor(old.ProjectID, k, k.Host), nil

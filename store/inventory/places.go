@@ -42,6 +42,20 @@ func (t *Tx) hostAt(project string, at installer.Host) *knownHost {
 	return found[0]
 }
 
+// IDNow implements installer.Ledger.
+func (s *Inventory) IDNow(ctx context.Context, project string, h installer.Host) (string, error) {
+	return kv.Read(ctx, s, func(t *Tx) (string, error) { return t.IDNow(project, h), nil })
+}
+
+func (t *Tx) IDNow(project string, h installer.Host) string {
+	if t.findHost(project, h.ID) == nil {
+		if k := t.hostAt(project, h); k != nil {
+			return k.Host.ID
+		}
+	}
+	return h.ID
+}
+
 // A machine that is reached by another way than before is the same one if it shows the host key that is
 // pinned. Its logins stay bound to their way: see Host.SameRoute.
 
