@@ -31,6 +31,7 @@ var arrows = map[string]string{
 	"installer/api/limits":       "installer",
 	"installer/control":          "installer installer/api installer/engine installer/hostsfile installer/pkgfile installer/plan installer/privkey installer/strictjson",
 	"installer/plan":             "installer",
+	"installer/looks":            "installer installer/plan",
 	"installer/local":            "",
 	"store":                      "installer store/access store/audit store/disk store/files store/inventory store/kv store/tasks store/vault",
 	"store/access":               "installer store/disk store/kv store/vault",
@@ -42,7 +43,7 @@ var arrows = map[string]string{
 	"store/kv":                   "installer store/disk",
 	"store/vault":                "store/disk",
 	"scripts":                    "",
-	"cmd/tripod": "installer installer/api installer/control installer/engine installer/hostsfile installer/plan installer/plaintext installer/policy store " +
+	"cmd/tripod": "installer installer/api installer/control installer/engine installer/hostsfile installer/looks installer/plan installer/plaintext installer/policy store " +
 		"cmd/tripod/internal/exit cmd/tripod/internal/flags cmd/tripod/internal/report cmd/tripod/internal/session cmd/tripod/internal/term",
 	"cmd/tripod/internal/exit":     "installer installer/api installer/plaintext",
 	"cmd/tripod/internal/term":     "installer",

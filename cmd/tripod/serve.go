@@ -21,6 +21,7 @@ import (
 	"tripod/installer/api"
 	"tripod/installer/control"
 	"tripod/installer/engine"
+	"tripod/installer/looks"
 	"tripod/installer/plan"
 	"tripod/installer/policy"
 )
@@ -34,6 +35,7 @@ type serveCmd struct {
 	Parallel     int           `default:"${parallel}" help:"Number of hosts to work on at once."`
 	Keep         time.Duration `default:"24h" help:"How long to store credentials after their task has ended; 0: delete them at once. A changed value applies to new tasks."`
 	StatusMaxAge time.Duration `default:"24h" help:"Maximum age of an agent's status; after that agent-status reports unknown."`
+	LookEvery    time.Duration `placeholder:"D" help:"Look at each known host with a kept login once in D, so that its agent's status is not older; 0: not at all (default)."`
 	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change, with --server, what all projects share: the package store and the length of the audit log (default: ${default})."`
 	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited (default: ${default})."`
 	MaxOpen      int           `default:"200000" placeholder:"N" help:"Maximum number of open tasks of all projects; 0: unlimited (default: ${default})."`
@@ -99,13 +101,24 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 			Planner: planner, Access: state.Store, StatusMaxAge: c.StatusMaxAge, RequestRate: cmp.Or(c.RequestRate, -1),
 			Wake: d.Wake, Logger: s.Log, Routes: routes,
 		})
-		return c.serve(ctx, s, state, d, handler, routes)
+		working := []*engine.Dispatcher{d}
+		if c.LookEvery > 0 {
+			queue := looks.New(looks.Config{
+				Store: state.Store, Plan: planner.Plan, NewID: planner.NewID, HostKeys: planner.HostKeys, Every: c.LookEvery, Clock: time.Now,
+			})
+			working = append(working, state.Dispatcher(engine.Config{Queue: queue, Parallel: max(1, workers/lookShare)}))
+		}
+		return c.serve(ctx, s, state, working, handler, routes)
 	}, state.Close)
 }
+
+// lookShare: for so many hosts that tasks may work on at once, one more is looked at.
+const lookShare = 8
 
 func (c *serveCmd) check(faults *installer.Faults) *policy.Policy {
 	flags.Refuse(faults, c.Keep < 0, "--keep", "must not be negative")
 	flags.Refuse(faults, c.StatusMaxAge <= 0, "--status-max-age", "must be positive")
+	flags.Refuse(faults, c.LookEvery < 0 || c.LookEvery > 0 && c.LookEvery < time.Second, "--look-every", "must be 0, or a second at least")
 	flags.Refuse(faults, c.RequestRate < 0, "--request-rate", "must not be negative")
 	flags.Refuse(faults, c.MaxOpen < 0, "--max-open", "must not be negative")
 	flags.Refuse(faults, (c.TLSCert == "") != (c.TLSKey == ""), "--tls-cert", "must be given together with --tls-key")
@@ -147,9 +160,9 @@ func storeForGood(ctx context.Context, state *session.State, files flags.Files) 
 	})
 }
 
-// serve runs the listener, the folder's socket, the dispatcher and the purge until ctx
+// serve runs the listener, the folder's socket, the dispatchers and the purge until ctx
 // ends or one of them fails. Nothing is worked on before the address is taken.
-func (c *serveCmd) serve(ctx context.Context, s *session.Session, state *session.State, d *engine.Dispatcher, handler http.Handler, routes []api.Route) error {
+func (c *serveCmd) serve(ctx context.Context, s *session.Session, state *session.State, working []*engine.Dispatcher, handler http.Handler, routes []api.Route) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
@@ -168,11 +181,13 @@ func (c *serveCmd) serve(ctx context.Context, s *session.Session, state *session
 					s.Log.Warn("local requests cut off at shutdown", "error", err)
 				}
 			})
-			parts.Go(func() {
-				if err := d.Run(ctx); err != nil {
-					stop(fmt.Errorf("the dispatcher stopped: %w", err))
-				}
-			})
+			for _, d := range working {
+				parts.Go(func() {
+					if err := d.Run(ctx); err != nil {
+						stop(fmt.Errorf("the dispatcher stopped: %w", err))
+					}
+				})
+			}
 			parts.Go(func() { c.purge(ctx, s.Log, state) })
 		},
 	})

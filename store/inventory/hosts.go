@@ -26,6 +26,7 @@ type knownHost struct {
 	// Turned is the number of the task since which it is reached by this way; zero:
 	// always.
 	Turned uint64 `json:"turned,omitempty"`
+	Look   looked `json:"look,omitzero"`
 
 	lastSeen
 }
@@ -102,7 +103,7 @@ func (t *Tx) RegisterHost(r *tasks.Record, sealed []byte) {
 		if k.Accepted.isOf(r) { // a new one in the place of the accepted one
 			k.Accepted = nil
 		}
-		k.Given = loginOf(r)
+		k.Given, k.Look = loginOf(r), looked{}
 	}
 	t.putHost(r.ProjectID, old, &k)
 }

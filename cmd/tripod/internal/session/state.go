@@ -68,9 +68,12 @@ func (s *Session) OpenState(cfg StateConfig, wait time.Duration) (*State, error)
 // Close ends connections, then the store.
 func (st *State) Close() error { return errors.Join(st.dialer.Close(), st.Store.Close()) }
 
-// Dispatcher makes one that works on the folder's hosts.
+// Dispatcher makes one that works on the folder's hosts, by default on its tasks.
 func (st *State) Dispatcher(c engine.Config) *engine.Dispatcher {
-	c.Queue, c.Worker, c.Limits, c.Logger = st.Store, st.worker, st.session.Tuning.Limits, st.session.Log
+	if c.Queue == nil {
+		c.Queue = st.Store
+	}
+	c.Worker, c.Limits, c.Logger = st.worker, st.session.Tuning.Limits, st.session.Log
 	return engine.New(c)
 }
 
