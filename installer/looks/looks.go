@@ -6,6 +6,7 @@ package looks
 import (
 	"cmp"
 	"context"
+	"errors"
 	"hash/fnv"
 	"slices"
 	"sync"
@@ -66,7 +67,7 @@ func New(c Config) *Queue {
 }
 
 const (
-	afterWork   = 10 * time.Second // until it is looked again whether tasks wait
+	pause       = 10 * time.Second // while tasks wait, or nothing can be stored
 	mostBackoff = 24 * time.Hour
 )
 
@@ -116,11 +117,15 @@ func (q *Queue) Claim(ctx context.Context, now time.Time, _ installer.ClaimFilte
 	}
 	for len(q.due) > 0 && !q.due[0].at.After(now) {
 		if waits, err := q.Store.WorkWaits(ctx, now); err != nil || waits {
-			return nil, now.Add(afterWork), err
+			return nil, now.Add(pause), err
 		}
 		h := q.due[0]
 		q.due = q.due[1:]
-		if inv, err := q.begin(ctx, now, h.LookHost); err != nil || inv != nil {
+		inv, err := q.begin(ctx, now, h.LookHost)
+		if errors.Is(err, installer.ErrStorage) { // a full disk, say: looks are not worth the daemon's end
+			return nil, now.Add(pause), nil
+		}
+		if err != nil || inv != nil {
 			return inv, time.Time{}, err
 		}
 	}

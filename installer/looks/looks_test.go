@@ -27,6 +27,7 @@ type inventory struct {
 	dead    map[string]bool
 	busy    map[string]bool // with open work
 	waits   bool            // a task is ready
+	full    bool            // the disk
 	looked  map[string][]time.Time
 	now     int // looks under way
 	most    int
@@ -64,6 +65,9 @@ func (s *inventory) WorkWaits(context.Context, time.Time) (bool, error) {
 func (s *inventory) BeginLook(_ context.Context, inv *installer.Invocation) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.full {
+		return false, installer.ErrStorage
+	}
 	return !s.busy[inv.Host.ID], nil
 }
 
@@ -196,14 +200,17 @@ func TestDeadHostsAreLookedAtLessOften(t *testing.T) {
 	})
 }
 
-// Tasks go first: those of the host, and all that wait for a worker.
+// Tasks go first: those of the host, and all that wait for a worker. A full disk ends looks, not the daemon.
 func TestTasksGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newInventory(10)
 		s.busy["i-3"], s.waits = true, true
 		s.looksFor(t, 2*every)
 		assert.Empty(t, s.looked)
-		s.waits = false
+		s.waits, s.full = false, true
+		s.looksFor(t, 2*every)
+		assert.Empty(t, s.looked)
+		s.full = false
 		s.looksFor(t, 2*every)
 		assert.Len(t, s.looked, 9)
 		assert.NotContains(t, s.looked, "i-3")

@@ -41,7 +41,7 @@ func write(t *testing.T, log installer.Log, text string) {
 	require.Equal(t, len(text), n)
 }
 
-func TestLogKeepsBothEnds(t *testing.T) {
+func TestD06BothEndsOfALogAreKept(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		writes []string // "|": the log is closed and opened again; "!": the process died, and so did not close it
