@@ -55,7 +55,9 @@ func TestALookTellsOfTheAgent(t *testing.T) {
 	page, err := s.Hosts(t.Context(), project, installer.HostFilter{IDs: []string{"i-1"}})
 	require.NoError(t, err)
 	h := page.Hosts[0]
-	assert.Equal(t, []any{installer.AgentRunning, "1.0", true}, []any{h.Agent, h.Version, h.Verified.Equal(foundRunning.At)})
+	assert.Equal(t, installer.AgentRunning, h.Agent)
+	assert.Equal(t, "1.0", h.Version)
+	assert.True(t, h.Verified.Equal(foundRunning.At))
 	assert.True(t, lookHosts(t, s)[0].Seen.Equal(foundRunning.At))
 
 	found, err := s.Invocations(t.Context(), installer.Filter{ProjectID: project})
@@ -64,7 +66,8 @@ func TestALookTellsOfTheAgent(t *testing.T) {
 	entries, err := s.Audit(t.Context(), installer.AuditFilter{Project: project})
 	require.NoError(t, err)
 	last := entries[len(entries)-1]
-	assert.Equal(t, []any{installer.AuditBegin, "daemon", "look", look.ID}, []any{last.Action, last.By, last.Detail, last.Invocation})
+	assert.Equal(t, installer.AuditBegin, last.Action)
+	assert.Equal(t, []string{"daemon", "look", look.ID}, []string{last.By, last.Detail, last.Invocation})
 }
 
 func TestALookThatFails(t *testing.T) {
@@ -85,7 +88,9 @@ func TestALookThatFails(t *testing.T) {
 	entries, err := s.Audit(t.Context(), installer.AuditFilter{Project: project})
 	require.NoError(t, err)
 	last := entries[len(entries)-1]
-	assert.Equal(t, []any{installer.AuditEnd, installer.Failed, installer.KindAuthRejected}, []any{last.Action, last.Outcome, last.Kind})
+	assert.Equal(t, installer.AuditEnd, last.Action)
+	assert.Equal(t, installer.Failed, last.Outcome)
+	assert.Equal(t, installer.KindAuthRejected, last.Kind)
 	again := []installer.HostEntry{{Host: look.Host}}
 	again[0].Credentials.Password = secret("another")
 	require.NoError(t, s.RegisterHosts(t.Context(), project, again))
@@ -113,7 +118,8 @@ func TestTasksCountMoreThanLooks(t *testing.T) {
 	waits, err = s.WorkWaits(t.Context(), t0)
 	require.NoError(t, err)
 	assert.False(t, waits)
-	tr := installer.Transition{State: installer.Succeeded, EndAttempt: true, At: t0.Add(time.Hour), Outcome: installer.Outcome{Agent: installer.AgentNone}}
+	tr := foundRunning
+	tr.At, tr.Outcome = t0.Add(time.Hour), installer.Outcome{Agent: installer.AgentNone}
 	require.NoError(t, s.Finish(t.Context(), inv.Ref(), tr))
 	require.NoError(t, s.EndLook(t.Context(), look, foundRunning))
 	page, err := s.Hosts(t.Context(), project, installer.HostFilter{IDs: []string{"i-1"}})

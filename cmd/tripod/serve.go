@@ -118,7 +118,7 @@ const lookShare = 8
 func (c *serveCmd) check(faults *installer.Faults) *policy.Policy {
 	flags.Refuse(faults, c.Keep < 0, "--keep", "must not be negative")
 	flags.Refuse(faults, c.StatusMaxAge <= 0, "--status-max-age", "must be positive")
-	flags.Refuse(faults, c.LookEvery < 0 || c.LookEvery > 0 && c.LookEvery < time.Second, "--look-every", "must be 0, or a second at least")
+	flags.Refuse(faults, c.LookEvery != 0 && c.LookEvery < time.Second, "--look-every", "must be 0, or a second at least")
 	flags.Refuse(faults, c.RequestRate < 0, "--request-rate", "must not be negative")
 	flags.Refuse(faults, c.MaxOpen < 0, "--max-open", "must not be negative")
 	flags.Refuse(faults, (c.TLSCert == "") != (c.TLSKey == ""), "--tls-cert", "must be given together with --tls-key")

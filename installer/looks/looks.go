@@ -107,7 +107,9 @@ func (q *Queue) read(ctx context.Context, now time.Time) error {
 }
 
 // Claim implements engine.Queue.
-func (q *Queue) Claim(ctx context.Context, now time.Time, _ installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+func (q *Queue) Claim(
+	ctx context.Context, now time.Time, _ installer.ClaimFilter,
+) (*installer.Invocation, time.Time, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !now.Before(q.readNext) {

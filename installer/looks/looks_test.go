@@ -37,8 +37,8 @@ type inventory struct {
 
 func newInventory(n int) *inventory {
 	inv := &inventory{
-		hosts: map[string]*installer.LookHost{}, dead: map[string]bool{}, busy: map[string]bool{}, looked: map[string][]time.Time{},
-		takes: 5 * time.Second,
+		hosts: map[string]*installer.LookHost{}, dead: map[string]bool{}, busy: map[string]bool{},
+		looked: map[string][]time.Time{}, takes: 5 * time.Second,
 	}
 	for i := range n {
 		id := fmt.Sprintf("i-%d", i)

@@ -131,10 +131,11 @@ func (q *planning) newestRetry(inv *installer.Invocation) error {
 		if err != nil {
 			return err
 		}
-		// Newest first.
-		if n := slices.IndexFunc(page.Invocations, func(other installer.Invocation) bool { return other.RunID == inv.RunID }); n >= 0 {
-			*inv = page.Invocations[n]
-			return nil
+		for _, other := range page.Invocations { // newest first
+			if other.RunID == inv.RunID {
+				*inv = other
+				return nil
+			}
 		}
 	}
 	return nil

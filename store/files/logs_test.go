@@ -218,7 +218,8 @@ func TestSecretsWhereALogIsCut(t *testing.T) {
 		log, err := s.OpenLog(t.Context(), &installer.Invocation{ID: "I1", BatchID: "B1", ProjectID: project})
 		require.NoError(t, err)
 		scrubber := installer.NewScrubber(log, []installer.Secret{installer.NewSecret(secret)})
-		for _, text := range []string{strings.Repeat(".", offset), secret[:5], secret[5:], strings.Repeat(".", offset), secret} {
+		dots := strings.Repeat(".", offset)
+		for _, text := range []string{dots, secret[:5], secret[5:], dots, secret} {
 			_, err := io.WriteString(scrubber, text)
 			require.NoError(t, err)
 		}
