@@ -33,6 +33,7 @@ const (
 	exitInstaller  = 15
 	exitUnhealthy  = 16
 	exitOtherVers  = 17
+	exitReporting  = 21
 	exitTerminated = 143
 )
 

@@ -163,13 +163,14 @@ wait_healthy() {
 }
 
 # judge ends the script by what is on the host: returns, or dies of E_VERSION,
-# E_UNHEALTHY, or what unhealthy_code says instead.
+# E_UNHEALTHY or what unhealthy_code says instead, or E_REPORTING where that is required.
 judge() {
 	healthy=yes
 	wait_healthy || healthy=no
 	find_version
 	judged=$state
 	report
+	tell_reporting
 	if [ $healthy = no ]; then
 		case $judged in
 		none) why="no agent is installed" ;;
@@ -181,5 +182,8 @@ judge() {
 	fi
 	if [ -n "$TRIPOD_VERSION" ] && [ "$version" != "$TRIPOD_VERSION" ]; then
 		die "$E_VERSION" "the agent's version is ${version:-not known}, not $TRIPOD_VERSION${version_why:+: $version_why}"
+	fi
+	if [ "$reporting" = no ] && [ "$TRIPOD_REQUIRE_REPORTING" = yes ]; then
+		die "$E_REPORTING" "the agent cannot report: $reporting_why"
 	fi
 }

@@ -1,33 +1,32 @@
 #!/bin/sh
-# configure.sh [SETTINGS] gives the agent that is there the configuration that the
-# settings name, and starts it again.
+# configure.sh [SETTINGS] changes the configuration of the agent that is there, and nothing
+# else: the agent is started anew with it, and gets the old one back where that fails. One
+# that is stopped stays so.
 #
-# Exit code: 0 healthy, 13 there is no agent; README.md has the others.
+# Exit code: 0 the agent is configured so, and healthy, 13 there is none; README.md has the
+# others.
 
 here=$(dirname "$0")
 . "$here/lib.sh"
 . "$here/processes.sh"
 . "$here/agent.sh"
 . "$here/service.sh"
-. "$here/package.sh"
+. "$here/json.sh"
+. "$here/config.sh"
+. "$here/reporting.sh"
+. "$here/keep.sh"
+. "$here/reconfigure.sh"
 
 load_settings "$@"
 need_root
 agent_places
+make_work
 look
-[ "$layout" != none ] || die "$E_PACKAGE" "there is no agent to configure"
-
-[ -n "$TRIPOD_WORK" ] || TRIPOD_WORK=$(cd "$(dirname "$settings")" && pwd)
-work=$TRIPOD_WORK/configure.$$
-mkdir "$work" || die "$E_SPACE" "cannot make a folder in $TRIPOD_WORK"
-trap 'rm -rf "$work"' EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-stop_agent || die "$E_IN_THE_WAY" "the agent cannot be stopped to be given its configuration"
-package_dir=$agent_dir
-configure
-chmod 0600 "$agent_dir"/bin/conf*.json
-start_agent
-judge
+find_version
+if [ "$state" = none ]; then
+	report
+	die "$E_PACKAGE" "there is no agent to configure"
+fi
+tell_crashed
+was=$state
+reconfigure

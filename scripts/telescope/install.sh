@@ -10,8 +10,12 @@ here=$(dirname "$0")
 . "$here/processes.sh"
 . "$here/agent.sh"
 . "$here/service.sh"
+. "$here/json.sh"
+. "$here/config.sh"
+. "$here/reporting.sh"
 . "$here/package.sh"
 . "$here/keep.sh"
+. "$here/reconfigure.sh"
 . "$here/replace.sh"
 . "$here/online.sh"
 
@@ -22,23 +26,6 @@ agent_places
 for tool in bash tar gzip awk sed grep; do
 	have $tool || die "$E_HOST" "the host lacks $tool, which the agent's installer needs"
 done
-
-# The private folder, beside the settings unless told otherwise.
-make_work() {
-	[ -n "$TRIPOD_WORK" ] || TRIPOD_WORK=$(cd "$(dirname "$settings")" && pwd)
-	work=$TRIPOD_WORK/unpacked.$$
-	mkdir "$work" || die "$E_SPACE" "cannot make a folder in $TRIPOD_WORK"
-	installer_pid=
-	trap 'clean_up' EXIT
-	trap 'exit 129' HUP
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
-}
-
-clean_up() {
-	[ -z "$installer_pid" ] || kill_tree "$installer_pid"
-	rm -rf "$work"
-}
 
 # check_room: the archive unpacked, and the agent installed with some to grow;
 # on one file system, both.
@@ -100,8 +87,6 @@ show_output() {
 
 # check_copied: the agent's installer says "success" also when it could not copy.
 check_copied() {
-	installed_dir=$old_dir
-	if [ $new_layout = new ]; then installed_dir=$new_dir; fi
 	if (cd "$package_dir/bin" && find . -type f) | while IFS= read -r file; do
 		case ${file##*/} in
 		*.json | *.log | nohup.out) [ -f "$installed_dir/bin/$file" ] || exit 1 ;;
@@ -116,12 +101,9 @@ check_copied() {
 	die "$E_INSTALLER" "the agent's installer $ended and did not copy everything to $installed_dir"
 }
 
-# set_modes: installed under our umask so that no key is readable even for a
-# moment; now as the vendor has it, but for what holds keys, and
-# that nobody but root may change a program that root runs.
+# set_modes gives what was installed its modes.
 set_modes() {
-	find "$installed_dir" ! -type l ! -name 'conf*.json' ! -name 'custom_conf.json' -exec chmod go+rX,go-w {} +
-	find "$installed_dir" \( -name 'conf*.json' -o -name 'custom_conf.json' \) -type f -exec chmod 0600 {} +
+	open_files "$installed_dir"
 	{ init_files telescoped; init_files ces-uniagent; } |
 		while IFS= read -r file; do chmod go+rX "$file"; done
 	# A uniagent with other work was there before, and is not ours.
@@ -156,6 +138,7 @@ install_kept() {
 		die "$E_PACKAGE" "version $kept is kept in $TRIPOD_RESTORE, not $TRIPOD_VERSION"
 	need_room $(($(du -sk "$TRIPOD_RESTORE" | awk '{ print $1 }') + 1024)) "$prefix" "the kept version"
 	look
+	if settle_configuration; then discard "$(old_config)"; fi
 	find_version
 	if [ "$TRIPOD_RESTORE" = "$(present_copy)" ]; then
 		remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
@@ -176,8 +159,11 @@ install_package() {
 	unpack
 	found package_version "$(version_in "$package_dir" $new_layout "$package_dir")" package_layout $new_layout init "$(init_system)"
 	look_before
-	configure
+	configure "$package_dir"
 	replacing
+	installed_dir=$old_dir
+	if [ $new_layout = new ]; then installed_dir=$new_dir; fi
+	keep_plugins "$work" "$installed_dir"
 	run_packaged
 	check_copied
 	set_modes

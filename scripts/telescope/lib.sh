@@ -4,8 +4,8 @@
 
 # Exit codes. README.md has the table for people.
 E_USAGE=2 E_ROOT=10 E_HOST=11 E_SPACE=12 E_PACKAGE=13 E_IN_THE_WAY=14
-E_INSTALLER=15 E_UNHEALTHY=16 E_VERSION=17
-readonly E_USAGE E_ROOT E_HOST E_SPACE E_PACKAGE E_IN_THE_WAY E_INSTALLER E_UNHEALTHY E_VERSION
+E_INSTALLER=15 E_UNHEALTHY=16 E_VERSION=17 E_REPORTING=21
+readonly E_USAGE E_ROOT E_HOST E_SPACE E_PACKAGE E_IN_THE_WAY E_INSTALLER E_UNHEALTHY E_VERSION E_REPORTING
 
 # What is found is parsed, so it must not be translated. A sparse PATH (sudo,
 # cron) lacks the folders of chkconfig and update-rc.d; ours go last, so that
@@ -106,7 +106,8 @@ load_settings() {
 		TRIPOD_WORK TRIPOD_ARCH TRIPOD_NEED_KIB TRIPOD_WAIT TRIPOD_STABLE TRIPOD_RUN_LIMIT \
 		TRIPOD_INSTANCE_ID TRIPOD_PROJECT_ID TRIPOD_REGION TRIPOD_ACCESS_KEY \
 		TRIPOD_SECRET_KEY TRIPOD_CLIENT_PORT TRIPOD_PORT_NUM TRIPOD_BMS TRIPOD_ENDPOINT \
-		TRIPOD_ONLINE_URL TRIPOD_ONLINE_INSECURE TRIPOD_ABSENT TRIPOD_TASK
+		TRIPOD_ONLINE_URL TRIPOD_ONLINE_INSECURE TRIPOD_ABSENT TRIPOD_TASK \
+		TRIPOD_REQUIRE_REPORTING TRIPOD_METADATA
 	settings=${1:-./settings}
 	case $settings in
 	*/*) ;;
@@ -123,7 +124,8 @@ load_settings() {
 		"${TRIPOD_PROJECT_ID=}" "${TRIPOD_REGION=}" "${TRIPOD_ACCESS_KEY=}" \
 		"${TRIPOD_SECRET_KEY=}" "${TRIPOD_CLIENT_PORT=}" "${TRIPOD_PORT_NUM=}" \
 		"${TRIPOD_BMS=}" "${TRIPOD_ENDPOINT=}" "${TRIPOD_ONLINE_URL=}" \
-		"${TRIPOD_ONLINE_INSECURE=}" "${TRIPOD_ABSENT=}" "${TRIPOD_TASK=}"
+		"${TRIPOD_ONLINE_INSECURE=}" "${TRIPOD_ABSENT=}" "${TRIPOD_TASK=}" \
+		"${TRIPOD_REQUIRE_REPORTING=}" "${TRIPOD_METADATA=}"
 	: "${TRIPOD_PREFIX:=/usr/local}" "${TRIPOD_NEED_KIB:=0}" "${TRIPOD_WAIT:=60}" \
 		"${TRIPOD_STABLE:=5}" "${TRIPOD_RUN_LIMIT:=600}"
 	check_settings
@@ -155,6 +157,7 @@ check_settings() {
 	esac
 	yes_or_no TRIPOD_ONLINE_INSECURE "$TRIPOD_ONLINE_INSECURE"
 	yes_or_no TRIPOD_ABSENT "$TRIPOD_ABSENT"
+	yes_or_no TRIPOD_REQUIRE_REPORTING "$TRIPOD_REQUIRE_REPORTING"
 	plain TRIPOD_INSTANCE_ID "$TRIPOD_INSTANCE_ID"
 	plain TRIPOD_PROJECT_ID "$TRIPOD_PROJECT_ID"
 	plain TRIPOD_REGION "$TRIPOD_REGION"
@@ -166,6 +169,24 @@ check_settings() {
 is_root() { [ "$(id -u 2>/dev/null)" = 0 ]; }
 
 need_root() { is_root || die "$E_ROOT" "this must run as root (it is user $(id -un 2>/dev/null || id -u))"; }
+
+# make_work makes $work, a private folder beside the settings unless told otherwise, which
+# goes when the script ends; and with it the installer that runs.
+make_work() {
+	[ -n "$TRIPOD_WORK" ] || TRIPOD_WORK=$(cd "$(dirname "$settings")" && pwd)
+	work=$TRIPOD_WORK/unpacked.$$
+	mkdir "$work" || die "$E_SPACE" "cannot make a folder in $TRIPOD_WORK"
+	installer_pid=
+	trap 'clean_up' EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+clean_up() {
+	[ -z "$installer_pid" ] || kill_tree "$installer_pid"
+	rm -rf "$work"
+}
 
 # make_folder DIR makes a folder that all may enter, where there is none.
 make_folder() { [ -d "$1" ] || (umask 022 && mkdir -p "$1"); }

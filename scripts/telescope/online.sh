@@ -92,23 +92,22 @@ install_online() {
 		die "$E_INSTALLER" "agent_install.sh $ended and left no agent"
 	fi
 	installed_dir=$agent_dir new_layout=$layout
-	reconfigure
+	configure_new
 	set_modes
 	kick
 	judge
 	replaced "$version"
 }
 
-# reconfigure gives the new agent the configuration of the one before, and the
-# settings over it. It reads them when it starts, so it is started again.
-reconfigure() {
-	online_conf=$package_dir
-	package_dir=$agent_dir
-	if [ -z "$(find "$online_conf" -type f)" ] && [ -z "$TRIPOD_INSTANCE_ID$TRIPOD_PROJECT_ID$TRIPOD_ACCESS_KEY$TRIPOD_ENDPOINT$TRIPOD_BMS" ]; then
-		return 0
-	fi
-	stop_agent || die "$E_INSTALLER" "the new agent cannot be stopped to be given its configuration"
-	keep_configuration "$online_conf"
-	configure
-	start_agent
+# configure_new gives the new agent the configuration of the one before and the user's
+# plugins, and puts the settings over it.
+configure_new() {
+	mkdir "$work/new" || die "$E_SPACE" "cannot make a folder in $work"
+	keep_configuration "$agent_dir" "$work/new"
+	keep_configuration "$package_dir" "$work/new"
+	keep_plugins "$work" "$agent_dir"
+	configure "$work/new"
+	if same_configuration "$work/new" && [ ! -d "$agent_dir/$plugins" ]; then return 0; fi
+	put_configuration "$work/new" || die "$E_SPACE" "the configuration cannot be written to $agent_dir"
+	restart_agent
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# package.sh: the agent's archive: checked, unpacked in a private folder, its
-# configuration put in. Sourced after agent.sh.
+# package.sh: the agent's archive: checked, unpacked in a private folder. Sourced after
+# agent.sh.
 
 # check_archive ends the script if TRIPOD_PACKAGE is not a whole .tar.gz, or
 # names places outside its own folder. Sets unpacked_kib.
@@ -119,72 +119,4 @@ unpack() {
 	if [ -n "$TRIPOD_ROOT" ] && ! grep -q TRIPOD_ROOT "$package_dir/install.sh"; then
 		die "$E_HOST" "this package does not know TRIPOD_ROOT: it would install outside it"
 	fi
-}
-
-# keep_configuration DIR puts the configuration of the agent in DIR into the
-# package, so that an update does not make the agent forget who it is.
-keep_configuration() {
-	for conf in bin/conf.json bin/conf_ces.json conf/custom_conf.json; do
-		if [ -s "$1/$conf" ]; then
-			mkdir -p "$package_dir/${conf%/*}" && cp "$1/$conf" "$package_dir/$conf" ||
-				die "$E_SPACE" "cannot copy $1/$conf"
-		fi
-	done
-}
-
-# wanted KEY VALUE [number] prints "KEY<tab>JSON" for a value that is set.
-wanted() {
-	[ -n "$2" ] || return 0
-	if [ "${3-}" = bare ]; then
-		printf '%s\t%s\n' "$1" "$2"
-	else
-		printf '%s\t"%s"\n' "$1" "$(printf '%s\n' "$2" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g')"
-	fi
-}
-
-# configure puts the settings into the package before it is installed, so that
-# the agent starts with them. The values go through a private file: an argument
-# could be read by others.
-configure() {
-	{
-		wanted InstanceId "$TRIPOD_INSTANCE_ID"
-		wanted ProjectId "$TRIPOD_PROJECT_ID"
-		wanted AccessKey "$TRIPOD_ACCESS_KEY"
-		wanted SecretKey "$TRIPOD_SECRET_KEY"
-		wanted RegionId "$TRIPOD_REGION"
-		wanted ClientPort "$TRIPOD_CLIENT_PORT" bare
-		wanted PortNum "$TRIPOD_PORT_NUM" bare
-		wanted BmsFlag "$TRIPOD_BMS" bare
-	} >"$work/conf.wanted"
-	set_json "$package_dir/bin/conf.json"
-	wanted Endpoint "$TRIPOD_ENDPOINT" >"$work/conf.wanted"
-	set_json "$package_dir/bin/conf_ces.json"
-	rm -f "$work/conf.wanted"
-}
-
-# set_json FILE sets the wanted keys in a flat JSON object and keeps the others.
-set_json() {
-	[ -s "$work/conf.wanted" ] || return 0
-	[ -s "$1" ] || printf '{\n}\n' >"$1"
-	awk '
-		NR == FNR { at = index($0, "\t"); key[++n] = substr($0, 1, at - 1); value[n] = substr($0, at + 1); next }
-		{ text = text $0 "\n" }
-		END {
-			for (i = 1; i <= n; i++) {
-				pattern = "\"" key[i] "\"[ \t\r\n]*:[ \t\r\n]*(\"([^\"\\\\]|\\\\.)*\"|[-+.0-9A-Za-z]+)"
-				member = "\"" key[i] "\": " value[i]
-				if (match(text, pattern)) {
-					text = substr(text, 1, RSTART - 1) member substr(text, RSTART + RLENGTH)
-					continue
-				}
-				at = index(text, "{")
-				rest = substr(text, at + 1)
-				comma = (rest ~ /^[ \t\r\n]*}/) ? "" : ","
-				text = substr(text, 1, at) "\n    " member comma rest
-			}
-			printf "%s", text
-		}
-	' "$work/conf.wanted" "$1" >"$work/conf.new" && cat "$work/conf.new" >"$1" ||
-		die "$E_SPACE" "cannot write the agent's configuration"
-	rm -f "$work/conf.new"
 }

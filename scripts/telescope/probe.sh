@@ -9,6 +9,9 @@ here=$(dirname "$0")
 . "$here/processes.sh"
 . "$here/agent.sh"
 . "$here/service.sh"
+. "$here/json.sh"
+. "$here/config.sh"
+. "$here/reporting.sh"
 . "$here/package.sh"
 . "$here/keep.sh"
 
@@ -34,6 +37,7 @@ found free_kib "$room" at "$prefix" missing "${missing% }"
 look
 find_version
 report
+tell_reporting
 if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
 	found kept "$(kept_version "$TRIPOD_KEEP")" at "$TRIPOD_KEEP"
 fi

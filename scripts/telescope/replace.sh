@@ -33,15 +33,18 @@ find_before() {
 }
 
 # look_before looks, tells what is there, and has it copied; its configuration
-# goes into the package that is to take its place.
+# goes into the package that is to take its place, the user's plugins into $work.
 look_before() {
 	look
+	if settle_configuration; then discard "$(old_config)"; fi
 	if [ "$state" != none ]; then
 		find_version
 		report
 	fi
 	find_before
-	[ -z "$before_dir" ] || keep_configuration "$before_dir"
+	[ -n "$before_dir" ] || return 0
+	keep_configuration "$before_dir" "$package_dir"
+	keep_plugins "$before_dir" "$work"
 }
 
 # has_proved_itself: what a replacement that was cut off has put on the host works,

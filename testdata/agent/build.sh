@@ -63,15 +63,21 @@ if [ -z "$arch" ]; then
 fi
 place=telescope
 service=telescoped
+lacks=' ces-uniagent uniagent conf/custom_conf.json '
 if [ "$layout" = new ]; then
+	lacks=' bin/agent '
 	place=uniagent/extension/install/telescope
 	service=ces-uniagent
 fi
 [ -n "$folder" ] || folder=telescope_linux_$arch
-# From 1.0.14.1 on it knows -v; before, that starts the agent, as any unknown flag does.
+# From 1.0.14.1 on it knows -v; before, that starts the agent, as any unknown flag does, and
+# conf_assistant.json is not there.
 version_flags='-v | -version'
 case $version in
-0.* | 1.0 | 1.0.? | 1.0.?.* | 1.0.1[0-3] | 1.0.1[0-3].* | 1.0.14) version_flags=-version ;;
+0.* | 1.0 | 1.0.? | 1.0.?.* | 1.0.1[0-3] | 1.0.1[0-3].* | 1.0.14)
+	version_flags=-version
+	lacks="$lacks bin/conf_assistant.json "
+	;;
 esac
 shown=$version
 [ "$habit" != wrong-version ] || shown=0.0.1
@@ -79,16 +85,17 @@ shown=$version
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/$folder/bin"
-for file in install.sh uninstall.sh telescoped ces-uniagent uniagent \
-	bin/telescope bin/agent bin/conf.json bin/conf_ces.json; do
-	case $layout-$file in
-	old-*uniagent | new-bin/agent) continue ;;
+mkdir -p "$work/$folder/bin" "$work/$folder/conf"
+for file in install.sh uninstall.sh telescoped ces-uniagent uniagent worker \
+	bin/telescope bin/agent bin/conf.json bin/conf_ces.json bin/conf_assistant.json conf/custom_conf.json; do
+	case $lacks in
+	*" $file "*) continue ;;
 	esac
 	sed -e "s/@HABIT@/$habit/" -e "s/@LAYOUT@/$layout/" -e "s/@SHOWN@/$shown/" \
 		-e "s/@VERSION_FLAGS@/$version_flags/" -e "s|@PLACE@|$place|" -e "s/@SERVICE@/$service/" \
 		"$here/package/$file" >"$work/$folder/$file"
 done
+rmdir "$work/$folder/conf" 2>/dev/null || :
 printf '{"team_name": "telescope", "release_date": "2024-01-01 00:00:00", "release_version": "%s"}\n' \
 	"$version" >"$work/$folder/telescope-$version-release.json"
 chmod -R u=rwX,go=rX "$work/$folder"

@@ -56,7 +56,10 @@ disk-full)
 	mkdir -p "$install_dir/bin"
 	cp bin/telescope /dev/full
 	;;
-*) cp -R bin "$install_dir" ;;
+*)
+	cp -R bin "$install_dir"
+	[[ ! -d conf ]] || cp -R conf "$install_dir"
+	;;
 esac
 
 # The real programs are compiled. In place of one, a shell in the agent's folder
@@ -65,6 +68,7 @@ program() {
 	mkdir -p "$1/.program" && cat "/proc/$$/exe" >"$1/.program/$2" && chmod 755 "$1/.program/$2"
 }
 program "$install_dir/bin" telescope
+cp worker "$install_dir/bin/.program/worker"
 
 # %q: the place may hold anything.
 place() {
