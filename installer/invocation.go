@@ -79,6 +79,7 @@ type Outcome struct {
 	TargetVersion  string     `json:"target_version,omitempty"`
 	Edition        Edition    `json:"edition,omitempty"`   // of the package that was chosen, where that is known
 	Agent          AgentState `json:"agent,omitempty"`     // as found last
+	Reporting      Reporting  `json:"reporting,omitzero"`  // as found last
 	ExitCode       *int       `json:"exit_code,omitempty"` // of the script; 128+n: killed by signal n
 	Message        string     `json:"message,omitempty"`   // one line for people
 }

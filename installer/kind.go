@@ -29,6 +29,7 @@ const (
 	KindScriptFailed      Kind = "script-failed"
 	KindScriptTimeout     Kind = "script-timeout"
 	KindVerifyFailed      Kind = "verify-failed"
+	KindNotReporting      Kind = "not-reporting"
 	KindLostContact       Kind = "lost-contact"
 	KindStepTimeout       Kind = "step-timeout"
 	KindHostBusy          Kind = "host-busy"
@@ -72,6 +73,7 @@ var kinds = []KindInfo{
 	{KindScriptFailed, StepRun, 1, 0, false, "read what the script said: tripod logs ID"},
 	{KindScriptTimeout, StepRun, 1, 0, false, "the script ran longer than allowed and was killed: see tripod logs ID, and give it more with --timeout"},
 	{KindVerifyFailed, StepVerify, 1, 0, false, "the installer ended, but the agent is not there or not healthy: see tripod logs ID"},
+	{KindNotReporting, StepVerify, 1, 0, false, "the agent runs, but lacks credentials or ids and cannot report: configure it with its keys, project and instance id, or give the server an agency for Cloud Eye"},
 	{KindLostContact, StepRun, 4, 5 * time.Second, true, "the connection broke and did not come back, so the outcome is not known: `tripod retry` looks at the host before it does anything"},
 	{KindStepTimeout, StepProbe, 2, 5 * time.Second, false, "the host did not finish this step within its limit: check its load and disks"},
 	{KindHostBusy, StepRun, 3, 20 * time.Second, false, "another run for this target holds the lock on the host: wait for it, or look there for a stuck one"},

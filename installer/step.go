@@ -38,6 +38,7 @@ type Findings struct {
 	CurrentVersion string     `json:"current_version,omitempty"`
 	TargetVersion  string     `json:"target_version,omitempty"` // after it
 	Agent          AgentState `json:"agent,omitempty"`
+	Reporting      Reporting  `json:"reporting,omitzero"`
 	Edition        Edition    `json:"edition,omitempty"` // of the package that the host gets
 	// Skipped: nothing was to be done. Changed: the step may have changed the host.
 	Skipped  bool   `json:"skipped,omitempty"`

@@ -38,6 +38,9 @@ func (b *bed) again(id string) {
 	b.out = &syncBuffer{}
 }
 
+// cannotReport is what is said of the stand-in, which nobody has given any keys.
+const cannotReport = "; it cannot report: its configuration lacks AccessKey, SecretKey, InstanceId, ProjectId, and no metadata service answers"
+
 func TestAgent(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
@@ -45,7 +48,9 @@ func TestAgent(t *testing.T) {
 	require.NoError(t, err, b.out.String())
 	assert.Equal(t, "1.2.3", outcome.TargetVersion)
 	assert.Equal(t, installer.Advance, outcome.Edition, "that of the package for its architecture")
-	assert.Equal(t, "installed: agent healthy, version 1.2.3", outcome.Message)
+	assert.Equal(t, "installed: agent healthy, version 1.2.3"+cannotReport, outcome.Message)
+	assert.Equal(t, installer.ReportingNo, outcome.Reporting.Able)
+	assert.Contains(t, cannotReport, outcome.Reporting.Why)
 	assert.Equal(t, []installer.Step{"connect", "probe", "stage", "run", "verify", "clean"}, b.steps())
 	assert.Len(t, b.srv.Counts().Execs, 4)
 	assert.Empty(t, b.runFolders())
@@ -209,4 +214,14 @@ func TestVerifyDecides(t *testing.T) {
 	assert.Equal(t, installer.StepVerify, f.Step)
 	assert.Zero(t, *outcome.ExitCode, "the exit code alone is no success")
 	assert.Empty(t, b.runFolders())
+}
+
+// TestRequireReporting: an agent without credentials is a failure where that is asked for.
+func TestRequireReporting(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
+	b.settings += "TRIPOD_REQUIRE_REPORTING=yes\n"
+	_, err := b.work(t.Context())
+	f := requireKind(t, installer.KindNotReporting, err)
+	assert.Contains(t, f.Detail, "the agent cannot report: its configuration lacks AccessKey")
 }

@@ -29,6 +29,7 @@ type findings struct {
 	unfinished string            // the version that a replacement found that was cut off
 	have       map[string]bool   // blobs that are there, by SHA-256
 	agent      map[string]string // how the agent is
+	reporting  hostshell.Finding // whether it can report
 	looked     *int64            // exit code of the target's own probe
 	lookedWhy  string
 	fits       bool // the agent needs no work
@@ -103,6 +104,9 @@ func (fs *findings) add(f hostshell.Finding) {
 	case "agent":
 		if f.Get("agent") != "" {
 			fs.agent = f.Values
+		}
+		if f.Get("reporting") != "" {
+			fs.reporting = f
 		}
 	case "looked":
 		code := f.Number("code", 255)

@@ -109,6 +109,7 @@ var targetCodes = map[int]installer.Kind{
 	15: installer.KindScriptFailed,
 	16: installer.KindVerifyFailed,
 	17: installer.KindVerifyFailed,
+	21: installer.KindNotReporting,
 }
 
 func exitKind(code int, step installer.Step) installer.Kind {

@@ -138,6 +138,27 @@ func (w *work) recordAgent(rec *installer.StepRecord) {
 	if health := w.found.agent["agent"]; health != "" {
 		rec.Found.Looked, rec.Found.CurrentVersion, rec.Found.Agent = true, w.versionBefore(), agentState(health)
 	}
+	rec.Found.Reporting = w.reporting(w.found.reporting)
+}
+
+// reporting is what a script has found about that.
+func (w *work) reporting(f hostshell.Finding) installer.Reporting {
+	able := installer.ReportingAble(f.Get("reporting"))
+	switch able {
+	case installer.ReportingYes:
+		return installer.Reporting{Able: able}
+	case installer.ReportingNo, installer.ReportingUnknown:
+		return installer.Reporting{Able: able, Why: w.shown(f.Get("why"), 200)}
+	}
+	return installer.Reporting{}
+}
+
+// withReporting adds to a line about the agent that it cannot report.
+func withReporting(line string, r installer.Reporting) string {
+	if r.Able == installer.ReportingNo {
+		line += "; it cannot report: " + r.Why
+	}
+	return line
 }
 
 func (w *work) report(rec *installer.StepRecord) error {
@@ -153,6 +174,9 @@ func (w *work) report(rec *installer.StepRecord) error {
 	}
 	if why := f.agent["why"]; why != "" {
 		note += " (" + w.shown(why, 200) + ")"
+	}
+	if health == "healthy" {
+		note = withReporting(note, rec.Found.Reporting)
 	}
 	switch f.run.state {
 	case "alive", "exited", "died":
@@ -171,7 +195,7 @@ func (w *work) report(rec *installer.StepRecord) error {
 		return w.busy(*f.busy)
 	case w.alreadyThere():
 		rec.Found.Skipped, rec.Found.TargetVersion = true, w.shown(version, 64)
-		rec.Found.Message = "already there: " + w.shown("healthy, version "+version, 100)
+		rec.Found.Message = withReporting("already there: "+w.shown("healthy, version "+version, 100), rec.Found.Reporting)
 	default:
 		err := w.prepare(rec.Found.CurrentVersion)
 		if w.pkg != nil {

@@ -59,6 +59,7 @@ func addTo(o *installer.Outcome, rec installer.StepRecord) {
 		o.CurrentVersion = found.CurrentVersion
 	}
 	o.Agent = cmp.Or(found.Agent, o.Agent)
+	o.Reporting = cmp.Or(found.Reporting, o.Reporting)
 	o.TargetVersion = cmp.Or(found.TargetVersion, o.TargetVersion)
 	o.Edition = cmp.Or(found.Edition, o.Edition)
 	o.Message = cmp.Or(found.Message, o.Message)

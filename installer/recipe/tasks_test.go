@@ -107,7 +107,7 @@ func updatedBed(t *testing.T) *bed {
 	require.NoError(t, err, b.out.String())
 	require.Equal(t, "1.0.0", outcome.CurrentVersion)
 	require.Equal(t, "2.0.0", outcome.TargetVersion)
-	require.Equal(t, "updated: agent healthy, version 2.0.0", outcome.Message)
+	require.Equal(t, "updated: agent healthy, version 2.0.0"+cannotReport, outcome.Message)
 	return b
 }
 
@@ -130,7 +130,7 @@ func TestRollback(t *testing.T) {
 	assert.Equal(t, "2.0.0", outcome.CurrentVersion)
 	assert.Equal(t, "1.0.0", outcome.TargetVersion)
 	assert.Equal(t, installer.AgentRunning, outcome.Agent)
-	assert.Equal(t, "rolled back: agent healthy, version 1.0.0", outcome.Message)
+	assert.Equal(t, "rolled back: agent healthy, version 1.0.0"+cannotReport, outcome.Message)
 	assert.Equal(t, sent, b.srv.Counts().SFTPs, "a rollback needs nothing but the host")
 	assert.Equal(t, 2, b.agents())
 	assert.Empty(t, b.runFolders())
@@ -299,7 +299,7 @@ func TestVersionBeforeOfARetry(t *testing.T) {
 	outcome, err = b.finish()
 	require.NoError(t, err, b.out.String())
 	assert.Equal(t, "1.0.0", outcome.CurrentVersion)
-	assert.Equal(t, "updated: agent healthy, version 2.0.0", outcome.Message)
+	assert.Equal(t, "updated: agent healthy, version 2.0.0"+cannotReport, outcome.Message)
 
 	require.NoError(t, installer.Allow(installer.Rollback, b.inv))
 	b.become("inv-4", installer.RollbackOf(b.inv))
@@ -406,7 +406,7 @@ func TestOnline(t *testing.T) {
 	b := newBed(t, sshtest.Config{}, "root")
 	outcome, err := b.do("inv-1", installer.Install, installer.Spec{Online: at})
 	require.NoError(t, err, b.out.String())
-	assert.Equal(t, "installed: agent healthy, version 5.0.0", outcome.Message)
+	assert.Equal(t, "installed: agent healthy, version 5.0.0"+cannotReport, outcome.Message)
 	assert.Contains(t, b.out.String(), "asked: -r r-1\n")
 	assert.Zero(t, b.srv.Counts().SFTPs, "nothing was sent")
 	assert.Equal(t, 2, b.agents())

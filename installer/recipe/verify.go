@@ -28,7 +28,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	}
 	rec.Found.Agent = agentState(r.agent["agent"])
 	health, version := w.shown(r.agent["agent"], 40), w.shown(r.agent["version"], 64)
-	rec.Found.TargetVersion = version
+	rec.Found.TargetVersion, rec.Found.Reporting = version, w.reporting(r.reporting)
 	want := "healthy"
 	if w.kind == remove {
 		want = "none"
@@ -37,7 +37,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 		return installer.Fail(exitKind(code, installer.StepVerify), "the agent is %s, version %q (verify.sh: code %d)%s",
 			cmp.Or(health, "not found"), version, code, w.quoted(w.tail.String()))
 	}
-	rec.Note = fmt.Sprintf("agent healthy, version %s", version)
+	rec.Note = withReporting(fmt.Sprintf("agent healthy, version %s", version), rec.Found.Reporting)
 	if w.kind == remove {
 		rec.Note = "nothing of the agent is left"
 	}

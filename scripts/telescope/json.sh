@@ -7,6 +7,7 @@
 # prints the JSON of the last member named `get`; or else the text, with the members in the
 # file ARGV[1] ("NAME<tab>JSON", one a line) set. Names are compared as the agent does it,
 # without regard to case. It exits with 3 where the text is no JSON object.
+# shellcheck disable=SC2016 # awk's own
 json_program='
 function refuse() { exit 3 }
 
@@ -160,6 +161,7 @@ END {
 # json_set WANTED FILE prints FILE with the members in the file WANTED set. It returns 3
 # where FILE is no JSON object.
 json_set() {
+	# shellcheck disable=SC2094 # which both read only
 	tr -d '\000' <"$2" | cmp -s - "$2" || return 3 # not every awk has that character
 	{ cat "$2" && echo .; } | awk "$json_program" "$1" -
 }

@@ -116,7 +116,8 @@ func New(ctx context.Context, kind Kind, opts ...Option) (*Host, error) {
 	default:
 		env = append(env, "AUTHORIZED_KEY="+public)
 	}
-	args := []string{"run", "--detach", "--label", label, "--hostname", string(kind)}
+	// NET_ADMIN: testhost keeps requests to the metadata service in the container.
+	args := []string{"run", "--detach", "--cap-add", "NET_ADMIN", "--label", label, "--hostname", string(kind)}
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
 		args = append(args, "--env", name) // the value from docker's own: no password in an argv
