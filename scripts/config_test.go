@@ -222,11 +222,24 @@ func TestConfigureCutOffAnywhere(t *testing.T) {
 	pack := agent.Build(t, agent.Options{})
 	c.alive(0, "install.sh", settings{"TRIPOD_PACKAGE": pack})
 	change := settings{"TRIPOD_REGION": "r-2", "TRIPOD_INSTANCE_ID": "i-2"}
+	c.alive(0, "configure.sh", settings{"TRIPOD_REGION": "r-1", "TRIPOD_INSTANCE_ID": "i-1"})
+	before := map[string][]byte{}
+	files, err := filepath.Glob(filepath.Join(c.root, places["old"], "bin/conf*.json"))
+	require.NoError(t, err)
+	require.Len(t, files, 3)
+	for _, file := range files {
+		before[file], err = os.ReadFile(file)
+		require.NoError(t, err)
+	}
 	died, calls := c.cut("never", "configure.sh", change)
 	require.False(t, died)
 	require.Greater(t, len(calls), 10, "%s", calls)
 	for n := 1; n <= len(calls); n += sshtest.EveryNth() {
-		c.alive(0, "configure.sh", settings{"TRIPOD_REGION": "r-1", "TRIPOD_INSTANCE_ID": "i-1"})
+		c.shell = shells[n%len(shells)]
+		need(t, c.shell[0])
+		for file, text := range before {
+			require.NoError(t, os.WriteFile(file, text, 0o600))
+		}
 		died, calls := c.cut(fmt.Sprint(n, ".0"), "configure.sh", change)
 		require.True(t, died, "%d of %s", n, calls)
 		want := "i-1"
@@ -301,9 +314,9 @@ func TestReporting(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, why, tt.why, name)
 	}
-	r := h.want(0, "verify.sh", nil)
-	assert.Equal(t, "no", r.found["reporting"])
-	r = h.want(exitReporting, "verify.sh", settings{"TRIPOD_REQUIRE_REPORTING": "yes"})
+	require.NoError(t, os.WriteFile(filepath.Join(h.root, places["old"], "bin/conf.json"), []byte("{}"), 0o600))
+	assert.Equal(t, "no", h.want(0, "verify.sh", nil).found["reporting"])
+	r := h.want(exitReporting, "verify.sh", settings{"TRIPOD_REQUIRE_REPORTING": "yes"})
 	assert.Contains(t, r.stderr, "the agent cannot report: its configuration lacks")
 	require.NoError(t, os.Remove(filepath.Join(h.root, "etc/metadata-service")))
 	h.want(0, "uninstall.sh", nil)
