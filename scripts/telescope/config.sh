@@ -87,7 +87,10 @@ wanted_bare() { [ -z "$2" ] || printf '%s\t%s\n' "$1" "$(printf '%s\n' "$2" | se
 wanted_endpoint() {
 	if [ -n "$2" ]; then
 		wanted Endpoint "$2"
-	elif [ -n "$TRIPOD_REGION" ] && [ -s "$1" ]; then
+	elif [ -s "$1" ]; then
+		case $TRIPOD_REGION in
+		'' | *[!A-Za-z0-9_-]*) return 0 ;;
+		esac
 		endpoint_from=${config_region#\"}
 		endpoint_from=.${endpoint_from%\"}.
 		endpoint=$(json_get Endpoint <"$1")

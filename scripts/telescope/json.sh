@@ -4,8 +4,8 @@
 # python.
 
 # The program reads the object, then a line with a ".", which ends the text for it. It
-# prints the JSON of the last member named `get`; or else the text, with the members in the
-# file ARGV[1] ("NAME<tab>JSON", one a line) set. Names are compared as the agent does it,
+# prints the JSON of the members named in `get`, a line each, empty where there is none; or
+# else the text, with the members in the file ARGV[1] ("NAME<tab>JSON", one a line) set. Names are compared as the agent does it,
 # without regard to case. It exits with 3 where the text is no JSON object.
 # shellcheck disable=SC2016 # awk's own
 json_program='
@@ -131,6 +131,18 @@ function set_members(   i, j) {
 	copy_to(size)
 }
 
+function get_members(   n, asked, i, k, found) {
+	n = split(get, asked, " ")
+	for (k = 1; k <= n; k++) {
+		found = ""
+		for (i = 1; i <= members; i++) {
+			if (name[i] == tolower(asked[k])) found = substr(text, begins[i], ends[i] - begins[i])
+		}
+		gsub(/[\r\n]/, "", found)
+		print found
+	}
+}
+
 BEGIN {
 	for (i = 1; i < 32; i++) control = control sprintf("%c", i)
 	while ((getline line < ARGV[1]) > 0) {
@@ -151,10 +163,7 @@ END {
 	blank()
 	if (at != size) refuse()
 	if (get == "") set_members()
-	else for (i = members; i > 0; i--) if (name[i] == tolower(get)) {
-		print substr(text, begins[i], ends[i] - begins[i])
-		break
-	}
+	else get_members()
 }
 '
 
@@ -166,9 +175,9 @@ json_set() {
 	{ cat "$2" && echo .; } | awk "$json_program" "$1" -
 }
 
-# json_get NAME prints the JSON of a member of the object on stdin, on one line; nothing if
-# there is no object, or no such member.
-json_get() { { cat && echo .; } | awk -v get="$1" "$json_program" /dev/null - | tr -d '\r\n'; }
+# json_get "NAME..." prints the JSON of members of the object on stdin, a line each: empty if
+# there is no such member, and none if there is no object.
+json_get() { { cat && echo .; } | awk -v get="$1" "$json_program" /dev/null -; }
 
 # json_quote TEXT prints it as JSON.
 json_quote() {

@@ -18,56 +18,55 @@ look_reporting() {
 		reporting=unknown reporting_why="its configuration cannot be read"
 		return
 	fi
-	lacks=
-	for member in AccessKey SecretKey InstanceId ProjectId; do
-		[ -n "$(text_of "$member" <"$agent_dir/$main_config")" ] || lacks="$lacks${lacks:+,} $member"
-	done
+	lacks=$(lacking "AccessKey SecretKey InstanceId ProjectId" <"$agent_dir/$main_config")
 	if [ -z "$lacks" ]; then
 		reporting=yes
 	elif ! have bash; then
 		reporting=unknown reporting_why="without bash the metadata service cannot be asked"
 	else
-		ask_for_lacking
+		ask_for "$lacks"
 	fi
 }
 
-# ask_for_lacking asks the metadata service for what the configuration lacks. No answer to
-# the first question is none to the second.
-ask_for_lacking() {
-	case $lacks in
+# ask_for LACKS asks the metadata service for what the configuration lacks. No answer to the
+# first question is none to the second.
+ask_for() {
+	case $1 in
 	*Id*)
 		about=$(metadata openstack/latest/meta_data.json)
 		if [ -z "$about" ]; then
-			reporting_why="its configuration lacks$lacks, and no metadata service answers"
+			reporting_why="its configuration lacks $1, and no metadata service answers"
 			return
 		fi
-		case $lacks in
-		*InstanceId*) [ -n "$(printf '%s\n' "$about" | text_of uuid)" ] || reporting_why="no instance id, neither in its configuration nor from the metadata service" ;;
-		*) [ -n "$(printf '%s\n' "$about" | text_of project_id)" ] || reporting_why="no project id, neither in its configuration nor from the metadata service" ;;
+		case "$1 $(printf '%s\n' "$about" | lacking "uuid project_id")" in
+		*InstanceId*uuid*) reporting_why="no instance id, neither in its configuration nor from the metadata service" ;;
+		*ProjectId*project_id*) reporting_why="no project id, neither in its configuration nor from the metadata service" ;;
 		esac
-		[ -z "$reporting_why" ] || return
 		;;
 	esac
-	case $lacks in
+	case $1 in
 	*Key*)
-		if ! metadata openstack/latest/securitykey | json_get credential | has_keys; then
+		[ -z "$(metadata openstack/latest/securitykey | json_get credential | lacking "access secret")" ] ||
 			reporting_why="no credentials: no access key and secret key in its configuration, and the metadata service has none of an agency"
-			return
-		fi
 		;;
 	esac
-	reporting=yes
+	[ -n "$reporting_why" ] || reporting=yes
 }
 
-# has_keys: the object on stdin has a pair of keys.
-has_keys() {
-	keys=$(cat)
-	[ -n "$(printf '%s\n' "$keys" | text_of access)" ] && [ -n "$(printf '%s\n' "$keys" | text_of secret)" ]
-}
-
-# text_of NAME prints a text of the JSON object on stdin, as JSON without its quotes.
-text_of() {
-	json_get "$1" 2>/dev/null | sed -n 's/^"\(.*\)"$/\1/p'
+# lacking "NAME..." prints, by comma, which of these members of the JSON object on stdin hold
+# no text.
+lacking() {
+	json_get "$1" 2>/dev/null | {
+		comma=
+		for member in $1; do
+			json=
+			read -r json
+			case $json in
+			'"'?*'"') ;;
+			*) printf '%s%s' "$comma" "$member" && comma=', ' ;;
+			esac
+		done
+	}
 }
 
 # metadata PATH prints what the metadata service answers, nothing if it does not, within
