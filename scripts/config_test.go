@@ -161,7 +161,7 @@ func TestConfigure(t *testing.T) {
 		assert.NoDirExists(t, filepath.Join(bin, "../.tripod-config"))
 		return string(text)
 	}
-	assert.Contains(t, h.want(exitUnhealthy, "configure.sh", nil).stderr, "no agent is installed")
+	assert.Contains(t, h.want(exitPackage, "configure.sh", nil).stderr, "there is no agent to configure")
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 	require.NoError(t, os.Chmod(filepath.Join(bin, "conf.json"), 0o644))
 	before := read()
