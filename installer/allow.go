@@ -118,6 +118,7 @@ func RollbackOf(old *Invocation) Invocation {
 	inv.Spec.Restore, inv.Spec.Version = old.CurrentVersion, old.CurrentVersion
 	inv.Spec.Undoes = Undone{RunID: cmp.Or(old.RunID, old.ID), Version: old.TargetVersion}
 	// It works with what is on the host.
+	inv.Spec.RequireReporting = false
 	inv.Spec.VersionType, inv.Spec.Script, inv.Spec.Packages, inv.Spec.Online, inv.Spec.Agent = "", nil, nil, nil, nil
 	return inv
 }

@@ -64,7 +64,8 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 	}
 	flags.Refuse(&faults, c.Script != "" && (agent != nil || !keys.IsZero()), "--agent-config",
 		"what the agent is told cannot be combined with --script")
-	spec.Agent = agent
+	flags.Refuse(&faults, c.Script != "" && c.RequireReporting, "--require-reporting", "cannot be combined with --script")
+	spec.Agent, spec.RequireReporting = agent, c.RequireReporting
 	req, err := c.Request(ctx, s, c.RunFlags, task, spec, &faults)
 	if err != nil {
 		return err

@@ -220,8 +220,16 @@ func TestVerifyDecides(t *testing.T) {
 func TestRequireReporting(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root").agent(standin.Options{Version: "1.2.3"})
-	b.settings += "TRIPOD_REQUIRE_REPORTING=yes\n"
 	_, err := b.work(t.Context())
+	require.NoError(t, err, b.out.String())
+	b.again("inv-2")
+	b.inv.Spec.RequireReporting = true
+	_, err = b.work(t.Context())
 	f := requireKind(t, installer.KindNotReporting, err)
+	assert.Contains(t, f.Detail, "already there, healthy, but cannot report: its configuration lacks AccessKey")
+	b.again("inv-3")
+	b.agent(standin.Options{Version: "1.3.0"})
+	_, err = b.work(t.Context())
+	f = requireKind(t, installer.KindNotReporting, err)
 	assert.Contains(t, f.Detail, "the agent cannot report: its configuration lacks AccessKey")
 }

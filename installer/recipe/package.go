@@ -151,6 +151,9 @@ func (w *work) settings() string {
 	if w.configures() {
 		text += w.configuration()
 	}
+	if w.inv.Spec.RequireReporting && (w.kind.brings() || w.kind == configure) {
+		text += "TRIPOD_REQUIRE_REPORTING=yes\n"
+	}
 	return text + w.AgentSettings
 }
 

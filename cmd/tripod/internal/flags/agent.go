@@ -22,6 +22,8 @@ type Agent struct {
 	AgentBMS       *bool  `name:"agent-bms" negatable:"" help:"Whether to tell the agent that its host is a bare-metal server."`
 	AgentConfig    string `type:"path" placeholder:"FILE" help:"Configuration of the agent, JSON: region, endpoint, project_id, bms, access_key, secret_key."`
 	AskAgentKeys   bool   `help:"Ask for the agent's access key and secret key."`
+
+	RequireReporting bool `help:"Fail where the agent has no credentials or ids, and so cannot report to Cloud Eye."`
 }
 
 // Read reads the file and asks for the keys. onlineRegion is the installer's.

@@ -33,6 +33,7 @@ type JSONInvocation struct {
 	Hint       string               `json:"hint"`
 	Skipped    bool                 `json:"skipped"`
 	ExitCode   *int                 `json:"exit_code"`
+	Reporting  installer.Reporting  `json:"reporting,omitzero"` // of the agent to Cloud Eye, where that was looked at
 	DurationMS int64                `json:"duration_ms"`
 	Attempts   []JSONAttempt        `json:"attempts"`
 }
@@ -68,6 +69,7 @@ func invocationJSON(inv *installer.Invocation) JSONInvocation {
 		Item: api.ItemOf(inv), BatchID: inv.BatchID, Of: inv.Of,
 		Address: inv.Host.Address, Port: inv.Host.Port, User: inv.Host.User, Via: inv.Host.Via,
 		Kind: inv.Kind, Message: inv.Message, Hint: inv.Kind.Hint(), Skipped: inv.Skipped, ExitCode: inv.ExitCode,
+		Reporting:  inv.Reporting,
 		DurationMS: worked(inv).Milliseconds(), Attempts: []JSONAttempt{},
 	}
 	for _, a := range inv.Attempts {
