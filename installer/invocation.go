@@ -41,23 +41,24 @@ const TargetTelescope = "telescope"
 
 // Spec is what to do on the host, apart from who and where. See Spec.Validate.
 type Spec struct {
-	Target      string       `json:"target"`
-	Version     string       `json:"version,omitempty"`      // wanted; empty: whatever the package holds
-	VersionType string       `json:"version_type,omitempty"` // an Edition
-	Origin      string       `json:"origin,omitempty"`       // CES | APICOM_BMS | ADMIN_SERVER
-	Script      *BlobRef     `json:"script,omitempty"`       // the user's, in place of the target's own
-	Packages    []BlobRef    `json:"packages,omitempty"`     // probe chooses by architecture
-	Online      *Online      `json:"online,omitempty"`       // nil: no host gets the agent by itself
-	Agent       *AgentConfig `json:"agent_config,omitempty"` // of an invocation: all that is said for its host
-	// RequireReporting: an agent that cannot report to Cloud Eye is a failure.
-	RequireReporting bool          `json:"require_reporting,omitempty"`
-	HostKeys         HostKeyPolicy `json:"host_keys"`
-	RunTimeout       time.Duration `json:"run_timeout,omitempty"` // of the script; zero: Limits.Run
-	CheckOnly        bool          `json:"check_only,omitempty"`  // probe, report and change nothing
-	Task             Type          `json:"task,omitempty"`        // of what is retried, for a RETRY; empty: the invocation's type
-	Restore          string        `json:"restore,omitempty"`     // the version a ROLLBACK goes back to; empty: the agent is uninstalled
+	Target      string        `json:"target"`
+	Version     string        `json:"version,omitempty"`      // wanted; empty: whatever the package holds
+	VersionType string        `json:"version_type,omitempty"` // an Edition
+	Origin      string        `json:"origin,omitempty"`       // CES | APICOM_BMS | ADMIN_SERVER
+	Script      *BlobRef      `json:"script,omitempty"`       // the user's, in place of the target's own
+	Packages    []BlobRef     `json:"packages,omitempty"`     // probe chooses by architecture
+	Online      *Online       `json:"online,omitempty"`       // nil: no host gets the agent by itself
+	Agent       *AgentConfig  `json:"agent_config,omitempty"` // of an invocation: all that is said for its host
+	HostKeys    HostKeyPolicy `json:"host_keys"`
+	RunTimeout  time.Duration `json:"run_timeout,omitempty"` // of the script; zero: Limits.Run
+	CheckOnly   bool          `json:"check_only,omitempty"`  // probe, report and change nothing
+	Task        Type          `json:"task,omitempty"`        // of what is retried, for a RETRY; empty: the invocation's type
+	Restore     string        `json:"restore,omitempty"`     // the version a ROLLBACK goes back to; empty: the agent is uninstalled
 	// Undoes is what the host must still be like before a ROLLBACK changes it.
 	Undoes Undone `json:"undoes,omitzero"`
+
+	// RequireReporting: an agent that cannot report to Cloud Eye is a failure.
+	RequireReporting bool `json:"require_reporting,omitempty"`
 }
 
 // Undone is the work that a ROLLBACK undoes.

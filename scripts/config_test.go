@@ -126,7 +126,8 @@ func TestConfigurationIsConsistent(t *testing.T) {
 
 	install(settings{}, agent.Options{Version: "2.0", Layout: "new"})
 	is("new", "r-2", "bin/conf_ces.json", "bin/conf_assistant.json")
-	assert.Equal(t, map[string]any{"RegionId": "r-2", "Process": map[string]any{"Endpoint": "mine"}}, h.configuration("new", "conf/custom_conf.json"))
+	custom := h.configuration("new", "conf/custom_conf.json")
+	assert.Equal(t, map[string]any{"RegionId": "r-2", "Process": map[string]any{"Endpoint": "mine"}}, custom)
 	assert.Equal(t, "i-1", h.configuration("new", "bin/conf.json")["InstanceId"])
 	plugin = filepath.Join(h.root, places["new"], "plugins/mine")
 	info, err := os.Stat(plugin)
@@ -167,8 +168,9 @@ func TestConfigure(t *testing.T) {
 	before := read()
 
 	// One with which it cannot report, where that is asked for, is none.
-	r := h.want(exitReporting, "configure.sh", settings{"TRIPOD_INSTANCE_ID": "i-2", "TRIPOD_BMS": "true", "TRIPOD_REQUIRE_REPORTING": "yes"})
-	assert.Contains(t, lastLine(r.stderr), "and no metadata service answers; the configuration before was put back, healthy")
+	r := h.want(exitReporting, "configure.sh",
+		settings{"TRIPOD_INSTANCE_ID": "i-2", "TRIPOD_BMS": "true", "TRIPOD_REQUIRE_REPORTING": "yes"})
+	assert.Contains(t, lastLine(r.stderr), "no metadata service answers; the configuration before was put back, healthy")
 	assert.Equal(t, before, read())
 
 	s := settings{
@@ -188,7 +190,8 @@ func TestConfigure(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	configured := read()
 	assert.Equal(t, strings.NewReplacer(`"InstanceId":""`, `"InstanceId":"i-1"`, `"ProjectId": ""`, `"ProjectId": "p-1"`,
-		`"AccessKey": ""`, `"AccessKey": "AK"`, `"SecretKey": ""`, `"SecretKey": "SK"`, "region-1", "r-1").Replace(before), configured)
+		`"AccessKey": ""`, `"AccessKey": "AK"`,
+		`"SecretKey": ""`, `"SecretKey": "SK"`, "region-1", "r-1").Replace(before), configured)
 
 	running := h.telescopes()
 	assert.Equal(t, "same", h.want(0, "configure.sh", s).found["configured"])
@@ -257,7 +260,8 @@ func TestConfigureCutOffAnywhere(t *testing.T) {
 			assert.Equal(t, []any{want, "r" + want[1:]}, []any{conf["InstanceId"], conf["RegionId"]}, "%d of %s", n, calls)
 		}
 		for _, file := range []string{"bin/conf_ces.json", "bin/conf_assistant.json"} {
-			assert.Equal(t, fmt.Sprintf("https://ces.%s.example.com", conf["RegionId"]), c.configuration("old", file)["Endpoint"], "%d of %s", n, calls)
+			want := fmt.Sprintf("https://ces.%s.example.com", conf["RegionId"])
+			assert.Equal(t, want, c.configuration("old", file)["Endpoint"], "%d of %s", n, calls)
 		}
 		left, err := filepath.Glob(filepath.Join(c.root, places["old"], ".tripod-config*"))
 		require.NoError(t, err)
@@ -284,6 +288,7 @@ func TestReporting(t *testing.T) {
 
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(silent.Close)
+	conf := filepath.Join(h.root, places["old"], "bin/conf.json")
 	own := `"AccessKey": "AK", "SecretKey": "SK"`
 	ids := `"InstanceId": "i", "ProjectId": "p"`
 	for name, tt := range map[string]struct {
@@ -293,7 +298,7 @@ func TestReporting(t *testing.T) {
 	}{
 		"all its own":       {own + "," + ids, "", "", "", "yes", ""},
 		"all from outside":  {``, about, agency, "", "yes", ""},
-		"nobody answers":    {``, "", "", "none", "no", "its configuration lacks AccessKey, SecretKey, InstanceId, ProjectId, and no metadata service answers"},
+		"nobody answers":    {``, "", "", "none", "no", "lacks AccessKey, SecretKey, InstanceId, ProjectId, and no"},
 		"no agency":         {ids, about, "", "", "no", "no credentials"},
 		"an empty agency":   {ids, "", `{"credential": {"access": "", "secret": ""}}`, "", "no", "no credentials"},
 		"one key":           {`"AccessKey": "AK",` + ids, "", "", "", "no", "no credentials"},
@@ -307,14 +312,14 @@ func TestReporting(t *testing.T) {
 		if tt.address == "none" {
 			s = nil
 		}
-		require.NoError(t, os.WriteFile(filepath.Join(h.root, places["old"], "bin/conf.json"), []byte("{"+tt.conf+"}"), 0o600))
+		require.NoError(t, os.WriteFile(conf, []byte("{"+tt.conf+"}"), 0o600))
 		r := h.want(0, "probe.sh", s)
 		assert.Equal(t, tt.is, r.found["reporting"], name)
 		why, err := url.PathUnescape(r.found["why"])
 		require.NoError(t, err)
 		assert.Contains(t, why, tt.why, name)
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(h.root, places["old"], "bin/conf.json"), []byte("{}"), 0o600))
+	require.NoError(t, os.WriteFile(conf, []byte("{}"), 0o600))
 	assert.Equal(t, "no", h.want(0, "verify.sh", nil).found["reporting"])
 	r := h.want(exitReporting, "verify.sh", settings{"TRIPOD_REQUIRE_REPORTING": "yes"})
 	assert.Contains(t, r.stderr, "the agent cannot report: its configuration lacks")

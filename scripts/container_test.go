@@ -46,7 +46,8 @@ func TestContainer(t *testing.T) {
 		text, err := exec.Command("docker", args...).CombinedOutput()
 		return strings.TrimSpace(string(text)), err
 	}
-	id, err := docker("run", "-d", "--rm", "--network", "none", "--cap-add", "NET_ADMIN", "--label", "tripod-test=scripts", "debian:bookworm-slim", "sleep", "3600")
+	id, err := docker("run", "-d", "--rm", "--network", "none", "--cap-add", "NET_ADMIN",
+		"--label", "tripod-test=scripts", "debian:bookworm-slim", "sleep", "3600")
 	require.NoError(t, err, id)
 	t.Cleanup(func() { _, _ = docker("rm", "-f", id) })
 

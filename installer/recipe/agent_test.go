@@ -39,7 +39,8 @@ func (b *bed) again(id string) {
 }
 
 // cannotReport is what is said of the stand-in, which nobody has given any keys.
-const cannotReport = "; it cannot report: its configuration lacks AccessKey, SecretKey, InstanceId, ProjectId, and no metadata service answers"
+const cannotReport = "; it cannot report: " +
+	"its configuration lacks AccessKey, SecretKey, InstanceId, ProjectId, and no metadata service answers"
 
 func TestAgent(t *testing.T) {
 	t.Parallel()

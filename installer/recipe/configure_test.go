@@ -30,7 +30,8 @@ func TestConfiguration(t *testing.T) {
 	b.inv.Spec.Agent = &installer.AgentConfig{Region: "region-2", Endpoint: "https://ces.region-2.example.com", InstanceID: "i-1"}
 	outcome, err := b.work(t.Context())
 	require.NoError(t, err, b.out.String())
-	require.Contains(t, outcome.Message, "installed: agent healthy, version 1.2.3; it cannot report: its configuration lacks AccessKey, SecretKey, ProjectId, ")
+	require.Contains(t, outcome.Message, "installed: agent healthy, version 1.2.3; "+
+		"it cannot report: its configuration lacks AccessKey, SecretKey, ProjectId, ")
 	require.Equal(t, "region-2", b.conf("conf.json")["RegionId"])
 	require.Equal(t, "i-1", b.conf("conf.json")["InstanceId"])
 	require.Equal(t, "https://ces.region-2.example.com", b.conf("conf_ces.json")["Endpoint"])
