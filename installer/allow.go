@@ -36,7 +36,7 @@ var (
 var rules = []Rule{
 	{
 		Task:   Retry,
-		Of:     []Type{Install, RemoteInstall, Update, Rollback, SetRemoteInstaller},
+		Of:     []Type{Install, RemoteInstall, Update, Rollback, Uninstall, SetRemoteInstaller},
 		States: []State{Failed, Timeout, Canceled},
 	},
 	{
@@ -58,6 +58,8 @@ func Allow(task Type, of *Invocation) error {
 	}
 	rule := rules[n]
 	switch {
+	case task == Rollback && of.Task() == Uninstall:
+		return fmt.Errorf("there is no %s of %s: nothing was kept; INSTALL the version that you want", task, of.Task())
 	case !slices.Contains(rule.Of, of.Task()):
 		return fmt.Errorf("there is no %s of a %s", task, of.Task())
 	case of.State == Rollbacked:
@@ -76,7 +78,7 @@ func Allow(task Type, of *Invocation) error {
 // it found: while it is not undone, nothing before it is to be rolled back.
 func (inv *Invocation) ChangedHost() bool {
 	switch inv.Task() {
-	case Install, RemoteInstall, Update:
+	case Install, RemoteInstall, Update, Uninstall:
 		return !checkedOnly.is(inv) && !changedNothing.is(inv) && !repaired.is(inv)
 	}
 	return false

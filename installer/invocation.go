@@ -15,6 +15,9 @@ const (
 	Retry              Type = "RETRY"
 	SetRemoteInstaller Type = "SET_REMOTE_INSTALLER"
 	RemoteInstall      Type = "REMOTE_INSTALL"
+
+	// Tripod's own. The agent-task API has no word for it, see Invocation.InAPI.
+	Uninstall Type = "UNINSTALL"
 )
 
 // State is where an invocation stands; the API's invocation_status.
@@ -52,6 +55,7 @@ type Spec struct {
 	HostKeys    HostKeyPolicy `json:"host_keys"`
 	RunTimeout  time.Duration `json:"run_timeout,omitempty"` // of the script; zero: Limits.Run
 	CheckOnly   bool          `json:"check_only,omitempty"`  // probe, report and change nothing
+	Purge       bool          `json:"purge,omitempty"`       // an UNINSTALL removes the kept versions too
 	Task        Type          `json:"task,omitempty"`        // of what is retried, for a RETRY; empty: the invocation's type
 	Restore     string        `json:"restore,omitempty"`     // the version a ROLLBACK goes back to; empty: the agent is uninstalled
 	// Undoes is what the host must still be like before a ROLLBACK changes it.
@@ -122,6 +126,12 @@ type Invocation struct {
 // Task is what the invocation does on the host: for a RETRY, what is retried.
 func (inv *Invocation) Task() Type {
 	return cmp.Or(inv.Spec.Task, inv.Type)
+}
+
+// InAPI reports whether the agent-task API has a word for what the invocation does. Its list of types
+// is closed, so checks and tasks of Tripod's own types are not in its lists.
+func (inv *Invocation) InAPI() bool {
+	return !inv.Spec.CheckOnly && inv.Task() != Uninstall
 }
 
 // Ref names one claim of one invocation, for compare-and-set.

@@ -65,7 +65,7 @@ type Filter struct {
 	Type         Type         `json:"-"`
 	Target       string       `json:"-"`
 	State        State        `json:"-"`
-	TasksOnly    bool         `json:"-"`               // not what only looked (Spec.CheckOnly)
+	TasksOnly    bool         `json:"-"`               // what Invocation.InAPI holds for
 	Offset       int64        `json:"offset,omitzero"` // 0–9999999999999
 	Limit        int          `json:"limit,omitzero"`  // 1–100 through the API; 0: all
 }

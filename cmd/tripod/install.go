@@ -12,10 +12,16 @@ import (
 	"tripod/installer/plan"
 )
 
+// deployFlags are of the commands that install.
 type deployFlags struct {
-	flags.Targets
+	changeFlags
 	flags.Spec
 	flags.Agent
+}
+
+// changeFlags are of every command that changes hosts.
+type changeFlags struct {
+	flags.Targets
 	session.RunFlags
 	reportFlag
 	DryRun bool `help:"Check all input and print what would be done, without connecting to any host."`
@@ -53,8 +59,6 @@ func (c *updateCmd) Run(ctx context.Context, s *session.Session) error {
 	return c.deploy(ctx, s, installer.Update)
 }
 
-// deploy does the task on all hosts. Everything that can be wrong with the input
-// is told before anything is dialled or stored.
 func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task installer.Type) error {
 	var faults installer.Faults
 	spec, files := c.Make(&faults)
@@ -66,27 +70,42 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 		"what the agent is told cannot be combined with --script")
 	flags.Refuse(&faults, c.Script != "" && c.RequireReporting, "--require-reporting", "cannot be combined with --script")
 	spec.Agent, spec.RequireReporting = agent, c.RequireReporting
-	req, err := c.Request(ctx, s, c.RunFlags, task, spec, &faults)
+	return c.change(ctx, s, work{task: task, spec: spec, keys: keys, files: files, knownHosts: c.Files()}, faults)
+}
+
+// work is what is to be done on all hosts.
+type work struct {
+	task       installer.Type
+	spec       installer.Spec
+	keys       installer.AgentKeys
+	files      flags.Files
+	knownHosts []string
+}
+
+// change does the work. Everything that can be wrong with the input is told before
+// anything is dialled or stored.
+func (c *changeFlags) change(ctx context.Context, s *session.Session, w work, faults installer.Faults) error {
+	req, err := c.Request(ctx, s, c.RunFlags, w.task, w.spec, &faults)
 	if err != nil {
 		return err
 	}
-	req.Resume, req.AgentKeys = true, keys
+	req.Resume, req.AgentKeys = true, w.keys
 	planned, err := s.Plan(ctx, req, faults)
 	if err != nil {
 		return err
 	}
 	if c.DryRun {
-		return c.showPlan(s, task, planned.Items)
+		return c.showPlan(s, w.task, planned.Items)
 	}
-	return s.Work(ctx, c.RunFlags, c.Files(), func(j *session.Job) error {
-		if err := files.Store(ctx, j.Client.PutBlob); err != nil {
+	return s.Work(ctx, c.RunFlags, w.knownHosts, func(j *session.Job) error {
+		if err := w.files.Store(ctx, j.Client.PutBlob); err != nil {
 			return err
 		}
 		return c.run(ctx, j, req)
 	})
 }
 
-func (c *deployFlags) run(ctx context.Context, j *session.Job, req plan.Request) error {
+func (c *changeFlags) run(ctx context.Context, j *session.Job, req plan.Request) error {
 	p, err := j.Submit(ctx, req)
 	if err != nil {
 		return err
@@ -100,7 +119,7 @@ func (c *deployFlags) run(ctx context.Context, j *session.Job, req plan.Request)
 	return j.RunAndShow(ctx, c.Output, p, false)
 }
 
-func (c *deployFlags) showPlan(s *session.Session, task installer.Type, items []plan.Item) error {
+func (c *changeFlags) showPlan(s *session.Session, task installer.Type, items []plan.Item) error {
 	text, err := report.Plan(c.Output, task, items)
 	if err != nil {
 		return err

@@ -20,9 +20,10 @@ import (
 // said beside it. server_every_command.txtar has every subcommand once, server_*.txtar
 // are about the daemon alone.
 var onServer = map[string]string{
-	"check":    "a look is one of the daemon's batches",
-	"install":  "the daemon works by itself, and is only followed",
-	"packages": "only the operator's project changes the package store; a package that is in use is kept",
+	"check":     "a look is one of the daemon's batches",
+	"install":   "the daemon works by itself, and is only followed",
+	"uninstall": "the daemon's inventory says what is there afterwards",
+	"packages":  "only the operator's project changes the package store; a package that is in use is kept",
 }
 
 // TestScriptServer runs them with TRIPOD_SERVER.

@@ -18,8 +18,10 @@ func onlyLikelySuggestions(err error) error {
 	before, after := err.Error()[:at], err.Error()[at+len(did):]
 	word := strings.TrimPrefix(strings.TrimPrefix(before, "unexpected argument "), "unknown flag ")
 	names := strings.Split(strings.Trim(strings.TrimPrefix(after, "one of "), `"?`), `", "`)
+	all := slices.Clone(names)
 	names = slices.DeleteFunc(names, func(name string) bool {
-		return !strings.HasPrefix(name, word) && !oneSlip(word, name)
+		hasOpposite := slices.ContainsFunc(all, func(other string) bool { return opposites(name, other) })
+		return hasOpposite || !strings.HasPrefix(name, word) && !oneSlip(word, name)
 	})
 	switch len(names) {
 	case 0:
@@ -29,6 +31,10 @@ func onlyLikelySuggestions(err error) error {
 	}
 	return errors.New(before + `, did you mean one of "` + strings.Join(names, `", "`) + `"?`)
 }
+
+// opposites reports whether one undoes what the other does. A word that is like both
+// may mean either.
+func opposites(a, b string) bool { return a == "un"+b || b == "un"+a }
 
 // oneSlip reports whether one letter more, less or other, or two neighbours
 // that changed places, make b of a.

@@ -68,7 +68,11 @@ func TestSuggestions(t *testing.T) {
 	t.Parallel()
 	parser := newParser(t)
 	for args, want := range map[string]string{
-		"uninstall":                  "unexpected argument uninstall",
+		"unupdate":                   "unexpected argument unupdate",
+		"deinstall":                  "unexpected argument deinstall",
+		"ininstall":                  "unexpected argument ininstall",
+		"ninstall":                   "unexpected argument ninstall",
+		"uinstall":                   "unexpected argument uinstall",
 		"unset-remote-installer":     "unexpected argument unset-remote-installer",
 		"hosts export":               "unexpected argument export",
 		"set-remote-installer --set": "unknown flag --set",
@@ -80,6 +84,8 @@ func TestSuggestions(t *testing.T) {
 		"instal":             `unexpected argument instal, did you mean "install"?`,
 		"isntall":            `unexpected argument isntall, did you mean "install"?`,
 		"instrall":           `unexpected argument instrall, did you mean "install"?`,
+		"uninstal":           `unexpected argument uninstal, did you mean "uninstall"?`,
+		"uninst":             `unexpected argument uninst, did you mean "uninstall"?`,
 		"ret":                `unexpected argument ret, did you mean "retry"?`,
 		"hosts imprt":        `unexpected argument imprt, did you mean "import"?`,
 		"install --dry-rn":   `unknown flag --dry-rn, did you mean "--dry-run"?`,

@@ -93,7 +93,7 @@ func (i *Item) showLastSeen(inv *installer.Invocation, h installer.KnownHost) {
 func targetVersion(inv *installer.Invocation) string {
 	version := cmp.Or(inv.Outcome.TargetVersion, inv.Spec.Version)
 	switch {
-	case inv.Task() == installer.SetRemoteInstaller: // whatever the request says
+	case inv.Task() == installer.SetRemoteInstaller, inv.Task() == installer.Uninstall: // whatever the request says
 		return noVersion
 	case version == "" && inv.Task() == installer.Rollback:
 		return noVersion // it is uninstalled

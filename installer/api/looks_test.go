@@ -16,34 +16,44 @@ import (
 // look stores what `tripod check` does of a known host, and what it finds there.
 func (r *rig) look(id string, tr installer.Transition) installer.Invocation {
 	r.t.Helper()
+	return r.notInAPI(id, installer.Invocation{Type: installer.Install, Spec: installer.Spec{CheckOnly: true}}, tr)
+}
+
+// notInAPI stores what the command line does of a known host.
+func (r *rig) notInAPI(id string, inv installer.Invocation, tr installer.Transition) installer.Invocation {
+	r.t.Helper()
 	h, err := r.store.KnownHost(r.t.Context(), project, id)
 	require.NoError(r.t, err)
 	name := fmt.Sprintf("look-%d", time.Now().UnixNano())
+	inv.ID, inv.Host, inv.Spec.Target = name, h, installer.TargetTelescope
 	require.NoError(r.t, r.store.Submit(r.t.Context(), installer.Batch{
 		BatchHead: installer.BatchHead{ID: name, ProjectID: project},
-		Items: []installer.Item{{Invocation: installer.Invocation{
-			ID: name, Type: installer.Install, Host: h, Spec: installer.Spec{Target: installer.TargetTelescope, CheckOnly: true},
-		}}},
+		Items:     []installer.Item{{Invocation: inv}},
 	}))
 	if tr.State != "" {
 		r.finishWith(tr)
 	}
-	inv, err := r.store.Invocation(r.t.Context(), project, name)
+	inv, err = r.store.Invocation(r.t.Context(), project, name)
 	require.NoError(r.t, err)
 	return inv
 }
 
-// TestLooksAreNoTasks: what `tripod check` does is not in the list, does not
-// count there, and cannot be retried or rolled back by the API.
-func TestLooksAreNoTasks(t *testing.T) {
+// TestOwnTypesAreNotListed: the public API's list of types is closed, and clients may be strict about
+// it. What `tripod check` and `uninstall` do is not in the list, does not count there, and cannot be
+// retried or rolled back by the API. Nor is a RETRY of that.
+func TestOwnTypesAreNotListed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	made := r.send(http.MethodPost, create, remoteInstall(entries(3)...)).created(t).Invocations
 	r.finishAll(installer.Succeeded)
-	look := r.look(made[0].InstanceID, installer.Transition{State: installer.Failed, Kind: installer.KindRefused})
+	failed := installer.Transition{State: installer.Failed, Kind: installer.KindRefused}
+	look := r.look(made[0].InstanceID, failed)
+	uninstall := r.notInAPI(made[0].InstanceID, installer.Invocation{Type: installer.Uninstall}, failed)
+	retry := r.notInAPI(made[0].InstanceID, installer.RetryOf(&uninstall), failed)
+	require.Equal(t, installer.Uninstall, retry.Task())
 	for query, want := range map[string]int{
-		"": 3, "?limit=1": 1, "?offset=2": 1, "?status=FAILED": 0, "?invocation_type=INSTALL": 0,
-		"?invocation_id=" + look.ID: 0, "?instance_id=" + look.Host.ID: 1,
+		"": 3, "?limit=1": 1, "?offset=2": 1, "?status=FAILED": 0, "?invocation_type=INSTALL": 0, "?invocation_type=RETRY": 0,
+		"?invocation_id=" + look.ID: 0, "?invocation_id=" + uninstall.ID: 0, "?invocation_id=" + retry.ID: 0, "?instance_id=" + look.Host.ID: 1,
 	} {
 		list := r.list(query)
 		require.Len(t, list.Invocations, want, query)
@@ -52,9 +62,13 @@ func TestLooksAreNoTasks(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"RETRY", "ROLLBACK"} {
-		res := r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": kind, "invocation_ids": []string{look.ID}})).created(t).Invocations[0]
-		require.Equal(t, api.ItemUnknownInvocation, res.ErrorCode, kind)
+		ids := []string{look.ID, uninstall.ID, retry.ID}
+		for _, res := range r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": kind, "invocation_ids": ids})).created(t).Invocations {
+			require.Equal(t, api.ItemUnknownInvocation, res.ErrorCode, kind)
+		}
 	}
+	r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": "UNINSTALL", "instance_ids": []string{look.Host.ID}})).
+		refused(t, http.StatusBadRequest, api.CodeBodyInvalid, "invocation_type")
 }
 
 // TestCurrentVersionBeforeALook: a task that has not looked at its host yet shows

@@ -54,6 +54,11 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 		}
 	}
 	switch req.Task {
+	case installer.Uninstall:
+		if req.Spec.CheckOnly || req.Spec.Script != nil {
+			faults.Add("spec", "is not what %s does", req.Task)
+		}
+		about("hosts", "known", len(req.Hosts)+len(req.Known), len(req.Of))
 	case installer.Install, installer.Update:
 		about("hosts", "known", len(req.Hosts)+len(req.Known), len(req.Of))
 	case installer.SetRemoteInstaller:
@@ -67,7 +72,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 			checkHost("for_all", req.ForAll, forAllFields, &faults)
 		}
 	default:
-		faults.Add("task", "must be INSTALL, UPDATE, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
+		faults.Add("task", "must be INSTALL, UPDATE, UNINSTALL, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
 	}
 	if !req.FollowsUp() {
 		var sent []installer.BlobRef

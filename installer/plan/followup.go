@@ -72,7 +72,7 @@ func (q *planning) named() ([]Item, error) {
 		switch {
 		case err != nil && !errors.Is(err, installer.ErrNotFound):
 			return nil, err
-		case err == nil && (q.Interactive || !inv.Spec.CheckOnly): // to the API, a check is no task
+		case err == nil && (q.Interactive || inv.InAPI()):
 			single = append(single, Item{Invocation: inv, Alone: true})
 		case q.Interactive:
 			faults.Add(id, "not found: no batch or invocation of this project has this id")

@@ -10,7 +10,8 @@ import (
 )
 
 func needsPackage(task installer.Type, spec installer.Spec) bool {
-	return task != installer.SetRemoteInstaller && task != installer.Rollback && !spec.CheckOnly &&
+	installs := task == installer.Install || task == installer.RemoteInstall || task == installer.Update
+	return installs && !spec.CheckOnly &&
 		spec.Target == installer.TargetTelescope && spec.Script == nil && spec.Online == nil && len(spec.Packages) == 0
 }
 

@@ -52,7 +52,7 @@ func (w *work) version() string {
 }
 
 // wanted are the versions of the agent with which a healthy host needs no work, as
-// ARCH:VERSION by comma. Empty: the agent is not looked at.
+// ARCH:VERSION by comma, or what else do_probe knows. Empty: the agent is not looked at.
 func (w *work) wanted() string {
 	spec := w.inv.Spec
 	switch {
@@ -60,6 +60,10 @@ func (w *work) wanted() string {
 		return ""
 	case spec.Script != nil: // a check for somebody who will run a script
 		return ""
+	case w.kind == remove && w.inv.Spec.Purge:
+		return "purged"
+	case w.inv.Task() == installer.Uninstall:
+		return "absent"
 	case w.kind == remove:
 		return "none"
 	case w.version() != "":
@@ -142,6 +146,9 @@ func (w *work) settings() string {
 	switch from := w.inv.Spec.Online; {
 	case w.kind == remove:
 		text += "TRIPOD_ABSENT=yes\n"
+		if w.inv.Spec.Purge {
+			text += "TRIPOD_PURGE=yes\n"
+		}
 	case w.kind == online:
 		text += "TRIPOD_ONLINE_URL=" + hostshell.Quote(from.URL) + "\nTRIPOD_REGION=" + hostshell.Quote(from.Region) + "\n"
 		if from.Insecure {

@@ -196,6 +196,8 @@ func (w *work) report(rec *installer.StepRecord) error {
 	case w.alreadyThere() && w.inv.Spec.RequireReporting && rec.Found.Reporting.Able == installer.ReportingNo:
 		return installer.Fail(installer.KindNotReporting,
 			"the agent is already there, healthy, but cannot report: %s", rec.Found.Reporting.Why)
+	case w.alreadyThere() && w.kind == remove:
+		rec.Found.Skipped, rec.Found.Message = true, "nothing to remove: there is no agent"
 	case w.alreadyThere():
 		rec.Found.Skipped, rec.Found.TargetVersion = true, w.shown(version, 64)
 		rec.Found.Message = withReporting("already there: "+w.shown("healthy, version "+version, 100), rec.Found.Reporting)

@@ -50,7 +50,7 @@ const (
 	agent     kind = iota // the target's scripts and a package
 	online                // the target's scripts; the host gets the agent by itself
 	restore               // back to the version that is kept on the host
-	remove                // back to no agent
+	remove                // to no agent
 	configure             // the agent that is there is right, but for its configuration
 	script                // the user's script; its exit code is the result
 	checkOnly             // connect, probe, report
@@ -79,6 +79,8 @@ func kindOf(inv *installer.Invocation) (kind, error) {
 		return checkOnly, nil
 	case inv.Task() == installer.SetRemoteInstaller:
 		return jumpHost, nil
+	case inv.Task() == installer.Uninstall:
+		return remove, nil
 	case spec.Script != nil && !back:
 		return script, nil
 	case spec.Target != installer.TargetTelescope && spec.Target != "":

@@ -3,7 +3,8 @@
 # probe.sh: what is this host, where can we work on it, what is there already.
 
 # do_probe: id, key; root (where an earlier look worked), need (KiB), blobs
-# (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…), known=yes
+# (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…; absent: no agent is
+# wanted; purged: nor anything that is kept of one), known=yes
 # (files were brought before: do not make the folder again), check=yes (change
 # nothing), configure=yes (the agent is to be configured, if it needs no other work), kept=TARGET (tell what versions of it are kept), user=yes (not root,
 # on purpose), dir (of enter.sh).
@@ -212,7 +213,7 @@ find_kept() {
 }
 
 # probe_agent looks for the agent with the target's own probe. $agent_fits says
-# whether it is healthy and of a wanted version.
+# whether it is as wanted: healthy and of a version, or absent.
 probe_agent() {
 	spot=${trial:-$root}/.probe.${nonce:?}
 	mkdir "$spot" || return
@@ -221,7 +222,7 @@ probe_agent() {
 	findings=$(cd "$spot" && sh ./probe.sh ./settings 2>&1)
 	agent_code=$?
 	rm -rf "$spot"
-	message=
+	message='' gone=no
 	set -f # findings are words, not patterns
 	while read -r word finding; do
 		if [ "$word" != tripod: ]; then
@@ -232,7 +233,9 @@ probe_agent() {
 		health='' version=''
 		for pair in $finding; do
 			case $pair in
-			agent=*) health=${pair#*=} ;;
+			agent=none) health=none gone=yes ;;
+			agent=*) health=${pair#*=} gone=no ;;
+			left=*) gone=no ;;
 			version=*) version=${pair#*=} ;;
 			esac
 		done
@@ -245,8 +248,19 @@ probe_agent() {
 $findings
 END
 	set +f
+	[ "$want" != purged ] || nothing_kept || gone=no
+	case $want in
+	absent | purged) agent_fits=$gone ;;
+	esac
 	encode "$message"
 	say "looked code=$agent_code why=$encoded"
+}
+
+# nothing_kept: there are no copies of the target, whole or not.
+nothing_kept() {
+	for copy in "$root/kept/$kept" "$root/kept/$kept".*; do
+		[ ! -e "$copy" ] || return 1
+	done
 }
 
 # find_holder says who works on the target at this moment: what was just seen of

@@ -38,6 +38,10 @@ look
 find_version
 report
 tell_reporting
+if [ "$TRIPOD_ABSENT" = yes ] && [ "$state" = none ]; then
+	left=$(leftovers)
+	[ -z "$left" ] || found left "$left"
+fi
 if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
 	found kept "$(kept_version "$TRIPOD_KEEP")" at "$TRIPOD_KEEP"
 fi

@@ -10,21 +10,22 @@ import (
 )
 
 const (
-	factParts = 6
-	factCheck = "check"
+	factParts  = 6
+	factHidden = "hidden"
 )
 
 // Facts is what lists filter by without decoding invocations: id, state, type, instance type, target,
-// host, each followed by NUL; one part more if it is check-only.
+// host, each followed by NUL; one part more if it is not in the
+// agent-task API.
 func (r *Record) Facts() []byte {
 	facts := []string{r.ID, string(r.State), string(r.Type), string(r.Host.Type), r.Spec.Target, r.Host.ID}
-	if r.Spec.CheckOnly {
-		facts = append(facts, factCheck)
+	if !r.InAPI() {
+		facts = append(facts, factHidden)
 	}
 	return kv.Join(facts...)
 }
 
-func isCheckOnly(facts []byte) bool { return bytes.Count(facts, []byte{0}) > factParts }
+func isHidden(facts []byte) bool { return bytes.Count(facts, []byte{0}) > factParts }
 
 func idOf(facts []byte) string {
 	id, _, _ := bytes.Cut(facts, []byte{0})
@@ -65,7 +66,7 @@ func (t Tx) factsAt(project string, key []byte) []byte {
 func (t Tx) Pick(f installer.Filter) (ids []string, count int64) {
 	want := factsWanted(f)
 	take := func(facts []byte) {
-		if !factsMatch(facts, want) || f.TasksOnly && isCheckOnly(facts) {
+		if !factsMatch(facts, want) || f.TasksOnly && isHidden(facts) {
 			return
 		}
 		if count >= f.Offset && (f.Limit <= 0 || len(ids) < f.Limit) {

@@ -76,6 +76,9 @@ func describe(task installer.Type, spec installer.Spec) string {
 	for _, pkg := range spec.Packages {
 		s += fmt.Sprintf(", %s (%s %s, sha256 %.12s)", pkg.Name, pkg.Arch, pkg.Version, pkg.SHA256)
 	}
+	if spec.Purge {
+		s += ", and remove what is kept of it on the hosts"
+	}
 	if spec.Online != nil {
 		s += fmt.Sprintf(", downloaded by each host from %s for region %s", spec.Online.URL, spec.Online.Region)
 	}

@@ -24,7 +24,12 @@ var invocationList = List[installer.Invocation]{Columns: []Column[installer.Invo
 	{Name: "user", Of: func(inv installer.Invocation) any { return inv.Host.User }, In: CSV},
 	{Name: "status", Of: func(inv installer.Invocation) any { return status(&inv) }},
 	{Name: "kind", Of: func(inv installer.Invocation) any { return inv.Kind }},
-	{Name: "version", Of: func(inv installer.Invocation) any { return cmp.Or(inv.TargetVersion, inv.CurrentVersion) }},
+	{Name: "version", Of: func(inv installer.Invocation) any {
+		if inv.Agent == installer.AgentNone {
+			return ""
+		}
+		return cmp.Or(inv.TargetVersion, inv.CurrentVersion)
+	}},
 	{Name: "time", In: Table, Of: func(inv installer.Invocation) any {
 		if len(inv.Attempts) == 0 {
 			return ""

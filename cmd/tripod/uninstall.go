@@ -1,0 +1,31 @@
+package main
+
+import (
+	"context"
+
+	"tripod/cmd/tripod/internal/flags"
+	"tripod/cmd/tripod/internal/session"
+	"tripod/installer"
+)
+
+type uninstallCmd struct {
+	changeFlags
+	flags.Policy
+	Purge bool `help:"Remove the versions that are kept on the hosts for a rollback too, with their configuration and keys."`
+}
+
+func (uninstallCmd) Help() string {
+	return `Stops the agent and removes it with its service, whoever has installed it, and checks
+that nothing is left. Hosts without an agent are skipped. It cannot be rolled back.
+
+Examples:
+  tripod uninstall -f hosts.txt --dry-run
+  tripod uninstall --label env=test --purge`
+}
+
+func (c *uninstallCmd) Run(ctx context.Context, s *session.Session) error {
+	var faults installer.Faults
+	spec := installer.Spec{Target: installer.TargetTelescope, Purge: c.Purge}
+	c.Apply(&spec, &faults)
+	return c.change(ctx, s, work{task: installer.Uninstall, spec: spec, knownHosts: c.Files()}, faults)
+}
