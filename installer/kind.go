@@ -26,6 +26,7 @@ const (
 	KindUnsupportedHost   Kind = "unsupported-host"
 	KindNoSpace           Kind = "no-space"
 	KindUploadFailed      Kind = "upload-failed"
+	KindDownloadFailed    Kind = "download-failed"
 	KindScriptFailed      Kind = "script-failed"
 	KindScriptTimeout     Kind = "script-timeout"
 	KindVerifyFailed      Kind = "verify-failed"
@@ -70,6 +71,7 @@ var kinds = []KindInfo{
 	{KindUnsupportedHost, StepProbe, 1, 0, false, "the host lacks something that is needed; the message says what"},
 	{KindNoSpace, StepProbe, 1, 0, false, "no folder on the host has room for the work and allows programs to run: free some space"},
 	{KindUploadFailed, StepStage, 2, 5 * time.Second, false, "the files did not arrive whole: check the disk and the network of the host"},
+	{KindDownloadFailed, StepRun, 1, 0, false, "the host could not download the official installer: check --online-url, and the host's name resolution, proxy, firewall and certificates; or install from a --package"},
 	{KindScriptFailed, StepRun, 1, 0, false, "read what the script said: tripod logs ID"},
 	{KindScriptTimeout, StepRun, 1, 0, false, "the script ran longer than allowed and was killed: see tripod logs ID, and give it more with --timeout"},
 	{KindVerifyFailed, StepVerify, 1, 0, false, "the installer ended, but the agent is not there or not healthy: see tripod logs ID"},

@@ -7,16 +7,28 @@ import (
 	"regexp"
 )
 
-// Online is where hosts get the agent by themselves if no package is given: URL/agent_install.sh is
-// downloaded on the host, and run with the version and the region.
+// Online is where hosts get the agent by themselves if no package is given: the official installer is
+// downloaded on the host, and run with the version, the region and what else is set.
 type Online struct {
-	URL      string `json:"url"`                // of the folder of agent_install.sh; https, or http on loopback
-	Region   string `json:"region"`             // is given to it
-	Insecure bool   `json:"insecure,omitempty"` // plain http, and certificates that nobody checks, are fine
+	URL             string `json:"url"`                        // of the installer's folder; https, or http on loopback
+	Script          string `json:"script,omitempty"`           // the installer: OldOnlineScript; empty: agent_install.sh
+	Region          string `json:"region"`                     // option -r
+	UniagentVersion string `json:"uniagent_version,omitempty"` // option -u
+	Domain          string `json:"domain,omitempty"`           // option -d
+	OBSDomain       string `json:"obs_domain,omitempty"`       // option -o
+	Insecure        bool   `json:"insecure,omitempty"`         // plain http, and certificates that nobody checks, are fine
 }
 
+// The official installers. The one of old regions takes no options.
+const (
+	OnlineScript    = "agent_install.sh"
+	OldOnlineScript = "agentInstall.sh"
+)
+
 var (
-	regionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	uniagentVersion = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z_.-]{0,63})?$`)
+	domainName      = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z.-]{0,252}(:[0-9]{1,5})?)?$`)
+	regionName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 	// No quote, no blank, nothing that a shell or an argument vector could take
 	// for something else.
 	plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9._~:/@%+,=\[\]-]{1,990}$`)
@@ -44,6 +56,25 @@ func checkRegion(region string) error {
 		return errors.New("want 1 to 64 of A-Z a-z 0-9 _ -, a letter or digit first")
 	}
 	return nil
+}
+
+// Validate tells all that is wrong.
+func (o Online) Validate(at At) Faults {
+	v := validation{at: at}
+	old := o.Script == OldOnlineScript
+	const optionless = OldOnlineScript + " takes no options"
+	v.add("url", errorText(o.CheckURL()))
+	v.want("script", o.Script == "" || old, "must be empty or "+OldOnlineScript)
+	if !old || o.Region != "" {
+		v.add("region", errorText(o.CheckRegion()))
+	}
+	v.want("uniagent_version", uniagentVersion.MatchString(o.UniagentVersion), "want 0 to 64 of 0-9 A-Z a-z _ . -, a letter or digit first")
+	v.want("uniagent_version", !old || o.UniagentVersion == "", optionless)
+	for _, d := range []struct{ field, value string }{{"domain", o.Domain}, {"obs_domain", o.OBSDomain}} {
+		v.want(d.field, domainName.MatchString(d.value), "want a host name, with a port or without")
+		v.want(d.field, !old || d.value == "", optionless)
+	}
+	return v.Faults
 }
 
 func isLoopback(host string) bool {

@@ -137,8 +137,7 @@ func (s *Spec) Validate(at At) Faults {
 	v.want("run_timeout", 0 <= s.RunTimeout && s.RunTimeout <= longestRun, fmt.Sprintf("must be 0 to %s", longestRun))
 	v.want("host_keys", s.HostKeys.Known(), "must be accept-new, strict or insecure")
 	if s.Online != nil {
-		v.add("online.url", errorText(s.Online.CheckURL()))
-		v.add("online.region", errorText(s.Online.CheckRegion()))
+		v.Faults = append(v.Faults, s.Online.Validate(func(field string) string { return at("online." + field) })...)
 	}
 	v.agent(s.Agent)
 	files := s.Files()

@@ -30,6 +30,7 @@ const (
 	exitHost       = 11
 	exitSpace      = 12
 	exitPackage    = 13
+	exitDownload   = 19
 	exitInstaller  = 15
 	exitUnhealthy  = 16
 	exitOtherVers  = 17

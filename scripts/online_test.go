@@ -27,16 +27,18 @@ type mirror struct {
 }
 
 // officialInstaller does what the official one does: it downloads the package
-// of that version and region, and runs its installer.
+// of that version and region, and runs its installer. That of old regions has no options.
 const officialInstaller = `#!/bin/bash
 root=${TRIPOD_ROOT:-}
-while getopts t:r: option; do
+while getopts t:r:u:d:o: option; do
 	case $option in
 	t) version=$OPTARG ;;
 	r) region=$OPTARG ;;
+	u | d | o) echo "-$option $OPTARG" ;;
 	*) exit 2 ;;
 	esac
 done
+[ $# -gt 0 ] || region=r-1
 echo "version ${version:-newest} of $region, arguments $#"
 curl -sSfk -o telescope.tar.gz "$MIRROR/$region/${version:-newest}.tar.gz" || exit 0
 tar -xzf telescope.tar.gz && cd telescope_linux_*/ && bash ./install.sh
@@ -52,7 +54,7 @@ func newMirror(t *testing.T, start func(http.Handler) *httptest.Server) *mirror 
 		switch {
 		case r.URL.Path == "/agent/moved/agent_install.sh":
 			http.Redirect(w, r, "/agent/agent_install.sh", http.StatusFound)
-		case r.URL.Path == "/agent/agent_install.sh":
+		case r.URL.Path == "/agent/agent_install.sh", r.URL.Path == "/agent/old/agentInstall.sh":
 			_, _ = w.Write([]byte(m.script))
 		case r.URL.Path == "/agent/page/agent_install.sh":
 			_, _ = w.Write([]byte("<html>log in first</html>"))
@@ -122,6 +124,25 @@ func TestOnline(t *testing.T) {
 			h.uninstalled()
 		})
 	}
+}
+
+// What the documentation of a region asks for is passed on. Old regions have another installer,
+// without options.
+func TestOnlineOptions(t *testing.T) {
+	t.Parallel()
+	need(t, "curl")
+	m := newMirror(t, httptest.NewServer)
+	m.files["newest"] = agent.Build(t, agent.Options{Version: "1.0.1"})
+	h := newHost(t)
+	r := h.want(0, "install.sh", m.settings(settings{
+		"TRIPOD_ONLINE_UNIAGENT": "1.1.7", "TRIPOD_ONLINE_DOMAIN": "agent.example.com:8443", "TRIPOD_ONLINE_OBS": "obs.example.com",
+	}))
+	assert.Contains(t, r.stdout, "-u 1.1.7\n-d agent.example.com:8443\n-o obs.example.com\nversion newest of r-1, arguments 8\n")
+	h.want(0, "uninstall.sh", nil)
+	r = h.want(0, "install.sh", settings{"TRIPOD_ONLINE_URL": m.URL + "/agent/old", "TRIPOD_ONLINE_SCRIPT": "agentInstall.sh", "TRIPOD_VERSION": "1.0.1"})
+	assert.Contains(t, r.stdout, "version newest of r-1, arguments 0\n")
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
 }
 
 // An installer that ends without an agent must not have cost the one that was
@@ -209,10 +230,14 @@ func TestOnlineRefusals(t *testing.T) {
 		"another scheme":      {exitUsage, m.settings(settings{"TRIPOD_ONLINE_URL": "file:///etc/passwd"}), "must be an https URL"},
 		"a command":           {exitUsage, m.settings(settings{"TRIPOD_ONLINE_URL": "https://x/$(reboot)"}), "characters"},
 		"another prefix":      {exitUsage, m.settings(settings{"TRIPOD_PREFIX": "/opt"}), "its own place"},
-		"not there":           {exitPackage, m.settings(settings{"TRIPOD_ONLINE_URL": m.URL + "/nothing"}), "404"},
-		"moved":               {exitPackage, m.settings(settings{"TRIPOD_ONLINE_URL": m.URL + "/agent/moved"}), ""},
-		"a page":              {exitPackage, m.settings(settings{"TRIPOD_ONLINE_URL": m.URL + "/agent/page"}), "not a script"},
-		"a strange authority": {exitPackage, secure.settings(nil), "certificate"},
+		"another installer":   {exitUsage, m.settings(settings{"TRIPOD_ONLINE_SCRIPT": "other.sh"}), "TRIPOD_ONLINE_SCRIPT"},
+		"a value as option":   {exitUsage, m.settings(settings{"TRIPOD_ONLINE_UNIAGENT": "-x"}), "TRIPOD_ONLINE_UNIAGENT"},
+		"a domain's command":  {exitUsage, m.settings(settings{"TRIPOD_ONLINE_OBS": "x$(reboot)"}), "TRIPOD_ONLINE_OBS"},
+		"options of old ones": {exitUsage, m.settings(settings{"TRIPOD_ONLINE_SCRIPT": "agentInstall.sh", "TRIPOD_ONLINE_DOMAIN": "x"}), "no options"},
+		"not there":           {exitDownload, m.settings(settings{"TRIPOD_ONLINE_URL": m.URL + "/nothing"}), "404"},
+		"moved":               {exitDownload, m.settings(settings{"TRIPOD_ONLINE_URL": m.URL + "/agent/moved"}), ""},
+		"a page":              {exitDownload, m.settings(settings{"TRIPOD_ONLINE_URL": m.URL + "/agent/page"}), "not a script"},
+		"a strange authority": {exitDownload, secure.settings(nil), "certificate"},
 		"yes and no":          {exitUsage, m.settings(settings{"TRIPOD_ONLINE_INSECURE": "maybe"}), "yes or no"},
 	} {
 		t.Run(name, func(t *testing.T) {

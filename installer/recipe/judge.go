@@ -94,7 +94,7 @@ func (w *work) changed(err error) bool {
 func unchanged(kind installer.Kind) bool {
 	return slices.Contains([]installer.Kind{
 		installer.KindHostBusy, installer.KindUploadFailed, installer.KindUnsupportedHost, installer.KindSudoDenied,
-		installer.KindPackageMissing, installer.KindNotKept, installer.KindInternal,
+		installer.KindPackageMissing, installer.KindDownloadFailed, installer.KindNotKept, installer.KindInternal,
 	}, kind)
 }
 
@@ -109,6 +109,7 @@ var targetCodes = map[int]installer.Kind{
 	15: installer.KindScriptFailed,
 	16: installer.KindVerifyFailed,
 	17: installer.KindVerifyFailed,
+	19: installer.KindDownloadFailed,
 	21: installer.KindNotReporting,
 }
 

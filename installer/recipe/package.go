@@ -150,10 +150,7 @@ func (w *work) settings() string {
 			text += "TRIPOD_PURGE=yes\n"
 		}
 	case w.kind == online:
-		text += "TRIPOD_ONLINE_URL=" + hostshell.Quote(from.URL) + "\nTRIPOD_REGION=" + hostshell.Quote(from.Region) + "\n"
-		if from.Insecure {
-			text += "TRIPOD_ONLINE_INSECURE=yes\n"
-		}
+		text += onlineSettings(*from)
 	}
 	if w.configures() {
 		text += w.configuration()
@@ -171,19 +168,38 @@ func (w *work) configures() bool {
 
 // configuration are the settings that become the agent's configuration. A region takes the place of that
 // of the online installation: the agent and its installer have one.
-func (w *work) configuration() (text string) {
+func (w *work) configuration() string {
 	config, keys := cmp.Or(w.inv.Spec.Agent, &installer.AgentConfig{}), w.job.Credentials.Agent
 	bms := ""
 	if config.BMS != nil {
 		bms = strconv.FormatBool(*config.BMS)
 	}
-	for _, setting := range []struct{ name, value string }{
+	return assignments([]setting{
 		{"TRIPOD_REGION", config.Region}, {"TRIPOD_ENDPOINT", config.Endpoint}, {"TRIPOD_PROJECT_ID", config.ProjectID},
 		{"TRIPOD_INSTANCE_ID", config.InstanceID}, {"TRIPOD_BMS", bms},
 		{"TRIPOD_ACCESS_KEY", keys.AccessKey.Reveal()}, {"TRIPOD_SECRET_KEY", keys.SecretKey.Reveal()},
-	} {
-		if setting.value != "" {
-			text += setting.name + "=" + hostshell.Quote(setting.value) + "\n"
+	})
+}
+
+func onlineSettings(from installer.Online) string {
+	insecure := ""
+	if from.Insecure {
+		insecure = "yes"
+	}
+	return assignments([]setting{
+		{"TRIPOD_ONLINE_URL", from.URL}, {"TRIPOD_ONLINE_SCRIPT", from.Script}, {"TRIPOD_REGION", from.Region},
+		{"TRIPOD_ONLINE_UNIAGENT", from.UniagentVersion}, {"TRIPOD_ONLINE_DOMAIN", from.Domain},
+		{"TRIPOD_ONLINE_OBS", from.OBSDomain}, {"TRIPOD_ONLINE_INSECURE", insecure},
+	})
+}
+
+type setting struct{ name, value string }
+
+// assignments are those of the settings that have a value.
+func assignments(settings []setting) (text string) {
+	for _, s := range settings {
+		if s.value != "" {
+			text += s.name + "=" + hostshell.Quote(s.value) + "\n"
 		}
 	}
 	return text

@@ -425,10 +425,17 @@ func TestOnline(t *testing.T) {
 	_, err = b.do("inv-4", installer.Update, installer.Spec{Online: at, Version: "6.0.0"})
 	assert.Contains(t, requireKind(t, installer.KindVerifyFailed, err).Detail, "not 6.0.0")
 	assert.Contains(t, b.out.String(), "asked: -t 6.0.0 -r r-1\n")
+	more := *at
+	more.UniagentVersion, more.Domain, more.OBSDomain = "1.1.7", "agent.example.com", "obs.example.com"
+	_, err = b.do("inv-6", installer.Update, installer.Spec{Online: &more})
+	require.NoError(t, err)
+	assert.Contains(t, b.out.String(), "asked: -r r-1 -u 1.1.7 -d agent.example.com -o obs.example.com\n")
 
 	_, err = b.do("inv-5", installer.Update, installer.Spec{Online: &installer.Online{URL: srv.URL + "/b", Region: "r-1"}})
-	f := requireKind(t, installer.KindPackageMissing, err)
-	assert.Contains(t, f.Detail, "cannot download "+srv.URL+"/b/agent_install.sh")
+	f := requireKind(t, installer.KindDownloadFailed, err)
+	assert.Contains(t, f.Detail, "cannot download "+srv.URL+"/b/agent_install.sh: curl: (22)")
+	_, err = b.do("inv-7", installer.Update, installer.Spec{Online: &installer.Online{URL: at.URL, Script: installer.OldOnlineScript}})
+	assert.Contains(t, requireKind(t, installer.KindDownloadFailed, err).Detail, "/a/agentInstall.sh")
 	assert.Equal(t, 2, b.agents())
 }
 

@@ -14,11 +14,31 @@ check_online() {
 		;;
 	*) die "$E_USAGE" "TRIPOD_ONLINE_URL must be an https URL" ;;
 	esac
-	case $TRIPOD_REGION in
-	'' | -* | *[!A-Za-z0-9_-]*) die "$E_USAGE" "TRIPOD_REGION may hold letters, digits, '_' and '-', and is needed with TRIPOD_ONLINE_URL" ;;
+	case $TRIPOD_ONLINE_SCRIPT in
+	agent_install.sh)
+		case $TRIPOD_REGION in
+		'' | -* | *[!A-Za-z0-9_-]*) die "$E_USAGE" "TRIPOD_REGION may hold letters, digits, '_' and '-', and is needed with TRIPOD_ONLINE_URL" ;;
+		esac
+		online_value TRIPOD_ONLINE_UNIAGENT "$TRIPOD_ONLINE_UNIAGENT"
+		online_value TRIPOD_ONLINE_DOMAIN "$TRIPOD_ONLINE_DOMAIN"
+		online_value TRIPOD_ONLINE_OBS "$TRIPOD_ONLINE_OBS"
+		;;
+	agentInstall.sh)
+		[ -z "$TRIPOD_ONLINE_UNIAGENT$TRIPOD_ONLINE_DOMAIN$TRIPOD_ONLINE_OBS" ] ||
+			die "$E_USAGE" "agentInstall.sh takes no options: TRIPOD_ONLINE_UNIAGENT, TRIPOD_ONLINE_DOMAIN and TRIPOD_ONLINE_OBS must be empty"
+		;;
+	*) die "$E_USAGE" "TRIPOD_ONLINE_SCRIPT must be agent_install.sh or agentInstall.sh" ;;
 	esac
 	[ "$TRIPOD_PREFIX" = /usr/local ] ||
 		die "$E_USAGE" "the official installer chooses its own place: TRIPOD_PREFIX must be /usr/local"
+}
+
+# online_value NAME VALUE refuses what the official installer could take for an option,
+# or a shell for something else.
+online_value() {
+	case $2 in
+	-* | *[!A-Za-z0-9._:-]*) die "$E_USAGE" "$1 may hold letters, digits, '.', '_', ':' and '-'" ;;
+	esac
 }
 
 # fetch_with prints how to download: curl or wget, nothing if neither will do.
@@ -42,7 +62,7 @@ fetch() {
 	curl)
 		[ "$TRIPOD_ONLINE_INSECURE" != yes ] || fetch_unchecked=-k
 		# shellcheck disable=SC2086 # none, or one option
-		limited 120 curl -sSf $fetch_unchecked --connect-timeout 20 -o "$2" "$1" 2>"$work/fetch.log"
+		limited 120 curl -sSf --retry 2 $fetch_unchecked --connect-timeout 20 -o "$2" "$1" 2>"$work/fetch.log"
 		;;
 	wget)
 		if wget --version 2>/dev/null | grep -q 'GNU Wget'; then
@@ -61,16 +81,17 @@ fetch_says() { grep '^curl: (' "$work/fetch.log" || grep . "$work/fetch.log" | t
 
 # fetch_installer downloads the official installer to $work.
 fetch_installer() {
-	fetch_from=${TRIPOD_ONLINE_URL%/}/agent_install.sh
-	if ! fetch "$fetch_from" "$work/agent_install.sh"; then
-		die "$E_PACKAGE" "cannot download $fetch_from: $(fetch_says)"
+	fetch_from=${TRIPOD_ONLINE_URL%/}/$TRIPOD_ONLINE_SCRIPT
+	fetch_to=$work/$TRIPOD_ONLINE_SCRIPT
+	if ! fetch "$fetch_from" "$fetch_to"; then
+		die "$E_DOWNLOAD" "cannot download $fetch_from: $(fetch_says)"
 	fi
 	# A proxy or a portal may answer with a page.
-	case $(head -c 2 "$work/agent_install.sh") in
+	case $(head -c 2 "$fetch_to") in
 	'#!') ;;
-	*) die "$E_PACKAGE" "what is at $fetch_from is not a script" ;;
+	*) die "$E_DOWNLOAD" "what is at $fetch_from is not a script" ;;
 	esac
-	if [ -n "$TRIPOD_ROOT" ] && ! grep -q TRIPOD_ROOT "$work/agent_install.sh"; then
+	if [ -n "$TRIPOD_ROOT" ] && ! grep -q TRIPOD_ROOT "$fetch_to"; then
 		die "$E_HOST" "this installer does not know TRIPOD_ROOT: it would install outside it"
 	fi
 }
@@ -83,13 +104,19 @@ install_online() {
 	mkdir "$package_dir" "$package_dir/bin" || die "$E_SPACE" "cannot make a folder in $work"
 	look_before
 	replacing
-	set -- bash ./agent_install.sh
-	[ -z "$TRIPOD_VERSION" ] || set -- "$@" -t "$TRIPOD_VERSION"
-	run_installer "$work" "$@" -r "$TRIPOD_REGION"
+	set -- bash "./$TRIPOD_ONLINE_SCRIPT"
+	if [ "$TRIPOD_ONLINE_SCRIPT" = agent_install.sh ]; then
+		[ -z "$TRIPOD_VERSION" ] || set -- "$@" -t "$TRIPOD_VERSION"
+		set -- "$@" -r "$TRIPOD_REGION"
+		[ -z "$TRIPOD_ONLINE_UNIAGENT" ] || set -- "$@" -u "$TRIPOD_ONLINE_UNIAGENT"
+		[ -z "$TRIPOD_ONLINE_DOMAIN" ] || set -- "$@" -d "$TRIPOD_ONLINE_DOMAIN"
+		[ -z "$TRIPOD_ONLINE_OBS" ] || set -- "$@" -o "$TRIPOD_ONLINE_OBS"
+	fi
+	run_installer "$work" "$@"
 	look
 	if [ "$layout" = none ]; then
 		report
-		die "$E_INSTALLER" "agent_install.sh $ended and left no agent"
+		die "$E_INSTALLER" "$TRIPOD_ONLINE_SCRIPT $ended and left no agent"
 	fi
 	installed_dir=$agent_dir new_layout=$layout
 	configure_new

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"tripod/cmd/tripod/internal/exit"
@@ -24,7 +26,11 @@ type Content struct {
 	Package        []string `type:"path" sep:"none" placeholder:"FILE" help:"Agent package (.tar.gz); one per architecture."`
 	Script         string   `type:"path" placeholder:"FILE" help:"Script of your own, run instead of the built-in installation."`
 	OnlineURL      string   `name:"online-url" placeholder:"URL" help:"Use no package: each host downloads the official installer, URL/agent_install.sh, and runs it."`
-	Region         string   `placeholder:"REGION" help:"Region to pass to the official installer."`
+	OnlineScript   string   `enum:"agent_install.sh,agentInstall.sh" default:"agent_install.sh" placeholder:"NAME" help:"The official installer: agent_install.sh, or agentInstall.sh for old regions, which takes no options."`
+	Region         string   `placeholder:"REGION" help:"Region to pass to the official installer (-r)."`
+	OnlineUniagent string   `name:"online-uniagent-version" placeholder:"V" help:"Version of the uniagent to pass to the official installer (-u)."`
+	OnlineDomain   string   `placeholder:"HOST" help:"Domain to pass to the official installer (-d)."`
+	OnlineOBS      string   `name:"online-obs-domain" placeholder:"HOST" help:"Domain of the object storage to pass to the official installer (-o)."`
 	OnlineInsecure bool     `help:"Allow plain HTTP for --online-url, and any certificate. An attacker on the network can then run programs as root on the hosts."`
 }
 
@@ -67,21 +73,32 @@ func (f *Content) Inspect(spec *installer.Spec, faults *installer.Faults) (files
 // Online is where hosts download the agent from; nil: they do not.
 func (f *Content) Online(faults *installer.Faults) *installer.Online {
 	Refuse(faults, f.OnlineURL == "" && f.Region != "", "--region", "needs --online-url")
-	Refuse(faults, f.OnlineURL == "" && f.OnlineInsecure, "--online-insecure", "needs --online-url")
+	alone := map[string]bool{
+		"--online-insecure": f.OnlineInsecure, "--online-script": f.OnlineScript != installer.OnlineScript,
+		"--online-uniagent-version": f.OnlineUniagent != "", "--online-domain": f.OnlineDomain != "", "--online-obs-domain": f.OnlineOBS != "",
+	}
+	for _, flag := range slices.Sorted(maps.Keys(alone)) {
+		Refuse(faults, f.OnlineURL == "" && alone[flag], flag, "needs --online-url")
+	}
 	Refuse(faults, f.OnlineURL != "" && (f.Script != "" || len(f.Package) > 0), "--online-url", "cannot be combined with --package or --script: hosts download the agent themselves")
 	if f.OnlineURL == "" {
 		return nil
 	}
-	o := &installer.Online{URL: f.OnlineURL, Region: f.Region, Insecure: f.OnlineInsecure}
-	if err := o.CheckURL(); err != nil {
-		hint := ""
-		if (installer.Online{URL: o.URL, Insecure: true}).CheckURL() == nil {
-			hint = " (or --online-insecure, if you trust the network)"
-		}
-		faults.Add("--online-url", "%v%s", err, hint)
+	o := &installer.Online{
+		URL: f.OnlineURL, Region: f.Region, Insecure: f.OnlineInsecure,
+		UniagentVersion: f.OnlineUniagent, Domain: f.OnlineDomain, OBSDomain: f.OnlineOBS,
 	}
-	if err := o.CheckRegion(); err != nil {
-		faults.Add("--region", "%v", err)
+	if f.OnlineScript != installer.OnlineScript {
+		o.Script = f.OnlineScript
+	}
+	for _, fault := range o.Validate(func(field string) string { return "--online-" + strings.ReplaceAll(field, "_", "-") }) {
+		switch {
+		case fault.Where == "--online-region":
+			fault.Where = "--region"
+		case fault.Where == "--online-url" && (installer.Online{URL: o.URL, Insecure: true}).CheckURL() == nil:
+			fault.What += " (or --online-insecure, if you trust the network)"
+		}
+		*faults = append(*faults, fault)
 	}
 	return o
 }

@@ -80,7 +80,10 @@ func describe(task installer.Type, spec installer.Spec) string {
 		s += ", and remove what is kept of it on the hosts"
 	}
 	if spec.Online != nil {
-		s += fmt.Sprintf(", downloaded by each host from %s for region %s", spec.Online.URL, spec.Online.Region)
+		s += ", downloaded by each host from " + spec.Online.URL
+		if spec.Online.Region != "" {
+			s += " for region " + spec.Online.Region
+		}
 	}
 	return s
 }
