@@ -36,7 +36,7 @@ var (
 var rules = []Rule{
 	{
 		Task:   Retry,
-		Of:     []Type{Install, RemoteInstall, Update, Rollback, Uninstall, SetRemoteInstaller},
+		Of:     []Type{Install, RemoteInstall, Update, Rollback, Uninstall, Configure, SetRemoteInstaller},
 		States: []State{Failed, Timeout, Canceled},
 	},
 	{
@@ -45,6 +45,12 @@ var rules = []Rule{
 		States: []State{Succeeded},
 		Except: []Exception{checkedOnly, changedNothing, repaired, ownScript, unknownBefore},
 	},
+}
+
+// insteadOfRollback is what to do about tasks of Tripod's own, for people.
+var insteadOfRollback = map[Type]string{
+	Uninstall: "nothing was kept; INSTALL the version that you want",
+	Configure: "nothing was kept; CONFIGURE it as you want it",
 }
 
 func Rules() []Rule { return slices.Clone(rules) }
@@ -58,8 +64,8 @@ func Allow(task Type, of *Invocation) error {
 	}
 	rule := rules[n]
 	switch {
-	case task == Rollback && of.Task() == Uninstall:
-		return fmt.Errorf("there is no %s of %s: nothing was kept; INSTALL the version that you want", task, of.Task())
+	case task == Rollback && insteadOfRollback[of.Task()] != "":
+		return fmt.Errorf("there is no %s of %s: %s", task, of.Task(), insteadOfRollback[of.Task()])
 	case !slices.Contains(rule.Of, of.Task()):
 		return fmt.Errorf("there is no %s of a %s", task, of.Task())
 	case of.State == Rollbacked:
@@ -76,6 +82,8 @@ func Allow(task Type, of *Invocation) error {
 
 // ChangedHost reports whether an invocation that has succeeded left something else on its host than
 // it found: while it is not undone, nothing before it is to be rolled back.
+//
+// A CONFIGURE leaves the version: what is rolled back has its own configuration.
 func (inv *Invocation) ChangedHost() bool {
 	switch inv.Task() {
 	case Install, RemoteInstall, Update, Uninstall:

@@ -16,7 +16,7 @@ import (
 var (
 	allTypes = []installer.Type{
 		installer.Install, installer.Update, installer.Rollback, installer.Retry, installer.SetRemoteInstaller, installer.RemoteInstall,
-		installer.Uninstall,
+		installer.Uninstall, installer.Configure,
 	}
 	allStates = []installer.State{
 		installer.Pending, installer.Running, installer.Succeeded, installer.Failed, installer.Timeout, installer.Canceled, installer.Rollbacked,
@@ -63,7 +63,7 @@ func TestAllow(t *testing.T) {
 		}
 	}
 	var again, undo []string
-	for _, kind := range []installer.Type{"INSTALL", "UPDATE", "ROLLBACK", "SET_REMOTE_INSTALLER", "REMOTE_INSTALL", "UNINSTALL"} {
+	for _, kind := range []installer.Type{"INSTALL", "UPDATE", "ROLLBACK", "SET_REMOTE_INSTALLER", "REMOTE_INSTALL", "UNINSTALL", "CONFIGURE"} {
 		for _, state := range []string{"FAILED", "TIMEOUT", "CANCELED"} {
 			again = append(again, string(kind)+"/"+state, "retried-"+string(kind)+"/"+state)
 		}
@@ -89,6 +89,7 @@ func TestAllowSaysWhyNot(t *testing.T) {
 		"a rollback":      {installer.Rollback, did("ROLLBACK", installer.Succeeded), "there is no ROLLBACK of a ROLLBACK"},
 		"a jump host":     {installer.Rollback, did("SET_REMOTE_INSTALLER", installer.Succeeded), "there is no ROLLBACK of a SET_REMOTE_INSTALLER"},
 		"an uninstall":    {installer.Rollback, did("UNINSTALL", installer.Succeeded), "there is no ROLLBACK of UNINSTALL: nothing was kept; INSTALL the"},
+		"a configuration": {installer.Rollback, did("CONFIGURE", installer.Succeeded), "there is no ROLLBACK of CONFIGURE: nothing was kept; CONFIGURE it"},
 		"a script":        {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.Script = &installer.BlobRef{} }), "a script of your own"},
 		"a look":          {installer.Rollback, with(func(inv *installer.Invocation) { inv.Spec.CheckOnly = true }), "it only checked"},
 		"nothing changed": {installer.Rollback, with(func(inv *installer.Invocation) { inv.Skipped = true }), "it changed nothing"},

@@ -18,6 +18,7 @@ const (
 
 	// Tripod's own. The agent-task API has no word for it, see Invocation.InAPI.
 	Uninstall Type = "UNINSTALL"
+	Configure Type = "CONFIGURE"
 )
 
 // State is where an invocation stands; the API's invocation_status.
@@ -131,7 +132,7 @@ func (inv *Invocation) Task() Type {
 // InAPI reports whether the agent-task API has a word for what the invocation does. Its list of types
 // is closed, so checks and tasks of Tripod's own types are not in its lists.
 func (inv *Invocation) InAPI() bool {
-	return !inv.Spec.CheckOnly && inv.Task() != Uninstall
+	return !inv.Spec.CheckOnly && inv.Task() != Uninstall && inv.Task() != Configure
 }
 
 // Ref names one claim of one invocation, for compare-and-set.

@@ -105,7 +105,7 @@ func recordsOf(b installer.Batch, now time.Time) ([]*tasks.Record, error) {
 
 var submittable = []installer.Type{
 	installer.Install, installer.Update, installer.Rollback, installer.Retry, installer.SetRemoteInstaller, installer.RemoteInstall,
-	installer.Uninstall,
+	installer.Uninstall, installer.Configure,
 }
 
 func complete(r *tasks.Record, b installer.BatchHead) error {

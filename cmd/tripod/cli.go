@@ -25,6 +25,7 @@ type cli struct {
 
 	Install            installCmd            `cmd:"" help:"Install the agent on hosts."`
 	Update             updateCmd             `cmd:"" help:"Update the agent on hosts, and keep the previous version there for a rollback."`
+	Configure          configureCmd          `cmd:"" help:"Change the configuration of the agent on hosts."`
 	Uninstall          uninstallCmd          `cmd:"" help:"Remove the agent from hosts."`
 	Check              checkCmd              `cmd:"" help:"Check that hosts can be reached and are suitable; change nothing."`
 	Status             statusCmd             `cmd:"" help:"Show batches, the hosts of a batch, or the steps on one host."`

@@ -19,6 +19,7 @@ import (
 var daemonCommands = map[string]string{
 	"install":              "--script ok.sh --password-file pw 192.0.2.1",
 	"update":               "--script ok.sh --password-file pw 192.0.2.1",
+	"configure":            "--agent-region r --password-file pw 192.0.2.1",
 	"uninstall":            "--password-file pw 192.0.2.1",
 	"check":                "--password-file pw 192.0.2.1",
 	"status":               "",

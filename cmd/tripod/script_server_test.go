@@ -22,6 +22,7 @@ import (
 var onServer = map[string]string{
 	"check":     "a look is one of the daemon's batches",
 	"install":   "the daemon works by itself, and is only followed",
+	"configure": "the daemon keeps and sends the agent's keys",
 	"uninstall": "the daemon's inventory says what is there afterwards",
 	"packages":  "only the operator's project changes the package store; a package that is in use is kept",
 }

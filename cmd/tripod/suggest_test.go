@@ -91,7 +91,7 @@ func TestSuggestions(t *testing.T) {
 		"install --dry-rn":   `unknown flag --dry-rn, did you mean "--dry-run"?`,
 		"install --known-ho": `unknown flag --known-ho, did you mean "--known-hosts"?`,
 		"install --passw":    `unknown flag --passw, did you mean "--password-file"?`,
-		"install --ask":      `unknown flag --ask, did you mean one of "--ask-pass", "--ask-sudo-pass", "--ask-via-pass"?`,
+		"install --ask":      `unknown flag --ask, did you mean one of "--ask-pass", "--ask-sudo-pass", "--ask-via-pass", "--ask-agent-keys"?`,
 	} {
 		assert.Equal(t, want, answerTo(t, parser, strings.Fields(args)...))
 	}

@@ -39,7 +39,7 @@ func (r *rig) notInAPI(id string, inv installer.Invocation, tr installer.Transit
 }
 
 // TestOwnTypesAreNotListed: the public API's list of types is closed, and clients may be strict about
-// it. What `tripod check` and `uninstall` do is not in the list, does not count there, and cannot be
+// it. What `tripod check`, `uninstall` and `configure` do is not in the list, does not count there, and cannot be
 // retried or rolled back by the API. Nor is a RETRY of that.
 func TestOwnTypesAreNotListed(t *testing.T) {
 	t.Parallel()
@@ -49,11 +49,13 @@ func TestOwnTypesAreNotListed(t *testing.T) {
 	failed := installer.Transition{State: installer.Failed, Kind: installer.KindRefused}
 	look := r.look(made[0].InstanceID, failed)
 	uninstall := r.notInAPI(made[0].InstanceID, installer.Invocation{Type: installer.Uninstall}, failed)
+	configure := r.notInAPI(made[0].InstanceID, installer.Invocation{Type: installer.Configure}, failed)
 	retry := r.notInAPI(made[0].InstanceID, installer.RetryOf(&uninstall), failed)
 	require.Equal(t, installer.Uninstall, retry.Task())
 	for query, want := range map[string]int{
 		"": 3, "?limit=1": 1, "?offset=2": 1, "?status=FAILED": 0, "?invocation_type=INSTALL": 0, "?invocation_type=RETRY": 0,
-		"?invocation_id=" + look.ID: 0, "?invocation_id=" + uninstall.ID: 0, "?invocation_id=" + retry.ID: 0, "?instance_id=" + look.Host.ID: 1,
+		"?invocation_id=" + look.ID: 0, "?invocation_id=" + uninstall.ID: 0, "?invocation_id=" + configure.ID: 0,
+		"?invocation_id=" + retry.ID: 0, "?instance_id=" + look.Host.ID: 1,
 	} {
 		list := r.list(query)
 		require.Len(t, list.Invocations, want, query)
@@ -62,7 +64,7 @@ func TestOwnTypesAreNotListed(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"RETRY", "ROLLBACK"} {
-		ids := []string{look.ID, uninstall.ID, retry.ID}
+		ids := []string{look.ID, uninstall.ID, configure.ID, retry.ID}
 		for _, res := range r.send(http.MethodPost, create, asJSON(map[string]any{"invocation_type": kind, "invocation_ids": ids})).created(t).Invocations {
 			require.Equal(t, api.ItemUnknownInvocation, res.ErrorCode, kind)
 		}

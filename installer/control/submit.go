@@ -54,7 +54,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 		}
 	}
 	switch req.Task {
-	case installer.Uninstall:
+	case installer.Uninstall, installer.Configure:
 		if req.Spec.CheckOnly || req.Spec.Script != nil {
 			faults.Add("spec", "is not what %s does", req.Task)
 		}
@@ -72,7 +72,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 			checkHost("for_all", req.ForAll, forAllFields, &faults)
 		}
 	default:
-		faults.Add("task", "must be INSTALL, UPDATE, UNINSTALL, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
+		faults.Add("task", "must be INSTALL, UPDATE, UNINSTALL, CONFIGURE, ROLLBACK, RETRY or SET_REMOTE_INSTALLER")
 	}
 	if !req.FollowsUp() {
 		var sent []installer.BlobRef

@@ -27,8 +27,7 @@ var AgentSources = []AgentSource{
 
 // configures reports whether the task gives the agent a configuration.
 func configures(task installer.Type, spec installer.Spec) bool {
-	installs := task == installer.Install || task == installer.Update || task == installer.RemoteInstall
-	return installs && spec.Script == nil && !spec.CheckOnly
+	return (installs(task) || task == installer.Configure) && spec.Script == nil && !spec.CheckOnly
 }
 
 // ownKeys are the agent's keys of a host itself: given with the task, else imported.
@@ -51,6 +50,9 @@ func (q *planning) configure(item *Item) {
 	given := !keys.IsZero() || !q.AgentKeys.IsZero() || defaults.IsZero()
 	item.given = item.given && given
 	*keys = cmp.Or(*keys, q.AgentKeys, defaults)
+	if q.Task == installer.Configure && spec.Agent == nil && keys.IsZero() {
+		item.Refused = cmp.Or(item.Refused, refuse(NotAllowed, "nothing is named that its agent is to be told: see --agent-config and --agent-region"))
+	}
 }
 
 // keysAgain are the agent's keys of a RETRY: given with it, else those of old, else imported since.

@@ -9,9 +9,12 @@ import (
 	"tripod/installer"
 )
 
+func installs(task installer.Type) bool {
+	return task == installer.Install || task == installer.RemoteInstall || task == installer.Update
+}
+
 func needsPackage(task installer.Type, spec installer.Spec) bool {
-	installs := task == installer.Install || task == installer.RemoteInstall || task == installer.Update
-	return installs && !spec.CheckOnly &&
+	return installs(task) && !spec.CheckOnly &&
 		spec.Target == installer.TargetTelescope && spec.Script == nil && spec.Online == nil && len(spec.Packages) == 0
 }
 

@@ -66,6 +66,8 @@ func (w *work) wanted() string {
 		return "absent"
 	case w.kind == remove:
 		return "none"
+	case w.inv.Task() == installer.Configure:
+		return "any"
 	case w.version() != "":
 		return "all:" + w.version()
 	case len(spec.Packages) == 0 && w.inv.Task() == installer.Update && w.kind != checkOnly:

@@ -224,6 +224,8 @@ func (w *work) prepare(versionBefore string) error {
 		return w.chooseKept()
 	case w.kind == remove && !w.begun():
 		return w.checkUndone()
+	case w.inv.Task() == installer.Configure && !w.begun() && w.found.agent["agent"] == "none":
+		return installer.Fail(installer.KindAgentMissing, "there is no agent on the host to configure")
 	case w.inv.Task() == installer.Update && w.kind.onTarget() && !w.begun() &&
 		w.found.agent["agent"] == "none" && versionBefore == "":
 		return installer.Fail(installer.KindAgentMissing, "there is no agent on the host to update")

@@ -51,7 +51,7 @@ const (
 	online                // the target's scripts; the host gets the agent by itself
 	restore               // back to the version that is kept on the host
 	remove                // to no agent
-	configure             // the agent that is there is right, but for its configuration
+	configure             // the agent that is there gets its configuration
 	script                // the user's script; its exit code is the result
 	checkOnly             // connect, probe, report
 	jumpHost              // SET_REMOTE_INSTALLER: can it be a jump host?
@@ -81,6 +81,8 @@ func kindOf(inv *installer.Invocation) (kind, error) {
 		return jumpHost, nil
 	case inv.Task() == installer.Uninstall:
 		return remove, nil
+	case inv.Task() == installer.Configure:
+		return configure, nil
 	case spec.Script != nil && !back:
 		return script, nil
 	case spec.Target != installer.TargetTelescope && spec.Target != "":

@@ -370,6 +370,7 @@ func TestKindOfRetries(t *testing.T) {
 		"jump host":     {installer.Invocation{Type: "SET_REMOTE_INSTALLER"}, jumpHost},
 		"back":          {installer.Invocation{Type: "ROLLBACK", Spec: installer.Spec{Restore: "1"}}, restore},
 		"back to none":  {installer.Invocation{Type: "ROLLBACK"}, remove},
+		"configure":     {installer.Invocation{Type: "CONFIGURE"}, configure},
 		"uninstall":     {installer.Invocation{Type: "UNINSTALL", Spec: installer.Spec{Purge: true}}, remove},
 		"back, by name": {installer.RollbackOf(&installer.Invocation{Type: "UPDATE", Outcome: installer.Outcome{CurrentVersion: "1"}}), restore},
 	} {
