@@ -68,7 +68,8 @@ func (o Online) Validate(at At) Faults {
 	if !old || o.Region != "" {
 		v.add("region", errorText(o.CheckRegion()))
 	}
-	v.want("uniagent_version", uniagentVersion.MatchString(o.UniagentVersion), "want 0 to 64 of 0-9 A-Z a-z _ . -, a letter or digit first")
+	v.want("uniagent_version", uniagentVersion.MatchString(o.UniagentVersion),
+		"want 0 to 64 of 0-9 A-Z a-z _ . -, a letter or digit first")
 	v.want("uniagent_version", !old || o.UniagentVersion == "", optionless)
 	for _, d := range []struct{ field, value string }{{"domain", o.Domain}, {"obs_domain", o.OBSDomain}} {
 		v.want(d.field, domainName.MatchString(d.value), "want a host name, with a port or without")

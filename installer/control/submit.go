@@ -53,18 +53,14 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 			faults.Add(field, "this task is about nothing but %s", or)
 		}
 	}
+	fixed := []installer.Type{installer.Uninstall, installer.Configure, installer.SetRemoteInstaller}
+	if slices.Contains(fixed, req.Task) && (req.Spec.CheckOnly || req.Spec.Script != nil) {
+		faults.Add("spec", "is not what %s does", req.Task)
+	}
 	switch req.Task {
-	case installer.Uninstall, installer.Configure:
-		if req.Spec.CheckOnly || req.Spec.Script != nil {
-			faults.Add("spec", "is not what %s does", req.Task)
-		}
-		about("hosts", "known", len(req.Hosts)+len(req.Known), len(req.Of))
-	case installer.Install, installer.Update:
+	case installer.Install, installer.Update, installer.Uninstall, installer.Configure:
 		about("hosts", "known", len(req.Hosts)+len(req.Known), len(req.Of))
 	case installer.SetRemoteInstaller:
-		if req.Spec.CheckOnly || req.Spec.Script != nil {
-			faults.Add("spec", "is not what %s does", req.Task)
-		}
 		about("known", "known", len(req.Known), len(req.Hosts)+len(req.Of))
 	case installer.Retry, installer.Rollback:
 		about("of", "of", len(req.Of), len(req.Known))

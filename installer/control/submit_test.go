@@ -111,6 +111,9 @@ func TestWhatAClientMustNotSend(t *testing.T) {
 		"spec.sha256": func(req *plan.Request) {
 			req.Spec.Packages = []installer.BlobRef{{SHA256: "../../x", Size: 1, Name: "x"}}
 		},
+		"spec: is not what UNINSTALL does": func(req *plan.Request) {
+			req.Task, req.Spec.CheckOnly = installer.Uninstall, true
+		},
 		"task: must be":            func(req *plan.Request) { req.Task = installer.RemoteInstall },
 		"nothing but known":        func(req *plan.Request) { req.Of = []string{"i-1"} },
 		"known[0]":                 func(req *plan.Request) { req.Known = []string{"a b"} },

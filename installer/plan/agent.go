@@ -51,7 +51,8 @@ func (q *planning) configure(item *Item) {
 	item.given = item.given && given
 	*keys = cmp.Or(*keys, q.AgentKeys, defaults)
 	if q.Task == installer.Configure && spec.Agent == nil && keys.IsZero() {
-		item.Refused = cmp.Or(item.Refused, refuse(NotAllowed, "nothing is named that its agent is to be told: see --agent-config and --agent-region"))
+		const nothing = "nothing is named that its agent is to be told: see --agent-config and --agent-region"
+		item.Refused = cmp.Or(item.Refused, refuse(NotAllowed, nothing))
 	}
 }
 

@@ -81,10 +81,10 @@ type Request struct {
 	Source  string                `json:"source,omitempty"` // where it came from, for people
 	Task    installer.Type        `json:"task"`
 	Spec    installer.Spec        `json:"spec,omitzero"`
-	Hosts   []installer.HostEntry `json:"hosts,omitzero"` // to be worked on: INSTALL, UPDATE, UNINSTALL, CONFIGURE, REMOTE_INSTALL
+	Hosts   []installer.HostEntry `json:"hosts,omitzero"` // to be worked on; not of SET_REMOTE_INSTALLER
 	// AgentKeys are for the agents of all hosts that have none of their own.
 	AgentKeys installer.AgentKeys `json:"agent_keys,omitzero"`
-	Known     []string            `json:"known,omitzero"` // known hosts to be worked on: INSTALL, UPDATE, UNINSTALL, CONFIGURE, SET_REMOTE_INSTALLER
+	Known     []string            `json:"known,omitzero"` // known hosts to be worked on; not of REMOTE_INSTALL
 	// JumpHosts are those that REMOTE_INSTALL is to go through. Empty: the project's.
 	JumpHosts []string `json:"-"`
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are

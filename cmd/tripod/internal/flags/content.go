@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,12 +72,17 @@ func (f *Content) Inspect(spec *installer.Spec, faults *installer.Faults) (files
 // Online is where hosts download the agent from; nil: they do not.
 func (f *Content) Online(faults *installer.Faults) *installer.Online {
 	Refuse(faults, f.OnlineURL == "" && f.Region != "", "--region", "needs --online-url")
-	alone := map[string]bool{
-		"--online-insecure": f.OnlineInsecure, "--online-script": f.OnlineScript != installer.OnlineScript,
-		"--online-uniagent-version": f.OnlineUniagent != "", "--online-domain": f.OnlineDomain != "", "--online-obs-domain": f.OnlineOBS != "",
-	}
-	for _, flag := range slices.Sorted(maps.Keys(alone)) {
-		Refuse(faults, f.OnlineURL == "" && alone[flag], flag, "needs --online-url")
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{
+		{"--online-script", f.OnlineScript != installer.OnlineScript},
+		{"--online-uniagent-version", f.OnlineUniagent != ""},
+		{"--online-domain", f.OnlineDomain != ""},
+		{"--online-obs-domain", f.OnlineOBS != ""},
+		{"--online-insecure", f.OnlineInsecure},
+	} {
+		Refuse(faults, f.OnlineURL == "" && flag.given, flag.name, "needs --online-url")
 	}
 	Refuse(faults, f.OnlineURL != "" && (f.Script != "" || len(f.Package) > 0), "--online-url", "cannot be combined with --package or --script: hosts download the agent themselves")
 	if f.OnlineURL == "" {
@@ -91,16 +95,20 @@ func (f *Content) Online(faults *installer.Faults) *installer.Online {
 	if f.OnlineScript != installer.OnlineScript {
 		o.Script = f.OnlineScript
 	}
-	for _, fault := range o.Validate(func(field string) string { return "--online-" + strings.ReplaceAll(field, "_", "-") }) {
-		switch {
-		case fault.Where == "--online-region":
-			fault.Where = "--region"
-		case fault.Where == "--online-url" && (installer.Online{URL: o.URL, Insecure: true}).CheckURL() == nil:
+	for _, fault := range o.Validate(onlineFlag) {
+		if fault.Where == "--online-url" && (installer.Online{URL: o.URL, Insecure: true}).CheckURL() == nil {
 			fault.What += " (or --online-insecure, if you trust the network)"
 		}
 		*faults = append(*faults, fault)
 	}
 	return o
+}
+
+func onlineFlag(field string) string {
+	if field == "region" {
+		return "--region"
+	}
+	return "--online-" + strings.ReplaceAll(field, "_", "-")
 }
 
 // PutBlob stores a file of which ref has the hash and the size.
