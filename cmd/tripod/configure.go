@@ -26,7 +26,7 @@ Examples:
 
 func (c *configureCmd) Run(ctx context.Context, s *session.Session) error {
 	var faults installer.Faults
-	spec := installer.Spec{Target: installer.TargetTelescope}
+	spec := installer.Spec{Target: installer.TargetTelescope, RequireReporting: c.RequireReporting}
 	c.Apply(&spec, &faults)
 	var keys installer.AgentKeys
 	var err error

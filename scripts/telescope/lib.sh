@@ -128,8 +128,8 @@ load_settings() {
 		"${TRIPOD_ONLINE_INSECURE=}" "${TRIPOD_ABSENT=}" "${TRIPOD_TASK=}" \
 		"${TRIPOD_REQUIRE_REPORTING=}" "${TRIPOD_METADATA=}" \
 		"${TRIPOD_ONLINE_UNIAGENT=}" "${TRIPOD_ONLINE_DOMAIN=}" "${TRIPOD_ONLINE_OBS=}"
-	: "${TRIPOD_PREFIX:=/usr/local}" "${TRIPOD_ONLINE_SCRIPT:=agent_install.sh}" "${TRIPOD_NEED_KIB:=0}" "${TRIPOD_WAIT:=60}" \
-		"${TRIPOD_STABLE:=5}" "${TRIPOD_RUN_LIMIT:=600}"
+	: "${TRIPOD_PREFIX:=/usr/local}" "${TRIPOD_ONLINE_SCRIPT:=agent_install.sh}" \
+		"${TRIPOD_NEED_KIB:=0}" "${TRIPOD_WAIT:=60}" "${TRIPOD_STABLE:=5}" "${TRIPOD_RUN_LIMIT:=600}"
 	check_settings
 }
 
