@@ -7,7 +7,10 @@
 here=$(dirname "$0")
 . "$here/lib.sh"
 . "$here/processes.sh"
+. "$here/init.sh"
 . "$here/agent.sh"
+. "$here/elsewhere.sh"
+. "$here/boot.sh"
 . "$here/service.sh"
 . "$here/json.sh"
 . "$here/config.sh"
@@ -34,10 +37,14 @@ room=$(free_kib "$prefix")
 os=$(uname -s) arch=$(host_arch)
 found os "$os" arch "$arch" kernel "$(uname -r)" init "$(init_system)" root $root bash $bash
 found free_kib "$room" at "$prefix" missing "${missing% }"
-look
+find_agent
 find_version
 report
 tell_reporting
+if [ "$state" != none ]; then
+	look_at_boot
+	report_boot
+fi
 if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
 	found kept "$(kept_version "$TRIPOD_KEEP")" at "$TRIPOD_KEEP"
 fi
