@@ -32,9 +32,11 @@ const (
 	exitHost       = 11
 	exitSpace      = 12
 	exitPackage    = 13
+	exitInTheWay   = 14
 	exitInstaller  = 15
 	exitUnhealthy  = 16
 	exitOtherVers  = 17
+	exitElsewhere  = 18
 	exitReporting  = 21
 	exitTerminated = 143
 )
@@ -178,6 +180,9 @@ func (h *host) command(ctx context.Context, script string, s settings) (cmd *exe
 	return cmd, stdout, stderr
 }
 
+// encoded is a value as a finding has it.
+func encoded(value string) string { return strings.ReplaceAll(value, " ", "%20") }
+
 // want runs a script and checks its exit code.
 func (h *host) want(code int, script string, s settings) result {
 	h.t.Helper()
@@ -244,7 +249,8 @@ func (h *host) telescopes() []string {
 var (
 	others = map[string]os.FileMode{
 		"usr": 0o755, "usr/local": 0o775 | os.ModeSetgid, "usr/local/bin": 0o2755, "usr/local/lib": 0o755, "etc": 0o751,
-		"etc/init.d": 0o711, "etc/rc0.d": 0o755, "etc/rc3.d": 0o755, "etc/systemd/system": 0o750, "var/lib/other": 0o700, "var/log": 0o1777,
+		"etc/init.d": 0o711, "etc/rc0.d": 0o755, "etc/rc3.d": 0o755, "etc/runlevels/default": 0o755,
+		"etc/systemd/system": 0o750, "var/lib/other": 0o700, "var/log": 0o1777,
 	}
 	otherFiles = map[string]string{
 		"usr/local/bin/tool": "#!/bin/sh\n", "etc/init.d/other": "#!/bin/sh\nBIN_DIR=/opt/other\n", "etc/passwd": "root:x:0:0::/root:/bin/sh\n",

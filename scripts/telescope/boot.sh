@@ -128,8 +128,8 @@ enable_by_hand() {
 		reload_services
 		;;
 	openrc)
-		make_folder "$TRIPOD_ROOT/etc/runlevels/default" &&
-			ln -s "$boot_script" "$TRIPOD_ROOT/etc/runlevels/default/$boot_name"
+		boot_link=$TRIPOD_ROOT/etc/runlevels/default
+		[ ! -d "$boot_link" ] || ln -s "$boot_script" "$boot_link/$boot_name"
 		;;
 	sysv)
 		run_levels | while IFS= read -r level; do
@@ -177,8 +177,7 @@ disable_service() {
 	boot_links "$boot_name" | while IFS= read -r boot_link; do
 		mv "$boot_link" "${boot_link%/*}/K01$boot_name"
 	done
-	{ unit_links "$boot_name"; runlevel_links "$boot_name"; } |
-		while IFS= read -r boot_link; do rm -f "$boot_link"; done
+	{ unit_links "$boot_name"; runlevel_links "$boot_name"; } | remove_listed
 	reload_services
 }
 

@@ -104,6 +104,16 @@ init_files() {
 	runlevel_links "$1"
 }
 
+# remove_listed removes the files and links whose names it reads.
+remove_listed() {
+	while IFS= read -r listed_file; do
+		rm -f "$listed_file"
+		case $listed_file in
+		*.wants/*) rmdir "${listed_file%/*}" 2>/dev/null ;; # as systemctl does, if it is empty now
+		esac
+	done
+}
+
 # init_notes NAME prints what init systems have noted of a service that they have
 # started, which after a crash is still there.
 init_notes() {

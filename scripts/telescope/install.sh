@@ -76,7 +76,6 @@ run_installer() {
 	installer_exit=$?
 	installer_pid=
 	show_output
-	drop_init_folder
 	found installer_exit "$installer_exit"
 	ended="ended with exit code $installer_exit"
 	if [ $installer_exit = 124 ]; then ended="was killed after $TRIPOD_RUN_LIMIT seconds"; fi

@@ -187,6 +187,7 @@ make_work() {
 clean_up() {
 	[ -z "$installer_pid" ] || kill_tree "$installer_pid"
 	rm -rf "$work"
+	drop_init_folder
 }
 
 # make_folder DIR makes a folder that all may enter, where there is none.

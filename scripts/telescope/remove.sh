@@ -16,7 +16,7 @@ forget_service() {
 	fi
 	if init_tool chkconfig; then quietly 30 chkconfig --del "$1"; fi
 	if init_tool rc-update; then quietly 30 rc-update del "$1" default; fi
-	{ init_files "$1"; init_notes "$1"; } | while IFS= read -r init_file; do rm -f "$init_file"; done
+	{ init_files "$1"; init_notes "$1"; } | remove_listed
 	if init_tool update-rc.d; then quietly 30 update-rc.d -f "$1" remove; fi
 	if [ "$(init_system)" = systemd ]; then
 		quietly 30 systemctl daemon-reload

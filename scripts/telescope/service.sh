@@ -87,7 +87,7 @@ stop_agent() {
 note_stopped() {
 	case $(init_system) in
 	systemd) quietly 60 systemctl stop "$1.service" ;;
-	*) init_notes "$1" | while IFS= read -r init_note; do rm -f "$init_note"; done ;;
+	*) init_notes "$1" | remove_listed ;;
 	esac
 }
 
