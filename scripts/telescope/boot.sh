@@ -119,6 +119,7 @@ enable_by_hand() {
 	case $(init_system) in
 	systemd)
 		boot_unit=$(own_unit "$boot_name")
+		[ -d "${boot_unit%/*}" ] || return 0
 		if [ ! -e "$boot_unit" ]; then
 			unit_of "$boot_script" >"$boot_unit" && chmod 0644 "$boot_unit" || return 0
 		fi

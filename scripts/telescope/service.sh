@@ -80,6 +80,7 @@ stop_agent() {
 	fi
 	stop_from "$(real "$agent_dir")" || return 1
 	[ "$layout" = new ] || note_stopped "$(service_of old)"
+	return 0
 }
 
 # note_stopped NAME has the init system know that what we have killed is stopped. Else
