@@ -70,6 +70,7 @@ settle_boot() {
 # enable_service has the service of the agent that look has found start at boot: with
 # the host's own tools, or, where they are missing or do not do it, by hand.
 enable_service() {
+	[ -z "$TRIPOD_ROOT" ] || [ "$(init_system)" != none ] || return 0
 	boot_name=$(service_of "$layout")
 	reload_services
 	copy_init_script

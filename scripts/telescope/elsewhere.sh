@@ -41,7 +41,8 @@ named_dirs() {
 	for named_service in $services; do
 		named_script=$(init_script "$named_service")
 		[ -z "$named_script" ] || bin_dir_in "$named_script"
-		init_files "$named_service" | grep '\.service$' | while IFS= read -r named_unit; do
+		named_units=$(unit_files "$named_service")
+		[ -z "$named_units" ] || printf '%s\n' "$named_units" | while IFS= read -r named_unit; do
 			sed -n 's|^ExecStart=[-@:+!]*\(/[^ ]*\)/telescoped\( .*\)\{0,1\}$|\1|p' "$named_unit" 2>/dev/null
 		done
 	done | while IFS= read -r named_dir; do

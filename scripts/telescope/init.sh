@@ -48,7 +48,7 @@ init_folder() { printf '%s\n' "$TRIPOD_ROOT/etc/init.d"; }
 # init_script NAME prints where the service's script is. Where there was no folder for
 # it, the agent's installer has made a file of the folder's name.
 init_script() {
-	for script_file in "$(init_folder)/$1" "$TRIPOD_ROOT/etc/rc.d/init.d/$1" "$(init_folder)"; do
+	for script_file in "$TRIPOD_ROOT/etc/init.d/$1" "$TRIPOD_ROOT/etc/rc.d/init.d/$1" "$TRIPOD_ROOT/etc/init.d"; do
 		if [ -f "$script_file" ] && { [ "${script_file##*/}" = "$1" ] || [ -n "$(bin_dir_in "$script_file")" ]; }; then
 			printf '%s\n' "$script_file"
 			return
@@ -64,9 +64,6 @@ bin_dir_in() {
 # own_unit NAME prints where a unit is that the admin, or an installer, has written.
 own_unit() { printf '%s\n' "$TRIPOD_ROOT/etc/systemd/system/$1.service"; }
 
-# local_start NAME prints where OpenRC has what starts scripts that are not of its kind.
-local_start() { printf '%s\n' "$TRIPOD_ROOT/etc/local.d/$1.start"; }
-
 # run_levels prints the folders of links for the run levels. (/etc/rc3.d may itself be
 # a link to /etc/rc.d/rc3.d, so the first tree that is there is all.)
 run_levels() {
@@ -78,7 +75,8 @@ run_levels() {
 }
 
 # boot_links, unit_links, runlevel_links NAME print what starts the service at boot:
-# SysV's, systemd's and OpenRC's.
+# SysV's, systemd's and OpenRC's (which starts scripts that are not of its kind by
+# files in local.d).
 boot_links() {
 	existing \
 		"$TRIPOD_ROOT"/etc/rc[2-5].d/S[0-9][0-9]"$1" \
@@ -88,7 +86,13 @@ boot_links() {
 
 unit_links() { existing "$TRIPOD_ROOT"/etc/systemd/system/*.wants/"$1.service"; }
 
-runlevel_links() { existing "$TRIPOD_ROOT"/etc/runlevels/*/"$1" "$(local_start "$1")"; }
+runlevel_links() { existing "$TRIPOD_ROOT"/etc/runlevels/*/"$1" "$TRIPOD_ROOT/etc/local.d/$1.start"; }
+
+# unit_files NAME prints the service's units.
+unit_files() {
+	existing "$TRIPOD_ROOT/etc/systemd/system/$1.service" "$TRIPOD_ROOT/usr/lib/systemd/system/$1.service" \
+		"$TRIPOD_ROOT/lib/systemd/system/$1.service"
+}
 
 # init_files NAME prints the files and links by which init systems know a service.
 init_files() {
@@ -96,10 +100,8 @@ init_files() {
 	existing \
 		"$TRIPOD_ROOT"/etc/rc[0-9S].d/[SK][0-9][0-9]"$1" \
 		"$TRIPOD_ROOT"/etc/rc.d/rc[0-9S].d/[SK][0-9][0-9]"$1" \
-		"$TRIPOD_ROOT"/etc/init.d/rc[0-9S].d/[SK][0-9][0-9]"$1" \
-		"$(own_unit "$1")" \
-		"$TRIPOD_ROOT/usr/lib/systemd/system/$1.service" \
-		"$TRIPOD_ROOT/lib/systemd/system/$1.service"
+		"$TRIPOD_ROOT"/etc/init.d/rc[0-9S].d/[SK][0-9][0-9]"$1"
+	unit_files "$1"
 	unit_links "$1"
 	runlevel_links "$1"
 }
@@ -125,7 +127,7 @@ init_notes() {
 # kept_init_files NAME prints those of a service's files, below the root, that no tool
 # of the init system makes.
 kept_init_files() {
-	for kept_file in "$(own_unit "$1")" "$(local_start "$1")"; do
+	for kept_file in "$(own_unit "$1")" "$TRIPOD_ROOT/etc/local.d/$1.start"; do
 		# A link to /dev/null masks the service.
 		if [ -f "$kept_file" ]; then printf '%s\n' "${kept_file#"$TRIPOD_ROOT"/}"; fi
 	done
