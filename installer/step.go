@@ -39,6 +39,7 @@ type Findings struct {
 	TargetVersion  string     `json:"target_version,omitempty"` // after it
 	Agent          AgentState `json:"agent,omitempty"`
 	Reporting      Reporting  `json:"reporting,omitzero"`
+	AtBoot         BootState  `json:"at_boot,omitempty"`
 	Edition        Edition    `json:"edition,omitempty"` // of the package that the host gets
 	// Skipped: nothing was to be done. Changed: the step may have changed the host.
 	Skipped  bool   `json:"skipped,omitempty"`
@@ -48,6 +49,15 @@ type Findings struct {
 	Output   int64  `json:"output,omitempty"`    // bytes of the script's output
 	Log      *int64 `json:"log,omitempty"`       // where the log stood before the script began
 }
+
+// BootState is whether the host starts the agent when it boots: enabled, disabled or unknown.
+type BootState string
+
+const (
+	BootEnabled  BootState = "enabled"
+	BootDisabled BootState = "disabled"
+	BootUnknown  BootState = "unknown"
+)
 
 // RunState is how a script stands on its host: absent, staged, alive, exited, died
 // (without an exit code) or fenced (another one runs).

@@ -126,6 +126,8 @@ func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cu
 	t.Run(layout, func(t *testing.T) {
 		t.Parallel()
 		c := newCutter(newHost(t))
+		c.furnish()
+		outside := c.outside()
 		mine := settings{"TRIPOD_KEEP": c.kept()}
 		for key, value := range s {
 			mine[key] = strings.ReplaceAll(value, "DIR", c.dir)
@@ -141,7 +143,7 @@ func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cu
 				points = append(points, fmt.Sprintf("%d.5", n+1))
 			}
 		}
-		require.Greater(t, len(points), 12, "%s", calls)
+		require.Greater(t, len(points), 6, "%s", calls)
 		t.Logf("%d points of %s", len(points), calls)
 		turn := 0
 		for n := 0; n < len(points); n += step {
@@ -151,13 +153,14 @@ func everywhere(t *testing.T, layout string, s settings, begin, after func(c *cu
 			died, _ := c.cut(points[n], "install.sh", mine)
 			require.True(t, died, "not cut off at %s", points[n])
 			after(c, turn, points[n])
+			c.unchanged(outside, points[n])
 			turn++
 			if t.Failed() {
 				t.Fatalf("cut off at call %s of %s", points[n], calls)
 			}
 		}
 		c.alive(0, "uninstall.sh", nil)
-		c.uninstalled()
+		c.restored(outside, "uninstall")
 	})
 }
 
@@ -212,6 +215,32 @@ func TestReplacementCutOffAnywhere(t *testing.T) {
 				assert.Contains(c.t, c.marked(layout), `"`+id+`"`)
 				assert.Equal(c.t, []string{"kept"}, c.copies())
 				c.rollBack(layout, id)
+			})
+	}
+}
+
+// A first installation that is cut off anywhere leaves nothing that the next one, which
+// fails, or a removal would leave.
+func TestFirstInstallationCutOffAnywhere(t *testing.T) {
+	t.Parallel()
+	for _, layout := range []string{"old", "new"} {
+		two := agent.Build(t, agent.Options{Version: "2.0", Layout: layout})
+		bad := agent.Build(t, agent.Options{Version: "3.0", Habit: "fails"})
+		everywhere(t, layout, settings{"TRIPOD_PACKAGE": two, "TRIPOD_VERSION": "2.0"},
+			func(*cutter, int, string) {},
+			func(c *cutter, turn int, id string) {
+				if id != "whole" && turn%2 == 0 {
+					r := c.alive(exitInstaller, "install.sh", settings{"TRIPOD_PACKAGE": bad, "TRIPOD_KEEP": c.kept()})
+					if r.found["agent"] != "none" { // it was cut off when all was done
+						assert.Contains(c.t, lastLine(r.stderr), "; version 2.0 was put back, healthy")
+						c.alive(0, "uninstall.sh", settings{"TRIPOD_KEEP": c.kept()})
+					}
+				} else {
+					c.alive(0, "uninstall.sh", settings{"TRIPOD_KEEP": c.kept()})
+				}
+				c.sweep()
+				assert.Empty(c.t, c.copies())
+				c.uninstalled()
 			})
 	}
 }

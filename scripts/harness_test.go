@@ -3,12 +3,14 @@ package scripts_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,10 +32,12 @@ const (
 	exitHost       = 11
 	exitSpace      = 12
 	exitPackage    = 13
+	exitInTheWay   = 14
 	exitDownload   = 19
 	exitInstaller  = 15
 	exitUnhealthy  = 16
 	exitOtherVers  = 17
+	exitElsewhere  = 18
 	exitReporting  = 21
 	exitTerminated = 143
 )
@@ -49,6 +53,8 @@ type host struct {
 	as    []string
 	// appended is added to the settings: they are read by the scripts' own shell.
 	appended string
+	// furnished are the files that are there without an agent.
+	furnished []string
 }
 
 // shells are those that the scripts must run in.
@@ -175,6 +181,9 @@ func (h *host) command(ctx context.Context, script string, s settings) (cmd *exe
 	return cmd, stdout, stderr
 }
 
+// encoded is a value as a finding has it.
+func encoded(value string) string { return strings.ReplaceAll(value, " ", "%20") }
+
 // want runs a script and checks its exit code.
 func (h *host) want(code int, script string, s settings) result {
 	h.t.Helper()
@@ -236,10 +245,22 @@ func (h *host) telescopes() []string {
 	})
 }
 
-// others are places on the host that are not the agent's, as admins have them.
-var others = map[string]os.FileMode{
-	"usr": 0o755, "usr/local": 0o775 | os.ModeSetgid, "etc": 0o751, "etc/init.d": 0o711, "etc/systemd/system": 0o750,
-}
+// others are places on the host that are not the agent's, as admins have them: folders
+// by their modes, files by their content, and links by their targets.
+var (
+	others = map[string]os.FileMode{
+		"usr": 0o755, "usr/local": 0o775 | os.ModeSetgid, "usr/local/bin": 0o2755, "usr/local/lib": 0o755, "etc": 0o751,
+		"etc/init.d": 0o711, "etc/rc0.d": 0o755, "etc/rc3.d": 0o755, "etc/runlevels/default": 0o755,
+		"etc/systemd/system": 0o750, "var/lib/other": 0o700, "var/log": 0o1777,
+	}
+	otherFiles = map[string]string{
+		"usr/local/bin/tool": "#!/bin/sh\n", "etc/init.d/other": "#!/bin/sh\nBIN_DIR=/opt/other\n", "etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+		"etc/systemd/system/other.service": "[Service]\n", "var/lib/other/db": "1", "var/log/messages": "2",
+	}
+	otherLinks = map[string]string{
+		"etc/rc3.d/S01other": "../init.d/other", "etc/rc0.d/K01other": "../init.d/other", "usr/local/lib/libother.so": "libother.so.1",
+	}
+)
 
 // furnish makes what is there on a host besides the agent.
 func (h *host) furnish() {
@@ -247,9 +268,17 @@ func (h *host) furnish() {
 	for dir := range others {
 		require.NoError(h.t, os.MkdirAll(filepath.Join(h.root, dir), 0o755))
 	}
+	for name, text := range otherFiles {
+		require.NoError(h.t, os.WriteFile(filepath.Join(h.root, name), []byte(text), 0o600))
+		h.give(name, 0o640)
+	}
+	for name, target := range otherLinks {
+		require.NoError(h.t, os.Symlink(target, filepath.Join(h.root, name)))
+	}
 	for dir, mode := range others {
 		h.give(dir, mode)
 	}
+	h.furnished = h.files()
 }
 
 // give sets a mode and, as root, an owner that the scripts would not choose.
@@ -261,9 +290,12 @@ func (h *host) give(path string, mode os.FileMode) {
 	require.NoError(h.t, os.Chmod(filepath.Join(h.root, path), mode))
 }
 
-// folders tells type, mode, owner and target of all on the host but the files of
-// the agent itself, by their paths.
-func (h *host) folders() map[string]string {
+// agentsOwn are the names of the agent's service, and of the links to it.
+var agentsOwn = regexp.MustCompile(`^([SK]\d\d)?(telescoped|ces-uniagent)$`)
+
+// outside tells type, mode, owner, target and content of all on the host but what is
+// the agent's own, by their paths.
+func (h *host) outside() map[string]string {
 	h.t.Helper()
 	all := map[string]string{}
 	require.NoError(h.t, filepath.WalkDir(h.root, func(path string, d fs.DirEntry, err error) error {
@@ -274,13 +306,17 @@ func (h *host) folders() map[string]string {
 		if name == places["old"] || name == places["new"] || name == "usr/local/uniagent/bin" {
 			return fs.SkipDir
 		}
-		if base := d.Name(); base == "telescoped" || base == "ces-uniagent" {
+		if agentsOwn.MatchString(d.Name()) {
 			return nil
 		}
 		info, err := os.Lstat(path)
 		target, _ := os.Readlink(path)
+		var text []byte
+		if d.Type().IsRegular() {
+			text, err = os.ReadFile(path)
+		}
 		owner := info.Sys().(*syscall.Stat_t)
-		all[name] = fmt.Sprint(info.Mode(), " ", owner.Uid, ":", owner.Gid, " ", target)
+		all[name] = fmt.Sprintf("%v %d:%d %s %x", info.Mode(), owner.Uid, owner.Gid, target, sha256.Sum256(text))
 		return err
 	}))
 	return all
@@ -289,7 +325,7 @@ func (h *host) folders() map[string]string {
 // unchanged: what was there before is there, as it was.
 func (h *host) unchanged(before map[string]string, after string) {
 	h.t.Helper()
-	now := h.folders()
+	now := h.outside()
 	for name, was := range before {
 		assert.Equal(h.t, was, now[name], "%s after %s", name, after)
 	}
@@ -302,15 +338,24 @@ func (h *host) work() []string {
 	return left
 }
 
+// restored: besides, nothing has come.
+func (h *host) restored(before map[string]string, after string) {
+	h.t.Helper()
+	assert.Equal(h.t, before, h.outside(), after)
+	h.uninstalled()
+}
+
 // uninstalled checks that nothing is left anywhere.
 func (h *host) uninstalled() {
 	h.t.Helper()
-	assert.Empty(h.t, h.files(), "files left")
+	assert.Equal(h.t, h.furnished, h.files(), "files left")
 	assert.Empty(h.t, h.gone(), "processes left")
 	assert.Empty(h.t, h.work(), "the unpacked package is left")
 	dirs, err := filepath.Glob(filepath.Join(h.root, "usr/local/*"))
 	require.NoError(h.t, err)
-	assert.Empty(h.t, dirs, "folders left")
+	for _, dir := range dirs {
+		assert.Contains(h.t, others, strings.TrimPrefix(dir, h.root+"/"), "folders left")
+	}
 }
 
 // need skips loudly where a program is missing, and fails in CI.

@@ -12,20 +12,28 @@ import (
 	"tripod/testdata/agent"
 )
 
-// Whatever is done with the agent, the folders that it lies in stay as they were.
+// sysv makes the scripts see an init system of links in run levels, and none of the
+// tools that make them.
+const sysv = `init_system() { echo sysv; }
+service() { bash "$TRIPOD_ROOT/etc/init.d/$1" "$2"; }
+`
+
+// Whatever is done with the agent, all else on the host stays as it was: mode, owner,
+// target and content.
 func TestFoldersStayAsTheyWere(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		from, to string
 		shared   bool // the uniagent has another extension
+		init     string
 		long     bool // for the long run: its steps are in the others
 	}{
-		"old":               {"old", "old", false, false},
-		"old to new":        {"old", "new", false, true},
-		"new to old":        {"new", "old", false, false},
-		"new":               {"new", "new", false, false},
-		"new, shared":       {"new", "new", true, true},
-		"old to new shared": {"old", "new", true, false},
+		"old":               {"old", "old", false, sysv, false},
+		"old to new":        {"old", "new", false, "", true},
+		"new to old":        {"new", "old", false, sysv, false},
+		"new":               {"new", "new", false, "", false},
+		"new, shared":       {"new", "new", true, "", true},
+		"old to new shared": {"old", "new", true, "", false},
 	} {
 		if tt.long && !sshtest.Long() {
 			continue
@@ -34,33 +42,40 @@ func TestFoldersStayAsTheyWere(t *testing.T) {
 			t.Parallel()
 			h := newHost(t)
 			h.furnish()
+			h.appended = tt.init
 			if tt.shared {
 				h.otherExtension()
 				for _, dir := range []string{"usr/local/uniagent", "usr/local/uniagent/extension", "usr/local/uniagent/extension/install"} {
 					h.give(dir, 0o750)
 				}
 			}
-			empty := h.folders()
-			keep := filepath.Join(h.dir, "kept")
-			install := func(code int, o agent.Options) {
+			empty := h.outside()
+			keep, wait := filepath.Join(h.dir, "kept"), ""
+			install := func(code int, o agent.Options) result {
 				t.Helper()
-				h.want(code, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep})
+				return h.want(code, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, o), "TRIPOD_KEEP": keep, "TRIPOD_WAIT": wait})
 			}
+			wait = "2"
+			r := install(exitUnhealthy, agent.Options{Version: "1.0", Layout: tt.from, Habit: "one-process"})
+			wait = "180"
+			assert.Contains(t, r.stderr, "; nothing of it is left")
+			assert.Equal(t, empty, h.outside(), "a first installation that fails")
+			assert.Empty(t, h.telescopes())
 			install(0, agent.Options{Version: "1.0", Layout: tt.from})
 			h.unchanged(empty, "install")
 			if tt.from == "new" && !tt.shared {
 				h.give("usr/local/uniagent", 0o750|os.ModeSetgid)
 				h.give("usr/local/uniagent/extension/install", 0o711|os.ModeSetgid)
 			}
-			before := h.folders()
+			before := h.outside()
 			install(exitInstaller, agent.Options{Version: "2.0", Layout: tt.to, Habit: "fails"})
-			h.unchanged(before, "an update that was put back")
+			assert.Equal(t, before, h.outside(), "an update that was put back")
 			install(0, agent.Options{Version: "2.0", Layout: tt.to})
 			h.unchanged(empty, "update")
 			h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep, "TRIPOD_KEEP": keep})
-			h.unchanged(before, "rollback")
+			assert.Equal(t, before, h.outside(), "rollback")
 			h.want(0, "uninstall.sh", nil)
-			h.unchanged(empty, "uninstall")
+			assert.Equal(t, empty, h.outside(), "uninstall")
 			if tt.shared {
 				require.NoError(t, os.RemoveAll(filepath.Join(h.root, "usr/local/uniagent/extension/install/other")))
 				h.want(0, "uninstall.sh", nil)
@@ -83,8 +98,10 @@ func TestRestoreMakesFolders(t *testing.T) {
 		require.NoError(t, os.RemoveAll(filepath.Join(h.root, dir)))
 	}
 	h.want(0, "install.sh", settings{"TRIPOD_RESTORE": keep})
-	for name, is := range h.folders() {
-		assert.Contains(t, is, "drwxr-xr-x", name)
+	for name, is := range h.outside() {
+		if name != "etc/init.d/.tripod" {
+			assert.Contains(t, is, "drwxr-xr-x", name)
+		}
 	}
 	h.want(0, "uninstall.sh", nil)
 	h.uninstalled()
@@ -97,7 +114,7 @@ func TestModesFollowNoLinks(t *testing.T) {
 	h.furnish()
 	secret := filepath.Join(h.root, "etc/secret")
 	require.NoError(t, os.WriteFile(secret, nil, 0o600))
-	before := h.folders()
+	before := h.outside()
 	h.appended = `found() { [ "$1" != installer_exit ] || ln -s ../../../../etc/secret "$old_dir/log/link"; }
 `
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})

@@ -15,61 +15,6 @@ import (
 	"tripod/testdata/agent"
 )
 
-// A service that was not to start at boot is put back as one that is not.
-func TestPutBackEnablesOnlyWhatWas(t *testing.T) {
-	t.Parallel()
-	h := newHost(t)
-	keep := filepath.Join(h.dir, "kept")
-	said := filepath.Join(filepath.Dir(h.dir), "said")
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
-	kill(t, h.processes()...)
-	bad := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Habit: "fails"}), "TRIPOD_KEEP": keep}
-	logs := "know_service() { echo know $1 >>'" + said + "'; }\nreload_services() { echo reload >>'" + said + "'; }\n"
-	systemd := func(enabled string) string {
-		return logs + "init_system() { echo systemd; }\n" +
-			"systemctl() { case $* in show*) printf '%s\\n' LoadState=loaded ActiveState=inactive Result=success ;; " +
-			"'is-enabled telescoped.service') echo " + enabled + "; [ " + enabled + " = enabled ] ;; esac; }\n"
-	}
-	h.shim("rc-service", "#!/bin/sh\nexit 3\n")
-	openrc, sysv := logs+"init_system() { echo openrc; }\n", logs+"init_system() { echo sysv; }\n"
-	link := filepath.Join(h.root, "etc/runlevels/default/telescoped")
-	for _, tt := range []struct {
-		name, appended, want string
-		link, older          bool
-	}{
-		{name: "systemd: enabled", appended: systemd("enabled"), want: "know telescoped\n"},
-		{name: "systemd: disabled", appended: systemd("disabled"), want: "reload\n"},
-		{name: "systemd: masked", appended: systemd("masked"), want: "reload\n"},
-		{name: "systemd: says nothing", appended: systemd("''"), want: "know telescoped\n"},
-		{name: "openrc: in a runlevel", appended: openrc, link: true, want: "know telescoped\n"},
-		{name: "openrc: in none", appended: openrc, want: "reload\n"},
-		{name: "sysv: not started at boot", appended: sysv, want: "reload\n"},
-		{name: "an older copy", appended: sysv + "copy_present() { :; }\n", older: true, want: "know telescoped\n"},
-	} {
-		require.NoError(t, os.RemoveAll(said))
-		if tt.link {
-			require.NoError(t, os.MkdirAll(filepath.Dir(link), 0o755))
-			require.NoError(t, os.Symlink("/etc/init.d/telescoped", link))
-		}
-		if tt.older {
-			next := keep + ".next"
-			require.NoError(t, os.MkdirAll(filepath.Join(next, "init"), 0o755))
-			require.NoError(t, os.CopyFS(filepath.Join(next, "tree/telescope"), os.DirFS(filepath.Join(h.root, places["old"]))))
-			require.NoError(t, os.WriteFile(filepath.Join(next, "info"), []byte("old 1.0\nstopped\n"), 0o600))
-		}
-		h.appended = tt.appended
-		r := h.want(exitInstaller, "install.sh", bad)
-		assert.Contains(t, lastLine(r.stderr), "; version 1.0 was put back", tt.name)
-		text, err := os.ReadFile(said)
-		require.NoError(t, err, tt.name)
-		assert.Equal(t, tt.want, string(text), tt.name)
-		require.NoError(t, os.RemoveAll(filepath.Join(h.root, "etc/runlevels")))
-	}
-	h.appended = ""
-	h.want(0, "uninstall.sh", nil)
-	h.uninstalled()
-}
-
 // What goes wrong in the putting back changes neither the code nor the reason.
 func TestPutBackThatDies(t *testing.T) {
 	t.Parallel()

@@ -27,12 +27,9 @@ func TestStoppedOrCrashed(t *testing.T) {
 		return "init_system() { echo systemd; }\nsystemctl() { [ \"$*\" != 'show -p LoadState -p ActiveState -p Result telescoped.service' ] || " +
 			"printf '%s\\n' LoadState=" + load + " ActiveState=" + active + " Result=" + result + "; }\n"
 	}
-	h.shim("rc-service", "#!/bin/sh\nread -r code <\"${0%/*}/code\"\nexit $code\n")
-	rcCode := filepath.Join(filepath.Dir(h.dir), "shims", "code")
-	sysv := "init_system() { echo sysv; }\n"
+	openrc, sysv := "init_system() { echo openrc; }\n", "init_system() { echo sysv; }\n"
 	for _, tt := range []struct {
 		name, appended, file, want string
-		code                       string
 	}{
 		{name: "no init system", want: "unhealthy"},
 		{name: "systemd: stopped", appended: systemd("loaded", "inactive", "success"), want: "stopped"},
@@ -42,16 +39,13 @@ func TestStoppedOrCrashed(t *testing.T) {
 		{name: "systemd: taken for active", appended: systemd("loaded", "active", "success"), want: "unhealthy"},
 		{name: "systemd: not known", appended: systemd("not-found", "inactive", "success"), want: "unhealthy"},
 		{name: "systemd: no answer", appended: "init_system() { echo systemd; }\nsystemctl() { return 1; }\n", want: "unhealthy"},
-		{name: "openrc: stopped", appended: "init_system() { echo openrc; }\n", code: "3", want: "stopped"},
-		{name: "openrc: crashed", appended: "init_system() { echo openrc; }\n", code: "32", want: "unhealthy"},
+		{name: "openrc: stopped", appended: openrc, want: "stopped"},
+		{name: "openrc: crashed", appended: openrc, file: "run/openrc/started/telescoped", want: "unhealthy"},
 		{name: "sysv: not started at boot", appended: sysv, want: "stopped"},
 		{name: "sysv: started at boot", appended: sysv, file: "etc/rc3.d/S10telescoped", want: "unhealthy"},
 		{name: "sysv: a lock is left", appended: sysv, file: "var/lock/subsys/telescoped", want: "unhealthy"},
 		{name: "sysv: a pid file is left", appended: sysv, file: "run/telescoped.pid", want: "unhealthy"},
 	} {
-		if tt.code != "" {
-			require.NoError(t, os.WriteFile(rcCode, []byte(tt.code+"\n"), 0o600))
-		}
 		if tt.file != "" {
 			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(h.root, tt.file)), 0o755))
 			require.NoError(t, os.WriteFile(filepath.Join(h.root, tt.file), nil, 0o600))

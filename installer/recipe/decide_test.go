@@ -107,7 +107,7 @@ func TestExitKinds(t *testing.T) {
 	for code, want := range map[int]installer.Kind{
 		2: installer.KindInternal, 10: installer.KindSudoDenied, 11: installer.KindUnsupportedHost, 12: installer.KindNoSpace,
 		13: installer.KindPackageMissing, 14: installer.KindScriptFailed, 15: installer.KindScriptFailed,
-		16: installer.KindVerifyFailed, 17: installer.KindVerifyFailed,
+		16: installer.KindVerifyFailed, 17: installer.KindVerifyFailed, 18: installer.KindUnsupportedHost,
 	} {
 		assert.Equal(t, want, exitKind(code, installer.StepRun))
 	}

@@ -30,6 +30,7 @@ type findings struct {
 	have       map[string]bool   // blobs that are there, by SHA-256
 	agent      map[string]string // how the agent is
 	reporting  hostshell.Finding // whether it can report
+	atBoot     map[string]string // whether it starts at boot
 	looked     *int64            // exit code of the target's own probe
 	lookedWhy  string
 	fits       bool // the agent needs no work
@@ -108,6 +109,9 @@ func (fs *findings) add(f hostshell.Finding) {
 		if f.Get("reporting") != "" {
 			fs.reporting = f
 		}
+		if f.Get("boot") != "" {
+			fs.atBoot = f.Values
+		}
 	case "looked":
 		code := f.Number("code", 255)
 		fs.looked, fs.lookedWhy = &code, f.Get("why")
@@ -132,6 +136,15 @@ func (fs *findings) add(f hostshell.Finding) {
 		}
 		fs.fits = f.Get("fits") == "yes"
 	}
+}
+
+// bootState is whether the agent starts at boot; empty: not told.
+func (fs *findings) bootState() installer.BootState {
+	switch state := installer.BootState(fs.atBoot["boot"]); state {
+	case installer.BootEnabled, installer.BootDisabled, installer.BootUnknown, "":
+		return state
+	}
+	return installer.BootUnknown
 }
 
 func (fs *findings) answered() bool { return fs.end != nil || fs.failed != "" || fs.busy != nil }

@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -70,6 +71,18 @@ func lastSeen(output, version string) string {
 	return health
 }
 
+// bootNote is what people should know of the agent's start at boot; empty: it does.
+func (w *work) bootNote(fs *findings) string {
+	why := w.shown(fs.atBoot["why"], 200)
+	switch state := fs.bootState(); {
+	case state == installer.BootDisabled:
+		return "; it does not start at boot: " + cmp.Or(why, "no reason given")
+	case state == installer.BootUnknown && why != "":
+		return "; whether it starts at boot is not known: " + why
+	}
+	return ""
+}
+
 func died(r runState) error {
 	switch {
 	case r.killed != "":
@@ -109,6 +122,7 @@ var targetCodes = map[int]installer.Kind{
 	15: installer.KindScriptFailed,
 	16: installer.KindVerifyFailed,
 	17: installer.KindVerifyFailed,
+	18: installer.KindUnsupportedHost, // an agent in another place
 	19: installer.KindDownloadFailed,
 	21: installer.KindNotReporting,
 }

@@ -137,6 +137,7 @@ func (w *work) recordAgent(rec *installer.StepRecord) {
 	rec.Found.Run = w.found.run.state
 	if health := w.found.agent["agent"]; health != "" {
 		rec.Found.Looked, rec.Found.CurrentVersion, rec.Found.Agent = true, w.versionBefore(), agentState(health)
+		rec.Found.AtBoot = w.found.bootState()
 	}
 	rec.Found.Reporting = w.reporting(w.found.reporting)
 }
@@ -170,11 +171,12 @@ func (w *work) report(rec *installer.StepRecord) error {
 		note += fmt.Sprintf(" (%s free)", size(f.freeKiB<<10))
 	}
 	if health != "" {
-		note += ", agent " + w.shown(strings.TrimSpace(health+" "+version), 80)
+		note += ", agent " + w.shown(strings.TrimSpace(health+" "+version), 80) + w.placeNote()
 	}
 	if why := f.agent["why"]; why != "" {
 		note += " (" + w.shown(why, 200) + ")"
 	}
+	note += w.bootNote(f)
 	if health == "healthy" {
 		note = withReporting(note, rec.Found.Reporting)
 	}
@@ -200,7 +202,7 @@ func (w *work) report(rec *installer.StepRecord) error {
 		rec.Found.Skipped, rec.Found.Message = true, "nothing to remove: there is no agent"
 	case w.alreadyThere():
 		rec.Found.Skipped, rec.Found.TargetVersion = true, w.shown(version, 64)
-		rec.Found.Message = withReporting("already there: "+w.shown("healthy, version "+version, 100), rec.Found.Reporting)
+		rec.Found.Message = withReporting("already there: "+w.shown("healthy, version "+version, 100)+w.placeNote()+w.bootNote(f), rec.Found.Reporting)
 	default:
 		err := w.prepare(rec.Found.CurrentVersion)
 		if w.pkg != nil {
@@ -209,6 +211,17 @@ func (w *work) report(rec *installer.StepRecord) error {
 		return err
 	}
 	return nil
+}
+
+// placeNote names the agent's place where that is not ours, and other agents.
+func (w *work) placeNote() string {
+	if at := w.found.agent["at"]; at != "" {
+		return " in " + w.shown(at, 200)
+	}
+	if others := w.found.agent["elsewhere"]; others != "" {
+		return ", another one in " + w.shown(strings.ReplaceAll(others, "\n", ", "), 200)
+	}
+	return ""
 }
 
 func (w *work) alreadyThere() bool {

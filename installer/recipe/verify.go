@@ -3,7 +3,6 @@ package recipe
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 
 	"tripod/installer"
@@ -26,20 +25,26 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	if err != nil {
 		return err
 	}
-	rec.Found.Agent = agentState(r.agent["agent"])
+	rec.Found.Agent, rec.Found.AtBoot = agentState(r.agent["agent"]), r.bootState()
 	health, version := w.shown(r.agent["agent"], 40), w.shown(r.agent["version"], 64)
 	rec.Found.TargetVersion, rec.Found.Reporting = version, w.reporting(r.reporting)
 	want := "healthy"
 	if w.kind == remove {
 		want = "none"
 	}
-	if code := int(r.end.Number("code", 255)); code != 0 || health != want {
+	code := int(r.end.Number("code", 255))
+	wasStopped := code == 0 && want == "healthy" && health == "stopped" // and so is again
+	if code != 0 || health != want && !wasStopped {
 		return installer.Fail(exitKind(code, installer.StepVerify), "the agent is %s, version %q (verify.sh: code %d)%s",
 			cmp.Or(health, "not found"), version, code, w.quoted(w.tail.String()))
 	}
-	rec.Note = withReporting(fmt.Sprintf("agent healthy, version %s", version), rec.Found.Reporting)
-	if w.kind == remove {
+	switch {
+	case w.kind == remove:
 		rec.Note = "nothing of the agent is left"
+	case wasStopped:
+		rec.Note = "agent stopped, as it was before, version " + version + w.bootNote(&r.findings)
+	default:
+		rec.Note = withReporting("agent healthy, version "+version+w.bootNote(&r.findings), rec.Found.Reporting)
 	}
 	rec.Found.Message = w.done() + ": " + rec.Note
 	return nil

@@ -6,6 +6,14 @@
 # and starts it again.
 agent_places() {
 	prefix=$TRIPOD_ROOT$TRIPOD_PREFIX
+	# The folders of agents in other places, and the one of them that is looked at.
+	elsewhere='' elsewhere_used=''
+	find_users
+	find_places
+}
+
+# find_places sets the places below prefix.
+find_places() {
 	old_dir=$prefix/telescope
 	uni_dir=$prefix/uniagent
 	new_dir=$uni_dir/extension/install/telescope
@@ -13,7 +21,6 @@ agent_places() {
 	old_real=$(real "$old_dir")
 	uni_real=$(real "$uni_dir")
 	new_real=$(real "$new_dir")
-	find_users
 }
 
 # real PATH prints it without symbolic links, as far as it exists. It is for a
@@ -67,7 +74,9 @@ look() {
 # find_version sets version: of the agent that look has found, empty if it cannot
 # be told; version_why is why it was not asked.
 find_version() {
-	version=$(version_in "$agent_dir" "$layout" "$prefix")
+	version_below=$prefix
+	[ -z "$elsewhere_used" ] || version_below=$TRIPOD_ROOT # who has made that prefix is not known
+	version=$(version_in "$agent_dir" "$layout" "$version_below")
 	version_why=
 	case $version in
 	/*) version_why="its version was not asked: others than root can change $version" version= ;;
@@ -127,6 +136,11 @@ only_ours() {
 report() {
 	tell_crashed
 	set -- agent "$state" version "$version" layout "$layout" parents "$parents" children "$children"
+	if [ -n "$elsewhere_used" ]; then
+		set -- "$@" at "$elsewhere_used"
+	elif [ -n "$elsewhere" ]; then
+		set -- "$@" elsewhere "$elsewhere"
+	fi
 	found "$@" ${version_why:+why "$version_why"}
 }
 
@@ -180,6 +194,11 @@ judge() {
 		esac
 		die "${unhealthy_code-$E_UNHEALTHY}" "$why"
 	fi
+	check_version
+}
+
+# check_version ends the script if find_version has found another one than is wanted.
+check_version() {
 	if [ -n "$TRIPOD_VERSION" ] && [ "$version" != "$TRIPOD_VERSION" ]; then
 		die "$E_VERSION" "the agent's version is ${version:-not known}, not $TRIPOD_VERSION${version_why:+: $version_why}"
 	fi

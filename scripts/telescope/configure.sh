@@ -9,7 +9,9 @@
 here=$(dirname "$0")
 . "$here/lib.sh"
 . "$here/processes.sh"
+. "$here/init.sh"
 . "$here/agent.sh"
+. "$here/boot.sh"
 . "$here/service.sh"
 . "$here/json.sh"
 . "$here/config.sh"

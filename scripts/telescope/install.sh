@@ -8,8 +8,12 @@
 here=$(dirname "$0")
 . "$here/lib.sh"
 . "$here/processes.sh"
+. "$here/init.sh"
 . "$here/agent.sh"
+. "$here/elsewhere.sh"
+. "$here/boot.sh"
 . "$here/service.sh"
+. "$here/remove.sh"
 . "$here/json.sh"
 . "$here/config.sh"
 . "$here/reporting.sh"
@@ -55,6 +59,7 @@ run_packaged() {
 # open.
 run_installer() {
 	make_folder "$prefix"
+	make_init_folder
 	: >"$work/installer.log"
 	(
 		cd "$1" || exit 1
@@ -104,8 +109,8 @@ check_copied() {
 # set_modes gives what was installed its modes.
 set_modes() {
 	open_files "$installed_dir"
-	{ init_files telescoped; init_files ces-uniagent; } |
-		while IFS= read -r file; do chmod go+rX "$file"; done
+	for service in $services; do init_files "$service"; done |
+		while IFS= read -r file; do [ ! -f "$file" ] || chmod go+rX "$file"; done
 	# A uniagent with other work was there before, and is not ours.
 	[ $new_layout = old ] || other_extensions ||
 		chmod go+rx,go-w "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
@@ -146,9 +151,11 @@ install_kept() {
 		find_before
 		replacing
 	fi
+	kept_as="$(kept_state "$TRIPOD_RESTORE") $(kept_boot "$TRIPOD_RESTORE")"
 	restore_from "$TRIPOD_RESTORE" || die "$E_SPACE" "version $kept is kept, but $restore_says"
 	start_agent
 	judge
+	settle "${kept_as% *}" "${kept_as#* }"
 	replaced "$version"
 }
 
@@ -167,11 +174,17 @@ install_package() {
 	run_packaged
 	check_copied
 	set_modes
+	look
+	enable_service # before it is started
 	kick
 	judge
+	settle "$present" "$present_boot"
 	replaced "$version"
 }
 
+find_stopped_note
+rm -f "$stopped_note"
+refuse_elsewhere
 make_work
 if [ -n "$TRIPOD_RESTORE" ]; then
 	install_kept

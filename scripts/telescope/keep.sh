@@ -1,14 +1,16 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # keep.sh: copies of the agent on the host, so that a rollback needs no network
-# and a replacement that fails costs nothing. Sourced after service.sh.
+# and a replacement that fails costs nothing. Sourced after remove.sh.
 #
 # TRIPOD_KEEP holds: tree/ (telescope or uniagent as it stood under the prefix),
 # init/ (its init.d script and unit), and info: "layout version" in its first
-# line, how the agent was in its second, enabled or disabled (whether it was to
-# start at boot) in its third, and in its fourth the task that has replaced it, which
+# line, how the agent was in its second, enabled, disabled or masked (whether it was
+# to start at boot) in its third, and in its fourth the task that has replaced it, which
 # alone is undone with it; older ones have no third or fourth. TRIPOD_KEEP.next is
 # the same, of what an unfinished replacement found on the host; and well, a file
 # that is there once what took its place has been healthy, until that is removed.
+# TRIPOD_KEEP.first is a file that is there while an agent is installed where there was
+# none; it says "well" once that has been healthy.
 #
 # A folder of either name is whole: it was filled under another name, and loses
 # its name before it is emptied.
@@ -26,8 +28,11 @@ kept_state() {
 	printf '%s' "${kept_was:-healthy}"
 }
 
-# kept_enabled DIR: it was to start at boot when it was copied.
-kept_enabled() { [ "$(sed -n 3p "$1/info")" != disabled ]; }
+# kept_boot DIR prints whether it was to start at boot when it was copied.
+kept_boot() {
+	kept_was=$(sed -n 3p "$1/info")
+	printf '%s' "${kept_was:-enabled}"
+}
 
 # present_copy prints where the copy of what a replacement found is, or is to
 # be; nothing if nothing is to be kept.
@@ -36,31 +41,37 @@ present_copy() { printf '%s' "${TRIPOD_KEEP:+$TRIPOD_KEEP.next}"; }
 # copy_present copies the present agent, whole or not at all.
 copy_present() {
 	[ -n "$TRIPOD_KEEP" ] && [ -f "$agent_dir/bin/telescope" ] || return 0
-	keep_service=telescoped
-	if [ "$layout" = new ]; then keep_service=ces-uniagent; fi
 	need_room $(($(tree_kib) + 1024)) "$TRIPOD_KEEP" "the previous version"
-	keep_boot=enabled
-	starts_at_boot $keep_service || keep_boot=disabled
 	keep_new=$TRIPOD_KEEP.new.$$
 	mkdir -p "$keep_new/tree" "$keep_new/init" && copy_tree "$keep_new/tree" &&
-		printf '%s %s\n%s\n%s\n%s\n' "$layout" "$version" "$state" $keep_boot "$TRIPOD_TASK" >"$keep_new/info" || {
+		printf '%s %s\n%s\n%s\n%s\n' "$layout" "$version" "$state" "$present_boot" "$TRIPOD_TASK" >"$keep_new/info" || {
 		rm -rf "$keep_new"
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
 	}
-	for keep_file in etc/init.d etc/systemd/system; do
-		for keep_name in "$keep_service" "$keep_service.service"; do
-			keep_from=$TRIPOD_ROOT/$keep_file/$keep_name
-			[ -f "$keep_from" ] || continue
-			mkdir -p "$keep_new/init/$keep_file" && cp -p "$keep_from" "$keep_new/init/$keep_file/" || {
-				rm -rf "$keep_new"
-				die "$E_SPACE" "the previous version's service cannot be kept in $TRIPOD_KEEP"
-			}
-		done
-	done
+	copy_init_files "$keep_new/init" || {
+		rm -rf "$keep_new"
+		die "$E_SPACE" "the previous version's service cannot be kept in $TRIPOD_KEEP"
+	}
 	# On the disk, where the host can say that of one file system.
 	quietly 60 sync -f "$keep_new"
 	discard "$TRIPOD_KEEP.next" && mv "$keep_new" "$TRIPOD_KEEP.next" ||
 		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
+}
+
+# copy_init_files TO copies what the init system needs of the agent's service, by its
+# path below the root.
+copy_init_files() {
+	keep_service=$(service_of "$layout")
+	keep_script=$(init_script "$keep_service")
+	if [ -n "$keep_script" ]; then
+		# Also where an installer has put it in the place of the folder.
+		keep_to=$1/etc/init.d/$keep_service
+		mkdir -p "${keep_to%/*}" && cp -p "$keep_script" "$keep_to" || return 1
+	fi
+	kept_init_files "$keep_service" | while IFS= read -r keep_file; do
+		keep_to=$1/$keep_file
+		mkdir -p "${keep_to%/*}" && cp -p "$TRIPOD_ROOT/$keep_file" "$keep_to" || exit 1
+	done
 }
 
 # tree_kib prints the room that copy_tree takes.
@@ -167,17 +178,16 @@ restore_from() {
 		cp -Rp "$1/tree"/* "$prefix/" || return 1
 	fi
 	restore_says="its service cannot be copied to $TRIPOD_ROOT/etc"
+	make_init_folder
 	(cd "$1/init" && find . -type f) | while IFS= read -r restore_file; do
 		restore_to=$TRIPOD_ROOT/${restore_file#./}
 		make_folder "${restore_to%/*}" && cp -p "$1/init/$restore_file" "$restore_to" || exit 1
 	done || return 1
+	drop_init_folder
 	look
-	restore_service=telescoped
-	if [ "$layout" = new ]; then restore_service=ces-uniagent; fi
-	if kept_enabled "$1"; then
-		know_service $restore_service
-	else
-		reload_services
-	fi
+	case $(kept_boot "$1") in
+	disabled | masked) reload_services ;;
+	*) enable_service ;; # before it is started
+	esac
 	return 0
 }

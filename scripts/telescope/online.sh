@@ -121,8 +121,10 @@ install_online() {
 	installed_dir=$agent_dir new_layout=$layout
 	configure_new
 	set_modes
+	enable_service # before it is started
 	kick
 	judge
+	settle "$present" "$present_boot"
 	replaced "$version"
 }
 

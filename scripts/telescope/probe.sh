@@ -7,8 +7,12 @@
 here=$(dirname "$0")
 . "$here/lib.sh"
 . "$here/processes.sh"
+. "$here/init.sh"
 . "$here/agent.sh"
+. "$here/elsewhere.sh"
+. "$here/boot.sh"
 . "$here/service.sh"
+. "$here/remove.sh"
 . "$here/json.sh"
 . "$here/config.sh"
 . "$here/reporting.sh"
@@ -34,11 +38,14 @@ room=$(free_kib "$prefix")
 os=$(uname -s) arch=$(host_arch)
 found os "$os" arch "$arch" kernel "$(uname -r)" init "$(init_system)" root $root bash $bash
 found free_kib "$room" at "$prefix" missing "${missing% }"
-look
+find_agent
 find_version
 report
 tell_reporting
-if [ "$TRIPOD_ABSENT" = yes ] && [ "$state" = none ]; then
+if [ "$state" != none ]; then
+	look_at_boot
+	report_boot
+elif [ "$TRIPOD_ABSENT" = yes ]; then
 	left=$(leftovers)
 	[ -z "$left" ] || found left "$left"
 fi

@@ -110,12 +110,17 @@ argument() { { tr '\0' '\n' <"/proc/$2/cmdline" | sed -n "$1p"; } 2>/dev/null; }
 starts_in() {
 	for process in $(candidates cwd "$1"); do
 		comm_of "$process"
-		case $comm in
-		bash | sh | dash | telescoped | ces-uniagent) ;;
+		case " bash sh dash $services " in
+		*" $comm "*) ;;
 		*) continue ;;
 		esac
-		case $(argument 2 "$process") in
-		*/telescoped | */ces-uniagent) ;;
+		starts_script=$(argument 2 "$process")
+		case $starts_script in
+		*/*) ;;
+		*) continue ;;
+		esac
+		case " $services " in
+		*" ${starts_script##*/} "*) ;;
 		*) continue ;;
 		esac
 		ours "$process" && link_of "/proc/$process/cwd" || continue

@@ -12,8 +12,14 @@
 # that one's copy is kept, but not by a RESTORE.
 find_before() {
 	tell_crashed
-	present=$state before_dir=
-	[ "$state" = none ] || before_dir=$agent_dir
+	present=$state present_boot=enabled before_dir=
+	if [ "$state" != none ]; then
+		before_dir=$agent_dir
+		look_at_boot
+		case $boot in
+		disabled | masked) present_boot=$boot ;;
+		esac
+	fi
 	[ -n "$TRIPOD_KEEP" ] || return 0
 	rm -rf "$TRIPOD_KEEP".new.*
 	clear_retired "$TRIPOD_KEEP"
@@ -25,11 +31,21 @@ find_before() {
 			found unfinished "$(kept_version "$TRIPOD_KEEP.next")" at "$TRIPOD_KEEP.next"
 			before_dir=$TRIPOD_KEEP.next/tree/telescope
 			[ -d "$before_dir" ] || before_dir=$TRIPOD_KEEP.next/tree/uniagent/extension/install/telescope
+			present=$(kept_state "$TRIPOD_KEEP.next") present_boot=$(kept_boot "$TRIPOD_KEEP.next")
 			return 0
 		fi
 		[ -n "$TRIPOD_RESTORE" ] || promote_copy "$version"
 	fi
-	if [ "$state" != none ]; then copy_present; fi
+	if [ -f "$TRIPOD_KEEP.first" ] && ! has_proved_itself; then
+		# Half of an agent, where there was none.
+		present=none present_boot=enabled before_dir=
+	elif [ "$state" != none ]; then
+		rm -f "$TRIPOD_KEEP.first"
+		copy_present
+	else
+		mkdir -p "${TRIPOD_KEEP%/*}" && : >"$TRIPOD_KEEP.first" ||
+			die "$E_SPACE" "nothing can be written to ${TRIPOD_KEEP%/*}"
+	fi
 }
 
 # look_before looks, tells what is there, and has it copied; its configuration
@@ -52,7 +68,7 @@ look_before() {
 has_proved_itself() {
 	case $state in
 	healthy) steady ;;
-	stopped) [ -f "$TRIPOD_KEEP.next/well" ] ;;
+	stopped) [ -f "$TRIPOD_KEEP.next/well" ] || [ -s "$TRIPOD_KEEP.first" ] ;;
 	*) return 1 ;;
 	esac
 }
@@ -77,13 +93,17 @@ replacing() {
 }
 
 # note_well notes beside the copy that what took its place is whole, and runs.
-note_well() { [ ! -d "$(present_copy)" ] || echo yes >"$TRIPOD_KEEP.next/well"; }
+note_well() {
+	[ ! -d "$(present_copy)" ] || echo yes >"$TRIPOD_KEEP.next/well"
+	[ -z "$TRIPOD_KEEP" ] || [ ! -f "$TRIPOD_KEEP.first" ] || echo well >"$TRIPOD_KEEP.first"
+}
 
 # replaced NOW: the version NOW has proved itself. What a RESTORE has replaced is
 # not kept; what it has put back is.
 replaced() {
 	before_dying=
 	when_healthy=
+	[ -z "$TRIPOD_KEEP" ] || rm -f "$TRIPOD_KEEP.first"
 	if [ -n "$TRIPOD_RESTORE" ] && [ "$TRIPOD_RESTORE" != "$(present_copy)" ]; then
 		[ -z "$TRIPOD_KEEP" ] || discard "$TRIPOD_KEEP.next"
 	else
@@ -91,13 +111,42 @@ replaced() {
 	fi
 }
 
+# settle STATE BOOT has the agent that has proved itself be as the one before was:
+# stopped on purpose, or not started at boot.
+settle() {
+	settle_boot "$2"
+	[ "$1" = stopped ] || return 0
+	if stop_agent; then
+		: >"$stopped_note"
+	else
+		say "the agent, which was stopped before, does not stop"
+	fi
+	look
+	report
+}
+
+# remove_failed: where there was no agent before, nothing of one stays.
+remove_failed() {
+	dying_says="; not all of it could be removed"
+	remove_agent || return 0
+	look
+	version=
+	report
+	[ -z "$TRIPOD_KEEP" ] || rm -f "$TRIPOD_KEEP.first"
+	dying_says="; nothing of it is left"
+}
+
 # put_back puts back what was there before, and says in dying_says whether it
 # could. The copy goes only when it is not needed any more.
 put_back() {
 	when_healthy=
 	back=$(kept_version "$(present_copy)")
+	if [ "$present" = none ]; then
+		remove_failed
+		return 0
+	fi
 	if [ -z "$back" ]; then
-		if [ "$present" != none ]; then dying_says="; the version before is not kept, so it was not put back"; fi
+		dying_says="; the version before is not kept, so it was not put back"
 		return 0
 	fi
 	say "putting version $back back"
@@ -121,6 +170,7 @@ put_back() {
 			look
 			;;
 		esac
+		settle_boot "$(kept_boot "$back_from")"
 	fi
 	look
 	find_version

@@ -2,15 +2,20 @@
 # verify.sh [SETTINGS] waits for the agent to be healthy and says what it found.
 # With TRIPOD_ABSENT=yes there must be none, nor anything that one leaves.
 #
-# Exit code: 0 healthy and of the wanted version, 10 not root, 16 not healthy
+# Exit code: 0 healthy (or stopped, where it was so before an update or a rollback) and
+# of the wanted version, 10 not root, 16 not healthy
 # after TRIPOD_WAIT seconds, or something left, 17 another version than
 # TRIPOD_VERSION, 21 not able to report though TRIPOD_REQUIRE_REPORTING=yes.
 
 here=$(dirname "$0")
 . "$here/lib.sh"
 . "$here/processes.sh"
+. "$here/init.sh"
 . "$here/agent.sh"
+. "$here/elsewhere.sh"
+. "$here/boot.sh"
 . "$here/service.sh"
+. "$here/remove.sh"
 . "$here/json.sh"
 . "$here/config.sh"
 . "$here/reporting.sh"
@@ -20,10 +25,27 @@ need_root
 agent_places
 if [ "$TRIPOD_ABSENT" = yes ]; then
 	left=$(leftovers)
-	look
+	find_agent
+	left=$left$elsewhere
 	find_version
 	report
 	[ -z "$left" ] || die "$E_UNHEALTHY" "left behind: $left"
 	exit 0
 fi
-judge
+
+# still_stopped: install.sh, run with these settings, has left it stopped as it was.
+still_stopped() {
+	find_stopped_note
+	[ -f "$stopped_note" ] && [ "$state" = stopped ] && meant_stopped
+}
+
+find_agent
+if still_stopped; then
+	find_version
+	report
+	check_version
+else
+	judge
+fi
+look_at_boot
+report_boot

@@ -96,21 +96,85 @@ if [[ $habit == no-init ]]; then
 	sh telescoped start
 	exit 0
 fi
-mkdir -p "$root/etc/init.d"
-place "$service" >"$root/etc/init.d/$service"
-chmod 755 "$root/etc/init.d/$service"
-if [[ -z $root ]]; then
-	if command -v chkconfig >/dev/null 2>&1; then
+# cp makes a file where the folder that it is to copy into is missing.
+copy_script() {
+	local script=$root/etc/init.d
+	[[ ! -d $script ]] || script=$script/$service
+	place "$service" >"$script"
+	chmod 755 "$script"
+}
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# By the name of the system it takes for granted what registers services there. It
+# notices nothing that goes wrong.
+if [[ -n $root ]]; then
+	copy_script
+else
+	case $(cat /etc/system-release /etc/issue 2>/dev/null | tr '[:lower:]' '[:upper:]') in
+	*CENTOS* | *SUSE* | *EULER* | *FEDORA* | *"ORACLE LINUX"*) how=chkconfig ;;
+	*DEBIAN* | *UBUNTU*) how=update-rc.d ;;
+	*)
+		for how in chkconfig update-rc.d rc-update systemctl none; do
+			! has $how || break
+		done
+		;;
+	esac
+	case $how in
+	none)
+		echo "Unsupported register command, autostarts unsupported linux"
+		bash telescoped start
+		exit 0
+		;;
+	esac
+	copy_script
+	case $how in
+	chkconfig)
 		chkconfig --add "$service"
-	elif command -v update-rc.d >/dev/null 2>&1; then
-		update-rc.d "$service" defaults
-	fi
+		chkconfig "$service" on
+		;;
+	update-rc.d) update-rc.d "$service" defaults ;;
+	rc-update)
+		rc-update add "$service" default
+		if [[ -d /etc/local.d ]]; then
+			echo "/etc/init.d/$service start" >"/etc/local.d/$service.start"
+			chmod 755 "/etc/local.d/$service.start"
+		fi
+		;;
+	systemctl)
+		cat >"/etc/systemd/system/$service.service" <<-END
+			[Unit]
+			Description=$service service
+			After=network.target
+
+			[Service]
+			Type=simple
+			ExecStart=/etc/init.d/$service start
+			RemainAfterExit=yes
+			ExecStop=/etc/init.d/$service stop
+			KillMode=none
+
+			[Install]
+			WantedBy=multi-user.target
+		END
+		chmod 644 "/etc/systemd/system/$service.service"
+		systemctl enable "$service"
+		;;
+	esac
 fi
 echo "Success to install telescope to dir: $install_dir."
 
-if [[ -z $root ]] && command -v service >/dev/null 2>&1; then
-	service "$service" start
-else
+if [[ -n $root ]]; then
 	bash "$root/etc/init.d/$service" start
+	exit 0
+fi
+! has systemctl || systemctl unmask "$service.service"
+if has service; then
+	service "$service" start
+elif has rc-service; then
+	rc-service "$service" start
+elif has systemctl; then
+	systemctl start "$service"
+else
+	bash "/etc/init.d/$service" start
 fi
 exit 0

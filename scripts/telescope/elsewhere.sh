@@ -1,0 +1,120 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
+# elsewhere.sh: agents in other places than ours: the agent's own installer takes a
+# folder to install in. Sourced after agent.sh and init.sh.
+
+# find_elsewhere sets elsewhere to the folders of agents in other places, one a line: by
+# the agent's init scripts and units, and by what runs. What is named there counts if
+# it has the agent's files, or its processes.
+find_elsewhere() {
+	elsewhere=
+	while IFS= read -r else_dir; do
+		is_elsewhere "$else_dir" || continue
+		case $newline$elsewhere in
+		*"$newline$else_dir$newline"*) continue ;;
+		esac
+		elsewhere=$elsewhere$else_dir$newline
+	done <<-END
+		$(named_dirs)
+		$(running_dirs)
+	END
+	elsewhere=${elsewhere%"$newline"}
+}
+
+# is_elsewhere DIR: it can be the folder of an agent, and is not in our places.
+is_elsewhere() {
+	case $1 in
+	"$old_dir" | "$new_dir") return 1 ;;
+	/*/telescope) ;;
+	*) return 1 ;;
+	esac
+	case $(real "$1") in
+	"$old_real" | "$new_real") return 1 ;;
+	esac
+}
+
+# has_agent DIR: the files of an agent are there.
+has_agent() { [ -f "$1/telescoped" ] && [ -d "$1/bin" ]; }
+
+# named_dirs prints the folders that the init system is told to start the agent from,
+# where there is one or it still runs.
+named_dirs() {
+	for named_service in $services; do
+		named_script=$(init_script "$named_service")
+		[ -z "$named_script" ] || bin_dir_in "$named_script"
+		named_units=$(unit_files "$named_service")
+		[ -z "$named_units" ] || printf '%s\n' "$named_units" | while IFS= read -r named_unit; do
+			sed -n 's|^ExecStart=[-@:+!]*\(/[^ ]*\)/telescoped\( .*\)\{0,1\}$|\1|p' "$named_unit" 2>/dev/null
+		done
+	done | while IFS= read -r named_dir; do
+		if has_agent "$named_dir" || [ -n "$(processes "$(real "$named_dir")")" ]; then printf '%s\n' "$named_dir"; fi
+	done
+}
+
+# running_dirs prints the folders of agents that run, of this root.
+running_dirs() {
+	running_root=$(real "$TRIPOD_ROOT")
+	# The listing can be forged: each process is looked at by itself.
+	for running_pid in $(printf '%s\n' /proc/[0-9]*/exe | xargs ls -l 2>/dev/null |
+		sed -n 's|^.* /proc/\([0-9]*\)/exe -> /.*/telescope/bin/.*$|\1|p'); do
+		ours "$running_pid" && link_of "/proc/$running_pid/exe" || continue
+		running_dir=${link%/bin/*}
+		case $running_dir in
+		"$running_root"/*) ;;
+		*) continue ;;
+		esac
+		if has_agent "$running_dir" && safe_place "$running_dir"; then printf '%s\n' "$running_dir"; fi
+	done
+}
+
+# use_place DIR makes the place of an agent elsewhere the one that look and
+# remove_agent work on.
+use_place() {
+	elsewhere_used=$1
+	prefix=${1%/telescope}
+	prefix=${prefix%/uniagent/extension/install}
+	find_places
+}
+
+# use_prefix makes our own places those again.
+use_prefix() {
+	elsewhere_used=
+	prefix=$TRIPOD_ROOT$TRIPOD_PREFIX
+	find_places
+}
+
+# safe_place DIR: nobody but root can put something else in the place of DIR. Else
+# place_why names the path that others can change.
+safe_place() {
+	safe_top=$(real "$TRIPOD_ROOT")
+	safe_path=$(real "$1")
+	while [ -n "$safe_path" ] && [ "$safe_path" != "$safe_top" ]; do
+		if [ -e "$safe_path" ] && ! only_ours "$safe_path"; then
+			place_why=$safe_path
+			return 1
+		fi
+		safe_path=${safe_path%/*}
+	done
+}
+
+# find_agent looks, also in other places where there is no agent in ours.
+find_agent() {
+	use_prefix
+	find_elsewhere
+	look
+	if [ "$state" = none ] && [ -n "$elsewhere" ]; then
+		use_place "${elsewhere%%"$newline"*}"
+		look
+	fi
+}
+
+# refuse_elsewhere ends the script where there is an agent in another place: ours would
+# take its service away from it, and leave its files and processes.
+refuse_elsewhere() {
+	find_elsewhere
+	[ -n "$elsewhere" ] || return 0
+	use_place "${elsewhere%%"$newline"*}"
+	look
+	find_version
+	report
+	die "$E_ELSEWHERE" "there is an agent in $elsewhere_used, and not in $TRIPOD_ROOT$TRIPOD_PREFIX: uninstall it first (tripod uninstall, or uninstall.sh)"
+}
