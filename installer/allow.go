@@ -129,7 +129,8 @@ func RollbackOf(old *Invocation) Invocation {
 	inv.Spec.Undoes = Undone{RunID: cmp.Or(old.RunID, old.ID), Version: old.TargetVersion}
 	// It works with what is on the host.
 	inv.Spec.RequireReporting = false
-	inv.Spec.VersionType, inv.Spec.Script, inv.Spec.Packages, inv.Spec.Online, inv.Spec.Agent = "", nil, nil, nil, nil
+	inv.Spec.VersionType, inv.Spec.Packages, inv.Spec.Online, inv.Spec.Agent = "", nil, nil, nil
+	inv.Spec.DropScript()
 	return inv
 }
 

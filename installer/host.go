@@ -104,6 +104,8 @@ type Host struct {
 	Labels      map[string]string `json:"labels,omitempty"` // the user's own, see LabelFault
 	// Agent is what this host's agent is told. Nil: nothing of its own.
 	Agent *AgentConfig `json:"agent_config,omitempty"`
+	// Vars are variables of a script of one's own on this host, see VarFault.
+	Vars map[string]string `json:"vars,omitempty"`
 }
 
 // SameMachine reports whether both are reached at the same address and port through
@@ -147,7 +149,7 @@ func SameHops(a, b []Endpoint) bool {
 }
 
 // KnownAs takes over what is known of the host: its id, whichever that is, and the host
-// key, addresses, labels and agent's configuration as far as h has none. ECS is what hosts are by default.
+// key, addresses, labels, variables and agent's configuration as far as h has none. ECS is what hosts are by default.
 func (h *Host) KnownAs(known Host) {
 	h.ID = known.ID
 	h.HostKey = cmp.Or(h.HostKey, known.HostKey)
@@ -161,6 +163,9 @@ func (h *Host) KnownAs(known Host) {
 		h.Labels = known.Labels
 	}
 	h.Agent = h.Agent.Or(known.Agent)
+	if len(h.Vars) == 0 {
+		h.Vars = known.Vars
+	}
 }
 
 // DeriveIPs fills in the lists of addresses from the host's own, where there is

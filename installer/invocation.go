@@ -64,6 +64,11 @@ type Spec struct {
 
 	// RequireReporting: an agent that cannot report to Cloud Eye is a failure.
 	RequireReporting bool `json:"require_reporting,omitempty"`
+
+	// What Script gets on every host: arguments, variables, and files beside it, under their names.
+	ScriptArgs []string          `json:"script_args,omitempty"`
+	Env        map[string]string `json:"env,omitempty"`
+	Send       []BlobRef         `json:"send,omitempty"`
 }
 
 // Undone is the work that a ROLLBACK undoes.

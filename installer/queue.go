@@ -50,6 +50,8 @@ type Ledger interface {
 	// AgentKeys opens the agent's keys that came with a task; of nil: that the host was imported with, as
 	// far as they may be sent there (Host.SameRoute). Zero: none are kept.
 	AgentKeys(ctx context.Context, project string, to Host, of *Invocation) (AgentKeys, error)
+	// ScriptVars opens secret variables in the same way.
+	ScriptVars(ctx context.Context, project string, to Host, of *Invocation) (Vars, error)
 	// JumpHosts returns those of SET_REMOTE_INSTALLER, the first one set first.
 	JumpHosts(ctx context.Context, project string) ([]Host, error)
 	RouteFinder

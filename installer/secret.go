@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 )
 
@@ -69,7 +70,8 @@ type Credentials struct {
 	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
 	// up when it is needed: the hop is one of the project's jump hosts.
 	Via   []Login   `json:"via,omitzero"`
-	Agent AgentKeys `json:"agent_keys,omitzero"` // reach the host with the agent's settings
+	Agent AgentKeys `json:"agent_keys,omitzero"`   // reach the host with the agent's settings
+	Vars  Vars      `json:"secret_vars,omitempty"` // of a script of one's own
 }
 
 // Secrets lists every non-empty secret value, for scrubbing them from output.
@@ -78,5 +80,6 @@ func (c Credentials) Secrets() []Secret {
 	for _, l := range append([]Login{c.Login}, c.Via...) {
 		all = append(all, l.Password, l.PrivateKey, l.Passphrase)
 	}
+	all = slices.AppendSeq(all, maps.Values(c.Vars))
 	return slices.DeleteFunc(all, Secret.IsZero)
 }

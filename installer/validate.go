@@ -82,6 +82,7 @@ func (h *Host) Validate(at At) Faults {
 		v.add("labels", LabelFault(name, value))
 	}
 	v.agent(h.Agent)
+	v.vars("vars", h.Vars, 0)
 	return v.Faults
 }
 
@@ -140,6 +141,7 @@ func (s *Spec) Validate(at At) Faults {
 		v.Faults = append(v.Faults, s.Online.Validate(func(field string) string { return at("online." + field) })...)
 	}
 	v.agent(s.Agent)
+	v.script(s)
 	files := s.Files()
 	v.want("packages", len(files) <= maxPackages, fmt.Sprintf("are more than %d", maxPackages))
 	for _, ref := range files[:min(len(files), maxPackages)] {
@@ -167,7 +169,7 @@ func errorText(err error) string {
 }
 
 func (s *Spec) Files() []BlobRef {
-	files := slices.Clone(s.Packages)
+	files := slices.Concat(s.Packages, s.Send)
 	if s.Script != nil {
 		files = append(files, *s.Script)
 	}

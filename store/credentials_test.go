@@ -159,7 +159,7 @@ func TestC10NoSecretOnDisk(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "state")
 	s := openTest(t, dir, Options{KeepOther: time.Hour, KeepSucceeded: time.Hour})
-	canaries := []string{"CANARY-password-0123456789", "CANARY-key-abcdefghijk", "CANARY-phrase-lmnopqrs", "CANARY-sudo-9876543210", "CANARY-via-ABCDEFGHIJ", "CANARY-access-KLMNOPQ", "CANARY-secret-RSTUVWX"}
+	canaries := []string{"CANARY-password-0123456789", "CANARY-key-abcdefghijk", "CANARY-phrase-lmnopqrs", "CANARY-sudo-9876543210", "CANARY-via-ABCDEFGHIJ", "CANARY-access-KLMNOPQ", "CANARY-secret-RSTUVWX", "CANARY-var-YZABCDEFGH"}
 	b := batch("B1", "h1", "h2")
 	b.Items[1].Invocation.Type = installer.SetRemoteInstaller
 	for i := range b.Items {
@@ -168,6 +168,7 @@ func TestC10NoSecretOnDisk(t *testing.T) {
 			SudoPassword: secret(canaries[3]),
 			Via:          []installer.Login{{Password: secret(canaries[4])}},
 			Agent:        installer.AgentKeys{AccessKey: secret(canaries[5]), SecretKey: secret(canaries[6])},
+			Vars:         installer.Vars{"A": secret(canaries[7])},
 		}
 	}
 	submit(t, s, b)
@@ -283,9 +284,10 @@ func TestRefreshCredentials(t *testing.T) {
 			}
 		}
 		b.Items[1].Credentials.Agent = installer.AgentKeys{AccessKey: secret("AK"), SecretKey: secret("SK")}
+		b.Items[1].Credentials.Vars = installer.Vars{"A": secret("a"), "B": secret("b")}
 		submit(t, s, b)
 		finish(t, s, claim(t, s, t0, ""), installer.Succeeded)
-		fresh := installer.Credentials{Login: installer.Login{Password: secret("new")}}
+		fresh := installer.Credentials{Login: installer.Login{Password: secret("new")}, Vars: installer.Vars{"B": secret("new")}}
 		require.NoError(t, s.RefreshCredentials(t.Context(), "B1", map[string]installer.Credentials{
 			"B1-0000": fresh, "B1-0001": fresh,
 		}))
@@ -295,6 +297,7 @@ func TestRefreshCredentials(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "new", c.Password.Reveal())
 		assert.Equal(t, "SK", c.Agent.SecretKey.Reveal(), "the agent's keys stay")
+		assert.Equal(t, installer.Vars{"A": secret("a"), "B": secret("new")}, c.Vars)
 		c, err = keptHostCredentials(t.Context(), s, project, "h1")
 		if given {
 			require.NoError(t, err)

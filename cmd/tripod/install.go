@@ -70,7 +70,8 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 		"what the agent is told cannot be combined with --script")
 	flags.Refuse(&faults, c.Script != "" && c.RequireReporting, "--require-reporting", "cannot be combined with --script")
 	spec.Agent, spec.RequireReporting = agent, c.RequireReporting
-	return c.change(ctx, s, work{task: task, spec: spec, keys: keys, files: files, knownHosts: c.Files()}, faults)
+	vars := c.SecretVars(s, &faults)
+	return c.change(ctx, s, work{task: task, spec: spec, keys: keys, vars: vars, files: files, knownHosts: c.Files()}, faults)
 }
 
 // work is what is to be done on all hosts.
@@ -78,6 +79,7 @@ type work struct {
 	task       installer.Type
 	spec       installer.Spec
 	keys       installer.AgentKeys
+	vars       installer.Vars
 	files      flags.Files
 	knownHosts []string
 }
@@ -89,11 +91,12 @@ func (c *changeFlags) change(ctx context.Context, s *session.Session, w work, fa
 	if err != nil {
 		return err
 	}
-	req.Resume, req.AgentKeys = true, w.keys
+	req.Resume, req.AgentKeys, req.Vars = true, w.keys, w.vars
 	planned, err := s.Plan(ctx, req, faults)
 	if err != nil {
 		return err
 	}
+	w.files.Warn(s.Notef)
 	if c.DryRun {
 		return c.showPlan(s, w.task, planned.Items)
 	}

@@ -60,6 +60,8 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	files := c.Inspect(&spec, &faults)
 	spec.Online = c.Online(&faults)
 	c.Apply(&spec, &faults)
+	faults = append(faults, spec.Validate(flags.SpecFlags)...)
+	files.Warn(s.Notef)
 	agentDefaults := c.AgentDefaults.Read(s.Notef, &faults)
 	allowed := c.check(&faults)
 	if err := faults.Err(); err != nil {

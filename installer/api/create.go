@@ -88,7 +88,7 @@ func (h *handler) request(req *createRequest) plan.Request {
 	case installer.RemoteInstall:
 		want.Hosts, want.JumpHosts = req.hosts, req.instanceIDs
 	case installer.SetRemoteInstaller:
-		want.Spec.Script = nil // nothing is installed on it
+		want.Spec.DropScript() // nothing is installed on it
 		want.Known = req.instanceIDs
 	default:
 		want.Known = req.instanceIDs

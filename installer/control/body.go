@@ -19,9 +19,9 @@ import (
 // Bounds of what is decoded. They are looked at before anything is made of the
 // body: a megabyte of "{}," would be many of structs.
 const (
-	// maxSecrets of one body: an item has a login, a password for sudo and two keys of the agent; those of
-	// hops are shared.
-	maxSecrets = 4 * maxItems
+	// maxSecrets of one body: an item has a login, a password for sudo, two keys of the agent, and a few
+	// variables; those of hops are shared.
+	maxSecrets = 8 * maxItems
 	// maxNested is how many entries a list within a list has: the longest that is
 	// good has the jump hosts that a host may name.
 	maxNested = 256

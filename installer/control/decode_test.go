@@ -28,7 +28,7 @@ func TestTooManyEntriesCostLittle(t *testing.T) {
 		want string
 	}{
 		"of":         {list("of", `"i"`, maxItems+1), request, "of: must hold at most 100000 items"},
-		"secrets":    {list("secrets", `""`, maxSecrets+1), request, "secrets: must hold at most 400000 items"},
+		"secrets":    {list("secrets", `""`, maxSecrets+1), request, "secrets: must hold at most 800000 items"},
 		"route":      {list("hosts", `{"via":[`+strings.Repeat("0,", maxNested)+`0]}`, 1), request, "hosts[0].via: must hold at most 256 items"},
 		"hosts":      {list("hosts", "{}", maxItems+1), entries, "hosts: must hold at most 100000 items"},
 		"ids":        {list("instance_ids", `"i"`, maxItems+1), names, "instance_ids: must hold at most 100000 items"},

@@ -45,6 +45,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 	checkIDs("of", req.Of, &faults)
 	checkHosts(req.Hosts, &faults)
 	faults = append(faults, req.AgentKeys.Validate(installer.Within("agent_keys"))...)
+	faults = append(faults, req.Vars.Validate(func(field string) string { return field })...)
 	about := func(field, or string, n, others int) {
 		switch {
 		case n < 1 || n > maxItems:
@@ -115,6 +116,7 @@ func checkHost(where string, e *installer.HostEntry, at installer.At, faults *in
 		checkLogin(fmt.Sprintf("%s.via[%d]", where, i), l, faults)
 	}
 	*faults = append(*faults, c.Agent.Validate(installer.Within(where+".agent_keys"))...)
+	*faults = append(*faults, c.Vars.Validate(installer.Within(where))...)
 	*faults = append(*faults, e.Host.Validate(at)...)
 	if n := len(c.Via); n > 0 && n != len(e.Host.Via) {
 		faults.Add(where+".via", "must have one login for each hop")

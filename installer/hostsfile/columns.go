@@ -3,6 +3,8 @@ package hostsfile
 import (
 	"slices"
 	"strings"
+
+	"tripod/installer"
 )
 
 var columns = []string{
@@ -24,11 +26,21 @@ var (
 	secretColumns   = slices.Concat(passwordColumns, []string{"agent_access_key", "agent_secret_key"})
 )
 
-var knownColumns = strings.Join(columns, ", ")
+var knownColumns = strings.Join(columns, ", ") + ", var.NAME, secret.NAME"
+
+// Columns of variables begin with these; what follows is taken as it is.
+const (
+	varColumn       = "var."
+	secretVarColumn = "secret."
+)
 
 // columnNamed finds a column by a name of the header; "": there is none.
 func columnNamed(name string) string {
-	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.Trim(name, "\" \t\r\n")))
+	name = strings.Trim(name, "\" \t\r\n")
+	if isVariable(name) {
+		return name
+	}
+	name = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(name))
 	if other, known := otherNames[name]; known {
 		return other
 	}
@@ -36,4 +48,22 @@ func columnNamed(name string) string {
 		return name
 	}
 	return ""
+}
+
+// columnFault says what is wrong with the name of a variable's column, or "".
+func columnFault(column string) string {
+	if !isVariable(column) {
+		return ""
+	}
+	_, name, _ := strings.Cut(column, ".")
+	return installer.VarFault(name, "")
+}
+
+func isVariable(column string) bool {
+	return strings.HasPrefix(column, varColumn) || strings.HasPrefix(column, secretVarColumn)
+}
+
+// byteExact: nothing is trimmed off.
+func byteExact(column string) bool {
+	return slices.Contains(secretColumns, column) || isVariable(column)
 }

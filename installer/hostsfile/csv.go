@@ -56,6 +56,8 @@ func (c *collector) header(line int, fields []string) []string {
 		case col == "":
 			// Not quoted: without a header this may be somebody's password.
 			c.fault(line, "", "column %d of the header has no known name: use %s", i+1, knownColumns)
+		case columnFault(col) != "":
+			c.fault(line, "", "column %d of the header: %s", i+1, columnFault(col))
 		case slices.Contains(header, col):
 			c.fault(line, col, "is there twice in the header")
 		}
@@ -86,7 +88,7 @@ func (c *collector) record(line int, header, fields []string) {
 	}
 	r, before := record{c, line, make(map[string]string, len(header))}, c.faultCount()
 	for i, col := range header {
-		if r.fields[col] = fields[i]; !slices.Contains(secretColumns, col) {
+		if r.fields[col] = fields[i]; !byteExact(col) {
 			r.fields[col] = strings.TrimSpace(fields[i])
 		}
 	}
@@ -144,6 +146,7 @@ func (r *record) host(s spec) installer.Host {
 			r.wrong("port", portRule)
 		}
 	}
+	h.Vars = r.variables(varColumn)
 	h.User, h.HostKey = cmp.Or(r.fields["user"], h.User), r.fields["host_key"]
 	for _, f := range h.Validate(r.at) {
 		r.faultAt(f.Where, "%s", f.What)
@@ -154,6 +157,9 @@ func (r *record) host(s spec) installer.Host {
 // at is the column of a field. What is read with the address is checked there, and
 // an id that is not given is derived.
 func (r *record) at(field string) string {
+	if field == "vars" {
+		return r.where(r.line) + " " + varColumn + "NAME"
+	}
 	name, _, _ := strings.Cut(field, "[")
 	col := columnNamed(strings.Replace(name, "agent_config.", "agent_", 1))
 	if col == "address" || col == "port" || r.fields[col] == "" {
@@ -170,6 +176,21 @@ func (r *record) agent() *installer.AgentConfig {
 		}
 	}
 	return c.OrNil()
+}
+
+// variables are those of the columns with this prefix. An empty field is none.
+func (r *record) variables(prefix string) (vars map[string]string) {
+	for col, value := range r.fields {
+		name, is := strings.CutPrefix(col, prefix)
+		if !is || value == "" {
+			continue
+		}
+		if vars == nil {
+			vars = map[string]string{}
+		}
+		vars[name] = value
+	}
+	return vars
 }
 
 func (r *record) labels() map[string]string {
@@ -228,6 +249,11 @@ func (r *record) credentials() (cr installer.Credentials, hasSecret bool) {
 	cr.Agent.SecretKey = installer.NewSecret(r.fields["agent_secret_key"])
 	for _, f := range cr.Agent.Validate(func(field string) string { return "agent_" + field }) {
 		r.wrong(f.Where, f.What)
+	}
+	cr.Vars = installer.SecretVars(r.variables(secretVarColumn))
+	hasSecret = hasSecret || len(cr.Vars) > 0
+	for _, f := range cr.Vars.Validate(installer.Within("")) {
+		r.wrong(secretVarColumn+"NAME", f.What)
 	}
 	passphrase := installer.NewSecret(r.fields["passphrase"])
 	key := r.fields["key"]

@@ -22,6 +22,8 @@ var seeds = []string{
 	`{"remote_install_meta":[{"instance_name":"a","remote_ip":"192.0.2.1","user_name":"root","port":"22","password":"x"}]}`,
 	`[{"instance_name":"a","remote_ip":"192.0.2.1"}]`,
 	`[{"remote_ip":"192.0.2.1","instance_id":"i-1","instance_type":"BMS","labels":{"env":"x"},"intranet_ips":["10.0.0.1"],"elastic_ips":[1]}]`,
+	"ip,var.A,secret.B\n10.0.0.[1-2],\" ' \n\",s3cret\n",
+	`[{"remote_ip":"192.0.2.1","vars":{"A":"x","1":2},"secret_vars":{"B":""}}]`,
 	"ip,labels,intranet_ips,elastic_ips,instance_type\n10.0.0.1,a=b;c,10.0.0.1;::1,8.8.8.8,BMS\n",
 	"[web]\nweb1 ansible_host=1\n", "---\nall:\n", "host;user\n", "ip\n10.0.0.1\n",
 }

@@ -122,6 +122,9 @@ func (r metaReader) host(where string, request bool) installer.HostEntry {
 	} else {
 		h.ID, h.Type = r.text("instance_id"), installer.InstanceType(r.text("instance_type"))
 		h.Labels, h.IntranetIPs, h.ElasticIPs = r.labels(), r.Strings("intranet_ips"), r.Strings("elastic_ips")
+		h.Vars, e.Credentials.Vars = r.variables("vars"), installer.SecretVars(r.variables("secret_vars"))
+		*r.faults = append(*r.faults, e.Credentials.Vars.Validate(r.at)...)
+		e.HasSecret = e.HasSecret || len(e.Credentials.Vars) > 0
 	}
 	given := h.Type
 	*r.faults = append(*r.faults, h.Validate(r.at)...)
@@ -207,6 +210,24 @@ func (r metaReader) login(usePEM bool) (login installer.Login) {
 		login.Password = installer.NewSecret(text)
 	}
 	return login
+}
+
+// variables reads an object of them. What is wrong with one is told here.
+func (r metaReader) variables(field string) map[string]string {
+	fields, given := r.Object(field)
+	if !given {
+		return nil
+	}
+	vars := map[string]string{}
+	for _, name := range fields.Names() {
+		text, ok := strictjson.Read[string](fields, name)
+		if wrong := installer.VarFault(name, text); wrong != "" {
+			fields.Fault(name, "%s", wrong)
+		} else if ok {
+			vars[name] = text
+		}
+	}
+	return vars
 }
 
 func (r metaReader) labels() map[string]string {

@@ -169,7 +169,7 @@ func (q *planning) followUp(item *Item) error {
 	host := old.Host
 	creds, given := q.given(host)
 	item.given = given && allGiven(creds, host)
-	keys := creds.Agent
+	brought := creds
 	if !given {
 		if host, creds, err = q.knownNow(&old); err != nil {
 			return err
@@ -186,11 +186,11 @@ func (q *planning) followUp(item *Item) error {
 		return err
 	}
 	inv.Host = host
-	if creds.Agent = (installer.AgentKeys{}); configures(inv.Task(), inv.Spec) {
-		if creds.Agent, err = q.keysAgain(keys, host, &old); err != nil {
-			return err
-		}
-		item.given = item.given && creds.Agent == keys
+	if len(old.Host.Vars) > 0 {
+		inv.Host.Vars = old.Host.Vars
+	}
+	if err = q.besideLogin(item, &creds, brought, &inv, &old); err != nil {
+		return err
 	}
 	if inv.Spec.HostKeys.WeakerThan(q.HostKeys) { // the daemon's rules have become stricter
 		inv.Spec.HostKeys = q.HostKeys
@@ -244,7 +244,7 @@ func (q *planning) remake(old *installer.Invocation) (installer.Invocation, erro
 }
 
 // given is the login that the request brings for a host of an invocation that is there:
-// of a host that it names, if that is reached in the same way. Not ok: the agent's keys at most.
+// of a host that it names, if that is reached in the same way. Not ok: what goes with a login at most.
 func (q *planning) given(h installer.Host) (creds installer.Credentials, ok bool) {
 	if q.ForAll != nil {
 		at := q.ForAll.Host
@@ -265,7 +265,7 @@ func (q *planning) given(h installer.Host) (creds installer.Credentials, ok bool
 	if !ok { // it is known by another id than the one that the file leads to
 		e, ok = q.byID[installer.InstanceID(q.Project, h.Address, h.Port)]
 	}
-	if !ok || e.Credentials.Login.IsZero() && e.Credentials.Agent.IsZero() {
+	if !ok || len(e.Credentials.Secrets()) == 0 {
 		return creds, false
 	}
 	if e.Host.TakePins(h); !e.Host.SameRoute(h) {

@@ -61,6 +61,9 @@ func (q *planning) known(id string) (item Item, err error) {
 	if err == nil {
 		item.Credentials.Agent, err = q.ownKeys(*host, installer.AgentKeys{})
 	}
+	if err == nil {
+		err = q.addVars(&item, *host, nil)
+	}
 	return item, err
 }
 
@@ -90,6 +93,9 @@ func (q *planning) described(e installer.HostEntry) (Item, error) {
 	creds.Agent, err = q.ownKeys(to, e.Credentials.Agent)
 	item.given = item.given && creds.Agent == e.Credentials.Agent
 	item.Credentials = creds
+	if err == nil {
+		err = q.addVars(&item, to, e.Credentials.Vars)
+	}
 	if err != nil {
 		return item, err
 	}

@@ -84,7 +84,9 @@ type Request struct {
 	Hosts   []installer.HostEntry `json:"hosts,omitzero"` // to be worked on; not of SET_REMOTE_INSTALLER
 	// AgentKeys are for the agents of all hosts that have none of their own.
 	AgentKeys installer.AgentKeys `json:"agent_keys,omitzero"`
-	Known     []string            `json:"known,omitzero"` // known hosts to be worked on; not of REMOTE_INSTALL
+	// Vars are secret variables for the script on all hosts; those of a host go before them.
+	Vars  installer.Vars `json:"secret_vars,omitempty"`
+	Known []string       `json:"known,omitzero"` // known hosts to be worked on; not of REMOTE_INSTALL
 	// JumpHosts are those that REMOTE_INSTALL is to go through. Empty: the project's.
 	JumpHosts []string `json:"-"`
 	// Of are the invocations to be tried again or undone: RETRY, ROLLBACK. Hosts are
@@ -171,7 +173,7 @@ type Item struct {
 	// Failed: it has not succeeded, or was not rolled back, and cannot be helped this way.
 	Failed bool   `json:"failed,omitempty"`
 	kept   bool   // the login did not come with the request
-	given  bool   // it did, with those of all hops on the way, and the agent's keys if there are any
+	given  bool   // it did, with those of all hops on the way, and the agent's keys and secret variables if there are any
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
 

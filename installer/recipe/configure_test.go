@@ -91,7 +91,6 @@ func TestSettings(t *testing.T) {
 		online:    "TRIPOD_VERSION='1'\nTRIPOD_ONLINE_URL='https://m'\nTRIPOD_REGION='r-online'\n" + configuration,
 		restore:   "TRIPOD_VERSION=''\n",
 		remove:    "TRIPOD_VERSION=''\nTRIPOD_ABSENT=yes\n",
-		script:    "TRIPOD_VERSION=''\n",
 		checkOnly: "TRIPOD_VERSION='1'\n",
 	} {
 		w := &work{Recipe: &Recipe{}, kind: k, inv: &installer.Invocation{Spec: spec}, job: &installer.Job{Credentials: installer.Credentials{Agent: keys}}}

@@ -53,7 +53,7 @@ func TestNoexecPlaces(t *testing.T) {
 		container.WithRunArgs("--tmpfs", "/var/lib/tripod:rw,noexec,mode=700", "--tmpfs", "/opt/tripod:rw,exec,mode=700,size=64k"))
 	_, err := b.script(containerScript).work(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, "0\n/usr/local/lib/tripod/runs/inv-1\n", b.out.String())
+	assert.Equal(t, "0\n/usr/local/lib/tripod/runs/inv-1/work\n", b.out.String())
 
 	// Nothing left that would do.
 	b.again("inv-2")

@@ -118,7 +118,7 @@ func TestPlacesThatWillNotDo(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.srv.Path("usr/local/lib"), nil, 0o600)) // no folder
 	_, err := b.work(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, b.srv.Path("root/.tripod/runs/inv-1")+"\n", b.out.String())
+	assert.Equal(t, b.srv.Path("root/.tripod/runs/inv-1/work")+"\n", b.out.String())
 	left, err := filepath.Glob(b.srv.Path("elsewhere/*"))
 	require.NoError(t, err)
 	assert.Empty(t, left)

@@ -23,6 +23,9 @@ func (w *work) needKiB() int64 {
 	if s := w.inv.Spec.Script; s != nil {
 		need += s.Size>>10 + 1
 	}
+	for _, f := range w.inv.Spec.Send { // the run has a copy of its own
+		need += 2*f.Size>>10 + 2
+	}
 	return need
 }
 
@@ -31,7 +34,9 @@ func (w *work) blobArgs() string {
 	var all []string
 	switch w.kind {
 	case script:
-		all = append(all, w.inv.Spec.Script.SHA256+":any")
+		for _, f := range w.scriptFiles() {
+			all = append(all, f.SHA256+":any")
+		}
 	case agent:
 		for _, p := range w.inv.Spec.Packages {
 			all = append(all, p.SHA256+":"+cmp.Or(p.Arch, "any"))
@@ -139,10 +144,10 @@ func (w *work) checkUndone() error {
 	return installer.Fail(installer.KindSuperseded, "version %s was replaced since: %s is there now", left, w.shown(there, 64))
 }
 
-// settings is the agent's settings file, without what only the host knows.
+// settings is the agent's settings file, without what only the host knows; of a user's script, what is run before it.
 func (w *work) settings() string {
 	if w.kind == script {
-		return "TRIPOD_VERSION=''\n"
+		return w.scriptStart()
 	}
 	text := "TRIPOD_VERSION=" + hostshell.Quote(w.version()) + "\n"
 	switch from := w.inv.Spec.Online; {

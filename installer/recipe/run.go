@@ -8,6 +8,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"tripod/installer"
@@ -110,12 +111,12 @@ func (w *work) launchArgs(act action) []string {
 	if act == restart {
 		args = append(args, "wipe=yes")
 	}
-	if w.sent != "" {
-		args = append(args, "blobs="+w.sent, "from="+w.from(), "tag="+w.host.Tag())
+	if len(w.sent) > 0 {
+		args = append(args, "blobs="+strings.Join(w.sent, ","), "from="+w.from(), "tag="+w.host.Tag())
 	}
 	switch w.kind {
 	case script:
-		return append(args, "script="+w.inv.Spec.Script.SHA256)
+		return append(args, w.scriptArgs()...)
 	case agent:
 		return append(args, "package="+w.pkg.SHA256)
 	case restore:

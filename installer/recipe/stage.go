@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tripod/installer"
 )
@@ -35,18 +36,34 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "nothing to send: the host downloads the agent from " + w.inv.Spec.Online.URL
 		return nil
 	}
-	ref := w.pkg
 	if w.kind == script {
-		ref = w.inv.Spec.Script
+		return w.send(ctx, w.scriptFiles(), rec)
 	}
-	if w.found.have[ref.SHA256] {
-		rec.Note = "1 file already there, nothing sent"
-		return nil
+	return w.send(ctx, []installer.BlobRef{*w.pkg}, rec)
+}
+
+func (w *work) send(ctx context.Context, files []installer.BlobRef, rec *installer.StepRecord) error {
+	var bytes int64
+	for _, ref := range files {
+		if w.found.have[ref.SHA256] || slices.Contains(w.sent, ref.SHA256) {
+			continue
+		}
+		if err := w.upload(ctx, ref); err != nil {
+			return err
+		}
+		bytes += ref.Size
 	}
-	if err := w.upload(ctx, *ref); err != nil {
-		return err
+	word := func(n int) string {
+		if n == 1 {
+			return "1 file"
+		}
+		return fmt.Sprintf("%d files", n)
 	}
-	rec.Note = "1 file sent, " + size(ref.Size) + " by " + w.conn.UploadedBy()
+	if len(w.sent) == 0 {
+		rec.Note = word(len(files)) + " already there, nothing sent"
+	} else {
+		rec.Note = word(len(w.sent)) + " sent, " + size(bytes) + " by " + w.conn.UploadedBy()
+	}
 	return nil
 }
 
@@ -70,7 +87,7 @@ func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
 		}
 		return &f
 	}
-	w.sent = ref.SHA256
+	w.sent = append(w.sent, ref.SHA256)
 	return nil
 }
 

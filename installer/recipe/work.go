@@ -28,7 +28,7 @@ type work struct {
 	found     findings // of the last probe
 	pkg       *installer.BlobRef
 	kept      string         // folder on the host of the version to restore
-	sent      string         // SHA-256 of what stage brought
+	sent      []string       // SHA-256 of what stage brought
 	offset    int64          // bytes of the script's output that have come
 	tail      installer.Tail // the last of them
 	mayRun    bool           // a launch may have reached the host in this attempt

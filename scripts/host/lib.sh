@@ -39,11 +39,11 @@ main() {
 	verb=$1
 	shift
 	id='' key='' root='' target='' need=0 blobs='' want='' known='' check='' user='' \
-		script='' package='' kept='' doing='' configure='' from='' tag='' offset=0 launch='' wipe='' why='' grace=5 dir=''
+		script='' beside='' package='' kept='' doing='' configure='' from='' tag='' offset=0 launch='' wipe='' why='' grace=5 dir=''
 	for arg in "$@"; do
 		case ${arg%%=*} in
 		id | key | root | target | need | blobs | want | known | check | user | \
-			script | package | kept | doing | configure | from | tag | offset | launch | wipe | why | grace | dir)
+			script | beside | package | kept | doing | configure | from | tag | offset | launch | wipe | why | grace | dir)
 			eval "${arg%%=*}=\${arg#*=}"
 			;;
 		esac

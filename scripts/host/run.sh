@@ -3,11 +3,12 @@
 # run.sh: put the files in place, start the script detached, follow its output.
 
 # do_run: root, id, key, target; blobs (SHA,… just brought to $from/.SHA.$tag.tmp),
-# what to run: script (SHA), package (SHA), kept (folder of a kept version to put
-# back), none of them (the agent gets itself from the network, as the settings say);
-# doing (which of the target's scripts: install, uninstall, configure); launch=yes (start it if it was not), wipe=yes (what an
-# earlier attempt left goes first), offset (bytes of output that Tripod has; it
-# begins later where that part is no longer kept).
+# what to run: script (SHA) with beside (SHA:NAME,…: files to put beside it),
+# package (SHA), kept (folder of a kept version to put back), none of them (the agent
+# gets itself from the network, as the settings say); doing (which of the target's
+# scripts: install, uninstall, configure); launch=yes (start it if it was not),
+# wipe=yes (what an earlier attempt left goes first), offset (bytes of output that
+# Tripod has; it begins later where that part is no longer kept).
 do_run() {
 	run_state
 	if [ "$wipe" = yes ] && [ "$state" != absent ] && [ "$by" != "$key" ]; then
@@ -74,7 +75,7 @@ prepare() {
 		put "$run/runner.sh" "${runner_text:?}" && : >>"$run/output"
 	} 2>/dev/null || { say failed what=full; return 1; }
 	if [ -n "$script" ]; then
-		own "$script" script
+		mkdir -p "$run/work" && own "$script" work/script && put_beside
 	else
 		mkdir -p "$run/agent" "$root/kept" &&
 			put_agent "$run/agent" &&
@@ -89,6 +90,19 @@ TRIPOD_WORK='$run'
 exec sh ./agent/${doing:-install}.sh ./settings
 " && chmod 700 "$run/script" && { [ -z "$package" ] || own "$package" package.tar.gz; }
 	fi || { say failed what=files; return 1; }
+}
+
+# put_beside gives the script copies that it may change.
+put_beside() {
+	rest=$beside
+	while [ -n "$rest" ]; do
+		file=${rest%%,*}
+		case $rest in
+		*,*) rest=${rest#*,} ;;
+		*) rest= ;;
+		esac
+		cp "$root/files/${file%%:*}" "$run/work/${file#*:}" || return
+	done
 }
 
 own() { [ -e "$run/$2" ] || ln "$root/files/$1" "$run/$2" 2>/dev/null || cp "$root/files/$1" "$run/$2"; }
@@ -110,7 +124,12 @@ launch() {
 	fi
 	echo "$id since $(date -u '+%Y-%m-%d %H:%M:%S') UTC" >"$root/locks/$target"
 	watch_for_end
-	detached sh "$run/runner.sh" "$run" "$key" </dev/null >/dev/null 2>&1 9>&9 &
+	{
+		if [ -n "$script" ]; then # not as an argument, which others could read
+			export "TRIPOD_SCRIPT=$settings"
+		fi
+		detached sh "$run/runner.sh" "$run" "$key"
+	} </dev/null >/dev/null 2>&1 9>&9 &
 	runner=$!
 	exec 9>&-
 }

@@ -5,7 +5,11 @@
 # pipe open, so that it outlives the connection and Tripod itself. Descriptor 9
 # holds the lock of the target; the script does not inherit it, so the kernel
 # frees the lock when this process ends, however it ends.
-run=$1 key=$2
+#
+# TRIPOD_SCRIPT is what is evaluated before it, of a script of the user's own: its folder,
+# variables and arguments.
+run=$1 key=$2 start=${TRIPOD_SCRIPT-}
+unset TRIPOD_SCRIPT
 umask 077
 
 # Who we are: a number, and when it was given out, in which boot.
@@ -29,7 +33,8 @@ trap : HUP INT QUIT TERM
 
 (
 	umask 022
-	cd "$run" && exec ./script
+	set --
+	cd "$run" && eval "$start" && exec ./script "$@"
 ) </dev/null >>"$run/output" 2>&1 9>&- &
 child=$!
 while :; do

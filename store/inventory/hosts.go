@@ -69,10 +69,11 @@ func (t *Tx) putHost(project string, old, k *knownHost) {
 	t.PutRow(THosts, kv.Join(project, k.Host.ID), 0, k)
 }
 
-// dropHost drops the host, and all logins and keys for it but a jump host's.
+// dropHost drops the host, and all that is sealed for it but a jump host's login.
 func (t *Tx) dropHost(project string, h installer.Host) {
-	t.dropLogin(importedLogin(project, h.ID))
-	t.dropLogin(importedKeys(project, h.ID))
+	for _, part := range apart(project, h.ID, installer.Credentials{}) {
+		t.dropLogin(part.at)
+	}
 	t.Del(TPlaces, placeKey(project, h))
 	t.Del(THosts, kv.Join(project, h.ID))
 	t.dropTaskLogins(project, h.ID)
@@ -120,6 +121,9 @@ func (k *knownHost) becomes(r *tasks.Record, same bool) {
 		k.Host.Labels = old.Labels
 	}
 	k.Host.Agent = r.Host.Agent.Or(old.Agent)
+	if len(r.Host.Vars) == 0 {
+		k.Host.Vars = old.Vars
+	}
 	if !same { // nobody has looked at this one yet
 		k.lastSeen = lastSeen{}
 	}

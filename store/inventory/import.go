@@ -20,8 +20,9 @@ func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries [
 	var creds []installer.Credentials
 	for _, e := range entries {
 		err = errors.Join(err, kv.CheckPart("instance id", e.Host.ID, 64))
-		login, keys := apart(e.Credentials)
-		creds = append(creds, login, keys)
+		for _, part := range apart(project, e.Host.ID, e.Credentials) {
+			creds = append(creds, part.creds)
+		}
 	}
 	if err != nil {
 		return err
@@ -40,13 +41,9 @@ func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries [
 		for i, p := range imports {
 			hosts[i] = p.host
 			s.register(t, project, p)
-			login, keys := apart(p.Credentials)
-			for _, row := range []struct {
-				at    []byte
-				creds installer.Credentials
-			}{{importedLogin(project, p.host.ID), login}, {importedKeys(project, p.host.ID), keys}} {
-				if sealed := l.seal(project, p.host.ID, row.at, row.creds); sealed != nil {
-					t.putLogin(row.at, sealed)
+			for _, part := range apart(project, p.host.ID, p.Credentials) {
+				if sealed := l.seal(project, p.host.ID, part.at, part.creds); sealed != nil {
+					t.putLogin(part.at, sealed)
 				}
 			}
 		}
@@ -54,10 +51,17 @@ func (s *Inventory) RegisterHosts(ctx context.Context, project string, entries [
 	}))
 }
 
-// apart takes the agent's keys out of credentials: they are sealed by themselves.
-func apart(c installer.Credentials) (login, keys installer.Credentials) {
-	keys.Agent, c.Agent = c.Agent, keys.Agent
-	return c, keys
+// part of what a host is imported with is sealed by itself: it stays where only others are given again.
+type part struct {
+	at    []byte
+	creds installer.Credentials
+}
+
+// apart returns the login first.
+func apart(project, host string, c installer.Credentials) []part {
+	keys, vars := installer.Credentials{Agent: c.Agent}, installer.Credentials{Vars: c.Vars}
+	c.Agent, c.Vars = installer.AgentKeys{}, nil
+	return []part{{importedLogin(project, host), c}, {importedKeys(project, host), keys}, {importedVars(project, host), vars}}
 }
 
 type hostImport struct {
@@ -84,14 +88,14 @@ func (s *Inventory) register(t *Tx, project string, p hostImport) {
 		k.lastSeen = p.old.lastSeen
 	}
 	sameRoute := p.old != nil && p.old.Host.SameRoute(p.host)
-	login, keys := apart(p.Credentials)
-	if sameRoute && isNone(login) {
-		k.Accepted, k.Given = p.old.Accepted, p.old.Given
-	} else {
-		t.dropLogin(importedLogin(project, p.host.ID))
+	parts := apart(project, p.host.ID, p.Credentials)
+	for _, part := range parts {
+		if !sameRoute || !isNone(part.creds) {
+			t.dropLogin(part.at)
+		}
 	}
-	if !sameRoute || !isNone(keys) {
-		t.dropLogin(importedKeys(project, p.host.ID))
+	if sameRoute && isNone(parts[0].creds) {
+		k.Accepted, k.Given = p.old.Accepted, p.old.Given
 	}
 	t.putHost(project, p.old, &k)
 }

@@ -84,19 +84,34 @@ func (s *Inventory) CredentialsAgain(ctx context.Context, old *installer.Invocat
 func (s *Inventory) AgentKeys(
 	ctx context.Context, project string, to installer.Host, of *installer.Invocation,
 ) (installer.AgentKeys, error) {
+	c, err := s.besideLogin(ctx, project, to, of, importedKeys)
+	return c.Agent, err
+}
+
+// ScriptVars implements installer.Ledger.
+func (s *Inventory) ScriptVars(
+	ctx context.Context, project string, to installer.Host, of *installer.Invocation,
+) (installer.Vars, error) {
+	c, err := s.besideLogin(ctx, project, to, of, importedVars)
+	return c.Vars, err
+}
+
+// besideLogin opens what came with a task; of nil: what was imported under that key. Zero: none.
+func (s *Inventory) besideLogin(ctx context.Context, project string, to installer.Host, of *installer.Invocation,
+	imported func(project, host string) []byte) (installer.Credentials, error) {
 	c, err := s.openFirst(ctx, project, to.ID, func(t *Tx) ([][]byte, error) {
 		if of != nil {
 			return [][]byte{taskLogin(of.BatchID, of.ID)}, nil
 		}
 		if k := t.findHost(project, to.ID); k != nil && k.Host.SameRoute(to) {
-			return [][]byte{importedKeys(project, to.ID)}, nil
+			return [][]byte{imported(project, to.ID)}, nil
 		}
 		return nil, nil
 	})
 	if isMissing(err) {
 		err = nil
 	}
-	return c.Agent, err
+	return c, err
 }
 
 // ownCounts reports whether r is done again with the login that it came with: not if

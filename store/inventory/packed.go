@@ -17,9 +17,17 @@ func packCredentials(c installer.Credentials) []byte {
 	}
 	values = append(values, c.Agent.AccessKey, c.Agent.SecretKey)
 	packed := binary.AppendUvarint(nil, uint64(len(c.Via)))
+	add := func(text string) {
+		packed = binary.AppendUvarint(packed, uint64(len(text)))
+		packed = append(packed, text...)
+	}
 	for _, v := range values {
-		packed = binary.AppendUvarint(packed, uint64(len(v.Reveal())))
-		packed = append(packed, v.Reveal()...)
+		add(v.Reveal())
+	}
+	packed = binary.AppendUvarint(packed, uint64(len(c.Vars)))
+	for name, value := range c.Vars {
+		add(name)
+		add(value.Reveal())
 	}
 	return append(packed, make([]byte, (padding-len(packed)%padding)%padding)...)
 }
@@ -51,6 +59,15 @@ func unpackCredentials(packed []byte) (c installer.Credentials, err error) {
 	}
 	if ok && len(packed) > 1 { // what was sealed before agents got keys may end here, or have nothing but padding
 		c.Agent = installer.AgentKeys{AccessKey: secret(), SecretKey: secret()}
+	}
+	if ok && len(packed) > 0 { // the same before scripts got variables
+		for n := number(); ok && n > 0; n-- {
+			if c.Vars == nil {
+				c.Vars = installer.Vars{}
+			}
+			name := secret().Reveal()
+			c.Vars[name] = secret()
+		}
 	}
 	if !ok {
 		return installer.Credentials{}, errors.New("sealed credentials: bad length")

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ func importedLogin(project, host string) []byte { return kv.Join("/host", projec
 
 // importedKeys are the agent's, apart from the login: either may be given again alone.
 func importedKeys(project, host string) []byte { return kv.Join("/agent", project, host) }
+
+// importedVars are the secret variables of scripts, apart for the same reason.
+func importedVars(project, host string) []byte { return kv.Join("/vars", project, host) }
 
 func jumpLogin(project, host string) []byte { return kv.Join("/jump-host", project, host) }
 
@@ -154,15 +158,17 @@ func (s *Inventory) SealBatch(records []*tasks.Record, items []installer.Item) (
 	return sealed, nil
 }
 
-// withKeys puts into credentials without keys of the agent those that their invocation has.
-func (s *Inventory) withKeys(
+// withOwn puts into credentials without keys of the agent, or variables, those that their invocation has.
+func (s *Inventory) withOwn(
 	ctx context.Context, byInvocation map[string]installer.Credentials,
 ) (map[string]installer.Credentials, error) {
 	all := maps.Clone(byInvocation)
 	for id, c := range byInvocation {
 		r, err := kv.Read(ctx, s, func(t *Tx) (*tasks.Record, error) { return t.Load(id), nil })
-		if err == nil && r != nil && c.Agent.IsZero() {
-			c.Agent, err = s.AgentKeys(ctx, r.ProjectID, r.Host, &r.Invocation)
+		if err == nil && r != nil {
+			var own installer.Credentials
+			own, err = s.besideLogin(ctx, r.ProjectID, r.Host, &r.Invocation, nil)
+			c.Agent, c.Vars = cmp.Or(c.Agent, own.Agent), c.Vars.Over(own.Vars)
 			all[id] = c
 		}
 		if err != nil {
@@ -173,9 +179,9 @@ func (s *Inventory) withKeys(
 }
 
 // RefreshCredentials replaces the credentials of the batch's invocations that have not ended. The agent's
-// keys stay where there are no others. ErrNotFound if an invocation is not of this batch.
+// keys and variables stay where there are no others. ErrNotFound if an invocation is not of this batch.
 func (s *Inventory) RefreshCredentials(ctx context.Context, batchID string, byInvocation map[string]installer.Credentials) error {
-	byInvocation, err := s.withKeys(ctx, byInvocation)
+	byInvocation, err := s.withOwn(ctx, byInvocation)
 	if err != nil {
 		return err
 	}

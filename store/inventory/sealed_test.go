@@ -19,8 +19,9 @@ func TestCredentialsAreByteExact(t *testing.T) {
 		{Login: installer.Login{Password: secret("\x00\xff  spaces and \"quotes\" ")}},
 		{Login: installer.Login{PrivateKey: secret(strings.Repeat("k", 3000)), Passphrase: secret("p")}, SudoPassword: secret("s")},
 		{Via: []installer.Login{{Password: secret("one")}, {}, {PrivateKey: secret("three"), Passphrase: secret("é")}}},
-		{Login: installer.Login{Password: secret(strings.Repeat("x", 57))}},
+		{Login: installer.Login{Password: secret(strings.Repeat("x", 56))}},
 		{Agent: installer.AgentKeys{AccessKey: secret("AK"), SecretKey: secret(strings.Repeat("é\\'\"$", 500))}},
+		{Vars: installer.Vars{"A": secret("\n' é"), "B": secret(strings.Repeat("x", 3000))}},
 	} {
 		packed := packCredentials(c)
 		assert.Zero(t, len(packed)%padding)
@@ -30,7 +31,7 @@ func TestCredentialsAreByteExact(t *testing.T) {
 	}
 }
 
-// What was sealed before agents got keys ends with the last login, or with padding of any length.
+// What was sealed before agents got keys, and scripts variables, ends with the last login, or with padding of any length.
 func TestCredentialsOfBeforeAgentKeys(t *testing.T) {
 	t.Parallel()
 	for n := range padding {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -22,8 +20,8 @@ import (
 // Content names what is installed: files that are brought to the hosts, or where the
 // hosts download it from.
 type Content struct {
+	OwnScript
 	Package        []string `type:"path" sep:"none" placeholder:"FILE" help:"Agent package (.tar.gz); one per architecture."`
-	Script         string   `type:"path" placeholder:"FILE" help:"Script of your own, run instead of the built-in installation."`
 	OnlineURL      string   `name:"online-url" placeholder:"URL" help:"Use no package: each host downloads the official installer, URL/agent_install.sh, and runs it."`
 	OnlineScript   string   `enum:"agent_install.sh,agentInstall.sh" default:"agent_install.sh" placeholder:"NAME" help:"The official installer: agent_install.sh, or agentInstall.sh for old regions, which takes no options."`
 	Region         string   `placeholder:"REGION" help:"Region to pass to the official installer (-r)."`
@@ -37,8 +35,18 @@ type Content struct {
 type Files []contentFile
 
 type contentFile struct {
-	path string
-	ref  installer.BlobRef
+	path    string
+	ref     installer.BlobRef
+	warning string
+}
+
+// Warn tells what may be wrong with the files.
+func (files Files) Warn(notef func(format string, args ...any)) {
+	for _, f := range files {
+		if f.warning != "" {
+			notef("warning: %s", f.warning)
+		}
+	}
 }
 
 // Inspect looks into the files and makes spec point to them; faults gets all that is
@@ -55,18 +63,10 @@ func (f *Content) Inspect(spec *installer.Spec, faults *installer.Faults) (files
 			faults.Add("--package "+path, "is for the same architecture (%s) as %s", ref.Arch, other)
 		}
 		arch[ref.Arch] = path
-		files = append(files, contentFile{path, ref})
+		files = append(files, contentFile{path: path, ref: ref})
 		spec.Packages = append(spec.Packages, ref)
 	}
-	if f.Script != "" {
-		ref, err := inspectScript(f.Script)
-		if err != nil {
-			faults.Add("--script "+f.Script, "%v", err)
-		}
-		files = append(files, contentFile{f.Script, ref})
-		spec.Script = &ref
-	}
-	return files
+	return append(files, f.OwnScript.Inspect(spec, faults)...)
 }
 
 // Online is where hosts download the agent from; nil: they do not.
@@ -134,20 +134,6 @@ func StoreFile(ctx context.Context, path string, ref installer.BlobRef, put PutB
 	return put(ctx, file, ref)
 }
 
-func inspectScript(path string) (installer.BlobRef, error) {
-	const largest = 8 << 20 // more than that is a package
-	return hashed(path, func(r io.Reader) error {
-		n, err := io.Copy(io.Discard, io.LimitReader(r, largest+1))
-		switch {
-		case err == nil && n == 0:
-			err = errors.New("it is empty")
-		case n > largest:
-			err = fmt.Errorf("it is longer than %d MiB", largest>>20)
-		}
-		return err
-	})
-}
-
 // InspectPackage finds what is wrong with a package, for which architecture it is, and
 // its hash.
 func InspectPackage(path string) (installer.BlobRef, error) {
@@ -184,6 +170,7 @@ var Editions = map[string]installer.Edition{"basic": installer.Basic, "advance":
 // Spec says what to do on each host.
 type Spec struct {
 	Content
+	SecretEnvFile []string `type:"path" sep:"none" placeholder:"FILE" help:"Secret variables for the script, stored encrypted and removed from output: lines of NAME=VALUE."`
 
 	Target       string `default:"telescope" help:"Product to install; another one than telescope needs --script."`
 	AgentVersion string `name:"version" placeholder:"V" help:"Version to install (default: that of the package, or the newest in the package store)."`
@@ -209,12 +196,23 @@ type KnownHosts struct {
 func (f *Spec) Make(faults *installer.Faults) (installer.Spec, Files) {
 	spec := installer.Spec{Target: f.Target, Version: f.AgentVersion, VersionType: string(Editions[f.Edition])}
 	files := f.Inspect(&spec, faults)
+	Refuse(faults, f.Script == "" && len(f.SecretEnvFile) > 0, "--secret-env-file", "needs --script")
+	Refuse(faults, f.Script != "" && len(f.Package) > 0, "--script",
+		"cannot be combined with --package: to bring a file along with the script, send it with --send FILE")
 	Refuse(faults, f.Script == "" && f.Target != installer.TargetTelescope, "--target", "the only product with a built-in installation is telescope: give --script")
 	Refuse(faults, f.Edition != "" && (f.Script != "" || len(f.Package) > 0 || f.OnlineURL != ""), "--edition", "chooses from the package store: it cannot be combined with --package, --script or --online-url")
 	spec.Online = f.Online(faults)
 	f.Policy.Apply(&spec, faults)
-	*faults = append(*faults, spec.Validate(Of("target", "version"))...)
+	*faults = append(*faults, spec.Validate(SpecFlags)...)
 	return spec, files
+}
+
+// SpecFlags are the flags of a spec's fields.
+func SpecFlags(field string) string {
+	if field == "script_args" {
+		return "--script-arg"
+	}
+	return Of("target", "version", "env", "send")(field)
 }
 
 // Of is for fields that are flags of the same name.

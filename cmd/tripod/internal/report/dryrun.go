@@ -67,7 +67,11 @@ func EditionNotes(items []plan.Item) (notes []string) {
 
 func describe(task installer.Type, spec installer.Spec) string {
 	if spec.Script != nil {
-		return fmt.Sprintf("run %s (sha256 %.12s) for target %s", spec.Script.Name, spec.Script.SHA256, spec.Target)
+		text := fmt.Sprintf("run %s (sha256 %.12s) for target %s", spec.Script.Name, spec.Script.SHA256, spec.Target)
+		for _, f := range spec.Send {
+			text += ", with " + f.Name
+		}
+		return text
 	}
 	s := strings.ToLower(string(task)) + " " + spec.Target
 	if spec.Version != "" {

@@ -18,7 +18,7 @@ func HostJSON(host any) (map[string]any, error) {
 	}
 	doc := fields{
 		"host_key": "", "via": []any{}, "through": nil, "sudo": "",
-		"intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{}, "agent_config": nil,
+		"intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{}, "vars": fields{}, "agent_config": nil,
 	}
 	if _, known := host.(installer.KnownHost); known {
 		doc["version"], doc["edition"], doc["verified"] = "", "", nil

@@ -22,7 +22,7 @@ func TestKnownHostJSON(t *testing.T) {
 			Via:         []installer.Endpoint{{Address: "b", Port: 23, User: "ops", HostKey: "SHA256:y"}},
 			RouteChoice: &installer.RouteChoice{Named: []installer.NamedJumpHost{{ID: "i-2", SetUp: true}}},
 			Sudo:        installer.SudoNever,
-			IntranetIPs: []string{"c"}, ElasticIPs: []string{"d"}, Labels: map[string]string{"e": "f"},
+			IntranetIPs: []string{"c"}, ElasticIPs: []string{"d"}, Labels: map[string]string{"e": "f"}, Vars: map[string]string{"G": "h"},
 			Agent: &installer.AgentConfig{Region: "g", Endpoint: "h", ProjectID: "j", InstanceID: "k", BMS: new(bool)},
 		},
 		Agent: installer.AgentRunning, Version: "1", Edition: installer.Basic,
