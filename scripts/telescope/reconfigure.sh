@@ -64,6 +64,8 @@ reconfigure() {
 	fi
 	protect_configuration "$agent_dir"
 	if [ "$was" = stopped ]; then
+		find_stopped_note
+		: >"$stopped_note"
 		report
 	else
 		[ -z "$before_dying" ] || restart_agent

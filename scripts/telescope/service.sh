@@ -55,7 +55,7 @@ tell_crashed() {
 }
 
 # find_stopped_note sets stopped_note: a file beside the settings that tells verify.sh
-# that the agent was stopped before its replacement, and so is again.
+# that the agent was stopped before the change, and so is again.
 find_stopped_note() { stopped_note=$(dirname "$settings")/was-stopped; }
 
 # start_agent starts what is installed: by its service, or directly where there
