@@ -30,7 +30,7 @@ func TestDocsUseTheCommandLine(t *testing.T) {
 	for _, leaf := range parser.Model.Leaves(false) {
 		for _, group := range leaf.AllFlags(false) {
 			for _, flag := range group {
-				known[flag.Name] = true
+				known[flag.Name], known["no-"+flag.Name] = true, known["no-"+flag.Name] || flag.Tag.Negatable != ""
 			}
 		}
 	}

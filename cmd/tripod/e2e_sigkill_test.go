@@ -22,7 +22,7 @@ import (
 // told to end. What it did it notes outside of its run folder, whose name is
 // the invocation's id.
 const longScript = `#!/bin/sh
-id=${PWD##*/}
+id=${PWD%/work} id=${id##*/}
 echo "start $id" >>/root/ran
 i=0
 while [ $i -lt 30 ] || [ ! -e /root/go ]; do
@@ -105,7 +105,7 @@ func TestBatchToolSIGKILL(t *testing.T) {
 
 // shortScript notes its begin and its end.
 const shortScript = `#!/bin/sh
-id=${PWD##*/}
+id=${PWD%/work} id=${id##*/}
 echo "start $id" >>/root/ran
 sleep 0.5
 echo "end $id" >>/root/ran
