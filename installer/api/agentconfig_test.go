@@ -29,11 +29,11 @@ func TestAgentOfAHost(t *testing.T) {
 	require.Equal(t, "of the daemon", inv.Spec.Agent.ProjectID)
 	require.True(t, *inv.Spec.Agent.BMS)
 	require.Equal(t, "CANARY-sk", creds.Agent.SecretKey.Reveal())
-	require.NotContains(t, string(answer.body), "CANARY")
+	require.NotContains(t, answer.body, "CANARY")
 
 	delete(said, "access_key")
 	answer = r.send(http.MethodPost, create, remoteInstall(host(map[string]any{"password": "x", "agent": said})))
 	require.Equal(t, http.StatusBadRequest, answer.status)
-	require.Contains(t, string(answer.body), "remote_install_meta[0].agent.access_key: is missing")
-	require.NotContains(t, string(answer.body), "CANARY")
+	require.Contains(t, answer.body, "remote_install_meta[0].agent.access_key: is missing")
+	require.NotContains(t, answer.body, "CANARY")
 }
