@@ -120,8 +120,8 @@ func TestLookAtBoot(t *testing.T) {
 			"[ $1 != show ] && echo generated || printf '%s\\n' LoadState=loaded WantedBy=a": "enabled",
 		} {
 			need(t, shell[0])
-			line := ". telescope/lib.sh; . telescope/init.sh; . telescope/boot.sh; TRIPOD_ROOT= layout=old; " +
-				"init_system() { echo systemd; }; systemctl() { " + says + "; }; look_at_boot; echo $boot"
+			line := ". telescope/lib.sh; . telescope/init.sh; . telescope/boot.sh; TRIPOD_ROOT= layout=old init=systemd; " +
+				"systemctl() { " + says + "; }; look_at_boot; echo $boot"
 			args := append(slices.Clone(shell), "-c", line)
 			said, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 			require.NoError(t, err, string(said))

@@ -2,12 +2,13 @@
 # agent.sh: the agent on this host: where it lives, and how it is. Sourced after
 # processes.sh.
 
-# The two layouts. The new one is an extension of the uniagent, which starts it
-# and starts it again.
+# agent_places finds the init system, and the two layouts. The new one is an extension of
+# the uniagent, which starts it and starts it again.
 agent_places() {
 	prefix=$TRIPOD_ROOT$TRIPOD_PREFIX
 	# The folders of agents in other places, and the one of them that is looked at.
 	elsewhere='' elsewhere_used=''
+	init=$(init_system)
 	find_users
 	find_places
 }
@@ -18,20 +19,30 @@ find_places() {
 	uni_dir=$prefix/uniagent
 	new_dir=$uni_dir/extension/install/telescope
 	# /proc tells paths without symbolic links.
-	old_real=$(real "$old_dir")
-	uni_real=$(real "$uni_dir")
-	new_real=$(real "$new_dir")
+	real "$old_dir" && old_real=$real_path
+	real "$uni_dir" && uni_real=$real_path
+	real "$new_dir" && new_real=$real_path
 }
 
-# real PATH prints it without symbolic links, as far as it exists. It is for a
-# subshell, whose folder it changes.
+# real PATH sets real_path: PATH without symbolic links, as far as it exists. A path that
+# has none needs no subshell.
 real() {
+	real_path=$1 real_part=$1
+	case $1 in
+	[!/]* | *//* | */ | */. | */.. | */./* | */../*) ;;
+	*) while [ -n "$real_part" ] && [ ! -h "$real_part" ]; do real_part=${real_part%/*}; done ;;
+	esac
+	[ -z "$real_part" ] || real_path=$(followed "$1")
+}
+
+# followed PATH prints it without symbolic links. It is for a subshell, whose folder it changes.
+followed() {
 	if [ -d "$1" ]; then
 		cd -P "$1" 2>/dev/null && pwd -P || printf '%s\n' "$1"
 	elif [ "$1" = "${1%/*}" ] || [ -z "${1%/*}" ]; then
 		printf '%s\n' "$1"
 	else
-		printf '%s/%s\n' "$(real "${1%/*}")" "${1##*/}"
+		printf '%s/%s\n' "$(followed "${1%/*}")" "${1##*/}"
 	fi
 }
 
@@ -89,14 +100,16 @@ find_version() {
 # running: bin/telescope of the old layout knows none, bin/agent only -version before
 # 1.0.14.1; of the new layout -v alone is documented.
 version_in() {
-	version_top=$(real "$3")
+	real "$3"
+	version_top=$real_path
 	case $2 in
 	old) set -- "$1/bin/agent" -version ;;
 	new) set -- "$1/bin/telescope" -v ;;
 	*) return 0 ;;
 	esac
 	[ -f "$1" ] && [ -x "$1" ] || return 0
-	version_file=$(real "${1%/*}")/${1##*/} version_flag=$2
+	real "${1%/*}"
+	version_file=$real_path/${1##*/} version_flag=$2
 	version_path=$version_file
 	set --
 	while [ -n "$version_path" ] && [ "$version_path" != "$version_top" ]; do

@@ -7,7 +7,7 @@
 look_at_boot() {
 	boot=unknown boot_why=
 	boot_name=$(service_of "$layout")
-	case $(init_system) in
+	case $init in
 	systemd) look_at_unit ;;
 	openrc)
 		boot=enabled
@@ -70,7 +70,7 @@ settle_boot() {
 # enable_service has the service of the agent that look has found start at boot: with
 # the host's own tools, or, where they are missing or do not do it, by hand.
 enable_service() {
-	[ -z "$TRIPOD_ROOT" ] || [ "$(init_system)" != none ] || return 0
+	[ -z "$TRIPOD_ROOT" ] || [ "$init" != none ] || return 0
 	boot_name=$(service_of "$layout")
 	reload_services
 	copy_init_script
@@ -86,7 +86,7 @@ enable_service() {
 # copy_init_script: where the agent's installer knows no tool to register a service, it
 # leaves none.
 copy_init_script() {
-	case $(init_system)-$layout in
+	case $init-$layout in
 	none-*) return ;;
 	*-old) ;;
 	*) return ;;
@@ -98,7 +98,7 @@ copy_init_script() {
 }
 
 enable_with_tools() {
-	if [ "$(init_system)" = systemd ] && quietly 30 systemctl enable "$boot_name.service"; then
+	if [ "$init" = systemd ] && quietly 30 systemctl enable "$boot_name.service"; then
 		return
 	fi
 	if init_tool chkconfig; then
@@ -117,7 +117,7 @@ enable_by_hand() {
 	boot_script=$(init_script "$boot_name")
 	[ -n "$boot_script" ] || return 0
 	boot_script=${boot_script#"$TRIPOD_ROOT"}
-	case $(init_system) in
+	case $init in
 	systemd)
 		boot_unit=$(own_unit "$boot_name")
 		[ -d "${boot_unit%/*}" ] || return 0
@@ -172,7 +172,7 @@ unit_of() {
 disable_service() {
 	look_at_boot
 	[ "$boot" = enabled ] || return 0
-	if [ "$(init_system)" = systemd ]; then quietly 30 systemctl disable "$boot_name.service"; fi
+	if [ "$init" = systemd ]; then quietly 30 systemctl disable "$boot_name.service"; fi
 	if init_tool chkconfig; then quietly 30 chkconfig "$boot_name" off; fi
 	if init_tool update-rc.d; then quietly 30 update-rc.d "$boot_name" disable; fi
 	if init_tool rc-update; then quietly 30 rc-update del "$boot_name" default; fi
@@ -185,11 +185,11 @@ disable_service() {
 
 mask_service() {
 	boot_name=$(service_of "$layout")
-	[ "$(init_system)" = systemd ] || { disable_service; return; }
+	[ "$init" = systemd ] || { disable_service; return; }
 	quietly 30 systemctl mask "$boot_name.service" || disable_service
 }
 
 # reload_services makes the init system read anew what services there are.
 reload_services() {
-	if [ "$(init_system)" = systemd ]; then quietly 30 systemctl daemon-reload; fi
+	if [ "$init" = systemd ]; then quietly 30 systemctl daemon-reload; fi
 }

@@ -44,6 +44,8 @@ keep_plugins() {
 # configure DIR puts the settings into the configuration in DIR, and ends the script where
 # a file that is to be changed holds no JSON object.
 configure() {
+	[ -n "$TRIPOD_INSTANCE_ID$TRIPOD_PROJECT_ID$TRIPOD_ACCESS_KEY$TRIPOD_SECRET_KEY$TRIPOD_REGION" ] ||
+		[ -n "$TRIPOD_CLIENT_PORT$TRIPOD_PORT_NUM$TRIPOD_BMS$TRIPOD_ENDPOINT" ] || return 0
 	config_region=$(json_get RegionId 2>/dev/null <"$1/$main_config")
 	for config in $config_files; do
 		case $config in

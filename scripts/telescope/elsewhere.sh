@@ -8,7 +8,7 @@
 find_elsewhere() {
 	elsewhere=
 	while IFS= read -r else_dir; do
-		is_elsewhere "$else_dir" || continue
+		[ -n "$else_dir" ] || continue
 		case $newline$elsewhere in
 		*"$newline$else_dir$newline"*) continue ;;
 		esac
@@ -20,14 +20,15 @@ find_elsewhere() {
 	elsewhere=${elsewhere%"$newline"}
 }
 
-# is_elsewhere DIR: it can be the folder of an agent, and is not in our places.
+# is_elsewhere DIR: it can be the folder of an agent, and is not in our places. It sets real_path.
 is_elsewhere() {
 	case $1 in
 	"$old_dir" | "$new_dir") return 1 ;;
 	/*/telescope) ;;
 	*) return 1 ;;
 	esac
-	case $(real "$1") in
+	real "$1"
+	case $real_path in
 	"$old_real" | "$new_real") return 1 ;;
 	esac
 }
@@ -36,7 +37,7 @@ is_elsewhere() {
 has_agent() { [ -f "$1/telescoped" ] && [ -d "$1/bin" ]; }
 
 # named_dirs prints the folders that the init system is told to start the agent from,
-# where there is one or it still runs.
+# where there is one elsewhere or it still runs.
 named_dirs() {
 	for named_service in $services; do
 		named_script=$(init_script "$named_service")
@@ -46,24 +47,33 @@ named_dirs() {
 			sed -n 's|^ExecStart=[-@:+!]*\(/[^ ]*\)/telescoped\( .*\)\{0,1\}$|\1|p' "$named_unit" 2>/dev/null
 		done
 	done | while IFS= read -r named_dir; do
-		if has_agent "$named_dir" || [ -n "$(processes "$(real "$named_dir")")" ]; then printf '%s\n' "$named_dir"; fi
+		is_elsewhere "$named_dir" || continue
+		if has_agent "$named_dir" || [ -n "$(processes "$real_path")" ]; then printf '%s\n' "$named_dir"; fi
 	done
 }
 
-# running_dirs prints the folders of agents that run, of this root.
+# running_dirs prints the folders of agents that run elsewhere, of this root.
 running_dirs() {
-	running_root=$(real "$TRIPOD_ROOT")
-	# The listing can be forged: each process is looked at by itself.
-	for running_pid in $(printf '%s\n' /proc/[0-9]*/exe | xargs ls -l 2>/dev/null |
-		sed -n 's|^.* /proc/\([0-9]*\)/exe -> /.*/telescope/bin/.*$|\1|p'); do
-		ours "$running_pid" && link_of "/proc/$running_pid/exe" || continue
-		running_dir=${link%/bin/*}
-		case $running_dir in
-		"$running_root"/*) ;;
-		*) continue ;;
-		esac
-		if has_agent "$running_dir" && safe_place "$running_dir"; then printf '%s\n' "$running_dir"; fi
-	done
+	real "$TRIPOD_ROOT"
+	running_root=$real_path
+	# The listing can be forged: each process that it does not rule out is looked at by itself.
+	printf '%s\n' /proc/[0-9]*/exe | xargs ls -l 2>/dev/null |
+		sed -n 's|^.* /proc/\([0-9]*\)/exe -> \(/.*/telescope\)/bin/.*$|\1 \2|p' |
+		while IFS=' ' read -r running_pid running_dir; do
+			case $running_dir in
+			"$running_root"/*) ;;
+			*) continue ;;
+			esac
+			is_elsewhere "$running_dir" || continue
+			ours "$running_pid" && link_of "/proc/$running_pid/exe" || continue
+			running_dir=${link%/bin/*}
+			case $running_dir in
+			"$running_root"/*) ;;
+			*) continue ;;
+			esac
+			is_elsewhere "$running_dir" || continue
+			if has_agent "$running_dir" && safe_place "$running_dir"; then printf '%s\n' "$running_dir"; fi
+		done
 }
 
 # use_place DIR makes the place of an agent elsewhere the one that look and
@@ -85,14 +95,18 @@ use_prefix() {
 # safe_place DIR: nobody but root can put something else in the place of DIR. Else
 # place_why names the path that others can change.
 safe_place() {
-	safe_top=$(real "$TRIPOD_ROOT")
-	safe_path=$(real "$1")
+	real "$TRIPOD_ROOT"
+	safe_top=$real_path
+	real "$1"
+	safe_path=$real_path
+	set --
 	while [ -n "$safe_path" ] && [ "$safe_path" != "$safe_top" ]; do
-		if [ -e "$safe_path" ] && ! only_ours "$safe_path"; then
-			place_why=$safe_path
-			return 1
-		fi
+		[ ! -e "$safe_path" ] || set -- "$@" "$safe_path"
 		safe_path=${safe_path%/*}
+	done
+	[ $# != 0 ] && ! only_ours "$@" || return 0
+	for safe_path; do
+		only_ours "$safe_path" || { place_why=$safe_path; return 1; }
 	done
 }
 

@@ -164,7 +164,7 @@ install_package() {
 	check_archive
 	check_room
 	unpack
-	found package_version "$(version_in "$package_dir" $new_layout "$package_dir")" package_layout $new_layout init "$(init_system)"
+	found package_version "$(version_in "$package_dir" $new_layout "$package_dir")" package_layout $new_layout init "$init"
 	look_before
 	configure "$package_dir"
 	replacing

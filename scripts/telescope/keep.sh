@@ -24,13 +24,13 @@ kept_version() {
 
 # kept_state DIR prints how the agent was when it was copied.
 kept_state() {
-	kept_was=$(sed -n 2p "$1/info")
+	{ read -r _; IFS= read -r kept_was; } <"$1/info"
 	printf '%s' "${kept_was:-healthy}"
 }
 
 # kept_boot DIR prints whether it was to start at boot when it was copied.
 kept_boot() {
-	kept_was=$(sed -n 3p "$1/info")
+	{ read -r _; read -r _; IFS= read -r kept_was; } <"$1/info"
 	printf '%s' "${kept_was:-enabled}"
 }
 

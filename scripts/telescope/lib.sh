@@ -20,6 +20,9 @@ umask 077
 # say MESSAGE... tells people, on stderr.
 say() { printf '%s\n' "${0##*/}: $*" >&2; }
 
+newline='
+'
+
 # die CODE MESSAGE... ends the script. What before_dying names is done first, once;
 # it may set dying_says, the end of the message. Where it dies itself, the first
 # code and message stay, and its message comes after what it has set until then.
@@ -47,13 +50,23 @@ die() {
 
 # encode VALUE sets encoded: VALUE, what would break a finding apart as %XX.
 encode() {
-	encoded=$1
+	encode_rest=$1 encoded=
 	case $1 in
-	*[!A-Za-z0-9._/:,+@-]*)
-		encoded=$(printf '%s' "$1" | tr '\r\t' '  ' |
-			sed -e 's/%/%25/g' -e 's/ /%20/g' -e 's/=/%3D/g' -e '$!s/$/%0A/' | tr -d '\n')
-		;;
+	*[[:cntrl:]]*) encode_rest=$(printf '%s' "$1" | tr '\r\t' '  ') ;;
 	esac
+	while :; do
+		encode_part=${encode_rest%%["% =$newline"]*}
+		encoded=$encoded$encode_part
+		encode_rest=${encode_rest#"$encode_part"}
+		case $encode_rest in
+		'') return ;;
+		%*) encoded=$encoded%25 ;;
+		=*) encoded=$encoded%3D ;;
+		' '*) encoded=$encoded%20 ;;
+		*) encoded=$encoded%0A ;;
+		esac
+		encode_rest=${encode_rest#?}
+	done
 }
 
 # found KEY VALUE [KEY VALUE]... prints one finding.
@@ -176,7 +189,7 @@ need_root() { is_root || die "$E_ROOT" "this must run as root (it is user $(id -
 # make_work makes $work, a private folder beside the settings unless told otherwise, which
 # goes when the script ends; and with it the installer that runs.
 make_work() {
-	[ -n "$TRIPOD_WORK" ] || TRIPOD_WORK=$(cd "$(dirname "$settings")" && pwd)
+	[ -n "$TRIPOD_WORK" ] || TRIPOD_WORK=$(cd "${settings%/*}/" && pwd)
 	work=$TRIPOD_WORK/unpacked.$$
 	mkdir "$work" || die "$E_SPACE" "cannot make a folder in $TRIPOD_WORK"
 	installer_pid=

@@ -36,7 +36,7 @@ bash=yes
 have bash || bash=no
 room=$(free_kib "$prefix")
 os=$(uname -s) arch=$(host_arch)
-found os "$os" arch "$arch" kernel "$(uname -r)" init "$(init_system)" root $root bash $bash
+found os "$os" arch "$arch" kernel "$(uname -r)" init "$init" root $root bash $bash
 found free_kib "$room" at "$prefix" missing "${missing% }"
 find_agent
 find_version

@@ -5,9 +5,6 @@
 # Any user of the host can name folders, programs and processes. So what counts is
 # what a process's own links in /proc say, read for it alone, and who runs it.
 
-newline='
-'
-
 # link_of LINK sets link to where it points. It fails where that holds a line
 # break, or cannot be read.
 link_of() {

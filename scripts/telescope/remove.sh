@@ -8,7 +8,7 @@
 # forget_service NAME takes a service out of the init system.
 forget_service() {
 	[ -n "$(init_files "$1")$(init_notes "$1")" ] || return 0
-	if [ "$(init_system)" = systemd ]; then
+	if [ "$init" = systemd ]; then
 		# Started by hand and killed by us, it still counts as active,
 		# and a later start would do nothing.
 		note_stopped "$1"
@@ -18,7 +18,7 @@ forget_service() {
 	if init_tool rc-update; then quietly 30 rc-update del "$1" default; fi
 	{ init_files "$1"; init_notes "$1"; } | remove_listed
 	if init_tool update-rc.d; then quietly 30 update-rc.d -f "$1" remove; fi
-	if [ "$(init_system)" = systemd ]; then
+	if [ "$init" = systemd ]; then
 		quietly 30 systemctl daemon-reload
 		quietly 30 systemctl reset-failed "$1.service"
 	fi

@@ -8,7 +8,7 @@
 
 # service_do ACTION NAME asks the init system.
 service_do() {
-	case $(init_system) in
+	case $init in
 	systemd) quietly 60 systemctl "$1" "$2.service" ;;
 	openrc)
 		# For a script that is not of OpenRC's own kind only Debian's `service` notes
@@ -25,7 +25,7 @@ service_do() {
 # that the agent's own script tells says nothing.
 meant_stopped() {
 	meant_name=$(service_of "$layout")
-	case $(init_system) in
+	case $init in
 	systemd)
 		# Failed is also what has met the limit of restarts; active is what has
 		# ended behind the back of a service that only starts it.
@@ -56,7 +56,7 @@ tell_crashed() {
 
 # find_stopped_note sets stopped_note: a file beside the settings that tells verify.sh
 # that the agent was stopped before the change, and so is again.
-find_stopped_note() { stopped_note=$(dirname "$settings")/was-stopped; }
+find_stopped_note() { stopped_note=${settings%/*}/was-stopped; }
 
 # start_agent starts what is installed: by its service, or directly where there
 # is no init system (then nobody starts it after a reboot).
@@ -78,7 +78,8 @@ stop_agent() {
 		service_do stop "$(service_of new)"
 		other_extensions || stop_from "$uni_real" || return 1
 	fi
-	stop_from "$(real "$agent_dir")" || return 1
+	real "$agent_dir"
+	stop_from "$real_path" || return 1
 	[ "$layout" = new ] || note_stopped "$(service_of old)"
 	return 0
 }
@@ -86,7 +87,7 @@ stop_agent() {
 # note_stopped NAME has the init system know that what we have killed is stopped. Else
 # systemd takes it for active, and a later start would do nothing.
 note_stopped() {
-	case $(init_system) in
+	case $init in
 	systemd) quietly 60 systemctl stop "$1.service" ;;
 	*) init_notes "$1" | remove_listed ;;
 	esac
