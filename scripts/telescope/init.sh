@@ -58,7 +58,8 @@ init_script() {
 
 # bin_dir_in SCRIPT prints the folder that an init script of the agent's starts it from.
 bin_dir_in() {
-	sed -n 's/^BIN_DIR=//p' "$1" 2>/dev/null | sed -n -e "s/^[\"']\(.*\)[\"']\$/\1/" -e 's/\\\(.\)/\1/g' -e 's|/*$||' -e 1p
+	sed -n -e '/^BIN_DIR=/!d' -e 's///' -e "s/^[\"']\(.*\)[\"']\$/\1/" -e 's/\\\(.\)/\1/g' \
+		-e 's|/*$||' -e p -e q "$1" 2>/dev/null
 }
 
 # own_unit NAME prints where a unit is that the admin, or an installer, has written.

@@ -140,7 +140,10 @@ stop_from() {
 	while :; do
 		stop_starts=
 		[ $stop_signal = KILL ] || stop_starts=$(starts_in "$1")
-		stop_pids=$(processes "$1" | cut -d ' ' -f 1)
+		stop_pids=
+		while read -r stop_pid _; do stop_pids=$stop_pids${stop_pid:+ $stop_pid}; done <<-END
+			$(processes "$1")
+		END
 		if [ -z "$stop_pids$stop_starts" ]; then
 			[ $stop_gone = no ] || return 0
 			stop_gone=yes
