@@ -27,7 +27,7 @@ import (
 const e2ePatience = 10 * time.Minute
 
 // containerTurns bounds how many of them run at a time, by weight: usual or heavy.
-var containerTurns = semaphore.NewWeighted(3)
+var containerTurns = semaphore.NewWeighted(4)
 
 const (
 	usual = 1 // up to four containers
