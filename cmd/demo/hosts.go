@@ -98,9 +98,10 @@ func (f field) close() {
 }
 
 func (f field) hostsFile() string {
-	text := "name,host,port,user,password\n"
+	// The stand-in sends nothing: these keys are nobody's.
+	text := "name,host,port,user,password,agent_project_id,agent_instance_id,agent_access_key,agent_secret_key\n"
 	for i, h := range f.hosts {
-		text += fmt.Sprintf("demo-%d,%s,%d,%s,%s\n", i+1, h.at.Address, h.at.Port, h.at.User, h.password)
+		text += fmt.Sprintf("demo-%d,%s,%d,%s,%s,demo,demo-%[1]d,demo,demo\n", i+1, h.at.Address, h.at.Port, h.at.User, h.password)
 	}
 	return text
 }
