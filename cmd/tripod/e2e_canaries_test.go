@@ -169,5 +169,8 @@ func TestCanariesAreSeen(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	assert.Contains(t, strings.Join(cs.inProcesses(map[string]bool{}), "\n"), "/environ of sleep")
+	// Start returns before the kernel has told the new program its environment.
+	assert.Eventually(t, func() bool {
+		return strings.Contains(strings.Join(cs.inProcesses(map[string]bool{}), "\n"), "/environ of sleep")
+	}, time.Minute, 10*time.Millisecond)
 }
