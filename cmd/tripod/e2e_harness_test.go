@@ -50,9 +50,6 @@ func newRig(t *testing.T, weight int64) *rig {
 // takeTurn waits until a test of this weight may run beside the others.
 func takeTurn(t *testing.T, weight int64) {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: no containers")
-	}
 	container.NeedDocker(t)
 	t.Parallel()
 	require.NoError(t, containerTurns.Acquire(context.Background(), weight))

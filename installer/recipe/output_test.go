@@ -75,7 +75,7 @@ func TestSecretsAreNotInMessages(t *testing.T) {
 // it is less, in less.
 func TestA13HugeOutput(t *testing.T) {
 	if testing.Short() {
-		t.Skip("half a gigabyte")
+		t.Skip("-short: 64 MiB of output")
 	}
 	total, bound := int64(64<<20), uint64(16<<20)
 	if sshtest.Long() {

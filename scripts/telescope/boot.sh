@@ -86,11 +86,7 @@ enable_service() {
 # copy_init_script: where the agent's installer knows no tool to register a service, it
 # leaves none.
 copy_init_script() {
-	case $init-$layout in
-	none-*) return ;;
-	*-old) ;;
-	*) return ;;
-	esac
+	[ "$init" != none ] && [ "$layout" = old ] || return 0
 	if [ -z "$(init_script "$boot_name")" ] && [ -f "$agent_dir/telescoped" ] && make_init_folder; then
 		cp "$agent_dir/telescoped" "$(init_folder)/$boot_name" && chmod 0755 "$(init_folder)/$boot_name"
 		reload_services
@@ -189,7 +185,7 @@ mask_service() {
 	quietly 30 systemctl mask "$boot_name.service" || disable_service
 }
 
-# reload_services makes the init system read anew what services there are.
+# reload_services has the init system read its services again.
 reload_services() {
 	if [ "$init" = systemd ]; then quietly 30 systemctl daemon-reload; fi
 }

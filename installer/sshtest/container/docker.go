@@ -89,10 +89,13 @@ var (
 	dockerErr  error
 )
 
-// NeedDocker skips the test, loudly, where no Docker engine runs. With CI=true
-// in the environment it fails instead: there, a skipped test is a lie.
+// NeedDocker skips the test under -short and, loudly, where no Docker engine runs. With
+// CI=true in the environment that fails instead: there, a skipped test is a lie.
 func NeedDocker(tb testing.TB) {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("-short: no containers")
+	}
 	err := DockerAvailable(context.Background())
 	switch {
 	case err == nil:
