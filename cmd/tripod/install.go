@@ -67,7 +67,7 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 		return err
 	}
 	flags.Refuse(&faults, c.Script != "" && (agent != nil || !keys.IsZero()), "--agent-config",
-		"what the agent is told cannot be combined with --script")
+		"the agent's configuration cannot be combined with --script")
 	flags.Refuse(&faults, c.Script != "" && c.RequireReporting, "--require-reporting", "cannot be combined with --script")
 	spec.Agent, spec.RequireReporting = agent, c.RequireReporting
 	vars := c.SecretVars(s, &faults)

@@ -13,7 +13,7 @@ func AgentConfig(name string, text []byte) (*installer.AgentConfig, installer.Ag
 	if strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Values: maxValues}, &found) {
 		if fields, ok := strictjson.FieldsOf(text, "", &found); ok {
 			if fields.Has("instance_id") {
-				fields.Fault("instance_id", "is of one host: give it in a column or field of that")
+				fields.Fault("instance_id", "belongs to one host: give it in a column or field of that host")
 			}
 			config, keys = agentSettings(fields)
 		}

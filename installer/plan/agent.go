@@ -51,7 +51,7 @@ func (q *planning) configure(item *Item) {
 	item.given = item.given && given
 	*keys = cmp.Or(*keys, q.AgentKeys, defaults)
 	if q.Task == installer.Configure && spec.Agent == nil && keys.IsZero() {
-		const nothing = "nothing is named that its agent is to be told: see --agent-config and --agent-region"
+		const nothing = "no agent configuration is given for it: see --agent-config and --agent-region"
 		item.Refused = cmp.Or(item.Refused, refuse(NotAllowed, nothing))
 	}
 }

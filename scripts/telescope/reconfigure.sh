@@ -92,6 +92,6 @@ unconfigure() {
 		restart_agent
 		wait_healthy
 	fi
-	dying_says="; the configuration before was put back, $state"
+	dying_says="; the previous configuration was put back, $state"
 	discard "$(old_config)"
 }

@@ -22,7 +22,7 @@ remove_elsewhere() {
 	while IFS= read -r else_dir; do
 		[ -n "$else_dir" ] || continue
 		safe_place "$else_dir" ||
-			die "$E_IN_THE_WAY" "the agent in $else_dir is not removed: others than root can change $place_why; remove it by hand"
+			die "$E_IN_THE_WAY" "the agent in $else_dir is not removed: users other than root can change $place_why; remove it by hand"
 		use_place "$else_dir"
 		remove_agent || die "$E_IN_THE_WAY" "the agent in $else_dir could not be removed wholly"
 		found removed_at "$else_dir"
@@ -43,7 +43,7 @@ purge() {
 	found purged "$TRIPOD_KEEP"
 }
 
-purge_failed() { die "$E_IN_THE_WAY" "the agent is removed, but not what is kept of it: $1"; }
+purge_failed() { die "$E_IN_THE_WAY" "the agent is removed, but its kept version cannot be removed: $1"; }
 
 load_settings "$@"
 need_root
