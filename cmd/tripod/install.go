@@ -84,7 +84,7 @@ type work struct {
 	knownHosts []string
 }
 
-// change does the work. Everything that can be wrong with the input is told before
+// change does the work. All faults of the input are reported before
 // anything is dialled or stored.
 func (c *changeFlags) change(ctx context.Context, s *session.Session, w work, faults installer.Faults) error {
 	req, err := c.Request(ctx, s, c.RunFlags, w.task, w.spec, &faults)

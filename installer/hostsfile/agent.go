@@ -5,7 +5,7 @@ import (
 	"tripod/installer/strictjson"
 )
 
-// AgentConfig reads a file with what the agents of many hosts are told. Its error is installer.Faults.
+// AgentConfig reads a file with the configuration of the agents of many hosts. Its error is installer.Faults.
 func AgentConfig(name string, text []byte) (*installer.AgentConfig, installer.AgentKeys, error) {
 	var found installer.Faults
 	var config *installer.AgentConfig

@@ -189,7 +189,7 @@ mask_service() {
 	quietly 30 systemctl mask "$boot_name.service" || disable_service
 }
 
-# reload_services makes the init system read anew what services there are.
+# reload_services makes the init system read the list of services again.
 reload_services() {
 	if [ "$init" = systemd ]; then quietly 30 systemctl daemon-reload; fi
 }

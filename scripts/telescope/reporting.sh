@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# reporting.sh: has the agent what it needs to report? Without credentials it runs on and
+# reporting.sh: whether the agent has what it needs to report. Without credentials it runs on and
 # looks healthy. Sourced after config.sh.
 
 # What the agent asks for what its configuration lacks. In a throw-away root a test says who

@@ -1,7 +1,7 @@
 #!/bin/sh
-# uninstall.sh [SETTINGS] removes the agent: processes, files, service, in whatever
-# place it is and whoever has installed it. Where there is none, that is fine too.
-# With TRIPOD_PURGE=yes also what is kept for a rollback.
+# uninstall.sh [SETTINGS] removes the agent: processes, files, service, in any
+# folder and also if Tripod did not install it. It succeeds if there is none.
+# TRIPOD_PURGE=yes also removes the version kept for a rollback.
 #
 # Exit code: 0 nothing is left, 10 not root, 14 something could not be removed.
 

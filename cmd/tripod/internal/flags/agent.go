@@ -14,7 +14,7 @@ import (
 
 type warning func(format string, args ...any)
 
-// Agent says what the agents are told. Their keys come from the file or a prompt.
+// Agent is the configuration of the agents. Their keys come from the file or a prompt.
 type Agent struct {
 	AgentRegion    string `placeholder:"REGION" help:"Region to configure the agent for (default: that of --region)."`
 	AgentEndpoint  string `placeholder:"URL" help:"Cloud Eye endpoint to configure the agent for."`
@@ -78,8 +78,8 @@ func readAgentConfig(
 	return config, keys
 }
 
-// AgentDefaults are what a daemon tells the agents of all projects, or of one. Keys are one project's:
-// whoever may ask for work in a project can read them on a host of his own.
+// AgentDefaults are a daemon's default configurations of the agents of all projects, or of one. Keys
+// belong to one project: anyone who may create tasks in it can read them on a host of their own.
 type AgentDefaults struct {
 	AgentConfig []string `sep:"none" placeholder:"[PROJECT=]FILE" help:"Default agent configuration of a project, or of all projects; can be repeated. A file with keys needs PROJECT."`
 }
@@ -89,7 +89,7 @@ type agentDefault struct {
 	keys   installer.AgentKeys
 }
 
-// Read reads the files, and returns what tells those of a project.
+// Read reads the files, and returns a function that returns the defaults of a project.
 func (f AgentDefaults) Read(warn warning, faults *installer.Faults) func(project string) (
 	*installer.AgentConfig, installer.AgentKeys,
 ) {
