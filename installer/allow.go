@@ -49,8 +49,8 @@ var rules = []Rule{
 
 // insteadOfRollback is what to do about tasks of Tripod's own, for people.
 var insteadOfRollback = map[Type]string{
-	Uninstall: "nothing was kept; INSTALL the version that you want",
-	Configure: "nothing was kept; CONFIGURE it as you want it",
+	Uninstall: "no copy is kept; use INSTALL with the version that you want",
+	Configure: "no copy is kept; use CONFIGURE with the values that you want",
 }
 
 func Rules() []Rule { return slices.Clone(rules) }

@@ -102,7 +102,7 @@ type Host struct {
 	IntranetIPs []string          `json:"intranet_ips,omitempty"`
 	ElasticIPs  []string          `json:"elastic_ips,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"` // the user's own, see LabelFault
-	// Agent is what this host's agent is told. Nil: nothing of its own.
+	// Agent is the configuration of this host's agent. Nil: none of its own.
 	Agent *AgentConfig `json:"agent_config,omitempty"`
 	// Vars are variables of a script of one's own on this host, see VarFault.
 	Vars map[string]string `json:"vars,omitempty"`

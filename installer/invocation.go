@@ -52,7 +52,7 @@ type Spec struct {
 	Script      *BlobRef      `json:"script,omitempty"`       // the user's, in place of the target's own
 	Packages    []BlobRef     `json:"packages,omitempty"`     // probe chooses by architecture
 	Online      *Online       `json:"online,omitempty"`       // nil: no host gets the agent by itself
-	Agent       *AgentConfig  `json:"agent_config,omitempty"` // of an invocation: all that is said for its host
+	Agent       *AgentConfig  `json:"agent_config,omitempty"` // of an invocation: complete for its host
 	HostKeys    HostKeyPolicy `json:"host_keys"`
 	RunTimeout  time.Duration `json:"run_timeout,omitempty"` // of the script; zero: Limits.Run
 	CheckOnly   bool          `json:"check_only,omitempty"`  // probe, report and change nothing

@@ -83,7 +83,7 @@ var kinds = []KindInfo{
 	{KindPolicyDenied, StepConnect, 1, 0, false, "the daemon may not connect to this address: allow it with serve --target-allow"},
 	{KindCredentialMissing, StepConnect, 1, 0, false, "no password or key is known for this host any more: submit it again with one"},
 	{KindPackageMissing, StepProbe, 1, 0, false, "no package fits this host's architecture and the wanted version: add one with --package, or --online-url"},
-	{KindAgentMissing, StepProbe, 1, 0, false, "an update puts no agent where there is none, nor does a configuration: install it with `tripod install`"},
+	{KindAgentMissing, StepProbe, 1, 0, false, "there is no agent on the host to update or configure: install it with `tripod install`"},
 	{KindNotKept, StepProbe, 1, 0, false, "the version to go back to is not kept on the host: put it there with `tripod update` and its package"},
 	{KindSuperseded, StepConnect, 1, 0, false, "a later task changed the host and would be undone too, so nothing was done: roll the later one back first; where nothing undoes it (a script of your own), INSTALL or UPDATE to the wanted version"},
 	{KindInternal, StepConnect, 1, 0, false, "this is a fault of Tripod: please report it with the message"},

@@ -2,7 +2,7 @@ package installer
 
 // Reporting says whether the agent has what it needs to report to Cloud Eye: credentials, an
 // instance id and a project id, of its own or from the metadata service. The zero value:
-// nobody has looked.
+// not examined.
 type Reporting struct {
 	Able ReportingAble `json:"able"`
 	Why  string        `json:"why,omitempty"` // not, or not known

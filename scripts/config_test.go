@@ -170,7 +170,7 @@ func TestConfigure(t *testing.T) {
 	// One with which it cannot report, where that is asked for, is none.
 	r := h.want(exitReporting, "configure.sh",
 		settings{"TRIPOD_INSTANCE_ID": "i-2", "TRIPOD_BMS": "true", "TRIPOD_REQUIRE_REPORTING": "yes"})
-	assert.Contains(t, lastLine(r.stderr), "no metadata service answers; the configuration before was put back, healthy")
+	assert.Contains(t, lastLine(r.stderr), "no metadata service answers; the previous configuration was put back, healthy")
 	assert.Equal(t, before, read())
 
 	s := settings{

@@ -15,9 +15,9 @@ type configureCmd struct {
 }
 
 func (configureCmd) Help() string {
-	return `Changes the configuration of the agent that is on the hosts, and nothing else; what is not
-named stays. The agent is restarted and verified, and gets its old configuration back if it
-fails with the new one. Columns and labels of hosts count too: see docs/telescope.md.
+	return `Changes the configuration of the installed agent, and nothing else; values that are not
+given stay as they are. The agent is restarted and verified. If it fails, its previous
+configuration is restored. Columns and labels of hosts are used too: see docs/telescope.md.
 
 Examples:
   tripod configure -f hosts.csv --agent-config fleet.json

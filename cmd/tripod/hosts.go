@@ -157,10 +157,10 @@ type hostsImportCmd struct {
 
 func (hostsImportCmd) Help() string {
 	return `Reads every format of hosts files; CSV and JSON may also give instance_id,
-instance_type (ECS or BMS), labels, intranet_ips, elastic_ips and what the agent is
-told. A host that is
-in the inventory already, by its id or address, is replaced. Its password or key is
-stored encrypted until the host is removed or imported with another one.
+instance_type (ECS or BMS), labels, intranet_ips, elastic_ips, the agent's configuration,
+and variables of scripts. A host that is in the inventory already, by its id or address,
+is replaced. Its password or key is stored encrypted until the host is removed or
+imported with another one.
 
 Example:
   tripod hosts import --label env=prod hosts.csv`

@@ -67,7 +67,7 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 		return err
 	}
 	flags.Refuse(&faults, c.Script != "" && (agent != nil || !keys.IsZero()), "--agent-config",
-		"what the agent is told cannot be combined with --script")
+		"the agent's configuration cannot be combined with --script")
 	flags.Refuse(&faults, c.Script != "" && c.RequireReporting, "--require-reporting", "cannot be combined with --script")
 	spec.Agent, spec.RequireReporting = agent, c.RequireReporting
 	vars := c.SecretVars(s, &faults)
@@ -84,7 +84,7 @@ type work struct {
 	knownHosts []string
 }
 
-// change does the work. Everything that can be wrong with the input is told before
+// change does the work. All faults of the input are reported before
 // anything is dialled or stored.
 func (c *changeFlags) change(ctx context.Context, s *session.Session, w work, faults installer.Faults) error {
 	req, err := c.Request(ctx, s, c.RunFlags, w.task, w.spec, &faults)

@@ -35,7 +35,7 @@ type serveCmd struct {
 	Parallel     int           `default:"${parallel}" help:"Number of hosts to work on at once."`
 	Keep         time.Duration `default:"24h" help:"How long to store credentials after their task has ended; 0: delete them at once. A changed value applies to new tasks."`
 	StatusMaxAge time.Duration `default:"24h" help:"Maximum age of an agent's status; after that agent-status reports unknown."`
-	LookEvery    time.Duration `placeholder:"D" help:"Look at each known host with a kept login once in D, so that its agent's status is not older; 0: not at all (default)."`
+	LookEvery    time.Duration `placeholder:"D" help:"Check the agent on each known host that has a kept login once every D; 0: never (default)."`
 	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change, with --server, what all projects share: the package store and the length of the audit log (default: ${default})."`
 	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited (default: ${default})."`
 	MaxOpen      int           `default:"200000" placeholder:"N" help:"Maximum number of open tasks of all projects; 0: unlimited (default: ${default})."`

@@ -11,12 +11,12 @@ import (
 type uninstallCmd struct {
 	changeFlags
 	flags.Policy
-	Purge bool `help:"Remove the versions that are kept on the hosts for a rollback too, with their configuration and keys."`
+	Purge bool `help:"Also remove the versions that are kept on the hosts for a rollback, with their configuration and keys."`
 }
 
 func (uninstallCmd) Help() string {
-	return `Stops the agent and removes it with its service, whoever has installed it, and checks
-that nothing is left. Hosts without an agent are skipped. It cannot be rolled back.
+	return `Stops and removes the agent and its service, also if Tripod did not install it, and
+checks that nothing is left. Hosts without an agent are skipped. It cannot be rolled back.
 
 Examples:
   tripod uninstall -f hosts.txt --dry-run

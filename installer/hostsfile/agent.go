@@ -5,7 +5,7 @@ import (
 	"tripod/installer/strictjson"
 )
 
-// AgentConfig reads a file with what the agents of many hosts are told. Its error is installer.Faults.
+// AgentConfig reads a file with the configuration of the agents of many hosts. Its error is installer.Faults.
 func AgentConfig(name string, text []byte) (*installer.AgentConfig, installer.AgentKeys, error) {
 	var found installer.Faults
 	var config *installer.AgentConfig
@@ -13,7 +13,7 @@ func AgentConfig(name string, text []byte) (*installer.AgentConfig, installer.Ag
 	if strictjson.Check(text, strictjson.Limits{Depth: maxDepth, Values: maxValues}, &found) {
 		if fields, ok := strictjson.FieldsOf(text, "", &found); ok {
 			if fields.Has("instance_id") {
-				fields.Fault("instance_id", "is of one host: give it in a column or field of that")
+				fields.Fault("instance_id", "belongs to one host: give it in a column or field of that host")
 			}
 			config, keys = agentSettings(fields)
 		}

@@ -57,7 +57,7 @@ func TestAgentConfigFile(t *testing.T) {
 	require.Nil(t, config)
 	require.Zero(t, keys)
 	for text, want := range map[string]string{
-		`{"instance_id":"i-1"}`:        "fleet.json instance_id: is of one host",
+		`{"instance_id":"i-1"}`:        "fleet.json instance_id: belongs to one host",
 		`{"region":"a","region":"b"}`:  "fleet.json region: the key is there twice",
 		`{"secret_key":"hunter2"}`:     "fleet.json access_key: is missing",
 		`{"access_key":"hunter2","a":`: "fleet.json a: ends too early",

@@ -190,7 +190,7 @@ func (q *Queue) Finish(ctx context.Context, ref installer.Ref, t installer.Trans
 	return nil
 }
 
-// Journal implements engine.Queue. A look that is cut off begins anew, so nothing is kept of its steps.
+// Journal implements engine.Queue. A look that is cut off starts again, so its steps are not stored.
 func (q *Queue) Journal(context.Context, installer.Ref, ...installer.StepRecord) error { return nil }
 
 // Orphans implements engine.Queue.

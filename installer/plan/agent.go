@@ -15,7 +15,7 @@ type AgentSource struct {
 // AgentSources are the places in the order in which they count, field by field; the two keys
 // count together. docs/telescope.md has the table.
 var AgentSources = []AgentSource{
-	{"the host's own columns or fields, in this task, else as it was imported", true},
+	{"columns or fields of the host in this task, or else those of its import", true},
 	{"labels of the host: `agent.region`, `agent.endpoint`, `agent.project_id`, `agent.instance_id`, `agent.bms`", false},
 	{"flags: `--agent-region`, `--agent-endpoint`, `--agent-project-id`, `--agent-bms`, `--ask-agent-keys`", true},
 	{"the command's `--agent-config FILE`", true},
@@ -30,7 +30,7 @@ func configures(task installer.Type, spec installer.Spec) bool {
 	return (installs(task) || task == installer.Configure) && spec.Script == nil && !spec.CheckOnly
 }
 
-// ownKeys are the agent's keys of a host itself: given with the task, else imported.
+// ownKeys returns the agent's keys of one host: those given with the task, else the imported ones.
 func (q *planning) ownKeys(to installer.Host, given installer.AgentKeys) (installer.AgentKeys, error) {
 	if !given.IsZero() || !configures(q.Task, q.Spec) {
 		return given, nil
@@ -38,7 +38,7 @@ func (q *planning) ownKeys(to installer.Host, given installer.AgentKeys) (instal
 	return q.Store.AgentKeys(q.ctx, q.Project, to, nil)
 }
 
-// configure adds to what the item says of its own what is said of all hosts, in the order of AgentSources.
+// configure completes the item's own configuration with that of all hosts, in the order of AgentSources.
 func (q *planning) configure(item *Item) {
 	spec, keys, host := &item.Invocation.Spec, &item.Credentials.Agent, item.Invocation.Host
 	if !configures(q.Task, q.Spec) {
@@ -51,12 +51,12 @@ func (q *planning) configure(item *Item) {
 	item.given = item.given && given
 	*keys = cmp.Or(*keys, q.AgentKeys, defaults)
 	if q.Task == installer.Configure && spec.Agent == nil && keys.IsZero() {
-		const nothing = "nothing is named that its agent is to be told: see --agent-config and --agent-region"
+		const nothing = "no agent configuration is given for it: see --agent-config and --agent-region"
 		item.Refused = cmp.Or(item.Refused, refuse(NotAllowed, nothing))
 	}
 }
 
-// keysAgain are the agent's keys of a RETRY: given with it, else those of old, else imported since.
+// keysAgain returns the agent's keys for a RETRY: those given with it, else those of old, else those of an import.
 func (q *planning) keysAgain(
 	given installer.AgentKeys, to installer.Host, old *installer.Invocation,
 ) (installer.AgentKeys, error) {

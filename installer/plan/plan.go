@@ -45,7 +45,7 @@ type Planner struct {
 	// DefaultLogin returns the project's default key, for hosts that come without a
 	// credential of their own. Nil: no project has one.
 	DefaultLogin func(project string) (installer.Login, bool)
-	// AgentDefaults is what the agents of a project's hosts are told where nothing else says it. Nil: nothing.
+	// AgentDefaults returns the default configuration and keys of the agents of a project. Nil: none.
 	AgentDefaults func(project string) (*installer.AgentConfig, installer.AgentKeys)
 	Clock         func() time.Time // nil: time.Now
 	// NewID makes ids for batches and invocations, ^[a-zA-Z0-9-]{1,64}$, later ones sorting

@@ -149,7 +149,7 @@ func TestCheckSaysWhyAVersionIsUnknown(t *testing.T) {
 	require.NoError(t, os.Chmod(bin, 0o777))
 	outcome, err := b.work(t.Context())
 	require.NoError(t, err)
-	assert.Contains(t, outcome.Message, "agent unhealthy (its version was not asked: others than root can change "+bin+")")
+	assert.Contains(t, outcome.Message, "agent unhealthy (its version was not asked: users other than root can change "+bin+")")
 	assert.Equal(t, installer.VersionUnknown, outcome.CurrentVersion)
 }
 

@@ -90,7 +90,7 @@ find_version() {
 	version=$(version_in "$agent_dir" "$layout" "$version_below")
 	version_why=
 	case $version in
-	/*) version_why="its version was not asked: others than root can change $version" version= ;;
+	/*) version_why="its version was not asked: users other than root can change $version" version= ;;
 	esac
 }
 

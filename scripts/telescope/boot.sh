@@ -185,7 +185,7 @@ mask_service() {
 	quietly 30 systemctl mask "$boot_name.service" || disable_service
 }
 
-# reload_services has the init system read its services again.
+# reload_services makes the init system read the list of services again.
 reload_services() {
 	if [ "$init" = systemd ]; then quietly 30 systemctl daemon-reload; fi
 }

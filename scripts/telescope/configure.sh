@@ -1,10 +1,10 @@
 #!/bin/sh
-# configure.sh [SETTINGS] changes the configuration of the agent that is there, and nothing
-# else: the agent is started anew with it, and gets the old one back where that fails. One
-# that is stopped stays so.
+# configure.sh [SETTINGS] changes the configuration of the installed agent, and nothing
+# else: the agent is restarted with it, and gets the previous one back if that fails. A
+# stopped agent stays stopped.
 #
-# Exit code: 0 the agent is configured so, and healthy, 13 there is none; README.md has the
-# others.
+# Exit code: 0 the agent has the configuration and is healthy or stopped as before, 13
+# there is no agent; README.md has the others.
 
 here=$(dirname "$0")
 . "$here/lib.sh"

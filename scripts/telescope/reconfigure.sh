@@ -2,7 +2,7 @@
 # reconfigure.sh: the agent that is there gets another configuration. Sourced after keep.sh
 # and config.sh.
 #
-# Until the agent is well with the new one, the old one is in a folder of the agent's. That
+# Until the agent is healthy with the new one, the old one is in a folder of the agent's. That
 # is whole: it was filled under another name, and loses its name before it is emptied.
 
 old_config() { printf '%s' "$agent_dir/.tripod-config"; }
@@ -92,6 +92,6 @@ unconfigure() {
 		restart_agent
 		wait_healthy
 	fi
-	dying_says="; the configuration before was put back, $state"
+	dying_says="; the previous configuration was put back, $state"
 	discard "$(old_config)"
 }

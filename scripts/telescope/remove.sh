@@ -44,7 +44,7 @@ remove_agent() {
 		remove_new || return 1
 	fi
 	stop_from "$old_real" || { say "telescope does not stop"; return 1; }
-	forget_service "$(service_of old)" || { say "the service $(service_of old) stays"; return 1; }
+	forget_service "$(service_of old)" || { say "the service $(service_of old) cannot be removed"; return 1; }
 	drop_init_folder
 	remove_tree "$old_dir"
 }
@@ -65,7 +65,7 @@ remove_new() {
 		return 0
 	fi
 	stop_from "$uni_real" || { say "the uniagent does not stop"; return 1; }
-	forget_service "$remove_name" || { say "the service $remove_name stays"; return 1; }
+	forget_service "$remove_name" || { say "the service $remove_name cannot be removed"; return 1; }
 	remove_tree "$uni_dir"
 }
 

@@ -119,7 +119,7 @@ settle() {
 	if stop_agent; then
 		: >"$stopped_note"
 	else
-		say "the agent, which was stopped before, does not stop"
+		say "the agent was stopped before, but cannot be stopped again"
 	fi
 	look
 	report

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# reporting.sh: has the agent what it needs to report? Without credentials it runs on and
+# reporting.sh: whether the agent has what it needs to report. Without credentials it runs on and
 # looks healthy. Sourced after config.sh.
 
 # What the agent asks for what its configuration lacks. In a throw-away root a test says who
@@ -11,7 +11,7 @@ metadata_service=169.254.169.254:80
 look_reporting() {
 	reporting=no reporting_why=
 	if [ "$state" != healthy ]; then
-		reporting_why="it does not run as it should"
+		reporting_why="the agent is not healthy"
 		return
 	fi
 	if [ ! -r "$agent_dir/$main_config" ]; then
@@ -22,7 +22,7 @@ look_reporting() {
 	if [ -z "$lacks" ]; then
 		reporting=yes
 	elif ! have bash; then
-		reporting=unknown reporting_why="without bash the metadata service cannot be asked"
+		reporting=unknown reporting_why="the metadata service cannot be queried without bash"
 	else
 		ask_for "$lacks"
 	fi

@@ -1,7 +1,7 @@
 #!/bin/sh
-# uninstall.sh [SETTINGS] removes the agent: processes, files, service, in whatever
-# place it is and whoever has installed it. Where there is none, that is fine too.
-# With TRIPOD_PURGE=yes also what is kept for a rollback.
+# uninstall.sh [SETTINGS] removes the agent: processes, files, service, in any
+# folder and also if Tripod did not install it. It succeeds if there is none.
+# TRIPOD_PURGE=yes also removes the version kept for a rollback.
 #
 # Exit code: 0 nothing is left, 10 not root, 14 something could not be removed.
 
@@ -22,7 +22,7 @@ remove_elsewhere() {
 	while IFS= read -r else_dir; do
 		[ -n "$else_dir" ] || continue
 		safe_place "$else_dir" ||
-			die "$E_IN_THE_WAY" "the agent in $else_dir is not removed: others than root can change $place_why; remove it by hand"
+			die "$E_IN_THE_WAY" "the agent in $else_dir is not removed: users other than root can change $place_why; remove it by hand"
 		use_place "$else_dir"
 		remove_agent || die "$E_IN_THE_WAY" "the agent in $else_dir could not be removed wholly"
 		found removed_at "$else_dir"
@@ -43,7 +43,7 @@ purge() {
 	found purged "$TRIPOD_KEEP"
 }
 
-purge_failed() { die "$E_IN_THE_WAY" "the agent is removed, but not what is kept of it: $1"; }
+purge_failed() { die "$E_IN_THE_WAY" "the agent is removed, but its kept version cannot be removed: $1"; }
 
 load_settings "$@"
 need_root

@@ -9,7 +9,7 @@ import (
 )
 
 // looked is what the daemon's looks at a host have found, apart from the agent. A login that comes with
-// a task, or an import, begins it anew.
+// a task, or an import, resets it.
 type looked struct {
 	At       time.Time `json:"at,omitzero"`
 	Failed   int       `json:"failed,omitempty"`   // in a row

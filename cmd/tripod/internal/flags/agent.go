@@ -14,16 +14,16 @@ import (
 
 type warning func(format string, args ...any)
 
-// Agent says what the agents are told. Their keys come from the file or a prompt.
+// Agent is the configuration of the agents. Their keys come from the file or a prompt.
 type Agent struct {
 	AgentRegion    string `placeholder:"REGION" help:"Region to configure the agent for (default: that of --region)."`
 	AgentEndpoint  string `placeholder:"URL" help:"Cloud Eye endpoint to configure the agent for."`
 	AgentProjectID string `name:"agent-project-id" placeholder:"ID" help:"Project id to configure the agent for."`
-	AgentBMS       *bool  `name:"agent-bms" negatable:"" help:"Whether to tell the agent that its host is a bare-metal server."`
-	AgentConfig    string `type:"path" placeholder:"FILE" help:"Configuration of the agent, JSON: region, endpoint, project_id, bms, access_key, secret_key."`
+	AgentBMS       *bool  `name:"agent-bms" negatable:"" help:"Configure the agent for a bare-metal server, or not (BmsFlag)."`
+	AgentConfig    string `type:"path" placeholder:"FILE" help:"Configuration of the agent, a JSON file: region, endpoint, project_id, bms, access_key, secret_key."`
 	AskAgentKeys   bool   `help:"Ask for the agent's access key and secret key."`
 
-	RequireReporting bool `help:"Fail where the agent has no credentials or ids, and so cannot report to Cloud Eye."`
+	RequireReporting bool `help:"Fail if the agent lacks credentials or ids and cannot report to Cloud Eye."`
 }
 
 // Read reads the file and asks for the keys. onlineRegion is the installer's.
@@ -40,7 +40,7 @@ func (f *Agent) Read(ctx context.Context, warn warning, onlineRegion string, fau
 	}
 	Refuse(faults, f.AskAgentKeys && !keys.IsZero(), "--ask-agent-keys", "the file of --agent-config has keys already")
 	Refuse(faults, onlineRegion != "" && f.AgentRegion != "" && f.AgentRegion != onlineRegion, "--agent-region",
-		"must be that of --region: the official installer and the agent have one")
+		"must be the same as --region: the official installer and the agent use one region")
 	if config = flags.Or(config); config != nil && onlineRegion != "" {
 		config = (&installer.AgentConfig{Region: onlineRegion}).Or(config)
 	}
@@ -78,10 +78,10 @@ func readAgentConfig(
 	return config, keys
 }
 
-// AgentDefaults are what a daemon tells the agents of all projects, or of one. Keys are one project's:
-// whoever may ask for work in a project can read them on a host of his own.
+// AgentDefaults are a daemon's default configurations of the agents of all projects, or of one. Keys
+// belong to one project: anyone who may create tasks in it can read them on a host of their own.
 type AgentDefaults struct {
-	AgentConfig []string `sep:"none" placeholder:"[PROJECT=]FILE" help:"Configuration of the agents of a project, or of all, where a task does not say it; can be repeated. Keys are only taken for a project."`
+	AgentConfig []string `sep:"none" placeholder:"[PROJECT=]FILE" help:"Default agent configuration of a project, or of all projects; can be repeated. A file with keys needs PROJECT."`
 }
 
 type agentDefault struct {
@@ -89,7 +89,7 @@ type agentDefault struct {
 	keys   installer.AgentKeys
 }
 
-// Read reads the files, and returns what tells those of a project.
+// Read reads the files, and returns a function that returns the defaults of a project.
 func (f AgentDefaults) Read(warn warning, faults *installer.Faults) func(project string) (
 	*installer.AgentConfig, installer.AgentKeys,
 ) {
@@ -99,7 +99,7 @@ func (f AgentDefaults) Read(warn warning, faults *installer.Faults) func(project
 	for _, project := range slices.Sorted(maps.Keys(files)) {
 		config, keys := readAgentConfig(flag, files[project], warn, faults)
 		Refuse(faults, project == all && !keys.IsZero(), flag+" "+files[project],
-			"holds keys: say whose they are, with PROJECT=FILE")
+			"holds keys, which must belong to one project: use PROJECT=FILE")
 		read[project] = agentDefault{config, keys}
 	}
 	return func(project string) (*installer.AgentConfig, installer.AgentKeys) {

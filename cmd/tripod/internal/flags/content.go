@@ -23,7 +23,7 @@ type Content struct {
 	OwnScript
 	Package        []string `type:"path" sep:"none" placeholder:"FILE" help:"Agent package (.tar.gz); one per architecture."`
 	OnlineURL      string   `name:"online-url" placeholder:"URL" help:"Use no package: each host downloads the official installer, URL/agent_install.sh, and runs it."`
-	OnlineScript   string   `enum:"agent_install.sh,agentInstall.sh" default:"agent_install.sh" placeholder:"NAME" help:"The official installer: agent_install.sh, or agentInstall.sh for old regions, which takes no options."`
+	OnlineScript   string   `enum:"agent_install.sh,agentInstall.sh" default:"agent_install.sh" placeholder:"NAME" help:"File name of the official installer: agent_install.sh, or agentInstall.sh for old regions (takes no options)."`
 	Region         string   `placeholder:"REGION" help:"Region to pass to the official installer (-r)."`
 	OnlineUniagent string   `name:"online-uniagent-version" placeholder:"V" help:"Version of the uniagent to pass to the official installer (-u)."`
 	OnlineDomain   string   `placeholder:"HOST" help:"Domain to pass to the official installer (-d)."`
@@ -170,7 +170,7 @@ var Editions = map[string]installer.Edition{"basic": installer.Basic, "advance":
 // Spec says what to do on each host.
 type Spec struct {
 	Content
-	SecretEnvFile []string `type:"path" sep:"none" placeholder:"FILE" help:"Secret variables for the script, stored encrypted and removed from output: lines of NAME=VALUE."`
+	SecretEnvFile []string `type:"path" sep:"none" placeholder:"FILE" help:"Secret environment variables for the script, one NAME=VALUE per line; stored encrypted and removed from output."`
 
 	Target       string `default:"telescope" help:"Product to install; another one than telescope needs --script."`
 	AgentVersion string `name:"version" placeholder:"V" help:"Version to install (default: that of the package, or the newest in the package store)."`

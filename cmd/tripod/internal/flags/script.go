@@ -20,10 +20,10 @@ import (
 // OwnScript is a script of the user's own, and what it is given.
 type OwnScript struct {
 	Script    string   `type:"path" placeholder:"FILE" help:"Script of your own, run instead of the built-in installation."`
-	ScriptArg []string `sep:"none" placeholder:"ARG" help:"Argument of the script; several in their order. Users of the hosts can read it."`
-	Env       []string `sep:"none" placeholder:"NAME=VALUE" help:"Variable for the script; var.NAME in the hosts file has priority."`
-	EnvFile   []string `type:"path" sep:"none" placeholder:"FILE" help:"Variables for the script: lines of NAME=VALUE; --env has priority."`
-	Send      []string `sep:"none" placeholder:"FILE[:NAME]" help:"File to put into the working folder of the script, as NAME."`
+	ScriptArg []string `sep:"none" placeholder:"ARG" help:"Argument for the script; can be repeated. All users of a host can read it there."`
+	Env       []string `sep:"none" placeholder:"NAME=VALUE" help:"Environment variable for the script; can be repeated. var.NAME of a host has priority."`
+	EnvFile   []string `type:"path" sep:"none" placeholder:"FILE" help:"Environment variables for the script, one NAME=VALUE per line. --env has priority."`
+	Send      []string `sep:"none" placeholder:"FILE[:NAME]" help:"File to copy into the working folder of the script (under NAME); can be repeated."`
 }
 
 const largestSent = 2 << 30 // bytes; of what the store takes
@@ -83,11 +83,11 @@ func lookAtScript(text []byte, path string) (warning string, err error) {
 		return "", nil
 	}
 	quoted := session.ShellQuote(path)
-	const windows = "line ends in CR LF, as on Windows, and the host takes the CR for a part of it"
+	const windows = "line ends in CR LF (Windows line ending), and the host reads the CR as part of the line"
 	mend := "convert the file: sed -i 's/\\r$//' " + quoted
 	switch first, _, _ := bytes.Cut(text, []byte("\n")); {
 	case bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
-		return "", fmt.Errorf(`begins with a byte order mark, so that its first line is not understood: sed -i '1s/^\xef\xbb\xbf//' %s`, quoted)
+		return "", fmt.Errorf(`begins with a byte order mark, so the host cannot read its first line: sed -i '1s/^\xef\xbb\xbf//' %s`, quoted)
 	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
 		return "", errors.New("is in UTF-16: save it as UTF-8")
 	case bytes.HasSuffix(first, []byte("\r")):
