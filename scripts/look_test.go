@@ -75,7 +75,7 @@ func TestLooksRunNothingOfOthers(t *testing.T) {
 						require.NoError(t, others())
 						r := h.want(0, "probe.sh", nil)
 						assert.Empty(t, r.found["version"], "%s of %s", what, path)
-						changed := "others%20than%20root%20can%20change%20" + strings.ReplaceAll(path, " ", "%20")
+						changed := "users%20other%20than%20root%20can%20change%20" + strings.ReplaceAll(path, " ", "%20")
 						assert.Contains(t, r.stdout, changed, "%s of %s", what, path)
 						assert.NoFileExists(t, ran)
 						require.NoError(t, os.Chown(path, 0, 0))
