@@ -3,12 +3,13 @@ package installer
 import (
 	"errors"
 	"net/netip"
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"tripod/installer/lazyregexp"
 )
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9-]*$`)
+var nameForm = lazyregexp.New(`^[A-Za-z0-9-]*$`)
 
 // ParseAddress returns an IP address or a host name in its one usual form. Errors do
 // not quote the text: people write passwords in the strangest places.

@@ -14,36 +14,37 @@ import (
 // tests. A package that is not listed may import none. This is the house of
 // docs/architecture.md, held by a machine.
 var arrows = map[string]string{
-	"installer":                  "",
+	"installer":                  "installer/lazyregexp",
 	"installer/engine":           "installer",
 	"installer/strictjson":       "installer",
 	"installer/privkey":          "installer",
 	"installer/policy":           "",
 	"installer/plaintext":        "",
-	"installer/signing":          "installer",
-	"installer/pkgfile":          "",
-	"installer/hostsfile":        "installer installer/strictjson installer/privkey",
+	"installer/signing":          "installer installer/lazyregexp",
+	"installer/pkgfile":          "installer/lazyregexp",
+	"installer/hostsfile":        "installer installer/lazyregexp installer/strictjson installer/privkey",
 	"installer/sshconn":          "installer",
 	"installer/sshdial":          "installer installer/privkey installer/sshconn",
-	"installer/recipe":           "installer installer/plaintext installer/recipe/hostshell",
-	"installer/recipe/hostshell": "installer scripts",
-	"installer/api":              "installer installer/api/limits installer/hostsfile installer/plan installer/signing installer/strictjson installer/plaintext",
+	"installer/recipe":           "installer installer/lazyregexp installer/plaintext installer/recipe/hostshell",
+	"installer/recipe/hostshell": "installer installer/lazyregexp scripts",
+	"installer/api":              "installer installer/api/limits installer/hostsfile installer/lazyregexp installer/plan installer/signing installer/strictjson installer/plaintext",
 	"installer/api/limits":       "installer",
 	"installer/control":          "installer installer/api installer/engine installer/hostsfile installer/pkgfile installer/plan installer/privkey installer/strictjson",
 	"installer/plan":             "installer",
 	"installer/looks":            "installer installer/plan",
 	"installer/local":            "",
+	"installer/lazyregexp":       "",
 	"store":                      "installer store/access store/audit store/disk store/files store/inventory store/kv store/tasks store/vault",
-	"store/access":               "installer store/disk store/kv store/vault",
+	"store/access":               "installer installer/lazyregexp store/disk store/kv store/vault",
 	"store/audit":                "installer store/disk store/kv",
 	"store/files":                "installer store/disk store/kv",
 	"store/disk":                 "installer",
 	"store/inventory":            "installer store/disk store/kv store/tasks store/vault",
 	"store/tasks":                "installer store/disk store/kv",
-	"store/kv":                   "installer store/disk",
+	"store/kv":                   "installer installer/lazyregexp store/disk",
 	"store/vault":                "store/disk",
 	"scripts":                    "",
-	"cmd/tripod": "installer installer/api installer/control installer/engine installer/hostsfile installer/looks installer/plan installer/plaintext installer/policy store " +
+	"cmd/tripod": "installer installer/api installer/control installer/engine installer/hostsfile installer/lazyregexp installer/looks installer/plan installer/plaintext installer/policy store " +
 		"cmd/tripod/internal/exit cmd/tripod/internal/flags cmd/tripod/internal/report cmd/tripod/internal/session cmd/tripod/internal/term",
 	"cmd/tripod/internal/exit":     "installer installer/api installer/plaintext",
 	"cmd/tripod/internal/term":     "installer",
@@ -51,7 +52,7 @@ var arrows = map[string]string{
 	"cmd/tripod/internal/progress": "installer installer/plaintext cmd/tripod/internal/report cmd/tripod/internal/term",
 	"cmd/tripod/internal/session": "installer installer/api installer/control installer/engine installer/local installer/plan installer/plaintext installer/recipe installer/sshdial store " +
 		"cmd/tripod/internal/exit cmd/tripod/internal/progress cmd/tripod/internal/report cmd/tripod/internal/term",
-	"cmd/tripod/internal/flags": "installer installer/control installer/hostsfile installer/pkgfile installer/plan installer/privkey " +
+	"cmd/tripod/internal/flags": "installer installer/control installer/hostsfile installer/lazyregexp installer/pkgfile installer/plan installer/privkey " +
 		"cmd/tripod/internal/exit cmd/tripod/internal/session cmd/tripod/internal/term",
 }
 

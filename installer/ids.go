@@ -4,15 +4,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
-	"regexp"
 	"strconv"
+
+	"tripod/installer/lazyregexp"
 )
 
 // Forms of names, after the public API. What has another form gets near no store and no path.
 var (
-	ProjectForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`) // of a project (tenant)
-	IDForm      = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)  // of instances, invocations and batches
-	SHA256Form  = regexp.MustCompile(`^[0-9a-f]{64}$`)        // of the hash that names a file
+	ProjectForm = lazyregexp.New(`^[A-Za-z0-9_-]{1,64}$`) // of a project (tenant)
+	IDForm      = lazyregexp.New(`^[a-zA-Z0-9-]{1,64}$`)  // of instances, invocations and batches
+	SHA256Form  = lazyregexp.New(`^[0-9a-f]{64}$`)        // of the hash that names a file
 )
 
 // InstanceID derives the id of a host that was given none: always the same for the same place.

@@ -2,15 +2,16 @@ package installer
 
 import (
 	"maps"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"tripod/installer/lazyregexp"
 )
 
 const MaxLabels = 64
 
-var labelName = regexp.MustCompile(`^[a-z0-9][a-z0-9._/-]{0,62}$`)
+var labelName = lazyregexp.New(`^[a-z0-9][a-z0-9._/-]{0,62}$`)
 
 // LabelFault says what is wrong with a label, or "". It quotes no value.
 func LabelFault(name, value string) string {

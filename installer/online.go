@@ -4,7 +4,8 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
-	"regexp"
+
+	"tripod/installer/lazyregexp"
 )
 
 // Online is where hosts get the agent by themselves if no package is given: the official installer is
@@ -26,12 +27,12 @@ const (
 )
 
 var (
-	uniagentVersion = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z_.-]{0,63})?$`)
-	domainName      = regexp.MustCompile(`^([0-9A-Za-z][0-9A-Za-z.-]{0,252}(:[0-9]{1,5})?)?$`)
-	regionName      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	uniagentVersion = lazyregexp.New(`^([0-9A-Za-z][0-9A-Za-z_.-]{0,63})?$`)
+	domainName      = lazyregexp.New(`^([0-9A-Za-z][0-9A-Za-z.-]{0,252}(:[0-9]{1,5})?)?$`)
+	regionName      = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 	// No quote, no blank, nothing that a shell or an argument vector could take
 	// for something else.
-	plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9._~:/@%+,=\[\]-]{1,990}$`)
+	plainURL = lazyregexp.New(`^https?://[A-Za-z0-9._~:/@%+,=\[\]-]{1,990}$`)
 )
 
 func (o Online) CheckURL() error { return checkURL(o.URL, o.Insecure) }

@@ -2,9 +2,10 @@ package installer
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 	"time"
+
+	"tripod/installer/lazyregexp"
 )
 
 // Edition is the API's version_type.
@@ -33,13 +34,13 @@ type Package struct {
 	Added   time.Time `json:"added"`
 }
 
-var digits = regexp.MustCompile(`[0-9]+`)
+var digits = lazyregexp.New(`[0-9]+`)
 
 // CompareVersions orders versions as people read them: numbers by their value.
 func CompareVersions(a, b string) int {
 	// A number becomes a digit, its length and its digits: more digits are more.
 	key := func(version string) string {
-		return digits.ReplaceAllStringFunc(version, func(n string) string {
+		return digits().ReplaceAllStringFunc(version, func(n string) string {
 			n = strings.TrimLeft(n, "0")
 			return "0" + string(rune(len(n))) + n
 		})

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"tripod/installer/lazyregexp"
 )
 
 // Bounds of a host's fields, in characters or entries.
@@ -38,10 +39,10 @@ const (
 )
 
 var (
-	targetForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
-	versionForm = regexp.MustCompile(`^[0-9A-Za-z_.-]{0,64}$`)
-	archForm    = regexp.MustCompile(`^[a-z0-9]{0,16}$`)
-	wordForm    = regexp.MustCompile(`^[A-Z_]{0,32}$`)
+	targetForm  = lazyregexp.New(`^[a-z0-9][a-z0-9-]{0,31}$`)
+	versionForm = lazyregexp.New(`^[0-9A-Za-z_.-]{0,64}$`)
+	archForm    = lazyregexp.New(`^[a-z0-9]{0,16}$`)
+	wordForm    = lazyregexp.New(`^[A-Z_]{0,32}$`)
 )
 
 // At tells the place of a field in the input, for faults: a path, a column. Empty: this

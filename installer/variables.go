@@ -3,10 +3,11 @@ package installer
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"tripod/installer/lazyregexp"
 )
 
 // Bounds of what a script of one's own is given.
@@ -23,8 +24,8 @@ const (
 const ownVars = "TRIPOD_"
 
 var (
-	varForm  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
-	fileForm = regexp.MustCompile(`^[A-Za-z0-9_.][A-Za-z0-9_.@+=-]{0,99}$`)
+	varForm  = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
+	fileForm = lazyregexp.New(`^[A-Za-z0-9_.][A-Za-z0-9_.@+=-]{0,99}$`)
 )
 
 // shellVars cannot be set, or not to any text, in one of the shells that hand variables on.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 
+	"github.com/alecthomas/kong"
+
 	"tripod/cmd/tripod/internal/report"
 	"tripod/cmd/tripod/internal/session"
 	"tripod/installer/control"
@@ -20,27 +22,44 @@ written to stdout, everything else to stderr. Exit codes: 0 all hosts succeeded,
 1 some hosts did not, 2 invalid usage or input, 3 stopped by --max-failures,
 4 interrupted and can be resumed, 5 storage or internal error.`
 
-type cli struct {
-	session.Flags
+// command is one of the first level.
+type command struct {
+	name string
+	make func() any // a pointer to its struct
+	help string
+}
 
-	Install            installCmd            `cmd:"" help:"Install the agent on hosts."`
-	Update             updateCmd             `cmd:"" help:"Update the agent on hosts, and keep the previous version there for a rollback."`
-	Configure          configureCmd          `cmd:"" help:"Change the configuration of the agent on hosts."`
-	Uninstall          uninstallCmd          `cmd:"" help:"Remove the agent from hosts."`
-	Check              checkCmd              `cmd:"" help:"Check that hosts can be reached and are suitable; change nothing."`
-	Status             statusCmd             `cmd:"" help:"Show batches, the hosts of a batch, or the steps on one host."`
-	Logs               logsCmd               `cmd:"" help:"Show the output of the installation on a host."`
-	Retry              retryCmd              `cmd:"" help:"Resume what is unfinished and retry what failed."`
-	Rollback           rollbackCmd           `cmd:"" help:"Restore the previous version on the hosts of a batch, without a download."`
-	Cancel             cancelCmd             `cmd:"" help:"Cancel an unfinished batch, or one host of it."`
-	SetRemoteInstaller setRemoteInstallerCmd `cmd:"" help:"Make hosts of the inventory jump hosts of the project, or remove that role."`
-	Serve              serveCmd              `cmd:"" help:"Run the daemon with the agent-task API."`
-	Tokens             tokensCmd             `cmd:"" help:"Manage the API tokens."`
-	Keys               keysCmd               `cmd:"" help:"Manage the API access keys, for signed requests."`
-	Audit              auditCmd              `cmd:"" help:"Show and verify the audit log."`
-	Hosts              hostsCmd              `cmd:"" help:"Manage the host inventory."`
-	Packages           packagesCmd           `cmd:"" help:"Manage the package store."`
-	Version            versionCmd            `cmd:"" help:"Print the version."`
+func of[C any]() any { return new(C) }
+
+// commands are in the order of the help.
+var commands = []command{
+	{"install", of[installCmd], "Install the agent on hosts."},
+	{"update", of[updateCmd], "Update the agent on hosts, and keep the previous version there for a rollback."},
+	{"configure", of[configureCmd], "Change the configuration of the agent on hosts."},
+	{"uninstall", of[uninstallCmd], "Remove the agent from hosts."},
+	{"check", of[checkCmd], "Check that hosts can be reached and are suitable; change nothing."},
+	{"status", of[statusCmd], "Show batches, the hosts of a batch, or the steps on one host."},
+	{"logs", of[logsCmd], "Show the output of the installation on a host."},
+	{"retry", of[retryCmd], "Resume what is unfinished and retry what failed."},
+	{"rollback", of[rollbackCmd], "Restore the previous version on the hosts of a batch, without a download."},
+	{"cancel", of[cancelCmd], "Cancel an unfinished batch, or one host of it."},
+	{"set-remote-installer", of[setRemoteInstallerCmd], "Make hosts of the inventory jump hosts of the project, or remove that role."},
+	{"serve", of[serveCmd], "Run the daemon with the agent-task API."},
+	{"tokens", of[tokensCmd], "Manage the API tokens."},
+	{"keys", of[keysCmd], "Manage the API access keys, for signed requests."},
+	{"audit", of[auditCmd], "Show and verify the audit log."},
+	{"hosts", of[hostsCmd], "Manage the host inventory."},
+	{"packages", of[packagesCmd], "Manage the package store."},
+	{"version", of[versionCmd], "Print the version."},
+}
+
+// newParser returns the parser of some commands, and of the flags of every command.
+func newParser(flags *session.Flags, some []command, options ...kong.Option) *kong.Kong {
+	options = append(options, kong.Name("tripod"), kong.Description(description), kong.DefaultEnvars("TRIPOD"), flagVars())
+	for _, c := range some {
+		options = append(options, kong.DynamicCommand(c.name, c.help, "", c.make()))
+	}
+	return kong.Must(flags, options...)
 }
 
 // reportFlag is --output of the commands that show what became of hosts.

@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tripod/cmd/tripod/internal/session"
 )
 
 // daemonCommands are the subcommands that work with --server as they do on a
@@ -56,10 +57,8 @@ var notOnDaemon = map[string]string{
 // subcommands are all that the command line has.
 func subcommands(t *testing.T) []string {
 	t.Helper()
-	parser, err := kong.New(&cli{}, kong.Name("tripod"), kong.DefaultEnvars("TRIPOD"), flagVars())
-	require.NoError(t, err)
 	var names []string
-	for _, leaf := range parser.Model.Leaves(false) {
+	for _, leaf := range newParser(&session.Flags{}, commands).Model.Leaves(false) {
 		names = append(names, strings.TrimPrefix(leaf.FullPath(), "tripod "))
 	}
 	require.NotEmpty(t, names)

@@ -25,7 +25,7 @@ func TestDocsUseTheCommandLine(t *testing.T) {
 	pages, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
 	require.NotEmpty(t, pages)
-	parser := newParser(t)
+	parser := quietParser(t)
 	known := map[string]bool{"help": true}
 	for _, leaf := range parser.Model.Leaves(false) {
 		for _, group := range leaf.AllFlags(false) {

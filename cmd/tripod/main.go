@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -29,25 +30,32 @@ func run(ctx context.Context, args []string, tuning session.Tuning) int {
 	s.Tuning = tuning
 	dropEmptyVariables()
 
-	var c cli
+	var given session.Flags
 	left := -1 // kong's --help asks to exit in the middle of parsing
-	parser := kong.Must(&c,
-		kong.Name("tripod"),
-		kong.Description(description),
-		kong.DefaultEnvars("TRIPOD"),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.Writers(s.Stdout, s.Stderr),
-		kong.Exit(func(code int) { left = code }),
-		flagVars(),
-	)
-	parsed, err := parser.Parse(args)
+	parse := func(some []command) (*kong.Context, error) {
+		given = session.Flags{}
+		return newParser(&given, some,
+			kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+			kong.Writers(s.Stdout, s.Stderr),
+			kong.Exit(func(code int) { left = code }),
+		).Parse(args)
+	}
+	// Kong takes longer to build all commands than many a command takes to run.
+	named := slices.DeleteFunc(slices.Clone(commands), func(c command) bool { return !slices.Contains(args, c.name) })
+	if len(named) == 0 {
+		named = commands
+	}
+	parsed, err := parse(named)
+	if err != nil && left < 0 {
+		parsed, err = parse(commands) // the error suggests what could have been meant
+	}
 	if left >= 0 {
 		return left
 	}
 	if err != nil {
 		return exit.Report(s.Stderr, exit.UsageError(onlyLikelySuggestions(err), "see `tripod --help`"))
 	}
-	if err := s.Open(ctx, c.Flags, parsed.Selected().Name); err != nil {
+	if err := s.Open(ctx, given, parsed.Selected().Name); err != nil {
 		return exit.Report(s.Stderr, err)
 	}
 	ctx = installer.WithActor(ctx, installer.Principal{Kind: installer.UserPrincipal, Name: session.User()}.String())

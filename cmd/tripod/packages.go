@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
 	"tripod/installer/control"
+	"tripod/installer/lazyregexp"
 )
 
 type packagesCmd struct {
@@ -124,7 +124,7 @@ that unfinished work needs is kept. To retry a task that needed a deleted packag
 add it again.`
 }
 
-var hashStart = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+var hashStart = lazyregexp.New(`^[0-9a-f]{8,64}$`)
 
 // Run removes all that is named, or tells what is named wrongly and removes nothing.
 func (c *packagesRemoveCmd) Run(ctx context.Context, s *session.Session) error {

@@ -9,6 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tripod/cmd/tripod/internal/session"
 )
 
 // answerTo is what the command line says to arguments that it does not know.
@@ -21,17 +23,15 @@ func answerTo(t *testing.T, parser *kong.Kong, args ...string) string {
 	return onlyLikelySuggestions(err).Error()
 }
 
-func newParser(t *testing.T) *kong.Kong {
+func quietParser(t *testing.T) *kong.Kong {
 	t.Helper()
-	parser, err := kong.New(&cli{}, kong.Name("tripod"), flagVars(), kong.Exit(func(int) {}), kong.Writers(t.Output(), t.Output()))
-	require.NoError(t, err)
-	return parser
+	return newParser(&session.Flags{}, commands, kong.Exit(func(int) {}), kong.Writers(t.Output(), t.Output()))
 }
 
 // TestNoSuggestionIsTheOpposite puts what negates before every command and flag.
 func TestNoSuggestionIsTheOpposite(t *testing.T) {
 	t.Parallel()
-	parser := newParser(t)
+	parser := quietParser(t)
 	tried := 0
 	err := kong.Visit(parser.Model.Node, func(n kong.Visitable, next kong.Next) error {
 		node, ok := n.(*kong.Node)
@@ -66,7 +66,7 @@ func TestNoSuggestionIsTheOpposite(t *testing.T) {
 
 func TestSuggestions(t *testing.T) {
 	t.Parallel()
-	parser := newParser(t)
+	parser := quietParser(t)
 	for args, want := range map[string]string{
 		"unupdate":                   "unexpected argument unupdate",
 		"deinstall":                  "unexpected argument deinstall",

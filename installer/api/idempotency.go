@@ -3,16 +3,16 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 	"tripod/installer/plan"
 	"tripod/installer/signing"
 )
 
 const headerIdempotencyKey = "Idempotency-Key"
 
-var idempotencyForm = regexp.MustCompile(`^[\x20-\x7e]{1,255}$`)
+var idempotencyForm = lazyregexp.New(`^[\x20-\x7e]{1,255}$`)
 
 // idempotencyKey of a request that is answered once, however often it comes. It is
 // stored in one transaction with the batch: no batch, no key. Empty: it has none.

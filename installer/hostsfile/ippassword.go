@@ -3,13 +3,13 @@ package hostsfile
 import (
 	"net/netip"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 )
 
 // ipPassword reads IP,password lines. The line end (LF or CR LF) is not part
@@ -107,21 +107,21 @@ func (c *collector) doubt() {
 
 // otherMeanings are what text after the comma looks like, and what to do.
 var otherMeanings = []struct {
-	form *regexp.Regexp
+	form lazyregexp.Regexp
 	says string
 }{
 	{
-		regexp.MustCompile(`^\s*(\S*@)?\d{1,3}\.(\d{1,3}|[\[{*]\S*)\.|^\s*\[?[[:xdigit:]]{0,4}(:[[:xdigit:]]{0,4}){2}|[\[{]\w+(-|\.\.)\w+[\]}]`),
+		lazyregexp.New(`^\s*(\S*@)?\d{1,3}\.(\d{1,3}|[\[{*]\S*)\.|^\s*\[?[[:xdigit:]]{0,4}(:[[:xdigit:]]{0,4}){2}|[\[{]\w+(-|\.\.)\w+[\]}]`),
 		"an address follows the comma: write one host on each line",
 	},
-	{regexp.MustCompile(`,`), "there is a second comma, as in CSV without a header: " + addHeader},
-	{regexp.MustCompile(`\t`), "a tab follows the comma: put commas between the columns, and " + addHeader},
-	{regexp.MustCompile(`^".*"$|^'.*'$`), "what follows the comma stands in quotes, as in CSV without a header: " + addHeader},
-	{regexp.MustCompile(`^[a-z][a-z0-9_-]*[:;|]`), "a user may stand before the password: " + addHeader},
-	{regexp.MustCompile(`\s(#|//)`), "what follows the comma may have a comment at its end: take it off"},
-	{regexp.MustCompile(`(^|\s)(ssh|ecdsa|sk)-\w+-?\w* |(^|\s)ssh-\w+|^(SHA256|MD5):|-----BEGIN`), "a key or a fingerprint follows the comma: " + addHeader + " or address,key"},
-	{regexp.MustCompile(`^(~|\.{0,2})/|^[A-Za-z]:\\`), "a file's path follows the comma: " + addHeader + " or address,key"},
-	{regexp.MustCompile(`^\$\{?\w+\}?$|\{\{|^<.*>$|^([*.?x_-]+)$`), "a placeholder follows the comma: put the password in its place"},
+	{lazyregexp.New(`,`), "there is a second comma, as in CSV without a header: " + addHeader},
+	{lazyregexp.New(`\t`), "a tab follows the comma: put commas between the columns, and " + addHeader},
+	{lazyregexp.New(`^".*"$|^'.*'$`), "what follows the comma stands in quotes, as in CSV without a header: " + addHeader},
+	{lazyregexp.New(`^[a-z][a-z0-9_-]*[:;|]`), "a user may stand before the password: " + addHeader},
+	{lazyregexp.New(`\s(#|//)`), "what follows the comma may have a comment at its end: take it off"},
+	{lazyregexp.New(`(^|\s)(ssh|ecdsa|sk)-\w+-?\w* |(^|\s)ssh-\w+|^(SHA256|MD5):|-----BEGIN`), "a key or a fingerprint follows the comma: " + addHeader + " or address,key"},
+	{lazyregexp.New(`^(~|\.{0,2})/|^[A-Za-z]:\\`), "a file's path follows the comma: " + addHeader + " or address,key"},
+	{lazyregexp.New(`^\$\{?\w+\}?$|\{\{|^<.*>$|^([*.?x_-]+)$`), "a placeholder follows the comma: put the password in its place"},
 }
 
 // otherMeaning says what the text after the comma may be in place of a password, and

@@ -2,9 +2,10 @@ package hostsfile
 
 import (
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
+
+	"tripod/installer/lazyregexp"
 )
 
 const (
@@ -14,10 +15,10 @@ const (
 )
 
 var (
-	section  = regexp.MustCompile(`^\[([A-Za-z_][\w.-]*)(:\w+)?\]$`)
-	yamlLine = regexp.MustCompile(`^(---|%YAML|- |[\w."'-]+:( |$))`)
+	section  = lazyregexp.New(`^\[([A-Za-z_][\w.-]*)(:\w+)?\]$`)
+	yamlLine = lazyregexp.New(`^(---|%YAML|- |[\w."'-]+:( |$))`)
 	// ipLike is what somebody meant to be an address, right or wrong.
-	ipLike = regexp.MustCompile(`^([0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(%\w*)?$`)
+	ipLike = lazyregexp.New(`^([0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(%\w*)?$`)
 )
 
 // isSection recognises a heading of an INI file: "[web]", "[web:vars]".

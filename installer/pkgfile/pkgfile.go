@@ -12,8 +12,9 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
 	"strings"
+
+	"tripod/installer/lazyregexp"
 )
 
 // Limits on what is read. The real packages have 10–60 MiB unpacked.
@@ -131,8 +132,8 @@ func (p *padding) Write(b []byte) (int, error) {
 }
 
 var (
-	releaseVersion = regexp.MustCompile(`"release_version"\s*:\s*"([0-9A-Za-z_.-]{1,64})"`)
-	nameVersion    = regexp.MustCompile(`[_-]v?([0-9]+(?:\.[0-9A-Za-z]+){1,5})(?:\.tar\.gz|\.tgz)$`)
+	releaseVersion = lazyregexp.New(`"release_version"\s*:\s*"([0-9A-Za-z_.-]{1,64})"`)
+	nameVersion    = lazyregexp.New(`[_-]v?([0-9]+(?:\.[0-9A-Za-z]+){1,5})(?:\.tar\.gz|\.tgz)$`)
 )
 
 func archOf(name string) string {

@@ -129,7 +129,7 @@ func (s *scan) look(name string, content io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if m := releaseVersion.FindSubmatch(text); m != nil {
+		if m := releaseVersion().FindSubmatch(text); m != nil {
 			s.release = string(m[1])
 		}
 	}
@@ -171,7 +171,7 @@ func (s *scan) done(name string) (Info, error) {
 	info.Arch = s.elf[path.Join(top, "bin/telescope")]
 	info.Arch = cmp.Or(info.Arch, archOf(name), archOf(top))
 	if info.Version = s.release; info.Version == "" {
-		if m := nameVersion.FindStringSubmatch(name); m != nil && len(m[1]) <= 64 {
+		if m := nameVersion().FindStringSubmatch(name); m != nil && len(m[1]) <= 64 {
 			info.Version = m[1]
 		}
 	}

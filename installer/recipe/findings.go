@@ -2,10 +2,10 @@ package recipe
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 	"tripod/installer/recipe/hostshell"
 )
 
@@ -57,7 +57,7 @@ type runState struct {
 	killed   string
 }
 
-var safePath = regexp.MustCompile(`^(/[A-Za-z0-9._-]+)+$`)
+var safePath = lazyregexp.New(`^(/[A-Za-z0-9._-]+)+$`)
 
 func isSafePath(p string) bool {
 	return len(p) <= 1024 && safePath.MatchString(p) && !strings.Contains(p+"/", "/../")

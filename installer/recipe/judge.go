@@ -3,12 +3,12 @@ package recipe
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 )
 
 func (w *work) judge(end runState, rec *installer.StepRecord) error {
@@ -58,12 +58,12 @@ func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 	rec.Found.Agent = agentState(health)
 }
 
-var agentLine = regexp.MustCompile(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
+var agentLine = lazyregexp.New(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
 
 // lastSeen is the agent as a script last told it; empty: not, or of another version than this.
 func lastSeen(output, version string) string {
 	health := ""
-	for _, told := range agentLine.FindAllStringSubmatch(output, -1) {
+	for _, told := range agentLine().FindAllStringSubmatch(output, -1) {
 		if health = ""; told[1] == "none" || version != "" && told[2] == version {
 			health = told[1]
 		}

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 	"tripod/installer/recipe/hostshell"
 )
 
@@ -129,14 +129,14 @@ func (w *work) launchArgs(act action) []string {
 	return args // online: the settings say it
 }
 
-var heldSince = regexp.MustCompile(`^\S+( since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)$`)
+var heldSince = lazyregexp.New(`^\S+( since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC)$`)
 
 // busy is the failure of a run that has found another one on the host. Its owner
 // is named in the log only: it may be another project's.
 func (w *work) busy(holder string) error {
 	w.Logger.Info("another run holds the lock", "invocation", w.inv.ID, "host", w.inv.Host.Label(), "holder", w.shown(holder, 100))
 	since := ""
-	if parts := heldSince.FindStringSubmatch(holder); parts != nil {
+	if parts := heldSince().FindStringSubmatch(holder); parts != nil {
 		since = parts[1]
 	}
 	return installer.Fail(installer.KindHostBusy, "another run works on %s here%s", w.target(), since)

@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 	"tripod/installer/recipe/hostshell"
 )
 
@@ -35,7 +35,7 @@ type work struct {
 	outcome   installer.Outcome
 }
 
-var plainID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+var plainID = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 func (r *Recipe) newWork(job *installer.Job) (*work, error) {
 	inv := job.Invocation

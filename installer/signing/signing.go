@@ -10,12 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 )
 
 const (
@@ -43,10 +43,7 @@ type Claim struct {
 	names []string // of the headers that are signed, as they were given
 }
 
-var (
-	authorizationForm = regexp.MustCompile("^" + Algorithm + ` +Access=([A-Za-z0-9_-]{1,128}), *SignedHeaders=([a-z0-9!#$%&'*+.^_|~-]{1,256}(?:;[a-z0-9!#$%&'*+.^_|~-]{1,256})*), *Signature=([0-9A-Fa-f]{64})$`)
-	hashForm          = regexp.MustCompile(`^[0-9a-f]{64}$`)
-)
+var authorizationForm = lazyregexp.New("^" + Algorithm + ` +Access=([A-Za-z0-9_-]{1,128}), *SignedHeaders=([a-z0-9!#$%&'*+.^_|~-]{1,256}(?:;[a-z0-9!#$%&'*+.^_|~-]{1,256})*), *Signature=([0-9A-Fa-f]{64})$`)
 
 // Signs reports whether r carries a signature, or tries to.
 func Signs(r *http.Request) bool {
@@ -64,7 +61,7 @@ func Parse(r *http.Request) (Claim, error) {
 	if len(values) != 1 {
 		return c, errors.New("want one Authorization header")
 	}
-	given := authorizationForm.FindStringSubmatch(values[0])
+	given := authorizationForm().FindStringSubmatch(values[0])
 	if given == nil {
 		return c, errors.New("the header Authorization is not " + Algorithm + " with Access, SignedHeaders and Signature")
 	}
@@ -85,7 +82,7 @@ func Parse(r *http.Request) (Claim, error) {
 	}
 	if hashes, given := r.Header[headerContent]; given {
 		// "UNSIGNED-PAYLOAD" too is refused: the body is covered, always.
-		if len(hashes) != 1 || !hashForm.MatchString(hashes[0]) {
+		if len(hashes) != 1 || !installer.SHA256Form.MatchString(hashes[0]) {
 			return c, errors.New("X-Sdk-Content-Sha256 is not one SHA-256 in lower-case hex")
 		}
 		c.Content = hashes[0]

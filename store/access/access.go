@@ -11,10 +11,10 @@ import (
 	"encoding/base32"
 	"encoding/base64"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 	"tripod/store/disk"
 	"tripod/store/kv"
 	"tripod/store/vault"
@@ -68,7 +68,7 @@ var (
 	keys   = grantKind{"key", tKeys, tKeyNames, installer.AuditKeyAdd, installer.AuditKeyRemove, "access key "}
 )
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
+var nameForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}$`)
 
 func (k grantKind) check(info installer.TokenInfo) error {
 	switch err := kv.CheckProject(info.Project); {

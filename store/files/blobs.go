@@ -11,7 +11,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +19,6 @@ import (
 	"tripod/store/disk"
 	"tripod/store/kv"
 )
-
-var hashForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // openBlobs are the blobs in use: each file is opened and checked once, and read by offset, so
 // that any number of hosts share one descriptor.
@@ -78,7 +75,7 @@ func (s *Files) nameBlob(f *os.File, sha256 string) error {
 // OpenBlob implements installer.Blobs. The content is compared with its hash
 // when it is opened for the first time.
 func (s *Files) OpenBlob(ref installer.BlobRef) (installer.Blob, error) {
-	if !hashForm.MatchString(ref.SHA256) {
+	if !installer.SHA256Form.MatchString(ref.SHA256) {
 		return nil, kv.NotFound("file", ref.Name)
 	}
 	s.blobs.mu.Lock()
@@ -187,7 +184,7 @@ func forgetSent(t *kv.Tx, sha256 string) {
 // BlobSize tells how many bytes of a file the project has here, and whether that
 // is all of it. What has arrived of one outlives the process.
 func (s *Files) BlobSize(ctx context.Context, project, sha256 string) (have int64, complete bool, err error) {
-	if !hashForm.MatchString(sha256) {
+	if !installer.SHA256Form.MatchString(sha256) {
 		return 0, false, kv.NotFound("file", "")
 	}
 	if err := kv.CheckProject(project); err != nil {

@@ -64,7 +64,7 @@ func (s *Files) Close() error { return s.blobs.closeAll() }
 // AddPackage puts an archive that PutBlob has kept into the package store, in place of what was
 // said of the same content. ErrNotFound if its content is not kept.
 func (s *Files) AddPackage(ctx context.Context, p installer.Package) error {
-	if !hashForm.MatchString(p.SHA256) {
+	if !installer.SHA256Form.MatchString(p.SHA256) {
 		return errors.New("package: want a SHA-256 in lower-case hex")
 	}
 	err := errors.Join(kv.CheckPart("package's target", p.Target, 32), kv.CheckPart("package's version", p.Version, 64),

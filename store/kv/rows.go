@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"iter"
-	"regexp"
 	"strings"
 	"time"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 	"tripod/store/disk"
 )
 
@@ -139,7 +139,7 @@ func Micros(t time.Time) uint64 {
 // FromMicros is the time that Micros was made of.
 func FromMicros(us uint64) time.Time { return time.UnixMicro(int64(us)) }
 
-var idForm = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
+var idForm = lazyregexp.New(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
 
 // CheckID guards ids that become names of files.
 func CheckID(what, id string) error {

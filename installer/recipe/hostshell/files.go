@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"tripod/scripts"
 )
@@ -28,9 +29,7 @@ func WithoutAgent(files []string) []string {
 
 // hostFiles are scripts/host by name. Two more carry texts for the host: "runner" has runner.sh as
 // an assignment, "put_agent" the target's scripts in a function.
-var hostFiles = readHostFiles()
-
-func readHostFiles() map[string]string {
+var hostFiles = sync.OnceValue(func() map[string]string {
 	files := readScripts(scripts.Host, "host")
 	var put strings.Builder
 	put.WriteString("put_agent() {\n")
@@ -42,7 +41,7 @@ func readHostFiles() map[string]string {
 	files[agentScripts] = put.String()
 	files["runner"] = "runner_text=" + Quote(files["runner.sh"]) + "\n"
 	return files
-}
+})
 
 func readScripts(from fs.FS, folder string) map[string]string {
 	files := map[string]string{}
@@ -58,7 +57,7 @@ func readScripts(from fs.FS, folder string) map[string]string {
 func program(files ...string) string {
 	var b strings.Builder
 	for _, name := range files {
-		b.WriteString(hostFiles[name])
+		b.WriteString(hostFiles()[name])
 	}
 	b.WriteString("main \"$@\" </dev/null\nexit\n")
 	return b.String()

@@ -5,10 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
-	"regexp"
 	"strings"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 )
 
 // Rights is how the host's scripts get the rights that they need.
@@ -131,7 +131,7 @@ const (
 )
 
 // plainWord means itself in sh, csh, fish and all others.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/+:@,-][A-Za-z0-9._/+:@,=-]*$`)
+var plainWord = lazyregexp.New(`^[A-Za-z0-9._/+:@,-][A-Za-z0-9._/+:@,=-]*$`)
 
 func commandLine(start string, words ...string) (string, error) {
 	line := start

@@ -6,12 +6,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 
 	"github.com/alecthomas/kong"
 
 	"tripod/installer"
+	"tripod/installer/lazyregexp"
 )
 
 // DefaultKeys are the keys for hosts that come without a login. Each is one
@@ -24,13 +24,13 @@ type DefaultKeys struct {
 
 // ofProject tells PROJECT=FILE from a file whose name has a '=' in it: that one
 // is written ./a=b. otherwise is the project where none is named.
-var ofProject = regexp.MustCompile(`^([A-Za-z0-9_-]{1,64})=(.*)$`)
+var ofProject = lazyregexp.New(`^([A-Za-z0-9_-]{1,64})=(.*)$`)
 
 func perProject(flag, otherwise string, values []string, faults *installer.Faults) map[string]string {
 	files := map[string]string{}
 	for _, value := range values {
 		project, file := otherwise, value
-		if parts := ofProject.FindStringSubmatch(value); parts != nil {
+		if parts := ofProject().FindStringSubmatch(value); parts != nil {
 			project, file = parts[1], parts[2]
 		}
 		switch _, twice := files[project]; {
