@@ -58,12 +58,13 @@ const (
 type KnownHost struct {
 	Host
 	// Agent and Version are as last found on the host, at Verified.
-	Agent    AgentState `json:"agent"`
-	Version  string     `json:"version,omitempty"`
-	Edition  Edition    `json:"edition,omitempty"` // of the package which Tripod has installed
-	Verified time.Time  `json:"verified,omitzero"`
-	Login    bool       `json:"login"`     // a password or key is kept for it
-	JumpHost bool       `json:"jump_host"` // others are reached through it
+	Agent     AgentState `json:"agent"`
+	Version   string     `json:"version,omitempty"`
+	Edition   Edition    `json:"edition,omitempty"` // of the package which Tripod has installed
+	Verified  time.Time  `json:"verified,omitzero"`
+	Reporting Reporting  `json:"reporting,omitzero"` // as found last
+	Login     bool       `json:"login"`              // a password or key is kept for it
+	JumpHost  bool       `json:"jump_host"`          // others are reached through it
 }
 
 // HostFilter selects known hosts. Zero fields select all.

@@ -86,6 +86,8 @@ type Outcome struct {
 	// Changed: this attempt, or an earlier one of the same task, has changed the host,
 	// so that it may be what one that is Skipped has found there.
 	Changed bool `json:"changed,omitempty"`
+	// Configured: the agent was, and nothing else of it was changed.
+	Configured bool `json:"configured,omitempty"`
 	// CurrentVersion of the agent is that before the work, TargetVersion that after the
 	// attempt. Empty: there was no agent, or nobody has looked; see VersionUnknown.
 	CurrentVersion string     `json:"current_version,omitempty"`

@@ -42,12 +42,13 @@ type Findings struct {
 	AtBoot         BootState  `json:"at_boot,omitempty"`
 	Edition        Edition    `json:"edition,omitempty"` // of the package that the host gets
 	// Skipped: nothing was to be done. Changed: the step may have changed the host.
-	Skipped  bool   `json:"skipped,omitempty"`
-	Changed  bool   `json:"changed,omitempty"`
-	ExitCode *int   `json:"exit_code,omitempty"` // of the script
-	Message  string `json:"message,omitempty"`   // the outcome's line
-	Output   int64  `json:"output,omitempty"`    // bytes of the script's output
-	Log      *int64 `json:"log,omitempty"`       // where the log stood before the script began
+	Skipped    bool   `json:"skipped,omitempty"`
+	Changed    bool   `json:"changed,omitempty"`
+	Configured bool   `json:"configured,omitempty"` // the agent, and nothing else of it changed
+	ExitCode   *int   `json:"exit_code,omitempty"`  // of the script
+	Message    string `json:"message,omitempty"`    // the outcome's line
+	Output     int64  `json:"output,omitempty"`     // bytes of the script's output
+	Log        *int64 `json:"log,omitempty"`        // where the log stood before the script began
 }
 
 // BootState is whether the host starts the agent when it boots: enabled, disabled or unknown.

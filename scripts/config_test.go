@@ -195,6 +195,10 @@ func TestConfigure(t *testing.T) {
 
 	running := h.telescopes()
 	assert.Equal(t, "same", h.want(0, "configure.sh", s).found["configured"])
+	files := h.files()
+	assert.Equal(t, "same", h.want(0, "probe.sh", s).found["configured"])
+	assert.Empty(t, h.want(0, "probe.sh", nil).found["configured"])
+	assert.Equal(t, files, h.files(), "a look changes nothing")
 	assert.Equal(t, running, h.telescopes(), "nothing is to be done, so nothing is restarted")
 
 	// A file that cannot be edited costs nothing.

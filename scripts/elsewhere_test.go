@@ -4,8 +4,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,6 +56,10 @@ func TestAgentElsewhere(t *testing.T) {
 			r = h.want(exitElsewhere, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 			assert.Contains(t, r.stderr, "there is an agent in "+dir)
 			assert.Contains(t, r.stderr, "uninstall it first")
+			r = h.want(exitElsewhere, "configure.sh", settings{"TRIPOD_REGION": "r"})
+			assert.Contains(t, r.stderr, "there is an agent in "+dir)
+			h.want(0, "uninstall.sh", settings{"TRIPOD_LEAVE_ELSEWHERE": "yes"})
+			h.want(0, "verify.sh", settings{"TRIPOD_LEAVE_ELSEWHERE": "yes", "TRIPOD_ABSENT": "yes"})
 
 			// Nothing was started, stopped or changed.
 			assert.Equal(t, files, h.files())
@@ -80,6 +86,38 @@ func TestAgentElsewhere(t *testing.T) {
 			h.uninstalled()
 			assert.Empty(t, h.files())
 			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
+			h.want(0, "uninstall.sh", nil)
+			h.uninstalled()
+		})
+	}
+}
+
+// Of an agent of ours, over which one was installed elsewhere, ours alone is removed, where
+// that is wanted: the service is the other one's now.
+func TestLeaveElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, layout := range []string{"old", "new"} {
+		t.Run(layout, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t)
+			h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0", Layout: layout})})
+			ours := h.telescopes()
+			dir := h.installElsewhere("opt", layout)
+			var others []string
+			require.Eventually(t, func() bool {
+				others = slices.DeleteFunc(h.telescopes(), func(pid string) bool { return slices.Contains(ours, pid) })
+				return len(others) == 2
+			}, time.Minute, 10*time.Millisecond)
+			leave := settings{"TRIPOD_LEAVE_ELSEWHERE": "yes", "TRIPOD_ABSENT": "yes"}
+			h.want(exitUnhealthy, "verify.sh", leave)
+			r := h.want(0, "uninstall.sh", leave)
+			assert.Equal(t, []string{"healthy", "none", encoded(dir)}, []string{r.found["removed"], r.found["agent"], r.found["elsewhere"]})
+			h.want(0, "verify.sh", leave)
+			assert.Equal(t, others, h.telescopes())
+			assert.NoDirExists(t, filepath.Join(h.root, places[layout]))
+			r = h.want(0, "probe.sh", nil)
+			healthy(t, r, "1.0.9", layout)
+			assert.Equal(t, encoded(dir), r.found["at"])
 			h.want(0, "uninstall.sh", nil)
 			h.uninstalled()
 		})

@@ -57,6 +57,12 @@ func TestEditions(t *testing.T) {
 			require.NoError(h.t, h.submit("again", brings(installer.Update, "1", installer.Advance)))
 			h.end("again", installer.Succeeded, installer.Outcome{Agent: installer.AgentRunning, CurrentVersion: "1", TargetVersion: "1", Skipped: true})
 		}, "1 BASIC_VERSION"},
+		"a configuration, with another package of the version that is there": {func(h *history) {
+			require.NoError(h.t, h.submit("configure", brings(installer.Update, "1", "")))
+			h.end("configure", installer.Succeeded, installer.Outcome{
+				Agent: installer.AgentRunning, CurrentVersion: "1", TargetVersion: "1", Changed: true, Configured: true,
+			})
+		}, "1 BASIC_VERSION"},
 		"a rollback": {func(h *history) {
 			h.update(installer.Succeeded, runs("1", "2"))
 			h.back(installer.Succeeded, runs("2", "1"))

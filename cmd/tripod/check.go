@@ -13,19 +13,22 @@ type checkCmd struct {
 	flags.Policy
 	session.RunFlags
 	reportFlag
+	RequireReporting bool `help:"Fail for hosts without an agent, or with one that cannot report to Cloud Eye."`
 }
 
 func (checkCmd) Help() string {
 	return `Logs in, examines the host and the agent that is installed there, and changes
-nothing. Exit code 0: every host can be reached and is suitable.
+nothing. Exit code 0: every host can be reached and is suitable; with --require-reporting
+also: it has an agent that can report.
 
-Example:
-  tripod check -f hosts.txt --ask-pass`
+Examples:
+  tripod check -f hosts.txt --ask-pass
+  tripod check --known all --require-reporting`
 }
 
 func (c *checkCmd) Run(ctx context.Context, s *session.Session) error {
 	var faults installer.Faults
-	spec := installer.Spec{Target: installer.TargetTelescope, CheckOnly: true}
+	spec := installer.Spec{Target: installer.TargetTelescope, CheckOnly: true, RequireReporting: c.RequireReporting}
 	c.Apply(&spec, &faults)
 	req, err := c.Request(ctx, s, c.RunFlags, installer.Install, spec, &faults)
 	if err != nil {

@@ -42,6 +42,8 @@ var hostList = report.List[installer.KnownHost]{Name: "hosts", JSON: report.Host
 	{Name: "jump_host", Of: func(h installer.KnownHost) any { return h.JumpHost }},
 	{Name: "labels", Of: func(h installer.KnownHost) any { return labelTexts(h.Labels) }},
 	{Name: "edition", Of: func(h installer.KnownHost) any { return h.Edition.Word() }},
+	{Name: "reporting", Of: func(h installer.KnownHost) any { return h.Reporting.Able }},
+	{Name: "reporting_why", Of: func(h installer.KnownHost) any { return h.Reporting.Why }, In: report.CSV | report.Details},
 }}
 
 func labelTexts(labels map[string]string) (all []string) {

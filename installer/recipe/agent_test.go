@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 	"tripod/installer/sshtest"
 	standin "tripod/testdata/agent"
 )
@@ -233,4 +234,39 @@ func TestRequireReporting(t *testing.T) {
 	_, err = b.work(t.Context())
 	f = requireKind(t, installer.KindNotReporting, err)
 	assert.Contains(t, f.Detail, "the agent cannot report: its configuration lacks AccessKey")
+}
+
+// TestCheckRequiresReporting: a look that requires it fails where the agent cannot report, and where there is none.
+func TestCheckRequiresReporting(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root")
+	packages := b.packages("1.2.3")
+	look := installer.Spec{CheckOnly: true, RequireReporting: true}
+	_, err := b.do("none", installer.Install, look)
+	f := requireKind(t, installer.KindAgentMissing, err)
+	assert.Equal(t, "there is no agent on the host that could report", f.Detail)
+	_, err = b.do("inv-2", installer.Install, packages)
+	require.NoError(t, err, b.out.String())
+	outcome, err := b.do("no", installer.Install, look)
+	f = requireKind(t, installer.KindNotReporting, err)
+	assert.Contains(t, f.Detail, "the agent is healthy 1.2.3 and cannot report: its configuration lacks AccessKey")
+	assert.Equal(t, installer.ReportingNo, outcome.Reporting.Able)
+	assert.Equal(t, installer.AgentRunning, outcome.Agent)
+
+	packages.Agent = &installer.AgentConfig{ProjectID: "p", InstanceID: "i"}
+	b.creds.Agent = installer.AgentKeys{AccessKey: installer.NewSecret("a"), SecretKey: installer.NewSecret("s")}
+	_, err = b.do("inv-3", installer.Install, packages)
+	require.NoError(t, err, b.out.String())
+	outcome, err = b.do("yes", installer.Install, look)
+	require.NoError(t, err)
+	assert.Equal(t, installer.ReportingYes, outcome.Reporting.Able)
+}
+
+// TestReportingUnknown: what nobody could find out is told with its reason.
+func TestReportingUnknown(t *testing.T) {
+	t.Parallel()
+	w := work{job: &installer.Job{}}
+	w.found.add(hostshell.ParseFinding("agent reporting=unknown why=its%20configuration%20cannot%20be%20read"))
+	assert.Equal(t, "agent healthy; whether it can report is not known: its configuration cannot be read",
+		withReporting("agent healthy", w.reporting(w.found.reporting)))
 }

@@ -39,7 +39,7 @@ func TestNotesOfTheAgent(t *testing.T) {
 	} {
 		w := work{job: &installer.Job{}}
 		w.found.add(hostshell.ParseFinding(line))
-		assert.Equal(t, want, w.placeNote(), line)
+		assert.Equal(t, want, w.placeNote(&w.found), line)
 	}
 }
 
@@ -62,21 +62,61 @@ systemctl() { case $1 in show) printf '%s\n' ActiveState=inactive Result=success
 	assert.Equal(t, installer.BootDisabled, rec.Found.AtBoot)
 }
 
-// Beside an agent in another place none is installed; a look names the place.
+// putElsewhere puts an agent, which does not run, in another place, and gives it the service.
+func (b *bed) putElsewhere() (dir string) {
+	dir = b.srv.Path("opt/telescope")
+	require.NoError(b.t, os.MkdirAll(dir+"/bin", 0o755))
+	require.NoError(b.t, os.WriteFile(dir+"/telescoped", nil, 0o755))
+	require.NoError(b.t, os.WriteFile(b.srv.Path("etc/init.d/telescoped"), []byte("#!/bin/bash\nBIN_DIR="+dir+"\n"), 0o755))
+	return dir
+}
+
+// Beside an agent in another place none is installed or configured, which is known before
+// anything is sent; a look names the place.
 func TestAgentElsewhere(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{}, "root")
-	dir := b.srv.Path("opt/telescope")
-	require.NoError(t, os.MkdirAll(dir+"/bin", 0o755))
-	require.NoError(t, os.WriteFile(dir+"/telescoped", nil, 0o755))
-	require.NoError(t, os.WriteFile(b.srv.Path("etc/init.d/telescoped"), []byte("#!/bin/bash\nBIN_DIR="+dir+"\n"), 0o755))
+	dir := b.putElsewhere()
 	outcome, err := b.do("look", installer.Install, installer.Spec{CheckOnly: true})
 	require.NoError(t, err)
 	assert.Contains(t, outcome.Message, "agent unhealthy in "+dir)
 	assert.Equal(t, installer.AgentFault, outcome.Agent)
-	_, err = b.do("inv-2", installer.Install, b.packages("2.0.0"))
-	f := requireKind(t, installer.KindUnsupportedHost, err)
-	assert.Contains(t, f.Detail, "there is an agent in "+dir)
+	configuration := installer.Spec{Agent: &installer.AgentConfig{Region: "r"}}
+	for _, c := range []struct {
+		task installer.Type
+		spec installer.Spec
+	}{
+		{installer.Install, b.packages("2.0.0")}, {installer.Update, b.packages("2.0.0")}, {installer.Configure, configuration},
+		{installer.Rollback, installer.Spec{Restore: "1.0.0"}},
+	} {
+		_, err = b.do("inv-"+string(c.task), c.task, c.spec)
+		f := requireKind(t, installer.KindUnsupportedHost, err)
+		assert.Equal(t, installer.StepProbe, f.Step)
+		assert.Contains(t, f.Detail, "there is an agent in "+dir)
+		assert.Contains(t, f.Detail, "tripod uninstall")
+	}
 	assert.DirExists(t, dir)
 	assert.Zero(t, b.agents())
+	assert.Zero(t, b.srv.Counts().SFTPs, "nothing was sent")
+}
+
+// A ROLLBACK that uninstalls removes what its task has installed, and no agent that somebody
+// has put elsewhere since.
+func TestRollbackLeavesAnAgentElsewhere(t *testing.T) {
+	t.Parallel()
+	b := installedBed(t)
+	install := *b.inv
+	dir := b.putElsewhere()
+	back := installer.RollbackOf(&install)
+	outcome, err := b.do("back", installer.Rollback, back.Spec)
+	require.NoError(t, err, b.out.String())
+	assert.Equal(t, "uninstalled: nothing of the agent is left, another one in "+dir, outcome.Message)
+	assert.Zero(t, b.agents())
+	assert.NoDirExists(t, b.srv.Path("usr/local/telescope"))
+	assert.FileExists(t, dir+"/telescoped")
+	assert.FileExists(t, b.srv.Path("etc/init.d/telescoped"))
+	_, err = b.do("uninstall", installer.Uninstall, installer.Spec{})
+	require.NoError(t, err, b.out.String())
+	assert.NoDirExists(t, dir)
+	assert.NoFileExists(t, b.srv.Path("etc/init.d/telescoped"))
 }

@@ -62,11 +62,31 @@ func TestConfiguration(t *testing.T) {
 	}
 	require.NotContains(t, b.out.String()+string(journal), "CANARY")
 
+	require.True(t, outcome.Configured)
+
 	b.again("inv-3") // keys alone are a configuration, too
 	b.inv.Spec.Agent = nil
+	b.creds.Agent.AccessKey = installer.NewSecret("CANARY-other")
 	outcome, err = b.work(t.Context())
 	require.NoError(t, err, b.out.String())
 	require.False(t, outcome.Skipped)
+	require.Equal(t, "CANARY-other", b.conf("conf.json")["AccessKey"])
+
+	for _, task := range []installer.Type{installer.Install, installer.Configure} { // it has them already
+		b.again("same-" + string(task))
+		b.inv.Type = task
+		before := b.srv.Counts().Execs
+		outcome, err = b.work(t.Context())
+		require.NoError(t, err, b.out.String())
+		require.True(t, outcome.Skipped)
+		require.False(t, outcome.Changed)
+		require.Equal(t, "already configured: healthy, version 1.2.3", outcome.Message)
+		require.Equal(t, installer.ReportingYes, outcome.Reporting.Able)
+		require.Equal(t, []installer.Step{"connect", "probe"}, b.steps())
+		require.Len(t, b.srv.Counts().Execs, len(before)+1)
+		require.Empty(t, b.runFolders())
+	}
+	b.inv.Type = installer.Install
 
 	b.again("inv-4")
 	b.creds.Agent = installer.AgentKeys{}
@@ -90,10 +110,16 @@ func TestSettings(t *testing.T) {
 		agent: "TRIPOD_VERSION='1'\n" + configuration, configure: "TRIPOD_VERSION='1'\n" + configuration,
 		online:    "TRIPOD_VERSION='1'\nTRIPOD_ONLINE_URL='https://m'\nTRIPOD_REGION='r-online'\n" + configuration,
 		restore:   "TRIPOD_VERSION=''\n",
-		remove:    "TRIPOD_VERSION=''\nTRIPOD_ABSENT=yes\n",
+		remove:    "TRIPOD_VERSION=''\nTRIPOD_ABSENT=yes\nTRIPOD_LEAVE_ELSEWHERE=yes\n",
 		checkOnly: "TRIPOD_VERSION='1'\n",
 	} {
-		w := &work{Recipe: &Recipe{}, kind: k, inv: &installer.Invocation{Spec: spec}, job: &installer.Job{Credentials: installer.Credentials{Agent: keys}}}
+		inv := &installer.Invocation{Spec: spec}
+		if k == restore || k == remove {
+			inv.Type = installer.Rollback
+		}
+		w := &work{Recipe: &Recipe{}, kind: k, inv: inv, job: &installer.Job{Credentials: installer.Credentials{Agent: keys}}}
 		require.Equal(t, want, w.settings(), k)
 	}
+	uninstall := &work{Recipe: &Recipe{}, kind: remove, inv: &installer.Invocation{Type: installer.Uninstall}, job: &installer.Job{}}
+	require.Equal(t, "TRIPOD_VERSION=''\nTRIPOD_ABSENT=yes\n", uninstall.settings())
 }

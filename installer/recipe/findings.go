@@ -34,6 +34,7 @@ type findings struct {
 	looked     *int64            // exit code of the target's own probe
 	lookedWhy  string
 	fits       bool // the agent needs no work
+	configured bool // it has the configuration that the task names
 	run        runState
 	began      int64   // where in the output of the script the reply begins
 	begins     func()  // called when began is known, before any output; nil: nobody asks
@@ -109,6 +110,7 @@ func (fs *findings) add(f hostshell.Finding) {
 		if f.Get("reporting") != "" {
 			fs.reporting = f
 		}
+		fs.configured = fs.configured || f.Get("configured") == "same"
 		if f.Get("boot") != "" {
 			fs.atBoot = f.Values
 		}
@@ -136,6 +138,11 @@ func (fs *findings) add(f hostshell.Finding) {
 		}
 		fs.fits = f.Get("fits") == "yes"
 	}
+}
+
+// elsewhere names the folders of agents that are not in ours; empty: there are none.
+func (fs *findings) elsewhere() string {
+	return cmp.Or(fs.agent["at"], strings.ReplaceAll(fs.agent["elsewhere"], "\n", ", "))
 }
 
 // bootState is whether the agent starts at boot; empty: not told.

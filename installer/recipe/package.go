@@ -153,6 +153,9 @@ func (w *work) settings() string {
 	switch from := w.inv.Spec.Online; {
 	case w.kind == remove:
 		text += "TRIPOD_ABSENT=yes\n"
+		if w.inv.Task() == installer.Rollback {
+			text += "TRIPOD_LEAVE_ELSEWHERE=yes\n"
+		}
 		if w.inv.Spec.Purge {
 			text += "TRIPOD_PURGE=yes\n"
 		}

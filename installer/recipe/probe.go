@@ -154,10 +154,13 @@ func (w *work) reporting(f hostshell.Finding) installer.Reporting {
 	return installer.Reporting{}
 }
 
-// withReporting adds to a line about the agent that it cannot report.
+// withReporting adds to a line about the agent that it cannot report, or why that is not known.
 func withReporting(line string, r installer.Reporting) string {
-	if r.Able == installer.ReportingNo {
+	switch r.Able {
+	case installer.ReportingNo:
 		line += "; it cannot report: " + r.Why
+	case installer.ReportingUnknown:
+		line += "; whether it can report is not known: " + cmp.Or(r.Why, "no reason given")
 	}
 	return line
 }
@@ -171,7 +174,7 @@ func (w *work) report(rec *installer.StepRecord) error {
 		note += fmt.Sprintf(" (%s free)", size(f.freeKiB<<10))
 	}
 	if health != "" {
-		note += ", agent " + w.shown(strings.TrimSpace(health+" "+version), 80) + w.placeNote()
+		note += ", agent " + w.shown(strings.TrimSpace(health+" "+version), 80) + w.placeNote(f)
 	}
 	if why := f.agent["why"]; why != "" {
 		note += " (" + w.shown(why, 200) + ")"
@@ -189,20 +192,29 @@ func (w *work) report(rec *installer.StepRecord) error {
 		w.kind = configure
 	}
 	switch {
+	case w.kind == checkOnly && w.inv.Spec.RequireReporting && health == "none":
+		return installer.Fail(installer.KindAgentMissing, "there is no agent on the host that could report")
+	case w.kind == checkOnly && w.cannotReport(rec):
+		return installer.Fail(installer.KindNotReporting, "the agent is %s and cannot report: %s",
+			w.shown(strings.TrimSpace(health+" "+version), 80)+w.placeNote(f), rec.Found.Reporting.Why)
 	case w.kind == checkOnly:
 		rec.Found.Message = note
 	case w.kind == jumpHost:
 		rec.Found.Message = "can be a jump host: forwards TCP; " + note
 	case w.alreadyThere() && f.busy != nil:
 		return w.busy(*f.busy)
-	case w.alreadyThere() && w.inv.Spec.RequireReporting && rec.Found.Reporting.Able == installer.ReportingNo:
+	case w.alreadyThere() && w.cannotReport(rec):
 		return installer.Fail(installer.KindNotReporting,
 			"the agent is already there, healthy, but cannot report: %s", rec.Found.Reporting.Why)
 	case w.alreadyThere() && w.kind == remove:
 		rec.Found.Skipped, rec.Found.Message = true, "nothing to remove: there is no agent"
 	case w.alreadyThere():
 		rec.Found.Skipped, rec.Found.TargetVersion = true, w.shown(version, 64)
-		rec.Found.Message = withReporting("already there: "+w.shown("healthy, version "+version, 100)+w.placeNote()+w.bootNote(f), rec.Found.Reporting)
+		what := "already there: "
+		if w.kind == configure {
+			what = "already configured: "
+		}
+		rec.Found.Message = withReporting(what+w.shown("healthy, version "+version, 100)+w.placeNote(f)+w.bootNote(f), rec.Found.Reporting)
 	default:
 		err := w.prepare(rec.Found.CurrentVersion)
 		if w.pkg != nil {
@@ -213,24 +225,34 @@ func (w *work) report(rec *installer.StepRecord) error {
 	return nil
 }
 
+// cannotReport: the agent cannot, and it is required to.
+func (w *work) cannotReport(rec *installer.StepRecord) bool {
+	return w.inv.Spec.RequireReporting && rec.Found.Reporting.Able == installer.ReportingNo
+}
+
 // placeNote names the agent's place where that is not ours, and other agents.
-func (w *work) placeNote() string {
-	if at := w.found.agent["at"]; at != "" {
+func (w *work) placeNote(f *findings) string {
+	if at := f.agent["at"]; at != "" {
 		return " in " + w.shown(at, 200)
 	}
-	if others := w.found.agent["elsewhere"]; others != "" {
-		return ", another one in " + w.shown(strings.ReplaceAll(others, "\n", ", "), 200)
+	if others := f.elsewhere(); others != "" {
+		return ", another one in " + w.shown(others, 200)
 	}
 	return ""
 }
 
 func (w *work) alreadyThere() bool {
-	return w.kind.onTarget() && w.kind != configure && w.found.fits && w.found.run.state == "absent" && !w.mayRun
+	f := &w.found
+	return w.kind.onTarget() && f.fits && (w.kind != configure || f.configured) && f.run.state == "absent" && !w.mayRun
 }
 
 // prepare finds what the work needs, before anything on the host is changed.
 func (w *work) prepare(versionBefore string) error {
+	others := w.found.elsewhere()
 	switch {
+	case others != "" && w.kind != remove && w.kind.onTarget() && !w.begun():
+		return installer.Fail(installer.KindUnsupportedHost,
+			"there is an agent in %s, not in /usr/local: uninstall it first (tripod uninstall)", w.shown(others, 200))
 	case w.kind == restore && w.begun():
 		_ = w.chooseKept() // stage fails without it, if it is to start again
 	case w.kind == restore:

@@ -64,7 +64,7 @@ func addTo(o *installer.Outcome, rec installer.StepRecord) {
 	o.Edition = cmp.Or(found.Edition, o.Edition)
 	o.Message = cmp.Or(found.Message, o.Message)
 	o.ExitCode = cmp.Or(found.ExitCode, o.ExitCode)
-	o.Skipped = o.Skipped || found.Skipped
+	o.Skipped, o.Configured = o.Skipped || found.Skipped, o.Configured || found.Configured
 	o.Changed = o.Changed || found.Changed || rec.Step == installer.StepRun && rec.Kind == ""
 }
 

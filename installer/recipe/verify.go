@@ -27,7 +27,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	}
 	rec.Found.Agent, rec.Found.AtBoot = agentState(r.agent["agent"]), r.bootState()
 	health, version := w.shown(r.agent["agent"], 40), w.shown(r.agent["version"], 64)
-	rec.Found.TargetVersion, rec.Found.Reporting = version, w.reporting(r.reporting)
+	rec.Found.TargetVersion, rec.Found.Reporting, rec.Found.Configured = version, w.reporting(r.reporting), w.kind == configure
 	want := "healthy"
 	if w.kind == remove {
 		want = "none"
@@ -40,7 +40,7 @@ func (w *work) verify(ctx context.Context, rec *installer.StepRecord) error {
 	}
 	switch {
 	case w.kind == remove:
-		rec.Note = "nothing of the agent is left"
+		rec.Note = "nothing of the agent is left" + w.placeNote(&r.findings)
 	case wasStopped:
 		rec.Note = "agent stopped, as it was before, version " + version + w.bootNote(&r.findings)
 	default:

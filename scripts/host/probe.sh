@@ -6,7 +6,7 @@
 # (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…; absent: no agent is
 # wanted; purged: nor anything that is kept of one), known=yes
 # (files were brought before: do not make the folder again), check=yes (change
-# nothing), configure=yes (the agent is to be configured, if it needs no other work), kept=TARGET (tell what versions of it are kept), user=yes (not root,
+# nothing), configure=yes (the agent is to be configured, if it needs no other work and is not so already), kept=TARGET (tell what versions of it are kept), user=yes (not root,
 # on purpose), dir (of enter.sh).
 do_probe() {
 	uid=$(id -u)
@@ -55,7 +55,7 @@ do_probe() {
 		probe_agent
 	fi
 	idle=no
-	[ "$agent_fits" != yes ] || [ "$state" != absent ] || [ "$configure" = yes ] || idle=yes
+	[ "$agent_fits" != yes ] || [ "$state" != absent ] || [ "$configure$configured" = yes ] || idle=yes
 	if [ $idle = yes ] && [ -n "$kept" ]; then
 		find_holder
 	fi
@@ -82,7 +82,7 @@ places() {
 # choose sets $root: where this run is already, else the first place that will
 # do. Why the others will not is said.
 choose() {
-	made='' trial='' agent_fits=no
+	made='' trial='' agent_fits=no configured=
 	for place in $root $places; do
 		if [ -d "$place/runs/$id" ] && ours "$place"; then
 			root=$place free=0
@@ -237,6 +237,7 @@ probe_agent() {
 			agent=*) health=${pair#*=} gone=no ;;
 			left=*) gone=no ;;
 			version=*) version=${pair#*=} ;;
+			configured=*) configured=${pair#*=} ;;
 			esac
 		done
 		if [ "$health" = healthy ]; then

@@ -41,11 +41,16 @@ keep_plugins() {
 	cp -Rp "$1/$plugins" "$2/" || die "$E_SPACE" "cannot copy $1/$plugins"
 }
 
+# is_configuring: the settings say something of the configuration.
+is_configuring() {
+	[ -n "$TRIPOD_INSTANCE_ID$TRIPOD_PROJECT_ID$TRIPOD_ACCESS_KEY$TRIPOD_SECRET_KEY$TRIPOD_REGION" ] ||
+		[ -n "$TRIPOD_CLIENT_PORT$TRIPOD_PORT_NUM$TRIPOD_BMS$TRIPOD_ENDPOINT" ]
+}
+
 # configure DIR puts the settings into the configuration in DIR, and ends the script where
 # a file that is to be changed holds no JSON object.
 configure() {
-	[ -n "$TRIPOD_INSTANCE_ID$TRIPOD_PROJECT_ID$TRIPOD_ACCESS_KEY$TRIPOD_SECRET_KEY$TRIPOD_REGION" ] ||
-		[ -n "$TRIPOD_CLIENT_PORT$TRIPOD_PORT_NUM$TRIPOD_BMS$TRIPOD_ENDPOINT" ] || return 0
+	is_configuring || return 0
 	config_region=$(json_get RegionId 2>/dev/null <"$1/$main_config")
 	for config in $config_files; do
 		case $config in
@@ -121,6 +126,9 @@ set_members() {
 
 # protect_configuration DIR: no one else may read what holds keys.
 protect_configuration() { find "$1" -path "*/$plugins" -prune -o -name '*conf*.json' -type f -exec chmod 0600 {} +; }
+
+# is_protected DIR: protect_configuration would change nothing.
+is_protected() { [ -z "$(find "$1" -path "*/$plugins" -prune -o -name '*conf*.json' -type f ! -perm 0600 -print)" ]; }
 
 # open_files DIR: what was installed under our umask, so that no key was readable even for a
 # moment, is now as the vendor has it, but for what holds keys, and that nobody but root

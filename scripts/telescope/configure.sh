@@ -11,6 +11,7 @@ here=$(dirname "$0")
 . "$here/processes.sh"
 . "$here/init.sh"
 . "$here/agent.sh"
+. "$here/elsewhere.sh"
 . "$here/boot.sh"
 . "$here/service.sh"
 . "$here/json.sh"
@@ -22,6 +23,7 @@ here=$(dirname "$0")
 load_settings "$@"
 need_root
 agent_places
+refuse_elsewhere
 make_work
 look
 find_version

@@ -38,19 +38,28 @@ has_agent() { [ -f "$1/telescoped" ] && [ -d "$1/bin" ]; }
 
 # named_dirs prints the folders that the init system is told to start the agent from,
 # where there is one elsewhere or it still runs.
-named_dirs() {
-	for named_service in $services; do
-		named_script=$(init_script "$named_service")
+named_dirs() { for named_service in $services; do named_by "$named_service"; done; }
+
+# named_by SERVICE prints those that one service starts.
+named_by() {
+	{
+		named_script=$(init_script "$1")
 		[ -z "$named_script" ] || bin_dir_in "$named_script"
-		named_units=$(unit_files "$named_service")
+		named_units=$(unit_files "$1")
 		[ -z "$named_units" ] || printf '%s\n' "$named_units" | while IFS= read -r named_unit; do
 			sed -n 's|^ExecStart=[-@:+!]*\(/[^ ]*\)/telescoped\( .*\)\{0,1\}$|\1|p' "$named_unit" 2>/dev/null
 		done
-	done | while IFS= read -r named_dir; do
+	} | while IFS= read -r named_dir; do
 		is_elsewhere "$named_dir" || continue
 		if has_agent "$named_dir" || [ -n "$(processes "$real_path")" ]; then printf '%s\n' "$named_dir"; fi
 	done
 }
+
+# leaves_elsewhere: what is removed is the agent in our place alone.
+leaves_elsewhere() { [ "$TRIPOD_LEAVE_ELSEWHERE" = yes ]; }
+
+# stays SERVICE: it belongs to an agent elsewhere that is left.
+stays() { leaves_elsewhere && [ -n "$(named_by "$1")" ]; }
 
 # running_dirs prints the folders of agents that run elsewhere, of this root.
 running_dirs() {
@@ -110,19 +119,21 @@ safe_place() {
 	done
 }
 
-# find_agent looks, also in other places where there is no agent in ours.
+# find_agent looks, also in other places where there is no agent in ours, unless that
+# alone is of interest.
 find_agent() {
 	use_prefix
 	find_elsewhere
 	look
-	if [ "$state" = none ] && [ -n "$elsewhere" ]; then
+	if [ "$state" = none ] && [ -n "$elsewhere" ] && ! leaves_elsewhere; then
 		use_place "${elsewhere%%"$newline"*}"
 		look
 	fi
 }
 
 # refuse_elsewhere ends the script where there is an agent in another place: ours would
-# take its service away from it, and leave its files and processes.
+# take its service away from it, and leave its files and processes; and which of them a
+# service starts is not known.
 refuse_elsewhere() {
 	find_elsewhere
 	[ -n "$elsewhere" ] || return 0
@@ -130,5 +141,5 @@ refuse_elsewhere() {
 	look
 	find_version
 	report
-	die "$E_ELSEWHERE" "there is an agent in $elsewhere_used, and not in $TRIPOD_ROOT$TRIPOD_PREFIX: uninstall it first (tripod uninstall, or uninstall.sh)"
+	die "$E_ELSEWHERE" "there is an agent in $elsewhere_used, not in $TRIPOD_ROOT$TRIPOD_PREFIX: uninstall it first (tripod uninstall, or uninstall.sh)"
 }

@@ -18,6 +18,10 @@ here=$(dirname "$0")
 . "$here/reporting.sh"
 . "$here/package.sh"
 . "$here/keep.sh"
+. "$here/reconfigure.sh"
+
+# clean_up is all that a look leaves to be done: nothing outside of its own folder.
+clean_up() { rm -rf "$work"; }
 
 load_settings "$@"
 agent_places
@@ -61,3 +65,8 @@ amd64 | arm64) ;;
 esac
 [ -z "$missing" ] || die "$E_HOST" "the host lacks: $missing"
 need_room "$TRIPOD_NEED_KIB" "$prefix" "the agent"
+if [ "$state" = healthy ] && [ -z "$elsewhere" ] && is_configuring; then
+	make_work
+	# What cannot be compared, configure.sh will say.
+	if (is_configured) 2>/dev/null; then found configured same; fi
+fi

@@ -48,13 +48,25 @@ copy_configuration() {
 	mv "$(old_config).new" "$(old_config)"
 }
 
+# make_configuration makes, in $work/new, the present configuration with the settings in it.
+make_configuration() {
+	mkdir "$work/new" || die "$E_SPACE" "cannot make a folder in $work"
+	keep_configuration "$agent_dir" "$work/new"
+	configure "$work/new"
+}
+
+# is_configured: reconfigure would change nothing.
+is_configured() {
+	[ ! -d "$(old_config)" ] && is_protected "$agent_dir" || return 1
+	make_configuration
+	same_configuration "$work/new"
+}
+
 # reconfigure puts in the settings, unless all is already so.
 reconfigure() {
 	cut_off=no
 	if settle_configuration; then cut_off=yes; fi
-	mkdir "$work/new" || die "$E_SPACE" "cannot make a folder in $work"
-	keep_configuration "$agent_dir" "$work/new"
-	configure "$work/new"
+	make_configuration
 	if [ $cut_off = no ] && same_configuration "$work/new"; then
 		found configured same
 	else

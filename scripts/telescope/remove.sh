@@ -1,13 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # remove.sh: the agent is stopped and removed wholly, whoever has installed it.
-# Sourced after service.sh.
+# Sourced after service.sh and elsewhere.sh.
 #
 # The agent's own uninstall.sh is not used, for the same reasons as its
 # `telescoped stop`.
 
 # forget_service NAME takes a service out of the init system.
 forget_service() {
-	[ -n "$(init_files "$1")$(init_notes "$1")" ] || return 0
+	[ -n "$(init_files "$1")$(init_notes "$1")" ] && ! stays "$1" || return 0
 	if [ "$init" = systemd ]; then
 		# Started by hand and killed by us, it still counts as active,
 		# and a later start would do nothing.
@@ -53,7 +53,7 @@ remove_agent() {
 remove_new() {
 	remove_name=$(service_of new)
 	# First the one that would start telescope again.
-	service_do stop "$remove_name"
+	stays "$remove_name" || service_do stop "$remove_name"
 	if other_extensions; then
 		stop_from "$new_real" || { say "telescope does not stop"; return 1; }
 		# A uniagent that the init system does not know runs on, and may start
@@ -61,7 +61,7 @@ remove_new() {
 		rm -rf "$new_dir" 2>/dev/null
 		stop_from "$new_real" || { say "telescope does not stop"; return 1; }
 		remove_tree "$new_dir" || return 1
-		service_do start "$remove_name"
+		stays "$remove_name" || service_do start "$remove_name"
 		return 0
 	fi
 	stop_from "$uni_real" || { say "the uniagent does not stop"; return 1; }
@@ -71,8 +71,8 @@ remove_new() {
 
 # leftovers prints what a removal should not have left.
 leftovers() {
-	init_files "$(service_of old)"
-	other_extensions || init_files "$(service_of new)"
+	stays "$(service_of old)" || init_files "$(service_of old)"
+	other_extensions || stays "$(service_of new)" || init_files "$(service_of new)"
 	existing "$old_dir" "$new_dir"
 	processes "$old_real" "$new_real"
 	other_extensions || processes "$uni_real"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # uninstall.sh [SETTINGS] removes the agent: processes, files, service, in any
 # folder and also if Tripod did not install it. It succeeds if there is none.
-# TRIPOD_PURGE=yes also removes the version kept for a rollback.
+# TRIPOD_PURGE=yes also removes the version kept for a rollback,
+# TRIPOD_LEAVE_ELSEWHERE=yes leaves agents in other folders and their services.
 #
 # Exit code: 0 nothing is left, 10 not root, 14 something could not be removed.
 
@@ -51,14 +52,15 @@ agent_places
 find_agent
 removed=$state
 use_prefix
-remove_elsewhere
+leaves_elsewhere || remove_elsewhere
 use_prefix
 remove_agent || die "$E_IN_THE_WAY" "the agent could not be removed wholly"
 left=$(leftovers)
 find_agent
 version=
 report
-[ -z "$left$elsewhere" ] || die "$E_IN_THE_WAY" "left behind: $left$elsewhere"
+leaves_elsewhere || left=$left$elsewhere
+[ -z "$left" ] || die "$E_IN_THE_WAY" "left behind: $left"
 if [ "$TRIPOD_PURGE" = yes ]; then
 	purge
 elif [ -n "$TRIPOD_KEEP" ]; then

@@ -26,7 +26,7 @@ agent_places
 if [ "$TRIPOD_ABSENT" = yes ]; then
 	left=$(leftovers)
 	find_agent
-	left=$left$elsewhere
+	leaves_elsewhere || left=$left$elsewhere
 	find_version
 	report
 	[ -z "$left" ] || die "$E_UNHEALTHY" "left behind: $left"

@@ -35,6 +35,8 @@ type lastSeen struct {
 	Agent    installer.AgentState `json:"agent,omitempty"`
 	Version  string               `json:"version,omitempty"`
 	Verified time.Time            `json:"verified,omitzero"`
+	// Reporting is as found with Version.
+	Reporting installer.Reporting `json:"reporting,omitzero"`
 	// Edition is that of the package which Version was installed from, and Before
 	// what was there before that; empty: not known.
 	Edition installer.Edition `json:"edition,omitempty"`
@@ -144,7 +146,7 @@ func (t *Tx) NoteAgent(r *tasks.Record, tr installer.Transition) {
 	}
 	was := edition{k.Version, k.Edition}
 	if k.Agent = found; found != installer.AgentUnknown { // else the rest is as it was last verified
-		k.Verified, k.Version = tr.At, ""
+		k.Verified, k.Version, k.Reporting = tr.At, "", tr.Outcome.Reporting
 		if found != installer.AgentNone {
 			k.Version = cmp.Or(tr.Outcome.TargetVersion, tr.Outcome.CurrentVersion)
 		}
@@ -172,7 +174,7 @@ func (k *lastSeen) noteEdition(r *tasks.Record, tr installer.Transition, was edi
 // that failed may have brought it all the same, or an attempt before this one.
 func (k *lastSeen) cameOf(r *tasks.Record, tr installer.Transition, was edition) bool {
 	switch task := r.Task(); {
-	case r.Spec.CheckOnly, task != installer.Install && task != installer.Update && task != installer.RemoteInstall:
+	case r.Spec.CheckOnly, tr.Outcome.Configured, task != installer.Install && task != installer.Update && task != installer.RemoteInstall:
 		return false
 	case tr.State == installer.Succeeded:
 		return tr.Outcome.Changed || !tr.Outcome.Skipped
@@ -230,7 +232,7 @@ func (s *Inventory) Hosts(ctx context.Context, project string, f installer.HostF
 
 func (s *Inventory) describe(t *Tx, project string, k *knownHost) installer.KnownHost {
 	return installer.KnownHost{
-		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified,
+		Host: k.Host, Agent: cmp.Or(k.Agent, installer.AgentUnknown), Version: k.Version, Edition: k.Edition, Verified: k.Verified, Reporting: k.Reporting,
 		Login:    len(s.kept(t, t.loginsFor(project, k, k.Host)...)) > 0,
 		JumpHost: t.Get(TSetUp, kv.Join(project, k.Host.ID)) != nil,
 	}

@@ -21,13 +21,16 @@ func HostJSON(host any) (map[string]any, error) {
 		"intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{}, "vars": fields{}, "agent_config": nil,
 	}
 	if _, known := host.(installer.KnownHost); known {
-		doc["version"], doc["edition"], doc["verified"] = "", "", nil
+		doc["version"], doc["edition"], doc["verified"], doc["reporting"] = "", "", nil, nil
 	}
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, err
 	}
 	for _, hop := range doc["via"].([]any) {
 		addMissing(hop, "host_key", "")
+	}
+	if reporting, found := doc["reporting"].(map[string]any); found {
+		addMissing(reporting, "why", "")
 	}
 	if config, given := doc["agent_config"].(map[string]any); given {
 		for _, field := range []string{"region", "endpoint", "project_id", "instance_id"} {

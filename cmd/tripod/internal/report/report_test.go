@@ -88,6 +88,37 @@ batch B: 2 of 8 succeeded, 1 of them skipped, 3 failed, 1 timed out, 1 canceled,
 `, table)
 }
 
+// TestReportingIsShown: whether agents can report is in every format, where anybody has looked.
+func TestReportingIsShown(t *testing.T) {
+	t.Parallel()
+	r := testReport()
+	r.Invocations = r.Invocations[:4]
+	for i, able := range []installer.ReportingAble{installer.ReportingYes, installer.ReportingNo, installer.ReportingUnknown} {
+		r.Invocations[i].Reporting = installer.Reporting{Able: able, Why: "why " + string(able)}
+	}
+	table, err := r.Render("table")
+	require.NoError(t, err)
+	lines := strings.Split(table, "\n")
+	assert.Equal(t, "HOST      STATUS     KIND           VERSION  REPORTING  TIME  MESSAGE", lines[0])
+	assert.Contains(t, lines[1], "  yes  ")
+	assert.Contains(t, lines[2], "  no  ")
+	assert.Contains(t, lines[3], "  unknown  ")
+	assert.Contains(t, lines[4], "  -  ")
+	csv, err := r.Render("csv")
+	require.NoError(t, err)
+	lines = strings.Split(csv, "\n")
+	assert.True(t, strings.HasSuffix(lines[0], ",hint,reporting,reporting_why"), lines[0])
+	assert.True(t, strings.HasSuffix(lines[2], ",no,why no"), lines[2])
+	assert.True(t, strings.HasSuffix(lines[3], ",unknown,why unknown"), lines[3])
+	assert.True(t, strings.HasSuffix(lines[4], ",,"), lines[4])
+	text, err := r.Render("json")
+	require.NoError(t, err)
+	assert.Contains(t, text, `"able": "unknown",`)
+	details := InvocationDetails(&r.Invocations[2])
+	assert.Regexp(t, `(?m)^reporting +unknown$`, details)
+	assert.Regexp(t, `(?m)^reporting_why +why unknown$`, details)
+}
+
 func TestTableNamesFewOfMany(t *testing.T) {
 	t.Parallel()
 	r := Report{BatchID: "B"}

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ var invocationList = List[installer.Invocation]{Columns: []Column[installer.Invo
 		}
 		return cmp.Or(inv.TargetVersion, inv.CurrentVersion)
 	}},
+	{Name: reporting, In: Table, Of: func(inv installer.Invocation) any { return inv.Reporting.Able }},
 	{Name: "time", In: Table, Of: func(inv installer.Invocation) any {
 		if len(inv.Attempts) == 0 {
 			return ""
@@ -53,13 +55,22 @@ var invocationList = List[installer.Invocation]{Columns: []Column[installer.Invo
 		return inv.Message
 	}},
 	{Name: "hint", Of: func(inv installer.Invocation) any { return inv.Kind.Hint() }, In: CSV | Details},
+	{Name: reporting, Of: func(inv installer.Invocation) any { return inv.Reporting.Able }, In: CSV | Details},
+	{Name: "reporting_why", Of: func(inv installer.Invocation) any { return inv.Reporting.Why }, In: CSV | Details},
 }}
+
+// reporting is whether the agent can report. The table leaves it out where no host was asked.
+const reporting = "reporting"
 
 // table is for people: a row per host, and under it each kind of failure once,
 // with its hosts, messages and hint.
 func (r Report) table() (string, error) {
 	var b strings.Builder
-	err := invocationList.Write(&b, "table", Pages(r.Invocations))
+	list := invocationList
+	if !slices.ContainsFunc(r.Invocations, func(inv installer.Invocation) bool { return inv.Reporting.Able != "" }) {
+		list.Columns = slices.DeleteFunc(slices.Clone(list.Columns), func(c Column[installer.Invocation]) bool { return c.Name == reporting })
+	}
+	err := list.Write(&b, "table", Pages(r.Invocations))
 	return b.String() + r.failures() + fmt.Sprintf("\nbatch %s: %s\n", r.BatchID, r.Summary()), err
 }
 
