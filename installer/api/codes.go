@@ -68,6 +68,7 @@ var Codes = []CodeInfo{
 	{Reason: plan.UnknownInvocation, Code: "invocationmgr.0007", Meaning: "no such invocation in this project", Hint: "see the list of invocations"},
 	{Reason: plan.NotAllowed, Code: "invocationmgr.0008", Meaning: "the named invocation is in no state that allows this task, a later task changed its host, or its instance is another machine now", Hint: "see [what may be done when](tasks.md)"},
 	{Reason: plan.UnderWay, Code: "invocationmgr.0009", Meaning: "a RETRY or ROLLBACK about the same original is under way already, or in the same request", Hint: "wait for that one; the message has its id"},
+	{Reason: plan.SharedAgentID, Code: "invocationmgr.0010", Meaning: "the agents of several hosts of the request are given the same instance id", Hint: "give each its own (`agent.instance_id`)"},
 }
 
 func itemCode(why plan.Reason) Code {

@@ -46,13 +46,35 @@ func (q *planning) configure(item *Item) {
 		return
 	}
 	config, defaults := q.AgentDefaults(q.Project)
-	spec.Agent = host.Agent.Or(installer.AgentConfigOf(host.Labels)).Or(q.Spec.Agent).Or(config)
+	spec.Agent = agentOf(host).Or(q.Spec.Agent).Or(config)
 	given := !keys.IsZero() || !q.AgentKeys.IsZero() || defaults.IsZero()
 	item.given = item.given && given
 	*keys = cmp.Or(*keys, q.AgentKeys, defaults)
 	if q.Task == installer.Configure && spec.Agent == nil && keys.IsZero() {
 		const nothing = "no agent configuration is given for it: see --agent-config and --agent-region"
 		item.Refused = cmp.Or(item.Refused, refuse(NotAllowed, nothing))
+	}
+}
+
+// refuseSharedIDs refuses hosts whose agents are given one instance id: to Cloud Eye they would be one.
+func refuseSharedIDs(items []Item) {
+	first := map[string]*Item{}
+	refuseOne := func(item, other *Item) {
+		item.Refused = cmp.Or(item.Refused, refuse(SharedAgentID, "the instance id of its agent is also given to "+other.place()))
+		item.Failed = true
+	}
+	for i := range items {
+		item := &items[i]
+		config := item.Invocation.Spec.Agent
+		if config == nil || config.InstanceID == "" || item.Standing != "" {
+			continue
+		}
+		if other := first[config.InstanceID]; other != nil {
+			refuseOne(other, item)
+			refuseOne(item, other)
+			continue
+		}
+		first[config.InstanceID] = item
 	}
 }
 

@@ -184,3 +184,79 @@ func TestKeptAgentKeysAreNotSentUnchecked(t *testing.T) {
 	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{entry}))
 	require.Equal(t, installer.AcceptNew, policy())
 }
+
+// TestSharedAgentIDs: to Cloud Eye, agents of one instance id are one host. Both hosts are refused, each names
+// the other, wherever the ids come from.
+func TestSharedAgentIDs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	req := install(3)
+	known := req.Hosts[2]
+	known.Where, known.Host.Labels = "", map[string]string{"agent.instance_id": "i-1"}
+	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{known}))
+	req.Hosts, req.Known = req.Hosts[:2], []string{known.Host.ID}
+	req.Hosts[0].Host.Agent = &installer.AgentConfig{InstanceID: "i-1"}
+	req.Hosts[1].Host.Agent = &installer.AgentConfig{InstanceID: "i-2"}
+	const also = "the instance id of its agent is also given to "
+	_, err := r.Submit(t.Context(), req)
+	require.EqualError(t, err, "hosts.txt:1: "+also+"10.0.0.3\n10.0.0.3: "+also+"hosts.txt:1")
+	req.Task, req.Interactive = installer.RemoteInstall, false
+	req.Known, req.Hosts[1].Host.Agent = nil, req.Hosts[0].Host.Agent
+	p, err := r.Submit(t.Context(), req)
+	require.NoError(t, err)
+	require.Equal(t, []plan.Standing{plan.Refused, plan.Refused}, standings(p))
+	require.Equal(t, plan.SharedAgentID, p.Items[1].Refused.Reason)
+
+	req.Spec.Script = &installer.BlobRef{SHA256: "s", Name: "s"} // which gives no agent any id
+	require.Equal(t, []plan.Standing{plan.New, plan.New}, standings(r.submit(req)))
+}
+
+// TestARetryIsToldOfTheAgent: what a file says with a RETRY counts before what the task had, field by field.
+func TestARetryIsToldOfTheAgent(t *testing.T) {
+	t.Parallel()
+	r, req := newRig(t), install(2)
+	for i := range req.Hosts {
+		req.Hosts[i].Host.Agent = &installer.AgentConfig{Region: "r", InstanceID: fmt.Sprint("i-", i)}
+	}
+	done := r.submit(req)
+	r.ends("10.0.0.1", "10.0.0.2")
+	retry := plan.Request{Project: project, Task: installer.Retry, Interactive: true, Of: []string{done.BatchID}, Hosts: hosts(2)}
+	given := &retry.Hosts[0].Host
+	given.Agent, given.Labels, given.Name = &installer.AgentConfig{InstanceID: "i-1"}, map[string]string{"agent.project_id": "p"}, "web"
+	p, err := r.Plan(t.Context(), retry)
+	require.NoError(t, err)
+	require.Equal(t, []plan.Standing{plan.Refused, plan.Refused}, standings(p), "the other host has that id")
+	given.Agent.InstanceID = "i-7"
+	p = r.submit(retry)
+	first := p.Items[0].Invocation
+	require.Equal(t, &installer.AgentConfig{Region: "r", InstanceID: "i-7", ProjectID: "p"}, first.Spec.Agent)
+	require.Equal(t, "web", first.Host.Name)
+	require.Equal(t, &installer.AgentConfig{Region: "r", InstanceID: "i-1"}, p.Items[1].Invocation.Spec.Agent)
+
+	require.Empty(t, r.submit(retry).Notes, "it is the same")
+	given.Agent = &installer.AgentConfig{InstanceID: "i-8"}
+	require.Equal(t, []string{"web (10.0.0.1) is being worked on already: of hosts.txt:1 only the login is used"}, r.submit(retry).Notes)
+
+	given.Agent, retry.Hosts[0].Credentials, given.User = &installer.AgentConfig{InstanceID: "i-9"}, installer.Credentials{}, "ops"
+	p = r.submit(retry)
+	require.Len(t, p.Notes, 1)
+	require.Contains(t, p.Notes[0], "hosts.txt:1 leads to ops@10.0.0.1:22")
+}
+
+// TestConfigurationAloneInstallsNothing, and who wants just that is told how.
+func TestConfigurationAloneInstallsNothing(t *testing.T) {
+	t.Parallel()
+	r, req := newRig(t), install(1)
+	req.Spec.Target = installer.TargetTelescope
+	const instead = "to change only the configuration of agents that are there: tripod configure"
+	_, err := r.Submit(t.Context(), req)
+	require.ErrorContains(t, err, "nothing to install")
+	require.NotContains(t, err.Error(), instead)
+	req.Spec.Agent = &installer.AgentConfig{Region: "r"}
+	_, err = r.Submit(t.Context(), req)
+	require.ErrorContains(t, err, instead)
+	req.Spec.Agent, req.Hosts[0].Host.Agent = nil, &installer.AgentConfig{Region: "r"}
+	req.Spec.Version = "1"
+	_, err = r.Submit(t.Context(), req)
+	require.ErrorContains(t, err, instead)
+}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 
 	"tripod/installer"
@@ -44,6 +46,7 @@ func (q *planning) followUps() ([]Item, error) {
 		}
 		items = append(items, item)
 	}
+	refuseSharedIDs(items)
 	return items, nil
 }
 
@@ -106,8 +109,12 @@ func (q *planning) latest(item *Item) error {
 	switch {
 	case open != nil && !open.State.Terminal():
 		item.Standing, item.Invocation = Open, *open
-		item.Credentials, _ = q.given(open.Host)
+		e, _ := q.entryOf(open.Host)
+		item.Credentials = e.Credentials
 		item.given = allGiven(item.Credentials, open.Host)
+		if e.Where != "" && !reflect.DeepEqual(q.redescribe(*open, e), *open) {
+			q.note("%s is being worked on already: of %s only the login is used", open.Host.Label(), e.Where)
+		}
 		return nil
 	case why == nil:
 		return q.followUp(item)
@@ -167,9 +174,9 @@ func (q *planning) followUp(item *Item) error {
 		return err
 	}
 	host := old.Host
-	creds, given := q.given(host)
+	e, given := q.entryOf(host)
+	creds := e.Credentials
 	item.given = given && allGiven(creds, host)
-	brought := creds
 	if !given {
 		if host, creds, err = q.knownNow(&old); err != nil {
 			return err
@@ -189,7 +196,8 @@ func (q *planning) followUp(item *Item) error {
 	if len(old.Host.Vars) > 0 {
 		inv.Host.Vars = old.Host.Vars
 	}
-	if err = q.besideLogin(item, &creds, brought, &inv, &old); err != nil {
+	inv = q.redescribe(inv, e)
+	if err = q.besideLogin(item, &creds, e.Credentials, &inv, &old); err != nil {
 		return err
 	}
 	if inv.Spec.HostKeys.WeakerThan(q.HostKeys) { // the daemon's rules have become stricter
@@ -243,17 +251,17 @@ func (q *planning) remake(old *installer.Invocation) (installer.Invocation, erro
 	return inv, nil
 }
 
-// given is the login that the request brings for a host of an invocation that is there:
-// of a host that it names, if that is reached in the same way. Not ok: what goes with a login at most.
-func (q *planning) given(h installer.Host) (creds installer.Credentials, ok bool) {
+// entryOf is what the request brings for a host of an invocation that is there, zero if nothing:
+// the entry of a host that it names, if that is reached in the same way. ok: that has a login.
+func (q *planning) entryOf(h installer.Host) (e installer.HostEntry, ok bool) {
 	if q.ForAll != nil {
 		at := q.ForAll.Host
 		sameVia := slices.EqualFunc(at.Via, h.Via, func(a, b installer.Endpoint) bool { return a.HostPort() == b.HostPort() && a.User == b.User })
 		if sameVia && (at.User == "" || at.User == h.User) {
-			return q.ForAll.Credentials, true
+			return installer.HostEntry{Credentials: q.ForAll.Credentials}, true
 		}
 		q.note("%s is reached as %s in the batch, not as --user and --via say: the login of the flags is not used", h.Label(), h.User+via(h, userAt))
-		return creds, false
+		return e, false
 	}
 	if q.byID == nil {
 		q.byID = make(map[string]installer.HostEntry, len(q.Hosts))
@@ -261,18 +269,47 @@ func (q *planning) given(h installer.Host) (creds installer.Credentials, ok bool
 			q.byID[e.Host.ID] = e
 		}
 	}
-	e, ok := q.byID[h.ID]
+	e, ok = q.byID[h.ID]
 	if !ok { // it is known by another id than the one that the file leads to
 		e, ok = q.byID[installer.InstanceID(q.Project, h.Address, h.Port)]
 	}
-	if !ok || len(e.Credentials.Secrets()) == 0 {
-		return creds, false
+	if !ok {
+		return e, false
 	}
 	if e.Host.TakePins(h); !e.Host.SameRoute(h) {
-		q.note("%s leads to %s, or there in another way, and the batch to %s: its login is not used", e.Where, userAt(e.Host.Endpoint), userAt(h.Endpoint))
-		return creds, false
+		if len(e.Credentials.Secrets()) > 0 || len(e.Host.Vars) > 0 || agentOf(e.Host) != nil {
+			q.note("%s leads to %s, or there in another way, and the batch to %s: it is not used", e.Where, userAt(e.Host.Endpoint), userAt(h.Endpoint))
+		}
+		return installer.HostEntry{}, false
 	}
-	return e.Credentials, !e.Credentials.Login.IsZero()
+	return e, !e.Credentials.Login.IsZero()
+}
+
+// redescribe gives a RETRY what the request says of its host, over what the task has: variables of a
+// script one by one, the agent's configuration field by field. A ROLLBACK needs nothing of it.
+func (q *planning) redescribe(inv installer.Invocation, e installer.HostEntry) installer.Invocation {
+	if q.Task == installer.Rollback {
+		return inv
+	}
+	given, h := e.Host, &inv.Host
+	given.KnownAs(*h)
+	h.Name, h.Type, h.Labels, h.Agent = cmp.Or(given.Name, h.Name), given.Type, given.Labels, given.Agent
+	h.IntranetIPs, h.ElasticIPs = given.IntranetIPs, given.ElasticIPs
+	if len(e.Host.Vars) > 0 {
+		vars := map[string]string{}
+		maps.Copy(vars, h.Vars)
+		maps.Copy(vars, e.Host.Vars)
+		h.Vars = vars
+	}
+	if configures(inv.Task(), inv.Spec) {
+		inv.Spec.Agent = agentOf(e.Host).Or(inv.Spec.Agent)
+	}
+	return inv
+}
+
+// agentOf is what a host's own fields and labels say of its agent's configuration; nil: nothing.
+func agentOf(h installer.Host) *installer.AgentConfig {
+	return h.Agent.Or(installer.AgentConfigOf(h.Labels))
 }
 
 func (q *planning) note(format string, args ...any) {

@@ -37,6 +37,7 @@ func (q *planning) work() (items []Item, err error) {
 	for i := range items {
 		q.configure(&items[i])
 	}
+	refuseSharedIDs(items)
 	return items, err
 }
 

@@ -136,7 +136,7 @@ func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored
 	case spec.Version == "" && spec.VersionType == "" && kept != "":
 		return fmt.Sprintf("%s: it has the %s edition, and there is no package of that; another is taken if edition or version say so", missing, word(kept))
 	case q.allOrNone() && len(stored) == 0:
-		return fmt.Sprintf("nothing to install (%s): the package store is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE", missing)
+		return fmt.Sprintf("nothing to install (%s): the package store is empty; give the agent's package or a --script of your own, or fill it: tripod packages add FILE%s", missing, q.configureInstead())
 	}
 	what := " package"
 	if spec.VersionType != "" {
@@ -146,9 +146,18 @@ func (q *planning) noPackage(spec installer.Spec, kept installer.Edition, stored
 		what += " of version " + spec.Version
 	}
 	if q.allOrNone() {
-		return fmt.Sprintf("%s: the package store has no%s; it has %s", missing, what, packageWords(stored))
+		return fmt.Sprintf("%s: the package store has no%s; it has %s%s", missing, what, packageWords(stored), q.configureInstead())
 	}
 	return fmt.Sprintf("%s: there is no%s", missing, what)
+}
+
+// configureInstead says what to do to whom only the agents' configuration matters.
+func (q *planning) configureInstead() string {
+	given := func(e installer.HostEntry) bool { return agentOf(e.Host) != nil || !e.Credentials.Agent.IsZero() }
+	if q.Spec.Agent == nil && q.AgentKeys.IsZero() && !slices.ContainsFunc(q.Hosts, given) {
+		return ""
+	}
+	return "; to change only the configuration of agents that are there: tripod configure"
 }
 
 func packageWords(all []installer.Package) string {

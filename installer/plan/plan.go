@@ -177,6 +177,9 @@ type Item struct {
 	origin string // what the chain of a RETRY or ROLLBACK began with
 }
 
+// place is where the item is in the input, else its host.
+func (i *Item) place() string { return cmp.Or(i.Where, i.Invocation.Host.Label()) }
+
 func (i *Item) loginWords() string {
 	if i.kept {
 		return "kept"
@@ -210,6 +213,7 @@ const (
 	UnknownInvocation
 	NotAllowed
 	UnderWay
+	SharedAgentID
 )
 
 type Refusal struct {
@@ -252,7 +256,7 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 			item.Standing = Refused
 		}
 		item.Standing = cmp.Or(item.Standing, New)
-		item.Where, item.Login = cmp.Or(item.Where, item.Invocation.Host.Label()), item.loginWords()
+		item.Where, item.Login = item.place(), item.loginWords()
 	}
 	return &Plan{Request: req, Items: items, Notes: q.notes}, err
 }

@@ -308,7 +308,7 @@ func TestGivenLoginsGoTheirWay(t *testing.T) {
 	retry.Hosts[0].Host.User, retry.Hosts[0].Credentials = "eve", password("of eve")
 	p, err := r.Plan(t.Context(), retry)
 	require.NoError(t, err)
-	require.Equal(t, []string{"hosts.txt:1 leads to eve@10.0.0.1:22, or there in another way, and the batch to root@10.0.0.1:22: its login is not used"}, p.Notes)
+	require.Equal(t, []string{"hosts.txt:1 leads to eve@10.0.0.1:22, or there in another way, and the batch to root@10.0.0.1:22: it is not used"}, p.Notes)
 	require.Equal(t, "of 10.0.0.1", p.Items[0].Credentials.Password.Reveal())
 
 	retry.Hosts[0] = hosts(1)[0] // the file has no login

@@ -76,10 +76,12 @@ func TestARetryHasTheVariablesOfItsTask(t *testing.T) {
 	require.Equal(t, map[string]string{"P": "given"}, item.Invocation.Host.Vars)
 	entry.Credentials = password("new")
 	entry.Credentials.Vars = secretVars("B", "new")
+	entry.Host.Vars = map[string]string{"Q": "new"}
 	retry.Hosts = []installer.HostEntry{entry}
 	item = only(t, r, retry)
 	require.Equal(t, "new", item.Credentials.Password.Reveal())
 	require.Equal(t, secretVars("A", "given", "B", "new"), item.Credentials.Vars)
+	require.Equal(t, map[string]string{"P": "given", "Q": "new"}, item.Invocation.Host.Vars)
 }
 
 // TestWhatAScriptIsGivenIsPartOfTheWork: another argument, variable or file is other work; another secret is not.
