@@ -16,7 +16,7 @@ import (
 // bareInit are init systems without the tools that register services, as the scripts
 // see them: systemd keeps what it knows in files, as the real one does.
 var bareInit = map[string]string{
-	"systemd": `init_system() { echo systemd; }
+	"systemd": `init_system() { init=systemd; }
 units=$TRIPOD_ROOT/etc/systemd/system
 systemctl() {
 	for unit; do :; done
@@ -33,7 +33,7 @@ systemctl() {
 	esac
 }
 `,
-	"openrc": "init_system() { echo openrc; }\nservice() { bash \"$TRIPOD_ROOT/etc/init.d/$1\" \"$2\"; }\n",
+	"openrc": "init_system() { init=openrc; }\nservice() { bash \"$TRIPOD_ROOT/etc/init.d/$1\" \"$2\"; }\n",
 	"sysv":   sysv,
 }
 
@@ -120,7 +120,7 @@ func TestLookAtBoot(t *testing.T) {
 			"[ $1 != show ] && echo generated || printf '%s\\n' LoadState=loaded WantedBy=a": "enabled",
 		} {
 			need(t, shell[0])
-			line := ". telescope/lib.sh; . telescope/init.sh; . telescope/boot.sh; TRIPOD_ROOT= layout=old init=systemd; " +
+			line := ". telescope/lib.sh; . telescope/init.sh; . telescope/boot.sh; TRIPOD_ROOT= service=telescoped init=systemd; " +
 				"systemctl() { " + says + "; }; look_at_boot; echo $boot"
 			args := append(slices.Clone(shell), "-c", line)
 			said, err := exec.Command(args[0], args[1:]...).CombinedOutput()
@@ -131,7 +131,8 @@ func TestLookAtBoot(t *testing.T) {
 	for info, want := range map[string]string{"old 1.0\n": "enabled", "old 1.0\nstopped\n": "enabled", "old 1.0\nhealthy\nmasked\n": "masked"} {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "info"), []byte(info), 0o600))
-		said, err := exec.Command("sh", "-c", `. telescope/keep.sh; kept_boot "$1"`, "sh", dir).CombinedOutput()
+		require.NoError(t, os.Mkdir(filepath.Join(dir, "tree"), 0o700))
+		said, err := exec.Command("sh", "-c", `. telescope/keep.sh; read_kept "$1"; printf %s "$kept_boot"`, "sh", dir).CombinedOutput()
 		require.NoError(t, err, string(said))
 		assert.Equal(t, want, string(said), info)
 	}

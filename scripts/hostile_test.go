@@ -168,7 +168,7 @@ func TestSignalIsForWhoRunsFromThere(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	victim := runForeign(t, telescopeProgram(t, filepath.Join(filepath.Dir(h.root), "elsewhere")), "/", asOurselves)
-	h.appended = `processes() { [ "$*" != "$old_real" ] || [ -e once ] || { echo ` + victim.pid + ` 1 telescope "$1" && : >once; }; }
+	h.appended = `processes() { running=; [ "$*" != "$old_real" ] || [ -e once ] || { running=` + victim.pid + ` && : >once; }; }
 `
 	h.want(0, "uninstall.sh", nil)
 	assert.FileExists(t, filepath.Join(h.dir, "once"))

@@ -14,7 +14,7 @@ import (
 
 // sysv makes the scripts see an init system of links in run levels, and none of the
 // tools that make them.
-const sysv = `init_system() { echo sysv; }
+const sysv = `init_system() { init=sysv; }
 service() { bash "$TRIPOD_ROOT/etc/init.d/$1" "$2"; }
 `
 

@@ -140,7 +140,7 @@ func TestStoppedSinceTheCutOff(t *testing.T) {
 			wait = "180"
 			kill(t, h.processes()...)
 			// Nobody but us can start it.
-			stopped := "init_system() { echo systemd; }\n" +
+			stopped := "init_system() { init=systemd; }\n" +
 				"systemctl() { [ $1 = show ] && printf '%s\\n' LoadState=loaded ActiveState=inactive Result=success; }\n"
 			r := install(exitInstaller, agent.Options{Version: "3.0", Habit: "fails"}, stopped)
 			assert.Contains(t, lastLine(r.stderr), tt.back)
@@ -162,14 +162,15 @@ func TestReplacedByKeepsItsLine(t *testing.T) {
 	t.Parallel()
 	for _, shell := range shells {
 		for info, want := range map[string]string{
-			"old 1.0\n":                             "old 1.0\n\n\ntask\n",
-			"old 1.0\nstopped\n":                    "old 1.0\nstopped\n\ntask\n",
+			"old 1.0\n":                             "old 1.0\nhealthy\nenabled\ntask\n",
+			"old 1.0\nstopped\n":                    "old 1.0\nstopped\nenabled\ntask\n",
 			"old 1.0\nhealthy\ndisabled\n":          "old 1.0\nhealthy\ndisabled\ntask\n",
 			"old 1.0\nhealthy\ndisabled\nanother\n": "old 1.0\nhealthy\ndisabled\ntask\n",
 		} {
 			need(t, shell[0])
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "info"), []byte(info), 0o600))
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "tree"), 0o700))
 			args := append(slices.Clone(shell), "-c", `. telescope/keep.sh; replaced_by "$1" task`, "sh", dir)
 			said, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 			require.NoError(t, err, string(said))

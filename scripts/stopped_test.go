@@ -12,7 +12,7 @@ import (
 )
 
 // meant makes the scripts see a systemd that says the agent was stopped.
-const meant = `init_system() { echo systemd; }
+const meant = `init_system() { init=systemd; }
 systemctl() { [ "$1" != show ] || printf '%s\n' LoadState=loaded ActiveState=inactive Result=success; }
 `
 
@@ -24,10 +24,10 @@ func TestStoppedOrCrashed(t *testing.T) {
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
 	kill(t, h.processes()...)
 	systemd := func(load, active, result string) string {
-		return "init_system() { echo systemd; }\nsystemctl() { [ \"$*\" != 'show -p LoadState -p ActiveState -p Result telescoped.service' ] || " +
+		return "init_system() { init=systemd; }\nsystemctl() { [ \"$*\" != 'show -p LoadState -p ActiveState -p Result telescoped.service' ] || " +
 			"printf '%s\\n' LoadState=" + load + " ActiveState=" + active + " Result=" + result + "; }\n"
 	}
-	openrc, sysv := "init_system() { echo openrc; }\n", "init_system() { echo sysv; }\n"
+	openrc, sysv := "init_system() { init=openrc; }\n", "init_system() { init=sysv; }\n"
 	for _, tt := range []struct {
 		name, appended, file, want string
 	}{
@@ -38,7 +38,7 @@ func TestStoppedOrCrashed(t *testing.T) {
 		{name: "systemd: killed", appended: systemd("loaded", "inactive", "signal"), want: "unhealthy"},
 		{name: "systemd: taken for active", appended: systemd("loaded", "active", "success"), want: "unhealthy"},
 		{name: "systemd: not known", appended: systemd("not-found", "inactive", "success"), want: "unhealthy"},
-		{name: "systemd: no answer", appended: "init_system() { echo systemd; }\nsystemctl() { return 1; }\n", want: "unhealthy"},
+		{name: "systemd: no answer", appended: "init_system() { init=systemd; }\nsystemctl() { return 1; }\n", want: "unhealthy"},
 		{name: "openrc: stopped", appended: openrc, want: "stopped"},
 		{name: "openrc: crashed", appended: openrc, file: "run/openrc/started/telescoped", want: "unhealthy"},
 		{name: "sysv: not started at boot", appended: sysv, want: "stopped"},

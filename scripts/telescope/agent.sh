@@ -1,27 +1,32 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# agent.sh: the agent on this host: where it lives, and how it is. Sourced after
-# processes.sh.
+# agent.sh: the agent on this host: where it lives, and how it is.
 
-# agent_places finds the init system, and the two layouts. The new one is an extension of
-# the uniagent, which starts it and starts it again.
-agent_places() {
-	prefix=$TRIPOD_ROOT$TRIPOD_PREFIX
-	# The folders of agents in other places, and the one of them that is looked at.
-	elsewhere='' elsewhere_used=''
-	init=$(init_system)
-	find_users
-	find_places
-}
+# Where the two layouts are below a prefix. The new one is an extension of the uniagent,
+# which starts it and starts it again.
+old_place=telescope uni_place=uniagent
+new_place=$uni_place/extension/install/telescope
 
-# find_places sets the places below prefix.
-find_places() {
-	old_dir=$prefix/telescope
-	uni_dir=$prefix/uniagent
-	new_dir=$uni_dir/extension/install/telescope
+# use_prefix makes our own places those that are looked at and worked on.
+use_prefix() { use_below "$TRIPOD_ROOT$TRIPOD_PREFIX"; }
+
+# use_below PREFIX sets the places below it.
+use_below() {
+	# The folder of an agent in another place, where that is looked at.
+	elsewhere_used=
+	prefix=$1
+	old_dir=$prefix/$old_place
+	uni_dir=$prefix/$uni_place
+	new_dir=$prefix/$new_place
 	# /proc tells paths without symbolic links.
 	real "$old_dir" && old_real=$real_path
 	real "$uni_dir" && uni_real=$real_path
 	real "$new_dir" && new_real=$real_path
+}
+
+# use_layout LAYOUT sets layout, the folder of its agent and the service that starts it.
+use_layout() {
+	layout=$1 agent_dir=$old_dir service=$old_service
+	if [ "$1" = new ]; then agent_dir=$new_dir service=$new_service; fi
 }
 
 # real PATH sets real_path: PATH without symbolic links, as far as it exists. A path that
@@ -46,39 +51,35 @@ followed() {
 	fi
 }
 
-# look sets state (none, healthy, stopped, unhealthy), layout, agent_dir,
+# look sets state (none, healthy, stopped, unhealthy), layout, agent_dir, service,
 # parents, children and pids.
 look() {
-	parents=0 children=0 pids=
-	layout=none agent_dir=
-	if [ -d "$old_dir" ]; then layout=old agent_dir=$old_dir; fi
-	if [ -d "$new_dir" ]; then layout=new agent_dir=$new_dir; fi
-	look_all=$(processes "$old_real" "$new_real")
-	while read -r pid _ name _; do
-		[ "$name" != telescope ] || pids="$pids $pid"
-	done <<-END
-		$look_all
-	END
-	while read -r pid ppid name dir; do
-		[ "$name" = telescope ] || continue
+	use_layout none
+	agent_dir=
+	if [ -d "$old_dir" ]; then use_layout old; fi
+	if [ -d "$new_dir" ]; then use_layout new; fi
+	processes "$old_real" "$new_real"
+	parents=0 children=0
+	for ppid in $parent_pids; do
 		case "$pids " in
 		*" $ppid "*) children=$((children + 1)) ;;
 		*) parents=$((parents + 1)) ;;
 		esac
-		# Where processes run goes before where files lie.
-		layout=old agent_dir=$old_dir
-		if [ "$dir" = "$new_real" ]; then layout=new agent_dir=$new_dir; fi
-	done <<-END
-		$look_all
-	END
+	done
+	# Where processes run goes before where files lie.
+	case $telescope_dir in
+	'') ;;
+	"$new_real") use_layout new ;;
+	*) use_layout old ;;
+	esac
+	state=unhealthy
 	if [ $layout = none ]; then
 		state=none
-	elif [ $parents = 0 ] && [ $children = 0 ] && [ -f "$agent_dir/bin/telescope" ]; then
-		state=stopped
-	elif [ $parents = 1 ] && [ $children = 1 ] && [ -f "$agent_dir/bin/telescope" ]; then
-		state=healthy
-	else
-		state=unhealthy
+	elif [ -f "$agent_dir/bin/telescope" ]; then
+		case $parents$children in
+		00) state=stopped ;;
+		11) state=healthy ;;
+		esac
 	fi
 }
 
@@ -87,61 +88,80 @@ look() {
 find_version() {
 	version_below=$prefix
 	[ -z "$elsewhere_used" ] || version_below=$TRIPOD_ROOT # who has made that prefix is not known
-	version=$(version_in "$agent_dir" "$layout" "$version_below")
-	version_why=
-	case $version in
-	/*) version_why="its version was not asked: users other than root can change $version" version= ;;
-	esac
+	version_in "$agent_dir" "$layout" "$version_below"
 }
 
-# version_in DIR LAYOUT TOP prints the version of the agent whose files are in DIR,
-# nothing if it cannot be told. What others than root can put below TOP is not run: its
-# path is printed. Given a flag that they do not know, the agent's programs start
-# running: bin/telescope of the old layout knows none, bin/agent only -version before
-# 1.0.14.1; of the new layout -v alone is documented.
+# version_in DIR LAYOUT TOP sets version and version_why: of the agent whose files are in
+# DIR. What others than root can put below TOP is not run. Given a flag that they do not
+# know, the agent's programs start running: bin/telescope of the old layout knows none,
+# bin/agent only -version before 1.0.14.1; of the new layout -v alone is documented.
 version_in() {
-	real "$3"
-	version_top=$real_path
+	version='' version_why=''
 	case $2 in
-	old) set -- "$1/bin/agent" -version ;;
-	new) set -- "$1/bin/telescope" -v ;;
+	old) version_file=$1/bin/agent version_flag=-version ;;
+	new) version_file=$1/bin/telescope version_flag=-v ;;
 	*) return 0 ;;
 	esac
-	[ -f "$1" ] && [ -x "$1" ] || return 0
-	real "${1%/*}"
-	version_file=$real_path/${1##*/} version_flag=$2
-	version_path=$version_file
+	[ -f "$version_file" ] && [ -x "$version_file" ] || return 0
+	real "${version_file%/*}"
+	version_file=$real_path/${version_file##*/}
+	if ! safe_below "$3" "$version_file"; then
+		version_why="its version was not asked: users other than root can change $unsafe"
+		return
+	fi
+	version_rest=$(limited 10 "$version_file" $version_flag 2>/dev/null)$newline
+	while [ -n "$version_rest" ]; do
+		version=${version_rest%%"$newline"*}
+		version_rest=${version_rest#*"$newline"}
+		# From the first digit on, as far as it goes: a number, a dot, and more.
+		version=${version#"${version%%[0-9]*}"}
+		version=${version%%[!0-9A-Za-z_.-]*}
+		version=${version%"${version##*[0-9A-Za-z]}"}
+		case ${version%%.*}/$version in
+		*[!0-9]*/*) ;;
+		*/*.*) return ;;
+		esac
+	done
+}
+
+# safe_below TOP PATH: PATH and the folders around it, up to TOP, belong to one of
+# agent_users, as far as they are there, and no one else may write to them. Else unsafe is
+# the first that is not so.
+safe_below() {
+	real "$1"
+	unsafe=$2
+	safe_top=$real_path
 	set --
-	while [ -n "$version_path" ] && [ "$version_path" != "$version_top" ]; do
-		set -- "$@" "$version_path"
-		version_path=${version_path%/*}
+	while [ -n "$unsafe" ] && [ "$unsafe" != "$safe_top" ]; do
+		[ ! -e "$unsafe" ] || set -- "$@" "$unsafe"
+		unsafe=${unsafe%/*}
 	done
-	only_ours "$@" || for version_path; do
-		only_ours "$version_path" || { printf '%s\n' "$version_path"; return 0; }
+	[ $# != 0 ] && ! only_ours "$@" || return 0
+	for unsafe; do
+		only_ours "$unsafe" || return 1
 	done
-	limited 10 "$version_file" "$version_flag" 2>/dev/null |
-		sed -n 's/^[^0-9]*\([0-9][0-9]*\.[0-9A-Za-z_.-]*[0-9A-Za-z]\).*$/\1/p' | sed -n 1p
 }
 
 # only_ours PATH...: each is there and belongs to one of agent_users, and no one else
 # may write to it.
 only_ours() {
-	# shellcheck disable=SC2012 # the name, which comes last, is not read
-	ls -ldn "$@" 2>/dev/null | {
-		only_left=$#
-		while read -r only_mode _ only_owner _; do
-			case $only_mode in
-			?????-??-*) ;;
-			*) return 1 ;;
-			esac
-			case $agent_users in
-			*" $only_owner "*) ;;
-			*) return 1 ;;
-			esac
-			only_left=$((only_left - 1))
-		done
-		[ $only_left = 0 ] # one line each: a name may forge more
-	}
+	only_left=$#
+	only_list=$(ls -ldn "$@" 2>/dev/null)
+	IFS=$newline
+	set -f
+	# shellcheck disable=SC2086 # into lines, and each of them into words
+	set -- $only_list
+	unset IFS
+	for only_line; do
+		# shellcheck disable=SC2086
+		set -- $only_line # the name, which comes last, is not read
+		case $1:$agent_users in
+		?????-??-*:*" $3 "*) only_left=$((only_left - 1)) ;;
+		*) only_left=-1 && break ;;
+		esac
+	done
+	set +f
+	[ $only_left = 0 ] # one line each: a name may forge more
 }
 
 # report prints the finding about the agent, from look and find_version. An agent
@@ -158,7 +178,7 @@ report() {
 }
 
 # when_healthy names what is done whenever wait_healthy sees the agent well.
-when_healthy=
+when_healthy=:
 
 # wait_healthy waits up to TRIPOD_WAIT seconds for the agent to be healthy with
 # the same processes for TRIPOD_STABLE seconds: one that crashes and is started
@@ -175,9 +195,9 @@ wait_healthy() {
 			wait_pids=$pids
 			wait_since=$clock
 		fi
-		if [ $state = healthy ] && [ -n "$when_healthy" ]; then $when_healthy; fi
-		if [ $state = healthy ] && [ $((clock - wait_since)) -ge "$TRIPOD_STABLE" ]; then
-			return 0
+		if [ $state = healthy ]; then
+			$when_healthy
+			[ $((clock - wait_since)) -lt "$TRIPOD_STABLE" ] || return 0
 		fi
 		# Where nothing is installed, nothing will start.
 		[ $state != none ] || return 1

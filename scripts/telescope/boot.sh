@@ -1,40 +1,37 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# boot.sh: whether the agent starts at boot, and how that is mended. Sourced after
-# init.sh.
+# boot.sh: whether the agent starts at boot, and how that is mended.
 
 # look_at_boot sets boot: enabled, disabled, masked or unknown, of the agent that look
 # has found; and boot_why, why it is not enabled.
 look_at_boot() {
 	boot=unknown boot_why=
-	boot_name=$(service_of "$layout")
 	case $init in
 	systemd) look_at_unit ;;
-	openrc)
-		boot=enabled
-		[ -n "$(runlevel_links "$boot_name")" ] || boot=disabled boot_why="no run level has the service $boot_name"
-		;;
-	sysv)
-		boot=enabled
-		[ -n "$(boot_links "$boot_name")" ] || boot=disabled boot_why="no run level has the service $boot_name"
-		;;
+	openrc) look_at_links runlevel_links ;;
+	sysv) look_at_links boot_links ;;
 	*) [ -n "$TRIPOD_ROOT" ] || boot_why="no init system was found" ;;
 	esac
 }
 
+look_at_links() {
+	boot=enabled
+	any "$1" "$service" || boot=disabled boot_why="no run level has the service $service"
+}
+
 look_at_unit() {
-	boot_says=$(limited 20 systemctl is-enabled "$boot_name.service" 2>/dev/null)
+	boot_says=$(limited 20 systemctl is-enabled "$service.service" 2>/dev/null)
 	case $boot_says in
 	enabled | static | alias | indirect | linked) boot=enabled ;;
-	masked*) boot=masked boot_why="the service $boot_name is masked" ;;
-	disabled | not-found | *-runtime) boot=disabled boot_why="the service $boot_name is not enabled" ;;
+	masked*) boot=masked boot_why="the service $service is masked" ;;
+	disabled | not-found | *-runtime) boot=disabled boot_why="the service $service is not enabled" ;;
 	*)
 		# One that is made of an init script, or none.
-		boot_says=" $(limited 20 systemctl show -p LoadState -p WantedBy "$boot_name.service" 2>/dev/null | tr '\n' ' ')"
-		case $boot_says in
-		*' LoadState=not-found '*) boot=disabled boot_why="systemd does not know the service $boot_name" ;;
-		*' WantedBy= '*) boot=disabled boot_why="the service $boot_name is not enabled" ;;
+		unit_is "$service" -p LoadState -p WantedBy
+		case $unit_says in
+		*' LoadState=not-found '*) boot=disabled boot_why="systemd does not know the service $service" ;;
+		*' WantedBy= '*) boot=disabled boot_why="the service $service is not enabled" ;;
 		*' WantedBy='*) boot=enabled ;;
-		*) boot_why="systemd does not say whether the service $boot_name is enabled" ;;
+		*) boot_why="systemd does not say whether the service $service is enabled" ;;
 		esac
 		;;
 	esac
@@ -71,7 +68,6 @@ settle_boot() {
 # the host's own tools, or, where they are missing or do not do it, by hand.
 enable_service() {
 	[ -z "$TRIPOD_ROOT" ] || [ "$init" != none ] || return 0
-	boot_name=$(service_of "$layout")
 	reload_services
 	copy_init_script
 	look_at_boot
@@ -87,59 +83,56 @@ enable_service() {
 # leaves none.
 copy_init_script() {
 	[ "$init" != none ] && [ "$layout" = old ] || return 0
-	if [ -z "$(init_script "$boot_name")" ] && [ -f "$agent_dir/telescoped" ] && make_init_folder; then
-		cp "$agent_dir/telescoped" "$(init_folder)/$boot_name" && chmod 0755 "$(init_folder)/$boot_name"
+	init_script "$service"
+	if [ -z "$script" ] && [ -f "$agent_dir/telescoped" ] && make_init_folder; then
+		cp "$agent_dir/telescoped" "$init_folder/$service" && chmod 0755 "$init_folder/$service"
 		reload_services
 	fi
 }
 
 enable_with_tools() {
-	if [ "$init" = systemd ] && quietly 30 systemctl enable "$boot_name.service"; then
+	if [ "$init" = systemd ] && quietly 30 systemctl enable "$service.service"; then
 		return
 	fi
 	if init_tool chkconfig; then
-		quietly 30 chkconfig --add "$boot_name" && quietly 30 chkconfig "$boot_name" on
+		quietly 30 chkconfig --add "$service" && quietly 30 chkconfig "$service" on
 	elif init_tool update-rc.d; then
-		quietly 30 update-rc.d "$boot_name" defaults
-		quietly 30 update-rc.d "$boot_name" enable
+		quietly 30 update-rc.d "$service" defaults
+		quietly 30 update-rc.d "$service" enable
 	elif init_tool rc-update; then
-		quietly 30 rc-update add "$boot_name" default
+		quietly 30 rc-update add "$service" default
 	elif init_tool insserv; then
-		quietly 30 insserv "$boot_name"
+		quietly 30 insserv "$service"
 	fi
 }
 
 enable_by_hand() {
-	boot_script=$(init_script "$boot_name")
-	[ -n "$boot_script" ] || return 0
-	boot_script=${boot_script#"$TRIPOD_ROOT"}
+	init_script "$service"
+	[ -n "$script" ] || return 0
+	script=${script#"$TRIPOD_ROOT"}
 	case $init in
 	systemd)
-		boot_unit=$(own_unit "$boot_name")
-		[ -d "${boot_unit%/*}" ] || return 0
-		if [ ! -e "$boot_unit" ]; then
-			unit_of "$boot_script" >"$boot_unit" && chmod 0644 "$boot_unit" || return 0
+		[ -d "$units" ] || return 0
+		if [ ! -e "$units/$service.service" ]; then
+			unit_of "$script" >"$units/$service.service" && chmod 0644 "$units/$service.service" || return 0
 		fi
 		# systemctl does not enable what has an init script too, without a tool for that.
-		boot_link=${boot_unit%/*}/multi-user.target.wants/$boot_name.service
-		make_folder "${boot_link%/*}" && ln -sf "${boot_unit#"$TRIPOD_ROOT"}" "$boot_link"
+		boot_wants=$units/multi-user.target.wants
+		make_folder "$boot_wants" && ln -sf "${units#"$TRIPOD_ROOT"}/$service.service" "$boot_wants/$service.service"
 		reload_services
 		;;
-	openrc)
-		boot_link=$TRIPOD_ROOT/etc/runlevels/default
-		[ ! -d "$boot_link" ] || ln -s "$boot_script" "$boot_link/$boot_name"
-		;;
-	sysv)
-		run_levels | while IFS= read -r level; do
-			boot_link=S99
-			case $level in
-			*/rc[016].d) boot_link=K01 ;;
-			esac
-			rm -f "$level"/[SK][0-9][0-9]"$boot_name"
-			ln -s "$boot_script" "$level/$boot_link$boot_name"
-		done
-		;;
+	openrc) [ ! -d "$run_level" ] || ln -s "$script" "$run_level/$service" ;;
+	sysv) run_levels link_in_level ;;
 	esac
+}
+
+link_in_level() {
+	boot_link=S99
+	case $level in
+	*/rc[016].d) boot_link=K01 ;;
+	esac
+	rm -f "$level"/[SK][0-9][0-9]"$service"
+	ln -s "$script" "$level/$boot_link$service"
 }
 
 # unit_of SCRIPT prints a unit that does what systemd makes of an init script, where it
@@ -168,21 +161,21 @@ unit_of() {
 disable_service() {
 	look_at_boot
 	[ "$boot" = enabled ] || return 0
-	if [ "$init" = systemd ]; then quietly 30 systemctl disable "$boot_name.service"; fi
-	if init_tool chkconfig; then quietly 30 chkconfig "$boot_name" off; fi
-	if init_tool update-rc.d; then quietly 30 update-rc.d "$boot_name" disable; fi
-	if init_tool rc-update; then quietly 30 rc-update del "$boot_name" default; fi
-	boot_links "$boot_name" | while IFS= read -r boot_link; do
-		mv "$boot_link" "${boot_link%/*}/K01$boot_name"
-	done
-	{ unit_links "$boot_name"; runlevel_links "$boot_name"; } | remove_listed
+	if [ "$init" = systemd ]; then quietly 30 systemctl disable "$service.service"; fi
+	if init_tool chkconfig; then quietly 30 chkconfig "$service" off; fi
+	if init_tool update-rc.d; then quietly 30 update-rc.d "$service" disable; fi
+	if init_tool rc-update; then quietly 30 rc-update del "$service" default; fi
+	any boot_links "$service"
+	while next_listed; do mv "$listed_file" "${listed_file%/*}/K01$service"; done
+	unit_links "$service"
+	runlevel_links "$service"
+	remove_listed
 	reload_services
 }
 
 mask_service() {
-	boot_name=$(service_of "$layout")
 	[ "$init" = systemd ] || { disable_service; return; }
-	quietly 30 systemctl mask "$boot_name.service" || disable_service
+	quietly 30 systemctl mask "$service.service" || disable_service
 }
 
 # reload_services makes the init system read the list of services again.

@@ -1,7 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # config.sh: the agent's configuration: its files, what of them stays over an update, and
-# the settings over that. Sourced after agent.sh and json.sh. No other file knows their
-# names.
+# the settings over that. No other file knows their names.
 
 # Where the agent's identity is, and its keys.
 main_config=bin/conf.json
@@ -18,7 +17,7 @@ plugins=plugins
 keep_configuration() {
 	for config in $config_files; do
 		[ -s "$1/$config" ] || continue
-		mkdir -p "$2/${config%/*}" && cp "$1/$config" "$2/$config" || die "$E_SPACE" "cannot copy $1/$config"
+		make_private "$2/${config%/*}" && cp "$1/$config" "$2/$config" || die "$E_SPACE" "cannot copy $1/$config"
 	done
 	# Files that it did not have yet follow those that it had.
 	for config in bin/conf_assistant.json conf/custom_conf.json; do
@@ -30,8 +29,10 @@ keep_configuration() {
 
 # same_as NAME FILE DIR prints "NAME<tab>JSON", as it is in FILE of DIR, if $config has it too.
 same_as() {
-	same_json=$(json_get "$1" 2>/dev/null <"$3/$2")
-	[ -z "$same_json" ] || [ -z "$(json_get "$1" <"$3/$config")" ] || printf '%s\t%s\n' "$1" "$same_json"
+	json_of "$1" "$3/$config"
+	[ -n "$json" ] || return 0
+	json_of "$1" "$3/$2"
+	[ -z "$json" ] || printf '%s\t%s\n' "$1" "$json"
 }
 
 # keep_plugins FROM TO copies the user's plugins. (An agent's installer copies none.)
@@ -51,7 +52,8 @@ is_configuring() {
 # a file that is to be changed holds no JSON object.
 configure() {
 	is_configuring || return 0
-	config_region=$(json_get RegionId 2>/dev/null <"$1/$main_config")
+	json_of RegionId "$1/$main_config"
+	config_region=$json
 	for config in $config_files; do
 		case $config in
 		"$main_config" | bin/conf_ces.json) ;;
@@ -76,8 +78,10 @@ wanted_in() {
 		wanted_bare BmsFlag "$TRIPOD_BMS"
 		;;
 	conf/custom_conf.json) # whatever it has of these
-		[ -z "$(json_get RegionId <"$1/$2")" ] || wanted RegionId "$TRIPOD_REGION"
-		[ -z "$(json_get Endpoint <"$1/$2")" ] || wanted_endpoint "$1/$2" "$TRIPOD_ENDPOINT"
+		json_of RegionId "$1/$2"
+		[ -z "$json" ] || wanted RegionId "$TRIPOD_REGION"
+		json_of Endpoint "$1/$2"
+		[ -z "$json" ] || wanted_endpoint "$1/$2" "$TRIPOD_ENDPOINT"
 		;;
 	bin/conf_lts.json) wanted_endpoint "$1/$2" '' ;; # of another service
 	*) wanted_endpoint "$1/$2" "$TRIPOD_ENDPOINT" ;;
@@ -100,10 +104,10 @@ wanted_endpoint() {
 		esac
 		endpoint_from=${config_region#\"}
 		endpoint_from=.${endpoint_from%\"}.
-		endpoint=$(json_get Endpoint <"$1")
-		case $endpoint in
+		json_of Endpoint "$1"
+		case $json in
 		*[!.]"$endpoint_from"[!.]*)
-			printf 'Endpoint\t%s\n' "${endpoint%%"$endpoint_from"*}.$TRIPOD_REGION.${endpoint#*"$endpoint_from"}"
+			printf 'Endpoint\t%s\n' "${json%%"$endpoint_from"*}.$TRIPOD_REGION.${json#*"$endpoint_from"}"
 			;;
 		esac
 	fi

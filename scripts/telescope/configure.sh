@@ -6,23 +6,11 @@
 # Exit code: 0 the agent has the configuration and is healthy or stopped as before, 13
 # there is no agent; README.md has the others.
 
-here=$(dirname "$0")
-. "$here/lib.sh"
-. "$here/processes.sh"
-. "$here/init.sh"
-. "$here/agent.sh"
-. "$here/elsewhere.sh"
-. "$here/boot.sh"
-. "$here/service.sh"
-. "$here/json.sh"
-. "$here/config.sh"
-. "$here/reporting.sh"
-. "$here/keep.sh"
-. "$here/reconfigure.sh"
+here=${0%"${0##*/}"}.
+. "$here/all.sh"
 
-load_settings "$@"
+begin "$@"
 need_root
-agent_places
 refuse_elsewhere
 make_work
 look

@@ -5,36 +5,21 @@
 #
 # Exit code: 0 healthy and of the wanted version; README.md has the others.
 
-here=$(dirname "$0")
-. "$here/lib.sh"
-. "$here/processes.sh"
-. "$here/init.sh"
-. "$here/agent.sh"
-. "$here/elsewhere.sh"
-. "$here/boot.sh"
-. "$here/service.sh"
-. "$here/remove.sh"
-. "$here/json.sh"
-. "$here/config.sh"
-. "$here/reporting.sh"
-. "$here/package.sh"
-. "$here/keep.sh"
-. "$here/reconfigure.sh"
-. "$here/replace.sh"
-. "$here/online.sh"
+here=${0%"${0##*/}"}.
+. "$here/all.sh"
 
-load_settings "$@"
+begin "$@"
 need_root
-agent_places
-
-for tool in bash tar gzip awk sed grep; do
-	have $tool || die "$E_HOST" "the host lacks $tool, which the agent's installer needs"
-done
+missing_tools
+[ -z "$missing" ] || die "$E_HOST" "the host lacks $missing, which the agent's installer needs"
 
 # check_room: the archive unpacked, and the agent installed with some to grow;
 # on one file system, both.
 check_room() {
-	if [ "$(mount_of "$TRIPOD_WORK")" = "$(mount_of "$prefix")" ]; then
+	room_at "$TRIPOD_WORK"
+	work_mount=$mount
+	room_at "$prefix"
+	if [ "$mount" = "$work_mount" ]; then
 		need_room $((unpacked_kib * 2 + 4096)) "$prefix" "the package and the agent"
 	else
 		need_room $((unpacked_kib + 1024)) "$TRIPOD_WORK" "the package"
@@ -64,31 +49,27 @@ run_installer() {
 	(
 		cd "$1" || exit 1
 		shift
-		limited "$TRIPOD_RUN_LIMIT" "$@"
-	) >"$work/installer.log" 2>&1 &
-	installer_pid=$!
-	shown=0
-	while alive $installer_pid; do
+		exec 7<"$work/installer.log"
+		meanwhile=show_output
+		limited "$TRIPOD_RUN_LIMIT" logged "$@"
+		logged_exit=$?
 		show_output
-		nap 0.2
-	done
+		exit $logged_exit
+	) &
+	installer_pid=$!
 	wait $installer_pid
 	installer_exit=$?
 	installer_pid=
-	show_output
 	found installer_exit "$installer_exit"
 	ended="ended with exit code $installer_exit"
 	if [ $installer_exit = 124 ]; then ended="was killed after $TRIPOD_RUN_LIMIT seconds"; fi
 	[ $installer_exit = 0 ] || unhealthy_code=$E_INSTALLER
 }
 
-show_output() {
-	size=$(wc -c <"$work/installer.log")
-	if [ "$size" -gt $shown ]; then
-		tail -c +$((shown + 1)) "$work/installer.log" | head -c $((size - shown))
-		shown=$((size))
-	fi
-}
+logged() { exec "$@" >>"$work/installer.log" 2>&1 7<&-; }
+
+# show_output goes on where it has stopped, and not for ever if a daemon never stops.
+show_output() { dd bs=65536 count=16384 <&7 2>/dev/null; }
 
 # check_copied: the agent's installer says "success" also when it could not copy.
 check_copied() {
@@ -109,10 +90,11 @@ check_copied() {
 # set_modes gives what was installed its modes.
 set_modes() {
 	open_files "$installed_dir"
-	for service in $services; do init_files "$service"; done |
-		while IFS= read -r file; do [ ! -f "$file" ] || chmod go+rX "$file"; done
+	listed=
+	for name in $services; do init_files "$name"; done
+	while next_listed; do [ ! -f "$listed_file" ] || chmod go+rX "$listed_file"; done
 	# A uniagent with other work was there before, and is not ours.
-	[ $new_layout = old ] || other_extensions ||
+	[ "$new_layout" = old ] || other_extensions ||
 		chmod go+rx,go-w "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
 }
 
@@ -134,28 +116,28 @@ kick() {
 # install_kept puts back the kept version in TRIPOD_RESTORE. It may be the copy of
 # a replacement that was cut off: then that is undone.
 install_kept() {
-	if [ "$TRIPOD_RESTORE" = "$TRIPOD_KEEP" ] && [ -z "$(kept_version "$TRIPOD_RESTORE")" ]; then
-		TRIPOD_RESTORE=$(present_copy)
+	if [ "$TRIPOD_RESTORE" = "$TRIPOD_KEEP" ] && ! read_kept "$TRIPOD_RESTORE"; then
+		TRIPOD_RESTORE=$keep_next
 	fi
-	kept=$(kept_version "$TRIPOD_RESTORE")
-	[ -n "$kept" ] || die "$E_PACKAGE" "no kept version in $TRIPOD_RESTORE"
+	read_kept "$TRIPOD_RESTORE" || die "$E_PACKAGE" "no kept version in $TRIPOD_RESTORE"
 	[ -z "$TRIPOD_VERSION" ] || [ "$kept" = "$TRIPOD_VERSION" ] ||
 		die "$E_PACKAGE" "version $kept is kept in $TRIPOD_RESTORE, not $TRIPOD_VERSION"
-	need_room $(($(du -sk "$TRIPOD_RESTORE" | awk '{ print $1 }') + 1024)) "$prefix" "the kept version"
+	restored=$kept restored_state=$kept_state restored_boot=$kept_boot
+	size_of "$TRIPOD_RESTORE"
+	need_room $((size_kib + 1024)) "$prefix" "the kept version"
 	look
-	if settle_configuration; then discard "$(old_config)"; fi
+	settle_for_good
 	find_version
-	if [ "$TRIPOD_RESTORE" = "$(present_copy)" ]; then
+	if [ "$TRIPOD_RESTORE" = "$keep_next" ]; then
 		remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
 	else
 		find_before
 		replacing
 	fi
-	kept_as="$(kept_state "$TRIPOD_RESTORE") $(kept_boot "$TRIPOD_RESTORE")"
-	restore_from "$TRIPOD_RESTORE" || die "$E_SPACE" "version $kept is kept, but $restore_says"
+	restore_from "$TRIPOD_RESTORE" || die "$E_SPACE" "version $restored is kept, but $restore_says"
 	start_agent
 	judge
-	settle "${kept_as% *}" "${kept_as#* }"
+	settle "$restored_state" "$restored_boot"
 	replaced "$version"
 }
 
@@ -164,7 +146,8 @@ install_package() {
 	check_archive
 	check_room
 	unpack
-	found package_version "$(version_in "$package_dir" $new_layout "$package_dir")" package_layout $new_layout init "$init"
+	version_in "$package_dir" $new_layout "$package_dir"
+	found package_version "$version" package_layout $new_layout init "$init"
 	look_before
 	configure "$package_dir"
 	replacing
@@ -182,8 +165,7 @@ install_package() {
 	replaced "$version"
 }
 
-find_stopped_note
-rm -f "$stopped_note"
+clear "$stopped_note"
 refuse_elsewhere
 make_work
 if [ -n "$TRIPOD_RESTORE" ]; then

@@ -1,12 +1,12 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # json.sh: reads and sets the members of a JSON object, and leaves all else in the text as
-# it is, byte for byte. Sourced after lib.sh. It needs awk alone: hosts may lack jq and
-# python.
+# it is, byte for byte. It needs awk alone: hosts may lack jq and python.
 
-# The program reads the object, then a line with a ".", which ends the text for it. It
-# prints the JSON of the members named in `get`, a line each, empty where there is none; or
-# else the text, with the members in the file ARGV[1] ("NAME<tab>JSON", one a line) set. Names are compared as the agent does it,
-# without regard to case. It exits with 3 where the text is no JSON object.
+# The program prints the JSON of the members named in `get` of the object that it reads, a
+# line each, empty where there is none. Without `get` it reads the object, then a line with a
+# ".", which ends the text for it, and prints the text, with the members in the file ARGV[1]
+# ("NAME<tab>JSON", one a line) set. Names are compared as the agent does it, without regard
+# to case. It exits with 3 where the text is no JSON object.
 # shellcheck disable=SC2016 # awk's own
 json_program='
 function refuse() { exit 3 }
@@ -156,7 +156,7 @@ BEGIN {
 { text = text $0 "\n" }
 
 END {
-	size = length(text) - 1
+	size = length(text) - (get == "")
 	at = 1
 	blank()
 	object(0)
@@ -176,8 +176,10 @@ json_set() {
 }
 
 # json_get "NAME..." prints the JSON of members of the object on stdin, a line each: empty if
-# there is no such member, and none if there is no object.
-json_get() { { cat && echo .; } | awk -v get="$1" "$json_program" /dev/null -; }
+# there is no such member, and none if there is no object. json_of "NAME..." FILE sets json.
+json_get() { awk -v get="$1" "$json_program" /dev/null -; }
+
+json_of() { json=$(awk -v get="$1" "$json_program" /dev/null - <"$2") 2>/dev/null; }
 
 # json_quote TEXT prints it as JSON.
 json_quote() {

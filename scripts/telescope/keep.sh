@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # keep.sh: copies of the agent on the host, so that a rollback needs no network
-# and a replacement that fails costs nothing. Sourced after remove.sh.
+# and a replacement that fails costs nothing.
 #
 # TRIPOD_KEEP holds: tree/ (telescope or uniagent as it stood under the prefix),
 # init/ (its init.d script and unit), and info: "layout version" in its first
@@ -15,73 +15,85 @@
 # A folder of either name is whole: it was filled under another name, and loses
 # its name before it is emptied.
 
-# kept_version [DIR] prints what is kept there, nothing if nothing is.
-kept_version() {
-	[ -n "${1-}" ] && [ -f "$1/info" ] && [ -d "$1/tree" ] || return 0
-	read -r kept_layout kept_number <"$1/info"
-	printf '%s' "${kept_number:-unknown}"
+# keep_places sets where the copy of what a replacement found is, or is to be, and what
+# notes that it found none; nothing if nothing is to be kept.
+keep_places() {
+	keep_next=${TRIPOD_KEEP:+$TRIPOD_KEEP.next}
+	keep_first=${TRIPOD_KEEP:+$TRIPOD_KEEP.first}
 }
 
-# kept_state DIR prints how the agent was when it was copied.
-kept_state() {
-	{ read -r _; IFS= read -r kept_was; } <"$1/info"
-	printf '%s' "${kept_was:-healthy}"
+# read_kept DIR sets kept: the version that is kept there, empty if none is; and what its
+# info says: kept_as, "layout version", kept_state, kept_boot and kept_task.
+read_kept() {
+	kept=''
+	[ -n "$1" ] && [ -f "$1/info" ] && [ -d "$1/tree" ] || return 1
+	{
+		IFS= read -r kept_as
+		IFS= read -r kept_state
+		IFS= read -r kept_boot
+		IFS= read -r kept_task
+	} <"$1/info"
+	kept=${kept_as#"${kept_as%% *}"}
+	kept=${kept# }
+	: "${kept:=unknown}" "${kept_state:=healthy}" "${kept_boot:=enabled}"
 }
 
-# kept_boot DIR prints whether it was to start at boot when it was copied.
-kept_boot() {
-	{ read -r _; read -r _; IFS= read -r kept_was; } <"$1/info"
-	printf '%s' "${kept_was:-enabled}"
+# replaced_by DIR TASK notes in the copy DIR that TASK has replaced what is kept there.
+replaced_by() {
+	read_kept "$1"
+	printf '%s\n' "$kept_as" "$kept_state" "$kept_boot" "$2" >"$1/info.new" && mv "$1/info.new" "$1/info"
 }
-
-# present_copy prints where the copy of what a replacement found is, or is to
-# be; nothing if nothing is to be kept.
-present_copy() { printf '%s' "${TRIPOD_KEEP:+$TRIPOD_KEEP.next}"; }
 
 # copy_present copies the present agent, whole or not at all.
 copy_present() {
 	[ -n "$TRIPOD_KEEP" ] && [ -f "$agent_dir/bin/telescope" ] || return 0
-	need_room $(($(tree_kib) + 1024)) "$TRIPOD_KEEP" "the previous version"
+	size_tree
+	need_room $((size_kib + 1024)) "$TRIPOD_KEEP" "the previous version"
 	keep_new=$TRIPOD_KEEP.new.$$
 	mkdir -p "$keep_new/tree" "$keep_new/init" && copy_tree "$keep_new/tree" &&
-		printf '%s %s\n%s\n%s\n%s\n' "$layout" "$version" "$state" "$present_boot" "$TRIPOD_TASK" >"$keep_new/info" || {
-		rm -rf "$keep_new"
-		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
-	}
-	copy_init_files "$keep_new/init" || {
-		rm -rf "$keep_new"
-		die "$E_SPACE" "the previous version's service cannot be kept in $TRIPOD_KEEP"
-	}
+		printf '%s\n' "$layout $version" "$state" "$present_boot" "$TRIPOD_TASK" >"$keep_new/info" || cannot_keep
+	copy_init_files "$keep_new/init" || cannot_keep "'s service"
 	# On the disk, where the host can say that of one file system.
 	quietly 60 sync -f "$keep_new"
-	discard "$TRIPOD_KEEP.next" && mv "$keep_new" "$TRIPOD_KEEP.next" ||
-		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
+	discard "$keep_next" && mv "$keep_new" "$keep_next" || cannot_keep
+}
+
+# cannot_keep ['s PART] ends the script.
+cannot_keep() {
+	clear "$TRIPOD_KEEP.new.$$"
+	die "$E_SPACE" "the previous version${1-} cannot be kept in $TRIPOD_KEEP"
 }
 
 # copy_init_files TO copies what the init system needs of the agent's service, by its
 # path below the root.
 copy_init_files() {
-	keep_service=$(service_of "$layout")
-	keep_script=$(init_script "$keep_service")
-	if [ -n "$keep_script" ]; then
-		# Also where an installer has put it in the place of the folder.
-		keep_to=$1/etc/init.d/$keep_service
-		mkdir -p "${keep_to%/*}" && cp -p "$keep_script" "$keep_to" || return 1
-	fi
-	kept_init_files "$keep_service" | while IFS= read -r keep_file; do
-		keep_to=$1/$keep_file
-		mkdir -p "${keep_to%/*}" && cp -p "$TRIPOD_ROOT/$keep_file" "$keep_to" || exit 1
+	init_script "$service"
+	listed=
+	[ -z "$script" ] || listed=$script$newline
+	kept_init_files "$service"
+	while next_listed; do
+		keep_to=$1/${listed_file#"$TRIPOD_ROOT"/}
+		# The script also where an installer has put it in the place of the folder.
+		[ "$listed_file" != "$script" ] || keep_to=$1/${init_folder#"$TRIPOD_ROOT"/}/$service
+		make_private "${keep_to%/*}" && cp -p "$listed_file" "$keep_to" || return 1
 	done
 }
 
-# tree_kib prints the room that copy_tree takes.
-tree_kib() {
+# size_tree sets size_kib: the room that copy_tree takes.
+size_tree() {
 	if [ "$layout" = new ]; then
-		set -- "$uni_dir"/[!e]* "$uni_dir"/e[!x]* "$new_dir"
+		size_of "$uni_dir"/[!e]* "$uni_dir"/e[!x]* "$new_dir"
 	else
-		set -- "$old_dir"
+		size_of "$old_dir"
 	fi
-	du -skc "$@" 2>/dev/null | awk '{ kib = $1 } END { print kib + 0 }'
+}
+
+# size_of DIR... sets size_kib.
+size_of() {
+	size_kib=$(du -skc "$@" 2>/dev/null)
+	size_kib=${size_kib##*"$newline"}
+	size_kib=${size_kib%%[!0-9]*}
+	: "${size_kib:=0}"
 }
 
 # copy_tree TO copies the agent's folder. Of the uniagent's extensions telescope
@@ -91,10 +103,11 @@ copy_tree() {
 		cp -Rp "$old_dir" "$1/"
 		return
 	fi
-	copy_but extension "$uni_dir" "$1/uniagent" &&
-		copy_but install "$uni_dir/extension" "$1/uniagent/extension" &&
-		copy_folder "$uni_dir/extension/install" "$1/uniagent/extension/install" &&
-		cp -Rp "$new_dir" "$1/uniagent/extension/install/"
+	keep_from=${new_dir%/*} keep_to=$1/${new_place%/*}
+	copy_but extension "$uni_dir" "$1/$uni_place" &&
+		copy_but install "${keep_from%/*}" "${keep_to%/*}" &&
+		copy_folder "$keep_from" "$keep_to" &&
+		cp -Rp "$new_dir" "$keep_to/"
 }
 
 # copy_folder FROM TO makes an empty folder with the owner and mode of another one.
@@ -117,11 +130,11 @@ copy_but() {
 # cut off is no copy. clear_retired DIR removes those.
 retire() {
 	[ -e "$1" ] || return 0
-	rm -rf "$1.gone.$$"
+	clear "$1.gone.$$"
 	mv "$1" "$1.gone.$$"
 }
 
-clear_retired() { rm -rf "$1".gone.*; }
+clear_retired() { clear "$1".gone.*; }
 
 # discard DIR removes a copy.
 discard() {
@@ -133,36 +146,26 @@ discard() {
 # promote_copy NOW keeps the copy, if there is one, in place of what is kept. If
 # it is the version NOW that took its place, or was broken, what is kept stays.
 promote_copy() {
-	keep_copied=$(kept_version "$(present_copy)")
-	[ -n "$keep_copied" ] || return 0
-	if [ -n "$(kept_version "$TRIPOD_KEEP")" ]; then
+	read_kept "$keep_next" || return 0
+	keep_copied=$kept keep_copied_state=$kept_state keep_copied_task=$kept_task
+	if read_kept "$TRIPOD_KEEP"; then
 		if [ "$keep_copied" = "${1:-unknown}" ]; then
-			discard "$TRIPOD_KEEP.next"
+			discard "$keep_next"
 			return 0
 		fi
-		if [ "$(kept_state "$TRIPOD_KEEP.next")" != healthy ]; then
-			replaced_by "$TRIPOD_KEEP" "$(sed -n 4p "$TRIPOD_KEEP.next/info")"
-			discard "$TRIPOD_KEEP.next"
+		if [ "$keep_copied_state" != healthy ]; then
+			replaced_by "$TRIPOD_KEEP" "$keep_copied_task"
+			discard "$keep_next"
 			return 0
 		fi
 	fi
-	if ! retire "$TRIPOD_KEEP" || ! mv "$TRIPOD_KEEP.next" "$TRIPOD_KEEP"; then
+	if ! retire "$TRIPOD_KEEP" || ! mv "$keep_next" "$TRIPOD_KEEP"; then
 		# What was kept stays what is kept.
 		[ -e "$TRIPOD_KEEP" ] || [ ! -e "$TRIPOD_KEEP.gone.$$" ] || mv "$TRIPOD_KEEP.gone.$$" "$TRIPOD_KEEP"
-		die "$E_SPACE" "the previous version cannot be kept in $TRIPOD_KEEP"
+		cannot_keep
 	fi
 	clear_retired "$TRIPOD_KEEP"
 	found kept "$keep_copied" at "$TRIPOD_KEEP"
-}
-
-# replaced_by DIR TASK notes in the copy DIR that TASK has replaced what is kept there.
-replaced_by() {
-	{
-		for replaced_line in 1 2 3; do # an older copy has fewer
-			printf '%s\n' "$(sed -n ${replaced_line}p "$1/info")"
-		done
-		printf '%s\n' "$2"
-	} >"$1/info.new" && mv "$1/info.new" "$1/info"
 }
 
 # restore_from DIR puts back what DIR holds, and looks. No telescope is in the
@@ -170,9 +173,9 @@ replaced_by() {
 restore_from() {
 	restore_says="it cannot be copied to $prefix"
 	make_folder "$prefix" || return 1
-	if [ -d "$1/tree/uniagent" ] && [ -d "$uni_dir" ]; then
+	if [ -d "$1/tree/$uni_place" ] && [ -d "$uni_dir" ]; then
 		# The uniagent stays as it is: it has work besides telescope.
-		make_folder "${new_dir%/*}" && cp -Rp "$1/tree/uniagent/extension/install/telescope" "${new_dir%/*}/" || return 1
+		make_folder "${new_dir%/*}" && cp -Rp "$1/tree/$new_place" "${new_dir%/*}/" || return 1
 	else
 		# Not tree/. itself: the prefix would get its mode.
 		cp -Rp "$1/tree"/* "$prefix/" || return 1
@@ -185,7 +188,8 @@ restore_from() {
 	done || return 1
 	drop_init_folder
 	look
-	case $(kept_boot "$1") in
+	read_kept "$1"
+	case $kept_boot in
 	disabled | masked) reload_services ;;
 	*) enable_service ;; # before it is started
 	esac

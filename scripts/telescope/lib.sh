@@ -1,6 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # lib.sh: what every script of this folder shares: settings, findings, exit
-# codes, bounded waits. Sourced, never run. Plain POSIX sh: dash, bash, busybox.
+# codes, bounded waits. Sourced by all.sh. Plain POSIX sh: dash, bash, busybox.
+#
+# A function that finds something sets a variable: $(…) would start a process each time.
 
 # Exit codes. README.md has the table for people.
 E_USAGE=2 E_ROOT=10 E_HOST=11 E_SPACE=12 E_PACKAGE=13 E_IN_THE_WAY=14
@@ -82,10 +84,17 @@ found() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# digits NAME VALUE refuses what is not a whole number.
+# each CHECK NAME... does CHECK NAME VALUE for each of these settings.
+each() {
+	each_check=$1
+	shift
+	for each_name; do eval "$each_check $each_name \"\$$each_name\""; done
+}
+
+# digits NAME VALUE refuses what is not a whole number, and not empty.
 digits() {
 	case $2 in
-	'' | *[!0-9]*) die "$E_USAGE" "$1 must be a whole number" ;;
+	*[!0-9]*) die "$E_USAGE" "$1 must be a whole number" ;;
 	esac
 }
 
@@ -133,15 +142,6 @@ load_settings() {
 	elif [ $# -eq 1 ]; then
 		die "$E_USAGE" "no such settings file: $settings"
 	fi
-	: "${TRIPOD_ROOT=}" "${TRIPOD_PACKAGE=}" "${TRIPOD_RESTORE=}" "${TRIPOD_VERSION=}" \
-		"${TRIPOD_KEEP=}" "${TRIPOD_WORK=}" "${TRIPOD_ARCH=}" "${TRIPOD_INSTANCE_ID=}" \
-		"${TRIPOD_PROJECT_ID=}" "${TRIPOD_REGION=}" "${TRIPOD_ACCESS_KEY=}" \
-		"${TRIPOD_SECRET_KEY=}" "${TRIPOD_CLIENT_PORT=}" "${TRIPOD_PORT_NUM=}" \
-		"${TRIPOD_BMS=}" "${TRIPOD_ENDPOINT=}" "${TRIPOD_ONLINE_URL=}" \
-		"${TRIPOD_ONLINE_INSECURE=}" "${TRIPOD_ABSENT=}" "${TRIPOD_TASK=}" \
-		"${TRIPOD_REQUIRE_REPORTING=}" "${TRIPOD_METADATA=}" "${TRIPOD_PURGE=}" \
-		"${TRIPOD_LEAVE_ELSEWHERE=}" \
-		"${TRIPOD_ONLINE_UNIAGENT=}" "${TRIPOD_ONLINE_DOMAIN=}" "${TRIPOD_ONLINE_OBS=}"
 	: "${TRIPOD_PREFIX:=/usr/local}" "${TRIPOD_ONLINE_SCRIPT:=agent_install.sh}" \
 		"${TRIPOD_NEED_KIB:=0}" "${TRIPOD_WAIT:=60}" "${TRIPOD_STABLE:=5}" "${TRIPOD_RUN_LIMIT:=600}"
 	check_settings
@@ -152,7 +152,6 @@ check_settings() {
 	'' | /*) TRIPOD_ROOT=${TRIPOD_ROOT%/} ;;
 	*) die "$E_USAGE" "TRIPOD_ROOT must be an absolute path" ;;
 	esac
-	plain TRIPOD_ROOT "$TRIPOD_ROOT"
 	case $TRIPOD_PREFIX in
 	/ | *[!A-Za-z0-9._/-]* | */../* | */..) die "$E_USAGE" "TRIPOD_PREFIX must be an absolute path of plain characters" ;;
 	/*) TRIPOD_PREFIX=${TRIPOD_PREFIX%/} ;;
@@ -161,30 +160,18 @@ check_settings() {
 	case $TRIPOD_VERSION in
 	*[!0-9A-Za-z_.-]*) die "$E_USAGE" "TRIPOD_VERSION may hold letters, digits, '_', '.' and '-'" ;;
 	esac
-	digits TRIPOD_NEED_KIB "$TRIPOD_NEED_KIB"
-	digits TRIPOD_WAIT "$TRIPOD_WAIT"
-	digits TRIPOD_STABLE "$TRIPOD_STABLE"
-	digits TRIPOD_RUN_LIMIT "$TRIPOD_RUN_LIMIT"
-	[ -z "$TRIPOD_CLIENT_PORT" ] || digits TRIPOD_CLIENT_PORT "$TRIPOD_CLIENT_PORT"
-	[ -z "$TRIPOD_PORT_NUM" ] || digits TRIPOD_PORT_NUM "$TRIPOD_PORT_NUM"
 	case $TRIPOD_BMS in
 	'' | true | false) ;;
 	*) die "$E_USAGE" "TRIPOD_BMS must be true or false" ;;
 	esac
-	yes_or_no TRIPOD_ONLINE_INSECURE "$TRIPOD_ONLINE_INSECURE"
-	yes_or_no TRIPOD_ABSENT "$TRIPOD_ABSENT"
-	yes_or_no TRIPOD_REQUIRE_REPORTING "$TRIPOD_REQUIRE_REPORTING"
-	yes_or_no TRIPOD_PURGE "$TRIPOD_PURGE"
-	yes_or_no TRIPOD_LEAVE_ELSEWHERE "$TRIPOD_LEAVE_ELSEWHERE"
-	plain TRIPOD_INSTANCE_ID "$TRIPOD_INSTANCE_ID"
-	plain TRIPOD_PROJECT_ID "$TRIPOD_PROJECT_ID"
-	plain TRIPOD_REGION "$TRIPOD_REGION"
-	plain TRIPOD_ACCESS_KEY "$TRIPOD_ACCESS_KEY"
-	plain TRIPOD_SECRET_KEY "$TRIPOD_SECRET_KEY"
-	plain TRIPOD_ENDPOINT "$TRIPOD_ENDPOINT"
+	each digits TRIPOD_NEED_KIB TRIPOD_WAIT TRIPOD_STABLE TRIPOD_RUN_LIMIT TRIPOD_CLIENT_PORT TRIPOD_PORT_NUM
+	each yes_or_no TRIPOD_ONLINE_INSECURE TRIPOD_ABSENT TRIPOD_REQUIRE_REPORTING TRIPOD_PURGE TRIPOD_LEAVE_ELSEWHERE
+	each plain TRIPOD_ROOT TRIPOD_INSTANCE_ID TRIPOD_PROJECT_ID TRIPOD_REGION TRIPOD_ACCESS_KEY \
+		TRIPOD_SECRET_KEY TRIPOD_ENDPOINT
 }
 
-is_root() { [ "$(id -u 2>/dev/null)" = 0 ]; }
+uid=
+is_root() { [ "${uid:=$(id -u 2>/dev/null)}" = 0 ]; }
 
 need_root() { is_root || die "$E_ROOT" "this must run as root (it is user $(id -un 2>/dev/null || id -u))"; }
 
@@ -206,6 +193,18 @@ clean_up() {
 	rm -rf "$work"
 	drop_init_folder
 }
+
+# clear PATH... removes what there is of it, with one process, or none.
+clear() {
+	for clear_path; do
+		[ -e "$clear_path" ] || [ -h "$clear_path" ] || continue
+		rm -rf "$@"
+		return
+	done
+}
+
+# make_private DIR makes a folder that nobody else may enter, where there is none.
+make_private() { [ -d "$1" ] || mkdir -p "$1"; }
 
 # make_folder DIR makes a folder that all may enter, where there is none.
 make_folder() { [ -d "$1" ] || (umask 022 && mkdir -p "$1"); }
@@ -254,7 +253,9 @@ kill_tree() {
 # limited SECONDS COMMAND... runs a command, input from /dev/null; 124 if it
 # had to be killed. It is killed too when the script itself has been: nobody waits
 # for it then, and the next run must not meet it. (The command `timeout` is not
-# everywhere, and kills a whole group, which a daemon may have joined.)
+# everywhere, and kills a whole group, which a daemon may have joined.) What
+# meanwhile names is done again and again until then.
+meanwhile=:
 limited() {
 	tick
 	limited_end=$((clock + $1))
@@ -270,6 +271,7 @@ limited() {
 			wait $limited_pid 2>/dev/null
 			return 124
 		fi
+		$meanwhile
 		nap $limited_nap
 		limited_nap=0.2
 	done

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # online.sh: the agent from the network: the official installer is downloaded
-# and run, as its documentation says. Sourced after replace.sh.
+# and run, as its documentation says.
 
 # check_online ends the script if the settings do not allow the download.
 check_online() {
@@ -41,39 +41,29 @@ online_value() {
 	esac
 }
 
-# fetch_with prints how to download: curl or wget, nothing if neither will do.
-# busybox has a wget that checks no certificate.
-fetch_with() {
-	if have curl; then
-		echo curl
-	elif have wget; then
-		case $TRIPOD_ONLINE_URL:$TRIPOD_ONLINE_INSECURE in
-		http:* | *:yes) echo wget ;;
-		*) if wget --version 2>/dev/null | grep -q 'GNU Wget'; then echo wget; fi ;;
-		esac
-	fi
-}
+# gnu_wget: busybox has a wget that checks no certificate.
+gnu_wget() { wget --version 2>/dev/null | grep -q 'GNU Wget'; }
 
 # fetch URL FILE downloads. Redirections are not followed: one could leave https.
 fetch() {
-	fetch_how=$(fetch_with)
-	fetch_unchecked=
-	case $fetch_how in
-	curl)
-		[ "$TRIPOD_ONLINE_INSECURE" != yes ] || fetch_unchecked=-k
+	fetch_options=
+	if have curl; then
+		[ "$TRIPOD_ONLINE_INSECURE" != yes ] || fetch_options=-k
 		# shellcheck disable=SC2086 # none, or one option
-		limited 120 curl -sSf --retry 2 $fetch_unchecked --connect-timeout 20 -o "$2" "$1" 2>"$work/fetch.log"
-		;;
-	wget)
-		if wget --version 2>/dev/null | grep -q 'GNU Wget'; then
-			fetch_unchecked='--max-redirect=0 --tries=2'
-			[ "$TRIPOD_ONLINE_INSECURE" != yes ] || fetch_unchecked="$fetch_unchecked --no-check-certificate"
-		fi
-		# shellcheck disable=SC2086 # several options
-		limited 120 wget $fetch_unchecked -T 20 -O "$2" "$1" >"$work/fetch.log" 2>&1
-		;;
-	*) die "$E_HOST" "the host lacks curl and GNU wget: nothing can be downloaded" ;;
-	esac
+		limited 120 curl -sSf --retry 2 $fetch_options --connect-timeout 20 -o "$2" "$1" 2>"$work/fetch.log"
+		return
+	fi
+	if have wget && gnu_wget; then
+		fetch_options='--max-redirect=0 --tries=2'
+		[ "$TRIPOD_ONLINE_INSECURE" != yes ] || fetch_options="$fetch_options --no-check-certificate"
+	else
+		case $(command -v wget):$TRIPOD_ONLINE_URL:$TRIPOD_ONLINE_INSECURE in
+		?*:http:* | ?*:yes) ;;
+		*) die "$E_HOST" "the host lacks curl and GNU wget: nothing can be downloaded" ;;
+		esac
+	fi
+	# shellcheck disable=SC2086 # several options
+	limited 120 wget $fetch_options -T 20 -O "$2" "$1" >"$work/fetch.log" 2>&1
 }
 
 # fetch_says prints the line that tells what went wrong.

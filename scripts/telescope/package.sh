@@ -1,6 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
-# package.sh: the agent's archive: checked, unpacked in a private folder. Sourced after
-# agent.sh.
+# package.sh: the agent's archive: checked, unpacked in a private folder.
 
 # check_archive ends the script if TRIPOD_PACKAGE is not a whole .tar.gz, or
 # names places outside its own folder. Sets unpacked_kib.
@@ -14,75 +13,79 @@ check_archive() {
 	# Not `tar -z`: it reports a broken pipe where gzip has said enough.
 	archive_names=$(gzip -dc <"$TRIPOD_PACKAGE" | tar -tf - 2>/dev/null) && [ -n "$archive_names" ] ||
 		die "$E_PACKAGE" "the package is not a tar archive: $TRIPOD_PACKAGE"
-	if printf '%s\n' "$archive_names" | grep -Eq '^/|^\.\.$|^\.\./|/\.\./|/\.\.$'; then
+	case $newline$archive_names$newline in
+	*"$newline/"* | *"$newline../"* | *"$newline..$newline"* | */../* | *"/..$newline"*)
 		die "$E_PACKAGE" "the package names a path outside its own folder"
-	fi
+		;;
+	esac
 	if gzip -dc <"$TRIPOD_PACKAGE" | tar -tvf - 2>/dev/null |
 		grep -E '^[^-d]' | grep -Eqv '^l[^>]* -> [^/.][^>]*$'; then
 		die "$E_PACKAGE" "the package holds links out of its folder, or devices"
 	fi
 }
 
-# free_kib PATH prints the room in KiB where PATH is, or is to be; nothing if
-# df does not say.
-free_kib() {
-	free_path=$1
-	while [ ! -e "$free_path" ] && [ -n "${free_path%/*}" ]; do free_path=${free_path%/*}; done
-	[ -e "$free_path" ] || free_path=/
-	df -Pk "$free_path" 2>/dev/null | awk 'NR > 1 { n = $(NF - 2) } END { print n }'
-}
-
-# mount_of PATH prints where the file system of PATH is mounted.
-mount_of() {
-	mount_path=$1
-	while [ ! -e "$mount_path" ] && [ -n "${mount_path%/*}" ]; do mount_path=${mount_path%/*}; done
-	[ -e "$mount_path" ] || mount_path=/
-	df -Pk "$mount_path" 2>/dev/null | awk 'NR > 1 { m = $NF } END { print m }'
+# room_at PATH sets free (KiB, nothing if df does not say) and mount: of the file system
+# where PATH is, or is to be.
+room_at() {
+	room_path=$1
+	while [ -n "$room_path" ] && [ ! -e "$room_path" ]; do room_path=${room_path%/*}; done
+	room=$(df -Pk "${room_path:-/}" 2>/dev/null)
+	room=${room##*"$newline"}
+	mount=${room#*"% "}
+	free=
+	# shellcheck disable=SC2086 # a name that may hold blanks, three numbers and per cent
+	set -- ${room%%"% "*}
+	[ $# -lt 5 ] || shift $(($# - 2))
+	case $1 in
+	*[!0-9]*) ;;
+	*) free=$1 ;;
+	esac
 }
 
 # need_room KIB PATH WHAT ends the script if there is less.
 need_room() {
-	room=$(free_kib "$2")
-	case $room in
-	'' | *[!0-9]*) return 0 ;;
-	esac
-	[ "$room" -ge "$1" ] ||
-		die "$E_SPACE" "no room for $3: $1 KiB are needed and $room KiB are free where $2 is"
+	room_at "$2"
+	[ -z "$free" ] || [ "$free" -ge "$1" ] ||
+		die "$E_SPACE" "no room for $3: $1 KiB are needed and $free KiB are free where $2 is"
 }
 
-# host_arch and elf_arch print amd64, arm64, or something else, or nothing.
-host_arch() {
-	case $(uname -m) in
-	x86_64 | amd64) echo amd64 ;;
-	aarch64 | arm64) echo arm64 ;;
-	*) uname -m ;;
+# find_system sets os, kernel and host_arch (amd64, arm64, or something else).
+find_system() {
+	# shellcheck disable=SC2046 # into words
+	set -- $(uname -srm)
+	os=$1 kernel=$2 host_arch=$3
+	case $3 in
+	x86_64) host_arch=amd64 ;;
+	aarch64) host_arch=arm64 ;;
 	esac
 }
 
+# elf_arch FILE sets arch: what the program is for; nothing if it is no program, or nobody
+# can tell.
 elf_arch() {
+	arch=
 	have od || return 0
-	set -- "$(od -An -tx1 -N20 "$1" 2>/dev/null | tr -d ' \n')"
-	case $1 in
-	7f454c46????????????????????????????3e00) echo amd64 ;;
-	7f454c46????????????????????????????b700) echo arm64 ;;
-	7f454c46*) echo other ;;
+	# shellcheck disable=SC2046 # into words
+	set -- $(od -An -tx1 -N20 "$1" 2>/dev/null)
+	[ "${1-}${2-}${3-}${4-}" = 7f454c46 ] || return 0
+	case ${19-}${20-} in
+	3e00) arch=amd64 ;;
+	b700) arch=arm64 ;;
+	*) arch=other ;;
 	esac
 }
 
-# package_arch prints what the unpacked package is for: its program says it, or
-# its names.
+# package_arch sets arch: what the unpacked package is for. Its program says it, or its names.
 package_arch() {
-	arch=$(elf_arch "$package_dir/bin/telescope")
-	if [ -n "$arch" ]; then
-		echo "$arch"
-		return
-	fi
-	for arch_name in "$TRIPOD_ARCH" "${TRIPOD_PACKAGE##*/}" "${package_dir##*/}"; do
-		case $arch_name in
-		*amd64* | *x86_64*) echo amd64 && return ;;
-		*arm64* | *aarch64*) echo arm64 && return ;;
+	elf_arch "$package_dir/bin/telescope"
+	[ -z "$arch" ] || return 0
+	for arch in "$TRIPOD_ARCH" "${TRIPOD_PACKAGE##*/}" "${package_dir##*/}"; do
+		case $arch in
+		*amd64* | *x86_64*) arch=amd64 && return ;;
+		*arm64* | *aarch64*) arch=arm64 && return ;;
 		esac
 	done
+	arch=
 }
 
 # unpack unpacks into a folder of our own and sets package_dir and new_layout.
@@ -112,10 +115,10 @@ unpack() {
 	[ ! -f "$package_dir/bin/agent" ] || chmod u+x "$package_dir/bin/agent"
 	new_layout=old
 	if grep -q uniagent "$package_dir/install.sh"; then new_layout=new; fi
-	unpack_arch=$(package_arch)
-	if [ -n "$unpack_arch" ] && [ "$unpack_arch" != "$(host_arch)" ]; then
-		die "$E_HOST" "the package is for $unpack_arch, and this host is $(host_arch)"
-	fi
+	package_arch
+	find_system
+	[ -z "$arch" ] || [ "$arch" = "$host_arch" ] ||
+		die "$E_HOST" "the package is for $arch, and this host is $host_arch"
 	if [ -n "$TRIPOD_ROOT" ] && ! grep -q TRIPOD_ROOT "$package_dir/install.sh"; then
 		die "$E_HOST" "this package does not know TRIPOD_ROOT: it would install outside it"
 	fi

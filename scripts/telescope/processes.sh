@@ -1,15 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # processes.sh: which processes are the agent's, and how they are stopped.
-# Sourced after lib.sh.
 #
 # Any user of the host can name folders, programs and processes. So what counts is
 # what a process's own links in /proc say, read for it alone, and who runs it.
 
 # link_of LINK sets link to where it points. It fails where that holds a line
-# break, or cannot be read.
+# break, or cannot be read. (One at its very end is cut off, and changes no folder.)
 link_of() {
-	link=$(readlink "$1" 2>/dev/null && echo .) || return 1
-	link=${link%"$newline".}
+	link=$(readlink "$1" 2>/dev/null) || return 1
 	case $link in
 	*"$newline"*) return 1 ;;
 	esac
@@ -22,8 +20,8 @@ user_of() {
 	{
 		while read -r user_key real effective saved files; do
 			[ "$user_key" = Uid: ] || continue
-			user=$real
-			[ "$effective $saved $files" = "$real $real $real" ] || user=
+			[ "$effective $saved $files" != "$real $real $real" ] || user=$real
+			break
 		done <"/proc/$1/status"
 	} 2>/dev/null
 	[ -n "$user" ]
@@ -58,71 +56,90 @@ runs_from() {
 	return 1
 }
 
-# candidates LINK DIR... prints the numbers of processes whose LINK (exe or cwd)
-# seems to lead into a DIR: one ls for all, for a fork for each process of a busy
-# host would take seconds. Its lines can be forged: each process is still to be
-# looked at.
+# candidates LINK PART DIR... sets candidates: the numbers of processes whose LINK (exe
+# or cwd) seems to lead into a DIR, by a path with PART. One ls for all, for a fork for
+# each process of a busy host would take seconds. Its lines can be forged: each process
+# is still to be looked at.
 candidates() {
-	candidates_link=$1
-	shift
-	# xargs: of very many processes one command line would be too long.
-	printf '%s\n' /proc/[0-9]*/"$candidates_link" | xargs ls -l 2>/dev/null |
-		awk '
-			BEGIN { dirs = ARGC - 1; for (i = 1; i <= dirs; i++) into[i] = " -> " ARGV[i] "/"; ARGC = 1 }
-			{
-				for (i = 1; i <= dirs; i++) {
-					at = index($0, into[i])
-					if (!at || !match(substr($0, 1, at - 1), /\/proc\/[0-9]+\/[a-z]+$/)) continue
-					split(substr($0, RSTART), part, "/")
-					if (!seen[part[3]]++) print part[3]
-				}
-			}
-		' "$@"
+	candidates=' ' candidates_link=$1 candidates_part=$2
+	shift 2
+	links=$(ls -ln /proc/[0-9]*/"$candidates_link" 2>/dev/null)
+	# Of very many processes one command line would be too long.
+	[ -n "$links" ] || links=$(printf '%s\n' /proc/[0-9]*/"$candidates_link" | xargs ls -ln 2>/dev/null)
+	IFS=$newline
+	set -f
+	for candidate in $links; do
+		for candidates_dir; do
+			case $candidate in
+			*" -> $candidates_dir"/*"$candidates_part"*) ;;
+			*) continue ;;
+			esac
+			candidate=${candidate%%" -> "*}
+			candidate=${candidate##*/proc/}
+			candidate=${candidate%%/*}
+			case $candidate/$candidates in
+			/* | *[!0-9]*/* | *" $candidate "*) ;;
+			*) candidates="$candidates$candidate " ;;
+			esac
+			break
+		done
+	done
+	unset IFS
+	set +f
 }
 
-# processes DIR... prints "PID PPID NAME DIR" for each process of the agent that
-# runs from a DIR. NAME is telescope or other: its comm tells, or its argv[0], for
-# in the old layout the child is bin/agent under its parent's argv.
+# processes DIR... sets running: the numbers of the agent's processes that run from a
+# DIR; and of those named telescope pids, parent_pids and telescope_dir, the DIR of one.
+# By comm or argv[0], for in the old layout the child is bin/agent under its parent's argv.
 processes() {
-	for process in $(candidates exe "$@"); do
+	running='' pids='' parent_pids='' telescope_dir=''
+	candidates exe '' "$@"
+	for process in $candidates; do
 		runs_from "$process" "$@" || continue
+		running="$running $process"
 		comm_of "$process"
-		[ "$comm" = telescope ] || comm=$(argument 1 "$process")
-		process_name=other
-		[ "${comm##*/}" != telescope ] || process_name=telescope
-		printf '%s %s %s %s\n' "$process" "$stat_ppid" $process_name "$from_dir"
+		[ "$comm" = telescope ] || { argument 1 "$process" && comm=${argument##*/}; }
+		[ "$comm" = telescope ] || continue
+		pids="$pids $process" parent_pids="$parent_pids $stat_ppid" telescope_dir=$from_dir
 	done
 }
 
-# comm_of PID sets comm; argument N PID prints one of its command line.
+# comm_of PID sets comm.
 comm_of() {
 	comm=
 	{ read -r comm <"/proc/$1/comm"; } 2>/dev/null
 }
 
-argument() { { tr '\0' '\n' <"/proc/$2/cmdline" | sed -n "$1p"; } 2>/dev/null; }
+# argument N PID sets argument to one of its command line, the first or the second.
+argument() {
+	argument=$({ tr '\0' '\n' <"/proc/$2/cmdline"; } 2>/dev/null)
+	[ "$1" = 1 ] || argument=${argument#*"$newline"}
+	argument=${argument%%"$newline"*}
+}
 
-# starts_in DIR prints the numbers of scripts at work in DIR that start the agent.
+# starts_in DIR sets starts: the numbers of scripts at work in DIR that start the agent.
 # One that the uniagent has begun outlives it.
 starts_in() {
-	for process in $(candidates cwd "$1"); do
+	starts=
+	candidates cwd '' "$1"
+	for process in $candidates; do
 		comm_of "$process"
 		case " bash sh dash $services " in
 		*" $comm "*) ;;
 		*) continue ;;
 		esac
-		starts_script=$(argument 2 "$process")
-		case $starts_script in
+		argument 2 "$process"
+		case $argument in
 		*/*) ;;
 		*) continue ;;
 		esac
 		case " $services " in
-		*" ${starts_script##*/} "*) ;;
+		*" ${argument##*/} "*) ;;
 		*) continue ;;
 		esac
 		ours "$process" && link_of "/proc/$process/cwd" || continue
 		case $link in
-		"$1"/*) printf '%s\n' "$process" ;;
+		"$1"/*) starts="$starts $process" ;;
 		esac
 	done
 }
@@ -138,13 +155,10 @@ stop_from() {
 	stop_signal=TERM
 	stop_nap=0.1
 	while :; do
-		stop_starts=
-		[ $stop_signal = KILL ] || stop_starts=$(starts_in "$1")
-		stop_pids=
-		while read -r stop_pid _; do stop_pids=$stop_pids${stop_pid:+ $stop_pid}; done <<-END
-			$(processes "$1")
-		END
-		if [ -z "$stop_pids$stop_starts" ]; then
+		starts=
+		[ $stop_signal = KILL ] || starts_in "$1"
+		processes "$1"
+		if [ -z "$running$starts" ]; then
 			[ $stop_gone = no ] || return 0
 			stop_gone=yes
 			continue
@@ -156,7 +170,7 @@ stop_from() {
 			stop_signal=KILL
 			stop_end=$((clock + 10))
 		fi
-		for stop_pid in $stop_pids; do
+		for stop_pid in $running; do
 			# Its number may be another one's by now.
 			if runs_from "$stop_pid" "$1"; then kill -$stop_signal "$stop_pid" 2>/dev/null; fi
 		done

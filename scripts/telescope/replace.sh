@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # replace.sh: one version takes another one's place, and the one before comes
-# back where that fails. Sourced after keep.sh.
+# back where that fails.
 #
 # Wherever it is cut off, the next run goes on from the copy: there is one before
 # anything is removed, and until the new version has proved itself.
@@ -21,29 +21,27 @@ find_before() {
 		esac
 	fi
 	[ -n "$TRIPOD_KEEP" ] || return 0
-	rm -rf "$TRIPOD_KEEP".new.*
-	clear_retired "$TRIPOD_KEEP"
-	clear_retired "$TRIPOD_KEEP.next"
-	if [ -n "$(kept_version "$TRIPOD_KEEP.next")" ]; then
+	clear "$TRIPOD_KEEP".new.* "$TRIPOD_KEEP".gone.* "$keep_next".gone.*
+	if read_kept "$keep_next"; then
 		if ! has_proved_itself; then
 			# Who goes on from the copy is who is undone with it.
-			[ -n "$TRIPOD_RESTORE" ] || replaced_by "$TRIPOD_KEEP.next" "$TRIPOD_TASK"
-			found unfinished "$(kept_version "$TRIPOD_KEEP.next")" at "$TRIPOD_KEEP.next"
-			before_dir=$TRIPOD_KEEP.next/tree/telescope
-			[ -d "$before_dir" ] || before_dir=$TRIPOD_KEEP.next/tree/uniagent/extension/install/telescope
-			present=$(kept_state "$TRIPOD_KEEP.next") present_boot=$(kept_boot "$TRIPOD_KEEP.next")
+			[ -n "$TRIPOD_RESTORE" ] || replaced_by "$keep_next" "$TRIPOD_TASK"
+			found unfinished "$kept" at "$keep_next"
+			before_dir=$keep_next/tree/$old_place
+			[ -d "$before_dir" ] || before_dir=$keep_next/tree/$new_place
+			present=$kept_state present_boot=$kept_boot
 			return 0
 		fi
 		[ -n "$TRIPOD_RESTORE" ] || promote_copy "$version"
 	fi
-	if [ -f "$TRIPOD_KEEP.first" ] && ! has_proved_itself; then
+	if [ -f "$keep_first" ] && ! has_proved_itself; then
 		# Half of an agent, where there was none.
 		present=none present_boot=enabled before_dir=
 	elif [ "$state" != none ]; then
-		rm -f "$TRIPOD_KEEP.first"
+		clear "$keep_first"
 		copy_present
 	else
-		mkdir -p "${TRIPOD_KEEP%/*}" && : >"$TRIPOD_KEEP.first" ||
+		mkdir -p "${TRIPOD_KEEP%/*}" && : >"$keep_first" ||
 			die "$E_SPACE" "nothing can be written to ${TRIPOD_KEEP%/*}"
 	fi
 }
@@ -52,7 +50,7 @@ find_before() {
 # goes into the package that is to take its place, the user's plugins into $work.
 look_before() {
 	look
-	if settle_configuration; then discard "$(old_config)"; fi
+	settle_for_good
 	if [ "$state" != none ]; then
 		find_version
 		report
@@ -68,7 +66,7 @@ look_before() {
 has_proved_itself() {
 	case $state in
 	healthy) steady ;;
-	stopped) [ -f "$TRIPOD_KEEP.next/well" ] || [ -s "$TRIPOD_KEEP.first" ] ;;
+	stopped) [ -f "$keep_next/well" ] || [ -s "$keep_first" ] ;;
 	*) return 1 ;;
 	esac
 }
@@ -94,18 +92,18 @@ replacing() {
 
 # note_well notes beside the copy that what took its place is whole, and runs.
 note_well() {
-	[ ! -d "$(present_copy)" ] || echo yes >"$TRIPOD_KEEP.next/well"
-	[ -z "$TRIPOD_KEEP" ] || [ ! -f "$TRIPOD_KEEP.first" ] || echo well >"$TRIPOD_KEEP.first"
+	[ ! -d "$keep_next" ] || echo yes >"$keep_next/well"
+	[ ! -f "$keep_first" ] || echo well >"$keep_first"
 }
 
 # replaced NOW: the version NOW has proved itself. What a RESTORE has replaced is
 # not kept; what it has put back is.
 replaced() {
 	before_dying=
-	when_healthy=
-	[ -z "$TRIPOD_KEEP" ] || rm -f "$TRIPOD_KEEP.first"
-	if [ -n "$TRIPOD_RESTORE" ] && [ "$TRIPOD_RESTORE" != "$(present_copy)" ]; then
-		[ -z "$TRIPOD_KEEP" ] || discard "$TRIPOD_KEEP.next"
+	when_healthy=:
+	[ ! -f "$keep_first" ] || rm -f "$keep_first"
+	if [ -n "$TRIPOD_RESTORE" ] && [ "$TRIPOD_RESTORE" != "$keep_next" ]; then
+		[ -z "$keep_next" ] || discard "$keep_next"
 	else
 		promote_copy "$1"
 	fi
@@ -132,34 +130,32 @@ remove_failed() {
 	look
 	version=
 	report
-	[ -z "$TRIPOD_KEEP" ] || rm -f "$TRIPOD_KEEP.first"
+	[ ! -f "$keep_first" ] || rm -f "$keep_first"
 	dying_says="; nothing of it is left"
 }
 
 # put_back puts back what was there before, and says in dying_says whether it
 # could. The copy goes only when it is not needed any more.
 put_back() {
-	when_healthy=
-	back=$(kept_version "$(present_copy)")
+	when_healthy=:
 	if [ "$present" = none ]; then
 		remove_failed
 		return 0
 	fi
-	if [ -z "$back" ]; then
+	if ! read_kept "$keep_next"; then
 		dying_says="; the version before is not kept, so it was not put back"
 		return 0
 	fi
+	back=$kept back_state=$kept_state back_boot=$kept_boot back_says=
 	say "putting version $back back"
-	back_from=$(present_copy)
-	back_says=
 	# If something in here dies.
-	dying_says="; version $back could not be put back, its copy is in $back_from"
+	dying_says="; version $back could not be put back, its copy is in $keep_next"
 	# What cannot be removed may still be covered.
 	remove_agent
-	if ! restore_from "$back_from"; then
+	if ! restore_from "$keep_next"; then
 		back_says=$restore_says
 	else
-		case $(kept_state "$back_from") in
+		case $back_state in
 		stopped) ;;
 		healthy)
 			start_agent
@@ -170,15 +166,15 @@ put_back() {
 			look
 			;;
 		esac
-		settle_boot "$(kept_boot "$back_from")"
+		settle_boot "$back_boot"
 	fi
 	look
 	find_version
 	report
 	if [ -n "$back_says" ]; then
-		dying_says="; version $back could not be put back: $back_says; its copy is in $back_from"
+		dying_says="; version $back could not be put back: $back_says; its copy is in $keep_next"
 		return 0
 	fi
 	dying_says="; version $back was put back, $state"
-	discard "$back_from"
+	discard "$keep_next"
 }

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # names shared with the files that source this one
 # reporting.sh: whether the agent has what it needs to report. Without credentials it runs on and
-# looks healthy. Sourced after config.sh.
+# looks healthy.
 
 # What the agent asks for what its configuration lacks. In a throw-away root a test says who
 # answers; else nobody does.
@@ -9,7 +9,7 @@ metadata_service=169.254.169.254:80
 # look_reporting sets reporting (yes, no, unknown) and reporting_why: of the agent that look
 # has found.
 look_reporting() {
-	reporting=no reporting_why=
+	reporting=no reporting_why='' identity='AccessKey SecretKey InstanceId ProjectId'
 	if [ "$state" != healthy ]; then
 		reporting_why="the agent is not healthy"
 		return
@@ -18,12 +18,14 @@ look_reporting() {
 		reporting=unknown reporting_why="its configuration cannot be read"
 		return
 	fi
-	lacks=$(lacking "AccessKey SecretKey InstanceId ProjectId" <"$agent_dir/$main_config")
+	json_of "$identity" "$agent_dir/$main_config"
+	lacking "$identity" "$json"
 	if [ -z "$lacks" ]; then
 		reporting=yes
 	elif ! have bash; then
 		reporting=unknown reporting_why="the metadata service cannot be queried without bash"
 	else
+		[ -z "$TRIPOD_ROOT" ] || metadata_service=$TRIPOD_METADATA
 		ask_for "$lacks"
 	fi
 }
@@ -33,12 +35,14 @@ look_reporting() {
 ask_for() {
 	case $1 in
 	*Id*)
-		about=$(metadata openstack/latest/meta_data.json)
+		about=
+		[ -z "$metadata_service" ] || about=$(metadata openstack/latest/meta_data.json)
 		if [ -z "$about" ]; then
 			reporting_why="its configuration lacks $1, and no metadata service answers"
 			return
 		fi
-		case "$1 $(printf '%s\n' "$about" | lacking "uuid project_id")" in
+		lacking "uuid project_id" "$(printf '%s\n' "$about" | json_get "uuid project_id" 2>/dev/null)"
+		case "$1 $lacks" in
 		*InstanceId*uuid*) reporting_why="no instance id, neither in its configuration nor from the metadata service" ;;
 		*ProjectId*project_id*) reporting_why="no project id, neither in its configuration nor from the metadata service" ;;
 		esac
@@ -46,34 +50,31 @@ ask_for() {
 	esac
 	case $1 in
 	*Key*)
-		[ -z "$(metadata openstack/latest/securitykey | json_get credential | lacking "access secret")" ] ||
+		lacking "access secret" "$(metadata openstack/latest/securitykey | json_get credential | json_get "access secret" 2>/dev/null)"
+		[ -z "$lacks" ] ||
 			reporting_why="no credentials: no access key and secret key in its configuration, and the metadata service has none of an agency"
 		;;
 	esac
 	[ -n "$reporting_why" ] || reporting=yes
 }
 
-# lacking "NAME..." prints, by comma, which of these members of the JSON object on stdin hold
-# no text.
+# lacking "NAME..." "JSON..." sets lacks: which of these members, whose JSON there is a line
+# each, hold no text, by comma.
 lacking() {
-	json_get "$1" 2>/dev/null | {
-		comma=
-		for member in $1; do
-			json=
-			read -r json
-			case $json in
-			'"'?*'"') ;;
-			*) printf '%s%s' "$comma" "$member" && comma=', ' ;;
-			esac
-		done
-	}
+	lacks='' lacking_json=$2$newline
+	for member in $1; do
+		case ${lacking_json%%"$newline"*} in
+		'"'?*'"') ;;
+		*) lacks=$lacks${lacks:+, }$member ;;
+		esac
+		lacking_json=${lacking_json#*"$newline"}
+	done
 }
 
 # metadata PATH prints what the metadata service answers, nothing if it does not, within
 # three seconds. Bash asks, which the agent's installer needs anyway: it follows no
 # redirection, and knows no proxy.
 metadata() {
-	[ -z "$TRIPOD_ROOT" ] || metadata_service=$TRIPOD_METADATA
 	[ -n "$metadata_service" ] || return 0
 	# shellcheck disable=SC2016 # for that bash
 	limited 3 bash -c '

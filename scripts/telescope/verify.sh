@@ -7,24 +7,13 @@
 # after TRIPOD_WAIT seconds, or something left, 17 another version than
 # TRIPOD_VERSION, 21 not able to report though TRIPOD_REQUIRE_REPORTING=yes.
 
-here=$(dirname "$0")
-. "$here/lib.sh"
-. "$here/processes.sh"
-. "$here/init.sh"
-. "$here/agent.sh"
-. "$here/elsewhere.sh"
-. "$here/boot.sh"
-. "$here/service.sh"
-. "$here/remove.sh"
-. "$here/json.sh"
-. "$here/config.sh"
-. "$here/reporting.sh"
+here=${0%"${0##*/}"}.
+. "$here/all.sh"
 
-load_settings "$@"
+begin "$@"
 need_root
-agent_places
 if [ "$TRIPOD_ABSENT" = yes ]; then
-	left=$(leftovers)
+	leftovers
 	find_agent
 	leaves_elsewhere || left=$left$elsewhere
 	find_version
@@ -33,14 +22,9 @@ if [ "$TRIPOD_ABSENT" = yes ]; then
 	exit 0
 fi
 
-# still_stopped: install.sh, run with these settings, has left it stopped as it was.
-still_stopped() {
-	find_stopped_note
-	[ -f "$stopped_note" ] && [ "$state" = stopped ] && meant_stopped
-}
-
 find_agent
-if still_stopped; then
+# install.sh, run with these settings, may have left it stopped as it was.
+if [ -f "$stopped_note" ] && [ "$state" = stopped ] && meant_stopped; then
 	find_version
 	report
 	check_version
