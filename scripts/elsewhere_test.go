@@ -42,7 +42,6 @@ func TestAgentElsewhere(t *testing.T) {
 			h := newHost(t)
 			dir := h.installElsewhere("opt", layout)
 			at := encoded(dir)
-			running := h.processes()
 			files := h.files()
 			started, err := os.ReadFile(filepath.Join(dir, "log/ces.log"))
 			require.NoError(t, err)
@@ -51,6 +50,7 @@ func TestAgentElsewhere(t *testing.T) {
 			healthy(t, r, "1.0.9", layout)
 			assert.Equal(t, at, r.found["at"])
 			healthy(t, h.want(0, "verify.sh", settings{"TRIPOD_VERSION": "1.0.9"}), "1.0.9", layout)
+			running := h.processes() // all that it starts first is over
 			r = h.want(exitUnhealthy, "verify.sh", settings{"TRIPOD_ABSENT": "yes"})
 			assert.Contains(t, r.stderr, dir)
 			r = h.want(exitElsewhere, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})

@@ -73,7 +73,7 @@ look() {
 	*) use_layout old ;;
 	esac
 	state=unhealthy
-	if [ $layout = none ]; then
+	if [ "$layout" = none ]; then
 		state=none
 	elif [ -f "$agent_dir/bin/telescope" ]; then
 		case $parents$children in
