@@ -50,7 +50,7 @@ func TestUpdateOfAStoppedAgent(t *testing.T) {
 	b := installedBed(t)
 	b.srv.KillProcesses()
 	b.task("inv-2", installer.Update, b.packages("2.0.0"))
-	b.settings += `init_system() { echo systemd; }
+	b.settings += `init_system() { init=systemd; }
 systemctl() { case $1 in show) printf '%s\n' ActiveState=inactive Result=success ;; is-enabled) echo disabled ;; *) return 1 ;; esac; }
 `
 	outcome, err := b.finish()
