@@ -12,6 +12,8 @@ type Failure struct {
 	Step   Step   // in which it happened; the recipe fills it in
 	Detail string // one line for people: what was seen; no secret, no hint
 	Err    error  // the cause; its text is not shown to users
+	// JumpHost: a jump host on the way is what failed, which tells nothing of the host or its login.
+	JumpHost bool
 }
 
 // Fail makes a Failure whose detail is formatted. An error among args wrapped

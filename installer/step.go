@@ -23,8 +23,9 @@ type StepRecord struct {
 	Started  time.Time     `json:"started"`
 	Duration time.Duration `json:"duration"` // nanoseconds
 	Kind     Kind          `json:"kind,omitempty"`
-	Note     string        `json:"note,omitempty"` // one line for people: what was found or done
-	Found    Findings      `json:"found,omitzero"` // what a resumed attempt needs, and the outcome is made of
+	JumpHost bool          `json:"jump_host,omitempty"` // see Failure
+	Note     string        `json:"note,omitempty"`      // one line for people: what was found or done
+	Found    Findings      `json:"found,omitzero"`      // what a resumed attempt needs, and the outcome is made of
 }
 
 // Findings are what a step has found on its host. What it did not look for is zero.

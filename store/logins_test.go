@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -112,6 +113,27 @@ func TestAMistypedPasswordReplacesNothing(t *testing.T) {
 		ended(t, s, n, installer.KindScriptFailed)
 		return again(t, s, n)
 	}())
+}
+
+// TestAJumpHostsRefusalTellsNothingOfTheHost: the login of the host may be right, and is kept.
+func TestAJumpHostsRefusalTellsNothingOfTheHost(t *testing.T) {
+	t.Parallel()
+	s := newTest(t, Options{KeepSucceeded: time.Hour, KeepOther: time.Hour})
+	ended(t, s, given(t, s, "B1", "right"), "")
+	behind := given(t, s, "B2", "newer")
+	assert.Equal(t, "right", passwordOf(t, s, "h1"))
+	require.NoError(t, s.Finish(t.Context(), behind.Ref(), installer.Transition{
+		State: installer.Failed, Kind: installer.KindAuthRejected, EndAttempt: true, At: t0,
+		Steps: []installer.StepRecord{{Step: installer.StepConnect, Kind: installer.KindAuthRejected, JumpHost: true}},
+	}))
+	require.NoError(t, s.View(t.Context(), func(t *inventory.Tx) error {
+		var row map[string]any
+		_, err := kv.ReadRow(t.Get(inventory.THosts, kv.Join(project, "h1")), &row)
+		if err == nil && row["given"] == nil {
+			err = errors.New("the newer login is taken for rejected")
+		}
+		return err
+	}))
 }
 
 // TestAMistypedSudoPasswordReplacesNothing: sshd takes the login, and sudo does not

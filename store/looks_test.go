@@ -82,6 +82,12 @@ func TestALookThatFails(t *testing.T) {
 	require.NoError(t, s.EndLook(t.Context(), look, foundRunning))
 	assert.Zero(t, lookHosts(t, s)[0].Failed)
 
+	// A jump host that refuses its own login has said nothing of the host's.
+	tr := lookFailed(installer.KindAuthRejected)
+	tr.Steps = []installer.StepRecord{{Step: installer.StepConnect, Kind: installer.KindAuthRejected, JumpHost: true}}
+	require.NoError(t, s.EndLook(t.Context(), look, tr))
+	assert.Equal(t, 1, lookHosts(t, s)[0].Failed)
+
 	// A login that is refused is not sent again, until there is another.
 	require.NoError(t, s.EndLook(t.Context(), look, lookFailed(installer.KindAuthRejected)))
 	assert.Empty(t, lookHosts(t, s))

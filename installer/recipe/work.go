@@ -102,7 +102,7 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 	}
 	if err != nil {
 		f := w.failure(name, err)
-		rec.Kind, rec.Note, err = f.Kind, f.Detail, f
+		rec.Kind, rec.JumpHost, rec.Note, err = f.Kind, f.JumpHost, f.Detail, f
 	}
 	if name == installer.StepRun && w.changed(err) {
 		rec.Found.Changed = true

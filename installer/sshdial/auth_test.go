@@ -107,6 +107,7 @@ func TestRejectedPasswordIsSentOnce(t *testing.T) {
 			assert.Contains(t, f.Detail, "root@")
 			assert.Contains(t, f.Detail, "PermitRootLogin")
 			assert.NotContains(t, f.Detail, "wrong-horse")
+			assert.False(t, f.JumpHost)
 			t.Log(f.Detail)
 		})
 	}

@@ -70,7 +70,7 @@ func connectKind(message string) installer.Kind {
 
 func onJumpHost(name string, f *installer.Failure) *installer.Failure {
 	g := *f
-	g.Detail = "jump host " + name + ": " + f.Detail
+	g.Detail, g.JumpHost = "jump host "+name+": "+f.Detail, true
 	return &g
 }
 

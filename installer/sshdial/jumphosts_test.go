@@ -191,6 +191,7 @@ func TestJumpHostFaults(t *testing.T) {
 			_, err := newDialer(t, Config{Limits: tc.limits}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
 			f := kind(t, tc.want, err)
 			assert.Contains(t, f.Detail, tc.says)
+			assert.Equal(t, tc.name == "wrong login" || tc.name == "jump host down", f.JumpHost)
 			assert.Zero(t, target.Counts().Handshakes)
 			t.Log(f.Detail)
 		})

@@ -104,7 +104,9 @@ func (d *Dialer) allFailed(candidates []candidate) *installer.Failure {
 	if len(candidates) > 1 {
 		what = fmt.Sprintf("none of %d jump hosts can be used: ", len(candidates))
 	}
-	return sshconn.Failf(first.Kind, errors.Join(causes...), "%s%s", what, strings.Join(whys, "; "))
+	fail := sshconn.Failf(first.Kind, errors.Join(causes...), "%s%s", what, strings.Join(whys, "; "))
+	fail.JumpHost = true
+	return fail
 }
 
 // fillLogins looks up the logins that are not given: those kept for the project's jump hosts.

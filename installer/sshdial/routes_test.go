@@ -214,6 +214,7 @@ func TestNoJumpHostWorks(t *testing.T) {
 		assert.Contains(t, f.Detail, want)
 	}
 	assert.Greater(t, f.Kind.Info().Tries, 1)
+	assert.True(t, f.JumpHost)
 	require.ErrorAs(t, f.Err, new(*installer.Failure))
 
 	// All who come now are told at once; a little later it is asked again.

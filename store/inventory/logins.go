@@ -174,5 +174,10 @@ func SaidOfLogin(tr installer.Transition) (right, wrong bool) {
 	if tr.Kind == installer.KindSudoDenied {
 		return false, true
 	}
-	return wentWell(tr.Steps, installer.StepConnect) || tr.State == installer.Succeeded, tr.Kind == installer.KindAuthRejected
+	return wentWell(tr.Steps, installer.StepConnect) || tr.State == installer.Succeeded, tr.Kind == installer.KindAuthRejected && !byJumpHost(tr.Steps)
+}
+
+// byJumpHost: a jump host has ended the attempt, and the host knows nothing of it.
+func byJumpHost(steps []installer.StepRecord) bool {
+	return slices.ContainsFunc(steps, func(s installer.StepRecord) bool { return s.Kind != "" && s.JumpHost })
 }

@@ -43,7 +43,7 @@ func (t *Tx) NoteLook(r *tasks.Record, tr installer.Transition) {
 	if k.Look.Failed++; tr.State == installer.Succeeded {
 		k.Look = looked{At: tr.At}
 	}
-	k.Look.Rejected = slices.Contains(rejections, tr.Kind)
+	k.Look.Rejected = slices.Contains(rejections, tr.Kind) && !byJumpHost(tr.Steps)
 	t.putHost(r.ProjectID, k, k)
 	t.NoteAgent(r, tr)
 }
