@@ -23,7 +23,7 @@ type followUpFlags struct {
 }
 
 type retryCmd struct {
-	ID []string `arg:"" name:"id" help:"Batches, or single invocations."`
+	ID []string `arg:"" name:"id" help:"Batches, invocations, or hosts of the inventory: the newest task of each."`
 	followUpFlags
 }
 
@@ -36,7 +36,8 @@ stored (24 hours); new ones are given as for install, with -f, --ask-pass or
 
 Examples:
   tripod retry BATCH
-  tripod retry INVOCATION INVOCATION -f hosts.txt`
+  tripod retry INVOCATION INVOCATION -f hosts.txt
+  tripod retry 10.0.0.7`
 }
 
 func (c *retryCmd) Run(ctx context.Context, s *session.Session) error {
@@ -44,7 +45,7 @@ func (c *retryCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type rollbackCmd struct {
-	ID string `arg:"" help:"A batch, or one invocation."`
+	ID string `arg:"" help:"A batch, an invocation, or a host of the inventory: the last change of it."`
 	followUpFlags
 }
 
@@ -57,7 +58,8 @@ one back first, or, where it cannot be rolled back (a script of your own), insta
 the version that you want. Logins are given as for retry.
 
 Example:
-  tripod rollback BATCH -f hosts.txt`
+  tripod rollback BATCH -f hosts.txt
+  tripod rollback web-1`
 }
 
 func (c *rollbackCmd) Run(ctx context.Context, s *session.Session) error {
@@ -69,7 +71,7 @@ type followUp struct {
 	*session.Job
 	control.Planned
 	task installer.Type
-	ids  string // that the user named
+	ids  string // of what the user named
 }
 
 func (f *followUpFlags) run(ctx context.Context, s *session.Session, task installer.Type, ids []string) error {
@@ -79,12 +81,15 @@ func (f *followUpFlags) run(ctx context.Context, s *session.Session, task instal
 	if err != nil {
 		return err
 	}
-	req.Of = ids
 	if err := f.Logins(ctx, s, &req); err != nil {
 		return err
 	}
 	return s.Work(ctx, f.RunFlags, f.KnownHosts.Files(), func(j *session.Job) error {
 		w.Job = j
+		if req.Of, err = tasksCalled(ctx, j.Client, task, ids); err != nil {
+			return err
+		}
+		w.ids = strings.Join(req.Of, " ")
 		w.Planned, err = j.Submit(ctx, req)
 		if _, ok := errors.AsType[*plan.MissingCredentials](err); ok {
 			return exit.UsageError(err, fmt.Sprintf("give the logins again: tripod %s %s -f HOSTS, or with --ask-pass, --password-file or --identity", command, w.ids))
@@ -97,6 +102,50 @@ func (f *followUpFlags) run(ctx context.Context, s *session.Session, task instal
 		}
 		return w.finish(ctx, f.Output)
 	})
+}
+
+// tasksCalled are the ids of batches and invocations. A host stands for its newest task: of a RETRY whichever that
+// is, of a ROLLBACK the last that has changed the host, so that a second one undoes nothing more.
+func tasksCalled(ctx context.Context, c *control.Client, task installer.Type, names []string) ([]string, error) {
+	ids := make([]string, len(names))
+	for i, name := range names {
+		var err error
+		if ids[i], err = taskCalled(ctx, c, task, name); err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+func taskCalled(ctx context.Context, c *control.Client, task installer.Type, name string) (string, error) {
+	if _, err := control.GetBatch.Call(ctx, c, control.ID{ID: name}); !errors.Is(err, installer.ErrNotFound) {
+		return name, err
+	}
+	if _, err := control.GetInvocation.Call(ctx, c, control.ID{ID: name}); !errors.Is(err, installer.ErrNotFound) {
+		return name, err
+	}
+	h, err := flags.FindHost(ctx, c, name)
+	if errors.Is(err, flags.ErrNoHost) {
+		return name, nil // the planner says what it was looked for as
+	}
+	if err != nil {
+		return "", err
+	}
+	all, err := c.InvocationsOn(ctx, h.ID)
+	if err != nil {
+		return "", err
+	}
+	n := slices.IndexFunc(all, func(inv installer.Invocation) bool { return task == installer.Retry || changed(&inv) })
+	if n < 0 {
+		return "", exit.UsageError(fmt.Errorf("%s: no %s: no task of this project has changed the host", name, task), "see `tripod status`")
+	}
+	return all[n].ID, nil
+}
+
+// changed: what the invocation did to its host counts for a ROLLBACK, or for why there is none.
+func changed(inv *installer.Invocation) bool {
+	done := inv.State == installer.Succeeded || inv.State == installer.Rollbacked
+	return done && (inv.ChangedHost() || inv.Task() == installer.Configure && !inv.Skipped)
 }
 
 // finish works through what there is to do, and shows what became of it. Hosts that

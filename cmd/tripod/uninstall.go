@@ -11,7 +11,7 @@ import (
 type uninstallCmd struct {
 	changeFlags
 	flags.Policy
-	Purge bool `help:"Also remove the versions that are kept on the hosts for a rollback, with their configuration and keys."`
+	Purge bool `help:"Also remove all that Tripod keeps on the hosts: versions for a rollback, with their configuration and keys, and files that were sent."`
 }
 
 func (uninstallCmd) Help() string {

@@ -30,6 +30,14 @@ func (c *Client) Invocations(ctx context.Context, batchID, only string) ([]insta
 	return all, err
 }
 
+// InvocationsOn are those on one host, newest first.
+func (c *Client) InvocationsOn(ctx context.Context, instanceID string) ([]installer.Invocation, error) {
+	return allPages(func(offset int64) ([]installer.Invocation, int64, error) {
+		page, err := listInvocations.Call(ctx, c, installer.Filter{InstanceID: instanceID, Offset: offset})
+		return page.Invocations, page.Count, err
+	}, func(inv installer.Invocation) string { return inv.ID })
+}
+
 // Hosts returns those of the inventory with all of the labels.
 func (c *Client) Hosts(ctx context.Context, labels map[string]string) ([]installer.KnownHost, error) {
 	return allPages(func(offset int64) ([]installer.KnownHost, int64, error) {

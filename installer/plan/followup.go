@@ -78,7 +78,7 @@ func (q *planning) named() ([]Item, error) {
 		case err == nil && (q.Interactive || inv.InAPI()):
 			single = append(single, Item{Invocation: inv, Alone: true})
 		case q.Interactive:
-			faults.Add(id, "not found: no batch or invocation of this project has this id")
+			faults.Add(id, "not found: no batch, invocation or host of this project has this id")
 		default:
 			single = append(single, Item{Invocation: installer.Invocation{ID: id}, Refused: refuse(UnknownInvocation, "no such invocation in this project")})
 		}

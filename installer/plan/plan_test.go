@@ -267,7 +267,7 @@ func TestLatest(t *testing.T) {
 	require.EqualError(t, err, "10.0.0.3: no RETRY: it is SUCCEEDED, not FAILED, TIMEOUT or CANCELED")
 	retry.Of = []string{"none", first.BatchID, "nor-this"}
 	_, err = r.Submit(t.Context(), retry)
-	require.EqualError(t, err, "none: not found: no batch or invocation of this project has this id\nnor-this: not found: no batch or invocation of this project has this id")
+	require.EqualError(t, err, "none: not found: no batch, invocation or host of this project has this id\nnor-this: not found: no batch, invocation or host of this project has this id")
 }
 
 // TestLatestRollback: what is being rolled back already is continued, and what a later task

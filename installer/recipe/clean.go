@@ -14,9 +14,14 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "not removed: tripod is shutting down"
 		return nil
 	}
+	purge := w.kind == remove && w.inv.Spec.Purge && (w.proved || w.before.proved)
 	var r reply
 	err := limited(ctx, w.Limits.Clean, "removing the run folder", func(ctx context.Context) (err error) {
-		r, err = w.askRun(ctx, nil, hostshell.CleanFiles, "clean", "dir="+w.host.Folder)
+		args := []string{"dir=" + w.host.Folder}
+		if purge {
+			args = append(args, "purge="+w.target())
+		}
+		r, err = w.askRun(ctx, nil, hostshell.CleanFiles, "clean", args...)
 		return err
 	})
 	switch {
@@ -27,7 +32,21 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 	default:
 		rec.Note = "run folder removed"
 	}
+	if purge {
+		rec.Found.Message = w.outcome.Message + "; " + w.purged(err, r)
+	}
 	return nil
+}
+
+// purged says what is left of Tripod on the host.
+func (w *work) purged(err error, r reply) string {
+	switch {
+	case err != nil || r.end == nil:
+		return "whether kept versions and sent files are left is not known"
+	case r.end.Get("left") != "":
+		return "kept versions are removed; other files of Tripod are left in " + w.shown(r.end.Get("left"), 300)
+	}
+	return "kept versions and sent files are removed"
 }
 
 // leave removes what the failed probe of a user who needs sudo left on the host.

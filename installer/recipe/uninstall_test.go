@@ -46,3 +46,31 @@ func TestUninstall(t *testing.T) {
 	assert.NoFileExists(t, script)
 	assert.Equal(t, ran+"x", tr.ran())
 }
+
+// TestPurge: nothing of Tripod stays on the host, wherever it has once worked, unless another task is at work there.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	tr := newTripod(t)
+	purge := installer.Invocation{Type: installer.Uninstall, Spec: installer.Spec{Purge: true}}
+	tr.succeeds("install", installer.Invocation{Type: installer.Install, Spec: tr.packages("1.0.0")})
+	tr.succeeds("update", installer.Invocation{Type: installer.Update, Spec: tr.packages("2.0.0")})
+	folder, earlier := tr.srv.Path("var/lib/tripod"), tr.srv.Path("opt/tripod")
+	require.DirExists(t, folder+"/kept/telescope")
+	for _, dir := range []string{folder + "/runs/another", earlier + "/kept/telescope/tree", earlier + "/kept/telescope.gone.7", earlier + "/files"} {
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+	}
+	gone := tr.succeeds("purge", purge)
+	assert.Equal(t, "uninstalled: nothing of the agent is left; kept versions are removed; other files of Tripod are left in "+folder, gone.Message)
+	assert.NoDirExists(t, folder+"/kept")
+	assert.DirExists(t, folder+"/runs/another")
+	assert.NoDirExists(t, earlier)
+
+	require.NoError(t, os.Remove(folder+"/runs/another"))
+	require.NoError(t, os.MkdirAll(earlier+"/kept/telescope.next", 0o700))
+	gone = tr.succeeds("purge-2", purge)
+	assert.Equal(t, "uninstalled: nothing of the agent is left; kept versions and sent files are removed", gone.Message)
+	assert.NoDirExists(t, folder)
+	assert.NoDirExists(t, earlier)
+	assert.True(t, tr.succeeds("purge-3", purge).Skipped)
+	assert.NoDirExists(t, folder)
+}

@@ -32,6 +32,7 @@ type work struct {
 	offset    int64          // bytes of the script's output that have come
 	tail      installer.Tail // the last of them
 	mayRun    bool           // a launch may have reached the host in this attempt
+	proved    bool           // verify went well
 	outcome   installer.Outcome
 }
 

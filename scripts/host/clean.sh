@@ -2,7 +2,8 @@
 # shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # clean.sh: remove what is no longer needed.
 
-# do_clean: root, id; dir (the folder of enter.sh, if there is one). Call it
+# do_clean: root, id; purge (a target of which nothing is to stay); dir (the folder of enter.sh, if there is
+# one). Call it
 # when the result is stored. Files that were brought stay for the next time, the
 # eight newest at least for a day, none longer than 30 days unused.
 do_clean() {
@@ -22,7 +23,26 @@ do_clean() {
 		find "$root/files" -name '.*.tmp' -ctime +0 -exec rm -f {} +
 	fi
 	do_leave
-	say end "cleaned=$cleaned"
+	left=
+	[ -z "$purge" ] || purge
+	encode "$left"
+	say end "cleaned=$cleaned left=$encoded"
+}
+
+# purge removes what is kept of the target, in all places, and all files and folders where no other task is
+# at work. $left are the places that stay.
+purge() {
+	places
+	for place in $places; do
+		if [ ! -d "$place" ] || ! ours "$place"; then continue; fi
+		rm -rf "$place/kept/$purge" "$place/kept/$purge".*
+		rmdir "$place/kept" "$place/runs" 2>/dev/null
+		if [ ! -e "$place/kept" ] && [ ! -e "$place/runs" ]; then
+			rm -rf "$place/files" "$place/locks" "$place/.try" "$place"/.probe.* "$place"/.check.*
+			rmdir "$place" 2>/dev/null
+		fi
+		[ ! -e "$place" ] || left="$left${left:+, }$place"
+	done
 }
 
 # do_leave: dir. Removes the folder that enter.sh made.

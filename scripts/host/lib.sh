@@ -39,11 +39,11 @@ main() {
 	verb=$1
 	shift
 	id='' key='' root='' target='' need=0 blobs='' want='' known='' check='' user='' \
-		script='' beside='' package='' kept='' doing='' configure='' from='' tag='' offset=0 launch='' wipe='' why='' grace=5 dir=''
+		script='' beside='' package='' kept='' purge='' doing='' configure='' from='' tag='' offset=0 launch='' wipe='' why='' grace=5 dir='' uid=''
 	for arg in "$@"; do
 		case ${arg%%=*} in
 		id | key | root | target | need | blobs | want | known | check | user | \
-			script | beside | package | kept | doing | configure | from | tag | offset | launch | wipe | why | grace | dir)
+			script | beside | package | kept | purge | doing | configure | from | tag | offset | launch | wipe | why | grace | dir)
 			eval "${arg%%=*}=\${arg#*=}"
 			;;
 		esac
@@ -53,6 +53,34 @@ main() {
 	{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
 	[ -z "$root" ] || run=$root/runs/$id
 	"do_$verb" "$@"
+}
+
+# places, with $uid, sets $places to the folders that work may be done in, the best first.
+places() {
+	if [ "$user" = yes ]; then
+		places="${HOME:-/nowhere}/.tripod $TRIPOD_ROOT/var/tmp/tripod-$uid $TRIPOD_ROOT/tmp/tripod-$uid"
+	else
+		places=
+		for place in /var/lib/tripod /opt/tripod /usr/local/lib/tripod /root/.tripod /var/tmp/tripod /tmp/tripod; do
+			places="$places $TRIPOD_ROOT$place"
+		done
+	fi
+}
+
+# ours DIR: a real folder, of this user alone.
+ours() {
+	fault=
+	if [ -L "$1" ]; then
+		fault='a symbolic link'
+	elif [ ! -O "$1" ]; then
+		fault='it belongs to somebody else'
+	else
+		case $(ls -ld "$1") in
+		drwx--[-S]---*) ;;
+		*) fault='others may enter it' ;;
+		esac
+	fi
+	[ -z "$fault" ]
 }
 
 # put FILE TEXT writes a file.

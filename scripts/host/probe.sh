@@ -67,18 +67,6 @@ do_probe() {
 	say end "fits=$agent_fits"
 }
 
-# places sets $places to the folders to try, the best first.
-places() {
-	if [ "$user" = yes ]; then
-		places="${HOME:-/nowhere}/.tripod $TRIPOD_ROOT/var/tmp/tripod-$uid $TRIPOD_ROOT/tmp/tripod-$uid"
-	else
-		places=
-		for place in /var/lib/tripod /opt/tripod /usr/local/lib/tripod /root/.tripod /var/tmp/tripod /tmp/tripod; do
-			places="$places $TRIPOD_ROOT$place"
-		done
-	fi
-}
-
 # choose sets $root: where this run is already, else the first place that will
 # do. Why the others will not is said.
 choose() {
@@ -100,22 +88,6 @@ choose() {
 		say "tried place=$place why=$encoded"
 	done
 	return 1
-}
-
-# ours DIR: a real folder, of this user alone.
-ours() {
-	fault=
-	if [ -L "$1" ]; then
-		fault='a symbolic link'
-	elif [ ! -O "$1" ]; then
-		fault='it belongs to somebody else'
-	else
-		case $(ls -ld "$1") in
-		drwx--[-S]---*) ;;
-		*) fault='others may enter it' ;;
-		esac
-	fi
-	[ -z "$fault" ]
 }
 
 # usable DIR makes it if need be, and tries it. $fault says what is wrong.
@@ -257,10 +229,13 @@ END
 	say "looked code=$agent_code why=$encoded"
 }
 
-# nothing_kept: there are no copies of the target, whole or not.
+# nothing_kept: in none of the places are copies of the target, whole or not, or files that were sent.
 nothing_kept() {
-	for copy in "$root/kept/$kept" "$root/kept/$kept".*; do
-		[ ! -e "$copy" ] || return 1
+	for place in $places; do
+		ours "$place" || continue
+		for copy in "$place/kept/$kept" "$place/kept/$kept".* "$place"/files/*; do
+			[ ! -e "$copy" ] || return 1
+		done
 	done
 }
 

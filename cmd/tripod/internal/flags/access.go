@@ -37,6 +37,11 @@ type Access struct {
 	ViaPasswordFile   []string `type:"path" placeholder:"FILE" help:"Password for the jump host; one for all hops, or one per hop."`
 }
 
+// saysHow: something is said of the login or the way.
+func (f *Access) saysHow() bool {
+	return f.User != DefaultUser || f.Port != installer.DefaultPort || f.Identity != "" || f.AskPass || f.PasswordFile != "" || len(f.Via) > 0
+}
+
 type logins struct {
 	login        installer.Login
 	sudoPassword installer.Secret

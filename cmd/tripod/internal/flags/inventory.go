@@ -77,6 +77,9 @@ func FindHost(ctx context.Context, c *control.Client, name string) (h installer.
 	return h, err
 }
 
+// ErrNoHost is the error of FindHost where there is none.
+var ErrNoHost = errors.New("no host in the inventory")
+
 // SeeHosts gives the hint to errors about hosts of the inventory that are named wrongly.
 func SeeHosts(err error) error {
 	if _, ok := errors.AsType[installer.Faults](err); ok {
@@ -97,24 +100,80 @@ func hostCalled(all []installer.KnownHost, project, name string) (installer.Know
 	}
 	switch len(found) {
 	case 0:
-		return installer.KnownHost{}, fmt.Errorf("no host in the inventory of project %s is called %q", project, name)
+		return installer.KnownHost{}, fmt.Errorf("%w of project %s is called %q", ErrNoHost, project, name)
 	case 1:
 		return found[0], nil
 	}
 	return installer.KnownHost{}, fmt.Errorf("%d hosts of the inventory are called %q: give the port too, or the instance id", len(found), name)
 }
 
-// addInventory adds hosts of the inventory to those of the files and arguments. One
-// without a stored login takes that of the flags, if it is reached directly.
-func (f *Targets) addInventory(ctx context.Context, s *session.Session, t *readTargets, faults *installer.Faults) error {
-	known, err := session.Read(ctx, s, func(c *control.Client) ([]installer.KnownHost, error) {
-		return f.Find(ctx, c, "--known")
-	})
-	if err := Collect(err, faults); err != nil {
-		return err
+// takeKnown takes the hosts of the inventory out of the arguments: those that are called by their id or
+// name, and by their address if nothing else says how to log in there. The rest keep their places.
+func (f *Targets) takeKnown(ctx context.Context, s *session.Session, faults *installer.Faults) (
+	known []installer.KnownHost, rest []string, err error,
+) {
+	if len(f.Hosts) == 0 {
+		return nil, nil, nil
+	}
+	all, err := s.KnownHosts(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, argument := range f.Hosts {
+		h, err := f.knownAs(all, argument)
+		if err != nil {
+			faults.Add(argument, "%v", err)
+		}
+		if h != nil {
+			known, argument = append(known, *h), ""
+		}
+		rest = append(rest, argument)
+	}
+	return known, rest, nil
+}
+
+// knownAs is the host that an argument calls by its id, name or address; nil: it does not.
+func (f *Targets) knownAs(all []installer.KnownHost, argument string) (*installer.KnownHost, error) {
+	var named, at []*installer.KnownHost
+	for i := range all {
+		h := &all[i]
+		switch {
+		case argument == h.ID:
+			return h, nil
+		case argument == h.Address || argument == h.HostPort():
+			at = append(at, h)
+		case argument == h.Name:
+			named = append(named, h)
+		}
+	}
+	switch {
+	case len(at) == 1 && !f.saysHow():
+		return at[0], nil
+	case len(at) > 0 || len(named) == 0:
+		return nil, nil
+	case len(named) > 1:
+		return nil, fmt.Errorf("%d hosts of the inventory have this name: give the instance id", len(named))
+	}
+	return named[0], nil
+}
+
+// addInventory adds hosts of the inventory to those of the files and arguments: named ones, and those of
+// the flags. One without a stored login takes that of the flags, if it is reached directly.
+func (f *Targets) addInventory(
+	ctx context.Context, s *session.Session, named []installer.KnownHost, t *readTargets, faults *installer.Faults,
+) error {
+	known := named
+	if f.anyKnown() {
+		found, err := session.Read(ctx, s, func(c *control.Client) ([]installer.KnownHost, error) {
+			return f.Find(ctx, c, "--known")
+		})
+		if err := Collect(err, faults); err != nil {
+			return err
+		}
+		known = append(known, found...)
 	}
 	if len(f.Via) > 0 && len(t.entries) == 0 {
-		faults.Add("--via", "cannot be combined with --known or --label: the inventory says how its hosts are reached")
+		faults.Add("--via", "cannot be combined with hosts of the inventory, which says how they are reached")
 	}
 	first := map[string]string{}
 	stored := 0
@@ -126,6 +185,9 @@ func (f *Targets) addInventory(ctx context.Context, s *session.Session, t *readT
 		if where, twice := first[k.HostPort()]; twice && len(k.Via) == 0 {
 			faults.Add(e.Where, "%s is there already: %s", k.HostPort(), where)
 			continue
+		}
+		if slices.ContainsFunc(t.entries, func(other installer.HostEntry) bool { return other.Where == e.Where }) {
+			continue // named twice
 		}
 		if !f.Sudo {
 			e.Host.Sudo = installer.SudoNever

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tripod/cmd/tripod/internal/exit"
@@ -17,7 +18,7 @@ import (
 
 // Targets name the hosts to work on.
 type Targets struct {
-	Hosts []string `arg:"" optional:"" name:"host" help:"Hosts: [user@]host[:port], or ranges like 10.0.0.[1-50]."`
+	Hosts []string `arg:"" optional:"" name:"host" help:"Hosts: [user@]host[:port], ranges like 10.0.0.[1-50], or ids and names of the inventory."`
 	HostsFiles
 	Inventory
 }
@@ -45,12 +46,16 @@ func (f *Targets) Request(
 	ctx context.Context, s *session.Session, run session.RunFlags, task installer.Type, spec installer.Spec,
 	faults *installer.Faults,
 ) (req plan.Request, err error) {
-	t, err := f.read(ctx, s, f.Hosts, f.anyKnown())
+	known, hosts, err := f.takeKnown(ctx, s, faults)
+	if err != nil {
+		return req, err
+	}
+	t, err := f.read(ctx, s, hosts, f.anyKnown() || len(known) > 0)
 	if err := Collect(err, faults); err != nil {
 		return req, err
 	}
-	if f.anyKnown() {
-		if err := f.addInventory(ctx, s, &t, faults); err != nil {
+	if f.anyKnown() || len(known) > 0 {
+		if err := f.addInventory(ctx, s, known, &t, faults); err != nil {
 			return req, err
 		}
 	}
@@ -101,7 +106,7 @@ func (f *HostsFiles) read(ctx context.Context, s *session.Session, hosts []strin
 			return t, exit.UsageError(err, "")
 		}
 	}
-	if len(hosts) > 0 {
+	if slices.ContainsFunc(hosts, func(host string) bool { return host != "" }) {
 		lines := strings.NewReader(strings.Join(hosts, "\n"))
 		if err := add(hostsfile.Parse("argument", lines, hostsfile.FormatList, f.defaults(s, t.logins))); err != nil {
 			return t, exit.UsageError(err, "")

@@ -81,7 +81,7 @@ func describe(task installer.Type, spec installer.Spec) string {
 		s += fmt.Sprintf(", %s (%s %s, sha256 %.12s)", pkg.Name, pkg.Arch, pkg.Version, pkg.SHA256)
 	}
 	if spec.Purge {
-		s += ", and remove the versions that are kept on the hosts"
+		s += ", and remove the versions and files that are kept on the hosts"
 	}
 	if spec.Online != nil {
 		s += ", downloaded by each host from " + spec.Online.URL

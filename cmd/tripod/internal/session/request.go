@@ -61,6 +61,15 @@ func (j *Job) Submit(ctx context.Context, req plan.Request) (control.Planned, er
 	return p, loginHint(err)
 }
 
+// KnownHosts are all hosts of the inventory; where there is no state yet, there are none.
+func (s *Session) KnownHosts(ctx context.Context) ([]installer.KnownHost, error) {
+	all, err := Read(ctx, s, func(c *control.Client) ([]installer.KnownHost, error) { return c.Hosts(ctx, nil) })
+	if errors.Is(err, store.ErrNoState) {
+		err = nil
+	}
+	return all, err
+}
+
 // planWithoutState plans on an empty state folder, which is deleted again.
 func (s *Session) planWithoutState(ctx context.Context, req plan.Request) (p control.Planned, err error) {
 	dir, err := os.MkdirTemp("", "tripod-")
