@@ -26,7 +26,7 @@ func TestKnownHostJSON(t *testing.T) {
 			Agent: &installer.AgentConfig{Region: "g", Endpoint: "h", ProjectID: "j", InstanceID: "k", BMS: new(bool)},
 		},
 		Agent: installer.AgentRunning, Version: "1", Edition: installer.Basic,
-		Verified: time.Unix(1, 0).UTC(), Login: true, JumpHost: true,
+		Verified: time.Unix(1, 0).UTC(), Reporting: installer.Reporting{Able: installer.ReportingNo, Why: "l"}, Login: true, JumpHost: true,
 	}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[installer.KnownHost]()) {
 		require.False(t, reflect.ValueOf(full).FieldByIndex(f.Index).IsZero(), "the test has no %s", f.Name)
