@@ -98,8 +98,18 @@ func (w *work) noAnswer(r reply) error {
 	if r.Code > 128 {
 		return installer.Fail(installer.KindLostContact, "what looked at the host was killed there (exit code %d)", r.Code)
 	}
-	return installer.Fail(installer.KindUnsupportedHost,
-		"the login shell ran no command (exit code %d)%s", r.Code, w.quoted(r.Noise+"\n"+r.Stderr))
+	const reads = "a start-up file of the login shell (such as ~/.bashrc) reads standard input"
+	says := r.Noise + "\n" + r.Stderr
+	// What begins with the first assignments came without them, or was printed.
+	if strings.Contains(r.Stderr, "nonce: ") || strings.Contains(r.Noise, "nonce=") {
+		return installer.Fail(installer.KindUnsupportedHost, reads+
+			", and with it the commands that are sent to the host: let it do so in interactive shells only")
+	}
+	perhaps := ""
+	if r.Code == 0 && strings.TrimSpace(says) == "" {
+		perhaps = "; perhaps " + reads
+	}
+	return installer.Fail(installer.KindUnsupportedHost, "the login shell ran no command (exit code %d)%s%s", r.Code, w.quoted(says), perhaps)
 }
 
 func (w *work) usable() error {

@@ -161,6 +161,29 @@ func TestNoLoginShell(t *testing.T) {
 	}
 }
 
+// TestStartUpFileReadsInput: bash runs ~/.bashrc also for commands of sshd's.
+func TestStartUpFileReadsInput(t *testing.T) {
+	t.Parallel()
+	const says = "a start-up file of the login shell (such as ~/.bashrc) reads standard input"
+	for start, want := range map[string]string{
+		"read -r choice":              says + ", and with it the commands",
+		"read -r a; read -r b":        says + ", and with it the commands",
+		"cat":                         says + ", and with it the commands",
+		"while read -r x; do :; done": "the login shell ran no command (exit code 0); perhaps " + says,
+	} {
+		shell := filepath.Join(t.TempDir(), "shell")
+		require.NoError(t, os.WriteFile(shell, []byte("#!/bin/sh\n"+start+"\nexec /bin/sh \"$@\"\n"), 0o700))
+		for _, user := range []string{"root", "ops"} {
+			b := newBed(t, sshtest.Config{Users: []sshtest.User{{Name: user, Password: "x", Shell: shell}}}, user).script(counted)
+			b.settings = "TRIPOD_SECRET_KEY='CANARY-key'\n"
+			_, err := b.work(t.Context())
+			f := requireKind(t, installer.KindUnsupportedHost, err)
+			assert.Contains(t, f.Detail, want, start)
+			assert.NotContains(t, f.Detail, "CANARY")
+		}
+	}
+}
+
 func TestChattyLoginShell(t *testing.T) {
 	t.Parallel()
 	noise := "Welcome!\ntripod: 0123456789abcdef0123456789abcdef host uid=0 kernel=Plan9\n" + strings.Repeat("motd ", 2000)

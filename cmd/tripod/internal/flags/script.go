@@ -36,18 +36,24 @@ func (f *OwnScript) Inspect(spec *installer.Spec, faults *installer.Faults) (fil
 	if f.Script == "" {
 		return nil
 	}
-	add := func(flag, path string, inspect func() (contentFile, error)) installer.BlobRef {
-		file, err := inspect()
+	add := func(flag, path string, inspect func(string) (contentFile, error)) (ref installer.BlobRef, ok bool) {
+		file, err := inspect(path)
 		if err != nil {
 			faults.Add(flag+" "+path, "%v", err)
+			return ref, false
 		}
 		files = append(files, file)
-		return file.ref
+		return file.ref, true
 	}
-	script := add("--script", f.Script, func() (contentFile, error) { return inspectScript(f.Script) })
+	script, ok := add("--script", f.Script, inspectScript)
+	if !ok { // what else is wrong is told too, but not that there is no script
+		script = installer.BlobRef{SHA256: strings.Repeat("0", 64), Name: "script"}
+	}
 	spec.Script, spec.ScriptArgs = &script, f.ScriptArg
 	for _, sent := range f.Send {
-		spec.Send = append(spec.Send, add("--send", sent, func() (contentFile, error) { return inspectSent(sent) }))
+		if ref, ok := add("--send", sent, inspectSent); ok {
+			spec.Send = append(spec.Send, ref)
+		}
 	}
 	spec.Env = f.variables(faults)
 	return files
