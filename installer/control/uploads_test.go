@@ -83,5 +83,5 @@ func TestARetryIsOfItsProject(t *testing.T) {
 	req := retry(first.Invs[0].ID)
 	req.Project = "p-two"
 	_, err := r.connect(r.addToken("p-two")).Submit(t.Context(), req)
-	require.ErrorContains(t, err, "not found: no batch or invocation")
+	require.ErrorContains(t, err, "not found: no batch, invocation or host")
 }
