@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"io"
 	"log/slog"
 	"net/http"
@@ -25,7 +26,10 @@ import (
 	"tripod/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "12") // they wait more than they compute
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	project  = "p-one"

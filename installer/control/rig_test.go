@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -25,7 +26,10 @@ import (
 	"tripod/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = flag.Set("test.parallel", "12") // they wait more than they compute
+	goleak.VerifyTestMain(m)
+}
 
 // rig is a daemon's listener on a real store, without an engine.
 type rig struct {

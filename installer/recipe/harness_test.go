@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	_ = flag.Set("test.parallel", "8") // they wait more than they compute
+	_ = flag.Set("test.parallel", "16") // they wait more than they compute
 	goleak.VerifyTestMain(m)
 }
 

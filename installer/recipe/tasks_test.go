@@ -406,6 +406,7 @@ func TestOnline(t *testing.T) {
 	require.NoError(t, errors.Join(at.CheckURL(), at.CheckRegion()))
 
 	b := newBed(t, sshtest.Config{}, "root")
+	b.settings = "TRIPOD_STABLE=0\n"
 	outcome, err := b.do("inv-1", installer.Install, installer.Spec{Online: at})
 	require.NoError(t, err, b.out.String())
 	assert.Equal(t, "installed: agent healthy, version 5.0.0"+cannotReport, outcome.Message)
