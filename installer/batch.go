@@ -58,7 +58,7 @@ type Fault struct {
 
 func (f Fault) String() string { return f.Where + ": " + f.What }
 
-// Faults are all that is wrong with an input, told at once.
+// Faults are all that is wrong with an input, reported at once.
 type Faults []Fault
 
 func (fs Faults) Error() string {

@@ -58,7 +58,7 @@ type KeyInfo struct {
 	AccessKey string `json:"access_key"`
 }
 
-// KeyPair is a new access key with its secret key, which is told once.
+// KeyPair is a new access key with its secret key, which is shown once.
 type KeyPair struct {
 	AccessKey string
 	SecretKey Secret

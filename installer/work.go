@@ -42,7 +42,7 @@ type Event struct {
 	End          *AttemptEnd `json:"end,omitempty"`  // of an attempt; nil: it goes on
 }
 
-// AttemptEnd is what is told of the Transition that ends an attempt.
+// AttemptEnd describes the Transition that ends an attempt.
 type AttemptEnd struct {
 	State      State     `json:"state"`
 	EndAttempt bool      `json:"end_attempt"`

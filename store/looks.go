@@ -57,12 +57,12 @@ func (s *Store) BeginLook(ctx context.Context, inv *installer.Invocation) (begun
 
 func lookEntry(inv *installer.Invocation, action installer.Action) installer.AuditEntry {
 	return installer.AuditEntry{
-		Project: inv.ProjectID, Action: action, By: "daemon", Invocation: inv.ID, Type: inv.Type, Detail: "look",
+		Project: inv.ProjectID, Action: action, By: "daemon", Invocation: inv.ID, Type: inv.Type, Detail: "agent check",
 		Hosts: []installer.AuditHost{installer.AuditHostOf(inv.Host)},
 	}
 }
 
-// EndLook implements looks.Store. That a look went well is told by the time at which its host was
+// EndLook implements looks.Store. That a look went well shows in the time at which its host was
 // verified, so the audit log has only the end of one that failed.
 func (s *Store) EndLook(ctx context.Context, inv *installer.Invocation, tr installer.Transition) error {
 	return s.Update(ctx, func(t *inventory.Tx) error {

@@ -67,7 +67,7 @@ func TestALookTellsOfTheAgent(t *testing.T) {
 	require.NoError(t, err)
 	last := entries[len(entries)-1]
 	assert.Equal(t, installer.AuditBegin, last.Action)
-	assert.Equal(t, []string{"daemon", "look", look.ID}, []string{last.By, last.Detail, last.Invocation})
+	assert.Equal(t, []string{"daemon", "agent check", look.ID}, []string{last.By, last.Detail, last.Invocation})
 }
 
 func TestALookThatFails(t *testing.T) {

@@ -128,7 +128,7 @@ type Options struct {
 	MaxOpen int
 	// LockWait is how long to wait for another process to leave. 0: 1 s.
 	LockWait time.Duration
-	// Logger is told what was repaired or erased; nil: nobody.
+	// Logger gets what was repaired or erased; nil: nobody.
 	Logger *slog.Logger
 }
 

@@ -54,7 +54,7 @@ func TestD14FloodsTakeNoMemory(t *testing.T) {
 				for range streams {
 					flood.begin(transport, url+tc.path, header, payload)
 				}
-				flood.settle()
+				flood.waitUntilQuiet()
 				after := heap()
 				require.Less(t, after-min(before, after), uint64(most))
 				flood.end()
@@ -139,8 +139,8 @@ func (f *flood) begin(transport *http.Transport, url string, header http.Header,
 	})
 }
 
-// settle waits until nothing more will arrive by itself.
-func (f *flood) settle() {
+// waitUntilQuiet waits until nothing more will arrive by itself.
+func (f *flood) waitUntilQuiet() {
 	f.t.Helper()
 	require.Eventually(f.t, func() bool { return f.over.Load()+f.stalled.Load() >= f.n }, 5*time.Minute, 10*time.Millisecond,
 		"%d over, %d stalled", f.over.Load(), f.stalled.Load())

@@ -171,7 +171,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, status int, s S
 // log writes one line per request. It names the route, not the path and the
 // query, which are the client's text; no header and no body is ever in it.
 func (h *handler) log(c *Request, rt Route, status int, size int64, started time.Time, err error) {
-	if h.localUser != nil { // who asks on this machine is told all of it
+	if h.localUser != nil { // a user of this machine gets all of it
 		return
 	}
 	by := ""

@@ -52,7 +52,7 @@ func (h *handler) lend(c *Request) (err error) {
 	return nil
 }
 
-// answers is told that nothing but the answer is held from now on.
+// answers is called when nothing but the answer is held from now on.
 func (c *Request) answers(size int) {
 	c.Body = nil
 	c.large.Close()

@@ -17,7 +17,7 @@ type LocalConfig struct {
 	Routes []Route
 	// Who tells the name of the user whose connection it is.
 	Who func(*http.Request) string
-	// Logger gets what goes wrong outside of a request; who asks is told the rest. Nil: slog.Default().
+	// Logger gets what goes wrong outside of a request; the client gets the rest. Nil: slog.Default().
 	Logger *slog.Logger
 }
 
@@ -26,7 +26,7 @@ type LocalConfig struct {
 const largestLocal = 1 << 30
 
 // NewLocal returns a handler of the routes for connections of this machine's user, who
-// has all rights in the project of the path. Errors are told as they are.
+// has all rights in the project of the path. Errors are returned as they are.
 func NewLocal(c LocalConfig) http.Handler {
 	h := &handler{localUser: c.Who}
 	h.Planner, h.Logger = plan.NewPlanner(plan.Planner{}), cmp.Or(c.Logger, slog.Default())

@@ -28,7 +28,7 @@ type Route struct {
 	Handle func(*Request) (any, error)
 
 	open   bool // no login is needed
-	public bool // of the public API: faults are told in error_msg only
+	public bool // of the public API: faults are in error_msg only
 	status int  // of a good answer. 0: 200
 }
 

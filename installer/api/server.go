@@ -22,7 +22,7 @@ type ServerConfig struct {
 	// later handshakes use the new ones.
 	CertFile, KeyFile string
 	Handler           http.Handler
-	// Ready, if not nil, is told the real address before the first request.
+	// Ready, if not nil, gets the real address before the first request.
 	Ready func(net.Addr)
 	// Logger gets the server's own complaints. Nil: slog.Default().
 	Logger *slog.Logger

@@ -67,7 +67,7 @@ func encode(in any) ([]byte, error) {
 // errIndex: a secret is named that is not there.
 var errIndex = errors.New("is no index of the secrets before it")
 
-// decode reads a body. What is wrong with it as JSON is told all at once, what is
+// decode reads a body. What is wrong with it as JSON is reported all at once, what is
 // not of the form that is defined here as far as the first of it.
 func decode[In any](raw []byte) (In, error) {
 	var faults installer.Faults

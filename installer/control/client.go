@@ -79,7 +79,7 @@ const (
 )
 
 // untilAnswered asks, at most so often (0: any number of times), until it is answered, the
-// client's patience ends or ctx does. lost is told when the daemon cannot be reached, and
+// client's patience ends or ctx does. lost is called when the daemon cannot be reached, and
 // with nil when it is again. ask may say that it is answered before it returns.
 func (c *Client) untilAnswered(ctx context.Context, tries int, lost func(error), ask func(answered func()) error) error {
 	var since time.Time // when it was first not answered

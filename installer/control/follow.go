@@ -15,9 +15,9 @@ const (
 	// longestStream bounds a daemon's stream: it is followed on by the next one. So the
 	// limits of the server and of proxies hold, and a lost client is noticed.
 	longestStream = 25 * time.Second
-	// settle is how long the stream waits for more once there is something, so that a
+	// gatherTime is how long the stream waits for more once there is something, so that a
 	// busy engine does not send every event alone.
-	settle = 50 * time.Millisecond
+	gatherTime = 50 * time.Millisecond
 )
 
 // following is the stream of one follower.
@@ -97,7 +97,7 @@ func (f *following) WriteTo(w io.Writer) (int64, error) {
 		}
 		select {
 		case <-more:
-			time.Sleep(settle)
+			time.Sleep(gatherTime)
 		case <-over: // its last events come before
 			last = true
 		case <-f.ctx.Done():

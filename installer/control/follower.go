@@ -20,7 +20,7 @@ type Follower struct {
 	cursor uint64
 	behind bool // the store has what was not told
 	watch  func(installer.Event)
-	// lost is told when the daemon cannot be reached, and with nil when it is again.
+	// lost is called when the daemon cannot be reached, and with nil when it is again.
 	lost func(error)
 
 	started map[string]bool // told, and not ended

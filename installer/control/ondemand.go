@@ -13,7 +13,7 @@ type OnDemandConfig struct {
 	Store installer.Ledger
 	// Dispatcher makes one; the caller fills in what works on hosts.
 	Dispatcher func(engine.Config) *engine.Dispatcher
-	// Watch is told every event.
+	// Watch gets every event.
 	Watch func(installer.Event)
 	// MostParallel bounds how many hosts are worked on at once, by all
 	// Dispatchers together; each has at least one. 0: no bound.
@@ -187,7 +187,7 @@ func (o *OnDemand) leave(what followed, name string) error {
 	return nil
 }
 
-// drop ends the lease of a follower that has disconnected, or has been told all.
+// drop ends the lease of a follower that has disconnected, or has got everything.
 func (o *OnDemand) drop(l *lease) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

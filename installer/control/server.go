@@ -38,7 +38,7 @@ type Store interface {
 // Config is what Routes needs. Store, Hub and Engine are required.
 type Config struct {
 	Store Store
-	// Hub is told what the engine does.
+	// Hub gets what the engine does.
 	Hub *Hub
 	// Engine works on what is stored; an *OnDemand as long as somebody follows it.
 	Engine Engine
@@ -55,7 +55,7 @@ type Config struct {
 	Version    string
 }
 
-// Engine is told of new work, and of an invocation that was canceled in the store.
+// Engine is notified of new work, and of an invocation that was canceled in the store.
 type Engine interface {
 	Wake()
 	Cancel(invocation string) bool

@@ -21,7 +21,7 @@ type Config struct {
 	Parallel int              // hosts that are worked on at once; 0: DefaultParallel
 	Limits   installer.Limits // only Attempt and Run are used here, the rest is the Worker's
 	Clock    func() time.Time // nil: time.Now
-	// Watch, if not nil, is told every event, from many goroutines. It must not block.
+	// Watch, if not nil, gets every event, from many goroutines. It must not block.
 	Watch  func(installer.Event)
 	Logger *slog.Logger          // nil: nothing is logged
 	Only   installer.ClaimFilter // these invocations; zero: all

@@ -31,10 +31,10 @@ func mayStillRun(inv *installer.Invocation, steps []installer.StepRecord) bool {
 // steps alone tell. What the attempt has not looked for is as it was known before,
 // and what was changed stays changed.
 func outcomeOf(inv *installer.Invocation, o installer.Outcome, steps []installer.StepRecord, may bool) installer.Outcome {
-	looked, told := false, o != installer.Outcome{}
+	looked, known := false, o != installer.Outcome{}
 	for _, rec := range steps {
 		looked = looked || rec.Found.Looked
-		if rec.Found.Looked && !told {
+		if rec.Found.Looked && !known {
 			o.CurrentVersion = rec.Found.CurrentVersion
 		}
 		o.Changed = o.Changed || rec.Found.Changed || rec.Step == installer.StepRun && rec.Kind == ""

@@ -8,7 +8,7 @@ import (
 	"tripod/installer"
 )
 
-// maxFaults are told one by one; of more only the number.
+// maxFaults are reported one by one; of more only the number.
 const maxFaults = 1000
 
 type collector struct {

@@ -65,7 +65,7 @@ const (
 )
 
 // doubt finds what else recognised IP,password lines may mean: what follows the comma
-// would be sent to the host as root's password. Each doubt is told once.
+// would be sent to the host as root's password. Each doubt is reported once.
 func (c *collector) doubt() {
 	if len(c.entries) == 0 {
 		return

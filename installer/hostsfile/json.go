@@ -146,7 +146,7 @@ func (r metaReader) text(name string) string {
 	return text
 }
 
-// at leaves out what is not there, and what is told already.
+// at leaves out what is not there, and what is reported already.
 func (r metaReader) at(field string) string {
 	name, _, _ := strings.Cut(field, "[")
 	name, _, _ = strings.Cut(name, ".")
@@ -212,7 +212,7 @@ func (r metaReader) login(usePEM bool) (login installer.Login) {
 	return login
 }
 
-// variables reads an object of them. What is wrong with one is told here.
+// variables reads an object of them. What is wrong with one is reported here.
 func (r metaReader) variables(field string) map[string]string {
 	fields, given := r.Object(field)
 	if !given {

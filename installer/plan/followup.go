@@ -38,7 +38,7 @@ func (q *planning) followUps() ([]Item, error) {
 			}
 			taken[item.origin] = true
 		}
-		if err := item.settle(err); err != nil {
+		if err := item.noteRefusal(err); err != nil {
 			return nil, err
 		}
 		if item.Refused != nil && !q.Interactive {

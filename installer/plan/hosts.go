@@ -19,7 +19,7 @@ func (q *planning) work() (items []Item, err error) {
 		q.taken[e.Host.ID] = true
 	}
 	add := func(item Item, err error) error {
-		err = item.settle(err)
+		err = item.noteRefusal(err)
 		items = append(items, item)
 		return err
 	}

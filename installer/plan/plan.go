@@ -233,8 +233,8 @@ func (r *Refusal) UnmarshalText(text []byte) error {
 
 func refuse(reason Reason, msg string) *Refusal { return &Refusal{reason, msg} }
 
-// settle notes a Refusal. Another error is returned: it ends the planning.
-func (i *Item) settle(err error) error {
+// noteRefusal keeps err if it is a Refusal. Another error is returned: it ends the planning.
+func (i *Item) noteRefusal(err error) error {
 	refused, ok := errors.AsType[*Refusal](err)
 	if ok {
 		i.Refused, err = refused, nil

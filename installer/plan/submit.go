@@ -66,7 +66,7 @@ func (p *Planner) store(ctx context.Context, plan *Plan) (err error) {
 	return p.refresh(ctx, plan.Items)
 }
 
-// batch is made of what can be done. The ids are told in the plan too.
+// batch is made of what can be done. The plan gets the ids too.
 func (p *Planner) batch(plan *Plan, fingerprint string) installer.Batch {
 	now := p.Clock()
 	plan.BatchID = cmp.Or(plan.BatchID, p.NewID())

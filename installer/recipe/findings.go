@@ -45,12 +45,12 @@ type findings struct {
 
 type keptVersion struct {
 	dir, version string
-	by           string // run id of the task that has replaced it; empty: not told
+	by           string // run id of the task that has replaced it; empty: not reported
 }
 
 // runState has the words of run_state in scripts/host/lib.sh.
 type runState struct {
-	state    installer.RunState // absent, staged, alive, exited, died, fenced; empty: not told
+	state    installer.RunState // absent, staged, alive, exited, died, fenced; empty: not reported
 	code     int
 	by       string // key of the attempt that started it
 	age      int64  // seconds for which it is alive
@@ -145,7 +145,7 @@ func (fs *findings) elsewhere() string {
 	return cmp.Or(fs.agent["at"], strings.ReplaceAll(fs.agent["elsewhere"], "\n", ", "))
 }
 
-// bootState is whether the agent starts at boot; empty: not told.
+// bootState is whether the agent starts at boot; empty: not reported.
 func (fs *findings) bootState() installer.BootState {
 	switch state := installer.BootState(fs.atBoot["boot"]); state {
 	case installer.BootEnabled, installer.BootDisabled, installer.BootUnknown, "":

@@ -60,12 +60,12 @@ func (w *work) forgetAgent(err error, rec *installer.StepRecord) {
 
 var agentLine = lazyregexp.New(`(?m)^tripod: agent=(\S+)(?: version=(\S*))?.*$`)
 
-// lastSeen is the agent as a script last told it; empty: not, or of another version than this.
+// lastSeen is the agent as a script last reported it; empty: not reported, or of another version than this.
 func lastSeen(output, version string) string {
 	health := ""
-	for _, told := range agentLine().FindAllStringSubmatch(output, -1) {
-		if health = ""; told[1] == "none" || version != "" && told[2] == version {
-			health = told[1]
+	for _, line := range agentLine().FindAllStringSubmatch(output, -1) {
+		if health = ""; line[1] == "none" || version != "" && line[2] == version {
+			health = line[1]
 		}
 	}
 	return health

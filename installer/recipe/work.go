@@ -109,7 +109,7 @@ func (w *work) step(ctx context.Context, name installer.Step, do func(*work, con
 		rec.Found.Changed = true
 	}
 	addTo(&w.outcome, rec)
-	// After a crash every finished step is told at once: it is progress, and what
+	// After a crash every finished step is reported at once: it is progress, and what
 	// makes none is set aside.
 	if !decides(name, err) && w.inv.Crashes == 0 {
 		w.job.Note(rec)

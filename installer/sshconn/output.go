@@ -92,7 +92,7 @@ func sshdExpired(head []byte) bool {
 }
 
 // asksOnTerminal recognises the dialogue that sshd begins on a terminal. Only
-// the first session of a connection is told why.
+// the first session of a connection gets the reason.
 func asksOnTerminal(head []byte) bool {
 	return sshdExpired(head) ||
 		contains(head, "You are required to change your password", "You must change your password now") ||

@@ -107,7 +107,7 @@ func (f *Fields) Add(found installer.Faults) { *f.faults = append(*f.faults, fou
 
 // Untold is path if nothing was found wrong there so far, else "".
 func (f *Fields) Untold(path string) string {
-	if slices.ContainsFunc((*f.faults)[f.first:], func(told installer.Fault) bool { return told.Where == path }) {
+	if slices.ContainsFunc((*f.faults)[f.first:], func(found installer.Fault) bool { return found.Where == path }) {
 		return ""
 	}
 	return path

@@ -58,7 +58,7 @@ func Check(raw []byte, limits Limits, faults *installer.Faults) bool {
 	return err == nil
 }
 
-var errStop = errors.New("told already")
+var errStop = errors.New("reported already")
 
 type checker struct {
 	*jsontext.Decoder

@@ -219,7 +219,7 @@ func (a *Access) sealKey(info installer.KeyInfo, secret string) storedKey {
 }
 
 // AddKey makes an access key with which name may act for the project. Its
-// secret key is told once. installer.ErrExists if the project has one of this name.
+// secret key is shown once. installer.ErrExists if the project has one of this name.
 func (a *Access) AddKey(ctx context.Context, project, name string, rights installer.Rights) (installer.KeyPair, error) {
 	var random [11 + 30]byte
 	_, _ = rand.Read(random[:]) // never fails

@@ -62,7 +62,7 @@ func (t Tx) factsAt(project string, key []byte) []byte {
 }
 
 // Pick returns the ids on the page and how many match in all, from index keys. It walks all of them,
-// however deep the page is, because the count is told with each page.
+// however deep the page is, because the count is part of each page.
 func (t Tx) Pick(f installer.Filter) (ids []string, count int64) {
 	want := factsWanted(f)
 	take := func(facts []byte) {
