@@ -128,7 +128,7 @@ func (c *hostsRemoveCmd) Run(ctx context.Context, s *session.Session) error {
 }
 
 type hostsForgetKeyCmd struct {
-	Host string `arg:"" name:"host" help:"HOST[:PORT], as in the hosts file."`
+	Host string `arg:"" name:"host" help:"HOST[:PORT], as in the hosts file, or the instance id or name of a host of the inventory."`
 }
 
 func (c *hostsForgetKeyCmd) Run(ctx context.Context, s *session.Session) error {
@@ -136,8 +136,11 @@ func (c *hostsForgetKeyCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return exit.UsageError(fmt.Errorf("host: %w", err), "must be HOST or HOST:PORT")
 	}
-	at := host.HostPort()
 	return s.Change(ctx, func(client *control.Client) error {
+		at := host.HostPort()
+		if h, err := flags.FindHost(ctx, client, c.Host); err == nil && h.Address != c.Host {
+			at = h.HostPort() // called by its id or name
+		}
 		n, err := control.ForgetKeys.Call(ctx, client, control.ID{ID: at})
 		if err != nil {
 			return err
@@ -181,15 +184,25 @@ func (c *hostsImportCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	withoutLogin := 0
+	withID := map[string]string{}
 	for i := range entries {
 		e := &entries[i]
 		e.Host.AddLabels(labels)
+		if config := e.Host.Agent.Or(installer.AgentConfigOf(e.Host.Labels)); config != nil && config.InstanceID != "" {
+			if other, twice := withID[config.InstanceID]; twice {
+				faults.Add(e.Where, "the instance id of its agent is also given to %s", other)
+			}
+			withID[config.InstanceID] = e.Where
+		}
 		e.Host.DeriveIPs()
 		if e.Credentials.Login.IsZero() {
 			withoutLogin++
 			e.Credentials.SudoPassword = installer.Secret{} // of no use alone
 		}
 		*e = installer.HostEntry{Where: e.Where, Host: e.Host, Credentials: e.Credentials}
+	}
+	if err := faults.Err(); err != nil {
+		return err
 	}
 	return s.Change(ctx, func(client *control.Client) error {
 		if _, err := control.AddHosts.Call(ctx, client, control.HostEntries{Hosts: entries}); err != nil {
