@@ -104,8 +104,8 @@ func (f *followUpFlags) run(ctx context.Context, s *session.Session, task instal
 	})
 }
 
-// tasksCalled are the ids of batches and invocations. A host stands for its newest task: of a RETRY whichever that
-// is, of a ROLLBACK the last that has changed the host, so that a second one undoes nothing more.
+// tasksCalled are the ids of batches and invocations. A host stands for its newest task, which is no check: of a
+// ROLLBACK the last that has changed the host, so that a second one undoes nothing more.
 func tasksCalled(ctx context.Context, c *control.Client, task installer.Type, names []string) ([]string, error) {
 	ids := make([]string, len(names))
 	for i, name := range names {
@@ -135,11 +135,16 @@ func taskCalled(ctx context.Context, c *control.Client, task installer.Type, nam
 	if err != nil {
 		return "", err
 	}
-	n := slices.IndexFunc(all, func(inv installer.Invocation) bool { return task == installer.Retry || changed(&inv) })
-	if n < 0 {
-		return "", exit.UsageError(fmt.Errorf("%s: no %s: no task of this project has changed the host", name, task), "see `tripod status`")
+	is, what := changed, "has changed the host"
+	if task == installer.Retry {
+		is, what = func(inv *installer.Invocation) bool { return !inv.Spec.CheckOnly }, "was on the host, apart from checks"
 	}
-	return all[n].ID, nil
+	for i := range all {
+		if is(&all[i]) {
+			return all[i].ID, nil
+		}
+	}
+	return "", exit.UsageError(fmt.Errorf("%s: no %s: no task of this project %s", name, task, what), "see `tripod status`")
 }
 
 // changed: what the invocation did to its host counts for a ROLLBACK, or for why there is none.
