@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -161,6 +162,8 @@ func (l *life) reboot(step, version string) {
 	require.NoError(l.t, l.c.Restart(l.t.Context()))
 	l.claim(step+"/started at boot", func(t *testing.T) {
 		eventually(t, "the agent is started", func() bool { return l.processes() == "2" })
+		// One of the two may still be on its way to what it is to be.
+		eventually(t, "the agent is healthy", func() bool { return strings.Contains(l.look(t), "agent healthy "+version) })
 	})
 	l.runs(step, version)
 }
