@@ -86,9 +86,8 @@ look() {
 # find_version sets version: of the agent that look has found, empty if it cannot
 # be told; version_why is why it was not asked.
 find_version() {
-	version_below=$prefix
-	[ -z "$elsewhere_used" ] || version_below=$TRIPOD_ROOT # who has made that prefix is not known
-	version_in "$agent_dir" "$layout" "$version_below"
+	find_top
+	version_in "$agent_dir" "$layout" "$top"
 }
 
 # version_in DIR LAYOUT TOP sets version and version_why: of the agent whose files are in
@@ -103,13 +102,11 @@ version_in() {
 	*) return 0 ;;
 	esac
 	[ -f "$version_file" ] && [ -x "$version_file" ] || return 0
-	real "${version_file%/*}"
-	version_file=$real_path/${version_file##*/}
 	if ! safe_below "$3" "$version_file"; then
 		version_why="its version was not asked: users other than root can change $unsafe"
 		return
 	fi
-	version_rest=$(limited 10 "$version_file" $version_flag 2>/dev/null)$newline
+	version_rest=$(limited 10 "$safe_path" $version_flag 2>/dev/null)$newline
 	while [ -n "$version_rest" ]; do
 		version=${version_rest%%"$newline"*}
 		version_rest=${version_rest#*"$newline"}
@@ -125,21 +122,40 @@ version_in() {
 }
 
 # safe_below TOP PATH: PATH and the folders around it, up to TOP, belong to one of
-# agent_users, as far as they are there, and no one else may write to them. Else unsafe is
-# the first that is not so.
+# agent_users, as far as they are there, and no one else may write to them. safe_path is
+# PATH without links to folders. Else unsafe is the first that is not so, or a link.
 safe_below() {
 	real "$1"
-	unsafe=$2
 	safe_top=$real_path
+	real "$2"
+	safe_path=$real_path
+	unsafe=$safe_path
 	set --
 	while [ -n "$unsafe" ] && [ "$unsafe" != "$safe_top" ]; do
-		[ ! -e "$unsafe" ] || set -- "$@" "$unsafe"
+		if [ -e "$unsafe" ] || [ -h "$unsafe" ]; then set -- "$@" "$unsafe"; fi
 		unsafe=${unsafe%/*}
 	done
 	[ $# != 0 ] && ! only_ours "$@" || return 0
 	for unsafe; do
-		only_ours "$unsafe" || return 1
+		only_ours "$unsafe" && continue
+		[ ! -h "$unsafe" ] || unsafe="$unsafe (a link)"
+		return 1
 	done
+}
+
+# safe_agent: the same of what is run and configured of the agent that look has found.
+safe_agent() {
+	find_top
+	safe_below "$top" "$agent_dir" || return 1
+	for safe_file in telescoped bin bin/telescope bin/agent conf $config_files; do
+		safe_below "$agent_dir" "$agent_dir/$safe_file" || return 1
+	done
+}
+
+# find_top sets top: up to which folder it counts who can change the agent that look has found.
+find_top() {
+	top=$prefix
+	[ -z "$elsewhere_used" ] || top=$TRIPOD_ROOT # who has made that prefix is not known
 }
 
 # only_ours PATH...: each is there and belongs to one of agent_users, and no one else

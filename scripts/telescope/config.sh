@@ -12,11 +12,24 @@ config_files="bin/conf_ces.json bin/conf_assistant.json bin/conf_lts.json conf/c
 # The user's own programs and what they are run for.
 plugins=plugins
 
+# What has more bytes is no configuration, and would keep awk busy.
+most_config=65536
+
+# check_config DIR FILE ends the script where FILE in DIR is none that we may read: a folder
+# that belongs to another user can have a link to any file in its place, or a gigantic one.
+check_config() {
+	[ ! -h "$1/$2" ] || only_ours "$1" "$1/${2%/*}" ||
+		die "$E_HOST" "the file $1/$2 is a link, and users other than root can change it: correct or remove it"
+	[ "$(wc -c <"$1/$2")" -le $most_config ] ||
+		die "$E_HOST" "the file $1/$2 has more than $most_config bytes: correct or remove it"
+}
+
 # keep_configuration FROM TO copies the configuration of the agent in FROM over that in TO,
 # so that an update does not make the agent forget who it is.
 keep_configuration() {
 	for config in $config_files; do
-		[ -s "$1/$config" ] || continue
+		[ -s "$1/$config" ] && [ -f "$1/$config" ] || continue
+		check_config "$1" "$config"
 		make_private "$2/${config%/*}" && cp "$1/$config" "$2/$config" || die "$E_SPACE" "cannot copy $1/$config"
 	done
 	# Files that it did not have yet follow those that it had.

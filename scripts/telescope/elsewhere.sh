@@ -48,6 +48,10 @@ named_by() {
 
 named_dir() {
 	is_elsewhere "$1" || return 0
+	# Without links, so that nobody leads elsewhere later.
+	case $real_path in
+	*/"$old_place") set -- "$real_path" ;;
+	esac
 	has_agent "$1" || { processes "$real_path"; [ -n "$running" ]; } || return 0
 	add_dir "$1"
 }
@@ -75,7 +79,7 @@ running_dirs() {
 		"$running_root"/*) ;;
 		*) continue ;;
 		esac
-		is_elsewhere "$running_dir" && has_agent "$running_dir" && safe_place "$running_dir" || continue
+		is_elsewhere "$running_dir" && has_agent "$running_dir" && safe_below "$TRIPOD_ROOT" "$running_dir" || continue
 		add_dir "$running_dir"
 	done
 }
@@ -88,13 +92,6 @@ use_place() {
 	*) use_below "${1%/"$old_place"}" ;;
 	esac
 	elsewhere_used=$1
-}
-
-# safe_place DIR: nobody but root can put something else in the place of DIR. Else
-# unsafe names the path that others can change.
-safe_place() {
-	real "$1"
-	safe_below "$TRIPOD_ROOT" "$real_path"
 }
 
 # find_agent looks, also in other places where there is no agent in ours, unless that

@@ -150,6 +150,7 @@ install_package() {
 	found package_version "$version" package_layout $new_layout init "$init"
 	look_before
 	configure "$package_dir"
+	protect_configuration "$package_dir" # an installer may copy modes
 	replacing
 	installed_dir=$old_dir
 	if [ $new_layout = new ]; then installed_dir=$new_dir; fi

@@ -38,12 +38,13 @@ function string(   c) {
 	plain = ""
 	while ((c = substr(text, at++, 1)) != "\"") {
 		if (at > size || index(control, c)) refuse()
-		plain = plain (c == "\\" ? escaped() : c)
+		if (c == "\\") c = escaped()
+		if (length(plain) < 100) plain = plain c
 	}
 }
 
 function word(   rest) {
-	rest = substr(text, at)
+	rest = substr(text, at, 400)
 	if (!match(rest, /^(true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)/)) refuse()
 	at += RLENGTH
 }
@@ -151,12 +152,14 @@ BEGIN {
 		json[wanted] = substr(line, at + 1)
 	}
 	ARGV[1] = ""
+	RS = "\001" # which no JSON has: all lines are one record
 }
 
 { text = text $0 "\n" }
 
 END {
-	size = length(text) - (get == "")
+	if (NR > 1) refuse()
+	size = length(text) - (get == "" ? 2 : 0)
 	at = 1
 	blank()
 	object(0)

@@ -7,10 +7,10 @@
 # In the agent's folder.
 old_config=.tripod-config
 
-# settle_configuration undoes what was cut off. It fails where nothing was; settle_for_good
-# does it for good.
+# settle_configuration undoes what was cut off. It fails where nothing was, or where others
+# than root could have put it there; settle_for_good does it for good.
 settle_configuration() {
-	[ -n "$agent_dir" ] && [ -d "$agent_dir/$old_config" ] || return 1
+	[ -n "$agent_dir" ] && [ -d "$agent_dir/$old_config" ] && safe_agent || return 1
 	put_configuration "$agent_dir/$old_config" || die "$E_SPACE" "the configuration in $agent_dir/$old_config cannot be put back"
 	say "an earlier change of the configuration was cut off, and is undone"
 }
@@ -59,13 +59,15 @@ make_configuration() {
 
 # is_configured: reconfigure would change nothing.
 is_configured() {
-	[ ! -d "$agent_dir/$old_config" ] && is_protected "$agent_dir" || return 1
+	[ ! -d "$agent_dir/$old_config" ] && safe_agent && is_protected "$agent_dir" || return 1
 	make_configuration
 	same_configuration "$work/new"
 }
 
-# reconfigure puts in the settings, unless all is already so.
+# reconfigure puts in the settings, unless all is already so. It neither gives keys to
+# others than root, nor runs what they can change.
 reconfigure() {
+	safe_agent || die "$E_HOST" "the agent is not configured: users other than root can change $unsafe"
 	cut_off=no
 	if settle_configuration; then cut_off=yes; fi
 	make_configuration

@@ -18,6 +18,11 @@ look_reporting() {
 		reporting=unknown reporting_why="its configuration cannot be read"
 		return
 	fi
+	find_top
+	if ! safe_below "$top" "$agent_dir/$main_config"; then # it may be a pipe that never ends
+		reporting=unknown reporting_why="its configuration was not read: users other than root can change $unsafe"
+		return
+	fi
 	json_of "$identity" "$agent_dir/$main_config"
 	lacking "$identity" "$json"
 	if [ -z "$lacks" ]; then

@@ -14,8 +14,10 @@ remove_elsewhere() {
 	listed=$elsewhere${elsewhere:+$newline}
 	while next_listed; do
 		set -- "$listed_file" "$listed"
-		safe_place "$1" ||
+		safe_below "$TRIPOD_ROOT" "$1" ||
 			die "$E_IN_THE_WAY" "the agent in $1 is not removed: users other than root can change $unsafe; remove it by hand"
+		[ "$safe_path" = "$1" ] ||
+			die "$E_IN_THE_WAY" "the agent in $1 is not removed: that is a link to $safe_path; remove it by hand"
 		use_place "$1"
 		remove_agent || die "$E_IN_THE_WAY" "the agent in $1 could not be removed wholly"
 		found removed_at "$1"
