@@ -48,6 +48,8 @@ type Queue struct {
 	due      []dueHost       // in the order of their times
 	readNext time.Time       // when the hosts are read again
 	underWay map[string]look // by the id of the invocation
+	begun    map[string]int  // by project: which look its last one was
+	last     int
 }
 
 type look struct {
@@ -63,7 +65,7 @@ type dueHost struct {
 // New returns a Queue. What was due before it was made is looked at in the next turn, so that a start
 // does not bring all hosts at once.
 func New(c Config) *Queue {
-	return &Queue{Config: c, started: c.Clock(), underWay: map[string]look{}}
+	return &Queue{Config: c, started: c.Clock(), underWay: map[string]look{}, begun: map[string]int{}}
 }
 
 const (
@@ -121,8 +123,7 @@ func (q *Queue) Claim(
 		if waits, err := q.Store.WorkWaits(ctx, now); err != nil || waits {
 			return nil, now.Add(pause), err
 		}
-		h := q.due[0]
-		q.due = q.due[1:]
+		h := q.take(now)
 		inv, err := q.begin(ctx, now, h.LookHost)
 		if errors.Is(err, installer.ErrStorage) { // a full disk, say: looks are not worth the daemon's end
 			return nil, now.Add(pause), nil
@@ -135,6 +136,25 @@ func (q *Queue) Claim(
 		return nil, q.due[0].at, nil
 	}
 	return nil, q.readNext, nil
+}
+
+// take takes the host that is due of the project whose last look is longest ago, so that one with many
+// hosts that take long does not keep the others waiting.
+func (q *Queue) take(now time.Time) dueHost {
+	first := 0
+	for i, h := range q.due {
+		if h.at.After(now) {
+			break
+		}
+		if q.begun[h.Project] < q.begun[q.due[first].Project] {
+			first = i
+		}
+	}
+	h := q.due[first]
+	q.due = slices.Delete(q.due, first, first+1)
+	q.last++
+	q.begun[h.Project] = q.last
+	return h
 }
 
 // begin plans a look as a check is planned; nil: there can be none now.

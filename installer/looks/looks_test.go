@@ -1,6 +1,7 @@
 package looks_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -32,6 +33,7 @@ type inventory struct {
 	now     int // looks under way
 	most    int
 	takes   time.Duration
+	slow    map[string]time.Duration // by project, in its place
 	planned int
 }
 
@@ -105,9 +107,10 @@ func (s *inventory) Work(ctx context.Context, job *installer.Job) (outcome insta
 	if s.dead[id] {
 		err = installer.Fail(installer.KindUnreachable, "no route")
 	}
+	takes := cmp.Or(s.slow[job.Invocation.ProjectID], s.takes)
 	s.mu.Unlock()
 	select {
-	case <-time.After(s.takes):
+	case <-time.After(takes):
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	}
@@ -217,6 +220,22 @@ func TestTasksGoFirst(t *testing.T) {
 		delete(s.busy, "i-3")
 		s.looksFor(t, every)
 		assert.Contains(t, s.looked, "i-3")
+	})
+}
+
+// One project's hosts that do not answer keep no other's waiting for long.
+func TestProjectsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newInventory(500)
+		s.slow = map[string]time.Duration{"p": 5 * time.Minute}
+		for i := range 10 {
+			id := fmt.Sprintf("o-%d", i)
+			s.hosts[id] = &installer.LookHost{Project: "other", ID: id}
+		}
+		s.looksFor(t, 8*every)
+		for i := range 10 {
+			assert.InDelta(t, 8, s.times(fmt.Sprintf("o-%d", i)), 2)
+		}
 	})
 }
 
