@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -43,7 +44,8 @@ func (cs canaries) add(name, value string) string {
 			text := base64.StdEncoding.EncodeToString(append(make([]byte, shift), raw...))
 			cs[name] = append(cs[name], strings.TrimRight(text, "=")[4:len(text)-4])
 		}
-		cs[name] = append(cs[name], line, hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)),
+		quoted, _ := json.Marshal(line)
+		cs[name] = append(cs[name], strings.Trim(string(quoted), `"`), line, hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)),
 			url.QueryEscape(line), url.PathEscape(line))
 	}
 	return value
@@ -85,8 +87,9 @@ func (cs canaries) inFolder(t *testing.T, dir string, except ...string) {
 	require.NotZero(t, files, "nothing was looked at")
 }
 
-// onHost looks at the disk of a host.
-func (cs canaries) onHost(t *testing.T, c *container.Host) {
+// onHost looks at the disk of a host. What the agent has of them it needs, and root alone can read it: that
+// is returned.
+func (cs canaries) onHost(t *testing.T, c *container.Host) (paths []string) {
 	t.Helper()
 	var patterns []string
 	for _, forms := range cs {
@@ -95,13 +98,21 @@ func (cs canaries) onHost(t *testing.T, c *container.Host) {
 	out, err := c.ExecInput(t.Context(), strings.Join(patterns, "\n"), "sh", "-c",
 		"grep -rlaF -f - /etc /home /opt /root /run /tmp /usr/local /var /dev/shm 2>/dev/null || true")
 	require.NoError(t, err)
-	assert.Empty(t, out, "a secret on the disk of the %s host", c.Kind)
+	for path := range strings.Lines(out) {
+		path = strings.TrimSpace(path)
+		assert.Contains(t, []string{
+			"/usr/local/telescope/bin/conf.json", "/var/lib/tripod/kept/telescope/tree/telescope/bin/conf.json",
+		}, path, "a secret on the disk of the %s host", c.Kind)
+		assert.Equal(t, "600 root", strings.TrimSpace(in(t, c, "stat -c '%a %U' '"+path+"'")), path)
+		paths = append(paths, path)
+	}
+	return paths
 }
 
-// watchProcesses looks again and again at the arguments and the environment of
+// watchProcesses looks again and again at these files (the arguments, the environment) of
 // every process of this machine, which here has the containers' too, until
 // stop is called; it then says how often.
-func (cs canaries) watchProcesses(t *testing.T) (stop func() int) {
+func (cs canaries) watchProcesses(t *testing.T, files ...string) (stop func() int) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Log("no /proc: processes are not looked at")
@@ -113,7 +124,7 @@ func (cs canaries) watchProcesses(t *testing.T) (stop func() int) {
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		for ; ctx.Err() == nil; rounds++ {
-			for _, found := range cs.inProcesses(clean) {
+			for _, found := range cs.inProcesses(clean, files...) {
 				assert.Fail(t, "a secret of a process can be seen", found)
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -126,12 +137,12 @@ func (cs canaries) watchProcesses(t *testing.T) (stop func() int) {
 	}
 }
 
-func (cs canaries) inProcesses(clean map[string]bool) (seen []string) {
+func (cs canaries) inProcesses(clean map[string]bool, files ...string) (seen []string) {
 	all, _ := filepath.Glob("/proc/[0-9]*")
 	for _, proc := range all {
 		comm, _ := os.ReadFile(proc + "/comm")
-		for _, file := range []string{"/cmdline", "/environ"} {
-			text, err := os.ReadFile(proc + file)
+		for _, file := range files {
+			text, err := os.ReadFile(proc + "/" + file)
 			if err != nil || clean[string(text)] { // an error: it has ended
 				continue
 			}
@@ -171,6 +182,6 @@ func TestCanariesAreSeen(t *testing.T) {
 	}()
 	// Start returns before the kernel has told the new program its environment.
 	assert.Eventually(t, func() bool {
-		return strings.Contains(strings.Join(cs.inProcesses(map[string]bool{}), "\n"), "/environ of sleep")
+		return strings.Contains(strings.Join(cs.inProcesses(map[string]bool{}, "environ"), "\n"), "environ of sleep")
 	}, time.Minute, 10*time.Millisecond)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/sshtest/container"
+	"tripod/testdata/agent"
 )
 
 // tellingScript prints what it finds in a folder that is no part of the search,
@@ -23,16 +25,19 @@ const tellingScript = `#!/bin/sh
 cat /mnt/secrets
 base64 -w 0 /mnt/secrets
 od -An -v -tx1 /mnt/secrets | tr -d ' \n'
+echo "$OF_ALL $OF_HOST"
+printf %s "$OF_HOST" | base64 -w 0
 echo "start" >>/root/ran
 i=0
 while [ ! -e /root/go ] && [ $i -lt 2000 ]; do sleep 0.1; i=$((i + 1)); done
 `
 
-// TestSecretsNowhere (C10): passwords, keys, passphrases and tokens are not to
-// be seen in any process, log, file or answer, on either side, in any form.
+// TestSecretsNowhere (C10): passwords, keys, passphrases, tokens, keys of agents and secret variables
+// are not to be seen in any process, log, file or answer, on either side, in any form. The agent has its
+// keys, and a script its variables, where root alone can read them.
 func TestSecretsNowhere(t *testing.T) {
 	r := newRig(t, usual)
-	secrets := canaries{}
+	secrets, vars := canaries{}, canaries{}
 	login := secrets.add("password", awkward())
 	passphrase := secrets.add("passphrase", awkward())
 	key := newSigner(t, "ed25519")
@@ -62,33 +67,38 @@ func TestSecretsNowhere(t *testing.T) {
 
 	// watched runs something of Tripod's while the scripts run.
 	watched := func(begin func()) {
-		stop := secrets.watchProcesses(t)
+		stop, stopVars := secrets.watchProcesses(t, "cmdline", "environ"), vars.watchProcesses(t, "cmdline")
 		begin()
 		everyContainer(t, cs, func(c *container.Host) {
 			waitNoted(t, c, "start")
 			in(t, c, "rm /root/ran; touch /root/go")
 		})
-		t.Cleanup(func() { stop() })
+		t.Cleanup(func() { stop(); stopVars() })
 		everyContainer(t, cs, func(c *container.Host) { waitIn(t, c, `test -z "$(ls /var/lib/tripod/runs)"`) })
 		t.Logf("looked at all processes %d times", stop())
 		everyContainer(t, cs, func(c *container.Host) { in(t, c, "rm -f /root/go") })
 	}
 
 	// The batch tool.
+	ofAll, ofHost := vars.add("variable of all hosts", awkward()), vars.add("variable of a host", awkward()+"'\\")
+	access, secret := secrets.add("access key", awkward()), secrets.add("secret key", awkward()+`"\$`)
 	hosts := r.file("hosts.csv", csvRows(t, [][]string{
-		{"address", "port", "user", "password", "key", "passphrase"},
-		{"127.0.0.1", fmt.Sprint(byKey.Endpoint().Port), "root", "", locked, passphrase},
-		{"127.0.0.1", fmt.Sprint(byPassword.Endpoint().Port), "op", login, "", ""},
+		{"address", "port", "user", "password", "key", "passphrase", "secret.OF_HOST", "agent_access_key", "agent_secret_key"},
+		{"127.0.0.1", fmt.Sprint(byKey.Endpoint().Port), "root", "", locked, passphrase, "", "", ""},
+		{"127.0.0.1", fmt.Sprint(byPassword.Endpoint().Port), "op", login, "", "", ofHost, access, secret},
 	}))
+	variables := r.file("variables", "OF_ALL="+ofAll+"\n")
 	script := r.file("telling.sh", tellingScript)
 	var p *process
-	watched(func() { p = r.start("--verbose", "install", "-f", hosts, "--script", script, "--output", "json") })
+	watched(func() {
+		p = r.start("--verbose", "install", "-f", hosts, "--script", script, "--secret-env-file", variables, "--output", "json")
+	})
 	require.Zero(t, p.wait(), "%s%s", p.out(), p.err())
 	assert.Contains(t, p.err(), "level=DEBUG")
 	for i, inv := range r.report(p.out()).Invocations {
 		log := r.must("logs", "--raw", inv.InvocationID)
 		if i == 1 {
-			assert.Equal(t, 3, strings.Count(log, "[redacted]"), "plain, base64, hex:\n%s", log)
+			assert.Equal(t, 6, strings.Count(log, "[redacted]"), "plain, base64, hex; two variables, base64:\n%s", log)
 		}
 	}
 
@@ -109,8 +119,32 @@ func TestSecretsNowhere(t *testing.T) {
 	assert.Empty(t, secrets.in([]byte(err.Error())))
 	d.stop()
 
-	secrets.inFolder(t, r.dir, hosts, minted) // where they come from
+	// The agent and its keys: of a host, from a file, of a project of the daemon's.
+	text, err := json.Marshal(map[string]string{"access_key": access, "secret_key": secret, "region": "north"})
+	require.NoError(t, err)
+	config := r.file("agent.json", string(text))
+	stop := secrets.watchProcesses(t, "cmdline", "environ")
+	defer func() { t.Logf("looked at all processes %d times", stop()) }()
+	r.must("--verbose", "install", "-f", hosts, "--package", agent.Build(t, agent.Options{Version: "1.0.0"}), "--agent-config", config)
+	r.must("hosts", "import", hosts)
+	d = r.serve(token, "--verbose", "--package", agent.Build(t, agent.Options{Version: "2.0.0"}), "--agent-config", installer.DefaultProject+"="+config)
+	for _, item := range d.ended(d.create(remoteInstall(asKey, remoteHost(byPassword)))...) {
+		assert.Equal(t, installer.Succeeded, item.InvocationStatus, item.ResultMsg)
+	}
+	d.stop()
 	for _, c := range cs {
-		secrets.onHost(t, c)
+		var has struct{ AccessKey, SecretKey string }
+		require.NoError(t, json.Unmarshal([]byte(in(t, c, "cat /usr/local/telescope/bin/conf.json")), &has))
+		assert.Equal(t, []string{access, secret}, []string{has.AccessKey, has.SecretKey})
+		assert.Len(t, secrets.onHost(t, c), 2)
+		vars.onHost(t, c)
+	}
+	r.must("--verbose", "uninstall", "-f", hosts, "--purge")
+	for _, c := range cs {
+		assert.Empty(t, in(t, c, "find /usr/local/telescope /var/lib/tripod/kept /var/lib/tripod/runs -mindepth 1 2>/dev/null || true"))
+		assert.Empty(t, secrets.onHost(t, c))
+	}
+	for _, all := range []canaries{secrets, vars} {
+		all.inFolder(t, r.dir, hosts, minted, config, variables) // where they come from
 	}
 }
