@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"net/url"
 	"slices"
@@ -14,8 +15,11 @@ import (
 // out every "a" would make a log unreadable and give the password away.
 const minScrubbed = 4
 
+// minLine is the same of one line of several.
+const minLine = 16
+
 // Scrubber replaces secrets by "[redacted]" on the way to a writer, also where they come in pieces:
-// as they are, in base64, hex and URL-encoded, and each long line of a key's text. For one goroutine.
+// as they are, in base64, hex, JSON and URL-encoded, and each long line of a text. For one goroutine.
 type Scrubber struct {
 	to      io.Writer
 	byFirst [256][][]byte // secrets by first byte, longest first
@@ -39,21 +43,32 @@ func NewScrubber(to io.Writer, secrets []Secret) *Scrubber {
 func scrubPatterns(secrets []Secret) (all []string) {
 	for _, secret := range secrets {
 		value := secret.Reveal()
-		switch raw := []byte(value); {
-		case strings.Contains(value, "-----BEGIN"):
+		if strings.Contains(value, "\n") { // a key, or a variable that is a file
 			for line := range strings.Lines(value) {
 				line = strings.TrimSpace(line)
-				if len(line) >= 16 && !strings.HasPrefix(line, "-----") {
+				if len(line) >= minLine && !strings.HasPrefix(line, "-----") {
 					all = append(all, line)
 				}
 			}
+		}
+		switch raw := []byte(value); {
+		case strings.Contains(value, "-----BEGIN"):
 		case len(value) >= minScrubbed:
-			all = append(all, value, hex.EncodeToString(raw), url.QueryEscape(value), url.PathEscape(value),
+			all = append(all, value, inJSON(value), hex.EncodeToString(raw), url.QueryEscape(value), url.PathEscape(value),
 				base64.StdEncoding.EncodeToString(raw), base64.RawStdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw))
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// inJSON is text as it is in a string of JSON, such as the agent's configuration.
+func inJSON(text string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(text) // a text always can be
+	return b.String()[1 : b.Len()-2]
 }
 
 // Write never returns a short count: bytes held back count as written.

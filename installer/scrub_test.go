@@ -52,6 +52,8 @@ func TestScrubber(t *testing.T) {
 		{"base64", []string{pw}, []string{base64.StdEncoding.EncodeToString([]byte(pw))}, "[redacted]"},
 		{"hex", []string{pw}, []string{hex.EncodeToString([]byte(pw))}, "[redacted]"},
 		{"URL", []string{pw}, []string{"p%40ss+w%C3%B6rd%2F1"}, "[redacted]"},
+		{"JSON", []string{`a"\<b>`}, []string{`{"SecretKey": "a\"\\<b>"}`}, `{"SecretKey": "[redacted]"}`},
+		{"a line of a file", []string{"user: tripod\npassword: 0123456789\n"}, []string{"+ password: 0123456789"}, "+ [redacted]"},
 		{"lines of a key", []string{key}, []string{"x\nAAAABBBBCCCCDDDDEEEE\ny"}, "x\n[redacted]\ny"},
 		{"too short to look for", []string{"abc"}, []string{"abcabc"}, "abcabc"},
 	}
