@@ -1,8 +1,11 @@
 package recipe
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,6 +37,32 @@ func TestScriptSucceeds(t *testing.T) {
 	}
 	for _, e := range counts.Execs {
 		t.Log(e)
+	}
+}
+
+// What runs and looks that were cut off for good have left, keys in their settings too, goes some day.
+func TestOldFoldersGo(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sshtest.Config{}, "root").script(counted)
+	root := b.srv.Path("var/lib/tripod")
+	days := func(name string, n int) string {
+		dir := filepath.Join(root, name)
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "settings"), []byte("TRIPOD_SECRET_KEY=k\n"), 0o600))
+		at := time.Now().Add(-time.Duration(n) * 24 * time.Hour)
+		require.NoError(t, os.Chtimes(dir, at, at))
+		return dir
+	}
+	gone := []string{days("runs/old", 31), days("runs/older", 90), days(".probe.1", 2)}
+	stay := []string{days("runs/young", 29), days(".probe.2", 0)}
+	require.NoError(t, os.Chmod(root, 0o700))
+	_, err := b.work(t.Context())
+	require.NoError(t, err)
+	for _, dir := range gone {
+		assert.NoDirExists(t, dir)
+	}
+	for _, dir := range stay {
+		assert.DirExists(t, dir)
 	}
 }
 

@@ -5,7 +5,8 @@
 # do_clean: root, id; purge (a target of which nothing is to stay); dir (the folder of enter.sh, if there is
 # one). Call it
 # when the result is stored. Files that were brought stay for the next time, the
-# eight newest at least for a day, none longer than 30 days unused.
+# eight newest at least for a day, none longer than 30 days unused. So do runs that nobody came
+# back to, whose settings may have keys in them; of looks that were cut off nothing.
 do_clean() {
 	rm -rf "${run:?}" && cleaned=yes || cleaned=no
 	count=0
@@ -22,6 +23,8 @@ do_clean() {
 		done
 		find "$root/files" -name '.*.tmp' -ctime +0 -exec rm -f {} +
 	fi
+	drop_older 30 "$root"/runs/*
+	drop_older 1 "$root"/.probe.*
 	do_leave
 	left=
 	[ -z "$purge" ] || purge
@@ -43,6 +46,13 @@ purge() {
 		fi
 		[ ! -e "$place" ] || left="$left${left:+, }$place"
 	done
+}
+
+# drop_older DAYS FOLDER... removes those that nothing was added to for so long.
+drop_older() {
+	days=$1
+	shift
+	[ ! -e "$1" ] || find "$@" -prune -mtime +$((days - 1)) -exec rm -rf {} + 2>/dev/null
 }
 
 # do_leave: dir. Removes the folder that enter.sh made.
