@@ -33,6 +33,50 @@ func agentOf(t *testing.T, names ...string) (h *host, dir string) {
 	return h, dir
 }
 
+// The folder of locks is in one that all may write to: what somebody makes of it tells nothing of the agent,
+// and leads to no file that is then removed.
+func TestLocksOfOthersTellNothing(t *testing.T) {
+	t.Parallel()
+	h, dir := agentOf(t)
+	locks := filepath.Join(h.root, "var/lock/subsys")
+	require.NoError(t, os.MkdirAll(locks, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(locks, "telescoped"), nil, 0o600))
+	require.NoError(t, os.Chown(locks, nobody, nobody))
+	h.appended = sysv
+	kill(t, h.processes()...)
+	assert.Equal(t, "stopped", h.want(0, "probe.sh", nil).found["agent"])
+
+	require.NoError(t, os.RemoveAll(locks))
+	require.NoError(t, os.Symlink("../../usr/local/telescope", locks))
+	require.NoError(t, os.Lchown(locks, nobody, nobody))
+	h.want(0, "configure.sh", settings{"TRIPOD_REGION": "r", "TRIPOD_WAIT": "10"})
+	assert.FileExists(t, filepath.Join(dir, "telescoped"))
+	h.appended = ""
+	require.NoError(t, os.Remove(locks))
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
+}
+
+// Programs of other users are asked nothing but whose they are: to follow a deep path costs root a
+// process for each folder.
+func TestPathsOfOthersAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("SKIPPED: only root can be somebody else")
+	}
+	h := newHost(t)
+	h.open()
+	program := telescopeProgram(t, filepath.Join(h.root, "home/telescope/bin"))
+	h.open()
+	fake := runForeign(t, program, "/", asNobody)
+	seen := filepath.Join(h.dir, "seen")
+	h.appended = `is_elsewhere() { echo "$1" >>'` + seen + `'; return 1; }
+`
+	h.want(0, "probe.sh", nil)
+	assert.NoFileExists(t, seen)
+	fake.endAlive(t, "a look")
+}
+
 // Keys go into no file that others can read, put elsewhere or have put elsewhere; and no program
 // of theirs is started with them.
 func TestConfigureGivesNobodyKeys(t *testing.T) {

@@ -126,8 +126,10 @@ init_files() {
 # init_notes NAME adds what init systems have noted of a service that they have
 # started, which after a crash is still there.
 init_notes() {
+	# Around it all may write on many hosts, so it may be anybody's, or a link.
+	if only_ours "$TRIPOD_ROOT/var/lock/subsys"; then existing "$TRIPOD_ROOT/var/lock/subsys/$1"; fi
 	existing \
-		"$TRIPOD_ROOT/var/lock/subsys/$1" "$TRIPOD_ROOT/run/$1.pid" "$TRIPOD_ROOT/var/run/$1.pid" \
+		"$TRIPOD_ROOT/run/$1.pid" "$TRIPOD_ROOT/var/run/$1.pid" \
 		"$TRIPOD_ROOT"/run/openrc/[!o]*/"$1" "$TRIPOD_ROOT"/lib/rc/init.d/[!o]*/"$1"
 }
 
