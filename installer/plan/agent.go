@@ -77,17 +77,3 @@ func refuseSharedIDs(items []Item) {
 		first[config.InstanceID] = item
 	}
 }
-
-// keysAgain returns the agent's keys for a RETRY: those given with it, else those of old, else those of an import.
-func (q *planning) keysAgain(
-	given installer.AgentKeys, to installer.Host, old *installer.Invocation,
-) (installer.AgentKeys, error) {
-	if !given.IsZero() {
-		return given, nil
-	}
-	keys, err := q.Store.AgentKeys(q.ctx, q.Project, to, old)
-	if err != nil || !keys.IsZero() {
-		return keys, err
-	}
-	return q.Store.AgentKeys(q.ctx, q.Project, to, nil)
-}

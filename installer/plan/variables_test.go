@@ -108,3 +108,28 @@ func TestWhatAScriptIsGivenIsPartOfTheWork(t *testing.T) {
 	}
 	require.Len(t, batches, 5)
 }
+
+// TestARetrySendsNothingToAnotherHostKey: neither secret variables nor keys of an agent go where the user
+// has pinned another host key since they were given. They are asked for again.
+func TestARetrySendsNothingToAnotherHostKey(t *testing.T) {
+	t.Parallel()
+	for name, req := range map[string]plan.Request{"variables": runs(), "keys": install(1)} {
+		r := newRig(t)
+		entry := req.Hosts[0]
+		req.Hosts[0].Credentials.Vars = secretVars("A", "given")
+		req.Hosts[0].Credentials.Agent = installer.AgentKeys{AccessKey: installer.NewSecret("a"), SecretKey: installer.NewSecret("s")}
+		req.Hosts[0].Host.HostKey = "ssh-ed25519 before"
+		done, err := r.Submit(t.Context(), req)
+		require.NoError(t, err)
+		r.ends("10.0.0.1")
+		retry := plan.Request{Project: project, Task: installer.Retry, Interactive: true, Of: []string{done.BatchID}}
+		require.Nil(t, only(t, r, retry).Refused, name)
+
+		entry.Host.HostKey, entry.Credentials = "ssh-ed25519 after", password("after")
+		require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{entry}))
+		item := only(t, r, retry)
+		require.NotNil(t, item.Refused, name)
+		require.Equal(t, plan.CredentialMissing, item.Refused.Reason, name)
+		require.Contains(t, item.Refused.Msg, "another host key", name)
+	}
+}
