@@ -71,7 +71,7 @@ func Allow(task Type, of *Invocation) error {
 	case of.State == Rollbacked:
 		return fmt.Errorf("no %s: it has been rolled back already", task)
 	case !slices.Contains(rule.States, of.State):
-		return fmt.Errorf("no %s: it is %s, not %s", task, of.State, orList(rule.States))
+		return fmt.Errorf("no %s: it is %s; possible only after %s", task, of.State, Words(rule.States))
 	}
 	n = slices.IndexFunc(rule.Except, func(e Exception) bool { return e.is(of) })
 	if n < 0 {
@@ -90,19 +90,6 @@ func (inv *Invocation) ChangedHost() bool {
 		return !checkedOnly.is(inv) && !changedNothing.is(inv) && !repaired.is(inv)
 	}
 	return false
-}
-
-// orList is "A", "A or B", "A, B or C".
-func orList(all []State) string {
-	text := string(all[0])
-	for i, word := range all[1:] {
-		sep := ", "
-		if i == len(all)-2 {
-			sep = " or "
-		}
-		text += sep + string(word)
-	}
-	return text
 }
 
 // RetryOf is a new invocation that does once more what old did, in the run folder of old,

@@ -83,8 +83,8 @@ func TestAllowSaysWhyNot(t *testing.T) {
 		of   *installer.Invocation
 		says string
 	}{
-		"it goes on":      {installer.Retry, did("INSTALL", installer.Running), "no RETRY: it is RUNNING, not FAILED, TIMEOUT or CANCELED"},
-		"it failed":       {installer.Rollback, did("UPDATE", installer.Failed), "no ROLLBACK: it is FAILED, not SUCCEEDED"},
+		"it goes on":      {installer.Retry, did("INSTALL", installer.Running), "no RETRY: it is RUNNING; possible only after FAILED, TIMEOUT, CANCELED"},
+		"it failed":       {installer.Rollback, did("UPDATE", installer.Failed), "no ROLLBACK: it is FAILED; possible only after SUCCEEDED"},
 		"twice":           {installer.Rollback, did("UPDATE", installer.Rollbacked), "no ROLLBACK: it has been rolled back already"},
 		"a rollback":      {installer.Rollback, did("ROLLBACK", installer.Succeeded), "there is no ROLLBACK of a ROLLBACK"},
 		"a jump host":     {installer.Rollback, did("SET_REMOTE_INSTALLER", installer.Succeeded), "there is no ROLLBACK of a SET_REMOTE_INSTALLER"},

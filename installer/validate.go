@@ -162,6 +162,11 @@ func (v *validation) agent(c *AgentConfig) {
 	}
 }
 
+// Words lists the values of an enum for people: "A, B, C".
+func Words[T ~string](all []T) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(all), "[]"), " ", ", ")
+}
+
 func errorText(err error) string {
 	if err == nil {
 		return ""

@@ -137,7 +137,7 @@ func TestAgentElsewhereOfOthers(t *testing.T) {
 	require.NoError(t, os.Chown(home, nobody, 0))
 	r := h.want(0, "probe.sh", nil)
 	assert.Equal(t, []string{encoded(dir), ""}, []string{r.found["at"], r.found["version"]})
-	r = h.want(exitInTheWay, "uninstall.sh", nil)
+	r = h.want(exitNotRemoved, "uninstall.sh", nil)
 	assert.Contains(t, r.stderr, "users other than root can change "+home)
 	assert.FileExists(t, filepath.Join(dir, "telescoped"))
 	assert.NotEmpty(t, h.telescopes())

@@ -32,7 +32,7 @@ const (
 	exitHost       = 11
 	exitSpace      = 12
 	exitPackage    = 13
-	exitInTheWay   = 14
+	exitNotRemoved = 14
 	exitDownload   = 19
 	exitInstaller  = 15
 	exitUnhealthy  = 16

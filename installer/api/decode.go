@@ -65,7 +65,7 @@ func decodeCreate(raw []byte) (*createRequest, error) {
 	req := &createRequest{}
 	if s, ok := strictjson.Read[string](b.Fields, fieldType); ok {
 		if req.task, ok = invocationType(s); !ok {
-			b.Fault(fieldType, "must be one of %s", words(types))
+			b.Fault(fieldType, "must be one of %s", installer.Words(types))
 		}
 	}
 	b.Need(fieldType)
@@ -91,7 +91,7 @@ func decodeCreate(raw []byte) (*createRequest, error) {
 func enum[T ~string](b *body, name string, allowed []T) T {
 	word, ok := strictjson.Read[string](b.Fields, name)
 	if ok && !slices.Contains(allowed, T(word)) {
-		b.Fault(name, "must be one of %s", words(allowed))
+		b.Fault(name, "must be one of %s", installer.Words(allowed))
 	}
 	return T(word)
 }

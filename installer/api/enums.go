@@ -1,9 +1,7 @@
 package api
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"tripod/installer"
 )
@@ -29,9 +27,4 @@ func invocationType(s string) (installer.Type, bool) {
 		return installer.SetRemoteInstaller, true
 	}
 	return installer.Type(s), slices.Contains(types, installer.Type(s))
-}
-
-// words writes an enum for people: "A, B, C".
-func words[T ~string](all []T) string {
-	return strings.ReplaceAll(strings.Trim(fmt.Sprint(all), "[]"), " ", ", ")
 }

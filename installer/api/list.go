@@ -64,12 +64,12 @@ type parameter struct {
 
 var parameters = []parameter{
 	{"instance_id", installer.IDForm.MatchString, "1–64 letters, digits and '-'", CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceID = v }},
-	{"instance_type", oneOf(instanceTypes), "one of " + words(instanceTypes), CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceType = installer.InstanceType(v) }},
+	{"instance_type", oneOf(instanceTypes), "one of " + installer.Words(instanceTypes), CodeURLParameter, func(f *installer.Filter, v string) { f.InstanceType = installer.InstanceType(v) }},
 	{"invocation_id", lazyregexp.New(`^[0-9A-Za-z][0-9A-Za-z_-]*$`).MatchString, "letters, digits, '_' and '-'", CodeURLParameter, func(f *installer.Filter, v string) { f.InvocationID = v }},
-	{"invocation_type", func(v string) bool { _, ok := invocationType(v); return ok }, "one of " + words(types), CodeURLParameter, func(f *installer.Filter, v string) { f.Type, _ = invocationType(v) }},
+	{"invocation_type", func(v string) bool { _, ok := invocationType(v); return ok }, "one of " + installer.Words(types), CodeURLParameter, func(f *installer.Filter, v string) { f.Type, _ = invocationType(v) }},
 	{"invocation_target", lazyregexp.New(`^[a-z0-9][a-z0-9-]{0,31}$`).MatchString, "a target such as telescope", CodeURLParameter, func(f *installer.Filter, v string) { f.Target = v }},
 	// An extension of Tripod's.
-	{"status", oneOf(states), "one of " + words(states), CodeURLParameter, func(f *installer.Filter, v string) { f.State = installer.State(v) }},
+	{"status", oneOf(states), "one of " + installer.Words(states), CodeURLParameter, func(f *installer.Filter, v string) { f.State = installer.State(v) }},
 	{"offset", number(0, maxOffset), "a number, 0–9999999999999", CodePaging, func(f *installer.Filter, v string) { f.Offset, _ = strconv.ParseInt(v, 10, 64) }},
 	{"limit", number(1, maxLimit), "a number, 1–100", CodePaging, func(f *installer.Filter, v string) { f.Limit, _ = strconv.Atoi(v) }},
 }

@@ -264,7 +264,7 @@ func TestLatest(t *testing.T) {
 	// What never failed is a fault if nothing else was named.
 	retry.Of = []string{first.Items[2].Invocation.ID}
 	_, err = r.Submit(t.Context(), retry)
-	require.EqualError(t, err, "10.0.0.3: no RETRY: it is SUCCEEDED, not FAILED, TIMEOUT or CANCELED")
+	require.EqualError(t, err, "10.0.0.3: no RETRY: it is SUCCEEDED; possible only after FAILED, TIMEOUT, CANCELED")
 	retry.Of = []string{"none", first.BatchID, "nor-this"}
 	_, err = r.Submit(t.Context(), retry)
 	require.EqualError(t, err, "none: not found: no batch, invocation or host of this project has this id\nnor-this: not found: no batch, invocation or host of this project has this id")
@@ -294,7 +294,7 @@ func TestLatestRollback(t *testing.T) {
 	require.Equal(t, []plan.Standing{plan.Refused, plan.Done, plan.Refused}, standings(p))
 	back.Of = []string{first.Items[2].Invocation.ID}
 	_, err := r.Submit(t.Context(), back)
-	require.ErrorContains(t, err, "no ROLLBACK: it is FAILED, not SUCCEEDED")
+	require.ErrorContains(t, err, "no ROLLBACK: it is FAILED; possible only after SUCCEEDED")
 }
 
 // TestGivenLoginsGoTheirWay: a login that leads elsewhere than the batch is not used,

@@ -16,7 +16,7 @@ do_run() {
 	fi
 	runner=
 	if [ "$launch" = yes ] && [ "$state" = staged ]; then
-		settle && prepare && launch || return
+		rename_uploads && prepare && launch || return
 	fi
 	case $state in
 	absent | fenced) ;;
@@ -41,9 +41,9 @@ wipe_run() {
 # what is left in its session is the agent, which stays.
 run_is_over() { [ "$state" != died ] || [ "$rebooted" = yes ] || end_family; }
 
-# settle gives the files that were brought their final names, if they are whole.
+# rename_uploads gives the files that were brought their final names, if they are whole.
 # The check is made on the copy that is kept, and that nobody else can write to.
-settle() {
+rename_uploads() {
 	rest=$blobs
 	while [ -n "$rest" ]; do
 		sha=${rest%%,*}

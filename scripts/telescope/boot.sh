@@ -44,9 +44,9 @@ report_boot() {
 	found boot "$boot_found" ${boot_why:+why "$boot_why"}
 }
 
-# settle_boot WANTED has the agent start at boot, or not, as it was before, and says
+# restore_boot WANTED has the agent start at boot, or not, as it was before, and says
 # how that is now.
-settle_boot() {
+restore_boot() {
 	case $1 in
 	disabled) disable_service ;;
 	masked) mask_service ;;

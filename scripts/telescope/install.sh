@@ -126,10 +126,10 @@ install_kept() {
 	size_of "$TRIPOD_RESTORE"
 	need_room $((size_kib + 1024)) "$prefix" "the kept version"
 	look
-	settle_for_good
+	undo_configuration_for_good
 	find_version
 	if [ "$TRIPOD_RESTORE" = "$keep_next" ]; then
-		remove_agent || die "$E_IN_THE_WAY" "the present version could not be removed"
+		remove_agent || die "$E_NOT_REMOVED" "the present version could not be removed"
 	else
 		find_before
 		replacing
@@ -137,7 +137,7 @@ install_kept() {
 	restore_from "$TRIPOD_RESTORE" || die "$E_SPACE" "version $restored is kept, but $restore_says"
 	start_agent
 	judge
-	settle "$restored_state" "$restored_boot"
+	restore_state "$restored_state" "$restored_boot"
 	replaced "$version"
 }
 
@@ -162,7 +162,7 @@ install_package() {
 	enable_service # before it is started
 	kick
 	judge
-	settle "$present" "$present_boot"
+	restore_state "$present" "$present_boot"
 	replaced "$version"
 }
 

@@ -5,9 +5,9 @@
 # A function that finds something sets a variable: $(…) would start a process each time.
 
 # Exit codes. README.md has the table for people.
-E_USAGE=2 E_ROOT=10 E_HOST=11 E_SPACE=12 E_PACKAGE=13 E_IN_THE_WAY=14
+E_USAGE=2 E_ROOT=10 E_HOST=11 E_SPACE=12 E_PACKAGE=13 E_NOT_REMOVED=14
 E_INSTALLER=15 E_UNHEALTHY=16 E_VERSION=17 E_ELSEWHERE=18 E_DOWNLOAD=19 E_REPORTING=21
-readonly E_USAGE E_ROOT E_HOST E_SPACE E_PACKAGE E_IN_THE_WAY E_INSTALLER E_UNHEALTHY E_VERSION E_ELSEWHERE E_DOWNLOAD E_REPORTING
+readonly E_USAGE E_ROOT E_HOST E_SPACE E_PACKAGE E_NOT_REMOVED E_INSTALLER E_UNHEALTHY E_VERSION E_ELSEWHERE E_DOWNLOAD E_REPORTING
 
 # What is found is parsed, so it must not be translated. A sparse PATH (sudo,
 # cron) lacks the folders of chkconfig and update-rc.d; ours go last, so that

@@ -114,7 +114,7 @@ install_online() {
 	enable_service # before it is started
 	kick
 	judge
-	settle "$present" "$present_boot"
+	restore_state "$present" "$present_boot"
 	replaced "$version"
 }
 

@@ -7,15 +7,15 @@
 # In the agent's folder.
 old_config=.tripod-config
 
-# settle_configuration undoes what was cut off. It fails where nothing was, or where others
-# than root could have put it there; settle_for_good does it for good.
-settle_configuration() {
+# undo_configuration undoes what was cut off. It fails where nothing was, or where others
+# than root could have put it there; undo_configuration_for_good does it for good.
+undo_configuration() {
 	[ -n "$agent_dir" ] && [ -d "$agent_dir/$old_config" ] && safe_agent || return 1
 	put_configuration "$agent_dir/$old_config" || die "$E_SPACE" "the configuration in $agent_dir/$old_config cannot be put back"
 	say "an earlier change of the configuration was cut off, and is undone"
 }
 
-settle_for_good() { ! settle_configuration || discard "$agent_dir/$old_config"; }
+undo_configuration_for_good() { ! undo_configuration || discard "$agent_dir/$old_config"; }
 
 # put_configuration FROM makes the agent's configuration that in FROM, file by file.
 put_configuration() {
@@ -69,7 +69,7 @@ is_configured() {
 reconfigure() {
 	safe_agent || die "$E_HOST" "the agent is not configured: users other than root can change $unsafe"
 	cut_off=no
-	if settle_configuration; then cut_off=yes; fi
+	if undo_configuration; then cut_off=yes; fi
 	make_configuration
 	if [ $cut_off = no ] && same_configuration "$work/new"; then
 		found configured same
@@ -93,7 +93,7 @@ reconfigure() {
 
 # restart_agent: the agent reads its configuration when it starts.
 restart_agent() {
-	stop_agent || die "$E_IN_THE_WAY" "the agent cannot be stopped to be given its configuration"
+	stop_agent || die "$E_NOT_REMOVED" "the agent cannot be stopped to be given its configuration"
 	start_agent
 }
 

@@ -41,7 +41,7 @@ remove_tree() {
 # remove_agent stops and removes the agent in both layouts, wholly. It returns
 # 1, and has said why, if something is left.
 remove_agent() {
-	[ -z "$keep_next" ] || clear "$keep_next/well"
+	[ -z "$keep_next" ] || clear "$keep_next/verified"
 	if [ -d "$uni_dir" ] || any init_files "$new_service" || { processes "$uni_real"; [ -n "$running" ]; }; then
 		remove_new || return 1
 	fi

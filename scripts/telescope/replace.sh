@@ -50,7 +50,7 @@ find_before() {
 # goes into the package that is to take its place, the user's plugins into $work.
 look_before() {
 	look
-	settle_for_good
+	undo_configuration_for_good
 	if [ "$state" != none ]; then
 		find_version
 		report
@@ -66,7 +66,7 @@ look_before() {
 has_proved_itself() {
 	case $state in
 	healthy) steady ;;
-	stopped) [ -f "$keep_next/well" ] || [ -s "$keep_first" ] ;;
+	stopped) [ -f "$keep_next/verified" ] || [ -s "$keep_first" ] ;;
 	*) return 1 ;;
 	esac
 }
@@ -86,14 +86,14 @@ steady() {
 # find_before has copied.
 replacing() {
 	before_dying=put_back
-	when_healthy=note_well
-	remove_agent || die "$E_IN_THE_WAY" "the previous version could not be removed"
+	when_healthy=note_verified
+	remove_agent || die "$E_NOT_REMOVED" "the previous version could not be removed"
 }
 
-# note_well notes beside the copy that what took its place is whole, and runs.
-note_well() {
-	[ ! -d "$keep_next" ] || echo yes >"$keep_next/well"
-	[ ! -f "$keep_first" ] || echo well >"$keep_first"
+# note_verified notes beside the copy that what took its place is whole, and runs.
+note_verified() {
+	[ ! -d "$keep_next" ] || echo yes >"$keep_next/verified"
+	[ ! -f "$keep_first" ] || echo verified >"$keep_first"
 }
 
 # replaced NOW: the version NOW has proved itself. What a RESTORE has replaced is
@@ -109,10 +109,10 @@ replaced() {
 	fi
 }
 
-# settle STATE BOOT has the agent that has proved itself be as the one before was:
+# restore_state STATE BOOT has the agent that has proved itself be as the one before was:
 # stopped on purpose, or not started at boot.
-settle() {
-	settle_boot "$2"
+restore_state() {
+	restore_boot "$2"
 	[ "$1" = stopped ] || return 0
 	if stop_agent; then
 		: >"$stopped_note"
@@ -166,7 +166,7 @@ put_back() {
 			look
 			;;
 		esac
-		settle_boot "$back_boot"
+		restore_boot "$back_boot"
 	fi
 	look
 	find_version

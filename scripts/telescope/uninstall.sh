@@ -15,11 +15,11 @@ remove_elsewhere() {
 	while next_listed; do
 		set -- "$listed_file" "$listed"
 		safe_below "$TRIPOD_ROOT" "$1" ||
-			die "$E_IN_THE_WAY" "the agent in $1 is not removed: users other than root can change $unsafe; remove it by hand"
+			die "$E_NOT_REMOVED" "the agent in $1 is not removed: users other than root can change $unsafe; remove it by hand"
 		[ "$safe_path" = "$1" ] ||
-			die "$E_IN_THE_WAY" "the agent in $1 is not removed: that is a link to $safe_path; remove it by hand"
+			die "$E_NOT_REMOVED" "the agent in $1 is not removed: that is a link to $safe_path; remove it by hand"
 		use_place "$1"
-		remove_agent || die "$E_IN_THE_WAY" "the agent in $1 could not be removed wholly"
+		remove_agent || die "$E_NOT_REMOVED" "the agent in $1 could not be removed wholly"
 		found removed_at "$1"
 		listed=$2
 	done
@@ -36,7 +36,7 @@ purge() {
 	found purged "$TRIPOD_KEEP"
 }
 
-purge_failed() { die "$E_IN_THE_WAY" "the agent is removed, but its kept version cannot be removed: $1"; }
+purge_failed() { die "$E_NOT_REMOVED" "the agent is removed, but its kept version cannot be removed: $1"; }
 
 begin "$@"
 need_root
@@ -45,13 +45,13 @@ removed=$state
 use_prefix
 leaves_elsewhere || remove_elsewhere
 use_prefix
-remove_agent || die "$E_IN_THE_WAY" "the agent could not be removed wholly"
+remove_agent || die "$E_NOT_REMOVED" "the agent could not be removed wholly"
 leftovers
 find_agent
 version=
 report
 leaves_elsewhere || left=$left$elsewhere
-[ -z "$left" ] || die "$E_IN_THE_WAY" "left behind: $left"
+[ -z "$left" ] || die "$E_NOT_REMOVED" "left behind: $left"
 if [ "$TRIPOD_PURGE" = yes ]; then
 	purge
 elif [ -n "$TRIPOD_KEEP" ]; then
