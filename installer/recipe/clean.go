@@ -17,7 +17,7 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 	purge := w.kind == remove && w.inv.Spec.Purge && (w.proved || w.before.proved)
 	var r reply
 	err := limited(ctx, w.Limits.Clean, "removing the run folder", func(ctx context.Context) (err error) {
-		args := []string{"dir=" + w.host.Folder}
+		var args []string
 		if purge {
 			args = append(args, "purge="+w.target())
 		}
@@ -28,7 +28,7 @@ func (w *work) clean(ctx context.Context, rec *installer.StepRecord) error {
 	case err != nil:
 		rec.Note = "run folder not removed: " + w.shown(installer.FailureOf(err).Detail, maxShown)
 	case r.end == nil || r.end.Get("cleaned") != "yes":
-		rec.Note = "run folder not removed" + w.quoted(r.Stderr)
+		rec.Note = "run folder not removed" + w.quoted(w.host.LastWords())
 	default:
 		rec.Note = "run folder removed"
 	}
@@ -47,16 +47,4 @@ func (w *work) purged(err error, r reply) string {
 		return "kept versions are removed; other files of Tripod are left in " + w.shown(r.end.Get("left"), 300)
 	}
 	return "kept versions and sent files are removed"
-}
-
-// leave removes what the failed probe of a user who needs sudo left on the host.
-func (w *work) leave(ctx context.Context) {
-	if w.host.Folder == "" {
-		return
-	}
-	inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Limits.Clean)
-	defer cancel()
-	if err := w.host.Leave(inner); err != nil {
-		w.Logger.Info("folder not removed", "invocation", w.inv.ID, "folder", w.host.Folder, "error", err)
-	}
 }

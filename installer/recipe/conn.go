@@ -36,15 +36,12 @@ func (w *work) dial(ctx context.Context) error {
 		return err
 	}
 	w.close()
-	if w.host != nil && w.host.Folder != "" {
-		w.oldFolder = w.host.Folder
-	}
 	w.conn = conn
 	password := w.job.Credentials.SudoPassword
 	if password.IsZero() {
 		password = w.job.Credentials.Password
 	}
-	w.host = hostshell.New(conn, password, w.settings())
+	w.host = hostshell.New(conn, password, w.tag, w.settings())
 	return nil
 }
 
@@ -54,7 +51,7 @@ type reply struct {
 }
 
 func (w *work) ask(ctx context.Context, out io.Writer, files []string, verb string, args ...string) (r reply, err error) {
-	r.Reply, err = w.host.Run(ctx, out, r.add, files, verb, args...)
+	r.Reply, err = w.host.Ask(ctx, hostshell.Request{Files: files, Verb: verb, Args: args, Output: out, Each: r.add})
 	return r, err
 }
 

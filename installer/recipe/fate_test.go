@@ -3,6 +3,7 @@ package recipe
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,8 +69,8 @@ func TestFateIsKnownLater(t *testing.T) {
 	require.NoError(t, b.srv.Resume())
 	b.letGo()
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(b.runFolders()[0] + "/exit")
-		return err == nil
+		code, err := os.ReadFile(b.runFolders()[0] + "/exit")
+		return err == nil && len(strings.TrimSpace(string(code))) > 0
 	}, time.Minute, 10*time.Millisecond)
 	b.nextAttempt(installer.KindRefused)
 	_, err = b.work(t.Context())

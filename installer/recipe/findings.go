@@ -12,16 +12,12 @@ import (
 const maxFindings = 64
 
 type findings struct {
-	entered    bool   // a host script ran as the login user
 	uid        string // of the one that did the work; empty: none
 	kernel     string
 	machine    string
 	arch       string // GOARCH name, or "unknown"
 	boot       string
-	folder     string // the login user's folder
-	noFolder   bool
-	traceless  bool   // nothing was left on the host, that folder neither
-	refused    string // why sudo would not, as it said it; empty: not asked
+	inbox      string // where a login that is not root may put files
 	root       string // run root
 	freeKiB    int64
 	tried      []string // "FOLDER: why not"
@@ -66,21 +62,13 @@ func isSafePath(p string) bool {
 
 func (fs *findings) add(f hostshell.Finding) {
 	switch f.Word {
-	case "enter":
-		fs.entered = true
 	case "host":
 		fs.uid, fs.kernel, fs.machine = f.Get("uid"), f.Get("kernel"), f.Get("machine")
 		fs.arch, fs.boot = f.Get("arch"), f.Get("boot")
-	case "spot":
+	case "inbox":
 		if dir := f.Get("dir"); isSafePath(dir) {
-			fs.folder = dir
+			fs.inbox = dir
 		}
-	case "traceless":
-		fs.folder, fs.traceless = "", true
-	case "nospot":
-		fs.noFolder = true
-	case "refused":
-		fs.refused = cmp.Or(f.Get("why"), "no reason given")
 	case "place":
 		if root := f.Get("root"); isSafePath(root) {
 			fs.root, fs.freeKiB = root, f.Number("free", 1<<50)

@@ -1,7 +1,6 @@
 package recipe
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"tripod/installer"
 	"tripod/installer/recipe/hostshell"
 )
 
@@ -40,11 +38,6 @@ func TestHostilePathsAreNotUsed(t *testing.T) {
 	assert.Zero(t, found.freeKiB)
 }
 
-// idle is a connection on which every command ends at once.
-type idle struct{}
-
-func (idle) Exec(context.Context, installer.Command) (int, error) { return 0, nil }
-
 func FuzzFindings(f *testing.F) {
 	f.Add("host uid=0 kernel=Linux arch=amd64\nend fits=yes")
 	f.Add("begin\nend state=exited code=256 age=-1")
@@ -56,9 +49,6 @@ func FuzzFindings(f *testing.F) {
 		}
 		if found.root != "" {
 			require.True(t, isSafePath(found.root))
-			shell := hostshell.New(idle{}, installer.Secret{}, "")
-			_, err := shell.Run(t.Context(), nil, nil, nil, "run", "root="+found.root)
-			require.NoError(t, err)
 		}
 		require.LessOrEqual(t, found.run.code, 255)
 		require.GreaterOrEqual(t, found.run.age, int64(0))

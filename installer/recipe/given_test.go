@@ -54,14 +54,14 @@ echo changed >>a.txt
 			b.creds.Vars = installer.Vars{"SECRET": installer.NewSecret("CANARY-" + hostileValue)}
 			data, tool := b.blobs.put("a.txt", []byte("data\n")), b.blobs.put("tool", []byte("#!/bin/sh\necho tool\n"))
 			b.inv.Spec.Send = []installer.BlobRef{data, tool}
-			for _, note := range []string{"3 files sent", "3 files already there"} {
+			for range 2 {
 				_, err := b.work(t.Context())
 				require.NoError(t, err, b.out.String())
 				require.Equal(t, "right\ndata\ntool\na.txt script tool\n", b.out.String())
 				given, err := os.ReadFile(b.srv.Path("given"))
 				require.NoError(t, err)
 				require.Equal(t, "-x||"+hostileValue+"|of the host|"+hostileValue+"|web-1|"+h.Address+"|host-1|"+b.inv.ID+"|batch|", string(given))
-				require.Contains(t, b.attempt().Steps[2].Note, note)
+				require.Contains(t, b.attempt().Steps[2].Note, "3 files sent")
 				require.Empty(t, b.runFolders())
 				b.again("inv-2")
 			}

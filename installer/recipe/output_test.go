@@ -138,7 +138,7 @@ func TestNoRoom(t *testing.T) {
 
 func TestUploadIsCheckedOnTheHost(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, sshtest.Config{}, "root").script(counted + strings.Repeat("# padding\n", 10000))
+	b := newBed(t, sshtest.Config{}, "root").script(counted + strings.Repeat("# padding\n", 30000))
 	for sha, content := range b.blobs.all { // damaged on its way, the size as it was
 		b.blobs.all[sha] = append([]byte(strings.Repeat("#", 100)), content[100:]...)
 	}
@@ -153,7 +153,7 @@ func TestUploadIsCheckedOnTheHost(t *testing.T) {
 
 func TestNothingIsSentTwice(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, sshtest.Config{}, "root").script(counted + strings.Repeat("# padding\n", 10000))
+	b := newBed(t, sshtest.Config{}, "root").script(counted + strings.Repeat("# padding\n", 30000))
 	_, err := b.work(t.Context())
 	require.NoError(t, err)
 	b.again("inv-2")
@@ -167,9 +167,9 @@ func TestNothingIsSentTwice(t *testing.T) {
 
 func TestNoSFTP(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, sshtest.Config{SFTP: sshtest.SFTPOff}, "root").script(counted)
+	b := newBed(t, sshtest.Config{SFTP: sshtest.SFTPOff}, "root").script(counted + strings.Repeat("# padding\n", 30000))
 	_, err := b.work(t.Context())
 	require.NoError(t, err)
 	rec, _ := b.attempt().Step(installer.StepStage)
-	assert.Equal(t, "1 file sent, 40 bytes by exec", rec.Note)
+	assert.Equal(t, "1 file sent, 293 KB by exec", rec.Note)
 }

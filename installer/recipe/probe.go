@@ -40,20 +40,23 @@ func (w *work) inspect(ctx context.Context) error {
 }
 
 func (w *work) probeHost(ctx context.Context) error {
-	args := w.probeArgs()
 	if w.inv.Host.User != "root" && !w.asUser() {
-		return w.becomeRoot(ctx, args)
+		w.host.Become = hostshell.Sudo
 	}
-	r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", args...)
+	r, err := w.askAsRoot(ctx)
 	if err != nil {
 		return err
 	}
+	if r.end != nil && r.end.Get("root") == "no" && w.host.Become == hostshell.AsLogin && !w.asUser() {
+		w.host.Close() // the user is called root, and is not
+		w.host.Become = hostshell.Sudo
+		if r, err = w.askAsRoot(ctx); err != nil {
+			return err
+		}
+	}
 	w.found = r.findings
-	switch {
-	case r.uid == "":
+	if r.uid == "" {
 		return w.noAnswer(r)
-	case r.end != nil && r.end.Get("root") == "no" && !w.asUser():
-		return w.becomeRoot(ctx, args)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 			case "died":
 				return r.run, w.endOrphan(ctx)
 			case "staged":
-				return runState{}, installer.Fail(installer.KindNoSpace, "the script could not be started in %s%s", w.found.root, w.quoted(r.Stderr))
+				return runState{}, installer.Fail(installer.KindNoSpace, "the script could not be started in %s%s", w.found.root, w.quoted(w.host.LastWords()))
 			}
 		}
 		if r.Written > 0 {
@@ -86,11 +86,12 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 
 func (w *work) request(ctx context.Context, act action) (r reply, err error) {
 	args := []string{"offset=" + strconv.FormatInt(w.offset, 10)}
-	files := hostshell.AttachFiles
+	files, small := hostshell.AttachFiles, []hostshell.File(nil)
 	again := act == attach && w.offset == 0 && (w.before.staged || w.found.run.by != w.key)
 	if act != attach {
 		files = w.files(hostshell.RunFiles)
 		args = append(args, w.launchArgs(act)...)
+		small = w.small
 		w.mayRun = true
 	}
 	r.begins = func() { // the host may have skipped what it does not keep
@@ -101,18 +102,21 @@ func (w *work) request(ctx context.Context, act action) (r reply, err error) {
 		}
 		w.offset = max(w.offset, r.began)
 	}
-	r.Reply, err = w.host.Run(ctx, io.MultiWriter(&w.tail, w.output()), r.add, files, "run", w.runArgs(args...)...)
+	r.Reply, err = w.host.Ask(ctx, hostshell.Request{
+		Files: files, Verb: "run", Args: w.runArgs(args...), Small: small,
+		Output: io.MultiWriter(&w.tail, w.output()), Each: r.add,
+	})
 	w.offset += r.Written
 	return r, err
 }
 
 func (w *work) launchArgs(act action) []string {
-	args := []string{"launch=yes"}
+	args := []string{"launch=yes", "now=" + time.Now().UTC().Format("2006-01-02 15:04:05 UTC")}
 	if act == restart {
 		args = append(args, "wipe=yes")
 	}
 	if len(w.sent) > 0 {
-		args = append(args, "blobs="+strings.Join(w.sent, ","), "from="+w.from(), "tag="+w.host.Tag())
+		args = append(args, "blobs="+strings.Join(w.sent, ","), "from="+w.from())
 	}
 	switch w.kind {
 	case script:
@@ -143,7 +147,7 @@ func (w *work) busy(holder string) error {
 }
 
 func (w *work) notStarted(r reply) error {
-	f := installer.Fail(installer.KindNoSpace, "%s cannot be written to (%s)%s", w.found.root, w.shown(r.failed, 40), w.quoted(r.Stderr))
+	f := installer.Fail(installer.KindNoSpace, "%s cannot be written to (%s)%s", w.found.root, w.shown(r.failed, 40), w.quoted(w.host.LastWords()))
 	switch r.failed {
 	case "sum":
 		f = installer.Fail(installer.KindUploadFailed, "the file arrived damaged: its SHA-256 is another one")

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 
 	"tripod/installer"
+	"tripod/installer/recipe/hostshell"
 )
 
 // stage uploads what the host does not have yet, under temporary names. The
@@ -44,12 +47,18 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 
 func (w *work) send(ctx context.Context, files []installer.BlobRef, rec *installer.StepRecord) error {
 	var bytes int64
+	var ways []string
+	w.small = nil
 	for _, ref := range files {
 		if w.found.have[ref.SHA256] || slices.Contains(w.sent, ref.SHA256) {
 			continue
 		}
-		if err := w.upload(ctx, ref); err != nil {
+		way, err := w.bring(ctx, ref)
+		if err != nil {
 			return err
+		}
+		if !slices.Contains(ways, way) {
+			ways = append(ways, way)
 		}
 		bytes += ref.Size
 	}
@@ -59,39 +68,87 @@ func (w *work) send(ctx context.Context, files []installer.BlobRef, rec *install
 		}
 		return fmt.Sprintf("%d files", n)
 	}
-	if len(w.sent) == 0 {
+	if len(ways) == 0 {
 		rec.Note = word(len(files)) + " already there, nothing sent"
 	} else {
-		rec.Note = word(len(w.sent)) + " sent, " + size(bytes) + " by " + w.conn.UploadedBy()
+		rec.Note = word(len(w.sent)+len(w.small)) + " sent, " + size(bytes) + " by " + strings.Join(ways, " and ")
 	}
 	return nil
 }
 
-func (w *work) upload(ctx context.Context, ref installer.BlobRef) error {
+// bySession: a small file goes to the host with the request to run.
+const (
+	bySession = "session"
+	maxSmall  = 128 << 10 // bytes of such a file
+)
+
+// bring says how the file goes there.
+func (w *work) bring(ctx context.Context, ref installer.BlobRef) (string, error) {
 	blob, err := w.Blobs.OpenBlob(ref)
 	if errors.Is(err, installer.ErrNotFound) {
-		return installer.Fail(installer.KindPackageMissing, "the file %s is no longer kept here", w.shown(ref.Name, 100))
+		return "", installer.Fail(installer.KindPackageMissing, "the file %s is no longer kept here", w.shown(ref.Name, 100))
 	}
 	if err != nil {
-		return fmt.Errorf("open the file to send: %w", err)
+		return "", fmt.Errorf("open the file to send: %w", err)
 	}
-	path := fmt.Sprintf("%s/.%s.%s.tmp", w.from(), ref.SHA256, w.host.Tag())
-	if err := w.conn.Upload(ctx, blob, path); err != nil {
-		if ctx.Err() != nil {
-			return ended(ctx)
+	if w.kind == script && ref.Size <= maxSmall {
+		content := make([]byte, ref.Size)
+		if _, err := blob.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the file to send: %w", err)
 		}
-		f := *installer.FailureOf(err)
-		if f.Kind == installer.KindLostContact {
-			// Known well enough: nothing was started.
-			f.Kind, f.Detail = installer.KindUploadFailed, "the connection broke during the upload: "+f.Detail
+		if file := hostshell.NewFile(ref.SHA256, content); file != nil {
+			w.small = append(w.small, *file)
+			return bySession, nil
 		}
-		return &f
+	}
+	if err := w.findInbox(ctx); err != nil {
+		return "", err
+	}
+	if err := w.upload(ctx, blob); err != nil {
+		return "", err
 	}
 	w.sent = append(w.sent, ref.SHA256)
-	return nil
+	return w.conn.UploadedBy(), nil
 }
 
-// from is the folder for uploads: that of a user who needs sudo, from which root copies, or the final one.
+func (w *work) upload(ctx context.Context, blob installer.Blob) error {
+	path := fmt.Sprintf("%s/.%s.%s.tmp", w.from(), blob.Ref().SHA256, w.tag)
+	err := w.conn.Upload(ctx, blob, path)
+	if err != nil && installer.FailureOf(err).Kind == installer.KindChannelDenied {
+		w.host.Close() // a server that allows one session: ours
+		err = w.conn.Upload(ctx, blob, path)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ended(ctx)
+	}
+	f := *installer.FailureOf(err)
+	if f.Kind == installer.KindLostContact {
+		// Known well enough: nothing was started.
+		f.Kind, f.Detail = installer.KindUploadFailed, "the connection broke during the upload: "+f.Detail
+	}
+	return &f
+}
+
+// from is the folder for uploads: the final one, or that of a login that is not root, from which root copies.
 func (w *work) from() string {
-	return cmp.Or(w.host.Folder, w.found.root+"/files")
+	return cmp.Or(w.inbox, w.found.root+"/files")
+}
+
+// findInbox: a login that is not root cannot write to root's folder.
+func (w *work) findInbox(ctx context.Context) error {
+	if w.host.Become == hostshell.AsLogin || w.inbox != "" {
+		return nil
+	}
+	r, err := w.ask(ctx, nil, hostshell.InboxFiles, "inbox", "id="+w.runID())
+	switch {
+	case err != nil:
+		return err
+	case r.inbox == "":
+		return installer.Fail(installer.KindNoSpace, "no folder on the host in which %s can put files: tried /var/tmp and /tmp", w.shown(w.inv.Host.User, 40))
+	}
+	w.inbox = r.inbox
+	return nil
 }

@@ -1,82 +1,42 @@
 package recipe
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"strings"
 
 	"tripod/installer"
 	"tripod/installer/recipe/hostshell"
 )
 
-// becomeRoot finds out how this user becomes root by sudo, and probes as root. The
-// probe's limit bounds all of it, so no question can hang.
-func (w *work) becomeRoot(ctx context.Context, args []string) error {
-	h := w.host
-	first := args
-	if w.oldFolder != "" {
-		first = append(args[:len(args):len(args)], "dir="+w.oldFolder)
-	}
-	var r reply
-	var err error
-	if r.Reply, err = h.Enter(ctx, r.add, first...); err != nil {
-		return err
-	}
-	w.found, h.Folder = r.findings, r.folder
-	if r.traceless {
-		h.Rights = hostshell.FreeSudo
-		return nil
-	}
-	switch {
-	case r.noFolder:
-		return installer.Fail(installer.KindNoSpace, "no folder in which %s can write: tried TMPDIR, /tmp, /var/tmp, HOME, /dev/shm", w.inv.Host.User)
-	case !r.entered:
-		return w.noAnswer(r)
-	case r.uid == "0" && r.folder == "": // root under another name
-		return nil
-	case r.folder == "":
-		return w.noAnswer(r)
-	case r.uid == "0":
-		h.Rights = hostshell.FreeSudo
-		return nil
-	}
-	h.Rights = hostshell.PasswordSudo
-	if needsTerminal(r.refused) {
-		h.Rights = hostshell.TerminalSudo
-	} else if fault := finalRefusal(r.refused); fault != "" {
-		return w.sudoDenied(fault, r.refused)
-	}
-	if !h.HasPassword() && h.Rights == hostshell.PasswordSudo {
-		return w.sudoDenied("sudo asks for a password, and none was given", r.refused)
-	}
-	return w.askSudo(ctx, args)
-}
-
-// askSudo probes as root with the password. sudo is asked once: a second try
-// with the same password would only help to lock the account.
-func (w *work) askSudo(ctx context.Context, args []string) error {
-	h := w.host
-	r, err := w.ask(ctx, nil, nil, "probe", append(args[:len(args):len(args)], "dir="+h.Folder)...)
-	if err != nil {
-		return err
-	}
-	said := r.Stderr + "\n" + r.Noise
-	switch {
-	case r.uid == "0":
-		if r.traceless {
-			h.Folder = ""
+// askAsRoot probes. sudo may want a terminal, and says so. It is given the password once: a second
+// try with the same one would only help to lock the account. No question can hang: the probe's
+// limit bounds all of it.
+func (w *work) askAsRoot(ctx context.Context) (reply, error) {
+	for {
+		r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", w.probeArgs()...)
+		refusal, refused := errors.AsType[*hostshell.NotRoot](err)
+		switch {
+		case !refused:
+			return r, err
+		case refusal.Rejected:
+			return r, w.sudoDenied("sudo rejected the password", refusal.Said)
+		case needsTerminal(refusal.Said) && !w.host.Terminal:
+			w.host.Terminal = true
+			continue
 		}
-		w.found = r.findings
-		return nil
-	case h.Rights == hostshell.PasswordSudo && needsTerminal(said):
-		h.Rights = hostshell.TerminalSudo
-		return w.askSudo(ctx, args)
+		fault := finalRefusal(refusal.Said)
+		switch {
+		case fault != "":
+		case !w.host.HasPassword():
+			fault = "sudo asks for a password, and none was given"
+		case !strings.Contains(refusal.Said, "sudo"):
+			return reply{Reply: hostshell.Reply{Code: refusal.Code, Noise: refusal.Said}}, nil // not even sudo was run
+		default:
+			fault = "sudo refused"
+		}
+		return r, w.sudoDenied(fault, refusal.Said)
 	}
-	fault := "sudo rejected the password"
-	if !h.HasPassword() {
-		fault = "sudo asks for a password, and none was given"
-	}
-	return w.sudoDenied(cmp.Or(finalRefusal(said), fault), said)
 }
 
 func (w *work) sudoDenied(fault, said string) error {
@@ -91,7 +51,7 @@ func needsTerminal(said string) bool {
 // ask without one; these texts have not changed since 1.8.
 func finalRefusal(said string) string {
 	switch {
-	case said == "none", strings.Contains(said, "sudo: not found"), strings.Contains(said, "sudo: command not found"):
+	case strings.Contains(said, "sudo: not found"), strings.Contains(said, "sudo: command not found"):
 		return "there is no sudo on the host, and the login is not root"
 	case strings.Contains(said, "not in the sudoers file"), strings.Contains(said, "may not run sudo"):
 		return "the user is not in sudoers"

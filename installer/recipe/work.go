@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -22,18 +23,20 @@ type work struct {
 	key     string // names this attempt on the host
 	before  progress
 
-	conn      Conn // nil before connect
-	host      *hostshell.Shell
-	oldFolder string   // host.Folder of the connection before
-	found     findings // of the last probe
-	pkg       *installer.BlobRef
-	kept      string         // folder on the host of the version to restore
-	sent      []string       // SHA-256 of what stage brought
-	offset    int64          // bytes of the script's output that have come
-	tail      installer.Tail // the last of them
-	mayRun    bool           // a launch may have reached the host in this attempt
-	proved    bool           // verify went well
-	outcome   installer.Outcome
+	conn    Conn // nil before connect
+	host    *hostshell.Shell
+	found   findings // of the last probe
+	pkg     *installer.BlobRef
+	kept    string           // folder on the host of the version to restore
+	sent    []string         // SHA-256 of what stage brought
+	small   []hostshell.File // what goes with the request to run
+	tag     string           // of temporary names on the host
+	inbox   string           // where a login that is not root has put files
+	offset  int64            // bytes of the script's output that have come
+	tail    installer.Tail   // the last of them
+	mayRun  bool             // a launch may have reached the host in this attempt
+	proved  bool             // verify went well
+	outcome installer.Outcome
 }
 
 var plainID = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
@@ -44,7 +47,7 @@ func (r *Recipe) newWork(job *installer.Job) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &work{Recipe: r, job: job, inv: inv, kind: k}
+	w := &work{Recipe: r, job: job, inv: inv, kind: k, tag: rand.Text()[:16]}
 	if a := inv.Attempt(); a != nil {
 		w.attempt = *a
 	} else {
@@ -67,6 +70,7 @@ func (w *work) target() string { return cmp.Or(w.inv.Spec.Target, installer.Targ
 func (w *work) close() {
 	if w.conn != nil {
 		_ = w.conn.Close()
+		w.host.Close()
 	}
 }
 
@@ -166,7 +170,6 @@ func (w *work) failed(ctx context.Context, name installer.Step, err error) error
 	case f.Kind == installer.KindLostContact || w.host == nil:
 	case name == installer.StepConnect || name == installer.StepClean:
 	case name == installer.StepProbe && !w.madeFolder():
-		w.leave(ctx)
 	default:
 		// The result is in the journal, so the folder may go.
 		if lost := w.step(context.WithoutCancel(ctx), installer.StepClean, (*work).clean); lost != nil {

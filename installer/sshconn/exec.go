@@ -79,11 +79,11 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 	s := &session{c: c, ch: ch, reqs: reqs, out: newOutput(cmd)}
 	s.drained = s.out.copyFrom(ch)
 	if cmd.Stdin == nil {
-		endInput(ch, cmd.PTY)
+		_ = ch.CloseWrite()
 	} else {
 		go func() {
 			_, _ = io.Copy(ch, cmd.Stdin)
-			endInput(ch, cmd.PTY)
+			_ = ch.CloseWrite()
 		}()
 	}
 	return s, nil

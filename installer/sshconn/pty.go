@@ -6,10 +6,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-const ptyEOF = 4 // ^D
-
-// ptyRequest asks for a terminal that passes bytes on as they are. It stays in canonical mode,
-// with ^D as its only special character: else no program there sees the end of its input.
+// ptyRequest asks for a terminal that passes all bytes on as they are, in both directions, and lines
+// of any length. So a program there does not see the end of its input: hanging up ends it.
 var ptyRequest = ssh.Marshal(struct {
 	Term                         string
 	Columns, Rows, Width, Height uint32
@@ -25,19 +23,10 @@ func terminalModes() string {
 	}
 	set(255, // no such character
 		ssh.VINTR, ssh.VQUIT, ssh.VERASE, ssh.VKILL, ssh.VEOL, ssh.VEOL2, ssh.VSTART, ssh.VSTOP, ssh.VSUSP,
-		ssh.VREPRINT, ssh.VWERASE, ssh.VLNEXT, ssh.VDISCARD)
-	set(ptyEOF, ssh.VEOF)
+		ssh.VREPRINT, ssh.VWERASE, ssh.VLNEXT, ssh.VDISCARD, ssh.VEOF)
 	set(0,
 		ssh.ISTRIP, ssh.INLCR, ssh.IGNCR, ssh.ICRNL, ssh.IXON, ssh.IXOFF, ssh.IUTF8, ssh.ISIG, ssh.IEXTEN,
-		ssh.ECHO, ssh.ECHOE, ssh.ECHOK, ssh.ECHONL, ssh.ECHOCTL, ssh.OPOST, ssh.ONLCR)
-	set(1, ssh.ICANON, ssh.CS8)
+		ssh.ICANON, ssh.ECHO, ssh.ECHOE, ssh.ECHOK, ssh.ECHONL, ssh.ECHOCTL, ssh.OPOST, ssh.ONLCR)
+	set(1, ssh.CS8)
 	return string(append(b, 0)) // TTY_OP_END
-}
-
-// endInput: on a terminal the first ^D ends an unfinished line, the second one the input.
-func endInput(ch ssh.Channel, pty bool) {
-	if pty {
-		_, _ = ch.Write([]byte{ptyEOF, ptyEOF})
-	}
-	_ = ch.CloseWrite()
 }

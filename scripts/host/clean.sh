@@ -2,12 +2,13 @@
 # shellcheck disable=SC2154 # lib.sh assigns them: main the arguments, run_state the rest
 # clean.sh: remove what is no longer needed.
 
-# do_clean: root, id; purge (a target of which nothing is to stay); dir (the folder of enter.sh, if there is
-# one). Call it
-# when the result is stored. Files that were brought stay for the next time, the
-# eight newest at least for a day, none longer than 30 days unused. So do runs that nobody came
-# back to, whose settings may have keys in them; of looks that were cut off nothing.
+# do_clean: root, id; purge (a target of which nothing is to stay). Call it when
+# the result is stored. Files that were brought stay for the next time, the eight
+# newest at least for a day, none longer than 30 days unused. So do runs that nobody
+# came back to, whose settings may have keys in them; of looks that were cut off
+# nothing.
 do_clean() {
+	remove_inbox
 	rm -rf "${run:?}" && cleaned=yes || cleaned=no
 	count=0
 	for file in "$root"/files/* "$root"/files/.*.tmp; do
@@ -25,7 +26,6 @@ do_clean() {
 	fi
 	drop_older 30 "$root"/runs/*
 	drop_older 1 "$root"/.probe.*
-	do_leave
 	left=
 	[ -z "$purge" ] || purge
 	encode "$left"
@@ -53,11 +53,4 @@ drop_older() {
 	days=$1
 	shift
 	[ ! -e "$1" ] || find "$@" -prune -mtime +$((days - 1)) -exec rm -rf {} + 2>/dev/null
-}
-
-# do_leave: dir. Removes the folder that enter.sh made.
-do_leave() {
-	case $dir in
-	*/tripod.[0-9a-f]*) rm -rf "$dir" ;;
-	esac
 }

@@ -3,22 +3,33 @@
 # lib.sh: what the scripts of this folder share. They are what Tripod runs on a
 # host around the script that does the work. Plain POSIX sh: dash, bash, ash.
 #
-# How they get there: Tripod sends one text on standard input to `sh -s VERB
-# NAME=VALUE...`: a few assignments (nonce and what else is named below), this
-# file, one other file or more, and last the line that calls main. A text that
-# was cut short on its way has no such line, so it runs nothing.
+# How they get there: one shell on the host reads them from its standard input,
+# each file when it is first needed, and after them the lines that call main. So
+# nothing is stored, and nobody else can change or read it. A call is in braces:
+# one that was cut short on its way is not run.
 #
-# How they answer: lines "tripod: NONCE WORD NAME=VALUE...", see say. What else
-# is printed is not read, or is the output of the script that is followed.
+# How they answer: in frames, on descriptor 3. "o N", a line, and N bytes are
+# output of the script that is followed; ": WORD NAME=VALUE..." is a finding;
+# ". CODE" ends an answer. Nothing else gets this descriptor: what other programs
+# print is in a frame or goes to standard error.
+#
+# The arguments of the shell: LC_ALL as the login had it, and the user id of the
+# login.
 umask 077
-PATH=${PATH:+$PATH:}/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
-export PATH
+lc_all=${1-} login_uid=${2-}
+LC_ALL=C # lengths are bytes, and messages are the ones that we know
+system=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
+# Not what the caller's PATH has first; tests have shims there.
+if [ -n "${TRIPOD_ROOT-}" ]; then PATH=$PATH:$system; else PATH=$system${PATH:+:$PATH}; fi
+export PATH LC_ALL
 unset CDPATH
+exec 3>&1 1>&2
 
-# say WORD... prints one finding. The nonce is new for each connection and told
-# to nobody else, so that no output of a script can look like a finding, and a
-# finding is known as one also behind output that ends without a line break.
-say() { printf 'tripod: %s %s\n' "${nonce:?}" "$*"; }
+# say WORD... sends one finding.
+say() { printf ': %.4000s\n' "$*" >&3; }
+
+# show TEXT sends a line of output.
+show() { printf 'o %d\n%s\n' $((${#1} + 1)) "$1" >&3; }
 
 # encode TEXT sets $encoded: its first 400 bytes as %XX, or plain text as it is.
 encode() {
@@ -34,16 +45,16 @@ encode() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# main VERB NAME=VALUE... does one piece of work.
+# main VERB NAME=VALUE... does one piece of work, and ends the answer.
 main() {
 	verb=$1
 	shift
 	id='' key='' root='' target='' need=0 blobs='' want='' known='' check='' user='' \
-		script='' beside='' package='' kept='' purge='' doing='' configure='' from='' tag='' offset=0 launch='' wipe='' why='' grace=5 dir='' uid=''
+		script='' beside='' package='' kept='' purge='' doing='' configure='' from='' now='' offset=0 launch='' wipe='' why='' grace=5 uid=''
 	for arg in "$@"; do
 		case ${arg%%=*} in
 		id | key | root | target | need | blobs | want | known | check | user | \
-			script | beside | package | kept | purge | doing | configure | from | tag | offset | launch | wipe | why | grace | dir)
+			script | beside | package | kept | purge | doing | configure | from | now | offset | launch | wipe | why | grace)
 			eval "${arg%%=*}=\${arg#*=}"
 			;;
 		esac
@@ -52,7 +63,8 @@ main() {
 	boot=unknown
 	{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
 	[ -z "$root" ] || run=$root/runs/$id
-	"do_$verb" "$@"
+	"do_$verb"
+	printf '. %d\n' $? >&3
 }
 
 # places, with $uid, sets $places to the folders that work may be done in, the best first.
@@ -148,6 +160,21 @@ run_state() {
 	else
 		state=died
 	fi
+}
+
+# inboxes sets $inboxes to the folders in which a login that is not root may put
+# files for this run. Root checks its own copies of them.
+inboxes() { inboxes="$TRIPOD_ROOT/var/tmp/tripod-in.$id $TRIPOD_ROOT/tmp/tripod-in.$id"; }
+
+# remove_inbox removes them. There is nothing but files in them.
+remove_inbox() {
+	inboxes
+	for inbox in $inboxes; do
+		if [ -d "$inbox" ]; then
+			rm -f "$inbox"/.[0-9a-f]*.tmp
+			rmdir "$inbox" 2>/dev/null
+		fi
+	done
 }
 
 exit_code() { { read -r code <"$run/exit"; } 2>/dev/null && [ -n "$code" ]; }

@@ -6,8 +6,9 @@
 # (SHA:ARCH,…), want (versions that need no work: ARCH:VERSION,…; absent: no agent is
 # wanted; purged: nor anything that is kept of one), known=yes
 # (files were brought before: do not make the folder again), check=yes (change
-# nothing), configure=yes (the agent is to be configured, if it needs no other work and is not so already), kept=TARGET (tell what versions of it are kept), user=yes (not root,
-# on purpose), dir (of enter.sh).
+# nothing), configure=yes (the agent is to be configured, if it needs no other work
+# and is not so already), kept=TARGET (tell what versions of it are kept), user=yes
+# (not root, on purpose).
 do_probe() {
 	uid=$(id -u)
 	words=$(uname -sm)
@@ -62,7 +63,7 @@ do_probe() {
 	if [ "$check" = yes ] || [ $idle = yes ]; then
 		leave_no_trace
 	elif [ "$state" != absent ] || [ "$known" != yes ]; then
-		mkdir -p "$run" "$root/files" "$root/locks" || say failed what=mkdir
+		mkdir -p "$run/work" "$root/files" "$root/locks" || say failed what=mkdir
 	fi
 	say end "fits=$agent_fits"
 }
@@ -99,12 +100,12 @@ usable() {
 		ours "$1" || return 1
 		trial=
 		if [ "$check" = yes ]; then
-			trial=$1/.check.${nonce:?}
+			trial=$1/.check.${tag:?}
 		fi
 	else
 		trial=
 		if [ "$check" = yes ]; then
-			trial=${1%/*}/.tripod-check.${nonce:?}
+			trial=${1%/*}/.tripod-check.${tag:?}
 		else
 			fault=$(mkdir "$1" 2>&1) || { fault=${fault##*: } && return 1; }
 			made=$1
@@ -128,7 +129,7 @@ runs_in() {
 		{ printf '#!/bin/sh\nexit 0\n' >"$1/.try"; } 2>/dev/null || { fault='cannot write: full, or read-only' && return 1; }
 		chmod 700 "$1/.try"
 	fi
-	"$1/.try" 2>/dev/null && return 0
+	"$1/.try" 2>/dev/null 3>&- && return 0
 	fault='programs may not run from there (noexec)'
 	return 1
 }
@@ -187,11 +188,11 @@ find_kept() {
 # probe_agent looks for the agent with the target's own probe. $agent_fits says
 # whether it is as wanted: healthy and of a version, or absent.
 probe_agent() {
-	spot=${trial:-$root}/.probe.${nonce:?}
+	spot=${trial:-$root}/.probe.${tag:?}
 	mkdir "$spot" || return
 	put_agent "$spot"
 	put "$spot/settings" "${settings:?}"
-	findings=$(cd "$spot" && sh ./probe.sh ./settings 2>&1)
+	findings=$(cd "$spot" && sh ./probe.sh ./settings 2>&1 3>&-)
 	agent_code=$?
 	rm -rf "$spot"
 	message='' gone=no
@@ -259,8 +260,4 @@ leave_no_trace() {
 	for trace in "$trial" "$made"; do
 		[ -z "$trace" ] || rm -rf "$trace"
 	done
-	case $dir in # of enter.sh
-	*/tripod.[0-9a-f]*) rm -rf "$dir" ;;
-	esac
-	say traceless
 }

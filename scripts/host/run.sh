@@ -8,7 +8,8 @@
 # gets itself from the network, as the settings say); doing (which of the target's
 # scripts: install, uninstall, configure); launch=yes (start it if it was not),
 # wipe=yes (what an earlier attempt left goes first), offset (bytes of output that
-# Tripod has; it begins later where that part is no longer kept).
+# Tripod has; it begins later where that part is no longer kept). Small files are in
+# file_SHA, as printf reads them.
 do_run() {
 	run_state
 	if [ "$wipe" = yes ] && [ "$state" != absent ] && [ "$by" != "$key" ]; then
@@ -33,7 +34,7 @@ wipe_run() {
 		return 1
 	fi
 	rm -rf "$run"
-	mkdir "$run" || { say failed what=folder; return 1; }
+	mkdir -p "$run/work" || { say failed what=folder; return 1; }
 	state=staged
 }
 
@@ -53,19 +54,24 @@ rename_uploads() {
 		esac
 		brought=$from/.$sha.$tag.tmp
 		copy=$root/files/.$sha.$tag.tmp
+		[ -f "$brought" ] || { say failed what=absent; return 1; }
 		[ "$brought" = "$copy" ] || cp "$brought" "$copy" || { say failed what=copy; return 1; }
-		sum_of "$copy"
-		if [ "$sum" != "$sha" ]; then
-			rm -f "$copy"
-			[ -n "$sum" ] || say failed what=tool
-			say failed what=sum
-			return 1
-		fi
+		whole "$copy" "$sha" || { rm -f "$copy"; return 1; }
 		if ! chmod 700 "$copy" || ! mv "$copy" "$root/files/$sha"; then
 			say failed what=rename
 			return 1
 		fi
 	done
+	remove_inbox
+}
+
+# whole FILE SHA checks the content.
+whole() {
+	sum_of "$1"
+	[ "$sum" != "$2" ] || return 0
+	[ -n "$sum" ] || say failed what=tool
+	say failed what=sum
+	return 1
 }
 
 # prepare fills the run's folder. The content's name may be removed by another
@@ -75,7 +81,7 @@ prepare() {
 		put "$run/runner.sh" "${runner_text:?}" && : >>"$run/output"
 	} 2>/dev/null || { say failed what=full; return 1; }
 	if [ -n "$script" ]; then
-		mkdir -p "$run/work" && own "$script" work/script && put_beside
+		bring "$script" work/script && put_beside
 	else
 		mkdir -p "$run/agent" "$root/kept" &&
 			put_agent "$run/agent" &&
@@ -101,8 +107,18 @@ put_beside() {
 		*,*) rest=${rest#*,} ;;
 		*) rest= ;;
 		esac
-		cp "$root/files/${file%%:*}" "$run/work/${file#*:}" || return
+		bring "${file%%:*}" "work/${file#*:}" || return
 	done
+}
+
+# bring SHA NAME gives the run a file of its own, which the script may change.
+bring() {
+	if eval "[ -n \"\${file_$1+x}\" ] && content=\$file_$1"; then
+		# shellcheck disable=SC2059 # it is one
+		printf "$content" >"$run/$2" && whole "$run/$2" "$1" && chmod 700 "$run/$2"
+	else
+		cp "$root/files/$1" "$run/$2"
+	fi
 }
 
 own() { [ -e "$run/$2" ] || ln "$root/files/$1" "$run/$2" 2>/dev/null || cp "$root/files/$1" "$run/$2"; }
@@ -122,14 +138,15 @@ launch() {
 		exec 9>&-
 		return 0
 	fi
-	echo "$id since $(date -u '+%Y-%m-%d %H:%M:%S') UTC" >"$root/locks/$target"
+	echo "$id since $now" >"$root/locks/$target"
 	watch_for_end
 	{
 		if [ -n "$script" ]; then # not as an argument, which others could read
 			export "TRIPOD_SCRIPT=$settings"
 		fi
+		if [ -n "$lc_all" ]; then LC_ALL=$lc_all; else unset LC_ALL; fi
 		detached sh "$run/runner.sh" "$run" "$key"
-	} </dev/null >/dev/null 2>&1 9>&9 &
+	} </dev/null >/dev/null 2>&1 3>&- 9>&9 &
 	runner=$!
 	exec 9>&-
 }
@@ -146,20 +163,21 @@ watch_for_end() {
 	look_at $$ && echo "$$ $born" >"$run/follower"
 }
 
-# follow copies the output from $offset until the script has ended. Descriptor 5
-# keeps the place: each dd goes on where the last one stopped.
+# follow sends the output from $offset on until the script has ended. Descriptor
+# 5 keeps the place: each dd goes on where the last one stopped.
 follow() {
 	[ -n "$runner" ] || watch_for_end
 	exec 5<"$run/output" 2>/dev/null || return
 	{ read -r cut <"$run/cut"; } 2>/dev/null && [ "$offset" -lt "$cut" ] && offset=$cut
-	if [ "$offset" != 0 ]; then
-		dd bs=1 skip="$offset" count=0 <&5 2>/dev/null
+	at=$offset
+	if [ "$at" != 0 ]; then
+		dd bs=1 skip="$at" count=0 <&5 2>/dev/null
 	fi
-	say begin "at=$offset"
+	say begin "at=$at"
 	rounds=0
 	while :; do
 		run_state
-		copy_output
+		send_output
 		case $state in
 		alive) ;;
 		staged) # not yet begun; or it could not
@@ -170,43 +188,47 @@ follow() {
 		rounds=$((rounds + 1))
 		# A sign of life, and how this process learns that nobody listens.
 		[ $((rounds % 15)) -ne 0 ] || say beat
-		sleep 1 &
+		sleep 1 3>&- &
 		nap=$!
-		[ -n "$woken" ] || [ -s "$run/exit" ] || wait "$nap"
+		[ -n "$woken" ] || exit_code || wait "$nap"
 		kill "$nap" 2>/dev/null
 		woken=
 	done
+	exec 5<&-
 }
 
-# copy_output copies what is new. A process that the script left behind may
-# write on for ever: after the end it goes to where the output ended then.
-copy_output() {
+# send_output sends what has come until now, in frames. A process that the script
+# left behind may write on for ever: what comes after the end is not sent.
+send_output() {
 	[ -s "$run/output" ] || return 0
-	stop=
-	place
-	while :; do
-		before=$at
-		dd bs=65536 count=256 <&5 2>/dev/null
+	# shellcheck disable=SC2012,SC2046 # our own name
+	set -- $(ls -ln "$run/output")
+	size=$5
+	while [ "$at" -lt "$size" ]; do
+		n=$((size - at))
+		[ "$n" -le 1048576 ] || n=1048576
+		printf 'o %d\n' "$n" >&3
+		dd bs="$n" count=1 <&5 >&3 2>/dev/null
+		at=$((at + n))
 		place
-		[ $((at - before)) -ge 16777216 ] || break # all, for now
-		free_disk
-		if [ "$state" = exited ]; then
-			[ -n "$stop" ] || stop=$(wc -c <"$run/output")
-			[ "$at" -lt "$stop" ] || break
+		if [ "$placed" -lt "$at" ]; then # the script has shortened its output
+			dd if=/dev/zero bs=$((at - placed)) count=1 >&3 2>/dev/null
+			at=$size
 		fi
+		[ $((at % 16777216)) -ge 1048576 ] || [ "$at" -lt 16777216 ] || free_disk
 	done
 }
 
-# free_disk gives back the room of output that has been copied, so that a script
+# free_disk gives back the room of output that has been sent, so that a script
 # that never stops talking does not fill the disk while it is listened to.
 free_disk() {
 	have fallocate && echo "$at" >"$run/cut" && fallocate -p -o 0 -l "$at" "$run/output" 2>/dev/null
 }
 
-# place sets $at to where descriptor 5 stands.
+# place sets $placed to where descriptor 5 stands.
 place() {
-	at=0
+	placed=$at
 	while read -r name value; do
-		[ "$name" != pos: ] || at=$value
+		[ "$name" != pos: ] || placed=$value
 	done <"/proc/$$/fdinfo/5"
 }

@@ -25,7 +25,7 @@ echo "$$ $born $boot $key" >"$run/started.$$" || exit 1
 ln "$run/started.$$" "$run/started" 2>/dev/null || exit 0
 
 # Room for the exit code, now: the script may fill the disk.
-echo '     ' >"$run/exit.tmp"
+echo '     ' >"$run/exit"
 
 # Caught, not ignored: a script that signals its whole group must not take the
 # keeper of its exit code with it, and gets the default for itself.
@@ -43,8 +43,7 @@ while :; do
 	kill -0 "$child" 2>/dev/null || break # else a signal to us ended the wait
 done
 
-echo "$code" 1<>"$run/exit.tmp"
-mv "$run/exit.tmp" "$run/exit"
+echo "$code" 1<>"$run/exit"
 
 # Wake who follows, if it is still the same process.
 if { read -r follower follower_born <"$run/follower"; } 2>/dev/null &&

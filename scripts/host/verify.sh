@@ -4,17 +4,16 @@
 
 # do_verify: root, id.
 do_verify() {
-	say begin
 	{
 		# The installation has watched it long enough; a look will do.
 		printf '%s\n' "${settings:?}" 'TRIPOD_STABLE=1' >"$run/settings.verify"
-		cd "$run" && sh ./agent/verify.sh ./settings.verify 2>&1
+		cd "$run" && sh ./agent/verify.sh ./settings.verify 2>&1 3>&-
 		echo "code=$?"
 	} | while IFS= read -r line; do
 		case $line in
 		'tripod: '*) say "agent ${line#tripod: }" ;;
 		code=*) say "end ${line}" ;;
-		*) printf '%s\n' "$line" ;;
+		*) show "$line" ;;
 		esac
 	done
 }

@@ -13,12 +13,12 @@ import (
 
 var (
 	ProbeFiles  = []string{"lib.sh", "probe.sh", agentScripts}
+	InboxFiles  = []string{"lib.sh", "inbox.sh"}
 	RunFiles    = []string{"lib.sh", "run.sh", "runner", agentScripts}
 	AttachFiles = []string{"lib.sh", "run.sh"}
 	KillFiles   = []string{"lib.sh", "kill.sh"}
 	VerifyFiles = []string{"lib.sh", "verify.sh"}
 	CleanFiles  = []string{"lib.sh", "clean.sh"}
-	allFiles    = []string{"lib.sh", "probe.sh", "run.sh", "kill.sh", "verify.sh", "clean.sh", "runner", agentScripts}
 )
 
 const agentScripts = "put_agent" // puts the target's scripts on the host
@@ -27,7 +27,7 @@ func WithoutAgent(files []string) []string {
 	return slices.DeleteFunc(slices.Clone(files), func(name string) bool { return name == agentScripts })
 }
 
-// hostFiles are scripts/host by name. Two more carry texts for the host: "runner" has runner.sh as
+// hostFiles are scripts/host by name. Two more have texts for the host: "runner" has runner.sh as
 // an assignment, "put_agent" the target's scripts in a function.
 var hostFiles = sync.OnceValue(func() map[string]string {
 	files := readScripts(scripts.Host, "host")
@@ -48,18 +48,20 @@ func readScripts(from fs.FS, folder string) map[string]string {
 	entries, _ := fs.ReadDir(from, folder) // compiled in: nothing fails
 	for _, entry := range entries {
 		text, _ := fs.ReadFile(from, folder+"/"+entry.Name())
-		files[entry.Name()] = string(text)
+		files[entry.Name()] = withoutComments(string(text))
 	}
 	return files
 }
 
-// program is the text of files, and the call of main after them: what is cut short runs nothing.
-func program(files ...string) string {
+// withoutComments removes the lines that are comments, which a host need not read. Our scripts
+// have no text in which such a line means something.
+func withoutComments(script string) string {
 	var b strings.Builder
-	for _, name := range files {
-		b.WriteString(hostFiles()[name])
+	for line := range strings.Lines(script) {
+		if !strings.HasPrefix(strings.TrimLeft(line, "\t "), "#") || strings.HasPrefix(line, "#!") {
+			b.WriteString(line)
+		}
 	}
-	b.WriteString("main \"$@\" </dev/null\nexit\n")
 	return b.String()
 }
 

@@ -8,138 +8,103 @@ import (
 	"strings"
 
 	"tripod/installer"
-	"tripod/installer/lazyregexp"
-)
-
-// Rights is how the host's scripts get the rights that they need.
-type Rights int
-
-const (
-	LoginRights  Rights = iota // those of the login: root, or on purpose not root
-	FreeSudo                   // sudo asks for nothing
-	PasswordSudo               // sudo reads a password
-	TerminalSudo               // sudo wants a terminal, and may read a password
 )
 
 type Conn interface {
 	Exec(ctx context.Context, cmd installer.Command) (int, error)
 }
 
-// Shell runs the scripts of scripts/host on one connection.
+// Shell runs the scripts of scripts/host on one connection, one request at a time.
 type Shell struct {
-	Rights Rights
-	// Folder of a user who needs sudo, made by Enter: host.sh, uploads.
-	Folder string
+	Become   Become
+	Terminal bool // what makes us root wants one
 
 	conn     Conn
-	nonce    string
 	password installer.Secret
 	settings string
+	tag      string
+	talk     *conversation // nil: none is open
 }
 
-// New returns the Shell of a new connection. The password is for sudo; settings are the agent's.
-func New(conn Conn, password installer.Secret, settings string) *Shell {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails
-	return &Shell{conn: conn, nonce: hex.EncodeToString(b), password: password, settings: settings}
+// New returns the Shell of a new connection, with the login's rights. The password is for
+// becoming root; the tag, a few letters, makes names of temporary files unique; settings
+// are the agent's.
+func New(conn Conn, password installer.Secret, tag, settings string) *Shell {
+	return &Shell{conn: conn, password: password, settings: settings, tag: tag}
 }
-
-// Tag distinguishes temporary names of different connections.
-func (s *Shell) Tag() string { return s.nonce[:12] }
 
 func (s *Shell) HasPassword() bool { return !s.password.IsZero() }
 
-// Reply is what a host script returned besides its findings.
+// Request is one verb for the host.
+type Request struct {
+	Files  []string // of scripts/host, that have the verb
+	Verb   string
+	Args   []string // NAME=VALUE, of any characters but NUL
+	Small  []File   // contents for the verb
+	Output io.Writer
+	Each   func(Finding) // not called any more when Ask has returned
+}
+
+// Reply is what a host answered besides its findings.
 type Reply struct {
-	Code    int
-	Noise   string // output outside of findings
-	Stderr  string // the end of it
-	Written int64  // bytes of followed output
+	Complete bool   // the answer came to its end
+	Code     int    // of the verb; of the whole command where that has ended
+	Noise    string // what was printed before our scripts began
+	Stderr   string // the end of it
+	Written  int64  // bytes of output
 }
 
-// Run runs a verb and passes each finding on. Without sudo its files are sent on standard input;
-// with sudo they are on the host since Enter. An error is the connection's.
-func (s *Shell) Run(ctx context.Context, out io.Writer, each func(Finding), files []string, verb string, args ...string) (Reply, error) {
-	words := append([]string{verb}, args...)
-	if s.Rights == LoginRights {
-		return s.script(ctx, out, each, s.assignments()+program(files...), words)
-	}
-	cmd := installer.Command{PTY: s.Rights == TerminalSudo}
-	start := startFreeSudo
-	switch {
-	case s.Rights == PasswordSudo:
-		start = startPasswordSudo
-		cmd.Stdin = strings.NewReader(s.password.Reveal() + "\n")
-	case s.Rights == TerminalSudo && s.HasPassword(): // else perhaps only the terminal was missing
-		start = startTerminalSudo
-	}
-	line, err := commandLine(start, append([]string{s.Folder + "/host.sh"}, words...)...)
-	if err != nil {
-		return Reply{}, err
-	}
-	cmd.Line = line
-	return s.exec(ctx, cmd, out, each)
-}
-
-// Enter is the first contact of a user who will need sudo.
-func (s *Shell) Enter(ctx context.Context, each func(Finding), args ...string) (Reply, error) {
-	text := "nonce=" + s.nonce + "\ntext=" + Quote(s.assignments()+program(allFiles...)) + "\n" +
-		program("lib.sh", "enter.sh", "clean.sh")
-	return s.script(ctx, nil, each, text, append([]string{"enter"}, args...))
-}
-
-// Leave removes the folder of Enter, as the user who made it.
-func (s *Shell) Leave(ctx context.Context) error {
-	text := "nonce=" + s.nonce + "\n" + program("lib.sh", "clean.sh")
-	_, err := s.script(ctx, nil, nil, text, []string{"leave", "dir=" + s.Folder})
-	return err
-}
-
-func (s *Shell) script(ctx context.Context, out io.Writer, each func(Finding), text string, words []string) (Reply, error) {
-	line, err := commandLine(startScript, words...)
-	if err != nil {
-		return Reply{}, err
-	}
-	return s.exec(ctx, installer.Command{Line: line, Stdin: strings.NewReader(text)}, out, each)
-}
-
-func (s *Shell) exec(ctx context.Context, cmd installer.Command, out io.Writer, each func(Finding)) (Reply, error) {
-	stdout := newFrames(s.nonce, out, each)
-	var stderr installer.Tail
-	cmd.Stdout, cmd.Stderr = stdout, &stderr
-	if cmd.PTY && s.HasPassword() {
-		asking, cancel := context.WithCancel(ctx)
-		defer cancel()
-		p := newPrompter(asking, stdout, s.password)
-		cmd.Stdin, cmd.Stdout = p, p
-	}
-	code, err := s.conn.Exec(ctx, cmd)
-	noise, written := stdout.close()
-	return Reply{Code: code, Noise: noise, Stderr: stderr.String(), Written: written}, err
-}
-
-func (s *Shell) assignments() string {
-	return "nonce=" + s.nonce + "\nsettings=" + Quote(s.settings) + "\n"
-}
-
-// The starts of all command lines. `exec` spares a process.
-const (
-	startScript       = "exec sh -s"
-	startFreeSudo     = "exec sudo -n sh"
-	startPasswordSudo = "exec sudo -k -S -p '' sh"
-	startTerminalSudo = "exec sudo -k -S -p " + sudoPrompt + " sh"
-)
-
-// plainWord means itself in sh, csh, fish and all others.
-var plainWord = lazyregexp.New(`^[A-Za-z0-9._/+:@,-][A-Za-z0-9._/+:@,=-]*$`)
-
-func commandLine(start string, words ...string) (string, error) {
-	line := start
-	for _, word := range words {
-		if !plainWord.MatchString(word) {
-			return "", installer.Fail(installer.KindInternal, "%q is not allowed in a command line", word)
+// Ask opens the conversation if there is none. An error is the connection's, a
+// *NotRoot, or of kind protocol-error; each ends the conversation, and so does ctx.
+func (s *Shell) Ask(ctx context.Context, q Request) (Reply, error) {
+	if s.talk == nil {
+		talk, err := s.open(ctx)
+		if err != nil {
+			return Reply{}, err
 		}
-		line += " " + word
+		s.talk = talk
 	}
-	return line, nil
+	reply, err := s.talk.ask(ctx, q)
+	if !reply.Complete {
+		s.Close()
+	}
+	return reply, err
+}
+
+// Close ends the conversation, and waits for that. The next request opens another.
+func (s *Shell) Close() {
+	if s.talk != nil {
+		s.talk.end(nil)
+		s.talk = nil
+	}
+}
+
+// LastWords ends the conversation in order, and returns the end of what the host has sent to its
+// standard error since the last request.
+func (s *Shell) LastWords() string {
+	if s.talk == nil {
+		return ""
+	}
+	s.talk.endInput()
+	reply, _ := s.talk.answer.detach()
+	s.Close()
+	return reply.Stderr
+}
+
+func (s *Shell) open(ctx context.Context) (*conversation, error) {
+	c := s.start(context.WithoutCancel(ctx))
+	if err := c.awaitRoot(ctx, s.password, s.Become); err != nil {
+		c.end(context.Cause(ctx))
+		return nil, err
+	}
+	preamble := strings.Repeat("\n", startupLines) + "tripod-go\nprintf '%s\\n' " + c.answer.token() + "\n" +
+		"tag=" + s.tag + "\nsettings=" + Quote(s.settings) + "\n"
+	c.preamble = preamble
+	return c, nil
+}
+
+func random() string {
+	b := make([]byte, 8)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
 }

@@ -1,0 +1,216 @@
+package hostshell
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"tripod/installer"
+)
+
+const (
+	maxHeader = 4096    // bytes of a frame's first line
+	maxOutput = 1 << 20 // bytes of output in a frame
+	maxNoise  = 2048    // bytes kept of what a login shell prints
+)
+
+// answers reads what comes from the host. Until our scripts say hello, it is noise of a login
+// shell or words of sudo. After that it is frames, which scripts/host/lib.sh describes, and
+// anything else is a fault: nothing that a script prints can be taken for an answer.
+type answers struct {
+	terminal bool          // stderr comes with stdout
+	hello    []byte        // is random: no noise has it
+	ready    chan struct{} // closed when root's shell is there
+	asked    chan struct{} // one for each question for a password
+
+	mu      sync.Mutex
+	begun   bool   // hello was said
+	pending []byte // what is not yet complete
+	noise   []byte
+	prompts spotter
+	readies spotter
+	errors  installer.Tail
+	left    int // bytes of output that the frame still has
+	fault   string
+
+	request Request
+	reply   Reply
+	done    chan struct{} // closed at the end of an answer, or at a fault; nil: nothing is asked
+}
+
+func newAnswers(terminal bool) *answers {
+	return &answers{
+		terminal: terminal, hello: []byte("tripod:" + random() + "\n"), ready: make(chan struct{}), asked: make(chan struct{}, 2),
+		prompts: spotter{word: sudoPrompt}, readies: spotter{word: readyLine},
+	}
+}
+
+// token is a line that no noise has.
+func (a *answers) token() string { return strings.TrimSpace(string(a.hello)) }
+
+// attach begins the answer of q, and returns what is closed at its end.
+func (a *answers) attach(q Request) <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.request, a.reply, a.done = q, Reply{}, make(chan struct{})
+	a.errors = installer.Tail{}
+	return a.done
+}
+
+// detach ends it: nothing of the request is used any more.
+func (a *answers) detach() (reply Reply, fault string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.finish()
+	if !a.begun {
+		a.addNoise(a.pending)
+		a.pending = nil
+	}
+	a.reply.Noise, a.reply.Stderr = string(a.noise), a.errors.String()
+	a.request = Request{}
+	return a.reply, a.fault
+}
+
+func (a *answers) finish() {
+	if a.done != nil {
+		close(a.done)
+		a.done = nil
+	}
+}
+
+func (a *answers) stderr(p []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.spot(&a.prompts, p)
+	_, _ = a.errors.Write(p)
+}
+
+func (a *answers) stdout(p []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.begun {
+		p = a.greeting(p)
+	}
+	for len(p) > 0 && a.fault == "" {
+		if a.left > 0 {
+			n := min(a.left, len(p))
+			a.output(p[:n])
+			p = p[n:]
+			continue
+		}
+		p = a.header(p)
+	}
+}
+
+// greeting reads up to hello, and returns what comes after it.
+func (a *answers) greeting(p []byte) []byte {
+	if a.terminal {
+		a.spot(&a.prompts, p)
+	}
+	a.spot(&a.readies, p)
+	if a.terminal {
+		p = bytes.ReplaceAll(p, []byte("\r"), nil)
+	}
+	b := append(a.pending, p...)
+	at := bytes.Index(b, a.hello)
+	if at < 0 {
+		keep := min(len(b), len(a.hello)-1)
+		a.addNoise(b[:len(b)-keep])
+		a.pending = bytes.Clone(b[len(b)-keep:])
+		return nil
+	}
+	a.addNoise(b[:at])
+	a.begun, a.pending = true, nil
+	return b[at+len(a.hello):]
+}
+
+func (a *answers) addNoise(p []byte) {
+	a.noise = append(a.noise, p[:min(len(p), maxNoise-len(a.noise))]...)
+}
+
+// spot tells who waits for root what it has seen.
+func (a *answers) spot(s *spotter, p []byte) {
+	if a.begun {
+		return
+	}
+	for range s.count(p) {
+		if s == &a.prompts {
+			select {
+			case a.asked <- struct{}{}:
+			default: // asked often enough
+			}
+			continue
+		}
+		select {
+		case <-a.ready:
+		default:
+			close(a.ready)
+		}
+	}
+}
+
+// header reads the first line of a frame, and returns what comes after it.
+func (a *answers) header(p []byte) []byte {
+	end := bytes.IndexByte(p, '\n')
+	if end < 0 {
+		if a.pending = append(a.pending, p...); len(a.pending) > maxHeader {
+			a.broken("a line of more than 4096 bytes")
+		}
+		return nil
+	}
+	line := string(append(a.pending, p[:end]...))
+	a.pending = a.pending[:0]
+	word, rest, _ := strings.Cut(strings.TrimSuffix(line, "\r"), " ")
+	n, err := strconv.Atoi(rest)
+	switch {
+	case len(line) > maxHeader:
+		a.broken("a line of more than 4096 bytes")
+	case a.done == nil:
+		a.broken("an answer that nobody asked for")
+	case word == ":":
+		if a.request.Each != nil {
+			a.request.Each(ParseFinding(rest))
+		}
+	case word == "o" && err == nil && n > 0 && n <= maxOutput:
+		a.left = n
+	case word == "." && err == nil && n >= 0 && n < 256:
+		a.reply.Complete, a.reply.Code = true, n
+		a.finish()
+	default:
+		a.broken("a line that is no answer")
+	}
+	return p[end+1:]
+}
+
+func (a *answers) output(p []byte) {
+	a.left -= len(p)
+	a.reply.Written += int64(len(p))
+	if a.request.Output != nil {
+		_, _ = a.request.Output.Write(p)
+	}
+}
+
+func (a *answers) broken(what string) {
+	a.fault = "the host does not keep to the protocol: " + what
+	a.finish()
+}
+
+// spotter counts a word in a stream.
+type spotter struct {
+	word string
+	end  []byte // of the stream, where the word may have begun
+}
+
+func (s *spotter) count(p []byte) int {
+	b := append(s.end, p...)
+	n := bytes.Count(b, []byte(s.word))
+	if at := bytes.LastIndex(b, []byte(s.word)); at >= 0 {
+		b = b[at+len(s.word):]
+	}
+	s.end = bytes.Clone(b[max(0, len(b)-len(s.word)+1):])
+	return n
+}
+
+var _ io.Writer = writer(nil)

@@ -1,0 +1,204 @@
+package hostshell
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"tripod/installer"
+)
+
+// conversation is one command on the host, from its start to its end.
+type conversation struct {
+	input    *input
+	answer   *answers
+	preamble string          // is sent before the first request
+	sent     map[string]bool // files of scripts/host that the host has
+	cancel   context.CancelCauseFunc
+
+	ended chan struct{} // closed when the command has ended; then these are set:
+	code  int
+	err   error
+}
+
+func (s *Shell) start(ctx context.Context) *conversation {
+	ctx, cancel := context.WithCancelCause(ctx)
+	c := &conversation{
+		input: &input{texts: make(chan string), eof: make(chan struct{}), over: make(chan struct{})}, answer: newAnswers(s.Terminal),
+		sent: map[string]bool{}, cancel: cancel, ended: make(chan struct{}),
+	}
+	cmd := installer.Command{
+		Line: commandLine(s.Become, s.HasPassword()), PTY: s.Terminal,
+		Stdin: c.input, Stdout: writer(c.answer.stdout), Stderr: writer(c.answer.stderr),
+	}
+	go func() {
+		c.code, c.err = s.conn.Exec(ctx, cmd)
+		close(c.input.over)
+		close(c.ended)
+		cancel(nil)
+	}()
+	return c
+}
+
+// end ends the command because of cause, nil if all is well.
+func (c *conversation) end(cause error) {
+	c.answer.detach()
+	c.cancel(cause)
+	<-c.ended
+}
+
+// endInput lets the command end by itself; not on a terminal, where it goes on waiting.
+func (c *conversation) endInput() {
+	close(c.input.eof)
+	if c.answer.terminal {
+		return
+	}
+	select {
+	case <-c.ended:
+	case <-time.After(endWait):
+	}
+}
+
+const endWait = 10 * time.Second // PAM punishes a wrong password with some seconds
+
+func (c *conversation) say(ctx context.Context, text string) {
+	select {
+	case c.input.texts <- text:
+	case <-c.ended:
+	case <-ctx.Done():
+	}
+}
+
+func (c *conversation) ask(ctx context.Context, q Request) (Reply, error) {
+	done := c.answer.attach(q)
+	c.say(ctx, c.preamble+c.program(q))
+	c.preamble = ""
+	select {
+	case <-done:
+	case <-c.ended:
+	case <-ctx.Done():
+		c.end(context.Cause(ctx))
+	}
+	reply, fault := c.answer.detach()
+	switch {
+	case reply.Complete:
+		return reply, nil
+	case fault != "":
+		c.end(nil)
+		return reply, installer.Fail(installer.KindProtocolError, "%s", fault)
+	}
+	c.end(nil)
+	reply.Code = c.code
+	return reply, c.err
+}
+
+// program is what the host reads for a request. The call is in braces, so that one that is cut
+// short on its way is not run.
+func (c *conversation) program(q Request) string {
+	var b strings.Builder
+	for _, name := range q.Files {
+		if !c.sent[name] {
+			c.sent[name] = true
+			b.WriteString(hostFiles()[name])
+		}
+	}
+	for _, file := range q.Small {
+		fmt.Fprintf(&b, "file_%s='%s'\n", file.SHA256, file.format)
+	}
+	b.WriteString("{ main " + q.Verb)
+	for _, arg := range q.Args {
+		b.WriteString(" " + Quote(arg))
+	}
+	b.WriteString("\n} </dev/null\n")
+	return b.String()
+}
+
+// awaitRoot answers questions for a password until root's shell says that it is there.
+func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret, become Become) error {
+	if become == AsLogin {
+		return nil
+	}
+	refused := func(rejected bool) error {
+		if rejected {
+			c.endInput() // so that sudo says and logs what it thinks of it
+		}
+		c.end(nil)
+		reply, _ := c.answer.detach()
+		if c.err != nil && !rejected {
+			return c.err
+		}
+		return &NotRoot{Said: strings.ReplaceAll(reply.Stderr+"\n"+reply.Noise, sudoPrompt, ""), Rejected: rejected, Code: c.code}
+	}
+	var silence <-chan time.Time // PAM may ask in words of its own
+	if !password.IsZero() {
+		timer := time.NewTimer(promptWait)
+		defer timer.Stop()
+		silence = timer.C
+	}
+	answered := false
+	for {
+		asked := false
+		select {
+		case <-c.answer.ready:
+			return nil
+		case <-c.answer.asked:
+			asked = true
+		case <-silence:
+		case <-c.ended:
+			select {
+			case <-c.answer.ready: // said before it ended
+				return nil
+			default:
+				return refused(false)
+			}
+		case <-ctx.Done():
+			c.end(context.Cause(ctx))
+			return c.err
+		}
+		// A second try with the same password would only help to lock the account.
+		if asked && (answered || password.IsZero()) {
+			return refused(answered)
+		}
+		if !answered {
+			c.say(ctx, password.Reveal()+"\n")
+			answered = true
+		}
+	}
+}
+
+// input is the command's standard input.
+type input struct {
+	texts chan string
+	eof   chan struct{} // closed when it ends
+	over  chan struct{} // closed when nobody reads it any more
+}
+
+// WriteTo spares io.Copy its buffer.
+func (in *input) WriteTo(w io.Writer) (n int64, err error) {
+	for {
+		select {
+		case text := <-in.texts:
+			wrote, err := io.WriteString(w, text)
+			n += int64(wrote)
+			if err != nil {
+				return n, err
+			}
+		case <-in.eof:
+			return n, nil
+		case <-in.over:
+			return n, nil
+		}
+	}
+}
+
+// Read is for who cannot use WriteTo.
+func (in *input) Read([]byte) (int, error) { return 0, io.ErrNoProgress }
+
+type writer func(p []byte)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
+}
