@@ -43,7 +43,7 @@ func TestWrongSudoPasswordOnce(t *testing.T) {
 		_, err := b.script(containerScript).work(t.Context())
 		f := requireKind(t, installer.KindSudoDenied, err)
 		assert.Contains(t, f.Detail, "rejected the password")
-		assert.Contains(t, f.Detail, "1 incorrect password attempt")
+		assert.Contains(t, f.Detail, "Sorry, try again")
 	}
 }
 

@@ -62,7 +62,7 @@ func TestRealServers(t *testing.T) {
 			try(ByExec)
 
 			var tty bytes.Buffer
-			_, err = c.Exec(t.Context(), installer.Command{Line: `exec sh -c 'tty; cat'`, Stdin: bytes.NewBufferString("in\n"), Stdout: &tty, PTY: true})
+			_, err = c.Exec(t.Context(), installer.Command{Line: `exec sh -c 'tty; head -n 1'`, Stdin: bytes.NewBufferString("in\n"), Stdout: &tty, PTY: true})
 			require.NoError(t, err)
 			assert.Contains(t, tty.String(), "/dev/pts/")
 			assert.Contains(t, tty.String(), "in\n")

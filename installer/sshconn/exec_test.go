@@ -214,7 +214,7 @@ func TestPTY(t *testing.T) {
 	c := connect(t, long(), s)
 	var out, errOut bytes.Buffer
 	code, err := c.Exec(t.Context(), installer.Command{
-		Line: "test -t 0 || exit 9; read -r a; cat; echo \"$a\" >&2", Stdin: strings.NewReader("s3cret\nline\n"), Stdout: &out, Stderr: &errOut, PTY: true,
+		Line: "test -t 0 || exit 9; read -r a; head -n 1; echo \"$a\" >&2", Stdin: strings.NewReader("s3cret\nline\n"), Stdout: &out, Stderr: &errOut, PTY: true,
 	})
 	require.NoError(t, err)
 	assert.Zero(t, code)

@@ -13,7 +13,7 @@ do_inbox() {
 			set -- $(ls -ldn "$dir" 2>/dev/null)
 			case "${1-} ${3-}" in
 			"drwx------"*" $login_uid") ;;
-			*) [ -n "$TRIPOD_ROOT" ] && [ -O "$dir" ] || continue ;;
+			*) if [ -z "$TRIPOD_ROOT" ] || [ ! -O "$dir" ]; then continue; fi ;;
 			esac
 		fi
 		say inbox "dir=$dir"
