@@ -23,6 +23,7 @@ const (
 	KindPasswordExpired   Kind = "password-expired"
 	KindChannelDenied     Kind = "channel-denied"
 	KindSudoDenied        Kind = "sudo-denied"
+	KindLoginClosed       Kind = "login-closed"
 	KindUnsupportedHost   Kind = "unsupported-host"
 	KindNoSpace           Kind = "no-space"
 	KindUploadFailed      Kind = "upload-failed"
@@ -69,6 +70,7 @@ var kinds = []KindInfo{
 	{KindPasswordExpired, StepConnect, 1, 0, false, "the password has expired: log in once by hand, set a new one, and put that into the hosts file"},
 	{KindChannelDenied, StepConnect, 2, 5 * time.Second, false, "the server logs in but opens no session or forwarding: check MaxSessions, AllowTcpForwarding and ForceCommand in sshd_config"},
 	{KindSudoDenied, StepProbe, 1, 0, false, "sudo refused: give the right --ask-sudo-pass or sudo_password, or allow the user in sudoers"},
+	{KindLoginClosed, StepProbe, 2, 5 * time.Second, false, "user and password or key are right, but the host runs no commands for this login; the message has what it said. Cloud images want another user (such as ubuntu or ec2-user) with sudo; nologin shells and ForceCommand do this too"},
 	{KindUnsupportedHost, StepProbe, 1, 0, false, "the host lacks something that is needed; the message says what"},
 	{KindNoSpace, StepProbe, 1, 0, false, "no folder on the host has room for the work and allows programs to run: free some space"},
 	{KindUploadFailed, StepStage, 2, 5 * time.Second, false, "the files did not arrive whole: check the disk and the network of the host"},

@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -30,6 +31,10 @@ func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 // nothing will record its exit code, and it holds no lock any more.
 func (w *work) inspect(ctx context.Context) error {
 	err := limited(ctx, w.Limits.Probe, "probing the host", w.probeHost)
+	if f, ok := errors.AsType[*installer.Failure](err); ok && f.Kind == installer.KindStepTimeout && !w.host.Begun() {
+		return installer.Fail(installer.KindStepTimeout, "the login shell began no command within %s; perhaps a start-up file (such as ~/.bashrc) "+
+			"reads standard input or waits for something%s", w.Limits.Probe, w.quoted(w.host.Noise()))
+	}
 	if err != nil || w.found.run.state != "died" || w.found.run.rebooted {
 		return err
 	}
@@ -97,22 +102,18 @@ func (w *work) probeArgs() []string {
 	return args
 }
 
+// noAnswer: the login was accepted, and the host ended it before our scripts said anything.
 func (w *work) noAnswer(r reply) error {
-	if r.Code > 128 {
-		return installer.Fail(installer.KindLostContact, "what looked at the host was killed there (exit code %d)", r.Code)
+	detail := fmt.Sprintf("the host accepted the login and ended it (exit code %d)", r.Code)
+	if r.Echoed {
+		return installer.Fail(installer.KindLoginClosed, "a start-up file of the login shell (such as ~/.bashrc) reads standard input, "+
+			"and with it the commands that are sent to the host: let it do so in interactive shells only")
 	}
-	const reads = "a start-up file of the login shell (such as ~/.bashrc) reads standard input"
-	says := r.Noise + "\n" + r.Stderr
-	// What begins with the first assignments came without them, or was printed.
-	if strings.Contains(r.Stderr, "nonce: ") || strings.Contains(r.Noise, "nonce=") {
-		return installer.Fail(installer.KindUnsupportedHost, reads+
-			", and with it the commands that are sent to the host: let it do so in interactive shells only")
+	said := w.quoted(r.Noise + "\n" + r.Stderr)
+	if r.Code == 0 && said == "" {
+		said = "; perhaps a start-up file of the login shell (such as ~/.bashrc) reads standard input"
 	}
-	perhaps := ""
-	if r.Code == 0 && strings.TrimSpace(says) == "" {
-		perhaps = "; perhaps " + reads
-	}
-	return installer.Fail(installer.KindUnsupportedHost, "the login shell ran no command (exit code %d)%s%s", r.Code, w.quoted(says), perhaps)
+	return installer.Fail(installer.KindLoginClosed, "%s%s", detail, said)
 }
 
 func (w *work) usable() error {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -156,29 +157,39 @@ func TestNoLoginShell(t *testing.T) {
 	for _, user := range []string{"root", "ops"} {
 		b := newBed(t, sshtest.Config{Users: []sshtest.User{{Name: user, Password: "x", Shell: nologin}}}, user).script(counted)
 		_, err := b.work(t.Context())
-		f := requireKind(t, installer.KindUnsupportedHost, err)
-		assert.Equal(t, "the login shell ran no command (exit code 1): This account is currently not available.", f.Detail)
+		f := requireKind(t, installer.KindLoginClosed, err)
+		assert.Equal(t, "the host accepted the login and ended it (exit code 1): This account is currently not available.", f.Detail)
 	}
 }
 
 // TestStartUpFileReadsInput: bash runs ~/.bashrc also for commands of sshd's.
 func TestStartUpFileReadsInput(t *testing.T) {
 	t.Parallel()
-	const says = "a start-up file of the login shell (such as ~/.bashrc) reads standard input"
-	for start, want := range map[string]string{
-		"read -r choice":              says + ", and with it the commands",
-		"read -r a; read -r b":        says + ", and with it the commands",
-		"cat":                         says + ", and with it the commands",
-		"while read -r x; do :; done": "the login shell ran no command (exit code 0); perhaps " + says,
+	const begins = "#!/bin/sh\n"
+	for start, want := range map[string]struct {
+		kind installer.Kind
+		says string
+	}{
+		"read -r choice":              {},
+		"{ read -r a; read -r b; }":   {},
+		"cat":                         {installer.KindLoginClosed, "a start-up file of the login shell (such as ~/.bashrc) reads standard input, and with it the commands"},
+		"while read -r x; do :; done": {installer.KindStepTimeout, "the login shell began no command within 1s; perhaps a start-up file (such as ~/.bashrc) reads standard input"},
 	} {
 		shell := filepath.Join(t.TempDir(), "shell")
-		require.NoError(t, os.WriteFile(shell, []byte("#!/bin/sh\n"+start+"\nexec /bin/sh \"$@\"\n"), 0o700))
+		require.NoError(t, os.WriteFile(shell, []byte(begins+start+"\nexec /bin/sh \"$@\"\n"), 0o700))
 		for _, user := range []string{"root", "ops"} {
-			b := newBed(t, sshtest.Config{Users: []sshtest.User{{Name: user, Password: "x", Shell: shell}}}, user).script(counted)
+			b := newBed(t, sshtest.Config{Users: []sshtest.User{{Name: user, Password: "x", Shell: shell, Sudo: sshtest.Sudo{Mode: sshtest.SudoPassword}}}}, user).script(counted)
 			b.settings = "TRIPOD_SECRET_KEY='CANARY-key'\n"
+			if want.kind == installer.KindStepTimeout {
+				b.limits.Probe = time.Second
+			}
 			_, err := b.work(t.Context())
-			f := requireKind(t, installer.KindUnsupportedHost, err)
-			assert.Contains(t, f.Detail, want, start)
+			if want.kind == "" {
+				require.NoError(t, err, "blank lines are sent first: %s", start)
+				continue
+			}
+			f := requireKind(t, want.kind, err)
+			assert.Contains(t, f.Detail, want.says, start)
 			assert.NotContains(t, f.Detail, "CANARY")
 		}
 	}

@@ -73,6 +73,12 @@ func (a *answers) detach() (reply Reply, fault string) {
 	return a.reply, a.fault
 }
 
+func (a *answers) hasBegun() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.begun
+}
+
 func (a *answers) finish() {
 	if a.done != nil {
 		close(a.done)
@@ -115,6 +121,10 @@ func (a *answers) greeting(p []byte) []byte {
 	}
 	b := append(a.pending, p...)
 	at := bytes.Index(b, a.hello)
+	if at < 0 && bytes.Contains(b, []byte("tripod-go")) {
+		a.reply.Echoed = true
+		a.finish()
+	}
 	if at < 0 {
 		keep := min(len(b), len(a.hello)-1)
 		a.addNoise(b[:len(b)-keep])

@@ -117,9 +117,12 @@ func (c *conversation) program(q Request) string {
 
 // awaitRoot answers questions for a password until root's shell says that it is there.
 func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret, become Become) error {
+	c.preamble = startUp
 	if become == AsLogin {
 		return nil
 	}
+	c.say(ctx, startUp)
+	c.preamble = goLine
 	refused := func(rejected bool) error {
 		if rejected {
 			c.endInput() // so that sudo says and logs what it thinks of it

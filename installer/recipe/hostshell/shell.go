@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
-	"strings"
 
 	"tripod/installer"
 )
@@ -24,6 +23,8 @@ type Shell struct {
 	settings string
 	tag      string
 	talk     *conversation // nil: none is open
+	begun    bool
+	noise    string
 }
 
 // New returns the Shell of a new connection, with the login's rights. The password is for
@@ -48,6 +49,7 @@ type Request struct {
 // Reply is what a host answered besides its findings.
 type Reply struct {
 	Complete bool   // the answer came to its end
+	Echoed   bool   // what we sent came back before our scripts began
 	Code     int    // of the verb; of the whole command where that has ended
 	Noise    string // what was printed before our scripts began
 	Stderr   string // the end of it
@@ -65,11 +67,18 @@ func (s *Shell) Ask(ctx context.Context, q Request) (Reply, error) {
 		s.talk = talk
 	}
 	reply, err := s.talk.ask(ctx, q)
+	s.begun, s.noise = s.talk.answer.hasBegun(), reply.Noise
 	if !reply.Complete {
 		s.Close()
 	}
 	return reply, err
 }
+
+// Begun reports whether a shell on the host has begun to read our scripts.
+func (s *Shell) Begun() bool { return s.begun }
+
+// Noise is what the host printed instead, the last time.
+func (s *Shell) Noise() string { return s.noise }
 
 // Close ends the conversation, and waits for that. The next request opens another.
 func (s *Shell) Close() {
@@ -97,9 +106,7 @@ func (s *Shell) open(ctx context.Context) (*conversation, error) {
 		c.end(context.Cause(ctx))
 		return nil, err
 	}
-	preamble := strings.Repeat("\n", startupLines) + "tripod-go\nprintf '%s\\n' " + c.answer.token() + "\n" +
-		"tag=" + s.tag + "\nsettings=" + Quote(s.settings) + "\n"
-	c.preamble = preamble
+	c.preamble += "printf '%s\\n' " + c.answer.token() + "\ntag=" + s.tag + "\nsettings=" + Quote(s.settings) + "\n"
 	return c, nil
 }
 

@@ -40,10 +40,15 @@ type fakeHost func(cmd installer.Command, sent <-chan string) int
 
 func (h fakeHost) Exec(ctx context.Context, cmd installer.Command) (int, error) {
 	sent := make(chan string)
+	first := true
 	over := make(chan struct{})
 	go func() {
 		defer close(sent)
 		_, _ = cmd.Stdin.(io.WriterTo).WriteTo(writer(func(p []byte) {
+			if first && string(p) == startUp {
+				first = false
+				return
+			}
 			select {
 			case sent <- string(p):
 			case <-over:
@@ -66,7 +71,7 @@ func (h fakeHost) Exec(ctx context.Context, cmd installer.Command) (int, error) 
 func TestCommandLines(t *testing.T) {
 	t.Parallel()
 	const awaits = `while IFS= read -r l; do case $l in tripod-go) exec sh -s -- "${LC_ALL-}" "";; esac; done`
-	const start = `exec sh -c 'a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; r="echo tripod-ready; while IFS= read -r l; do ` +
+	const start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; r="echo tripod-ready; while IFS= read -r l; do ` +
 		`case \$l in tripod-go) exec /bin/sh $t -s -- \"\$1\" \"\$2\";; esac; done"; [ "$u" = 0 ] && exec /bin/sh -c "$r" sh "$a" 0; ` +
 		`LC_ALL=C; export LC_ALL; exec sudo -k `
 	assert.Equal(t, "exec sh -c '"+awaits+"'", commandLine(AsLogin, true))
