@@ -24,6 +24,7 @@ type answers struct {
 	hello    []byte        // is random: no noise has it
 	ready    chan struct{} // closed when root's shell is there
 	asked    chan struct{} // one for each question for a password
+	echo     chan struct{} // closed when what we sent came back
 
 	mu      sync.Mutex
 	begun   bool   // hello was said
@@ -43,6 +44,7 @@ type answers struct {
 func newAnswers(terminal bool) *answers {
 	return &answers{
 		terminal: terminal, hello: []byte("tripod:" + random() + "\n"), ready: make(chan struct{}), asked: make(chan struct{}, 2),
+		echo: make(chan struct{}),
 		prompts: spotter{word: sudoPrompt}, readies: spotter{word: readyLine},
 	}
 }
@@ -121,9 +123,19 @@ func (a *answers) greeting(p []byte) []byte {
 	}
 	b := append(a.pending, p...)
 	at := bytes.Index(b, a.hello)
-	if at < 0 && bytes.Contains(b, []byte("tripod-go")) {
-		a.reply.Echoed = true
-		a.finish()
+	end := at
+	if at < 0 {
+		end = len(b)
+	}
+	if bytes.Contains(b[:end], []byte(goLine)) {
+		a.addNoise(b[:end])
+		a.pending = nil
+		select {
+		case <-a.echo:
+		default:
+			close(a.echo)
+		}
+		return nil
 	}
 	if at < 0 {
 		keep := min(len(b), len(a.hello)-1)

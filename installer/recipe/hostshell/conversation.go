@@ -2,6 +2,7 @@ package hostshell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -78,6 +79,9 @@ func (c *conversation) ask(ctx context.Context, q Request) (Reply, error) {
 	select {
 	case <-done:
 	case <-c.ended:
+	case <-c.answer.echo:
+		c.end(nil)
+		return Reply{Echoed: true}, nil
 	case <-ctx.Done():
 		c.end(context.Cause(ctx))
 	}
@@ -115,6 +119,8 @@ func (c *conversation) program(q Request) string {
 	return b.String()
 }
 
+var errEchoed = errors.New("what was sent came back")
+
 // awaitRoot answers questions for a password until root's shell says that it is there.
 func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret, become Become) error {
 	c.preamble = startUp
@@ -148,6 +154,9 @@ func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret,
 			return nil
 		case <-c.answer.asked:
 			asked = true
+		case <-c.answer.echo:
+			c.end(nil)
+			return errEchoed
 		case <-silence:
 		case <-c.ended:
 			select {

@@ -2,6 +2,7 @@ package hostshell
 
 import (
 	"context"
+	"errors"
 	"crypto/rand"
 	"encoding/hex"
 	"io"
@@ -61,6 +62,9 @@ type Reply struct {
 func (s *Shell) Ask(ctx context.Context, q Request) (Reply, error) {
 	if s.talk == nil {
 		talk, err := s.open(ctx)
+		if errors.Is(err, errEchoed) {
+			return Reply{Echoed: true}, nil
+		}
 		if err != nil {
 			return Reply{}, err
 		}
