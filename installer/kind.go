@@ -80,7 +80,7 @@ var kinds = []KindInfo{
 	{KindVerifyFailed, StepVerify, 1, 0, false, "the installer ended, but the agent is not there or not healthy: see tripod logs ID"},
 	{KindNotReporting, StepVerify, 1, 0, false, "the agent runs, but lacks credentials or ids and cannot report: configure it with its keys, project and instance id, or give the server an agency for Cloud Eye"},
 	{KindLostContact, StepRun, 4, 5 * time.Second, true, "the connection broke and did not come back, so the outcome is not known: `tripod retry` looks at the host before it does anything"},
-	{KindProtocolError, StepRun, 2, 5 * time.Second, true, "what the host answered is not from our scripts: look for a login shell, a start-up file or a terminal message that writes between them"},
+	{KindProtocolError, StepProbe, 2, 5 * time.Second, false, "what the host answered is not from our scripts: look for a login shell, a start-up file or a terminal message that writes between them"},
 	{KindStepTimeout, StepProbe, 2, 5 * time.Second, false, "the host did not finish this step within its limit: check its load and disks"},
 	{KindHostBusy, StepRun, 3, 20 * time.Second, false, "another run for this target holds the lock on the host: wait for it, or look there for a stuck one"},
 	{KindCanceled, StepRun, 1, 0, false, "canceled by the user: `tripod retry` starts it again"},

@@ -76,7 +76,11 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 			unanswered = 0
 		}
 		if unanswered++; unanswered > maxUnanswered {
-			return runState{}, installer.Fail(installer.KindLostContact, "the host does not answer what it is asked%s", w.quoted(r.Stderr))
+			said := w.quoted(r.Stderr)
+			if f, ok := errors.AsType[*installer.Failure](err); ok && f.Kind == installer.KindProtocolError {
+				said = ": " + f.Detail
+			}
+			return runState{}, installer.Fail(installer.KindLostContact, "the host does not answer what it is asked%s", said)
 		}
 		if err := w.reconnect(ctx, err); err != nil {
 			return runState{}, err
