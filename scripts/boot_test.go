@@ -1,11 +1,13 @@
 package scripts_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -136,6 +138,23 @@ func TestLookAtBoot(t *testing.T) {
 		require.NoError(t, err, string(said))
 		assert.Equal(t, want, string(said), info)
 	}
+}
+
+// Where systemd has not begun to start the agent, as its installer's service does not work
+// there, nobody waits for it to come.
+func TestStartedAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	require.NoError(t, os.MkdirAll(filepath.Join(h.root, "etc/systemd/system"), 0o755))
+	h.appended = bareInit["systemd"] + "tick() { clock=0; }\n" // whoever waits does so for ever
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd, stdout, stderr := h.command(ctx, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Habit: "no-init"})})
+	require.NoError(t, cmd.Run(), "%s%s", stdout, stderr)
+	assert.Contains(t, stdout.String(), "tripod: started=service\n")
+	h.appended = bareInit["systemd"]
+	h.want(0, "uninstall.sh", nil)
+	h.uninstalled()
 }
 
 // What cannot be mended is told.

@@ -55,7 +55,7 @@ func TestContainer(t *testing.T) {
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "run"), subFS(t, "telescope")))
 	// docker cp keeps the modes, and root in there may be nobody here.
 	openUp(t, dir)
-	for name, o := range map[string]agent.Options{"old.tar.gz": {Version: "1.1.0"}, "new.tar.gz": {Version: "2.7.2", Layout: "new"}, "bad.tar.gz": {Habit: "fails"}} {
+	for name, o := range map[string]agent.Options{"old.tar.gz": {Version: "1.1.0"}, "bad.tar.gz": {Habit: "fails"}} {
 		o.Name = name
 		_, err := agent.BuildIn(filepath.Join(dir, "run"), o)
 		require.NoError(t, err)
@@ -79,14 +79,8 @@ func TestContainer(t *testing.T) {
 	sh(0, "test -x /usr/local/telescope/bin/agent && test -r /usr/local")
 	assert.Contains(t, sh(0, "sh verify.sh"), "agent=healthy")
 
-	sh(0, "echo TRIPOD_PACKAGE=/run/tripod/new.tar.gz >>settings")
-	assert.Contains(t, sh(0, "sh install.sh"), "agent=healthy version=2.7.2 layout=new parents=1 children=1")
-	sh(0, "echo TRIPOD_RESTORE=/root/kept >>settings")
-	assert.Contains(t, sh(0, "sh install.sh"), "agent=healthy version=1.1.0 layout=old parents=1 children=1")
-	assert.Contains(t, sh(0, "ls /etc/rc2.d"), "telescoped", "it is not started at boot")
-
 	// Taken out of the boot by hand, it is put back out of it.
-	sh(0, "/usr/sbin/update-rc.d telescoped disable && printf '%s\\n' TRIPOD_RESTORE= TRIPOD_PACKAGE=/run/tripod/bad.tar.gz >>settings")
+	sh(0, "/usr/sbin/update-rc.d telescoped disable && printf '%s\\n' TRIPOD_PACKAGE=/run/tripod/bad.tar.gz >>settings")
 	assert.Contains(t, sh(exitInstaller, "sh install.sh"), "; version 1.1.0 was put back, healthy")
 	sh(1, "ls /etc/rc[2-5].d | grep 'S..telescoped'")
 

@@ -140,8 +140,8 @@ func TestStartsOnABusyHost(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.otherExtension() // the uniagent outlives the agent
-	h.shim("nohup", "#!/bin/sh\n[ $1 != ./telescope ] || sleep 3\nexec "+lookPath(t, "nohup")+" \"$@\"\n")
-	new := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"}), "TRIPOD_STABLE": "4"}
+	h.shim("nohup", "#!/bin/sh\n[ $1 != ./telescope ] || sleep 1.5\nexec "+lookPath(t, "nohup")+" \"$@\"\n")
+	new := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"}), "TRIPOD_STABLE": "2"}
 	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
 	kill(t, h.processes()...)
 	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")

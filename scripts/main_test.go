@@ -12,7 +12,7 @@ const shortRun = "^TestLifecycle$/^sh$|^(TestRefusals|TestForgedNamesKillNobody|
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "4") // they wait for processes, but more at once keep two cores from all work
+	_ = flag.Set("test.parallel", "8") // they wait more than they work
 	if chosen := flag.Lookup("test.run"); testing.Short() && chosen.Value.String() == "" {
 		fmt.Println("-short: only", shortRun)
 		_ = chosen.Value.Set(shortRun)

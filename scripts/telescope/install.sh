@@ -98,7 +98,8 @@ set_modes() {
 		chmod go+rx,go-w "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
 }
 
-# kick starts the agent if its installer has not, within the first seconds.
+# kick starts the agent if its installer has not: where the init system has not even begun
+# to, at once, else after the first seconds.
 kick() {
 	tick
 	kick_end=$((clock + (TRIPOD_WAIT < 20 ? TRIPOD_WAIT / 2 : 10)))
@@ -108,6 +109,7 @@ kick() {
 		tick
 		[ "$clock" -lt $kick_end ] || break
 		nap 0.5
+		is_started || kick_end=$clock # one more look
 	done
 	say "the agent's installer has not started it"
 	start_agent

@@ -51,6 +51,15 @@ meant_stopped() {
 	esac
 }
 
+# is_started: the init system has started the agent, is about to, or cannot tell.
+is_started() {
+	[ "$init" = systemd ] || return 0
+	unit_is "$service" -p ActiveState
+	case $unit_says in
+	*'=inactive '* | *'=failed '*) return 1 ;;
+	esac
+}
+
 # tell_crashed: what look calls stopped is unhealthy, unless it is meant.
 tell_crashed() {
 	[ "$state" != stopped ] || meant_stopped || state=unhealthy
