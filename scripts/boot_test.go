@@ -3,9 +3,7 @@ package scripts_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -121,22 +119,15 @@ func TestLookAtBoot(t *testing.T) {
 			"[ $1 = show ] && printf '%s\\n' LoadState=loaded WantedBy=multi-user.target":    "enabled",
 			"[ $1 != show ] && echo generated || printf '%s\\n' LoadState=loaded WantedBy=a": "enabled",
 		} {
-			need(t, shell[0])
-			line := ". telescope/lib.sh; . telescope/init.sh; . telescope/boot.sh; TRIPOD_ROOT= service=telescoped init=systemd; " +
-				"systemctl() { " + says + "; }; look_at_boot; echo $boot"
-			args := append(slices.Clone(shell), "-c", line)
-			said, err := exec.Command(args[0], args[1:]...).CombinedOutput()
-			require.NoError(t, err, string(said))
-			assert.Equal(t, want+"\n", string(said), "%v: %s", shell, says)
+			said := parts(t, shell, "TRIPOD_ROOT= service=telescoped init=systemd; systemctl() { "+says+"; }; look_at_boot; echo $boot")
+			assert.Equal(t, want+"\n", said, "%v: %s", shell, says)
 		}
 	}
 	for info, want := range map[string]string{"old 1.0\n": "enabled", "old 1.0\nstopped\n": "enabled", "old 1.0\nhealthy\nmasked\n": "masked"} {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "info"), []byte(info), 0o600))
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "tree"), 0o700))
-		said, err := exec.Command("sh", "-c", `. telescope/keep.sh; read_kept "$1"; printf %s "$kept_boot"`, "sh", dir).CombinedOutput()
-		require.NoError(t, err, string(said))
-		assert.Equal(t, want, string(said), info)
+		assert.Equal(t, want, parts(t, shells[0], "read_kept "+dir+"; printf %s $kept_boot"), info)
 	}
 }
 

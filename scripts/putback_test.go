@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -167,13 +166,10 @@ func TestReplacedByKeepsItsLine(t *testing.T) {
 			"old 1.0\nhealthy\ndisabled\n":          "old 1.0\nhealthy\ndisabled\ntask\n",
 			"old 1.0\nhealthy\ndisabled\nanother\n": "old 1.0\nhealthy\ndisabled\ntask\n",
 		} {
-			need(t, shell[0])
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "info"), []byte(info), 0o600))
 			require.NoError(t, os.Mkdir(filepath.Join(dir, "tree"), 0o700))
-			args := append(slices.Clone(shell), "-c", `. telescope/keep.sh; replaced_by "$1" task`, "sh", dir)
-			said, err := exec.Command(args[0], args[1:]...).CombinedOutput()
-			require.NoError(t, err, string(said))
+			parts(t, shell, "replaced_by "+dir+" task")
 			text, err := os.ReadFile(filepath.Join(dir, "info"))
 			require.NoError(t, err)
 			assert.Equal(t, want, string(text), "%v: %q", shell, info)

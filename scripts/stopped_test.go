@@ -2,13 +2,13 @@ package scripts_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"tripod/testdata/agent"
 )
 
 // meant makes the scripts see a systemd that says the agent was stopped.
@@ -20,43 +20,47 @@ systemctl() { [ "$1" != show ] || printf '%s\n' LoadState=loaded ActiveState=ina
 // that it is meant; else it is a fault.
 func TestStoppedOrCrashed(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{})})
-	kill(t, h.processes()...)
 	systemd := func(load, active, result string) string {
-		return "init_system() { init=systemd; }\nsystemctl() { [ \"$*\" != 'show -p LoadState -p ActiveState -p Result telescoped.service' ] || " +
-			"printf '%s\\n' LoadState=" + load + " ActiveState=" + active + " Result=" + result + "; }\n"
+		return "init=systemd; systemctl() { [ \"$*\" != 'show -p LoadState -p ActiveState -p Result telescoped.service' ] || " +
+			"printf '%s\\n' LoadState=" + load + " ActiveState=" + active + " Result=" + result + "; }"
 	}
-	openrc, sysv := "init_system() { init=openrc; }\n", "init_system() { init=sysv; }\n"
 	for _, tt := range []struct {
-		name, appended, file, want string
+		name, init, file string
+		meant            bool
 	}{
-		{name: "no init system", want: "unhealthy"},
-		{name: "systemd: stopped", appended: systemd("loaded", "inactive", "success"), want: "stopped"},
-		{name: "systemd: failed", appended: systemd("loaded", "failed", "exit-code"), want: "unhealthy"},
-		{name: "systemd: limit of restarts", appended: systemd("loaded", "failed", "start-limit-hit"), want: "unhealthy"},
-		{name: "systemd: killed", appended: systemd("loaded", "inactive", "signal"), want: "unhealthy"},
-		{name: "systemd: taken for active", appended: systemd("loaded", "active", "success"), want: "unhealthy"},
-		{name: "systemd: not known", appended: systemd("not-found", "inactive", "success"), want: "unhealthy"},
-		{name: "systemd: no answer", appended: "init_system() { init=systemd; }\nsystemctl() { return 1; }\n", want: "unhealthy"},
-		{name: "openrc: stopped", appended: openrc, want: "stopped"},
-		{name: "openrc: crashed", appended: openrc, file: "run/openrc/started/telescoped", want: "unhealthy"},
-		{name: "sysv: not started at boot", appended: sysv, want: "stopped"},
-		{name: "sysv: started at boot", appended: sysv, file: "etc/rc3.d/S10telescoped", want: "unhealthy"},
-		{name: "sysv: a lock is left", appended: sysv, file: "var/lock/subsys/telescoped", want: "unhealthy"},
-		{name: "sysv: a pid file is left", appended: sysv, file: "run/telescoped.pid", want: "unhealthy"},
+		{name: "no init system", init: "init=none"},
+		{name: "systemd: stopped", init: systemd("loaded", "inactive", "success"), meant: true},
+		{name: "systemd: failed", init: systemd("loaded", "failed", "exit-code")},
+		{name: "systemd: limit of restarts", init: systemd("loaded", "failed", "start-limit-hit")},
+		{name: "systemd: killed", init: systemd("loaded", "inactive", "signal")},
+		{name: "systemd: taken for active", init: systemd("loaded", "active", "success")},
+		{name: "systemd: not known", init: systemd("not-found", "inactive", "success")},
+		{name: "systemd: no answer", init: "init=systemd; systemctl() { return 1; }"},
+		{name: "openrc: stopped", init: "init=openrc", meant: true},
+		{name: "openrc: crashed", init: "init=openrc", file: "run/openrc/started/telescoped"},
+		{name: "sysv: not started at boot", init: "init=sysv", meant: true},
+		{name: "sysv: started at boot", init: "init=sysv", file: "etc/rc3.d/S10telescoped"},
+		{name: "sysv: a lock is left", init: "init=sysv", file: "var/lock/subsys/telescoped"},
+		{name: "sysv: a pid file is left", init: "init=sysv", file: "run/telescoped.pid"},
 	} {
-		if tt.file != "" {
-			require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(h.root, tt.file)), 0o755))
-			require.NoError(t, os.WriteFile(filepath.Join(h.root, tt.file), nil, 0o600))
+		root := t.TempDir()
+		for _, file := range []string{"etc/init.d/telescoped", tt.file} {
+			if file != "" {
+				require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755))
+				require.NoError(t, os.WriteFile(filepath.Join(root, file), nil, 0o600))
+			}
 		}
-		h.appended = tt.appended
-		assert.Equal(t, tt.want, h.want(0, "probe.sh", nil).found["agent"], tt.name)
-		if tt.file != "" {
-			require.NoError(t, os.Remove(filepath.Join(h.root, tt.file)))
-		}
+		said := parts(t, shells[0], tt.init+"; TRIPOD_ROOT="+root+"; init_places; state=stopped layout=old service=telescoped; tell_crashed; echo $state")
+		want := map[bool]string{true: "stopped\n", false: "unhealthy\n"}[tt.meant]
+		assert.Equal(t, want, said, tt.name)
 	}
-	h.appended = ""
-	h.want(0, "uninstall.sh", nil)
-	h.uninstalled()
+}
+
+// parts runs a line of shell with all the scripts' functions.
+func parts(t *testing.T, shell []string, line string) string {
+	t.Helper()
+	need(t, shell[0])
+	said, err := exec.Command(shell[0], append(slices.Clone(shell[1:]), "-c", "here=telescope; . telescope/all.sh; "+line)...).CombinedOutput()
+	require.NoError(t, err, string(said))
+	return string(said)
 }
