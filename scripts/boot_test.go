@@ -86,7 +86,7 @@ func TestBoot(t *testing.T) {
 				require.NoError(t, os.Symlink("/dev/null", masked))
 				why = "it%20was%20masked%20before"
 			}
-			kill(t, h.processes()...)
+			h.killAll()
 			require.NoError(t, os.RemoveAll(filepath.Join(h.root, "etc/systemd/active")))
 			still := func(r result, version string) {
 				t.Helper()

@@ -283,7 +283,7 @@ func TestHalfACopyIsNone(t *testing.T) {
 		require.True(t, died)
 		require.Subset(t, []string{"cp", "mv"}, calls[len(calls)-1:])
 		assert.NoDirExists(t, c.kept()+".next", at)
-		kill(t, c.processes()...)
+		c.killAll()
 		r := c.alive(exitInstaller, "install.sh", bad)
 		assert.Contains(t, lastLine(r.stderr), "; version 1.0 was put back")
 		assert.FileExists(t, filepath.Join(c.root, "etc/init.d/telescoped"), at)

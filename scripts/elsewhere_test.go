@@ -77,7 +77,7 @@ func TestAgentElsewhere(t *testing.T) {
 			require.NoError(t, os.WriteFile(service, script, 0o755))
 
 			// It does not run, and its service is there.
-			kill(t, h.processes()...)
+			h.killAll()
 			r = h.want(0, "probe.sh", nil)
 			assert.Equal(t, []string{at, "unhealthy"}, []string{r.found["at"], r.found["agent"]})
 

@@ -86,7 +86,7 @@ func TestBrokenUpdateKeepsTheWayBack(t *testing.T) {
 	keep := h.dir + "/kept"
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "1.0"})})
 	h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "2.0"}), "TRIPOD_KEEP": keep})
-	kill(t, h.processes()...)
+	h.killAll()
 	require.NoError(t, os.WriteFile(h.root+"/usr/local/telescope/bin/telescope", []byte("#!/bin/sh\nexit 1\n"), 0o755))
 	r := h.want(0, "install.sh", settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Version: "3.0"}), "TRIPOD_KEEP": keep})
 	healthy(t, r, "3.0", "old")

@@ -409,6 +409,14 @@ func kill(t *testing.T, pids ...string) {
 	}, time.Minute, 10*time.Millisecond)
 }
 
+// killAll does so to all that runs from this root, also to what one of them has just started.
+func (h *host) killAll() {
+	h.t.Helper()
+	for all := h.processes(); len(all) > 0; all = h.processes() {
+		kill(h.t, all...)
+	}
+}
+
 func lastLine(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	return lines[len(lines)-1]

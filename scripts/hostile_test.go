@@ -107,7 +107,7 @@ func TestLocalUserFakesNoAgent(t *testing.T) {
 				healthy(t, h.want(0, "probe.sh", nil), "1.2.3", "old")
 				fake.endAlive(t, name)
 			}
-			kill(t, h.processes()...)
+			h.killAll()
 			for name, program := range programs {
 				fake := runForeign(t, program, bin, asNobody)
 				r := h.want(0, "probe.sh", nil)

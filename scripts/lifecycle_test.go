@@ -143,7 +143,7 @@ func TestStartsOnABusyHost(t *testing.T) {
 	h.shim("nohup", "#!/bin/sh\n[ $1 != ./telescope ] || sleep 1.5\nexec "+lookPath(t, "nohup")+" \"$@\"\n")
 	new := settings{"TRIPOD_PACKAGE": agent.Build(t, agent.Options{Layout: "new"}), "TRIPOD_STABLE": "2"}
 	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
-	kill(t, h.processes()...)
+	h.killAll()
 	healthy(t, h.want(0, "install.sh", new), "1.2.3", "new")
 	h.want(0, "uninstall.sh", nil)
 	require.NoError(t, os.RemoveAll(filepath.Join(h.root, "usr/local/uniagent/extension/install/other")))

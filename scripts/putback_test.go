@@ -57,7 +57,7 @@ func TestWhatHasReplacedTheKeptVersion(t *testing.T) {
 	replaced("1.0", "update")
 	install("repair", "2.0")
 	replaced("1.0", "update")
-	kill(t, h.processes()...)
+	h.killAll()
 	require.NoError(t, os.WriteFile(h.root+"/usr/local/telescope/bin/telescope", []byte("#!/bin/sh\nexit 1\n"), 0o755))
 	install("over it", "3.0")
 	replaced("1.0", "over it")
@@ -137,7 +137,7 @@ func TestStoppedSinceTheCutOff(t *testing.T) {
 			}
 			install(0, agent.Options{Version: "2.0", Habit: tt.habit}, cutOff)
 			wait = "180"
-			kill(t, h.processes()...)
+			h.killAll()
 			// Nobody but us can start it.
 			stopped := "init_system() { init=systemd; }\n" +
 				"systemctl() { [ $1 = show ] && printf '%s\\n' LoadState=loaded ActiveState=inactive Result=success; }\n"

@@ -122,7 +122,7 @@ func TestPutBackAsItWas(t *testing.T) {
 	}
 	install(0, agent.Options{Version: "0.9"}, nil)
 	install(0, agent.Options{Version: "1.0"}, nil)
-	kill(t, h.processes()...)
+	h.killAll()
 	h.appended = meant
 	r := install(exitInstaller, agent.Options{Version: "2.0", Habit: "fails"}, nil)
 	assert.Contains(t, lastLine(r.stderr), "; version 1.0 was put back, stopped")

@@ -161,23 +161,24 @@ find_top() {
 # only_ours PATH...: each is there and belongs to one of agent_users, and no one else
 # may write to it.
 only_ours() {
-	only_left=$#
-	only_list=$(ls -ldn "$@" 2>/dev/null)
-	IFS=$newline
+	only_count=$#
+	with_lines only_ours_in "$(ls -ldn "$@" 2>/dev/null)"
+}
+
+# only_ours_in LINE...: so says a listing, a line each: a name may forge more.
+only_ours_in() {
+	[ $# = "$only_count" ] || return 1
 	set -f
-	# shellcheck disable=SC2086 # into lines, and each of them into words
-	set -- $only_list
-	unset IFS
 	for only_line; do
-		# shellcheck disable=SC2086
-		set -- $only_line # the name, which comes last, is not read
-		case $1:$agent_users in
-		?????-??-*:*" $3 "*) only_left=$((only_left - 1)) ;;
-		*) only_left=-1 && break ;;
+		# shellcheck disable=SC2086 # into words; the name, which comes last, is not read
+		set -- $only_line
+		case $1 in
+		?????-??-*) is_in "$3" "$agent_users" && continue ;;
 		esac
+		set +f
+		return 1
 	done
 	set +f
-	[ $only_left = 0 ] # one line each: a name may forge more
 }
 
 # report prints the finding about the agent, from look and find_version. An agent

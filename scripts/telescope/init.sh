@@ -39,15 +39,10 @@ quietly() { limited "$@" >/dev/null 2>&1; }
 unit_is() {
 	unit=$1.service
 	shift
-	unit_says=$(limited 20 systemctl show "$@" "$unit" 2>/dev/null)
-	IFS=$newline
-	set -f
-	# shellcheck disable=SC2086 # into lines
-	set -- $unit_says
-	unset IFS
-	set +f
-	unit_says=" $* "
+	with_lines unit_properties "$(limited 20 systemctl show "$@" "$unit" 2>/dev/null)"
 }
+
+unit_properties() { unit_says=" $* "; }
 
 # existing FILE... adds those that are there, dangling links too, to listed, one a line.
 existing() {
@@ -149,14 +144,10 @@ kept_init_files() {
 }
 
 # remove_listed removes the files and links in listed.
-remove_listed() {
-	IFS=$newline
-	set -f
-	# shellcheck disable=SC2086 # into lines
-	set -- $listed
-	unset IFS
-	set +f
-	[ $# = 0 ] || rm -f "$@"
+remove_listed() { with_lines remove_files "$listed"; }
+
+remove_files() {
+	clear "$@"
 	for listed_file; do
 		case $listed_file in
 		*.wants/*) rmdir "${listed_file%/*}" 2>/dev/null ;; # as systemctl does, if it is empty now

@@ -107,7 +107,7 @@ kick() {
 		look
 		[ $((parents + children)) = 0 ] || return 0
 		tick
-		[ "$clock" -lt $kick_end ] || break
+		[ "$clock" -lt "$kick_end" ] || break
 		nap 0.5
 		is_started || kick_end=$clock # one more look
 	done

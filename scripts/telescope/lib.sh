@@ -82,6 +82,25 @@ found() {
 	printf '%s\n' "$found_line"
 }
 
+# with_lines COMMAND TEXT does the COMMAND with each line of the TEXT as an argument.
+with_lines() {
+	IFS=$newline
+	set -f
+	# shellcheck disable=SC2086 # into lines
+	set -- "$1" $2
+	unset IFS
+	set +f
+	"$@"
+}
+
+# is_in WORD LIST
+is_in() {
+	case " $2 " in
+	*" $1 "*) ;;
+	*) return 1 ;;
+	esac
+}
+
 have() { command -v "$1" >/dev/null 2>&1; }
 
 # each CHECK NAME... does CHECK NAME VALUE for each of these settings.

@@ -31,17 +31,14 @@ user_of() {
 # who owns the agent's folder: whoever that has been given to could be the agent.
 find_users() {
 	user_of $$ || user=0
-	agent_users=" 0 $user "
+	agent_users="0 $user"
 }
 
 # ours PID: one of agent_users runs it, on this host and not in a container on it.
 ours() {
 	# shellcheck disable=SC3013 # dash, bash and busybox have -ef
 	alive "$1" && user_of "$1" && [ "/proc/$1/root" -ef / ] || return 1
-	case $agent_users in
-	*" $user "*) ;;
-	*) return 1 ;;
-	esac
+	is_in "$user" "$agent_users"
 }
 
 # runs_from PID DIR...: it is ours, and its program is in a DIR; from_dir is which.
@@ -61,31 +58,28 @@ runs_from() {
 # each process of a busy host would take seconds. Its lines can be forged: each process
 # is still to be looked at.
 candidates() {
-	candidates=' ' candidates_link=$1 candidates_part=$2
-	shift 2
-	links=$(ls -ln /proc/[0-9]*/"$candidates_link" 2>/dev/null)
+	candidates='' candidates_part=$2
+	links=$(ls -ln /proc/[0-9]*/"$1" 2>/dev/null)
 	# Of very many processes one command line would be too long.
-	[ -n "$links" ] || links=$(printf '%s\n' /proc/[0-9]*/"$candidates_link" | xargs ls -ln 2>/dev/null)
-	IFS=$newline
-	set -f
-	for candidate in $links; do
-		for candidates_dir; do
-			case $candidate in
-			*" -> $candidates_dir"/*"$candidates_part"*) ;;
-			*) continue ;;
-			esac
-			candidate=${candidate%%" -> "*}
-			candidate=${candidate##*/proc/}
-			candidate=${candidate%%/*}
-			case $candidate/$candidates in
-			/* | *[!0-9]*/* | *" $candidate "*) ;;
-			*) candidates="$candidates$candidate " ;;
-			esac
-			break
-		done
+	[ -n "$links" ] || links=$(printf '%s\n' /proc/[0-9]*/"$1" | xargs ls -ln 2>/dev/null)
+	shift 2
+	for candidates_dir; do with_lines candidates_among "$links"; done
+}
+
+candidates_among() {
+	for candidate; do
+		case $candidate in
+		*" -> $candidates_dir"/*"$candidates_part"*) ;;
+		*) continue ;;
+		esac
+		candidate=${candidate%%" -> "*}
+		candidate=${candidate##*/proc/}
+		candidate=${candidate%%/*}
+		case $candidate in
+		'' | *[!0-9]*) ;;
+		*) is_in "$candidate" "$candidates" || candidates="$candidates $candidate" ;;
+		esac
 	done
-	unset IFS
-	set +f
 }
 
 # processes DIR... sets running: the numbers of the agent's processes that run from a
@@ -124,17 +118,10 @@ starts_in() {
 	candidates cwd '' "$1"
 	for process in $candidates; do
 		comm_of "$process"
-		case " bash sh dash $services " in
-		*" $comm "*) ;;
-		*) continue ;;
-		esac
+		is_in "$comm" "bash sh dash $services" || continue
 		argument 2 "$process"
 		case $argument in
-		*/*) ;;
-		*) continue ;;
-		esac
-		case " $services " in
-		*" ${argument##*/} "*) ;;
+		*/*) is_in "${argument##*/}" "$services" || continue ;;
 		*) continue ;;
 		esac
 		ours "$process" && link_of "/proc/$process/cwd" || continue
