@@ -50,7 +50,7 @@ func TestStoppedOrCrashed(t *testing.T) {
 				require.NoError(t, os.WriteFile(filepath.Join(root, file), nil, 0o600))
 			}
 		}
-		said := parts(t, shells[0], tt.init+"; TRIPOD_ROOT="+root+"; init_places; state=stopped layout=old service=telescoped; tell_crashed; echo $state")
+		said := parts(t, shells[0], tt.init+"; TRIPOD_ROOT="+root+"; init_places; find_users; state=stopped layout=old service=telescoped; tell_crashed; echo $state")
 		want := map[bool]string{true: "stopped\n", false: "unhealthy\n"}[tt.meant]
 		assert.Equal(t, want, said, tt.name)
 	}
