@@ -56,6 +56,7 @@ type Spec struct {
 	HostKeys    HostKeyPolicy `json:"host_keys"`
 	RunTimeout  time.Duration `json:"run_timeout,omitempty"` // of the script; zero: Limits.Run
 	CheckOnly   bool          `json:"check_only,omitempty"`  // probe, report and change nothing
+	KeepTrying  bool          `json:"keep_trying,omitempty"` // its password, though other hosts have refused it
 	Purge       bool          `json:"purge,omitempty"`       // an UNINSTALL removes the kept versions too
 	Task        Type          `json:"task,omitempty"`        // of what is retried, for a RETRY; empty: the invocation's type
 	Restore     string        `json:"restore,omitempty"`     // the version a ROLLBACK goes back to; empty: the agent is uninstalled

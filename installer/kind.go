@@ -19,6 +19,7 @@ const (
 	KindHostKeyChanged    Kind = "host-key-changed"
 	KindHostKeyUnknown    Kind = "host-key-unknown"
 	KindAuthRejected      Kind = "auth-rejected"
+	KindLoginHeldBack     Kind = "login-held-back"
 	KindAuthTimeout       Kind = "auth-timeout"
 	KindPasswordExpired   Kind = "password-expired"
 	KindChannelDenied     Kind = "channel-denied"
@@ -66,6 +67,7 @@ var kinds = []KindInfo{
 	{KindHostKeyChanged, StepConnect, 1, 0, false, "the host key is not the one pinned: if the host was rebuilt, remove its pin with `tripod hosts forget-key HOST`, and correct the host_key of its hosts file; if two hosts have this address behind different jump hosts, give each its host_key there; otherwise somebody may be in between"},
 	{KindHostKeyUnknown, StepConnect, 1, 0, false, "strict host keys, and no key is known for this host: add it to known_hosts or to the hosts file, or use --host-keys accept-new"},
 	{KindAuthRejected, StepConnect, 1, 0, false, "wrong user, password or key, or sshd forbids this way in (PermitRootLogin, PasswordAuthentication): try it once by hand with ssh"},
+	{KindLoginHeldBack, StepConnect, 1, 0, false, "the first hosts refused this password, so it was not tried on this one: accounts lock. Correct it and use `tripod retry`; --keep-trying tries it on every host"},
 	{KindAuthTimeout, StepConnect, 2, 5 * time.Second, false, "the server did not answer the login within its limit: check its PAM, LDAP and reverse DNS"},
 	{KindPasswordExpired, StepConnect, 1, 0, false, "the password has expired: log in once by hand, set a new one, and put that into the hosts file"},
 	{KindChannelDenied, StepConnect, 2, 5 * time.Second, false, "the server logs in but opens no session or forwarding: check MaxSessions, AllowTcpForwarding and ForceCommand in sshd_config"},

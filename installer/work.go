@@ -10,6 +10,7 @@ import (
 type Job struct {
 	Invocation  *Invocation // a copy; Attempt() has the journal so far
 	Credentials Credentials
+	Guard       PasswordGuard    // of the host's login; nil: none
 	Output      io.Writer        // the log, scrubbed and bounded; may be a Rewinder
 	Begin       func(Step)       // announces a step to watchers; it is not stored
 	Note        func(StepRecord) // keeps a finished step for the next Journal or the result

@@ -18,6 +18,7 @@ import (
 	"tripod/cmd/tripod/internal/flags"
 	"tripod/cmd/tripod/internal/session"
 	"tripod/installer"
+	"tripod/installer/engine"
 )
 
 func main() { os.Exit(run(context.Background(), os.Args[1:], session.Tuning{})) }
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, tuning session.Tuning) int {
 func flagVars() kong.Vars {
 	return kong.Vars{
 		"state_dir": session.DefaultStateDir(), "parallel": fmt.Sprint(installer.DefaultParallel),
-		"formats": flags.FormatNames(), "user": flags.DefaultUser,
+		"refusals": fmt.Sprint(engine.MaxRefusals), "formats": flags.FormatNames(), "user": flags.DefaultUser,
 	}
 }
 

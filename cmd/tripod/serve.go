@@ -35,6 +35,7 @@ type serveCmd struct {
 	Parallel     int           `default:"${parallel}" help:"Number of hosts to work on at once."`
 	Keep         time.Duration `default:"24h" help:"How long to store credentials after their task has ended; 0: delete them at once. A changed value applies to new tasks."`
 	StatusMaxAge time.Duration `default:"24h" help:"Maximum age of an agent's status; after that agent-status reports unknown."`
+	KeepTrying   bool          `help:"Try a password on every host of a batch, even after the first hosts have refused it: accounts of a directory can lock (default: stop after ${refusals} refusals without a success; for one batch: --keep-trying of its command)."`
 	LookEvery    time.Duration `placeholder:"D" help:"Check the agent on each known host that has a kept login once every D; 0: never (default)."`
 	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change, with --server, what all projects share: the package store and the length of the audit log (default: ${default})."`
 	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited (default: ${default})."`
@@ -94,7 +95,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 		}})
 		planner := plan.NewPlanner(plan.Planner{
 			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogin: defaultLogin,
-			AgentDefaults: agentDefaults,
+			AgentDefaults: agentDefaults, KeepTrying: c.KeepTrying,
 		})
 		routes := control.Routes(control.Config{
 			Store: state.Store, Hub: hub, Engine: d, Planner: planner, Operator: c.Operator, Version: s.Version,

@@ -49,7 +49,7 @@ func (c *setRemoteInstallerCmd) set(ctx context.Context, j *session.Job) error {
 	if err != nil {
 		return err
 	}
-	req.Spec = installer.Spec{Target: installer.TargetTelescope, HostKeys: c.Mode()}
+	req.Spec.Target, req.Spec.HostKeys = installer.TargetTelescope, c.Mode()
 	const noLogin = "no password or key is stored for it: import it with one (tripod hosts import)"
 	if req.Known, err = c.ids(ctx, j.Client, noLogin, func(h installer.KnownHost) bool { return h.Login }); err != nil {
 		return err

@@ -29,7 +29,7 @@ type dials struct{ *sshdial.Dialer }
 
 func (d dials) Work(ctx context.Context, job *installer.Job) (installer.Outcome, error) {
 	inv := job.Invocation
-	conn, err := d.Dial(ctx, inv.ProjectID, inv.Host, job.Credentials, inv.Spec.HostKeys)
+	conn, err := d.Dial(ctx, inv.ProjectID, inv.Host, job.Credentials, inv.Spec.HostKeys, nil)
 	if err != nil {
 		return installer.Outcome{}, err
 	}

@@ -81,7 +81,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 		}
 		req.Spec.Task, req.Spec.Restore = "", "" // of a RETRY or ROLLBACK
 	} else {
-		req.Spec = installer.Spec{}
+		req.Spec = installer.Spec{KeepTrying: req.Spec.KeepTrying}
 	}
 	req.Project, req.By, req.Interactive = who.Project, who.String(), true
 	return req, faults.Err()

@@ -76,7 +76,7 @@ func (a *attempt) work() (outcome installer.Outcome, err error) {
 			a.Logger.Error("output not kept", "invocation", inv.ID, "host", inv.Host.Label(), "error", lost)
 		}
 	}()
-	job := &installer.Job{Invocation: inv, Credentials: creds, Output: output, Begin: a.begin, Note: a.note, Journal: a.journal}
+	job := &installer.Job{Invocation: inv, Credentials: creds, Guard: a.passwordGuard(), Output: output, Begin: a.begin, Note: a.note, Journal: a.journal}
 	panicked := panics.Try(func() { outcome, err = a.Worker.Work(a.ctx, job) })
 	if panicked != nil {
 		a.Logger.Error("panic while working on a host", "invocation", inv.ID, "host", inv.Host.Label(),
@@ -84,6 +84,14 @@ func (a *attempt) work() (outcome installer.Outcome, err error) {
 		return installer.Outcome{}, installer.Fail(installer.KindInternal, "a step panicked; the log of tripod has the stack")
 	}
 	return outcome, err
+}
+
+// passwordGuard is that of the host's login, which a host is known to accept where a script runs already.
+func (a *attempt) passwordGuard() installer.PasswordGuard {
+	if a.inv.Spec.KeepTrying {
+		return nil
+	}
+	return a.guard.of(a.inv, mayStillRun(a.inv, stepsSoFar(a.inv, nil)))
 }
 
 func (a *attempt) begin(s installer.Step) {

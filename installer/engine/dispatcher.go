@@ -43,7 +43,8 @@ type Config struct {
 // next invocation is due, and the others wait for that one.
 type Dispatcher struct {
 	Config
-	wake chan struct{} // one pending wake-up
+	wake  chan struct{} // one pending wake-up
+	guard *guard
 
 	mu       sync.Mutex
 	running  map[string]context.CancelCauseFunc // by invocation id
@@ -65,7 +66,7 @@ func New(c Config) *Dispatcher {
 	if c.Over == nil {
 		c.Over = func(context.Context) (bool, error) { return true, nil }
 	}
-	return &Dispatcher{Config: c, wake: make(chan struct{}, 1), running: map[string]context.CancelCauseFunc{}}
+	return &Dispatcher{Config: c, wake: make(chan struct{}, 1), guard: newGuard(c.Clock), running: map[string]context.CancelCauseFunc{}}
 }
 
 // Wake tells the Dispatcher that the queue has changed. It never blocks.

@@ -43,6 +43,7 @@ type Config struct {
 type Queue struct {
 	Config
 	started time.Time
+	batch   string // one for all looks, so that a login that hosts refuse is tried on few of them
 
 	mu       sync.Mutex
 	due      []dueHost       // in the order of their times
@@ -65,7 +66,7 @@ type dueHost struct {
 // New returns a Queue. What was due before it was made is looked at in the next turn, so that a start
 // does not bring all hosts at once.
 func New(c Config) *Queue {
-	return &Queue{Config: c, started: c.Clock(), underWay: map[string]look{}, begun: map[string]int{}}
+	return &Queue{Config: c, started: c.Clock(), batch: c.NewID(), underWay: map[string]look{}, begun: map[string]int{}}
 }
 
 const (
@@ -173,7 +174,7 @@ func (q *Queue) begin(ctx context.Context, now time.Time, h installer.LookHost) 
 	}
 	inv := planned.Items[0].Invocation
 	inv.ID = q.NewID()
-	inv.RunID, inv.BatchID, inv.ProjectID, inv.Type = inv.ID, inv.ID, h.Project, installer.Install
+	inv.RunID, inv.BatchID, inv.ProjectID, inv.Type = inv.ID, q.batch, h.Project, installer.Install
 	inv.State, inv.Claim, inv.Created, inv.Updated = installer.Running, 1, now, now
 	inv.Attempts = []installer.Attempt{{Number: 1, Started: now}}
 	begun, err := q.Store.BeginLook(ctx, &inv)

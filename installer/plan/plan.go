@@ -42,6 +42,8 @@ type Planner struct {
 	// Policy refuses addresses and says why, to the user; a name is checked when it is dialled.
 	// Nil: every address is allowed.
 	Policy func(netip.Addr) error
+	// KeepTrying has every task try its password, though other hosts have refused it; see Spec.
+	KeepTrying bool
 	// DefaultLogin returns the project's default key, for hosts that come without a
 	// credential of their own. Nil: no project has one.
 	DefaultLogin func(project string) (installer.Login, bool)
@@ -255,7 +257,9 @@ func (p *Planner) Plan(ctx context.Context, req Request) (*Plan, error) {
 		if item.Refused != nil {
 			item.Standing = Refused
 		}
-		item.Standing = cmp.Or(item.Standing, New)
+		if item.Standing = cmp.Or(item.Standing, New); item.Standing == New {
+			item.Invocation.Spec.KeepTrying = q.Spec.KeepTrying || p.KeepTrying
+		}
 		item.Where, item.Login = item.place(), item.loginWords()
 	}
 	return &Plan{Request: req, Items: items, Notes: q.notes}, err

@@ -9,8 +9,10 @@ import (
 )
 
 // Dial connects, checks the host key and logs in, each within its own limit. Its
-// error is an *installer.Failure. The connection outlives ctx.
-type Dial func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error)
+// error is an *installer.Failure. The connection outlives ctx. The guard is of the host's password, and may be nil.
+type Dial func(
+	ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy, guard installer.PasswordGuard,
+) (Conn, error)
 
 // Conn is one authenticated connection to one host. Every method returns soon after its ctx is
 // done, with an *installer.Failure; after one of kind lost-contact the connection is dead.
@@ -31,7 +33,7 @@ type Conn interface {
 }
 
 func (w *work) dial(ctx context.Context) error {
-	conn, err := w.Dial(ctx, w.inv.ProjectID, w.inv.Host, w.job.Credentials, w.inv.Spec.HostKeys)
+	conn, err := w.Dial(ctx, w.inv.ProjectID, w.inv.Host, w.job.Credentials, w.inv.Spec.HostKeys, w.job.Guard)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ const (
 
 // final are failures to connect that a retry only makes worse.
 var final = []installer.Kind{
-	installer.KindAuthRejected, installer.KindPasswordExpired, installer.KindHostKeyChanged,
+	installer.KindAuthRejected, installer.KindLoginHeldBack, installer.KindPasswordExpired, installer.KindHostKeyChanged,
 	installer.KindHostKeyUnknown, installer.KindPolicyDenied, installer.KindCredentialMissing,
 	installer.KindSudoDenied,
 }

@@ -236,8 +236,8 @@ func requireKind(t *testing.T, kind installer.Kind, err error) *installer.Failur
 }
 
 func dialWith(d *sshdial.Dialer) Dial {
-	return func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (Conn, error) {
-		conn, err := d.Dial(ctx, project, host, creds, policy)
+	return func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy, guard installer.PasswordGuard) (Conn, error) {
+		conn, err := d.Dial(ctx, project, host, creds, policy, guard)
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ import (
 func TestAJumpHostsFailureIsToldApart(t *testing.T) {
 	t.Parallel()
 	for _, jumpHost := range []bool{true, false} {
-		r := New(Config{Dial: func(context.Context, string, installer.Host, installer.Credentials, installer.HostKeyPolicy) (Conn, error) {
+		r := New(Config{Dial: func(context.Context, string, installer.Host, installer.Credentials, installer.HostKeyPolicy, installer.PasswordGuard) (Conn, error) {
 			return nil, &installer.Failure{Kind: installer.KindAuthRejected, JumpHost: jumpHost}
 		}})
 		var steps []installer.StepRecord

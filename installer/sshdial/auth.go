@@ -1,11 +1,13 @@
 package sshdial
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -27,12 +29,14 @@ const (
 )
 
 type authState struct {
-	allowed   []string // by the server, as it said last
-	tried     []string // by us, in order
-	partial   bool     // the server accepted a method and wants another one too
-	answered  bool     // the password has been sent
-	expired   bool     // the server asked for a new password
-	unknown   string   // a question that has no answer here
+	allowed   []string                       // by the server, as it said last
+	tried     []string                       // by us, in order
+	partial   bool                           // the server accepted a method and wants another one too
+	answered  bool                           // the password has been sent
+	right     bool                           // and the server has accepted it
+	tell      func(installer.PasswordAnswer) // the guard, once; nil: it has not been asked
+	expired   bool                           // the server asked for a new password
+	unknown   string                         // a question that has no answer here
 	banner    []byte
 	bannerLen int
 }
@@ -60,9 +64,10 @@ func (h *handshake) takeBanner(text string) error {
 // nextMethod is the ssh.ClientAuthCallback: the key first, then the password,
 // which is sent once. A server that rejected it as "password" does not get it
 // again by keyboard-interactive: both count as failures, and accounts lock.
-func (h *handshake) nextMethod(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+func (h *handshake) nextMethod(ctx context.Context, c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	h.allowed = c.AllowedMethods
 	h.partial = len(c.PartialSuccessMethods) > 0
+	h.right = slices.Contains(c.PartialSuccessMethods, methodPassword) || slices.Contains(c.PartialSuccessMethods, methodInteractive)
 	if h.fail != nil || h.wire.Err() != nil || h.expired || h.unknown != "" {
 		return nil, nil
 	}
@@ -75,14 +80,51 @@ func (h *handshake) nextMethod(c *ssh.ClientAuthContext) (ssh.AuthMethod, error)
 		return ssh.PublicKeys(h.signer), nil
 	case h.login.Password.IsZero():
 	case !h.answered && can(methodPassword):
+		if !h.passwordMayGo(ctx) {
+			return nil, nil
+		}
 		h.tried = append(h.tried, methodPassword)
-		h.answered = true
 		return ssh.Password(h.login.Password.Reveal()), nil
 	case can(methodInteractive) && (!h.answered || slices.Contains(c.PartialSuccessMethods, methodPassword)):
 		h.tried = append(h.tried, methodInteractive)
-		return ssh.KeyboardInteractive(h.answer), nil
+		return ssh.KeyboardInteractive(func(_, instruction string, questions []string, echos []bool) ([]string, error) {
+			return h.answer(ctx, instruction, questions, echos)
+		}), nil
 	}
 	return nil, nil
+}
+
+// passwordMayGo asks the guard. That may take as long as other hosts take to answer, so the limit of the
+// login begins again.
+func (h *handshake) passwordMayGo(ctx context.Context) bool {
+	h.answered = true
+	if h.guard == nil {
+		return true
+	}
+	_ = h.wire.SetDeadline(time.Time{})
+	tell, err := h.guard(ctx, h.to.User, h.login.Password)
+	h.beginAuth()
+	if err != nil {
+		h.fail = installer.FailureOf(err)
+		return false
+	}
+	h.tell = tell
+	return true
+}
+
+// tellGuard tells how the login has ended.
+func (h *handshake) tellGuard(fail *installer.Failure) {
+	if h.tell == nil {
+		return
+	}
+	switch {
+	case fail == nil || h.right || fail.Kind == installer.KindPasswordExpired:
+		h.tell(installer.PasswordAccepted)
+	case fail.Kind == installer.KindAuthRejected:
+		h.tell(installer.PasswordRefused)
+	default:
+		h.tell(installer.PasswordUnanswered)
+	}
 }
 
 func (h *handshake) classifyAuth(err error) *installer.Failure {
@@ -168,10 +210,10 @@ func disconnected(err error, reason int) bool {
 	return err != nil && strings.Contains(err.Error(), fmt.Sprintf("ssh: disconnect, reason %d:", reason))
 }
 
-// answer is the ssh.KeyboardInteractiveChallenge. It answers one question, the
+// answer is an ssh.KeyboardInteractiveChallenge. It answers one question, the
 // one for the password, once: the same question again means that the answer
 // was wrong, and answering again would lock accounts.
-func (h *handshake) answer(_, instruction string, questions []string, echos []bool) ([]string, error) {
+func (h *handshake) answer(ctx context.Context, instruction string, questions []string, echos []bool) ([]string, error) {
 	if asksNewPassword(instruction, questions) {
 		h.expired = true
 		return nil, errExpired
@@ -182,7 +224,9 @@ func (h *handshake) answer(_, instruction string, questions []string, echos []bo
 			h.unknown = q
 			return nil, errQuestion
 		}
-		h.answered = true
+		if !h.passwordMayGo(ctx) {
+			return nil, h.fail
+		}
 		answers[i] = h.login.Password.Reveal()
 	}
 	return answers, nil

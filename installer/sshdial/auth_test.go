@@ -54,7 +54,7 @@ func TestWaysIn(t *testing.T) {
 			}
 			s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", AuthorizedKeys: []string{line}}}})
 			login := installer.Login{PrivateKey: installer.NewSecret(text), Passphrase: installer.NewSecret(pass)}
-			c, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")}, installer.Credentials{Login: login}, installer.AcceptNew)
+			c, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")}, installer.Credentials{Login: login}, installer.AcceptNew, nil)
 			require.NoError(t, err)
 			defer c.Close()
 			assert.Equal(t, 1, s.Counts().Accepted["publickey"])
@@ -80,7 +80,7 @@ func TestWaysIn(t *testing.T) {
 		_, other := newPEM(t, "ed25519")
 		s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", Password: "right", AuthorizedKeys: []string{other}}}})
 		login := installer.Login{PrivateKey: installer.NewSecret(text), Password: installer.NewSecret("right")}
-		c, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")}, installer.Credentials{Login: login}, installer.AcceptNew)
+		c, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")}, installer.Credentials{Login: login}, installer.AcceptNew, nil)
 		require.NoError(t, err)
 		defer c.Close()
 	})
@@ -88,7 +88,7 @@ func TestWaysIn(t *testing.T) {
 
 func dialWith(t *testing.T, s *sshtest.Server, password string) (*Conn, error) {
 	return newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")},
-		installer.Credentials{Login: installer.Login{Password: installer.NewSecret(password)}}, installer.AcceptNew)
+		installer.Credentials{Login: installer.Login{Password: installer.NewSecret(password)}}, installer.AcceptNew, nil)
 }
 
 // TestRejectedPasswordIsSentOnce: accounts lock.
@@ -118,7 +118,7 @@ func TestRejectionSaysWhatIsAllowed(t *testing.T) {
 	_, line := newPEM(t, "ed25519")
 	s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "alice", AuthorizedKeys: []string{line}}}})
 	_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("alice")},
-		installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}, installer.AcceptNew)
+		installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}, installer.AcceptNew, nil)
 	f := kind(t, installer.KindAuthRejected, err)
 	assert.Contains(t, f.Detail, `allows only "publickey", and only a password was given`)
 	assert.NotContains(t, f.Detail, "PermitRootLogin")
@@ -163,11 +163,11 @@ func TestQuestions(t *testing.T) {
 		{"", "Your name: ", true, errQuestion},
 	} {
 		a := &handshake{login: installer.Login{Password: installer.NewSecret("pw")}}
-		answers, err := a.answer("", tc.instruction, []string{tc.question}, []bool{tc.echo})
+		answers, err := a.answer(t.Context(), tc.instruction, []string{tc.question}, []bool{tc.echo})
 		require.ErrorIs(t, err, tc.want, "%s %s", tc.instruction, tc.question)
 		if tc.want == nil {
 			assert.Equal(t, []string{"pw"}, answers)
-			_, err = a.answer("", "", []string{tc.question}, []bool{tc.echo})
+			_, err = a.answer(t.Context(), "", []string{tc.question}, []bool{tc.echo})
 			require.ErrorIs(t, err, errQuestion, "the same question again means a wrong answer")
 		}
 	}
@@ -178,7 +178,7 @@ func TestUnusableKeyIsToldBeforeDialling(t *testing.T) {
 	s := sshtest.Start(t, sshtest.Config{})
 	text, _ := testkeys.Encrypted()
 	_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")},
-		installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret(text)}}, installer.AcceptNew)
+		installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret(text)}}, installer.AcceptNew, nil)
 	kind(t, installer.KindCredentialMissing, err)
 	assert.Zero(t, s.Counts().Connections)
 }

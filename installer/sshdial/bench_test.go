@@ -20,7 +20,7 @@ func BenchmarkDialExec(b *testing.B) {
 	host, creds := root(s)
 	b.ReportAllocs()
 	for b.Loop() {
-		c, err := d.Dial(b.Context(), "p", host, creds, installer.AcceptNew)
+		c, err := d.Dial(b.Context(), "p", host, creds, installer.AcceptNew, nil)
 		require.NoError(b, err)
 		_, err = c.Exec(b.Context(), installer.Command{Line: "true"})
 		require.NoError(b, err)

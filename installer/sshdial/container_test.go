@@ -16,7 +16,7 @@ import (
 )
 
 func dialContainer(t *testing.T, c *container.Host, login installer.Login) (*Conn, error) {
-	return newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: c.Endpoint()}, installer.Credentials{Login: login}, installer.AcceptNew)
+	return newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: c.Endpoint()}, installer.Credentials{Login: login}, installer.AcceptNew, nil)
 }
 
 // TestRealLogins: each method of login, and a kind for each refusal.
@@ -34,7 +34,7 @@ func TestRealLogins(t *testing.T) {
 		container.RootRefusedKind: func(t *testing.T, c *container.Host) {
 			e := c.Endpoint()
 			e.User = "root"
-			_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: e}, installer.Credentials{Login: c.Login()}, installer.AcceptNew)
+			_, err := newDialer(t, Config{}).Dial(t.Context(), "p", installer.Host{Endpoint: e}, installer.Credentials{Login: c.Login()}, installer.AcceptNew, nil)
 			assert.Contains(t, kind(t, installer.KindAuthRejected, err).Detail, "PermitRootLogin")
 		},
 		container.ExpiredPromptKind: func(t *testing.T, c *container.Host) {
@@ -82,7 +82,7 @@ func TestClosedNetwork(t *testing.T) {
 	d := newDialer(t, Config{})
 	via := func(h installer.Host, login installer.Login) (*Conn, error) {
 		h.Via = []installer.Endpoint{n.Jump.Endpoint()}
-		return d.Dial(t.Context(), "p", h, installer.Credentials{Login: login, Via: []installer.Login{n.Jump.Login()}}, installer.AcceptNew)
+		return d.Dial(t.Context(), "p", h, installer.Credentials{Login: login, Via: []installer.Login{n.Jump.Login()}}, installer.AcceptNew, nil)
 	}
 	for _, target := range n.Targets {
 		c, err := via(installer.Host{Endpoint: target.Endpoint()}, target.Login())

@@ -131,9 +131,14 @@ func (d *Dialer) Close() error {
 
 // Dial connects to host, checks its host key and logs in. A host with a RouteChoice goes
 // through the first jump host that works. Its error is a Failure. The connection outlives ctx.
-func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, error) {
+// The guard is asked for the host's own password, and may be nil.
+func (d *Dialer) Dial(
+	ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy, guard installer.PasswordGuard,
+) (*Conn, error) {
 	started := time.Now()
-	c, fail := d.dial(ctx, project, host, creds, policy)
+	h := d.newHandshake(project, host.Endpoint, creds.Login, policy)
+	h.guard = guard
+	c, fail := d.dial(ctx, h, host, creds)
 	if fail != nil {
 		d.log.Debug("dial failed", "project", project, "address", host.HostPort(), "kind", fail.Kind, "duration", time.Since(started))
 		return nil, fail
@@ -142,23 +147,23 @@ func (d *Dialer) Dial(ctx context.Context, project string, host installer.Host, 
 	return c, nil
 }
 
-func (d *Dialer) dial(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (*Conn, *installer.Failure) {
+func (d *Dialer) dial(ctx context.Context, h *handshake, host installer.Host, creds installer.Credentials) (*Conn, *installer.Failure) {
 	if ctx.Err() != nil {
 		return nil, sshconn.ContextFailure(ctx, "before connecting")
 	}
 	if host.RouteChoice != nil {
-		return d.dialFirstRoute(ctx, project, host, creds.Login, policy)
+		return d.dialFirstRoute(ctx, h, host)
 	}
 	if len(creds.Via) < len(host.Via) {
 		return nil, installer.Fail(installer.KindCredentialMissing, "no login for jump host %s", host.Via[len(creds.Via)].HostPort())
 	}
-	logins, fail := d.fillLogins(ctx, project, host.Via, creds.Via)
+	logins, fail := d.fillLogins(ctx, h.project, host.Via, creds.Via)
 	if fail != nil {
 		return nil, fail
 	}
-	c, fail, _ := d.dialRoute(ctx, d.newHandshake(project, host.Endpoint, creds.Login, policy), installer.Route{Hops: host.Via, Logins: logins})
+	c, fail, _ := d.dialRoute(ctx, h, installer.Route{Hops: host.Via, Logins: logins})
 	if fail == nil {
-		d.noteReached(project, installer.Route{Hops: append(slices.Clip(host.Via), host.Endpoint), Logins: append(slices.Clip(logins), creds.Login)}, policy)
+		d.noteReached(h.project, installer.Route{Hops: append(slices.Clip(host.Via), host.Endpoint), Logins: append(slices.Clip(logins), creds.Login)}, h.policy)
 	}
 	return c, fail
 }

@@ -68,7 +68,7 @@ func TestA11ConnectStages(t *testing.T) {
 			s := sshtest.Start(t, sshtest.Config{Faults: []sshtest.Fault{tc.fault}})
 			d := newDialer(t, Config{Limits: tc.limits})
 			host, creds := root(s)
-			_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+			_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 			f := kind(t, tc.want, err)
 			assert.NotContains(t, f.Detail, creds.Password.Reveal())
 			t.Log(f.Detail)
@@ -82,13 +82,13 @@ func TestDialWhereNobodyListens(t *testing.T) {
 	creds := installer.Credentials{Login: installer.Login{Password: installer.NewSecret("x")}}
 	d := newDialer(t, Config{Limits: long()})
 
-	_, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "127.0.0.1", Port: port, User: "root"}}, creds, installer.AcceptNew)
+	_, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "127.0.0.1", Port: port, User: "root"}}, creds, installer.AcceptNew, nil)
 	kind(t, installer.KindRefused, err)
 
-	_, err = d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "no-such-host.invalid", Port: 22, User: "root"}}, creds, installer.AcceptNew)
+	_, err = d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "no-such-host.invalid", Port: 22, User: "root"}}, creds, installer.AcceptNew, nil)
 	kind(t, installer.KindResolve, err)
 
-	_, err = d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "127.0.0.1", Port: port, User: "root"}}, installer.Credentials{}, installer.AcceptNew)
+	_, err = d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "127.0.0.1", Port: port, User: "root"}}, installer.Credentials{}, installer.AcceptNew, nil)
 	kind(t, installer.KindCredentialMissing, err)
 }
 
@@ -103,7 +103,7 @@ func TestC07PolicyOnTheAddressDialled(t *testing.T) {
 	host, creds := root(s)
 	for _, name := range []string{"127.0.0.1", "localhost", "::ffff:127.0.0.1"} {
 		host.Address = name
-		_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+		_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 		f := kind(t, installer.KindPolicyDenied, err)
 		assert.Contains(t, f.Detail, "loopback is not allowed")
 		assert.True(t, asked.Addr() == netip.MustParseAddr("127.0.0.1") || asked.Addr() == netip.IPv6Loopback(), "%s", asked)
@@ -122,7 +122,7 @@ func TestDialEndsWithItsContext(t *testing.T) {
 		_ = s.Wait(ctx, func(c sshtest.Counts) bool { return c.Connections > 0 })
 		cancel(installer.ErrCanceled)
 	}()
-	_, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew)
+	_, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew, nil)
 	kind(t, installer.KindCanceled, err)
 	require.ErrorIs(t, err, installer.ErrCanceled)
 }
@@ -134,7 +134,7 @@ func TestDialOutlivesItsContext(t *testing.T) {
 	d := newDialer(t, Config{})
 	host, creds := root(s)
 	ctx, cancel := context.WithCancel(t.Context())
-	c, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew)
+	c, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	defer c.Close()
 	cancel()

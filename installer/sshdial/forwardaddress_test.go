@@ -51,7 +51,7 @@ func TestC07PolicyBehindAJumpHost(t *testing.T) {
 	dial := func(address string, port uint16) error {
 		host, creds := behind(target, hop)
 		host.Address, host.Port = address, port
-		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 		if err == nil {
 			require.NoError(t, c.Close())
 		}
@@ -104,7 +104,7 @@ func TestNamesBehindAJumpHost(t *testing.T) {
 	for _, policy := range []func(netip.AddrPort) error{nil, func(netip.AddrPort) error { asked++; return nil }} {
 		d := newDialer(t, Config{Limits: long(), Policy: policy})
 		d.lookup = names{"inside.example": {netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")}}.lookup
-		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 	}

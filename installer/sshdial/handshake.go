@@ -26,6 +26,7 @@ type handshake struct {
 	policy  installer.HostKeyPolicy
 	login   installer.Login
 	signer  ssh.Signer // nil: no private key
+	guard   installer.PasswordGuard
 
 	pins              pins
 	hostKeyAlgorithms []string
@@ -39,8 +40,16 @@ type handshake struct {
 	authState
 }
 
+// newHandshake has no guard: those with jump hosts need none, because the breaker remembers what one has refused.
 func (d *Dialer) newHandshake(project string, to installer.Endpoint, login installer.Login, policy installer.HostKeyPolicy) *handshake {
 	return &handshake{d: d, to: to, address: to.HostPort(), project: project, policy: policy, login: login}
+}
+
+// fresh is the same handshake, not begun yet.
+func (h *handshake) fresh() *handshake {
+	again := h.d.newHandshake(h.project, h.to, h.login, h.policy)
+	again.guard = h.guard
+	return again
 }
 
 func (h *handshake) prepare(ctx context.Context) *installer.Failure {
@@ -109,13 +118,18 @@ func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *insta
 			return h.checkHostKey(ctx, key)
 		},
 		BannerCallback: h.takeBanner,
-		AuthCallback:   h.nextMethod,
+		AuthCallback: func(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
+			return h.nextMethod(ctx, c)
+		},
 	})
 	stopped := stop()
 	if err != nil {
 		_ = nc.Close()
-		return nil, h.classify(ctx, err)
+		fail := h.classify(ctx, err)
+		h.tellGuard(fail)
+		return nil, fail
 	}
+	h.tellGuard(nil)
 	c := sshconn.New(sc, chans, reqs, h.wire.Wire, h.d.limits)
 	if !stopped {
 		_ = c.Close()

@@ -36,7 +36,7 @@ func TestNoCredentialWhenThePinIsNotStored(t *testing.T) {
 	keys := newKeys()
 	keys.fails = errors.Join(installer.ErrStorage, errors.New("disk full"))
 	host, creds := root(s)
-	_, err := newDialer(t, Config{HostKeys: keys}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	_, err := newDialer(t, Config{HostKeys: keys}).Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	kind(t, installer.KindInternal, err)
 	require.ErrorIs(t, err, installer.ErrStorage)
 	assert.Empty(t, s.Counts().Passwords)
@@ -73,13 +73,13 @@ func TestC06ChangedKeyGetsNoCredential(t *testing.T) {
 				}
 				cfg.HostKeys = keys
 				d := newDialer(t, cfg)
-				c, err := d.Dial(t.Context(), "p", host, creds, policy)
+				c, err := d.Dial(t.Context(), "p", host, creds, policy, nil)
 				require.NoError(t, err, "the right key must be taken")
 				_ = c.Close()
 				sent := len(s.Counts().Passwords)
 
 				require.NoError(t, s.ReplaceHostKeys(to))
-				_, err = d.Dial(t.Context(), "p", host, creds, policy)
+				_, err = d.Dial(t.Context(), "p", host, creds, policy, nil)
 				f := kind(t, installer.KindHostKeyChanged, err)
 				assert.Contains(t, f.Detail, ssh.FingerprintSHA256(pub), "the expected key is named")
 				now, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.HostKey()))
@@ -103,7 +103,7 @@ func TestPinnedTypeIsAskedFor(t *testing.T) {
 		require.NoError(t, err)
 		for _, pin := range []string{s.HostKeys()[pinned], ssh.FingerprintSHA256(pub)} {
 			host.HostKey = pin
-			c, err := newDialer(t, Config{}).Dial(t.Context(), "p", host, creds, installer.Strict)
+			c, err := newDialer(t, Config{}).Dial(t.Context(), "p", host, creds, installer.Strict, nil)
 			require.NoError(t, err, pin)
 			require.NoError(t, c.Close())
 		}
@@ -123,12 +123,12 @@ func TestStrictWantsToKnow(t *testing.T) {
 		"not readable":   {KnownHosts: []string{t.TempDir()}},
 		"nothing parsed": {KnownHosts: []string{writeFile(t, "what is this\n")}},
 	} {
-		_, err := newDialer(t, cfg).Dial(t.Context(), "p", host, creds, installer.Strict)
+		_, err := newDialer(t, cfg).Dial(t.Context(), "p", host, creds, installer.Strict, nil)
 		kind(t, installer.KindHostKeyUnknown, err)
 		assert.Empty(t, s.Counts().Passwords, name)
 	}
 	host.HostKey = "ssh-ed25519 nonsense"
-	_, err = newDialer(t, Config{}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	_, err = newDialer(t, Config{}).Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	kind(t, installer.KindHostKeyUnknown, err)
 }
 
@@ -139,7 +139,7 @@ func TestInsecureTakesAnyKeyAndPinsNothing(t *testing.T) {
 	d := New(Config{}) // with no place to pin anything
 	defer d.Close()
 	for range 2 {
-		c, err := d.Dial(t.Context(), "p", host, creds, installer.Insecure)
+		c, err := d.Dial(t.Context(), "p", host, creds, installer.Insecure, nil)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 		require.NoError(t, s.ReplaceHostKeys("ecdsa"))

@@ -42,7 +42,7 @@ func TestChainOfJumpHosts(t *testing.T) {
 	keys := newKeys()
 	d := newDialer(t, Config{HostKeys: keys})
 	host, creds := behind(target, hops...)
-	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	var out bytes.Buffer
 	_, err = c.Exec(t.Context(), installer.Command{Line: "echo there", Stdout: &out})
@@ -75,7 +75,7 @@ func TestJumpHostIsShared(t *testing.T) {
 	var conns []*Conn
 	for range n {
 		wg.Go(func() {
-			c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+			c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 			if assert.NoError(t, err) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -89,12 +89,12 @@ func TestJumpHostIsShared(t *testing.T) {
 	for _, c := range conns {
 		require.NoError(t, c.Close())
 	}
-	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 	assert.Equal(t, 1, hop.Counts().Connections, "kept for a while")
 
-	other, err := d.Dial(t.Context(), "another project", host, creds, installer.AcceptNew)
+	other, err := d.Dial(t.Context(), "another project", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	require.NoError(t, other.Close())
 	assert.Equal(t, 2, hop.Counts().Connections, "never shared between projects")
@@ -102,7 +102,7 @@ func TestJumpHostIsShared(t *testing.T) {
 	hop.DropAll()
 	require.NoError(t, hop.Wait(t.Context(), func(c sshtest.Counts) bool { return c.Open == 0 }))
 	require.Eventually(t, func() bool {
-		c, err = d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+		c, err = d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 		return err == nil
 	}, waitLong, waitTick, "dialled again when dead: %v", err)
 	require.NoError(t, c.Close())
@@ -113,7 +113,7 @@ func TestJumpHostLost(t *testing.T) {
 	hop := sshtest.Start(t, sshtest.Config{Users: user("hop", "hop0")})
 	target := sshtest.Start(t, sshtest.Config{})
 	host, creds := behind(target, hop)
-	c, err := newDialer(t, Config{Limits: long()}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	c, err := newDialer(t, Config{Limits: long()}).Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	defer c.Close()
 	r, w := io.Pipe()
@@ -132,7 +132,7 @@ func TestSilentJumpHostLosesItsTargets(t *testing.T) {
 	host, creds := behind(target, hop)
 	l := long()
 	l.Keepalive = 3 * time.Second
-	c, err := newDialer(t, Config{Limits: l}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	c, err := newDialer(t, Config{Limits: l}).Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	defer c.Close()
 	hop.Inject(sshtest.Fault{Stage: sshtest.Inbound, Action: sshtest.Stall})
@@ -151,7 +151,7 @@ func TestJumpHostLostWhileConnecting(t *testing.T) {
 		_ = target.Wait(t.Context(), func(c sshtest.Counts) bool { return len(c.Passwords) > 0 })
 		hop.DropAll()
 	}()
-	_, err := newDialer(t, Config{Limits: long()}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	_, err := newDialer(t, Config{Limits: long()}).Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	f := kind(t, installer.KindLostContact, err)
 	assert.Contains(t, f.Detail, "jump host hop@")
 }
@@ -188,7 +188,7 @@ func TestJumpHostFaults(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&host, &creds)
 			}
-			_, err := newDialer(t, Config{Limits: tc.limits}).Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+			_, err := newDialer(t, Config{Limits: tc.limits}).Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 			f := kind(t, tc.want, err)
 			assert.Contains(t, f.Detail, tc.says)
 			assert.Equal(t, tc.name == "wrong login" || tc.name == "jump host down", f.JumpHost)
@@ -210,7 +210,7 @@ func TestRejectedJumpHostLoginIsSentOnce(t *testing.T) {
 	for range 10 {
 		wg.Go(func() {
 			for range 3 {
-				_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+				_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 				assert.Equal(t, installer.KindAuthRejected, installer.FailureOf(err).Kind)
 			}
 		})
@@ -218,7 +218,7 @@ func TestRejectedJumpHostLoginIsSentOnce(t *testing.T) {
 	wg.Wait()
 	assert.Equal(t, []string{"wrong"}, hop.Counts().Passwords)
 	creds.Via[0] = secret("hop0")
-	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err, "the right one is another login")
 	require.NoError(t, c.Close())
 }
@@ -237,12 +237,12 @@ func TestAbandonedDialIsNoFailure(t *testing.T) {
 		_ = hop.Wait(ctx, func(c sshtest.Counts) bool { return c.Connections > 0 })
 		cancel()
 	}()
-	_, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew)
+	_, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew, nil)
 	kind(t, installer.KindCanceled, err)
 	d.wg.Wait()
 	assert.False(t, d.breaker.anyOpen())
 	remove()
-	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+	c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 }
@@ -258,12 +258,12 @@ func TestOneWaiterLeaves(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		_, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew)
+		_, err := d.Dial(ctx, "p", host, creds, installer.AcceptNew, nil)
 		assert.Equal(t, installer.KindCanceled, installer.FailureOf(err).Kind)
 		remove()
 	})
 	wg.Go(func() {
-		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 		if assert.NoError(t, err) {
 			_ = c.Close()
 		}

@@ -27,7 +27,7 @@ func TestLimitsAreTheirOwn(t *testing.T) {
 		go serve(far)
 		start := time.Now()
 		_, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: installer.Endpoint{Address: "h", Port: 22, User: "u"}},
-			installer.Credentials{Login: secret("x")}, installer.Insecure)
+			installer.Credentials{Login: secret("x")}, installer.Insecure, nil)
 		return time.Since(start), err
 	}
 	defaults := installer.Limits{}.WithDefaults()

@@ -112,7 +112,7 @@ func root(s *sshtest.Server) (installer.Host, installer.Credentials) {
 func connect(tb testing.TB, d *Dialer, s *sshtest.Server) *Conn {
 	tb.Helper()
 	host, creds := root(s)
-	c, err := d.Dial(tb.Context(), "p", host, creds, installer.AcceptNew)
+	c, err := d.Dial(tb.Context(), "p", host, creds, installer.AcceptNew, nil)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = c.Close() })
 	return c

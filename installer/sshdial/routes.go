@@ -15,8 +15,8 @@ import (
 // that failed lately is passed over, so that not every host waits for it; if no
 // other one is left, it is tried once more. A failure of the target behind a
 // jump host is the result.
-func (d *Dialer) dialFirstRoute(ctx context.Context, project string, host installer.Host, login installer.Login, policy installer.HostKeyPolicy) (*Conn, *installer.Failure) {
-	candidates, fail := d.findRoutes(ctx, project, host, policy)
+func (d *Dialer) dialFirstRoute(ctx context.Context, h *handshake, host installer.Host) (*Conn, *installer.Failure) {
+	candidates, fail := d.findRoutes(ctx, h.project, host, h.policy)
 	if fail != nil {
 		return nil, fail
 	}
@@ -26,7 +26,7 @@ func (d *Dialer) dialFirstRoute(ctx context.Context, project string, host instal
 			if r.fail != nil || !d.breaker.allow(r.key, lastResort) {
 				continue
 			}
-			c, fail, cause := d.dialRoute(ctx, d.newHandshake(project, host.Endpoint, login, policy), r.Route)
+			c, fail, cause := d.dialRoute(ctx, h.fresh(), r.Route)
 			if fail != nil && (ctx.Err() != nil || fail.Kind == installer.KindCanceled || cause == faultInput) {
 				d.breaker.abandoned(r.key)
 				return nil, fail
@@ -38,7 +38,7 @@ func (d *Dialer) dialFirstRoute(ctx context.Context, project string, host instal
 				return c, fail
 			}
 			r.fail = fail
-			d.log.Warn("jump host passed over", "project", project, "jump_host", r.JumpHost, "target", host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
+			d.log.Warn("jump host passed over", "project", h.project, "jump_host", r.JumpHost, "target", host.HostPort(), "kind", fail.Kind, "why", fail.Detail)
 		}
 	}
 	return nil, d.allFailed(candidates)

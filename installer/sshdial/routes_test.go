@@ -61,7 +61,7 @@ func dialThrough(t *testing.T, target *sshtest.Server, hops ...*sshtest.Server) 
 	host, creds := root(target)
 	host.RouteChoice = &installer.RouteChoice{}
 	return w, d, func() (*Conn, error) {
-		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+		c, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 		if c != nil {
 			t.Cleanup(func() { _ = c.Close() })
 		}
@@ -259,12 +259,12 @@ func TestTargetFailureIsFinal(t *testing.T) {
 			if tc.change != nil {
 				tc.change(target, &host, &creds)
 			}
-			_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew)
+			_, err := d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil)
 			kind(t, tc.kind, err)
 			assert.Zero(t, b.Counts().Connections)
 			host, creds = root(other)
 			host.RouteChoice = &installer.RouteChoice{}
-			used(t, a, func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) })
+			used(t, a, func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil) })
 		})
 	}
 }
@@ -305,7 +305,7 @@ func TestLoginGoesToItsOwnJumpHostOnly(t *testing.T) {
 	for i, s := range servers[1:] {
 		host := installer.Host{Endpoint: s.Endpoint("hop"), RouteChoice: &installer.RouteChoice{}}
 		w.routes = w.routes[1:2:2]
-		c, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: secret("hop" + strconv.Itoa(i+1))}, installer.AcceptNew)
+		c, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: secret("hop" + strconv.Itoa(i+1))}, installer.AcceptNew, nil)
 		require.NoError(t, err)
 		require.NoError(t, c.Close())
 		require.Len(t, c.JumpHosts(), i)
@@ -313,7 +313,7 @@ func TestLoginGoesToItsOwnJumpHostOnly(t *testing.T) {
 		w.routes = []installer.Route{{}, w.routes[0]}
 	}
 	_, err = d.Dial(t.Context(), "another", installer.Host{Endpoint: target.Endpoint("root"), RouteChoice: &installer.RouteChoice{}},
-		installer.Credentials{Login: secret("the target's")}, installer.AcceptNew)
+		installer.Credentials{Login: secret("the target's")}, installer.AcceptNew, nil)
 	assert.Contains(t, kind(t, installer.KindUnreachable, err).Detail, "has none any more", "another project's are not used")
 }
 
@@ -357,12 +357,12 @@ func TestOneHostKeyByAllRoutes(t *testing.T) {
 			t.Run(name+", "+string(policy), func(t *testing.T) {
 				t.Parallel()
 				w, d, _ := dialThrough(t, real, a, b)
-				c, err := d.Dial(t.Context(), "p", chosen, creds, installer.AcceptNew)
+				c, err := d.Dial(t.Context(), "p", chosen, creds, installer.AcceptNew, nil)
 				require.NoError(t, err)
 				require.NoError(t, c.Close())
 				require.NoError(t, d.cfg.HostKeys.PinKey(t.Context(), "p", b.Addr(), b.HostKey())) // for Strict
 				host, creds := second(w)
-				_, err = d.Dial(t.Context(), "p", host, creds, policy)
+				_, err = d.Dial(t.Context(), "p", host, creds, policy, nil)
 				fail := kind(t, installer.KindHostKeyChanged, err)
 				assert.Contains(t, fail.Detail, "closed.example:22 shows ")
 				assert.Empty(t, impostor.Counts().Passwords)
@@ -381,11 +381,11 @@ func TestOneHostKeyOfAJumpHost(t *testing.T) {
 	d := newDialer(t, Config{})
 	direct, creds := behind(target, b)
 	creds.Via[0] = secret("hop1")
-	c, err := d.Dial(t.Context(), "p", direct, creds, installer.AcceptNew)
+	c, err := d.Dial(t.Context(), "p", direct, creds, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 	chain, creds := behind(target, a, b)
-	_, err = d.Dial(t.Context(), "p", chain, creds, installer.AcceptNew)
+	_, err = d.Dial(t.Context(), "p", chain, creds, installer.AcceptNew, nil)
 	kind(t, installer.KindHostKeyChanged, err)
 	assert.Equal(t, 1, impostor.Counts().Connections)
 	assert.Empty(t, impostor.Counts().Passwords)
@@ -399,7 +399,7 @@ func TestLoginsOfHopsAreLookedUp(t *testing.T) {
 	w, d, _ := dialThrough(t, target, a)
 	host, creds := behind(target, a, b)
 	creds.Via[0] = installer.Login{}
-	dial := func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew) }
+	dial := func() (*Conn, error) { return d.Dial(t.Context(), "p", host, creds, installer.AcceptNew, nil) }
 	c, err := dial()
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
@@ -430,7 +430,7 @@ func TestRepairedJumpHostIsUsedAtOnce(t *testing.T) {
 	used(t, b, dial)
 	remove()
 	used(t, b, dial)
-	c, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: a.Endpoint("hop")}, installer.Credentials{Login: secret("hop0")}, installer.AcceptNew)
+	c, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: a.Endpoint("hop")}, installer.Credentials{Login: secret("hop0")}, installer.AcceptNew, nil)
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 	used(t, a, dial)
@@ -446,7 +446,7 @@ func TestBadKeyLeavesTheBreakerOpen(t *testing.T) {
 	w.later(failedHold)
 	host, _ := root(target)
 	host.RouteChoice = &installer.RouteChoice{}
-	_, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret("no key")}}, installer.AcceptNew)
+	_, err := d.Dial(t.Context(), "p", host, installer.Credentials{Login: installer.Login{PrivateKey: installer.NewSecret("no key")}}, installer.AcceptNew, nil)
 	require.Error(t, err)
 	require.True(t, d.breaker.anyOpen(), "it is open as before")
 	w.later(time.Second)

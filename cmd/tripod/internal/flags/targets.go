@@ -60,6 +60,7 @@ func (f *Targets) Request(
 		}
 	}
 	req, err = run.NewRequest(s, task, t.source)
+	spec.KeepTrying = run.KeepTrying
 	req.Spec, req.Hosts = spec, t.entries
 	return req, err
 }

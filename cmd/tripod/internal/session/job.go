@@ -21,6 +21,7 @@ import (
 type RunFlags struct {
 	Parallel    int    `default:"${parallel}" help:"Number of hosts to work on at once."`
 	MaxFailures string `placeholder:"N|P%" help:"Start no more hosts after this many have failed: a number, or a percentage of the batch."`
+	KeepTrying  bool   `help:"Try a password on every host, even after the first hosts have refused it: accounts of a directory can lock (default: stop after ${refusals} refusals without a success)."`
 }
 
 func (f *RunFlags) failureLimit() (limit plan.FailureLimit, err error) {

@@ -21,7 +21,9 @@ import (
 func (f *RunFlags) NewRequest(s *Session, task installer.Type, source string) (plan.Request, error) {
 	limit, err := f.failureLimit()
 	id := ulid.Make().String()
-	return plan.Request{Project: s.Project, BatchID: id, Task: task, Source: source, MaxFailures: limit}, err
+	return plan.Request{
+		Project: s.Project, BatchID: id, Task: task, Source: source, MaxFailures: limit, Spec: installer.Spec{KeepTrying: f.KeepTrying},
+	}, err
 }
 
 // Plan tells what would come of a request about hosts, with everything that is wrong

@@ -55,8 +55,8 @@ func (s *Session) OpenState(cfg StateConfig, wait time.Duration) (*State, error)
 		Limits: s.Tuning.Limits, HostKeys: folder, Routes: folder, KnownHosts: cfg.KnownHosts, Policy: cfg.Policy, Logger: s.Log,
 	})
 	return &State{Store: folder, session: s, cfg: cfg, dialer: dialer, worker: recipe.New(recipe.Config{
-		Dial: func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy) (recipe.Conn, error) {
-			return dialer.Dial(ctx, project, host, creds, policy)
+		Dial: func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy, guard installer.PasswordGuard) (recipe.Conn, error) {
+			return dialer.Dial(ctx, project, host, creds, policy, guard)
 		},
 		Blobs:         folder,
 		Limits:        s.Tuning.Limits,
