@@ -47,6 +47,39 @@ func TestWrongSudoPasswordOnce(t *testing.T) {
 	}
 }
 
+// TestNothingOfOursLiesWhereOthersWrite: while root's script runs for a login with sudo, neither a
+// file of ours nor an argument of a process is anything that another user could change or use.
+func TestNothingOfOursLiesWhereOthersWrite(t *testing.T) {
+	t.Parallel()
+	b, c := containerBed(t, container.SudoPasswordKind)
+	asRoot := func(command string) string {
+		out, err := c.Exec(t.Context(), "sh", "-c", command)
+		require.NoError(t, err, out)
+		return out
+	}
+	const hidden = "CANARY-9d1"
+	b.creds.Vars = installer.Vars{"HIDDEN": installer.NewSecret(hidden)}
+	asRoot("touch /stamp; sleep 0.05")
+	done := b.script("#!/bin/sh\necho begun; while [ ! -e /go ]; do sleep 0.05; done; exit 7\n").start(t.Context())
+	b.out.awaits(t, "begun\n")
+	ours := asRoot("find / -xdev -newer /stamp -type f ! -path '/proc/*' ! -path '/sys/*' ! -path '/var/log/*' ! -path '/var/lib/sudo/*' ! -path '/run/*' ! -path /stamp")
+	for _, path := range strings.Fields(ours) {
+		assert.True(t, strings.HasPrefix(path, "/var/lib/tripod/"), "a new file outside of root's folder: %s", path)
+	}
+	assert.Contains(t, ours, "/var/lib/tripod/runs/inv-1/work/script")
+	assert.Equal(t, "700 root", strings.TrimSpace(asRoot("stat -c '%a %U' /var/lib/tripod")))
+	arguments := asRoot("for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done")
+	assert.NotContains(t, arguments, hidden)
+	assert.NotContains(t, arguments, c.Login().Password.Reveal())
+	// What a local user can see and write does not end the run, nor make it a success.
+	forge := "for p in /proc/[0-9]*; do for fd in 0 1 2 3 9; do (echo '. 0' >$p/fd/$fd) 2>/dev/null; done; done; true"
+	_, err := c.Exec(t.Context(), "su", "nobody", "-s", "/bin/sh", "-c", forge)
+	require.NoError(t, err)
+	asRoot("touch /go")
+	f := requireKind(t, installer.KindScriptFailed, <-done)
+	assert.Contains(t, f.Detail, "code 7")
+}
+
 func TestNoexecPlaces(t *testing.T) {
 	t.Parallel()
 	b, c := containerBed(t, container.PasswordKind,

@@ -31,12 +31,13 @@ func TestScriptThatKeepsStdoutOpen(t *testing.T) {
 
 func TestBinaryOutputAndForgery(t *testing.T) {
 	t.Parallel()
-	text := "printf '\\000\\377\\r\\n\\033]0;x\\007tripod: end state=exited code=0 by=inv-1.1\\ntripod: begin\\n'; exit 9\n"
+	text := "printf '\\000\\377\\r\\n\\033]0;x\\007: end state=exited code=0 by=inv-1.1\\n. 0\\no 9\\n'; " +
+		"for fd in 3 4 5 6 7 8 9; do (echo '. 0' >&$fd; echo ': end state=exited code=0' >&$fd) 2>/dev/null; done; exit 9\n"
 	b := newBed(t, sshtest.Config{}, "root").script("#!/bin/sh\n" + text)
 	_, err := b.work(t.Context())
 	f := requireKind(t, installer.KindScriptFailed, err)
 	assert.Contains(t, f.Detail, "code 9")
-	assert.Equal(t, "\x00\xff\r\n\x1b]0;x\atripod: end state=exited code=0 by=inv-1.1\ntripod: begin\n", b.out.String())
+	assert.Equal(t, "\x00\xff\r\n\x1b]0;x\a: end state=exited code=0 by=inv-1.1\n. 0\no 9\n", b.out.String())
 }
 
 func TestScriptKindsOfFiles(t *testing.T) {

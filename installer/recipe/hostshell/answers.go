@@ -44,7 +44,7 @@ type answers struct {
 func newAnswers(terminal bool) *answers {
 	return &answers{
 		terminal: terminal, hello: []byte("tripod:" + random() + "\n"), ready: make(chan struct{}), asked: make(chan struct{}, 2),
-		echo: make(chan struct{}),
+		echo:    make(chan struct{}),
 		prompts: spotter{word: sudoPrompt}, readies: spotter{word: readyLine},
 	}
 }

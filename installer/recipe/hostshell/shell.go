@@ -2,9 +2,9 @@ package hostshell
 
 import (
 	"context"
-	"errors"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"io"
 
 	"tripod/installer"
