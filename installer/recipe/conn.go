@@ -24,6 +24,7 @@ type Conn interface {
 	// renames. A stall longer than Limits.UploadStall is upload-failed.
 	Upload(ctx context.Context, blob installer.Blob, path string) error
 	UploadedBy() string
+	WithoutSFTP() // what SFTP wrote is not where commands look
 	// CanForward is nil where the server forwards TCP, or a Failure of kind channel-denied.
 	CanForward(ctx context.Context) error
 	// JumpHosts are those that the connection goes through, first hop first.

@@ -166,6 +166,23 @@ func TestNothingIsSentTwice(t *testing.T) {
 	assert.Equal(t, 2, b.runs())
 }
 
+// TestSFTPWithAnotherRoot: the file arrives, and is not where commands look.
+func TestSFTPWithAnotherRoot(t *testing.T) {
+	t.Parallel()
+	for _, user := range []string{"root", "ops"} {
+		cfg := sudoHost(sshtest.Sudo{Mode: sshtest.SudoPassword})
+		cfg.SFTP = sshtest.SFTPElsewhere
+		cfg.Users = append(cfg.Users, sshtest.User{Name: "root", Password: "r"})
+		b := newBed(t, cfg, user).script(counted + strings.Repeat("# padding\n", 30000))
+		_, err := b.work(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, b.runs())
+		left, err := filepath.Glob(b.srv.Path("*", "tmp", "tripod-in.*"))
+		require.NoError(t, err)
+		assert.Empty(t, left)
+	}
+}
+
 func TestNoSFTP(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sshtest.Config{SFTP: sshtest.SFTPOff}, "root").script(counted + strings.Repeat("# padding\n", 30000))

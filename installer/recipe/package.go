@@ -215,7 +215,7 @@ func assignments(settings []setting) (text string) {
 	return text
 }
 
-func (w *work) files(all []string) []string {
+func (w *work) hostFiles(all []string) []string {
 	if w.wanted() != "" {
 		return all
 	}

@@ -59,6 +59,11 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 			return runState{}, ended(ctx)
 		case err == nil && r.busy != nil:
 			return runState{}, w.busy(*r.busy)
+		case err == nil && r.failed == "absent" && len(w.sent) > 0 && !w.resent:
+			if err := w.sendAgain(ctx); err != nil {
+				return runState{}, err
+			}
+			continue
 		case err == nil && r.failed != "":
 			return runState{}, w.notStarted(r)
 		case err == nil && r.end != nil:
@@ -93,7 +98,7 @@ func (w *work) request(ctx context.Context, act action) (r reply, err error) {
 	files, small := hostshell.AttachFiles, []hostshell.File(nil)
 	again := act == attach && w.offset == 0 && (w.before.staged || w.found.run.by != w.key)
 	if act != attach {
-		files = w.files(hostshell.RunFiles)
+		files = w.hostFiles(hostshell.RunFiles)
 		args = append(args, w.launchArgs(act)...)
 		small = w.small
 		w.mayRun = true
@@ -155,6 +160,8 @@ func (w *work) notStarted(r reply) error {
 	switch r.failed {
 	case "sum":
 		f = installer.Fail(installer.KindUploadFailed, "the file arrived damaged: its SHA-256 is another one")
+	case "absent":
+		f = installer.Fail(installer.KindUploadFailed, "the files arrived, and are not where they were sent")
 	case "tool":
 		f = installer.Fail(installer.KindUnsupportedHost, "the host has no program that tells a SHA-256")
 	}

@@ -39,10 +39,15 @@ func (w *work) stage(ctx context.Context, rec *installer.StepRecord) error {
 		rec.Note = "nothing to send: the host downloads the agent from " + w.inv.Spec.Online.URL
 		return nil
 	}
+	return w.send(ctx, w.files(), rec)
+}
+
+// files are what the work needs on the host.
+func (w *work) files() []installer.BlobRef {
 	if w.kind == script {
-		return w.send(ctx, w.scriptFiles(), rec)
+		return w.scriptFiles()
 	}
-	return w.send(ctx, []installer.BlobRef{*w.pkg}, rec)
+	return []installer.BlobRef{*w.pkg}
 }
 
 func (w *work) send(ctx context.Context, files []installer.BlobRef, rec *installer.StepRecord) error {
@@ -109,6 +114,25 @@ func (w *work) bring(ctx context.Context, ref installer.BlobRef) (string, error)
 	}
 	w.sent = append(w.sent, ref.SHA256)
 	return w.conn.UploadedBy(), nil
+}
+
+// sendAgain sends without SFTP what it has brought to a place that commands do not see.
+func (w *work) sendAgain(ctx context.Context) error {
+	w.conn.WithoutSFTP()
+	sent := w.sent
+	w.sent, w.resent = nil, true
+	w.found.run = runState{state: "staged"} // the host says that it started nothing
+	for _, sha := range sent {
+		for _, ref := range w.files() {
+			if ref.SHA256 != sha {
+				continue
+			}
+			if _, err := w.bring(ctx, ref); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (w *work) upload(ctx context.Context, blob installer.Blob) error {

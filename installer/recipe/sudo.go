@@ -14,7 +14,7 @@ import (
 // limit bounds all of it.
 func (w *work) askAsRoot(ctx context.Context) (reply, error) {
 	for {
-		r, err := w.ask(ctx, nil, w.files(hostshell.ProbeFiles), "probe", w.probeArgs()...)
+		r, err := w.ask(ctx, nil, w.hostFiles(hostshell.ProbeFiles), "probe", w.probeArgs()...)
 		refusal, refused := errors.AsType[*hostshell.NotRoot](err)
 		switch {
 		case !refused:

@@ -31,6 +31,7 @@ type work struct {
 	sent    []string         // SHA-256 of what stage brought
 	small   []hostshell.File // what goes with the request to run
 	tag     string           // of temporary names on the host
+	resent  bool             // after SFTP brought files elsewhere
 	inbox   string           // where a login that is not root has put files
 	offset  int64            // bytes of the script's output that have come
 	tail    installer.Tail   // the last of them

@@ -9,6 +9,7 @@ import (
 	"path"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
@@ -64,7 +65,11 @@ func (c *Conn) uploadSFTP(ctx context.Context, blob installer.Blob, to string) (
 	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
 	defer g.done()
 	st.pipe.guard.Store(g)
-	if err := st.writeFile(newUploadReader(ctx, g, blob), blob.Ref().Size, to); err != nil {
+	err := st.writeFile(newUploadReader(ctx, g, blob), blob.Ref().Size, to)
+	if errors.Is(err, errNotOpened) && c.alive() && ctx.Err() == nil {
+		return true, nil // it may show another part of the file system, or none
+	}
+	if err != nil {
 		if c.alive() && ctx.Err() == nil && st.full(to, err) {
 			return false, Failf(installer.KindNoSpace, err, "%s: no space left on the file system", to)
 		}
@@ -73,10 +78,12 @@ func (c *Conn) uploadSFTP(ctx context.Context, blob installer.Blob, to string) (
 	return false, nil
 }
 
+var errNotOpened = errors.New("not opened")
+
 func (st *sftpState) writeFile(from io.Reader, size int64, to string) (err error) {
 	f, err := st.client.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
 	if err != nil {
-		return fmt.Errorf("open: %w", err)
+		return errors.Join(errNotOpened, err)
 	}
 	defer func() {
 		if cerr := f.Close(); err == nil && cerr != nil {
@@ -125,13 +132,36 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (missing bool, fail *in
 	if fail != nil {
 		return false, fail
 	}
+	started := make(chan sftpStart, 1)
+	go func() { started <- c.startSFTP(ch, reqs, packet) }()
+	select {
+	case start := <-started:
+		if start.client == nil && (ctx.Err() != nil || g.fired.Load() || c.Broken()) {
+			return false, c.sftpStartFailure(ctx, g, start.err)
+		}
+		if start.client == nil {
+			return true, nil // refused, a login shell that prints, or no server behind it
+		}
+		st.client, st.pipe, st.packet, st.ended = start.client, start.pipe, packet, start.ended
+		return false, nil
+	case <-time.After(c.limits.Channel / 2): // the other half is for who does without
+		c.closeChannel(ch)
+		return true, nil
+	}
+}
+
+type sftpStart struct {
+	client *sftp.Client
+	pipe   *sftpPipe
+	ended  <-chan struct{}
+	err    error
+}
+
+func (c *Conn) startSFTP(ch ssh.Channel, reqs <-chan *ssh.Request, packet int) sftpStart {
 	ok, err := ch.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
 	if err != nil || !ok {
 		c.discard(ch, reqs)
-		if err != nil {
-			return false, c.sftpStartFailure(ctx, g, err)
-		}
-		return true, nil
+		return sftpStart{err: err}
 	}
 	ended := make(chan struct{})
 	go func() {
@@ -142,13 +172,9 @@ func (c *Conn) openSFTP(ctx context.Context, packet int) (missing bool, fail *in
 	client, err := sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketChecked(packet), sftp.MaxConcurrentRequestsPerFile(maxInFlight), sftp.UseConcurrentWrites(true))
 	if err != nil {
 		c.closeChannel(ch)
-		if ctx.Err() != nil || g.fired.Load() || c.Broken() {
-			return false, c.sftpStartFailure(ctx, g, err)
-		}
-		return true, nil // not SFTP: a login shell that prints, or no server behind it
+		return sftpStart{err: err}
 	}
-	st.client, st.pipe, st.packet, st.ended = client, pipe, packet, ended
-	return false, nil
+	return sftpStart{client: client, pipe: pipe, ended: ended}
 }
 
 // closeSFTP frees the session where the server limits them (MaxSessions 1); the server counts it

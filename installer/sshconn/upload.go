@@ -40,6 +40,13 @@ func (c *Conn) Upload(ctx context.Context, blob installer.Blob, to string) error
 	return asError(c.uploadExec(ctx, blob, to))
 }
 
+// WithoutSFTP has later uploads go through a command: what SFTP wrote is not where commands look.
+func (c *Conn) WithoutSFTP() {
+	c.sftp.mu.Lock()
+	defer c.sftp.mu.Unlock()
+	c.sftp.missing = true
+}
+
 func (c *Conn) UploadedBy() string {
 	by, _ := c.sftp.by.Load().(string)
 	return by

@@ -28,6 +28,8 @@ func TestUpload(t *testing.T) {
 		by  string
 	}{
 		"sftp":            {sshtest.Config{}, BySFTP},
+		"start stalls":    {sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.SFTPStart, Action: sshtest.Stall}}}, ByExec},
+		"open refused":    {sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.SFTPOpen, Action: sshtest.Refuse}}}, ByExec},
 		"sftp off":        {sshtest.Config{SFTP: sshtest.SFTPOff}, ByExec},
 		"chatty shell":    {sshtest.Config{SFTP: sshtest.SFTPChatty, ShellNoise: "Welcome!\nHave a nice day\n"}, ByExec},
 		"sftp ends early": {sshtest.Config{Faults: []sshtest.Fault{{Stage: sshtest.SFTPStart, Action: sshtest.Garbage}}}, ByExec},
@@ -35,7 +37,11 @@ func TestUpload(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := sshtest.Start(t, tc.cfg)
-			c := connect(t, long(), s)
+			limits := long()
+			if name == "start stalls" {
+				limits.Channel = 4 * time.Second
+			}
+			c := connect(t, limits, s)
 			assert.Empty(t, c.UploadedBy())
 			for _, size := range []int{0, 1, 100 << 10, 3<<20 + 17, 8 << 10} {
 				data := randomBytes(size)
@@ -60,9 +66,8 @@ func TestUpload(t *testing.T) {
 // upload-failed, within Limits.UploadStall.
 func TestA11UploadStages(t *testing.T) {
 	t.Parallel()
-	stall, start := long(), long()
+	stall := long()
 	stall.UploadStall = short
-	start.Channel = 2 * time.Second // opening the session before is under it too
 	for _, tc := range []struct {
 		name   string
 		cfg    sshtest.Config
@@ -70,10 +75,8 @@ func TestA11UploadStages(t *testing.T) {
 		limits installer.Limits
 		want   installer.Kind
 	}{
-		{"start stalls", sshtest.Config{}, sshtest.Fault{Stage: sshtest.SFTPStart, Action: sshtest.Stall}, start, installer.KindUploadFailed},
 		{"start drops", sshtest.Config{}, sshtest.Fault{Stage: sshtest.SFTPStart, Action: sshtest.Drop}, long(), installer.KindUploadFailed},
 		{"open stalls", sshtest.Config{}, sshtest.Fault{Stage: sshtest.SFTPOpen, Action: sshtest.Stall}, stall, installer.KindUploadFailed},
-		{"open refused", sshtest.Config{}, sshtest.Fault{Stage: sshtest.SFTPOpen, Action: sshtest.Refuse}, long(), installer.KindUploadFailed},
 		{"write stalls", sshtest.Config{}, sshtest.Fault{Stage: sshtest.SFTPWrite, Action: sshtest.Stall, After: 64 << 10}, stall, installer.KindUploadFailed},
 		{"write drops", sshtest.Config{}, sshtest.Fault{Stage: sshtest.SFTPWrite, Action: sshtest.Drop, After: 64 << 10}, long(), installer.KindUploadFailed},
 		{"write resets", sshtest.Config{}, sshtest.Fault{Stage: sshtest.SFTPWrite, Action: sshtest.Reset, After: 64 << 10}, long(), installer.KindUploadFailed},

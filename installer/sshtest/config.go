@@ -135,6 +135,8 @@ const (
 	SFTPOff SFTP = "off" // the request is refused
 	// SFTPChatty: the login shell prints before the protocol starts.
 	SFTPChatty SFTP = "chatty"
+	// SFTPElsewhere: it shows another part of the file system than commands do.
+	SFTPElsewhere SFTP = "elsewhere"
 )
 
 // Forwarding says to where the server forwards.

@@ -42,6 +42,10 @@ func (fs *files) path(p string) (string, error) {
 		fs.ss.srv.cfg.Logf("connection %d: SFTP: %s is outside of the test host", fs.ss.n, p)
 		return "", sftp.ErrSSHFxPermissionDenied
 	}
+	if fs.ss.srv.cfg.SFTP == SFTPElsewhere {
+		p = filepath.Join(fs.ss.srv.root, "jail", strings.TrimPrefix(p, fs.ss.srv.root))
+		return p, os.MkdirAll(filepath.Dir(p), 0o700)
+	}
 	return p, nil
 }
 
