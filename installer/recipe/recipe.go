@@ -22,6 +22,7 @@ type Config struct {
 type Recipe struct {
 	Config
 	firstPause time.Duration // before the first try to reconnect
+	smallFiles smallFiles
 }
 
 func New(c Config) *Recipe {

@@ -95,7 +95,7 @@ func (w *work) follow(ctx context.Context) (runState, error) {
 
 func (w *work) request(ctx context.Context, act action) (r reply, err error) {
 	args := []string{"offset=" + strconv.FormatInt(w.offset, 10)}
-	files, small := hostshell.AttachFiles, []hostshell.File(nil)
+	files, small := hostshell.AttachFiles, []*hostshell.File(nil)
 	again := act == attach && w.offset == 0 && (w.before.staged || w.found.run.by != w.key)
 	if act != attach {
 		files = w.hostFiles(hostshell.RunFiles)

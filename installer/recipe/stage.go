@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -81,11 +80,7 @@ func (w *work) send(ctx context.Context, files []installer.BlobRef, rec *install
 	return nil
 }
 
-// bySession: a small file goes to the host with the request to run.
-const (
-	bySession = "session"
-	maxSmall  = 128 << 10 // bytes of such a file
-)
+const bySession = "session" // a small file goes to the host with the request to run
 
 // bring says how the file goes there.
 func (w *work) bring(ctx context.Context, ref installer.BlobRef) (string, error) {
@@ -96,13 +91,13 @@ func (w *work) bring(ctx context.Context, ref installer.BlobRef) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("open the file to send: %w", err)
 	}
-	if w.kind == script && ref.Size <= maxSmall {
-		content := make([]byte, ref.Size)
-		if _, err := blob.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
-			return "", fmt.Errorf("read the file to send: %w", err)
+	if w.kind == script {
+		file, err := w.smallFiles.read(blob)
+		if err != nil {
+			return "", err
 		}
-		if file := hostshell.NewFile(ref.SHA256, content); file != nil {
-			w.small = append(w.small, *file)
+		if file != nil {
+			w.small = append(w.small, file)
 			return bySession, nil
 		}
 	}

@@ -27,16 +27,16 @@ type work struct {
 	host    *hostshell.Shell
 	found   findings // of the last probe
 	pkg     *installer.BlobRef
-	kept    string           // folder on the host of the version to restore
-	sent    []string         // SHA-256 of what stage brought
-	small   []hostshell.File // what goes with the request to run
-	tag     string           // of temporary names on the host
-	resent  bool             // after SFTP brought files elsewhere
-	inbox   string           // where a login that is not root has put files
-	offset  int64            // bytes of the script's output that have come
-	tail    installer.Tail   // the last of them
-	mayRun  bool             // a launch may have reached the host in this attempt
-	proved  bool             // verify went well
+	kept    string            // folder on the host of the version to restore
+	sent    []string          // SHA-256 of what stage brought
+	small   []*hostshell.File // what goes with the request to run
+	tag     string            // of temporary names on the host
+	resent  bool              // after SFTP brought files elsewhere
+	inbox   string            // where a login that is not root has put files
+	offset  int64             // bytes of the script's output that have come
+	tail    installer.Tail    // the last of them
+	mayRun  bool              // a launch may have reached the host in this attempt
+	proved  bool              // verify went well
 	outcome installer.Outcome
 }
 

@@ -3,7 +3,6 @@ package hostshell
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -27,7 +26,7 @@ type conversation struct {
 func (s *Shell) start(ctx context.Context) *conversation {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := &conversation{
-		input: &input{texts: make(chan string), eof: make(chan struct{}), over: make(chan struct{})}, answer: newAnswers(s.Terminal),
+		input: &input{texts: make(chan []byte), eof: make(chan struct{}), over: make(chan struct{})}, answer: newAnswers(s.Terminal),
 		sent: map[string]bool{}, cancel: cancel, ended: make(chan struct{}),
 	}
 	cmd := installer.Command{
@@ -64,7 +63,7 @@ func (c *conversation) endInput() {
 
 const endWait = 10 * time.Second // PAM punishes a wrong password with some seconds
 
-func (c *conversation) say(ctx context.Context, text string) {
+func (c *conversation) say(ctx context.Context, text []byte) {
 	select {
 	case c.input.texts <- text:
 	case <-c.ended:
@@ -74,7 +73,11 @@ func (c *conversation) say(ctx context.Context, text string) {
 
 func (c *conversation) ask(ctx context.Context, q Request) (Reply, error) {
 	done := c.answer.attach(q)
-	c.say(ctx, c.preamble+c.program(q))
+	c.say(ctx, []byte(c.preamble+c.files(q)))
+	for _, file := range q.Small {
+		c.say(ctx, file.text)
+	}
+	c.say(ctx, []byte(call(q)))
 	c.preamble = ""
 	select {
 	case <-done:
@@ -98,9 +101,8 @@ func (c *conversation) ask(ctx context.Context, q Request) (Reply, error) {
 	return reply, c.err
 }
 
-// program is what the host reads for a request. The call is in braces, so that one that is cut
-// short on its way is not run.
-func (c *conversation) program(q Request) string {
+// files are the scripts that a request needs, if the host does not have them yet.
+func (c *conversation) files(q Request) string {
 	var b strings.Builder
 	for _, name := range q.Files {
 		if !c.sent[name] {
@@ -108,9 +110,12 @@ func (c *conversation) program(q Request) string {
 			b.WriteString(hostFiles()[name])
 		}
 	}
-	for _, file := range q.Small {
-		fmt.Fprintf(&b, "file_%s='%s'\n", file.SHA256, file.format)
-	}
+	return b.String()
+}
+
+// call is in braces, so that one that is cut short on its way is not run.
+func call(q Request) string {
+	var b strings.Builder
 	b.WriteString("{ main " + q.Verb)
 	for _, arg := range q.Args {
 		b.WriteString(" " + Quote(arg))
@@ -127,7 +132,7 @@ func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret,
 	if become == AsLogin {
 		return nil
 	}
-	c.say(ctx, startUp)
+	c.say(ctx, []byte(startUp))
 	c.preamble = goLine
 	refused := func(rejected bool) error {
 		if rejected {
@@ -174,7 +179,7 @@ func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret,
 			return refused(answered)
 		}
 		if !answered {
-			c.say(ctx, password.Reveal()+"\n")
+			c.say(ctx, []byte(password.Reveal()+"\n"))
 			answered = true
 		}
 	}
@@ -182,7 +187,7 @@ func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret,
 
 // input is the command's standard input.
 type input struct {
-	texts chan string
+	texts chan []byte
 	eof   chan struct{} // closed when it ends
 	over  chan struct{} // closed when nobody reads it any more
 }
@@ -192,7 +197,7 @@ func (in *input) WriteTo(w io.Writer) (n int64, err error) {
 	for {
 		select {
 		case text := <-in.texts:
-			wrote, err := io.WriteString(w, text)
+			wrote, err := w.Write(text)
 			n += int64(wrote)
 			if err != nil {
 				return n, err

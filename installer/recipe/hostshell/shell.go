@@ -42,7 +42,7 @@ type Request struct {
 	Files  []string // of scripts/host, that have the verb
 	Verb   string
 	Args   []string // NAME=VALUE, of any characters but NUL
-	Small  []File   // contents for the verb
+	Small  []*File  // contents for the verb
 	Output io.Writer
 	Each   func(Finding) // not called any more when Ask has returned
 }

@@ -259,7 +259,7 @@ func TestSmallFilesArrive(t *testing.T) {
 			require.NotNil(t, file)
 			path := filepath.Join(t.TempDir(), "it's")
 			reply, err := s.Ask(t.Context(), Request{
-				Files: []string{"lib.sh", "test-put"}, Verb: "put", Args: []string{"id=" + file.SHA256, "root=" + path}, Small: []File{*file},
+				Files: []string{"lib.sh", "test-put"}, Verb: "put", Args: []string{"id=" + file.SHA256, "root=" + path}, Small: []*File{file},
 			})
 			require.NoError(t, err)
 			require.True(t, reply.Complete, "%+v", reply)
@@ -282,7 +282,7 @@ func TestRequestCutShort(t *testing.T) {
 			talk, err := s.open(t.Context())
 			require.NoError(t, err)
 			s.talk = talk
-			size := len(talk.preamble) + len((&conversation{sent: map[string]bool{}}).program(q))
+			size := len(talk.preamble) + len((&conversation{sent: map[string]bool{}}).files(q)) + len(call(q))
 			_, err = s.Ask(t.Context(), q)
 			require.NoError(t, err)
 			return size
@@ -329,7 +329,7 @@ func TestTextsAreShell(t *testing.T) {
 			continue
 		}
 		for _, files := range [][]string{ProbeFiles, InboxFiles, RunFiles, AttachFiles, KillFiles, VerifyFiles, CleanFiles} {
-			text := (&conversation{sent: map[string]bool{}}).program(Request{Files: files, Verb: "kill", Args: []string{"why=a'b"}})
+			text := (&conversation{sent: map[string]bool{}}).files(Request{Files: files}) + call(Request{Verb: "kill", Args: []string{"why=a'b"}})
 			cmd := exec.Command(shell[0], append(shell[1:], "-n")...)
 			cmd.Stdin = strings.NewReader(text)
 			out, err := cmd.CombinedOutput()

@@ -1,13 +1,13 @@
 package hostshell
 
 import (
-	"strings"
+	"bytes"
 )
 
 // File is a small file that is sent in the conversation.
 type File struct {
 	SHA256 string // in hexadecimal digits
-	format string // for printf, without quotes
+	text   []byte // the assignment of what printf makes the content from; shared by all hosts
 }
 
 // maxFormat bounds what a host has to read and to keep of a small file.
@@ -16,7 +16,9 @@ const maxFormat = 256 << 10
 // NewFile returns nil for content that is too large once it is encoded: that is sent beside the conversation.
 func NewFile(sha256 string, content []byte) *File {
 	const octal = "01234567"
-	var b strings.Builder
+	var b bytes.Buffer
+	b.Grow(len(content) + len(content)/8 + 80)
+	b.WriteString("file_" + sha256 + "='")
 	for i, c := range content {
 		switch {
 		case c == '-' && i == 0: // it would be an option
@@ -32,5 +34,6 @@ func NewFile(sha256 string, content []byte) *File {
 			return nil
 		}
 	}
-	return &File{SHA256: sha256, format: b.String()}
+	b.WriteString("'\n")
+	return &File{SHA256: sha256, text: b.Bytes()}
 }
