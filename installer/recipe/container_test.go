@@ -80,6 +80,21 @@ func TestNothingOfOursLiesWhereOthersWrite(t *testing.T) {
 	assert.Contains(t, f.Detail, "code 7")
 }
 
+// TestCallersPathIsNotFirst: no program that a user could put into his PATH is run by root's scripts.
+func TestCallersPathIsNotFirst(t *testing.T) {
+	t.Parallel()
+	b, c := containerBed(t, container.PasswordKind)
+	_, err := c.Exec(t.Context(), "sh", "-c", `mkdir /evil; for p in uname id ls df mkdir chmod rm ln cp mv od dd setsid flock sha256sum sleep find date; do
+		printf '#!/bin/sh\necho %s >>/hits\nexec /usr/bin/%s "$@"\n' $p $p >/evil/$p; done; chmod -R 755 /evil; echo 'PATH=/evil:$PATH' >/root/.bashrc`)
+	require.NoError(t, err)
+	_, err = b.script("#!/bin/sh\necho \"$PATH\"\n").work(t.Context())
+	require.NoError(t, err)
+	assert.Contains(t, b.out.String(), ":/evil:", "the script gets what is behind")
+	hits, err := c.Exec(t.Context(), "sh", "-c", "cat /hits 2>/dev/null; true")
+	require.NoError(t, err)
+	assert.Empty(t, hits)
+}
+
 func TestNoexecPlaces(t *testing.T) {
 	t.Parallel()
 	b, c := containerBed(t, container.PasswordKind,
