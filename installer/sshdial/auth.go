@@ -68,7 +68,7 @@ func (h *handshake) nextMethod(ctx context.Context, c *ssh.ClientAuthContext) (s
 	h.allowed = c.AllowedMethods
 	h.partial = len(c.PartialSuccessMethods) > 0
 	h.right = slices.Contains(c.PartialSuccessMethods, methodPassword) || slices.Contains(c.PartialSuccessMethods, methodInteractive)
-	if h.fail != nil || h.wire.Err() != nil || h.expired || h.unknown != "" {
+	if !h.keyIsPinned() || h.fail != nil || h.wire.Err() != nil || h.expired || h.unknown != "" {
 		return nil, nil
 	}
 	can := func(method string) bool {

@@ -34,9 +34,10 @@ type handshake struct {
 
 	wire     *preambleReader
 	authing  atomic.Bool
-	accepted []byte             // the host key
-	fail     *installer.Failure // decided by a callback
-	mismatch *installer.Failure // of the key type tried before
+	accepted []byte                  // the host key
+	fail     *installer.Failure      // decided by a callback
+	pinning  chan *installer.Failure // a new host key is being stored; nil: none is
+	mismatch *installer.Failure      // of the key type tried before
 	authState
 }
 
@@ -123,6 +124,10 @@ func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *insta
 		},
 	})
 	stopped := stop()
+	if !h.keyIsPinned() && err == nil {
+		err = h.fail
+		_ = sc.Close()
+	}
 	if err != nil {
 		_ = nc.Close()
 		fail := h.classify(ctx, err)

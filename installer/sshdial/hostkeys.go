@@ -2,6 +2,7 @@ package sshdial
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -118,7 +119,20 @@ func (h *handshake) judgeHostKey(ctx context.Context, key ssh.PublicKey, blob []
 	case h.policy == installer.Strict:
 		return sshconn.Failf(installer.KindHostKeyUnknown, nil, "%s shows %s, which is not known", h.address, describe(key))
 	}
-	return h.pinNew(ctx, key, blob)
+	h.pinning = make(chan *installer.Failure, 1)
+	go func() { h.pinning <- h.pinNew(ctx, key, blob) }()
+	return nil
+}
+
+// keyIsPinned waits until a new host key is on disk, which takes as long as the beginning of the login.
+// Before that nothing secret is sent, and nobody gets the connection.
+func (h *handshake) keyIsPinned() bool {
+	if h.pinning == nil {
+		return true
+	}
+	h.fail = cmp.Or(<-h.pinning, h.fail)
+	h.pinning = nil
+	return h.fail == nil
 }
 
 func (h *handshake) matchKeys(known []ssh.PublicKey, key ssh.PublicKey, blob []byte) *installer.Failure {

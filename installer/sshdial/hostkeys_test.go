@@ -2,9 +2,11 @@ package sshdial
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,13 +16,18 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/sshtest"
+	"tripod/installer/sshtest/testkeys"
 )
 
 func TestAcceptNewPinsBeforeAnyCredential(t *testing.T) {
 	t.Parallel()
 	s := sshtest.Start(t, sshtest.Config{})
 	keys := newKeys()
-	keys.onPin = func() { assert.Empty(t, s.Counts().Passwords, "a password was sent before the pin") }
+	keys.onPin = func() {
+		// The login has begun meanwhile: the disk is not waited for by itself.
+		assert.NoError(t, s.Wait(t.Context(), func(c sshtest.Counts) bool { return c.Attempts["none"] > 0 }))
+		assert.Empty(t, s.Counts().Passwords, "a password was sent before the pin")
+	}
 	d := newDialer(t, Config{HostKeys: keys})
 	connect(t, d, s)
 	host, _ := root(s)
@@ -40,6 +47,42 @@ func TestNoCredentialWhenThePinIsNotStored(t *testing.T) {
 	kind(t, installer.KindInternal, err)
 	require.ErrorIs(t, err, installer.ErrStorage)
 	assert.Empty(t, s.Counts().Passwords)
+	assert.Zero(t, s.Counts().Attempts["password"])
+}
+
+// TestNoConnectionWhenThePinIsNotStored: with a server that wants no login at all.
+func TestNoConnectionWhenThePinIsNotStored(t *testing.T) {
+	t.Parallel()
+	key, err := testkeys.New("ed25519")
+	require.NoError(t, err)
+	signer, err := ssh.NewSignerFromSigner(key)
+	require.NoError(t, err)
+	cfg := &ssh.ServerConfig{NoClientAuth: true}
+	cfg.AddHostKey(signer)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var served sync.WaitGroup
+	served.Go(func() {
+		nc, err := l.Accept()
+		if !assert.NoError(t, err) {
+			return
+		}
+		sc, chans, reqs, err := ssh.NewServerConn(nc, cfg)
+		if !assert.NoError(t, err) {
+			return
+		}
+		go ssh.DiscardRequests(reqs)
+		assert.Empty(t, chans, "it asks for nothing")
+		_ = sc.Wait()
+	})
+	keys := newKeys()
+	keys.fails = errors.Join(installer.ErrStorage, errors.New("disk full"))
+	at := l.Addr().(*net.TCPAddr)
+	host := installer.Host{Endpoint: installer.Endpoint{Address: "127.0.0.1", Port: uint16(at.Port), User: "root"}} //nolint:gosec // a port
+	_, err = newDialer(t, Config{HostKeys: keys}).Dial(t.Context(), "p", host, installer.Credentials{Login: secret("x")}, installer.AcceptNew, nil)
+	kind(t, installer.KindInternal, err)
+	require.NoError(t, l.Close())
+	served.Wait()
 }
 
 // TestC06ChangedKeyGetsNoCredential: the server with the changed key has
