@@ -120,10 +120,10 @@ func childWork(s *Store) error {
 			}
 		}
 	})
-	for range 6 {
+	for n := range 6 {
 		wg.Go(func() {
-			for {
-				if err := childWorkOnOne(ctx, s); err != nil {
+			for next, err := childWorkOnOne(ctx, s, nil, n%2 == 0); ; next, err = childWorkOnOne(ctx, s, next, n%2 == 0) {
+				if err != nil {
 					fail(err)
 				}
 			}
@@ -133,32 +133,40 @@ func childWork(s *Store) error {
 	return nil
 }
 
-func childWorkOnOne(ctx context.Context, s *Store) error {
-	inv, _, err := s.Claim(ctx, t0, everything)
-	if err != nil || inv == nil {
-		return err
+// childWorkOnOne works on inv, or claims one, and returns what it claims as that ends.
+func childWorkOnOne(ctx context.Context, s *Store, inv *installer.Invocation, goesOn bool) (next *installer.Invocation, err error) {
+	if inv == nil {
+		if inv, _, err = s.Claim(ctx, t0, everything); err != nil || inv == nil {
+			return nil, err
+		}
 	}
 	fmt.Println("claimed", inv.ID, inv.Claim)
 	log, err := s.OpenLog(ctx, inv)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if _, err := fmt.Fprintf(log, "claim %d\n", inv.Claim); err != nil {
-		return err
+		return nil, err
 	}
 	for n := range 3 {
 		if err := s.Journal(ctx, inv.Ref(), installer.StepRecord{Step: installer.StepRun, Note: fmt.Sprint(n)}); err != nil {
-			return err
+			return nil, err
 		}
 		fmt.Println("journaled", inv.ID, inv.Claim)
 	}
-	if err := errors.Join(log.Close(), s.Finish(ctx, inv.Ref(), installer.Transition{
-		State: installer.Succeeded, EndAttempt: true, At: t0,
-	})); err != nil {
-		return err
+	if err := log.Close(); err != nil {
+		return nil, err
 	}
-	fmt.Println("finished", inv.ID, inv.Claim)
-	return nil
+	end := installer.Transition{State: installer.Succeeded, EndAttempt: true, At: t0}
+	if goesOn {
+		next, _, err = s.FinishAndClaim(ctx, inv.Ref(), end, t0, everything)
+	} else {
+		err = s.Finish(ctx, inv.Ref(), end)
+	}
+	if err == nil {
+		fmt.Println("finished", inv.ID, inv.Claim)
+	}
+	return next, err
 }
 
 // childFull runs into a file-size limit, looks around, and goes on when it is

@@ -142,6 +142,12 @@ func (m *model) submit() {
 }
 
 func (m *model) claim() {
+	m.claimBy(func(f installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+		return m.s.Claim(m.t.Context(), m.now, f)
+	})
+}
+
+func (m *model) claimBy(do func(installer.ClaimFilter) (*installer.Invocation, time.Time, error)) {
 	scope := ""
 	if m.batch > 0 && m.rng.IntN(2) == 0 {
 		scope = fmt.Sprintf("B%04d", 1+m.rng.IntN(m.batch))
@@ -162,7 +168,7 @@ func (m *model) claim() {
 			soonest = i.notBefore
 		}
 	}
-	inv, wake, err := m.s.Claim(m.t.Context(), m.now, installer.ClaimFilter{BatchID: scope, InvocationID: named})
+	inv, wake, err := do(installer.ClaimFilter{BatchID: scope, InvocationID: named})
 	require.NoError(m.t, err)
 	if len(possible) == 0 {
 		require.Nil(m.t, inv, "nothing was claimable")
@@ -214,7 +220,14 @@ func (m *model) finish(id string, crashed bool) {
 		tr.Kind = installer.KindLostContact
 	}
 	tr.MayRun = m.rng.IntN(4) == 0
-	require.NoError(m.t, m.s.Finish(m.t.Context(), installer.Ref{ID: id, Claim: i.claim}, tr))
+	ref := installer.Ref{ID: id, Claim: i.claim}
+	if alone := crashed || m.rng.IntN(2) == 0; alone {
+		require.NoError(m.t, m.s.Finish(m.t.Context(), ref, tr))
+	} else {
+		defer m.claimBy(func(f installer.ClaimFilter) (*installer.Invocation, time.Time, error) {
+			return m.s.FinishAndClaim(m.t.Context(), ref, tr, m.now, f)
+		})
+	}
 	if tr.EndAttempt || tr.State.Terminal() {
 		i.ended[len(i.ended)-1], i.kind, i.mayRun = true, tr.Kind, tr.MayRun
 	}

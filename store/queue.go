@@ -26,12 +26,9 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 		return nil
 	})
 	if err == nil && !idle {
-		err = s.Update(ctx, func(t *inventory.Tx) error {
-			if claimed, wake = claimDue(t, f, now, s.session); claimed == nil {
-				return nil
-			}
-			// Before anybody can open its credentials: they are asked for afterwards.
-			return s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
+		err = s.Update(ctx, func(t *inventory.Tx) (err error) {
+			claimed, wake, err = s.claim(ctx, t, f, now)
+			return err
 		})
 	}
 	if err != nil || claimed == nil {
@@ -39,6 +36,16 @@ func (s *Store) Claim(ctx context.Context, now time.Time, f installer.ClaimFilte
 	}
 	s.db.AddWriters(1)
 	return &claimed.Invocation, time.Time{}, nil
+}
+
+// claim makes the next invocation RUNNING, if there is one. The audit log has that before anybody can open
+// its credentials: they are asked for afterwards.
+func (s *Store) claim(ctx context.Context, t *inventory.Tx, f installer.ClaimFilter, now time.Time) (*tasks.Record, time.Time, error) {
+	claimed, wake := claimDue(t, f, now, s.session)
+	if claimed == nil {
+		return nil, wake, nil
+	}
+	return claimed, wake, s.auditWork(ctx, t, now, claimed, installer.AuditEntry{Action: installer.AuditBegin})
 }
 
 func claimDue(t *inventory.Tx, f installer.ClaimFilter, now time.Time, session uint64) (*tasks.Record, time.Time) {
@@ -138,6 +145,28 @@ var ends = []installer.State{installer.Pending, installer.Succeeded, installer.F
 
 // Finish implements engine.Queue.
 func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Transition) error {
+	return s.finish(ctx, ref, tr, func(*inventory.Tx) error { return nil })
+}
+
+// FinishAndClaim implements engine.Queue.
+func (s *Store) FinishAndClaim(
+	ctx context.Context, ref installer.Ref, tr installer.Transition, now time.Time, f installer.ClaimFilter,
+) (*installer.Invocation, time.Time, error) {
+	var claimed *tasks.Record
+	var wake time.Time
+	err := s.finish(ctx, ref, tr, func(t *inventory.Tx) (err error) {
+		claimed, wake, err = s.claim(ctx, t, f, now)
+		return err
+	})
+	if err != nil || claimed == nil {
+		return nil, wake, err
+	}
+	s.db.AddWriters(1)
+	return &claimed.Invocation, time.Time{}, nil
+}
+
+// finish ends an attempt, and does what else is to be done in the same transaction.
+func (s *Store) finish(ctx context.Context, ref installer.Ref, tr installer.Transition, also func(*inventory.Tx) error) error {
 	if !slices.Contains(ends, tr.State) {
 		return fmt.Errorf("invocation %s: RUNNING cannot become %s", ref.ID, tr.State)
 	}
@@ -156,10 +185,13 @@ func (s *Store) Finish(ctx context.Context, ref installer.Ref, tr installer.Tran
 		t.AppendSteps(ref.ID, a, tr.Steps)
 		r := endAttempt(t, ref, tr, login)
 		batch, over = r.BatchID, t.EndBatch(r.BatchID, tr.At)
-		if !tr.State.Terminal() {
-			return nil
+		if tr.State.Terminal() {
+			err = s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
 		}
-		return s.auditWork(ctx, t, tr.At, r, installer.AuditEntry{Action: installer.AuditEnd, Outcome: tr.State, Kind: tr.Kind})
+		if err != nil {
+			return err
+		}
+		return also(t)
 	})
 	if err != nil {
 		if login != nil {

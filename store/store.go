@@ -69,6 +69,9 @@ func (s *Store) Dir() string { return s.dir }
 
 func (s *Store) path(parts ...string) string { return filepath.Join(s.dir, filepath.Join(parts...)) }
 
+// Commits is for tests: how often something has waited for the disk of the database.
+func (s *Store) Commits() int64 { return s.db.Commits() }
+
 // Close waits for what is under way and lets go of the folder. Everything
 // after it fails with installer.ErrStorage.
 func (s *Store) Close() error { return s.close() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -22,19 +23,19 @@ type attempt struct {
 	inv      *installer.Invocation
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	finished []installer.StepRecord
+	steps    []installer.StepRecord // that were finished
 	unstored []installer.StepRecord // those of them that are only noted
 }
 
-func (a *attempt) run(ctx context.Context) {
-	defer a.end()
+// run works, and returns what becomes of the invocation.
+func (a *attempt) run(ctx context.Context) installer.Transition {
 	defer context.AfterFunc(ctx, func() { a.cancel(installer.ErrShutdown) })()
 	limit := a.Limits.Attempt + max(0, a.inv.Spec.RunTimeout-a.Limits.Run)
 	defer time.AfterFunc(limit, func() { a.cancel(installer.ErrAttemptTimeout) }).Stop()
 
 	a.Watch(installer.EventOf(a.inv, a.Clock()))
 	outcome, err := a.work()
-	end := End{Outcome: outcome, Err: err, Steps: a.finished}
+	end := End{Outcome: outcome, Err: err, Steps: a.steps}
 	if a.ctx.Err() != nil {
 		end.Cause = context.Cause(a.ctx)
 	}
@@ -45,14 +46,16 @@ func (a *attempt) run(ctx context.Context) {
 		a.failures++
 		a.mu.Unlock()
 	}
-	a.finish(ctx, t)
+	return t
 }
 
 func (a *attempt) end() {
 	a.cancel(nil)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.running, a.inv.ID)
+	if a.running[a.inv.ID] == a { // else its next attempt has begun
+		delete(a.running, a.inv.ID)
+	}
 }
 
 // work gives the Worker what it needs. A panic in it ends this invocation, not the
@@ -101,11 +104,11 @@ func (a *attempt) begin(s installer.Step) {
 }
 
 func (a *attempt) note(rec installer.StepRecord) {
-	a.finished, a.unstored = append(a.finished, rec), append(a.unstored, rec)
+	a.steps, a.unstored = append(a.steps, rec), append(a.unstored, rec)
 }
 
 func (a *attempt) journal(ctx context.Context, rec installer.StepRecord) error {
-	a.finished = append(a.finished, rec) // stored or not, it is known
+	a.steps = append(a.steps, rec) // stored or not, it is known
 	err := a.Queue.Journal(ctx, a.inv.Ref(), append(slices.Clone(a.unstored), rec)...)
 	if err == nil {
 		a.unstored = nil
@@ -118,17 +121,12 @@ func (a *attempt) journal(ctx context.Context, rec installer.StepRecord) error {
 // only at shutdown: then the invocation stays RUNNING on disk and is taken up as an
 // orphan, which looks at the host first.
 func (a *attempt) finish(ctx context.Context, t installer.Transition) {
-	log := a.Logger.With("invocation", a.inv.ID, "host", a.inv.Host.Label())
+	log := a.logger()
 	for {
 		err := a.Queue.Finish(context.WithoutCancel(ctx), a.inv.Ref(), t)
 		switch {
 		case err == nil:
-			log.Info("attempt ended", "state", t.State, "kind", t.Kind, "message", t.Message)
-			e := installer.EventOf(a.inv, t.At)
-			e.End = &installer.AttemptEnd{
-				State: t.State, EndAttempt: t.EndAttempt, NotBefore: t.NotBefore, Kind: t.Kind, Message: t.Message, Skipped: t.Outcome.Skipped,
-			}
-			a.Watch(e)
+			a.finished(t)
 			return
 		case errors.Is(err, installer.ErrStale):
 			log.Warn("result dropped", "error", err)
@@ -143,4 +141,18 @@ func (a *attempt) finish(ctx context.Context, t installer.Transition) {
 		case <-time.After(finishRetry):
 		}
 	}
+}
+
+// finished tells that the transition is stored.
+func (a *attempt) finished(t installer.Transition) {
+	a.logger().Info("attempt ended", "state", t.State, "kind", t.Kind, "message", t.Message)
+	e := installer.EventOf(a.inv, t.At)
+	e.End = &installer.AttemptEnd{
+		State: t.State, EndAttempt: t.EndAttempt, NotBefore: t.NotBefore, Kind: t.Kind, Message: t.Message, Skipped: t.Outcome.Skipped,
+	}
+	a.Watch(e)
+}
+
+func (a *attempt) logger() *slog.Logger {
+	return a.Logger.With("invocation", a.inv.ID, "host", a.inv.Host.Label())
 }

@@ -47,8 +47,8 @@ type Dispatcher struct {
 	guard *guard
 
 	mu       sync.Mutex
-	running  map[string]context.CancelCauseFunc // by invocation id
-	claiming map[string]bool                    // canceled since the present claim began; nil: there is none
+	running  map[string]*attempt // by invocation id
+	claiming map[string]bool     // canceled since the present claim began; nil: there is none
 	failures int
 }
 
@@ -66,7 +66,7 @@ func New(c Config) *Dispatcher {
 	if c.Over == nil {
 		c.Over = func(context.Context) (bool, error) { return true, nil }
 	}
-	return &Dispatcher{Config: c, wake: make(chan struct{}, 1), guard: newGuard(c.Clock), running: map[string]context.CancelCauseFunc{}}
+	return &Dispatcher{Config: c, wake: make(chan struct{}, 1), guard: newGuard(c.Clock), running: map[string]*attempt{}}
 }
 
 // Wake tells the Dispatcher that the queue has changed. It never blocks.
@@ -82,10 +82,10 @@ func (d *Dispatcher) Wake() {
 func (d *Dispatcher) Cancel(id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	cancel, ok := d.running[id]
+	a, ok := d.running[id]
 	switch {
 	case ok:
-		cancel(installer.ErrCanceled)
+		a.cancel(installer.ErrCanceled)
 	case d.claiming != nil:
 		d.claiming[id] = true
 	}
@@ -138,15 +138,41 @@ func (d *Dispatcher) workUntil(ctx, stop context.Context, turn chan struct{}) er
 		if err != nil || a == nil {
 			return err
 		}
-		a.run(ctx)
-		d.Wake() // its host is free again, and it may be due again
+		for a != nil {
+			a = d.finishAndClaim(ctx, stop, a, a.run(ctx), turn)
+			d.Wake() // a host is free again, and its invocation may be due again
+		}
 	}
+}
+
+// finishAndClaim stores how an attempt has ended. If no other worker is about to claim, the next invocation
+// is claimed in the same transaction, so that both wait for the disk once. Who watches may stop the batch
+// because of a failure, so that is told before anything else is claimed.
+func (d *Dispatcher) finishAndClaim(ctx, stop context.Context, a *attempt, t installer.Transition, turn chan struct{}) (next *attempt) {
+	defer a.end()
+	failed := t.State.Terminal() && t.State != installer.Succeeded
+	if !failed && stop.Err() == nil && !d.LimitReached() {
+		select {
+		case <-turn:
+			defer func() { turn <- struct{}{} }()
+			next, _, err := d.begin(stop, func(now time.Time) (*installer.Invocation, time.Time, error) {
+				return d.Queue.FinishAndClaim(context.WithoutCancel(ctx), a.inv.Ref(), t, now, d.Only)
+			})
+			if err == nil {
+				a.finished(t)
+				return next
+			}
+		default:
+		}
+	}
+	a.finish(ctx, t)
+	return nil
 }
 
 // next waits for the next invocation; nil when there is no more to do.
 func (d *Dispatcher) next(stop context.Context) (*attempt, error) {
 	for stop.Err() == nil && !d.LimitReached() {
-		a, due, err := d.claim(stop)
+		a, due, err := d.begin(stop, func(now time.Time) (*installer.Invocation, time.Time, error) { return d.Queue.Claim(stop, now, d.Only) })
 		if err != nil && stop.Err() == nil {
 			return nil, fmt.Errorf("claim the next invocation: %w", err)
 		}
@@ -168,13 +194,15 @@ func (d *Dispatcher) next(stop context.Context) (*attempt, error) {
 	return nil, nil
 }
 
-// claim begins the next attempt. A Cancel that came too late for the queue to tell of
-// it is not lost.
-func (d *Dispatcher) claim(ctx context.Context) (*attempt, time.Time, error) {
+// begin begins the attempt that is claimed. A Cancel that came too late for the queue to
+// tell of it is not lost.
+func (d *Dispatcher) begin(
+	ctx context.Context, claim func(now time.Time) (*installer.Invocation, time.Time, error),
+) (*attempt, time.Time, error) {
 	d.mu.Lock()
 	d.claiming = map[string]bool{}
 	d.mu.Unlock()
-	inv, due, err := d.Queue.Claim(ctx, d.Clock(), d.Only)
+	inv, due, err := claim(d.Clock())
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	canceled := d.claiming
@@ -188,7 +216,7 @@ func (d *Dispatcher) claim(ctx context.Context) (*attempt, time.Time, error) {
 	if canceled[inv.ID] || inv.CancelAsked {
 		a.cancel(installer.ErrCanceled)
 	}
-	d.running[inv.ID] = a.cancel
+	d.running[inv.ID] = a
 	return a, due, nil
 }
 

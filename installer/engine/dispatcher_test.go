@@ -128,6 +128,15 @@ func (q *memoryQueue) Finish(_ context.Context, ref installer.Ref, t installer.T
 	return nil
 }
 
+func (q *memoryQueue) FinishAndClaim(
+	ctx context.Context, ref installer.Ref, t installer.Transition, now time.Time, f installer.ClaimFilter,
+) (*installer.Invocation, time.Time, error) {
+	if err := q.Finish(ctx, ref, t); err != nil {
+		return nil, time.Time{}, err
+	}
+	return q.Claim(ctx, now, f)
+}
+
 func (q *memoryQueue) Orphans(context.Context) ([]installer.Invocation, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -24,6 +24,11 @@ type Queue interface {
 	// Finish appends the transition's steps, and applies what Next decided. The log
 	// is closed before it, so it is on disk before the result is.
 	Finish(ctx context.Context, ref installer.Ref, t installer.Transition) error
+	// FinishAndClaim is Finish of one attempt and Claim of the next in one transaction. Where it fails, neither
+	// has taken place.
+	FinishAndClaim(
+		ctx context.Context, ref installer.Ref, t installer.Transition, now time.Time, f installer.ClaimFilter,
+	) (*installer.Invocation, time.Time, error)
 	// Orphans returns what is RUNNING though nobody works on it: after Open, before the
 	// first Claim.
 	Orphans(ctx context.Context) ([]installer.Invocation, error)

@@ -211,6 +211,20 @@ func (q *Queue) Finish(ctx context.Context, ref installer.Ref, t installer.Trans
 	return nil
 }
 
+// FinishAndClaim implements engine.Queue.
+func (q *Queue) FinishAndClaim(
+	ctx context.Context, ref installer.Ref, t installer.Transition, now time.Time, f installer.ClaimFilter,
+) (*installer.Invocation, time.Time, error) {
+	if err := q.Finish(ctx, ref, t); err != nil {
+		return nil, time.Time{}, err
+	}
+	inv, due, err := q.Claim(ctx, now, f)
+	if err != nil { // the look has ended all the same, and the next Claim says it again
+		return nil, now, nil
+	}
+	return inv, due, nil
+}
+
 // Journal implements engine.Queue. A look that is cut off starts again, so its steps are not stored.
 func (q *Queue) Journal(context.Context, installer.Ref, ...installer.StepRecord) error { return nil }
 

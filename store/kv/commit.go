@@ -28,6 +28,7 @@ type committer struct {
 	// writers is how many may come at any moment.
 	writers atomic.Int64
 	linger  time.Duration
+	commits atomic.Int64 // so far
 
 	mu      sync.Mutex
 	led     bool
@@ -155,5 +156,6 @@ func (c *committer) try(group []*write) (failed int, err error) {
 	if t.changes == 0 {
 		return -1, nil
 	}
+	c.commits.Add(1)
 	return -1, guarded(btx.Commit)
 }

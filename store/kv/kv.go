@@ -210,5 +210,8 @@ func (db *DB) Refuse(err error) {
 // NoLinger is for tests: writers wait for nobody's company.
 func (db *DB) NoLinger() { db.commits.linger = 0 }
 
+// Commits is for tests: how many transactions have been put on disk.
+func (db *DB) Commits() int64 { return db.commits.commits.Load() }
+
 // Writers is for tests: how many may write at any moment; see AddWriters.
 func (db *DB) Writers() int { return int(db.commits.writers.Load()) }
