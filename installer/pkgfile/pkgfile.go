@@ -27,11 +27,6 @@ const (
 	maxName     = 1024    // bytes of an entry's name
 )
 
-const (
-	LayoutOld = "old" // /usr/local/telescope
-	LayoutNew = "new" // /usr/local/uniagent/extension/install/telescope
-)
-
 // ErrNotPackage is wrapped by every error about the content, as opposed to
 // errors in reading it. Its text says for people what is wrong.
 var ErrNotPackage = errors.New("not a usable agent package")
@@ -43,10 +38,7 @@ type Info struct {
 	Arch string
 	// Version from the release note inside, else from the archive's name;
 	// empty if neither tells. It is a hint: the agent itself may tell another.
-	Version  string
-	Layout   string // LayoutOld or LayoutNew
-	Folder   string // what it unpacks to; empty: into the current folder
-	Unpacked int64  // bytes of all files together
+	Version string
 }
 
 // Inspect reads the whole .tar.gz from r and checks it. An error is about reading r, or

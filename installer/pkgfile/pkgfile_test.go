@@ -72,26 +72,24 @@ func TestInspectGenuineShapes(t *testing.T) {
 		entries []entry
 		want    pkgfile.Info
 	}{
-		"amd64 by its program": {"a.tar.gz", genuine("t/", program(62)), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
+		"amd64 by its program": {"a.tar.gz", genuine("t/", program(62)), pkgfile.Info{Arch: "amd64"}},
 		"the program goes before the names": {"telescope_linux_amd64.tar.gz", genuine("telescope_linux_amd64/", program(183)),
-			pkgfile.Info{Arch: "arm64", Layout: "old", Folder: "telescope_linux_amd64"}},
-		"by the file's name":                       {"/x/telescope_linux_arm64.tar.gz", genuine("t/", "#!/bin/sh\n"), pkgfile.Info{Arch: "arm64", Layout: "old", Folder: "t"}},
-		"by the folder's name":                     {"p.tgz", genuine("telescope-x86_64/", "#!/bin/sh\n"), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "telescope-x86_64"}},
-		"no hint":                                  {"p.tgz", genuine("", "#!/bin/sh\n"), pkgfile.Info{Layout: "old"}},
-		"with ./ before all":                       {"p.tgz", genuine("./t/", program(62)), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
-		"new layout":                               {"p.tgz", newer, pkgfile.Info{Arch: "arm64", Layout: "new", Folder: "t"}},
-		"version by the release note":              {"telescope_linux_amd64_9.9.tar.gz", genuine("t/", program(62), release), pkgfile.Info{Arch: "amd64", Version: "1.1.0", Layout: "old", Folder: "t"}},
-		"version by the file's name":               {`C:\telescope_linux_amd64_1.0.14.1.tar.gz`, genuine("t/", program(62)), pkgfile.Info{Arch: "amd64", Version: "1.0.14.1", Layout: "old", Folder: "t"}},
-		"no version in an architecture":            {"telescope_linux_amd64.tar.gz", genuine("t/", program(62)), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
-		"a link that stays inside, and a folder":   {"p.tgz", genuine("t/", program(62), entry{name: "t/l", header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "bin/agent"}}, entry{name: "t/log/", header: tar.Header{Typeflag: tar.TypeDir}}), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
-		"install.sh of something deeper is not it": {"p.tgz", genuine("t/", program(62), entry{name: "t/bin/install.sh"}), pkgfile.Info{Arch: "amd64", Layout: "old", Folder: "t"}},
+			pkgfile.Info{Arch: "arm64"}},
+		"by the file's name":                       {"/x/telescope_linux_arm64.tar.gz", genuine("t/", "#!/bin/sh\n"), pkgfile.Info{Arch: "arm64"}},
+		"by the folder's name":                     {"p.tgz", genuine("telescope-x86_64/", "#!/bin/sh\n"), pkgfile.Info{Arch: "amd64"}},
+		"no hint":                                  {"p.tgz", genuine("", "#!/bin/sh\n"), pkgfile.Info{}},
+		"with ./ before all":                       {"p.tgz", genuine("./t/", program(62)), pkgfile.Info{Arch: "amd64"}},
+		"new layout":                               {"p.tgz", newer, pkgfile.Info{Arch: "arm64"}},
+		"version by the release note":              {"telescope_linux_amd64_9.9.tar.gz", genuine("t/", program(62), release), pkgfile.Info{Arch: "amd64", Version: "1.1.0"}},
+		"version by the file's name":               {`C:\telescope_linux_amd64_1.0.14.1.tar.gz`, genuine("t/", program(62)), pkgfile.Info{Arch: "amd64", Version: "1.0.14.1"}},
+		"no version in an architecture":            {"telescope_linux_amd64.tar.gz", genuine("t/", program(62)), pkgfile.Info{Arch: "amd64"}},
+		"a link that stays inside, and a folder":   {"p.tgz", genuine("t/", program(62), entry{name: "t/l", header: tar.Header{Typeflag: tar.TypeSymlink, Linkname: "bin/agent"}}, entry{name: "t/log/", header: tar.Header{Typeflag: tar.TypeDir}}), pkgfile.Info{Arch: "amd64"}},
+		"install.sh of something deeper is not it": {"p.tgz", genuine("t/", program(62), entry{name: "t/bin/install.sh"}), pkgfile.Info{Arch: "amd64"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := pkgfile.Inspect(bytes.NewReader(archive(t, tt.entries...)), tt.file)
 			require.NoError(t, err)
-			assert.Positive(t, got.Unpacked)
-			got.Unpacked = 0
 			assert.Equal(t, tt.want, got)
 		})
 	}
@@ -180,17 +178,16 @@ func TestInspectTellsReadErrorsApart(t *testing.T) {
 
 func TestInspectStandIn(t *testing.T) {
 	t.Parallel()
-	for _, want := range []pkgfile.Info{
-		{Arch: "amd64", Version: "1.2.3", Layout: pkgfile.LayoutOld, Folder: "telescope_linux_amd64"},
-		{Arch: "arm64", Version: "2.7.2.1", Layout: pkgfile.LayoutNew, Folder: "telescope_linux_arm64"},
+	for layout, want := range map[string]pkgfile.Info{
+		"old": {Arch: "amd64", Version: "1.2.3"},
+		"new": {Arch: "arm64", Version: "2.7.2.1"},
 	} {
-		file := agent.Build(t, agent.Options{Version: want.Version, Layout: want.Layout, Arch: want.Arch})
+		file := agent.Build(t, agent.Options{Version: want.Version, Layout: layout, Arch: want.Arch})
 		r, err := os.Open(file)
 		require.NoError(t, err)
 		defer r.Close()
 		got, err := pkgfile.Inspect(r, file)
 		require.NoError(t, err)
-		want.Unpacked = got.Unpacked
 		assert.Equal(t, want, got)
 	}
 }
@@ -210,10 +207,7 @@ func FuzzInspect(f *testing.F) {
 				continue
 			}
 			require.Contains(t, []string{"", "amd64", "arm64"}, info.Arch)
-			require.Contains(t, []string{pkgfile.LayoutOld, pkgfile.LayoutNew}, info.Layout)
 			require.Regexp(t, `^[0-9A-Za-z_.-]{0,64}$`, info.Version)
-			require.NotContains(t, info.Folder, "/")
-			require.GreaterOrEqual(t, info.Unpacked, int64(0))
 		}
 	})
 }

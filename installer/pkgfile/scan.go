@@ -17,15 +17,12 @@ import (
 )
 
 type scan struct {
-	info    Info
-	entries int
-	places  map[string]kind // what is at each clean path, folders on the way too
-	tops    map[string]bool // first parts of the paths
-	// By path, for each candidate: the program's architecture ("" if it is no
-	// ELF program), and whether an install.sh knows the new layout.
-	elf     map[string]string
-	newer   map[string]bool
-	release string
+	unpacked int64 // bytes of all files together
+	entries  int
+	places   map[string]kind   // what is at each clean path, folders on the way too
+	tops     map[string]bool   // first parts of the paths
+	elf      map[string]string // by path, of each candidate: the program's architecture; "": it is no ELF program
+	release  string
 }
 
 type kind string
@@ -38,7 +35,7 @@ const (
 )
 
 func newScan() *scan {
-	return &scan{places: map[string]kind{}, tops: map[string]bool{}, elf: map[string]string{}, newer: map[string]bool{}}
+	return &scan{places: map[string]kind{}, tops: map[string]bool{}, elf: map[string]string{}}
 }
 
 // place notes what is at a path. A path that is there twice, or that leads through
@@ -97,10 +94,10 @@ func (s *scan) entry(h *tar.Header, content io.Reader) error {
 	if err := s.place(name, aFile); err != nil {
 		return err
 	}
-	if h.Size < 0 || h.Size > maxUnpacked-s.info.Unpacked {
+	if h.Size < 0 || h.Size > maxUnpacked-s.unpacked {
 		return refuse("it unpacks to more than %d MiB", maxUnpacked>>20)
 	}
-	s.info.Unpacked += h.Size
+	s.unpacked += h.Size
 	return s.look(name, content)
 }
 
@@ -118,12 +115,6 @@ func (s *scan) look(name string, content io.Reader) error {
 			return refuse("%s is a program for neither amd64 nor arm64", quote(name))
 		}
 		s.elf[name] = arch
-	case base == "install.sh" && depth <= 1:
-		text, err := io.ReadAll(io.LimitReader(content, maxText))
-		if err != nil {
-			return err
-		}
-		s.newer[name] = bytes.Contains(text, []byte("uniagent"))
 	case strings.HasSuffix(base, "-release.json") && depth <= 1:
 		text, err := io.ReadAll(io.LimitReader(content, maxText))
 		if err != nil {
@@ -161,19 +152,9 @@ func (s *scan) done(name string) (Info, error) {
 		other := slices.Min(slices.Collect(maps.Keys(s.tops)))
 		return Info{}, refuse("it holds more than its folder %s: also %s", quote(top), quote(other))
 	}
-	info := s.info
-	if info.Layout = LayoutOld; top != "." {
-		info.Folder = top
-	}
-	if s.newer[path.Join(top, "install.sh")] {
-		info.Layout = LayoutNew
-	}
-	info.Arch = s.elf[path.Join(top, "bin/telescope")]
-	info.Arch = cmp.Or(info.Arch, archOf(name), archOf(top))
-	if info.Version = s.release; info.Version == "" {
-		if m := nameVersion().FindStringSubmatch(name); m != nil && len(m[1]) <= 64 {
-			info.Version = m[1]
-		}
+	info := Info{Arch: cmp.Or(s.elf[path.Join(top, "bin/telescope")], archOf(name), archOf(top)), Version: s.release}
+	if m := nameVersion().FindStringSubmatch(name); info.Version == "" && m != nil && len(m[1]) <= 64 {
+		info.Version = m[1]
 	}
 	return info, nil
 }
