@@ -15,7 +15,6 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
-	"tripod/installer/plan"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of the pages anew")
@@ -80,18 +79,6 @@ func TestRetryAndRollbackRules(t *testing.T) {
 		}
 	}
 	holdPart(t, "tasks.md", "rules", text[1:])
-}
-
-func TestAgentSources(t *testing.T) {
-	table := "| | place | keys |\n|---:|---|---|\n"
-	for i, source := range plan.AgentSources {
-		keys := "no"
-		if source.Keys {
-			keys = "yes"
-		}
-		table += fmt.Sprintf("| %d | %s | %s |\n", i+1, source.What, keys)
-	}
-	holdPart(t, "telescope.md", "agent sources", table)
 }
 
 func TestErrorCodes(t *testing.T) {

@@ -6,25 +6,6 @@ import (
 	"tripod/installer"
 )
 
-// AgentSource is a place where the agent's configuration comes from.
-type AgentSource struct {
-	What string // for people
-	Keys bool   // the access key and the secret key come from there, too
-}
-
-// AgentSources are the places in the order in which they count, field by field; the two keys
-// count together. docs/telescope.md has the table.
-var AgentSources = []AgentSource{
-	{"columns or fields of the host in this task, or else those of its import", true},
-	{"labels of the host: `agent.region`, `agent.endpoint`, `agent.project_id`, `agent.instance_id`, `agent.bms`", false},
-	{"flags: `--agent-region`, `--agent-endpoint`, `--agent-project-id`, `--agent-bms`, `--ask-agent-keys`", true},
-	{"the command's `--agent-config FILE`", true},
-	{"the daemon's `serve --agent-config PROJECT=FILE`", true},
-	{"the daemon's `serve --agent-config FILE`, for all projects", false},
-	{"the agent that is on the host", true},
-	{"the package", true},
-}
-
 // configures reports whether the task gives the agent a configuration.
 func configures(task installer.Type, spec installer.Spec) bool {
 	return (installs(task) || task == installer.Configure) && spec.Script == nil && !spec.CheckOnly
@@ -38,7 +19,8 @@ func (q *planning) ownKeys(to installer.Host, given installer.AgentKeys) (instal
 	return q.Store.AgentKeys(q.ctx, q.Project, to, nil)
 }
 
-// configure completes the item's own configuration with that of all hosts, in the order of AgentSources.
+// configure completes the item's own configuration with that of all hosts, field by field in the order of the
+// table in docs/telescope.md; the two keys count together.
 func (q *planning) configure(item *Item) {
 	spec, keys, host := &item.Invocation.Spec, &item.Credentials.Agent, item.Invocation.Host
 	if !configures(q.Task, q.Spec) {
