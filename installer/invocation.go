@@ -40,6 +40,12 @@ const (
 
 func (s State) Terminal() bool { return s != Pending && s != Running }
 
+// Good: it ended as wanted; who undid one wanted that.
+func (s State) Good() bool { return s == Succeeded || s == Rollbacked }
+
+// Bad: it ended, and not as wanted.
+func (s State) Bad() bool { return s.Terminal() && !s.Good() }
+
 // TargetTelescope is the API's only invocation_target and the default.
 const TargetTelescope = "telescope"
 

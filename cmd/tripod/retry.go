@@ -149,8 +149,7 @@ func taskCalled(ctx context.Context, c *control.Client, task installer.Type, nam
 
 // changed: what the invocation did to its host counts for a ROLLBACK, or for why there is none.
 func changed(inv *installer.Invocation) bool {
-	done := inv.State == installer.Succeeded || inv.State == installer.Rollbacked
-	return done && (inv.ChangedHost() || inv.Task() == installer.Configure && !inv.Skipped)
+	return inv.State.Good() && (inv.ChangedHost() || inv.Task() == installer.Configure && !inv.Skipped)
 }
 
 // finish works through what there is to do, and shows what became of it. Hosts that

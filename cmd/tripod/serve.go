@@ -68,7 +68,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	defaultLogin, err := c.Logins(ctx, s.Notef)
+	defaultLogins, err := c.Logins(ctx, s.Notef)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 			hub.Watch(event)
 		}})
 		planner := plan.NewPlanner(plan.Planner{
-			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogin: defaultLogin,
+			Store: state.Store, Fallback: spec, HostKeys: spec.HostKeys, Policy: allowed.Check, DefaultLogins: defaultLogins,
 			AgentDefaults: agentDefaults, KeepTrying: c.KeepTrying,
 		})
 		routes := control.Routes(control.Config{

@@ -172,7 +172,7 @@ func TestCredentialOrder(t *testing.T) {
 	t.Parallel()
 	key := installer.Login{PrivateKey: installer.NewSecret("the project's key")}
 	r := newRig(t, func(c *api.Config) {
-		c.DefaultLogin = func(p string) (installer.Login, bool) { return key, p == project }
+		c.DefaultLogins = map[string]installer.Login{project: key}
 	})
 	login := func(change map[string]any) installer.Login {
 		res := r.send(http.MethodPost, create, remoteInstall(host(change))).created(t).Invocations[0]

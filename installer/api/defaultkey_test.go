@@ -16,7 +16,7 @@ func TestDefaultKeyIsOfOneProject(t *testing.T) {
 	t.Parallel()
 	key := installer.Login{PrivateKey: installer.NewSecret("the first project's key")}
 	r := newRig(t, func(c *api.Config) {
-		c.DefaultLogin = func(p string) (installer.Login, bool) { return key, p == project }
+		c.DefaultLogins = map[string]installer.Login{project: key}
 	})
 	ask := func(of *apitest.Client, p string) []api.Result {
 		require.NoError(t, r.store.RegisterHosts(t.Context(), p, []installer.HostEntry{

@@ -166,9 +166,7 @@ func TestNoLoginGoesToAnotherHostKey(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newOtherRoutes(t, func(c *api.Config) {
-				c.DefaultLogin = func(string) (installer.Login, bool) {
-					return installer.Login{Password: installer.NewSecret(sshtest.DefaultPassword)}, true
-				}
+				c.DefaultLogins = map[string]installer.Login{project: {Password: installer.NewSecret(sshtest.DefaultPassword)}}
 			})
 			res := asked(w)
 			require.Equal(t, api.RetSuccessful, res.RetStatus, res.ErrorMsg)

@@ -108,7 +108,7 @@ func targetVersion(inv *installer.Invocation) string {
 // for one that failed, what it waits for while it is open.
 func ResultMsg(inv *installer.Invocation) string {
 	said := cmp.Or(inv.Message, inv.Outcome.Message)
-	if inv.Kind != "" && inv.State != installer.Succeeded && inv.State != installer.Rollbacked {
+	if inv.Kind != "" && !inv.State.Good() {
 		said = string(inv.Kind) + ": " + cmp.Or(said, "no detail")
 	}
 	switch inv.State {

@@ -104,10 +104,8 @@ func TestKnownHosts(t *testing.T) {
 func TestKnownHostsByTheDefaultKey(t *testing.T) {
 	t.Parallel()
 	key := installer.Login{PrivateKey: installer.NewSecret("the project's key")}
-	offered := true
-	r := newRig(t, func(c *api.Config) {
-		c.DefaultLogin = func(p string) (installer.Login, bool) { return key, offered && p == project }
-	})
+	offered := map[string]installer.Login{project: key}
+	r := newRig(t, func(c *api.Config) { c.DefaultLogins = offered })
 	r.setJumpHost("jump-1", "10.1.0.1", "of jump 1")
 	hop := func(ip string) installer.Endpoint { return installer.Endpoint{Address: ip, Port: 22, User: "root"} }
 	require.NoError(t, r.store.RegisterHosts(t.Context(), project, []installer.HostEntry{
@@ -122,7 +120,7 @@ func TestKnownHostsByTheDefaultKey(t *testing.T) {
 	require.Equal(t, key, creds.Login)
 	require.True(t, creds.Via[0].IsZero(), "the jump host's own is looked up when it is needed")
 	require.Equal(t, key, creds.Via[1], "a hop that nothing is known of")
-	offered = false
+	delete(offered, project)
 	for _, res := range r.ask("UPDATE", nil, "behind") {
 		require.Equal(t, api.RetSuccessful, res.RetStatus, "kept from the task before")
 	}
@@ -229,7 +227,7 @@ func TestRetryWithinTheKeepTime(t *testing.T) {
 
 	// The project's default key goes before giving up.
 	key := installer.Login{PrivateKey: installer.NewSecret("the project's key")}
-	r.restart(func(c *api.Config) { c.DefaultLogin = func(string) (installer.Login, bool) { return key, true } })
+	r.restart(func(c *api.Config) { c.DefaultLogins = map[string]installer.Login{project: key} })
 	_, creds := r.stored(r.ask("RETRY", nil, again.InvocationID)[0])
 	require.Equal(t, key, creds.Login)
 }

@@ -17,7 +17,7 @@ func agentKeys(name string) installer.AgentKeys {
 	return installer.AgentKeys{AccessKey: installer.NewSecret("CANARY-ak-" + name), SecretKey: installer.NewSecret("CANARY-sk-" + name)}
 }
 
-// TestAgentPrecedence takes away one source after the other: the next one of plan.AgentSources counts then,
+// TestAgentPrecedence takes away one source after the other: the next one in the table of docs/telescope.md counts then,
 // for each field by itself.
 func TestAgentPrecedence(t *testing.T) {
 	t.Parallel()
@@ -67,9 +67,7 @@ func TestAgentPrecedence(t *testing.T) {
 func TestAgentKeysGoWithEveryLogin(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.DefaultLogin = func(string) (installer.Login, bool) {
-		return installer.Login{Password: installer.NewSecret("default")}, true
-	}
+	r.DefaultLogins = map[string]installer.Login{project: {Password: installer.NewSecret("default")}}
 	entry := hosts(1)[0]
 	login := entry.Credentials
 	entry.Credentials = installer.Credentials{Agent: agentKeys("imported")}

@@ -90,7 +90,7 @@ func (q *planning) named() ([]Item, error) {
 func (q *planning) latest(item *Item) error {
 	inv := &item.Invocation
 	named := inv.ID
-	if failed(inv) {
+	if inv.State.Bad() {
 		if err := q.newestRetry(inv); err != nil {
 			return err
 		}
@@ -119,11 +119,11 @@ func (q *planning) latest(item *Item) error {
 	case why == nil:
 		return q.followUp(item)
 	case q.Task == installer.Rollback && inv.State == installer.Rollbacked,
-		q.Task == installer.Retry && !failed(inv) && (!item.Alone || inv.ID != named):
+		q.Task == installer.Retry && !inv.State.Bad() && (!item.Alone || inv.ID != named):
 		item.Standing = Done
 		return nil
 	}
-	item.Failed = failed(inv)
+	item.Failed = inv.State.Bad()
 	return refuse(NotAllowed, why.Error())
 }
 
@@ -146,10 +146,6 @@ func (q *planning) newestRetry(inv *installer.Invocation) error {
 		}
 	}
 	return nil
-}
-
-func failed(inv *installer.Invocation) bool {
-	return inv.State.Terminal() && inv.State != installer.Succeeded && inv.State != installer.Rollbacked
 }
 
 // followUp makes item a task about its invocation.

@@ -53,7 +53,7 @@ func TestKeptLoginsLookAtPins(t *testing.T) {
 	})
 	require.Equal(t, installer.Insecure, p.Items[0].Invocation.Spec.HostKeys, "the hop's login is given too")
 
-	r.DefaultLogin = func(string) (installer.Login, bool) { return password("default").Login, true }
+	r.DefaultLogins = map[string]installer.Login{project: password("default").Login}
 	p = insecure(noHopLogin)
 	require.Equal(t, installer.AcceptNew, p.Items[0].Invocation.Spec.HostKeys, "the hop's login is not given")
 	p = insecure(func(req *plan.Request) { noLogin(req); req.Hosts[0].DefaultKey = true })

@@ -39,7 +39,7 @@ func credentialMissing(err error) bool {
 }
 
 func (q *planning) defaultLogin(missing string) (installer.Credentials, error) {
-	if login, ok := q.DefaultLogin(q.Project); ok {
+	if login, ok := q.DefaultLogins[q.Project]; ok {
 		return installer.Credentials{Login: login}, nil
 	}
 	return installer.Credentials{}, refuse(CredentialMissing, "credential-missing: "+missing+", and the project has no default key")
@@ -101,8 +101,7 @@ func (q *planning) hopLogins(hops []installer.Endpoint) ([]installer.Endpoint, [
 			continue
 		}
 		hops[i] = hop
-		var ok bool
-		if logins[i], ok = q.DefaultLogin(q.Project); !ok {
+		if logins[i] = q.DefaultLogins[q.Project]; logins[i].IsZero() {
 			return hops, nil, refuse(JumpHostCredentialMissing, "no password or key is kept for the jump host on the way any more")
 		}
 	}

@@ -44,9 +44,8 @@ type Planner struct {
 	Policy func(netip.Addr) error
 	// KeepTrying has every task try its password, though other hosts have refused it; see Spec.
 	KeepTrying bool
-	// DefaultLogin returns the project's default key, for hosts that come without a
-	// credential of their own. Nil: no project has one.
-	DefaultLogin func(project string) (installer.Login, bool)
+	// DefaultLogins are the projects' default keys, for hosts that come without a credential of their own.
+	DefaultLogins map[string]installer.Login
 	// AgentDefaults returns the default configuration and keys of the agents of a project. Nil: none.
 	AgentDefaults func(project string) (*installer.AgentConfig, installer.AgentKeys)
 	Clock         func() time.Time // nil: time.Now
@@ -60,9 +59,6 @@ func NewPlanner(p Planner) *Planner {
 	p.HostKeys = cmp.Or(p.HostKeys, installer.AcceptNew)
 	if p.Policy == nil {
 		p.Policy = func(netip.Addr) error { return nil }
-	}
-	if p.DefaultLogin == nil {
-		p.DefaultLogin = func(string) (installer.Login, bool) { return installer.Login{}, false }
 	}
 	if p.AgentDefaults == nil {
 		p.AgentDefaults = func(string) (*installer.AgentConfig, installer.AgentKeys) { return nil, installer.AgentKeys{} }

@@ -145,7 +145,7 @@ func TestMissingLoginsAreAKindOfTheirOwn(t *testing.T) {
 	var missing *plan.MissingCredentials
 	require.ErrorAs(t, err, &missing)
 	require.Len(t, missing.Faults, 1)
-	r.DefaultLogin = func(p string) (installer.Login, bool) { return password("default").Login, p == project }
+	r.DefaultLogins = map[string]installer.Login{project: password("default").Login}
 	p := r.submit(req)
 	require.Equal(t, "default", p.Items[1].Credentials.Password.Reveal())
 	require.Equal(t, []string{"password", "kept"}, []string{p.Items[0].Login, p.Items[1].Login})

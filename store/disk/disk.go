@@ -64,12 +64,11 @@ func SyncFolder(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// MakeFolder makes one folder with mode 0700 whatever the umask; one that is
-// there is fine.
+// MakeFolder makes one folder with mode 0700 whatever the umask, or checks one that is there: see CheckFolder.
 func MakeFolder(path string) error {
 	err := os.Mkdir(path, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return CheckFolder(path)
 	}
 	if err != nil {
 		return err

@@ -85,9 +85,6 @@ func (w *logWriter) begin(from int64) error {
 	if err := disk.MakeFolder(folder); err != nil {
 		return err
 	}
-	if err := disk.CheckFolder(folder); err != nil {
-		return err
-	}
 	w.parts = append(w.parts, logPart{path: filepath.Join(folder, fmt.Sprintf("%019d", from)), from: from})
 	if err := w.openLast(); err != nil {
 		return err
@@ -117,9 +114,6 @@ func (w *logWriter) ensure() (err error) {
 	}
 	dir := filepath.Dir(w.path)
 	if err := disk.MakeFolder(dir); err != nil {
-		return err
-	}
-	if err := disk.CheckFolder(dir); err != nil {
 		return err
 	}
 	if w.parts, err = logParts(w.path); err != nil {

@@ -2,7 +2,6 @@ package flags
 
 import (
 	"context"
-	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -73,7 +72,7 @@ func readAgentConfig(
 		faults.Add(flag, "%v", err)
 	}
 	if !keys.IsZero() {
-		warnIfReadable(warn, file, func() (fs.FileInfo, error) { return os.Stat(file) })
+		warnIfReadable(warn, file)
 	}
 	return config, keys
 }

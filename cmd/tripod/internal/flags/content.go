@@ -41,10 +41,10 @@ type contentFile struct {
 }
 
 // Warn tells what may be wrong with the files.
-func (files Files) Warn(notef func(format string, args ...any)) {
+func (files Files) Warn(warn warning) {
 	for _, f := range files {
 		if f.warning != "" {
-			notef("warning: %s", f.warning)
+			warn("warning: %s", f.warning)
 		}
 	}
 }

@@ -3,9 +3,7 @@ package flags
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/alecthomas/kong"
@@ -45,8 +43,8 @@ func perProject(flag, otherwise string, values []string, faults *installer.Fault
 	return files
 }
 
-// Logins reads the keys and returns what tells a project's own one, and no other.
-func (f DefaultKeys) Logins(ctx context.Context, warn func(format string, args ...any)) (func(project string) (installer.Login, bool), error) {
+// Logins reads the keys, by project.
+func (f DefaultKeys) Logins(ctx context.Context, warn warning) (map[string]installer.Login, error) {
 	const keyFlag, passFlag = "--default-key", "--default-key-passphrase-file"
 	var faults installer.Faults
 	keys := perProject(keyFlag, installer.DefaultProject, f.DefaultKey, &faults)
@@ -67,12 +65,9 @@ func (f DefaultKeys) Logins(ctx context.Context, warn func(format string, args .
 			return nil, err
 		}
 		for _, secret := range []string{file, passphrases[project]} {
-			warnIfReadable(warn, secret, func() (fs.FileInfo, error) { return os.Stat(secret) })
+			warnIfReadable(warn, secret)
 		}
 		logins[project] = installer.Login{PrivateKey: key, Passphrase: passphrase}
 	}
-	return func(project string) (installer.Login, bool) {
-		login, ok := logins[project]
-		return login, ok
-	}, nil
+	return logins, nil
 }

@@ -26,7 +26,7 @@ func TestDefaultKeysAreOfOneProject(t *testing.T) {
 		warned = nil
 		of, err := flags.Logins(t.Context(), func(format string, args ...any) { warned = append(warned, format) })
 		return func(project string) bool {
-			login, ok := of(project)
+			login, ok := of[project]
 			require.Equal(t, ok, !login.IsZero())
 			return ok
 		}, err

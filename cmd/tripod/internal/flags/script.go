@@ -154,7 +154,7 @@ func (f *Spec) SecretVars(s *session.Session, faults *installer.Faults) installe
 	all := map[string]string{}
 	for _, path := range f.SecretEnvFile {
 		readVariables("--secret-env-file", path, all, faults)
-		warnIfReadable(s.Notef, path, func() (os.FileInfo, error) { return os.Stat(path) })
+		warnIfReadable(s.Notef, path)
 	}
 	return installer.SecretVars(all)
 }

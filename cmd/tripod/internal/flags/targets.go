@@ -3,7 +3,6 @@ package flags
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -147,14 +146,14 @@ func (f *HostsFiles) readFile(s *session.Session, file string, l logins) ([]inst
 	defer opened.Close()
 	entries, err := hostsfile.Parse(file, opened, format, f.defaults(s, l))
 	if err == nil && hostsfile.HasSecrets(entries) {
-		warnIfReadable(s.Notef, file, opened.Stat)
+		warnIfReadable(s.Notef, file)
 	}
 	return entries, err
 }
 
 // warnIfReadable warns when a file with secrets can be read by others. A pipe cannot.
-func warnIfReadable(warn func(string, ...any), name string, stat func() (fs.FileInfo, error)) {
-	if info, err := stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 {
+func warnIfReadable(warn warning, name string) {
+	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o044 != 0 {
 		warn("warning: %s holds secrets and other users can read it: chmod 600 %s", name, session.ShellQuote(name))
 	}
 }

@@ -67,7 +67,7 @@ func (r Report) junit() (string, error) {
 		default:
 			c.Skipped = &junitProblem{Message: "unfinished"}
 		}
-		if unsuccessful(inv) && r.LogTail != nil {
+		if inv.State.Bad() && r.LogTail != nil {
 			tail, err := r.LogTail(inv.ID)
 			if err != nil {
 				return "", err

@@ -99,10 +99,6 @@ func status(inv *installer.Invocation) string {
 	return strings.ToLower(string(inv.State))
 }
 
-func unsuccessful(inv *installer.Invocation) bool {
-	return inv.State.Terminal() && inv.State != installer.Succeeded && inv.State != installer.Rollbacked
-}
-
 func seconds(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
 
 // worked is how long the attempts took together; the pauses between them and

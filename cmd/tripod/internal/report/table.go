@@ -49,7 +49,7 @@ var invocationList = List[installer.Invocation]{Columns: []Column[installer.Invo
 	}},
 	{Name: "message", Of: func(inv installer.Invocation) any { return inv.Message }, In: CSV | Details},
 	{Name: "message", In: Table, Of: func(inv installer.Invocation) any {
-		if unsuccessful(&inv) { // those of failures are below the table, with their hints
+		if inv.State.Bad() { // those of failures are below the table, with their hints
 			return ""
 		}
 		return inv.Message
@@ -83,7 +83,7 @@ func (r Report) failures() string {
 		hosts := map[string][]string{}
 		for i := range r.Invocations {
 			inv := &r.Invocations[i]
-			if inv.Kind != info.Kind || !unsuccessful(inv) {
+			if inv.Kind != info.Kind || !inv.State.Bad() {
 				continue
 			}
 			message := plaintext.Line(inv.Message)
