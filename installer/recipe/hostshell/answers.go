@@ -56,9 +56,13 @@ func (a *answers) token() string { return strings.TrimSpace(string(a.hello)) }
 func (a *answers) attach(q Request) <-chan struct{} {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.request, a.reply, a.done = q, Reply{}, make(chan struct{})
+	done := make(chan struct{})
+	a.request, a.reply, a.done = q, Reply{}, done
 	a.errors = installer.Tail{}
-	return a.done
+	if a.fault != "" { // since the last answer
+		a.finish()
+	}
+	return done
 }
 
 // detach ends it: nothing of the request is used any more.
@@ -118,11 +122,12 @@ func (a *answers) greeting(p []byte) []byte {
 		a.spot(&a.prompts, p)
 	}
 	a.spot(&a.readies, p)
-	if a.terminal {
-		p = bytes.ReplaceAll(p, []byte("\r"), nil)
-	}
 	b := append(a.pending, p...)
 	at := bytes.Index(b, a.hello)
+	if at < 0 && a.terminal { // if it is not raw
+		b = bytes.ReplaceAll(b, []byte("\r"), nil)
+		at = bytes.Index(b, a.hello)
+	}
 	end := at
 	if at < 0 {
 		end = len(b)
@@ -149,6 +154,9 @@ func (a *answers) greeting(p []byte) []byte {
 }
 
 func (a *answers) addNoise(p []byte) {
+	if a.terminal {
+		p = bytes.ReplaceAll(p, []byte("\r"), nil)
+	}
 	a.noise = append(a.noise, p[:min(len(p), maxNoise-len(a.noise))]...)
 }
 

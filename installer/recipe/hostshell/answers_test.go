@@ -2,12 +2,18 @@ package hostshell
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tripod/installer"
 )
 
 // heard is what a request got of a stream.
@@ -101,12 +107,39 @@ func TestAnswersOnATerminal(t *testing.T) {
 	assert.Equal(t, "0", h.found[0].Get("uid"))
 }
 
+// TestAnswerThatNobodyAskedFor ends the next request at once.
+func TestAnswerThatNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		host := fakeHost(func(cmd installer.Command, sent <-chan string) int {
+			_, hello, _ := strings.Cut(<-sent, "printf '%s\\n' ")
+			hello, _, _ = strings.Cut(hello, "\n")
+			_, _ = io.WriteString(cmd.Stdout, hello+"\n: host uid=0\n. 0\n. 0\n")
+			for range sent { // never answers
+			}
+			return 0
+		})
+		s := New(host, installer.Secret{}, "tag", "")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		q := Request{Files: KillFiles, Verb: "kill"}
+		_, err := s.Ask(ctx, q)
+		require.NoError(t, err)
+		synctest.Wait()
+		began := time.Now()
+		_, err = s.Ask(ctx, q)
+		require.ErrorContains(t, err, "an answer that nobody asked for")
+		assert.Zero(t, time.Since(began))
+	})
+}
+
 func FuzzAnswers(f *testing.F) {
 	f.Add("HELLO\n: host uid=0 kernel=Linux arch=amd64\n: end fits=yes\n. 0\n", 7, false)
 	f.Add("motdHELLO\n: begin\no 3\nout: end state=exited code=256 age=-1\n", 3, false)
+	f.Add("HELLO\no 2\n\r\n", 3, true)
 	f.Add("\r\nHELLO\n: have sha=\n\x00o 1\no", 64, true)
 	f.Fuzz(func(t *testing.T, stream string, size int, terminal bool) {
 		size = max(1, size&0xff)
-		require.Equal(t, hear(stream, len(stream)+1, terminal), hear(stream, size, terminal), "the pieces in which a stream comes change nothing")
+		require.Equal(t, hear(stream, 1<<20, terminal), hear(stream, size, terminal), "the pieces in which a stream comes change nothing")
 	})
 }
