@@ -78,7 +78,7 @@ whole() {
 # run in its time, so the run has links of its own.
 prepare() {
 	{
-		put "$run/runner.sh" "${runner_text:?}" && : >>"$run/output"
+		put "$run/runner.sh" "${runner_text:?}" && true >>"$run/output"
 	} 2>/dev/null || { say failed what=full; return 1; }
 	if [ -n "$script" ]; then
 		bring "$script" work/script && put_beside
@@ -126,6 +126,7 @@ own() { [ -e "$run/$2" ] || ln "$root/files/$1" "$run/$2" 2>/dev/null || cp "$ro
 # launch starts the runner in a session of its own, under the target's lock. It
 # sets $runner to its number.
 launch() {
+	true >>"$root/locks/$target" || { say failed what=lock; return 1; } # exec would end this shell
 	exec 9>>"$root/locks/$target"
 	if ! lock; then
 		run_state # a launch of ours, whose answer got lost, may hold it
@@ -167,7 +168,8 @@ watch_for_end() {
 # 5 keeps the place: each dd goes on where the last one stopped.
 follow() {
 	[ -n "$runner" ] || watch_for_end
-	exec 5<"$run/output" 2>/dev/null || return
+	[ -f "$run/output" ] || return
+	exec 5<"$run/output"
 	{ read -r cut <"$run/cut"; } 2>/dev/null && [ "$offset" -lt "$cut" ] && offset=$cut
 	at=$offset
 	if [ "$at" != 0 ]; then
@@ -202,7 +204,7 @@ follow() {
 send_output() {
 	[ -s "$run/output" ] || return 0
 	# shellcheck disable=SC2012,SC2046 # our own name
-	set -- $(ls -ln "$run/output")
+	set -- $(LS_BLOCK_SIZE=1 ls -ln "$run/output") # in bytes, whatever BLOCK_SIZE is
 	size=$5
 	while [ "$at" -lt "$size" ]; do
 		n=$((size - at))
