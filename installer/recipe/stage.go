@@ -115,7 +115,7 @@ func (w *work) bring(ctx context.Context, ref installer.BlobRef) (string, error)
 func (w *work) sendAgain(ctx context.Context) error {
 	w.conn.WithoutSFTP()
 	sent := w.sent
-	w.sent, w.resent = nil, true
+	w.sent, w.inbox, w.resent = nil, "", true
 	w.found.run = runState{state: "staged"} // the host says that it started nothing
 	for _, sha := range sent {
 		for _, ref := range w.files() {

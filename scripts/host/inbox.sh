@@ -2,22 +2,30 @@
 # shellcheck disable=SC2154 # lib.sh assigns them
 # inbox.sh: a folder for large files of a login that is not root.
 
-# do_inbox: id. In a sticky folder nobody but root can replace what root makes.
+# do_inbox: id. The folder of the login is in one of root's, so nobody can put a link
+# in its place; and nobody can know the name before, and take it.
 do_inbox() {
 	inboxes
 	for dir in $inboxes; do
+		dir=$dir.$tag
 		if mkdir "$dir" 2>/dev/null; then
-			chown "$login_uid" "$dir" 2>/dev/null || [ -n "$TRIPOD_ROOT" ] || { rmdir "$dir"; continue; }
-		else # of an earlier attempt?
-			# shellcheck disable=SC2012,SC2046 # numbers, and our own name
-			set -- $(ls -ldn "$dir" 2>/dev/null)
-			case "${1-} ${3-}" in
-			"drwx------"*" $login_uid") ;;
-			*) if [ -z "$TRIPOD_ROOT" ] || [ ! -O "$dir" ]; then continue; fi ;;
-			esac
+			if ! chmod 711 "$dir" || ! mkdir "$dir/in" || ! give "$dir/in"; then
+				rmdir "$dir/in" "$dir" 2>/dev/null
+				continue
+			fi
+		elif ! ours "$dir" drwx--x--x; then # else of an earlier request
+			continue
 		fi
-		say inbox "dir=$dir"
+		say inbox "dir=$dir/in"
 		return
 	done
 	say failed what=inbox
+}
+
+# give FOLDER makes it the login's; tests may not.
+give() {
+	case $login_uid in
+	'' | *[!0-9]*) return 1 ;;
+	esac
+	chown "$login_uid" "$1" 2>/dev/null || [ -n "$TRIPOD_ROOT" ]
 }

@@ -60,6 +60,12 @@ main() {
 		esac
 	done
 	: "${TRIPOD_ROOT=}"
+	me='' # the user id that files are made with
+	{
+		while read -r name value effective rest; do
+			[ "$name" != Uid: ] || me=$effective
+		done </proc/self/status
+	} 2>/dev/null
 	boot=unknown
 	{ read -r boot </proc/sys/kernel/random/boot_id; } 2>/dev/null
 	[ -z "$root" ] || run=$root/runs/$id
@@ -79,19 +85,27 @@ places() {
 	fi
 }
 
-# ours DIR: a real folder, of this user alone.
+# ours DIR: a real folder, of this user alone. One look tells it: between two, others
+# could put something else there. A second argument is how it must look, as ls has it.
 ours() {
 	fault=
-	if [ -L "$1" ]; then
-		fault='a symbolic link'
-	elif [ ! -O "$1" ]; then
-		fault='it belongs to somebody else'
-	else
-		case $(ls -ld "$1") in
-		drwx--[-S]---*) ;;
-		*) fault='others may enter it' ;;
-		esac
-	fi
+	# shellcheck disable=SC2046 # words
+	set -- "${2-drwx--[-S]---}" $(ls -ldn "$1" 2>/dev/null)
+	case ${2-} in
+	l*) fault='a symbolic link' ;;
+	d*)
+		if [ "${4-}" != "$me" ]; then
+			fault='it belongs to somebody else'
+		else
+			# shellcheck disable=SC2254 # it is a pattern
+			case $2 in
+			$1*) ;;
+			*) fault='others may enter it' ;;
+			esac
+		fi
+		;;
+	*) fault='not a folder' ;;
+	esac
 	[ -z "$fault" ]
 }
 
@@ -162,18 +176,20 @@ run_state() {
 	fi
 }
 
-# inboxes sets $inboxes to the folders in which a login that is not root may put
-# files for this run. Root checks its own copies of them.
+# inboxes sets $inboxes to what names of folders begin with in which a login that is not
+# root may put files for this run.
 inboxes() { inboxes="$TRIPOD_ROOT/var/tmp/tripod-in.$id $TRIPOD_ROOT/tmp/tripod-in.$id"; }
 
 # remove_inbox removes them. There is nothing but files in them.
 remove_inbox() {
 	inboxes
-	for inbox in $inboxes; do
-		if [ -d "$inbox" ]; then
-			rm -f "$inbox"/.[0-9a-f]*.tmp
-			rmdir "$inbox" 2>/dev/null
-		fi
+	for prefix in $inboxes; do
+		for inbox in "$prefix".*; do
+			if [ -d "$inbox" ] && ours "$inbox" drwx--x--x; then
+				rm -f "$inbox"/in/.[0-9a-f]*.tmp
+				rmdir "$inbox/in" "$inbox" 2>/dev/null
+			fi
+		done
 	done
 }
 

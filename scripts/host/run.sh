@@ -54,7 +54,12 @@ rename_uploads() {
 		esac
 		brought=$from/.$sha.$tag.tmp
 		copy=$root/files/.$sha.$tag.tmp
-		[ -f "$brought" ] || { say failed what=absent; return 1; }
+		if [ ! -f "$brought" ]; then
+			# An earlier request of this attempt may have come so far.
+			[ -f "$root/files/$sha" ] && sum_of "$root/files/$sha" && [ "$sum" = "$sha" ] && continue
+			say failed what=absent
+			return 1
+		fi
 		[ "$brought" = "$copy" ] || cp "$brought" "$copy" || { say failed what=copy; return 1; }
 		whole "$copy" "$sha" || { rm -f "$copy"; return 1; }
 		if ! chmod 700 "$copy" || ! mv "$copy" "$root/files/$sha"; then

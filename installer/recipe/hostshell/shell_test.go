@@ -27,6 +27,7 @@ import (
 var testVerbs = map[string]string{
 	"test-put":   "do_put() { eval \"content=\\$file_$id\"; printf \"$content\" >\"$root\"; }\n",
 	"test-touch": "do_touch() { : >\"$root\"; say end; }\n",
+	"test-ours":  "do_ours() { ours \"$from\" && say own; n=0 i=0; while [ $i -lt 200 ]; do ! ours \"$root\" || n=$((n + 1)); i=$((i + 1)); done; say theirs n=$n; }\n",
 	"test-stray": "do_stray() { echo ': host uid=0'; sh -c 'echo \". 0\"; cat'; say end; }\n",
 }
 
