@@ -86,8 +86,12 @@ func (f *followUpFlags) run(ctx context.Context, s *session.Session, task instal
 	}
 	return s.Work(ctx, f.RunFlags, f.KnownHosts.Files(), func(j *session.Job) error {
 		w.Job = j
-		if req.Of, err = tasksCalled(ctx, j.Client, task, ids); err != nil {
-			return err
+		for _, name := range ids {
+			id, err := taskCalled(ctx, j.Client, task, name)
+			if err != nil {
+				return err
+			}
+			req.Of = append(req.Of, id)
 		}
 		w.ids = strings.Join(req.Of, " ")
 		w.Planned, err = j.Submit(ctx, req)
@@ -104,19 +108,8 @@ func (f *followUpFlags) run(ctx context.Context, s *session.Session, task instal
 	})
 }
 
-// tasksCalled are the ids of batches and invocations. A host stands for its newest task, which is no check: of a
+// taskCalled is the id of a batch or an invocation. A host stands for its newest task, which is no check: of a
 // ROLLBACK the last that has changed the host, so that a second one undoes nothing more.
-func tasksCalled(ctx context.Context, c *control.Client, task installer.Type, names []string) ([]string, error) {
-	ids := make([]string, len(names))
-	for i, name := range names {
-		var err error
-		if ids[i], err = taskCalled(ctx, c, task, name); err != nil {
-			return nil, err
-		}
-	}
-	return ids, nil
-}
-
 func taskCalled(ctx context.Context, c *control.Client, task installer.Type, name string) (string, error) {
 	if _, err := control.GetBatch.Call(ctx, c, control.ID{ID: name}); !errors.Is(err, installer.ErrNotFound) {
 		return name, err

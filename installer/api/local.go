@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"log/slog"
@@ -12,25 +11,17 @@ import (
 	"tripod/installer/plan"
 )
 
-// LocalConfig is what NewLocal needs. Routes and Who are required.
-type LocalConfig struct {
-	Routes []Route
-	// Who tells the name of the user whose connection it is.
-	Who func(*http.Request) string
-	// Logger gets what goes wrong outside of a request; the client gets the rest. Nil: slog.Default().
-	Logger *slog.Logger
-}
-
 // largestLocal bounds a body from this machine, in bytes: a batch of the largest
 // hosts file with a key for each host.
 const largestLocal = 1 << 30
 
-// NewLocal returns a handler of the routes for connections of this machine's user, who
-// has all rights in the project of the path. Errors are returned as they are.
-func NewLocal(c LocalConfig) http.Handler {
-	h := &handler{localUser: c.Who}
-	h.Planner, h.Logger = plan.NewPlanner(plan.Planner{}), cmp.Or(c.Logger, slog.Default())
-	for _, rt := range c.Routes {
+// NewLocal returns a handler of the routes for connections of this machine's user, whose name who
+// tells, and who has all rights in the project of the path. Errors are returned as they are; log
+// gets what goes wrong outside of a request.
+func NewLocal(routes []Route, who func(*http.Request) string, log *slog.Logger) http.Handler {
+	h := &handler{localUser: who}
+	h.Planner, h.Logger = plan.NewPlanner(plan.Planner{}), log
+	for _, rt := range routes {
 		rt.MaxBody, rt.Wait = largestLocal, 0
 		h.table = append(h.table, rt)
 	}

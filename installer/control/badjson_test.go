@@ -72,7 +72,7 @@ func (aBatch) Batch(_ context.Context, project, id string) (installer.BatchHead,
 func TestBControlJSON(t *testing.T) {
 	t.Parallel()
 	good := bodies(t)
-	operations := Operations(Config{Store: aBatch{}, Hub: NewHub(), Engine: NoEngine{}, Operator: "p-one"})
+	operations := Operations(Config{Store: aBatch{}, Hub: NewHub(), Engine: NoEngine{}, Operator: "p-one", Planner: plan.NewPlanner(plan.Planner{})})
 	for _, route := range operations {
 		if route.Pattern == root+whoAmI.name { // its body has no field
 			continue

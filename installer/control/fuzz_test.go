@@ -44,7 +44,7 @@ func FuzzBatch(f *testing.F) {
 	for _, odd := range []string{``, `null`, `{}`, `[]`, `{"hosts":null}`, `{"hosts":[null]}`, `{"hosts":[{"via":[`, `{"secrets":["\ud800canary"]}`, strings.Repeat(`[`, 99), `{"a\":[":[,,,]}`} {
 		f.Add([]byte(odd))
 	}
-	s := newService(Config{Store: emptyStore{}, Hub: NewHub()})
+	s := &service{Config: Config{Store: emptyStore{}, Hub: NewHub(), Planner: plan.NewPlanner(plan.Planner{Store: emptyStore{}})}}
 	who := installer.Principal{Project: "p-one", Kind: "token", Name: "x", Rights: installer.FullRights}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w, err := decode[plan.Request](body)

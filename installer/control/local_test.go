@@ -17,6 +17,7 @@ import (
 	"tripod/installer"
 	"tripod/installer/api"
 	"tripod/installer/control"
+	"tripod/installer/plan"
 	"tripod/store"
 )
 
@@ -24,10 +25,10 @@ import (
 func localServer(t *testing.T, st control.Store) *httptest.Server {
 	t.Helper()
 	hub := control.NewHub()
-	s := httptest.NewServer(api.NewLocal(api.LocalConfig{
-		Who: func(*http.Request) string { return "somebody" }, Logger: slog.New(slog.DiscardHandler),
-		Routes: control.Routes(control.Config{Store: st, Hub: hub, Engine: control.NoEngine{}}),
-	}))
+	routes := control.Routes(control.Config{
+		Store: st, Hub: hub, Engine: control.NoEngine{}, Planner: plan.NewPlanner(plan.Planner{Store: st}),
+	})
+	s := httptest.NewServer(api.NewLocal(routes, func(*http.Request) string { return "somebody" }, slog.New(slog.DiscardHandler)))
 	t.Cleanup(s.Close)
 	t.Cleanup(hub.Close)
 	return s

@@ -22,18 +22,20 @@ func (c *Client) Submit(ctx context.Context, r plan.Request) (Planned, error) {
 
 // Invocations are those of a batch, or only one of them, in the order of the hosts file.
 func (c *Client) Invocations(ctx context.Context, batchID, only string) ([]installer.Invocation, error) {
-	all, err := allPages(func(offset int64) ([]installer.Invocation, int64, error) {
-		page, err := listInvocations.Call(ctx, c, installer.Filter{BatchID: batchID, InvocationID: only, Offset: offset})
-		return page.Invocations, page.Count, err
-	}, func(inv installer.Invocation) string { return inv.ID })
-	slices.Reverse(all) // they come newest first
+	all, err := c.newestFirst(ctx, installer.Filter{BatchID: batchID, InvocationID: only})
+	slices.Reverse(all)
 	return all, err
 }
 
 // InvocationsOn are those on one host, newest first.
 func (c *Client) InvocationsOn(ctx context.Context, instanceID string) ([]installer.Invocation, error) {
+	return c.newestFirst(ctx, installer.Filter{InstanceID: instanceID})
+}
+
+func (c *Client) newestFirst(ctx context.Context, f installer.Filter) ([]installer.Invocation, error) {
 	return allPages(func(offset int64) ([]installer.Invocation, int64, error) {
-		page, err := listInvocations.Call(ctx, c, installer.Filter{InstanceID: instanceID, Offset: offset})
+		f.Offset = offset
+		page, err := listInvocations.Call(ctx, c, f)
 		return page.Invocations, page.Count, err
 	}, func(inv installer.Invocation) string { return inv.ID })
 }

@@ -35,7 +35,7 @@ type Store interface {
 	PruneAudit(ctx context.Context, before time.Time) (int, error)
 }
 
-// Config is what Routes needs. Store, Hub and Engine are required.
+// Config is what Routes needs.
 type Config struct {
 	Store Store
 	// Hub gets what the engine does.
@@ -43,7 +43,7 @@ type Config struct {
 	// Engine works on what is stored; an *OnDemand as long as somebody follows it.
 	Engine Engine
 	// Planner plans batches on Store. A client may ask for a stricter policy of host keys
-	// than its own, never for a weaker. Nil: one with nothing but defaults.
+	// than its own, never for a weaker.
 	*plan.Planner
 	// Operator is the project whose logins with full rights change what all
 	// projects share: the packages, and how far back the audit log goes. Empty:
@@ -70,7 +70,8 @@ type service struct {
 
 // Operations are all that there are.
 func Operations(c Config) (all []Served) {
-	s := newService(c)
+	onDemand, _ := c.Engine.(*OnDemand)
+	s := &service{Config: c, onDemand: onDemand}
 	for _, o := range defined {
 		all = append(all, o.servedBy(s))
 	}
@@ -83,12 +84,4 @@ func Routes(c Config) (routes []api.Route) {
 		routes = append(routes, o.Route)
 	}
 	return routes
-}
-
-func newService(c Config) *service {
-	if c.Planner == nil {
-		c.Planner = plan.NewPlanner(plan.Planner{Store: c.Store})
-	}
-	onDemand, _ := c.Engine.(*OnDemand)
-	return &service{Config: c, onDemand: onDemand}
 }

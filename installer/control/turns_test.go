@@ -62,7 +62,7 @@ func TestSentAgainWhileItIsStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		disk := &slowDisk{commit: make(chan error), heads: map[string]installer.BatchHead{}}
-		s := newService(Config{Store: disk, Hub: NewHub(), Engine: NoEngine{}})
+		s := &service{Config: Config{Store: disk, Hub: NewHub(), Engine: NoEngine{}, Planner: plan.NewPlanner(plan.Planner{Store: disk})}}
 		type sent struct {
 			answer Planned
 			err    error

@@ -67,12 +67,10 @@ func newShift(t *testing.T, dir string, most int) *shift {
 			return engine.New(c)
 		},
 	})
-	s.server = httptest.NewServer(api.NewLocal(api.LocalConfig{
-		Who: func(*http.Request) string { return "somebody" }, Logger: slog.New(slog.DiscardHandler),
-		Routes: control.Routes(control.Config{
-			Store: st, Hub: hub, Engine: s.OnDemand, Planner: plan.NewPlanner(plan.Planner{Store: st, HostKeys: installer.Insecure}),
-		}),
-	}))
+	routes := control.Routes(control.Config{
+		Store: st, Hub: hub, Engine: s.OnDemand, Planner: plan.NewPlanner(plan.Planner{Store: st, HostKeys: installer.Insecure}),
+	})
+	s.server = httptest.NewServer(api.NewLocal(routes, func(*http.Request) string { return "somebody" }, slog.New(slog.DiscardHandler)))
 	s.hub = hub
 	return s
 }

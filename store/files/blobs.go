@@ -102,15 +102,20 @@ func openBlob(path string, ref installer.BlobRef) (*os.File, error) {
 	if err != nil {
 		return nil, disk.Error("opening a file", err)
 	}
-	hash := sha256.New()
-	size, err := io.Copy(hash, f)
-	if err == nil && (size != ref.Size || hex.EncodeToString(hash.Sum(nil)) != ref.SHA256) {
+	sum, size, err := hashOf(f)
+	if err == nil && (size != ref.Size || sum != ref.SHA256) {
 		err = fmt.Errorf("%s is not what was stored: add %q again", path, ref.Name)
 	}
 	if err != nil {
 		return nil, errors.Join(disk.Error("opening a file", err), f.Close())
 	}
 	return f, nil
+}
+
+func hashOf(f *os.File) (sum string, size int64, err error) {
+	hash := sha256.New()
+	size, err = io.Copy(hash, f)
+	return hex.EncodeToString(hash.Sum(nil)), size, err
 }
 
 func (b *openBlobs) closeAll() error {
@@ -254,25 +259,24 @@ func (s *Files) AddToBlob(ctx context.Context, project string, ref installer.Blo
 		return have, false, disk.Error("storing a file", err)
 	}
 	// All bytes are here: whoever sent them need not wait for the rest.
-	ctx = context.WithoutCancel(ctx)
-	if err := s.completeBlob(ctx, f, ref); err != nil {
+	if err := s.completeBlob(f, ref); err != nil {
 		return have, true, err
 	}
-	return have, true, s.DB.Update(ctx, func(t *kv.Tx) error {
+	return have, true, s.DB.Update(context.WithoutCancel(ctx), func(t *kv.Tx) error {
 		t.Put(tSent, sentKey(project, ref.SHA256), []byte{})
 		return nil
 	})
 }
 
-func (s *Files) completeBlob(ctx context.Context, f *os.File, ref installer.BlobRef) error {
+func (s *Files) completeBlob(f *os.File, ref installer.BlobRef) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return disk.Error("storing a file", err)
 	}
-	hash := sha256.New()
-	if _, err := io.Copy(hash, contextReader{ctx, f}); err != nil {
+	sum, _, err := hashOf(f)
+	if err != nil {
 		return disk.Error("storing a file", err)
 	}
-	if hex.EncodeToString(hash.Sum(nil)) != ref.SHA256 {
+	if sum != ref.SHA256 {
 		_ = os.Remove(f.Name())
 		return installer.Faults{{Where: "sha256", What: "the bytes that arrived are not those of this hash: was the file changed meanwhile? send it again"}}
 	}

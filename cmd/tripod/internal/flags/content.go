@@ -71,19 +71,13 @@ func (f *Content) Inspect(spec *installer.Spec, faults *installer.Faults) (files
 
 // Online is where hosts download the agent from; nil: they do not.
 func (f *Content) Online(faults *installer.Faults) *installer.Online {
-	Refuse(faults, f.OnlineURL == "" && f.Region != "", "--region", "needs --online-url")
-	for _, flag := range []struct {
-		name  string
-		given bool
-	}{
-		{"--online-script", f.OnlineScript != installer.OnlineScript},
-		{"--online-uniagent-version", f.OnlineUniagent != ""},
-		{"--online-domain", f.OnlineDomain != ""},
-		{"--online-obs-domain", f.OnlineOBS != ""},
-		{"--online-insecure", f.OnlineInsecure},
-	} {
-		Refuse(faults, f.OnlineURL == "" && flag.given, flag.name, "needs --online-url")
-	}
+	needsURL := func(flag string, given bool) { Refuse(faults, f.OnlineURL == "" && given, flag, "needs --online-url") }
+	needsURL("--region", f.Region != "")
+	needsURL("--online-script", f.OnlineScript != installer.OnlineScript)
+	needsURL("--online-uniagent-version", f.OnlineUniagent != "")
+	needsURL("--online-domain", f.OnlineDomain != "")
+	needsURL("--online-obs-domain", f.OnlineOBS != "")
+	needsURL("--online-insecure", f.OnlineInsecure)
 	Refuse(faults, f.OnlineURL != "" && (f.Script != "" || len(f.Package) > 0), "--online-url", "cannot be combined with --package or --script: hosts download the agent themselves")
 	if f.OnlineURL == "" {
 		return nil

@@ -218,10 +218,7 @@ func (st *State) ServeLocal(routes []api.Route) *LocalServer {
 	s = &LocalServer{
 		pipe: local.NewPipe(),
 		http: &http.Server{
-			Handler: api.NewLocal(api.LocalConfig{
-				Routes: routes, Logger: log,
-				Who: func(r *http.Request) string { return r.Context().Value(userKey{}).(string) },
-			}),
+			Handler: api.NewLocal(routes, func(r *http.Request) string { return r.Context().Value(userKey{}).(string) }, log),
 			ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
 				name := User()
 				if other, is := conn.(local.Conn); is {
