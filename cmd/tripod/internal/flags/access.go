@@ -42,27 +42,22 @@ func (f *Access) saysHow() bool {
 	return f.User != DefaultUser || f.Port != installer.DefaultPort || f.Identity != "" || f.AskPass || f.PasswordFile != "" || len(f.Via) > 0
 }
 
-type logins struct {
-	login        installer.Login
-	sudoPassword installer.Secret
-	via          []installer.Endpoint
-	viaLogins    []installer.Login
-}
-
-func (f *Access) resolve(ctx context.Context) (l logins, err error) {
+// resolve reads the secrets, or asks for them. The project of hosts is not of the flags.
+func (f *Access) resolve(ctx context.Context) (d hostsfile.Defaults, err error) {
+	d.User, d.Port = f.User, f.Port
 	if err = f.check(); err != nil {
-		return l, err
+		return d, err
 	}
-	if l.login.PrivateKey, l.login.Passphrase, err = readIdentity(ctx, "--identity", f.Identity, f.PassphraseFile); err != nil {
-		return l, err
+	if d.Login.PrivateKey, d.Login.Passphrase, err = readIdentity(ctx, "--identity", f.Identity, f.PassphraseFile); err != nil {
+		return d, err
 	}
-	if l.login.Password, err = askOrRead(ctx, "--ask-pass", f.AskPass, "Login password", "--password-file", f.PasswordFile); err != nil {
-		return l, err
+	if d.Login.Password, err = askOrRead(ctx, "--ask-pass", f.AskPass, "Login password", "--password-file", f.PasswordFile); err != nil {
+		return d, err
 	}
-	if l.sudoPassword, err = askOrRead(ctx, "--ask-sudo-pass", f.AskSudoPass, "Sudo password", "--sudo-password-file", f.SudoPasswordFile); err != nil {
-		return l, err
+	if d.SudoPassword, err = askOrRead(ctx, "--ask-sudo-pass", f.AskSudoPass, "Sudo password", "--sudo-password-file", f.SudoPasswordFile); err != nil {
+		return d, err
 	}
-	return l, f.resolveVia(ctx, &l)
+	return d, f.resolveVia(ctx, &d)
 }
 
 func (f *Access) check() error {
@@ -89,23 +84,23 @@ func (f *Access) check() error {
 	return faults.Err()
 }
 
-func (f *Access) resolveVia(ctx context.Context, l *logins) error {
+func (f *Access) resolveVia(ctx context.Context, d *hostsfile.Defaults) error {
 	for i, hop := range f.Via {
 		e, err := hostsfile.ParseEndpoint(hop, DefaultUser, installer.DefaultPort)
 		if err != nil { // the text is not quoted: somebody may have put a password into it
 			return exit.UsageError(fmt.Errorf("--via, hop %d: %w", i+1, err), "must be [user@]host[:port]")
 		}
-		l.via = append(l.via, e)
+		d.Via = append(d.Via, e)
 	}
-	l.viaLogins = make([]installer.Login, len(l.via))
-	for i := range l.via {
-		login := &l.viaLogins[i]
+	d.ViaLogins = make([]installer.Login, len(d.Via))
+	for i := range d.Via {
+		login := &d.ViaLogins[i]
 		var err error
 		if login.PrivateKey, login.Passphrase, err = readIdentity(ctx, "--via-identity", ofHop(f.ViaIdentity, i), f.ViaPassphraseFile); err != nil {
 			return err
 		}
 		if f.AskViaPass && i > 0 {
-			login.Password = l.viaLogins[0].Password // asked once, for all hops
+			login.Password = d.ViaLogins[0].Password // asked once, for all hops
 			continue
 		}
 		if login.Password, err = askOrRead(ctx, "--ask-via-pass", f.AskViaPass, "Jump host password", "--via-password-file", ofHop(f.ViaPasswordFile, i)); err != nil {

@@ -160,24 +160,24 @@ func (f *Targets) knownAs(all []installer.KnownHost, argument string) (*installe
 // addInventory adds hosts of the inventory to those of the files and arguments: named ones, and those of
 // the flags. One without a stored login takes that of the flags, if it is reached directly.
 func (f *Targets) addInventory(
-	ctx context.Context, s *session.Session, named []installer.KnownHost, t *readTargets, faults *installer.Faults,
-) error {
-	known := named
+	ctx context.Context, s *session.Session, known []installer.KnownHost, entries []installer.HostEntry,
+	defaults hostsfile.Defaults, faults *installer.Faults,
+) ([]installer.HostEntry, error) {
 	if f.anyKnown() {
 		found, err := session.Read(ctx, s, func(c *control.Client) ([]installer.KnownHost, error) {
 			return f.Find(ctx, c, "--known")
 		})
 		if err := Collect(err, faults); err != nil {
-			return err
+			return nil, err
 		}
 		known = append(known, found...)
 	}
-	if len(f.Via) > 0 && len(t.entries) == 0 {
+	if len(f.Via) > 0 && len(entries) == 0 {
 		faults.Add("--via", "cannot be combined with hosts of the inventory, which says how they are reached")
 	}
 	first := map[string]string{}
 	stored := 0
-	for _, e := range t.entries {
+	for _, e := range entries {
 		first[e.Host.HostPort()] = e.Where
 	}
 	for _, k := range known {
@@ -186,7 +186,7 @@ func (f *Targets) addInventory(
 			faults.Add(e.Where, "%s is there already: %s", k.HostPort(), where)
 			continue
 		}
-		if slices.ContainsFunc(t.entries, func(other installer.HostEntry) bool { return other.Where == e.Where }) {
+		if slices.ContainsFunc(entries, func(other installer.HostEntry) bool { return other.Where == e.Where }) {
 			continue // named twice
 		}
 		if !f.Sudo {
@@ -196,14 +196,14 @@ func (f *Targets) addInventory(
 		case k.Login:
 			stored++
 		case len(k.Via) == 0:
-			e.Credentials = installer.Credentials{Login: t.logins.login, SudoPassword: t.logins.sudoPassword}
+			e.Credentials = installer.Credentials{Login: defaults.Login, SudoPassword: defaults.SudoPassword}
 		}
-		t.entries = append(t.entries, e)
+		entries = append(entries, e)
 	}
-	if stored > 0 && !t.logins.login.IsZero() {
+	if stored > 0 && !defaults.Login.IsZero() {
 		s.Notef("note: the stored logins of %d known hosts are used, not that of the flags", stored)
 	}
-	return nil
+	return entries, nil
 }
 
 // ParseLabels reads the NAME=VALUE of --label, all faults at once.

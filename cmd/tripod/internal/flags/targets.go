@@ -33,12 +33,6 @@ type Format struct {
 	Format string `default:"auto" enum:"${formats}" help:"Format of the hosts files: ${formats}."`
 }
 
-type readTargets struct {
-	entries []installer.HostEntry
-	source  string // for people
-	logins  logins
-}
-
 // Request is about the hosts of the flags and the arguments; faults gets what is wrong
 // with them.
 func (f *Targets) Request(
@@ -49,18 +43,18 @@ func (f *Targets) Request(
 	if err != nil {
 		return req, err
 	}
-	t, err := f.read(ctx, s, hosts, f.anyKnown() || len(known) > 0)
+	entries, defaults, err := f.read(ctx, s, hosts, f.anyKnown() || len(known) > 0)
 	if err := Collect(err, faults); err != nil {
 		return req, err
 	}
 	if f.anyKnown() || len(known) > 0 {
-		if err := f.addInventory(ctx, s, known, &t, faults); err != nil {
+		if entries, err = f.addInventory(ctx, s, known, entries, defaults, faults); err != nil {
 			return req, err
 		}
 	}
-	req, err = run.NewRequest(s, task, t.source)
+	req, err = run.NewRequest(s, task, sourceName(f.File, hosts))
 	spec.KeepTrying = run.KeepTrying
-	req.Spec, req.Hosts = spec, t.entries
+	req.Spec, req.Hosts = spec, entries
 	return req, err
 }
 
@@ -83,38 +77,41 @@ func Collect(err error, faults *installer.Faults) error {
 
 // Entries reads the hosts of the files. The error has all faults of all of them.
 func (f *HostsFiles) Entries(ctx context.Context, s *session.Session) ([]installer.HostEntry, error) {
-	t, err := f.read(ctx, s, nil, false)
-	return t.entries, err
+	entries, _, err := f.read(ctx, s, nil, false)
+	return entries, err
 }
 
 // read reads every hosts file and argument; may there be none of them? The error has
 // all faults of all of them; nothing has been dialled then.
-func (f *HostsFiles) read(ctx context.Context, s *session.Session, hosts []string, none bool) (t readTargets, err error) {
+func (f *HostsFiles) read(ctx context.Context, s *session.Session, hosts []string, none bool) (
+	all []installer.HostEntry, defaults hostsfile.Defaults, err error,
+) {
 	if len(f.File)+len(hosts) == 0 && !none {
-		return t, exit.UsageError(errors.New("no hosts"), "name hosts, give a hosts file with -f (\"-\" is standard input), or take hosts of the inventory with --known or --label")
+		return nil, defaults, exit.UsageError(errors.New("no hosts"), "name hosts, give a hosts file with -f (\"-\" is standard input), or take hosts of the inventory with --known or --label")
 	}
-	if t.logins, err = f.resolve(ctx); err != nil {
-		return t, err
+	if defaults, err = f.resolve(ctx); err != nil {
+		return nil, defaults, err
 	}
+	defaults.Project = s.Project
 	var faults installer.Faults
 	add := func(entries []installer.HostEntry, err error) error {
-		t.entries = append(t.entries, entries...)
+		all = append(all, entries...)
 		return Collect(err, &faults)
 	}
 	for _, file := range f.File {
-		if err := add(f.readFile(s, file, t.logins)); err != nil {
-			return t, exit.UsageError(err, "")
+		if err := add(f.readFile(s, file, defaults)); err != nil {
+			return nil, defaults, exit.UsageError(err, "")
 		}
 	}
 	if slices.ContainsFunc(hosts, func(host string) bool { return host != "" }) {
 		lines := strings.NewReader(strings.Join(hosts, "\n"))
-		if err := add(hostsfile.Parse("argument", lines, hostsfile.FormatList, f.defaults(s, t.logins))); err != nil {
-			return t, exit.UsageError(err, "")
+		if err := add(hostsfile.Parse("argument", lines, hostsfile.FormatList, defaults)); err != nil {
+			return nil, defaults, exit.UsageError(err, "")
 		}
 	}
 	first := map[string]string{}
-	for i := range t.entries {
-		e := &t.entries[i]
+	for i := range all {
+		e := &all[i]
 		if !f.Sudo {
 			e.Host.Sudo = installer.SudoNever
 		}
@@ -124,27 +121,20 @@ func (f *HostsFiles) read(ctx context.Context, s *session.Session, hosts []strin
 		}
 		first[e.Host.ID] = e.Where
 	}
-	t.source = sourceName(f.File, hosts)
-	return t, faults.Err()
+	return all, defaults, faults.Err()
 }
 
-func (f *HostsFiles) defaults(s *session.Session, l logins) hostsfile.Defaults {
-	return hostsfile.Defaults{
-		Project: s.Project, User: f.User, Port: f.Port, Login: l.login, SudoPassword: l.sudoPassword, Via: l.via, ViaLogins: l.viaLogins,
-	}
-}
-
-func (f *HostsFiles) readFile(s *session.Session, file string, l logins) ([]installer.HostEntry, error) {
+func (f *HostsFiles) readFile(s *session.Session, file string, defaults hostsfile.Defaults) ([]installer.HostEntry, error) {
 	format := hostsfile.Format(f.Format.Format)
 	if file == "-" {
-		return hostsfile.Parse("stdin", s.Stdin, format, f.defaults(s, l))
+		return hostsfile.Parse("stdin", s.Stdin, format, defaults)
 	}
 	opened, err := os.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer opened.Close()
-	entries, err := hostsfile.Parse(file, opened, format, f.defaults(s, l))
+	entries, err := hostsfile.Parse(file, opened, format, defaults)
 	if err == nil && hostsfile.HasSecrets(entries) {
 		warnIfReadable(s.Notef, file)
 	}
@@ -181,13 +171,13 @@ func (f *HostsFiles) Logins(ctx context.Context, s *session.Session, req *plan.R
 		req.Hosts, err = f.Entries(ctx, s)
 		return err
 	}
-	l, err := f.resolve(ctx)
-	if err != nil || l.login.IsZero() {
+	d, err := f.resolve(ctx)
+	if err != nil || d.Login.IsZero() {
 		return err
 	}
 	req.ForAll = &installer.HostEntry{
-		Host:        installer.Host{Via: l.via},
-		Credentials: installer.Credentials{Login: l.login, SudoPassword: l.sudoPassword, Via: l.viaLogins},
+		Host:        installer.Host{Via: d.Via},
+		Credentials: installer.Credentials{Login: d.Login, SudoPassword: d.SudoPassword, Via: d.ViaLogins},
 	}
 	if f.User != DefaultUser {
 		req.ForAll.Host.User = f.User
