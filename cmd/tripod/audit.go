@@ -127,7 +127,7 @@ func (c *auditVerifyCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	if err := c.print(s, found, func() string { return auditReport(found) }); err != nil {
+	if err := c.print(s, found, auditReport(found)); err != nil {
 		return err
 	}
 	if found.FaultCount > 0 {

@@ -77,9 +77,9 @@ type textFlag struct {
 	Output string `short:"o" enum:"table,json" default:"table" help:"Output format: table or json."`
 }
 
-func (f textFlag) print(s *session.Session, doc any, text func() string) error {
+func (f textFlag) print(s *session.Session, doc any, text string) error {
 	if f.Output != "json" {
-		return s.Print(text())
+		return s.Print(text)
 	}
 	return s.PrintMade(report.JSON(doc))
 }

@@ -93,9 +93,7 @@ type keysAddCmd struct {
 
 func (c *keysAddCmd) Run(ctx context.Context, s *session.Session) error {
 	return addGrant(ctx, s, control.AddKey, c.newGrant, func(key control.NewKey) error {
-		return c.print(s, key, func() string {
-			return "access key: " + key.AccessKey + "\nsecret key: " + key.SecretKey + "\n"
-		})
+		return c.print(s, key, "access key: "+key.AccessKey+"\nsecret key: "+key.SecretKey+"\n")
 	})
 }
 

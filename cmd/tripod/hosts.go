@@ -91,7 +91,7 @@ func (c *hostsShowCmd) Run(ctx context.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	return c.print(s, doc, func() string { return hostList.Details(h) })
+	return c.print(s, doc, hostList.Details(h))
 }
 
 type hostsRemoveCmd struct {

@@ -36,7 +36,7 @@ type RouteOf struct {
 // Routes is the table that h serves.
 func Routes(h http.Handler) (all []RouteOf) {
 	for _, r := range h.(*handler).table {
-		all = append(all, RouteOf{r.Method, r.Pattern, r.open, r.success(), r.rights() == installer.ReadRights})
+		all = append(all, RouteOf{r.Method, r.Pattern, r.open, r.success(), r.Rights == installer.ReadRights})
 	}
 	return all
 }

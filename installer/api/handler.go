@@ -115,7 +115,7 @@ func authorize(c *Request, rt Route) error {
 			return Refuse(http.StatusForbidden, CodeForbidden, "this token or key is not for this project")
 		}
 	}
-	if !c.Principal.Rights.Allow(rt.rights()) {
+	if !c.Principal.Rights.Allow(rt.Rights) {
 		return Refuse(http.StatusForbidden, CodeForbidden, "not enough rights: this %s may only look", c.Principal.Kind)
 	}
 	return nil

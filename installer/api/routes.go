@@ -21,9 +21,8 @@ type Route struct {
 	MaxBody int64 // of the body, in bytes. 0: 2 MiB
 	// Wait is how long the request may take to arrive, and again to be answered.
 	// 0: as the server has it for all.
-	Wait time.Duration
-	// Rights are needed. Empty: to read for GET, else full.
-	Rights installer.Rights
+	Wait   time.Duration
+	Rights installer.Rights // that are needed; none where the route is open
 	// Handle returns what is encoded as JSON, or a Stream.
 	Handle func(*Request) (any, error)
 
@@ -47,17 +46,10 @@ type Request struct {
 func (h *handler) routes() []Route {
 	return append([]Route{
 		{Method: http.MethodGet, Pattern: "/healthz", open: true, public: true, Handle: h.health},
-		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-invocations/batch-create", public: true, status: http.StatusCreated, Handle: h.createInvocations},
-		{Method: http.MethodGet, Pattern: "/v3/{project_id}/agent-invocations", public: true, Handle: h.listInvocations},
-		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-status/batch-query", public: true, Rights: installer.ReadRights, Handle: h.agentStatus},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-invocations/batch-create", Rights: installer.FullRights, public: true, status: http.StatusCreated, Handle: h.createInvocations},
+		{Method: http.MethodGet, Pattern: "/v3/{project_id}/agent-invocations", Rights: installer.ReadRights, public: true, Handle: h.listInvocations},
+		{Method: http.MethodPost, Pattern: "/v3/{project_id}/agent-status/batch-query", Rights: installer.ReadRights, public: true, Handle: h.agentStatus},
 	}, h.Routes...)
-}
-
-func (rt Route) rights() installer.Rights {
-	if rt.Method == http.MethodGet {
-		return cmp.Or(rt.Rights, installer.ReadRights)
-	}
-	return cmp.Or(rt.Rights, installer.FullRights)
 }
 
 func (rt Route) success() int { return cmp.Or(rt.status, http.StatusOK) }

@@ -56,7 +56,7 @@ func (h *handler) checkSigned(c *Request, rt Route) error {
 	if c.claim.Content != "" && subtle.ConstantTimeCompare([]byte(signing.Hash(c.Body)), []byte(c.claim.Content)) != 1 {
 		return unauthenticated("signature: the body is not the one that was signed")
 	}
-	reads := rt.rights() == installer.ReadRights
+	reads := rt.Rights == installer.ReadRights
 	seen, ago, err := h.Access.SeeSignature(c.Context(), c.Principal.Project, c.claim.AccessKey, c.claim.Signature, c.claim.Expires(), reads)
 	switch {
 	case errors.Is(err, installer.ErrFull):

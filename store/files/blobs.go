@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -118,15 +119,11 @@ func hashOf(f *os.File) (sum string, size int64, err error) {
 	return hex.EncodeToString(hash.Sum(nil)), size, err
 }
 
-func (b *openBlobs) closeAll() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	var errs []error
-	for _, f := range b.files {
-		errs = append(errs, f.Close())
+func closeAll(files iter.Seq[*os.File]) (err error) {
+	for f := range files {
+		err = errors.Join(err, f.Close())
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func baseName(name string) string {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,12 @@ func New(room kv.Room, o Options) *Files {
 func (s *Files) path(parts ...string) string { return filepath.Join(s.Dir, filepath.Join(parts...)) }
 
 // Close closes the files that are shared.
-func (s *Files) Close() error { return s.blobs.closeAll() }
+func (s *Files) Close() error {
+	s.blobs.mu.Lock()
+	defer s.blobs.mu.Unlock()
+	s.blobs.closed = true
+	return closeAll(maps.Values(s.blobs.files))
+}
 
 // AddPackage puts an archive that PutBlob has kept into the package store, in place of what was
 // said of the same content. ErrNotFound if its content is not kept.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -63,16 +64,10 @@ func logParts(head string) ([]logPart, error) {
 // logReader reads a log from its files, with a line in each gap.
 type logReader struct {
 	io.Reader
-	files []io.Closer
+	files []*os.File
 }
 
-func (r *logReader) Close() error {
-	var errs []error
-	for _, f := range r.files {
-		errs = append(errs, f.Close())
-	}
-	return errors.Join(errs...)
-}
+func (r *logReader) Close() error { return closeAll(slices.Values(r.files)) }
 
 // ReadLog opens what an invocation has said so far; nothing at all is no error.
 func (s *Files) ReadLog(batch, id string) (io.ReadCloser, error) {

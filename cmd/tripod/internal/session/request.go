@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 
@@ -158,16 +159,6 @@ func logTail(ctx context.Context, c *control.Client, id string) (string, error) 
 		return "", ifUnanswered(err)
 	}
 	defer log.Close()
-	var tail []byte
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := log.Read(buf)
-		tail = append(tail, buf[:n]...)
-		if over := len(tail) - most; over > 0 {
-			tail = append(tail[:0], tail[over:]...)
-		}
-		if err != nil {
-			return string(tail), ifUnanswered(err)
-		}
-	}
+	text, err := io.ReadAll(log) // a store bounds it
+	return string(text[max(0, len(text)-most):]), ifUnanswered(err)
 }
