@@ -134,6 +134,41 @@ func (c *collector) defaultVia(target installer.Endpoint) ([]installer.Endpoint,
 	return slices.Clip(c.d.Via[:n]), slices.Clip(c.d.ViaLogins[:n])
 }
 
+// resolveVias finds the logins of jump hosts that the file names. A hop is only ever
+// shown a login that was given for that very hop, by the defaults or its own line.
+func (c *collector) resolveVias() {
+	ownVia := func(e installer.HostEntry) bool { return len(e.Host.Via) > 0 && e.Credentials.Via == nil }
+	if !slices.ContainsFunc(c.entries, ownVia) {
+		return
+	}
+	own := make(map[installer.Endpoint]installer.Login)
+	for i := range c.entries {
+		own[loginAt(c.entries[i].Host.Endpoint)] = c.entries[i].Credentials.Login
+	}
+	for i, hop := range c.d.Via {
+		own[loginAt(hop)] = c.d.ViaLogins[i]
+	}
+	for i := range c.entries {
+		e := &c.entries[i]
+		if !ownVia(*e) {
+			continue
+		}
+		for _, hop := range e.Host.Via {
+			login := own[loginAt(hop)]
+			if login.IsZero() {
+				c.faultAt(e.Where+" via", "no login is known for %s at the jump host %s: give it a line of its own, or name it by --via", hop.User, hop.HostPort())
+			}
+			e.Credentials.Via = append(e.Credentials.Via, login)
+		}
+	}
+}
+
+// loginAt is an endpoint without what does not matter for its login.
+func loginAt(e installer.Endpoint) installer.Endpoint {
+	e.HostKey = ""
+	return e
+}
+
 // hopIndex is the index of the hop at the same address and port; -1: there is none.
 func hopIndex(hops []installer.Endpoint, e installer.Endpoint) int {
 	return slices.IndexFunc(hops, func(hop installer.Endpoint) bool { return hop.Address == e.Address && hop.Port == e.Port })

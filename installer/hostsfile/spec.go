@@ -2,6 +2,7 @@ package hostsfile
 
 import (
 	"cmp"
+	"errors"
 	"net/netip"
 	"strings"
 
@@ -81,4 +82,42 @@ func splitPort(text string) (host, port string, hasPort bool, what string) {
 		return "", "", false, "there is more than one ':'"
 	}
 	return text[:colon], tail, true, ""
+}
+
+// ParseEndpoint reads [user@]host[:port], without ranges. user and port are
+// what it has where the text has none. Errors do not quote the text.
+func ParseEndpoint(text, user string, port uint16) (installer.Endpoint, error) {
+	spec, what := splitSpec(text)
+	if what != "" {
+		return installer.Endpoint{}, errors.New(what)
+	}
+	if !spec.literal && strings.Contains(spec.host, "[") {
+		return installer.Endpoint{}, errors.New("a range cannot stand here: name one host")
+	}
+	address, err := installer.ParseAddress(spec.host)
+	if err != nil {
+		return installer.Endpoint{}, err
+	}
+	e := spec.endpoint(user, port)
+	e.Address = address
+	return e, nil
+}
+
+// ParseVia reads the jump hosts of a route: endpoints with commas
+// between them, first hop first, at most eight.
+func ParseVia(text, user string, port uint16) ([]installer.Endpoint, error) {
+	var via []installer.Endpoint
+	for part := range strings.SplitSeq(text, ",") {
+		hop, err := ParseEndpoint(strings.TrimSpace(part), user, port)
+		if err != nil {
+			return nil, err
+		}
+		if hopIndex(via, hop) >= 0 {
+			return nil, errors.New("a jump host is on the route twice")
+		}
+		if via = append(via, hop); len(via) > installer.MaxHops {
+			return nil, errors.New("more than eight jump hosts on the route")
+		}
+	}
+	return via, nil
 }
