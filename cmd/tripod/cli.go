@@ -84,7 +84,6 @@ func (f textFlag) print(s *session.Session, doc any, text string) error {
 	return s.PrintMade(report.JSON(doc))
 }
 
-// printList prints what an operation answers with.
 func printList[In, T any](
 	ctx context.Context, s *session.Session, format string, list report.List[T], op control.Operation[In, []T], in In,
 ) error {

@@ -113,7 +113,6 @@ var keyList = report.List[installer.KeyInfo]{Name: "keys", Columns: []report.Col
 	{Name: "created", Of: func(k installer.KeyInfo) any { return k.Created }},
 }}
 
-// Run lists access keys, never their secret keys.
 func (c *keysListCmd) Run(ctx context.Context, s *session.Session) error {
 	return printList(ctx, s, c.Output, keyList, control.ListKeys, control.OfProject{Project: s.Flags.Project})
 }

@@ -74,7 +74,6 @@ func (c *deployFlags) deploy(ctx context.Context, s *session.Session, task insta
 	return c.change(ctx, s, work{task: task, spec: spec, keys: keys, vars: vars, files: files, knownHosts: c.Files()}, faults)
 }
 
-// work is what is to be done on all hosts.
 type work struct {
 	task       installer.Type
 	spec       installer.Spec

@@ -109,7 +109,6 @@ var packageList = report.List[installer.Package]{Name: "packages", Columns: []re
 	{Name: "name", Of: func(p installer.Package) any { return p.Name }},
 }}
 
-// Run lists the package store, the newest versions first.
 func (c *packagesListCmd) Run(ctx context.Context, s *session.Session) error {
 	return printList(ctx, s, c.Output, packageList, control.ListPackages, control.OfTarget{Target: c.Target})
 }

@@ -26,7 +26,6 @@ const (
 	CodeTooLarge        Code = "APIGW.0201"
 )
 
-// CodeInfo is one row of the table of codes.
 type CodeInfo struct {
 	Status  int // HTTP status of a request's error
 	Code    Code

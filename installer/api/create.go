@@ -31,7 +31,6 @@ type Result struct {
 // maxItemMsg is the API's limit for an item's error_msg, in characters.
 const maxItemMsg = 128
 
-// Values of Result.RetStatus.
 const (
 	RetSuccessful = "successful"
 	RetError      = "error"

@@ -27,7 +27,6 @@ type AgentStatuses struct {
 	AgentStatus []AgentStatus `json:"agent_status"`
 }
 
-// AgentStatus is what is known of one server.
 type AgentStatus struct {
 	InstanceID     string        `json:"instance_id"`
 	UniagentStatus UniagentState `json:"uniagent_status"`

@@ -41,7 +41,6 @@ type Worked struct {
 	Daemon, Shared bool
 }
 
-// Follow begins to follow a batch, or one invocation of it.
 func (c *Client) Follow(ctx context.Context, batchID, only string, lost func(error)) (*Follower, error) {
 	now, err := GetBatch.Call(ctx, c, ID{batchID})
 	if err != nil {
@@ -159,7 +158,6 @@ func (f *Follower) stream(ctx context.Context, in followRequest, answered func()
 	}
 }
 
-// tell passes on events, each once.
 func (f *Follower) tell(events []installer.Event) {
 	for _, e := range events {
 		one := e.InvocationID

@@ -61,7 +61,6 @@ func (l *lease) finish(end *ending) {
 	close(l.over)
 }
 
-// NewOnDemand returns one that works on nothing yet.
 func NewOnDemand(c OnDemandConfig) *OnDemand {
 	return &OnDemand{OnDemandConfig: c, runs: map[followed]*run{}, failed: map[string]error{}}
 }
@@ -208,7 +207,6 @@ func (r *run) interrupt() {
 	r.stop(installer.ErrShutdown)
 }
 
-// Wake tells every Dispatcher that the queue has changed.
 func (o *OnDemand) Wake() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -38,8 +38,7 @@ type Store interface {
 // Config is what Routes needs.
 type Config struct {
 	Store Store
-	// Hub gets what the engine does.
-	Hub *Hub
+	Hub   *Hub
 	// Engine works on what is stored; an *OnDemand as long as somebody follows it.
 	Engine Engine
 	// Planner plans batches on Store. A client may ask for a stricter policy of host keys
@@ -61,14 +60,12 @@ type Engine interface {
 	Cancel(invocation string) bool
 }
 
-// service is what the handlers work on.
 type service struct {
 	Config
 	onDemand   *OnDemand // nil: a daemon's engine works on everything
 	submitting turns     // by project and batch
 }
 
-// Operations are all that there are.
 func Operations(c Config) (all []Served) {
 	onDemand, _ := c.Engine.(*OnDemand)
 	s := &service{Config: c, onDemand: onDemand}

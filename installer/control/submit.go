@@ -95,7 +95,6 @@ func checkIDs(field string, list []string, faults *installer.Faults) {
 	}
 }
 
-// checkHosts checks hosts as those of a hosts file are.
 func checkHosts(entries []installer.HostEntry, faults *installer.Faults) {
 	for i := range entries {
 		e, at := &entries[i], fmt.Sprintf("hosts[%d]", i)

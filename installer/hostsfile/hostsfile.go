@@ -23,7 +23,6 @@ const (
 	MaxHosts = 100_000  // after expanding ranges
 )
 
-// Format of a hosts file.
 type Format string
 
 // The formats. FormatAuto recognises the other ones.
@@ -35,7 +34,6 @@ const (
 	FormatJSON       Format = "json"
 )
 
-// Formats lists what can be named.
 var Formats = []Format{FormatAuto, FormatList, FormatIPPassword, FormatCSV, FormatJSON}
 
 // Defaults fill in what the file leaves out.

@@ -12,8 +12,7 @@ func (c *collector) list(text []byte) {
 	n := 0
 	for line := range strings.Lines(string(text)) {
 		n++
-		line, _, _ = cutComment(strings.TrimSpace(line))
-		if line == "" {
+		if line = withoutComment(strings.TrimSpace(line)); line == "" {
 			continue
 		}
 		if what := listLineFault(line); what != "" {
@@ -30,24 +29,19 @@ func (c *collector) list(text []byte) {
 	}
 }
 
-// cutComment takes a comment off: "#" at the start or after a space.
-func cutComment(line string) (before, comment string, found bool) {
-	for i := strings.IndexByte(line, '#'); i >= 0; {
-		if i == 0 || line[i-1] == ' ' || line[i-1] == '\t' {
-			return strings.TrimRight(line[:i], " \t"), line[i:], true
+// withoutComment takes a comment off: "#" at the start or after a space.
+func withoutComment(line string) string {
+	for i := range len(line) {
+		if line[i] == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t') {
+			return strings.TrimRight(line[:i], " \t")
 		}
-		next := strings.IndexByte(line[i+1:], '#')
-		if next < 0 {
-			break
-		}
-		i += 1 + next
 	}
-	return line, "", false
+	return line
 }
 
 func listLineFault(line string) string {
 	switch {
-	case isSection(line), strings.Contains(line, " ansible_"):
+	case isAnsible(line):
 		return ansibleFault
 	case strings.ContainsAny(line, " \t"):
 		return "there is more after the host: a list has one host a line; for passwords, keys and names use CSV with a header"

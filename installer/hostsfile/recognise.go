@@ -21,8 +21,10 @@ var (
 	ipLike = lazyregexp.New(`^([0-9.]+|[0-9A-Fa-f.]*:[0-9A-Fa-f.:]*)(%\w*)?$`)
 )
 
-// isSection recognises a heading of an INI file: "[web]", "[web:vars]".
-func isSection(line string) bool { return section.MatchString(line) }
+// isAnsible recognises a heading of an INI file, "[web]" or "[web:vars]", and ansible's variables.
+func isAnsible(line string) bool {
+	return section.MatchString(line) || strings.Contains(line, " ansible_")
+}
 
 // recognise finds the format by the first lines. Where it cannot, it says so
 // as a fault.
@@ -57,7 +59,7 @@ func startsJSONArray(text []byte) bool {
 
 // recogniseLine decides by the first line that is neither empty nor a comment.
 func recogniseLine(line string) (Format, string) {
-	if isSection(line) || strings.Contains(line, " ansible_") {
+	if isAnsible(line) {
 		return "", ansibleFault
 	}
 	if yamlLine.MatchString(line) {

@@ -12,14 +12,12 @@ type Pipe struct {
 	close context.CancelFunc
 }
 
-// NewPipe returns a Pipe that is open.
 func NewPipe() *Pipe {
 	p := &Pipe{conns: make(chan net.Conn)}
 	p.open, p.close = context.WithCancel(context.Background())
 	return p
 }
 
-// Dial connects.
 func (p *Pipe) Dial(ctx context.Context) (net.Conn, error) {
 	near, far := net.Pipe()
 	select {
@@ -32,7 +30,6 @@ func (p *Pipe) Dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// Accept implements net.Listener.
 func (p *Pipe) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.conns:
@@ -42,11 +39,9 @@ func (p *Pipe) Accept() (net.Conn, error) {
 	}
 }
 
-// Close implements net.Listener.
 func (p *Pipe) Close() error {
 	p.close()
 	return nil
 }
 
-// Addr implements net.Listener.
 func (p *Pipe) Addr() net.Addr { return &net.UnixAddr{Net: "pipe"} }

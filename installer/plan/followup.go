@@ -148,7 +148,6 @@ func (q *planning) newestRetry(inv *installer.Invocation) error {
 	return nil
 }
 
-// followUp makes item a task about its invocation.
 func (q *planning) followUp(item *Item) error {
 	old := item.Invocation
 	item.Invocation = installer.Invocation{Host: old.Host}

@@ -143,7 +143,6 @@ func (q *planning) besideLogin(item *Item, creds *installer.Credentials, brought
 	return again.err
 }
 
-// again is where what old was given is to be sent by a RETRY.
 type again struct {
 	*planning
 	to  installer.Host

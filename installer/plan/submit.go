@@ -153,7 +153,6 @@ func (p *Planner) refresh(ctx context.Context, items []Item) error {
 // MissingCredentials are the hosts for which no login is known.
 type MissingCredentials struct{ installer.Faults }
 
-// Unwrap makes it Faults.
 func (m *MissingCredentials) Unwrap() error { return m.Faults }
 
 // Err is what keeps an Interactive request back as a whole. Of a RETRY or ROLLBACK, only

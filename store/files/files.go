@@ -29,7 +29,6 @@ var (
 	tSent     = kv.Table{Name: "sent"}                 // project, SHA-256 → nothing: the project has sent that file
 )
 
-// Tables are those of this room.
 var Tables = []kv.Table{tPackages, tSent}
 
 // Files is the room. Its methods can be called from many goroutines.
@@ -52,14 +51,12 @@ type Options struct {
 	Users func(t *kv.Tx, sha256 string) int
 }
 
-// New returns the files of a state folder.
 func New(room kv.Room, o Options) *Files {
 	return &Files{Room: room, Options: o, blobs: openBlobs{files: map[string]*os.File{}}}
 }
 
 func (s *Files) path(parts ...string) string { return filepath.Join(s.Dir, filepath.Join(parts...)) }
 
-// Close closes the files that are shared.
 func (s *Files) Close() error {
 	s.blobs.mu.Lock()
 	defer s.blobs.mu.Unlock()

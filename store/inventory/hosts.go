@@ -194,7 +194,6 @@ func (s *Inventory) KnownHost(ctx context.Context, project, id string) (installe
 	})
 }
 
-// Hosts returns one page of a project's known hosts.
 func (s *Inventory) Hosts(ctx context.Context, project string, f installer.HostFilter) (installer.HostPage, error) {
 	if err := kv.CheckProject(project); err != nil {
 		return installer.HostPage{}, err

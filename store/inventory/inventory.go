@@ -20,7 +20,6 @@ var (
 	TPins   = kv.Table{Name: "pins"}              // project, address and port, key → when pinned
 )
 
-// Tables are those of this room.
 var Tables = []kv.Table{THosts, TPlaces, TSetUp, TSealed, TPins}
 
 // Inventory is the room. Its methods can be called from many goroutines.
@@ -29,7 +28,6 @@ type Inventory struct {
 	vault *vault.Vault
 }
 
-// New returns what is kept in a database and a vault.
 func New(room kv.Room, v *vault.Vault) *Inventory { return &Inventory{room, v} }
 
 // Tx is one transaction, with the keys that no row needs once it is on disk.

@@ -35,7 +35,6 @@ func (t *Tx) jumpHosts(project string) []installer.Host {
 	return hosts
 }
 
-// JumpHosts implements installer.Ledger.
 func (s *Inventory) JumpHosts(ctx context.Context, project string) ([]installer.Host, error) {
 	return kv.Read(ctx, s, func(t *Tx) ([]installer.Host, error) { return t.jumpHosts(project), nil })
 }

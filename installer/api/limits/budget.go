@@ -150,5 +150,4 @@ func (l *Loan) Resize(n int64) {
 	l.quota.admit()
 }
 
-// Close gives all of it back.
 func (l *Loan) Close() { l.Resize(0) }

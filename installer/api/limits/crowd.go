@@ -119,7 +119,6 @@ func (g *Stranger) Take(n int64) bool {
 	return stays
 }
 
-// Leave gives all of it back.
 func (g *Stranger) Leave() {
 	if g == nil {
 		return
@@ -129,7 +128,6 @@ func (g *Stranger) Leave() {
 	g.of.remove(&g.guest)
 }
 
-// Held is what all requests hold.
 func (s *Strangers) Held() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -40,7 +40,6 @@ type contentFile struct {
 	warning string
 }
 
-// Warn tells what may be wrong with the files.
 func (files Files) Warn(warn warning) {
 	for _, f := range files {
 		if f.warning != "" {
@@ -108,7 +107,6 @@ func onlineFlag(field string) string {
 // PutBlob stores a file of which ref has the hash and the size.
 type PutBlob func(ctx context.Context, r io.Reader, ref installer.BlobRef) error
 
-// Store stores the files.
 func (files Files) Store(ctx context.Context, put PutBlob) error {
 	for _, f := range files {
 		if err := StoreFile(ctx, f.path, f.ref, put); err != nil {
@@ -118,7 +116,6 @@ func (files Files) Store(ctx context.Context, put PutBlob) error {
 	return nil
 }
 
-// StoreFile stores one file.
 func StoreFile(ctx context.Context, path string, ref installer.BlobRef, put PutBlob) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -226,7 +223,6 @@ func (f *Policy) Apply(spec *installer.Spec, faults *installer.Faults) {
 
 func (f *HostKeys) Mode() installer.HostKeyPolicy { return installer.HostKeyPolicy(f.HostKeys) }
 
-// Files are the known_hosts files.
 func (f *KnownHosts) Files() []string {
 	if len(f.KnownHosts) > 0 {
 		return f.KnownHosts

@@ -65,7 +65,6 @@ func FindHosts(ctx context.Context, c *control.Client, argument string, names []
 	return found, faults.Err()
 }
 
-// FindHost finds a host by its id, address or name.
 func FindHost(ctx context.Context, c *control.Client, name string) (h installer.KnownHost, err error) {
 	all, err := c.Hosts(ctx, nil)
 	if err != nil {

@@ -185,7 +185,6 @@ func (f *HostsFiles) Logins(ctx context.Context, s *session.Session, req *plan.R
 	return nil
 }
 
-// FormatNames lists the formats for --help and the check of --format.
 func FormatNames() string {
 	names := make([]string, len(hostsfile.Formats))
 	for i, f := range hostsfile.Formats {

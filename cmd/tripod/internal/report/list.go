@@ -25,7 +25,6 @@ const (
 	Details // of one item, a line for each column
 )
 
-// Column is one of a list's.
 type Column[T any] struct {
 	Name string      // in the CSV; the table has it in capitals
 	Of   func(T) any // a string, number, *int, bool, time.Time or []string

@@ -11,7 +11,6 @@ import (
 	"tripod/installer/plaintext"
 )
 
-// invocationList are hosts and what became of them.
 var invocationList = List[installer.Invocation]{Columns: []Column[installer.Invocation]{
 	{Name: "host", Of: func(inv installer.Invocation) any { return inv.Host.Label() }, In: Table | Details},
 	{Name: "batch_id", Of: func(inv installer.Invocation) any { return inv.BatchID }, In: CSV | Details},

@@ -144,7 +144,6 @@ func InvocationsByID(ctx context.Context, c *control.Client, ids []string) (invs
 	return invs, nil
 }
 
-// Report is about invocations of a batch.
 func Report(ctx context.Context, c *control.Client, batchID string, invs []installer.Invocation) report.Report {
 	return report.Report{BatchID: batchID, Retry: batchID, Invocations: invs, LogTail: func(id string) (string, error) { return logTail(ctx, c, id) }}
 }

@@ -39,7 +39,6 @@ type Session struct {
 	Stderr  *term.Console
 	Log     *slog.Logger
 	Tuning  Tuning
-	// Version is the program's.
 	Version string
 
 	daemon *control.Client // of --server; nil: the state folder is used
@@ -96,7 +95,6 @@ func (s *Session) Notef(format string, args ...any) {
 	fmt.Fprintln(s.Stderr, plaintext.Text(fmt.Sprintf(format, args...)))
 }
 
-// Print writes a result to stdout.
 func (s *Session) Print(text string) error {
 	if _, err := io.WriteString(s.Stdout, text); err != nil {
 		return fmt.Errorf("write the result: %w", err)
