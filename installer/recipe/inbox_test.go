@@ -65,3 +65,35 @@ func TestCutOffAfterTheFilesCame(t *testing.T) {
 		})
 	}
 }
+
+// TestOneSessionAtATime: a server that allows one session gets the conversation and the upload one after the other.
+func TestOneSessionAtATime(t *testing.T) {
+	t.Parallel()
+	for _, sftp := range []sshtest.SFTP{sshtest.SFTPOn, sshtest.SFTPOff} {
+		for _, user := range []string{"root", "ops"} {
+			t.Run(user+" sftp="+string(sftp), func(t *testing.T) {
+				t.Parallel()
+				cfg := sudoHost(sshtest.Sudo{Mode: sshtest.SudoPassword})
+				cfg.Users = append(cfg.Users, sshtest.User{Name: "root", Password: "r"})
+				cfg.MaxSessions, cfg.SFTP = 1, sftp
+				b := newBed(t, cfg, user).script(counted + strings.Repeat("# padding\n", 30000))
+				_, err := b.work(t.Context())
+				require.NoError(t, err)
+				assert.Equal(t, 1, b.runs())
+				assert.Empty(t, b.inboxes())
+			})
+		}
+	}
+}
+
+// TestInboxOfAKilledProcess is removed by the one that goes on.
+func TestInboxOfAKilledProcess(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, sudoHost(sshtest.Sudo{Mode: sshtest.SudoPassword}), "ops").script(counted + strings.Repeat("# padding\n", 30000))
+	b.dieAt("stage", true)
+	require.Len(t, b.inboxes(), 1)
+	_, err := b.work(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, b.runs())
+	assert.Empty(t, b.inboxes())
+}
