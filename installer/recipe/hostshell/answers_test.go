@@ -107,30 +107,48 @@ func TestAnswersOnATerminal(t *testing.T) {
 	assert.Equal(t, "0", h.found[0].Get("uid"))
 }
 
-// TestAnswerThatNobodyAskedFor ends the next request at once.
-func TestAnswerThatNobodyAskedFor(t *testing.T) {
+// answering is a host that answers each conversation's first request, says more, and then does rest.
+func answering(more string, rest func(sent <-chan string)) fakeHost {
+	return func(cmd installer.Command, sent <-chan string) int {
+		_, hello, _ := strings.Cut(<-sent, "printf '%s\\n' ")
+		hello, _, _ = strings.Cut(hello, "\n")
+		_, _ = io.WriteString(cmd.Stdout, hello+"\n: host uid=0\n. 0\n"+more)
+		rest(sent)
+		return 0
+	}
+}
+
+// TestBetweenTwoRequests: an answer that nobody asked for ends the next one at once; a conversation that the
+// host has ended is followed by another.
+func TestBetweenTwoRequests(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		host := fakeHost(func(cmd installer.Command, sent <-chan string) int {
-			_, hello, _ := strings.Cut(<-sent, "printf '%s\\n' ")
-			hello, _, _ = strings.Cut(hello, "\n")
-			_, _ = io.WriteString(cmd.Stdout, hello+"\n: host uid=0\n. 0\n. 0\n")
-			for range sent { // never answers
+	q := Request{Files: KillFiles, Verb: "kill"}
+	for more, says := range map[string]string{". 0\n": "an answer that nobody asked for", "": ""} {
+		synctest.Test(t, func(t *testing.T) {
+			s := New(answering(more, func(sent <-chan string) {
+				for range sent { // never answers
+					if more == "" {
+						return
+					}
+				}
+			}), installer.Secret{}, "tag", "")
+			defer s.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			_, err := s.Ask(ctx, q)
+			require.NoError(t, err)
+			synctest.Wait()
+			began := time.Now()
+			reply, err := s.Ask(ctx, q)
+			assert.Zero(t, time.Since(began))
+			if says != "" {
+				require.ErrorContains(t, err, says)
+				return
 			}
-			return 0
+			require.NoError(t, err)
+			assert.True(t, reply.Complete)
 		})
-		s := New(host, installer.Secret{}, "tag", "")
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		q := Request{Files: KillFiles, Verb: "kill"}
-		_, err := s.Ask(ctx, q)
-		require.NoError(t, err)
-		synctest.Wait()
-		began := time.Now()
-		_, err = s.Ask(ctx, q)
-		require.ErrorContains(t, err, "an answer that nobody asked for")
-		assert.Zero(t, time.Since(began))
-	})
+	}
 }
 
 func FuzzAnswers(f *testing.F) {

@@ -42,6 +42,15 @@ func (s *Shell) start(ctx context.Context) *conversation {
 	return c
 }
 
+func (c *conversation) hasEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // end ends the command because of cause, nil if all is well.
 func (c *conversation) end(cause error) {
 	c.answer.detach()

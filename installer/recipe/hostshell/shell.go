@@ -60,6 +60,9 @@ type Reply struct {
 // Ask opens the conversation if there is none. An error is the connection's, a
 // *NotRoot, or of kind protocol-error; each ends the conversation, and so does ctx.
 func (s *Shell) Ask(ctx context.Context, q Request) (Reply, error) {
+	if s.talk != nil && s.talk.hasEnded() { // between two requests
+		s.Close()
+	}
 	if s.talk == nil {
 		talk, err := s.open(ctx)
 		if errors.Is(err, errEchoed) {
