@@ -8,8 +8,8 @@
 # came back to, whose settings may have keys in them; of looks that were cut off
 # nothing.
 do_clean() {
-	remove_inbox
 	rm -rf "${run:?}" && cleaned=yes || cleaned=no
+	remove_inbox
 	count=0
 	for file in "$root"/files/* "$root"/files/.*.tmp; do
 		[ -f "$file" ] && count=$((count + 1))

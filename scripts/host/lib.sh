@@ -185,7 +185,8 @@ remove_inbox() {
 	inboxes
 	for prefix in $inboxes; do
 		for inbox in "$prefix".*; do
-			if [ -d "$inbox" ] && ours "$inbox" drwx--x--x; then
+			# Others may put thousands there: the first three start no process.
+			if [ -d "$inbox" ] && [ -O "$inbox" ] && [ ! -L "$inbox" ] && ours "$inbox" drwx--x--x; then
 				rm -f "$inbox"/in/.[0-9a-f]*.tmp
 				rmdir "$inbox/in" "$inbox" 2>/dev/null
 			fi
