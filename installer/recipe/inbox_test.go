@@ -97,3 +97,14 @@ func TestInboxOfAKilledProcess(t *testing.T) {
 	assert.Equal(t, 1, b.runs())
 	assert.Empty(t, b.inboxes())
 }
+
+// TestStartUpFileReadsWhatIsSent: a large file gets there without SFTP too, where a start-up file reads lines.
+func TestStartUpFileReadsWhatIsSent(t *testing.T) {
+	t.Parallel()
+	shell := filepath.Join(t.TempDir(), "shell")
+	require.NoError(t, os.WriteFile(shell, []byte("#!/bin/sh\nread -r choice\nexec /bin/sh \"$@\"\n"), 0o700))
+	b := newBed(t, sshtest.Config{SFTP: sshtest.SFTPOff, Users: []sshtest.User{{Name: "root", Password: "r", Shell: shell}}}, "root")
+	_, err := b.script(counted + strings.Repeat("# padding\n", 30000)).work(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, b.runs())
+}

@@ -11,10 +11,15 @@ import (
 	"tripod/installer"
 )
 
-// uploadLine reads the path from its first line of input, so that nothing
-// needs quoting, and the rest into that file. It means the same to sh, bash,
-// csh and fish, whichever is the login shell. `read` takes no byte too many.
-const uploadLine = `exec sh -c 'LC_ALL=C; export LC_ALL; umask 077; IFS= read -r p && cat >"$p" && n=$(wc -c <"$p") && echo "tripod: size=$((n))"'`
+// uploadLine reads the path from its first line of input that is not blank, so
+// that nothing needs quoting, and the rest into that file. It means the same to
+// sh, bash, csh and fish, whichever is the login shell. `read` takes no byte too
+// many.
+const uploadLine = `exec sh -c 'LC_ALL=C; export LC_ALL; umask 077; p=; while [ -z "$p" ]; do IFS= read -r p || exit; done; ` +
+	`cat >"$p" && n=$(wc -c <"$p") && echo "tripod: size=$((n))"'`
+
+// blankLines are for start-up files of the login shell that read their input.
+const blankLines = "\n\n\n\n\n\n\n\n"
 
 func (c *Conn) uploadExec(ctx context.Context, blob installer.Blob, to string) *installer.Failure {
 	g := c.guard(ctx, c.limits.UploadStall, "an upload stood still")
@@ -22,7 +27,7 @@ func (c *Conn) uploadExec(ctx context.Context, blob installer.Blob, to string) *
 	var stdout, stderr installer.Tail
 	code, fail := c.exec(ctx, installer.Command{
 		Line:   uploadLine,
-		Stdin:  io.MultiReader(strings.NewReader(to+"\n"), newUploadReader(ctx, g, blob)),
+		Stdin:  io.MultiReader(strings.NewReader(blankLines+to+"\n"), newUploadReader(ctx, g, blob)),
 		Stdout: &stdout,
 		Stderr: &stderr,
 	})
