@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -31,8 +30,8 @@ type Client struct {
 	HTTP *http.Client
 }
 
-// maxAnswer bounds what the client reads, in bytes: a full page is a tenth.
-const maxAnswer = 8 << 20
+// maxAnswer bounds what the client reads, in bytes.
+const maxAnswer = 64 << 20
 
 // Ask is a request to a route of the API, or to one that another package added.
 type Ask struct {
@@ -41,8 +40,6 @@ type Ask struct {
 	Body   []byte // of a POST or PUT
 	// IdempotencyKey, if not empty, is sent as the header of that name.
 	IdempotencyKey string
-	// Most bounds the answer, in bytes. 0: 8 MiB.
-	Most int64
 }
 
 // Do asks and decodes the answer. The error is an *Error where the daemon
@@ -53,13 +50,12 @@ func (c *Client) Do(ctx context.Context, a Ask, answer any) error {
 		return err
 	}
 	defer func() { _ = stream.Close() }()
-	most := cmp.Or(a.Most, maxAnswer)
-	raw, err := io.ReadAll(io.LimitReader(stream, most+1))
+	raw, err := io.ReadAll(io.LimitReader(stream, maxAnswer+1))
 	switch {
 	case err != nil:
 		return fmt.Errorf("read the daemon's answer: %w", err)
-	case int64(len(raw)) > most:
-		return fmt.Errorf("the daemon's answer is longer than %d MiB", most>>20)
+	case len(raw) > maxAnswer:
+		return fmt.Errorf("the daemon's answer is longer than %d MiB", maxAnswer>>20)
 	}
 	if err := json.Unmarshal(raw, answer); err != nil {
 		return fmt.Errorf("the daemon's answer is not what the API defines: %w", err)

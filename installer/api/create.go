@@ -56,8 +56,7 @@ func (h *handler) createInvocations(c *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := h.request(req)
-	want.Project, want.By = c.Principal.Project, c.Principal.String()
+	want := h.request(c, req)
 	if key != "" {
 		if answer, err := h.replay(c, key); !errors.Is(err, installer.ErrNotFound) {
 			return answer, err
@@ -79,24 +78,17 @@ func (h *handler) createInvocations(c *Request) (any, error) {
 	return created(made), nil
 }
 
-func (h *handler) request(req *createRequest) plan.Request {
-	want := plan.Request{Source: "api", Task: req.task, Spec: h.Fallback}
-	want.Spec.Packages, want.Spec.Online = nil, nil // looked for in the package store first
-	want.Spec.Target, want.Spec.HostKeys = cmp.Or(want.Spec.Target, installer.TargetTelescope), h.HostKeys
-	want.Spec.Version = cmp.Or(req.version, want.Spec.Version)
-	want.Spec.VersionType, want.Spec.Origin = req.versionType, req.origin
-	switch req.task {
-	case installer.Retry, installer.Rollback:
-		want.Of = req.invocationIDs
-	case installer.RemoteInstall:
-		want.Hosts, want.JumpHosts = req.hosts, req.instanceIDs
-	case installer.SetRemoteInstaller:
-		want.Spec.DropScript() // nothing is installed on it
-		want.Known = req.instanceIDs
-	default:
-		want.Known = req.instanceIDs
+// request puts what the body says over the daemon's fallback.
+func (h *handler) request(c *Request, req plan.Request) plan.Request {
+	said, spec := req.Spec, h.Fallback
+	spec.Packages, spec.Online = nil, nil // looked for in the package store first
+	spec.Target, spec.HostKeys = cmp.Or(spec.Target, installer.TargetTelescope), h.HostKeys
+	spec.Version, spec.VersionType, spec.Origin = cmp.Or(said.Version, spec.Version), said.VersionType, said.Origin
+	if req.Task == installer.SetRemoteInstaller {
+		spec.DropScript() // nothing is installed on it
 	}
-	return want
+	req.Project, req.By, req.Source, req.Spec = c.Principal.Project, c.Principal.String(), "api", spec
+	return req
 }
 
 func created(p *plan.Plan) Created {

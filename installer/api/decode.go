@@ -9,6 +9,7 @@ import (
 
 	"tripod/installer"
 	"tripod/installer/hostsfile"
+	"tripod/installer/plan"
 	"tripod/installer/strictjson"
 )
 
@@ -26,14 +27,6 @@ const (
 	// good one has some 800 and agent-status 2000.
 	maxValues = 10_000
 )
-
-// createRequest is a batch-create body that has been found good.
-type createRequest struct {
-	task                         installer.Type
-	instanceIDs, invocationIDs   []string
-	versionType, origin, version string
-	hosts                        []installer.HostEntry
-}
 
 // body is one JSON object, with all that is wrong with it. Unknown fields are
 // tolerated at its top: newer clients may send more.
@@ -57,31 +50,39 @@ func (b *body) read(raw []byte, lists map[string]int) (ok bool) {
 	return ok
 }
 
-func decodeCreate(raw []byte) (*createRequest, error) {
+// decodeCreate reads a batch-create body. Its Spec has only what the body says.
+func decodeCreate(raw []byte) (req plan.Request, err error) {
 	var b body
 	if !b.read(raw, map[string]int{fieldInstanceIDs: maxItems, fieldInvocationIDs: maxItems, fieldHosts: maxItems}) {
-		return nil, b.faults
+		return req, b.faults
 	}
-	req := &createRequest{}
 	if s, ok := strictjson.Read[string](b.Fields, fieldType); ok {
-		if req.task, ok = invocationType(s); !ok {
+		if req.Task, ok = invocationType(s); !ok {
 			b.Fault(fieldType, "must be one of %s", installer.Words(types))
 		}
 	}
 	b.Need(fieldType)
 	enum(&b, "invocation_target", targets)
-	req.instanceIDs, req.invocationIDs = b.distinctIDs(fieldInstanceIDs), b.distinctIDs(fieldInvocationIDs)
-	req.versionType = string(enum(&b, "version_type", editions))
-	req.origin = enum(&b, "origin", origins)
-	req.version, _ = strictjson.Read[string](b.Fields, "version")
-	b.faults = append(b.faults, (&installer.Spec{Version: req.version}).Validate(func(field string) string {
+	instances, invocations := b.distinctIDs(fieldInstanceIDs), b.distinctIDs(fieldInvocationIDs)
+	req.Spec.VersionType = string(enum(&b, "version_type", editions))
+	req.Spec.Origin = enum(&b, "origin", origins)
+	req.Spec.Version, _ = strictjson.Read[string](b.Fields, "version")
+	b.faults = append(b.faults, (&installer.Spec{Version: req.Spec.Version}).Validate(func(field string) string {
 		if field == "version" {
 			return field
 		}
 		return ""
 	})...)
-	req.hosts = b.hosts(req.task)
-	if field, ok := namedBy[req.task]; ok {
+	hosts := b.hosts(req.Task)
+	switch req.Task {
+	case installer.Retry, installer.Rollback:
+		req.Of = invocations
+	case installer.RemoteInstall:
+		req.Hosts, req.JumpHosts = hosts, instances
+	default:
+		req.Known = instances
+	}
+	if field, ok := namedBy[req.Task]; ok {
 		b.Need(field)
 	}
 	b.End(false)

@@ -54,7 +54,7 @@ func (s *service) leave(_ context.Context, who principal, in followRequest) (non
 }
 
 func (r followRequest) followed(who principal) followed {
-	return followed{who.Project, installer.ClaimFilter{BatchID: r.BatchID, InvocationID: r.InvocationID}}
+	return followed{who.Project, installer.ClaimFilter(r.OfBatch)}
 }
 
 // Read is not used: see WriteTo.

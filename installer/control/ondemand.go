@@ -108,7 +108,7 @@ func (r *run) fits(in followRequest) error {
 func (o *OnDemand) begin(ctx context.Context, what followed, in followRequest) *run {
 	ctx, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	c := engine.Config{
-		Only: installer.ClaimFilter{BatchID: what.BatchID, InvocationID: what.InvocationID}, Parallel: int(in.Parallel), MaxFailures: int(in.MaxFailures), StopWhenIdle: true,
+		Only: what.ClaimFilter, Parallel: int(in.Parallel), MaxFailures: int(in.MaxFailures), StopWhenIdle: true,
 		Over: func(ctx context.Context) (bool, error) {
 			open, err := openOf(ctx, o.Store, what)
 			return open == 0, err

@@ -57,7 +57,6 @@ const (
 	longest = 5 * time.Minute
 	// requestLimit bounds one request with its answer.
 	requestLimit = 5 * time.Minute
-	maxAnswer    = 64 << 20
 )
 
 // path is the operation's in a project; whoAmI has none.
@@ -113,7 +112,7 @@ func (o Operation[In, Out]) ask(c *Client, in In) (api.Ask, error) {
 	if err != nil {
 		return api.Ask{}, fmt.Errorf("encode the request: %w", err)
 	}
-	return api.Ask{Method: http.MethodPost, Path: o.path(url.PathEscape(c.Project)), Body: body, Most: maxAnswer}, nil
+	return api.Ask{Method: http.MethodPost, Path: o.path(url.PathEscape(c.Project)), Body: body}, nil
 }
 
 // Call asks for the operation in the client's project, several times where that may
