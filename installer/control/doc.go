@@ -10,6 +10,6 @@
 //   - the operations, for both ends: operations.go
 //   - serving and calling one: operation.go, body.go, errors.go
 //   - the server: server.go, handlers.go, submit.go
-//   - the client: client.go, requests.go
+//   - the client: client.go
 //   - following a batch and working on it: hub.go, follow.go, ondemand.go, follower.go
 package control
