@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -25,7 +26,14 @@ const (
 	fieldPort  = "2222"
 )
 
-// field is what all tools work on: the sshd, the addresses, the key, the script.
+// sharedFolder is where the container and this program meet: runs gets a line for
+// each run of a script, gate is a FIFO that scripts can wait at.
+const sharedFolder = "/shared"
+
+// gosshFolder is in the home of each host's own user: gossh has one name for all copies.
+const gosshFolder = "gossh"
+
+// field is what all tools work on: the sshd, the addresses, the key.
 type field struct {
 	config
 	dir       string
@@ -33,24 +41,27 @@ type field struct {
 	hosts     []string // addresses, all on loopback
 	key       string   // path of the private key
 	sshConfig string   // path of an ssh_config for the tools that start ssh
-	hostsFile string   // an address per line
-	script    string   // path of the script to upload and run
-	runsFile  string   // inside the container: one line per run of the script
+	works     int      // made so far
 }
+
+// userOf is the user that is root on this address and has a home of its own, for
+// the tools that would write to the same file on all of them.
+func userOf(host string) string { return "h" + strings.ReplaceAll(host, ".", "-") }
 
 func newField(ctx context.Context, c config) (_ *field, err error) {
 	dir, err := os.MkdirTemp("", "tripod-compare-")
 	if err != nil {
 		return nil, err
 	}
-	f := &field{config: c, dir: dir, runsFile: "/root/runs"}
+	f := &field{config: c, dir: dir}
 	defer func() {
 		if err != nil {
 			f.close()
 		}
 	}()
+	second := 1 + os.Getpid()%250 // another comparison may run beside this one
 	for i := range c.hosts {
-		f.hosts = append(f.hosts, fmt.Sprintf("127.0.%d.%d", 1+i/250, 1+i%250))
+		f.hosts = append(f.hosts, fmt.Sprintf("127.%d.%d.%d", second, 1+i/250, 1+i%250))
 	}
 	authorized, err := f.writeKey()
 	if err != nil {
@@ -98,25 +109,26 @@ func (f *field) writeKey() (authorized string, err error) {
 }
 
 func (f *field) writeFiles() (err error) {
-	script := "#!/bin/sh\necho run >>" + f.runsFile + "\necho done\nexit 0\n"
-	if pad := f.size - len(script); pad > 0 {
-		script += "#" + strings.Repeat("x", pad-2) + "\n"
-	}
-	if f.script, err = f.write("script.sh", script); err != nil {
+	if err := os.MkdirAll(f.path("shared"), 0o755); err != nil {
 		return err
 	}
-	if f.hostsFile, err = f.write("hosts", strings.Join(f.hosts, "\n")+"\n"); err != nil {
+	if _, err := f.write("shared/runs", ""); err != nil {
 		return err
 	}
-	f.sshConfig, err = f.write("ssh_config", fmt.Sprintf(`Host *
-  User root
-  Port %s
+	if err := syscall.Mkfifo(f.path("shared/gate"), 0o600); err != nil {
+		return err
+	}
+	text := ""
+	for _, h := range f.hosts {
+		text += "Host " + h + "\n  User " + userOf(h) + "\n"
+	}
+	f.sshConfig, err = f.write("ssh_config", text+fmt.Sprintf(`Host *
   IdentityFile %s
   IdentitiesOnly yes
   StrictHostKeyChecking no
   UserKnownHostsFile /dev/null
   LogLevel ERROR
-`, fieldPort, f.key))
+`, f.key))
 	return err
 }
 
@@ -132,15 +144,17 @@ RUN apt-get update && apt-get install -y --no-install-recommends openssh-server 
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the sshd image (is there a Docker engine, and did `make images` work?): %w\n%s", err, out)
 	}
-	start := "set -e; mkdir -p /root/.ssh; umask 077; cat >/root/.ssh/authorized_keys; : >" + f.runsFile + "\n"
+	start := "set -e; mkdir -p /root/.ssh; umask 077; cat >/root/.ssh/authorized_keys\ncat /field/passwd >>/etc/passwd\n"
+	passwd := ""
 	for i := 0; i < len(f.hosts); i += listenersPerSSHD {
-		sshd := "PidFile none\nMaxStartups 1000\nPermitRootLogin prohibit-password\nUseDNS no\nPrintMotd no\nSubsystem sftp internal-sftp\n"
+		sshd := "PidFile none\nMaxStartups 1000\nPermitRootLogin prohibit-password\nUseDNS no\nPrintMotd no\nAuthorizedKeysFile /root/.ssh/authorized_keys\nSubsystem sftp internal-sftp\n"
 		match := ""
 		for _, h := range f.hosts[i:min(i+listenersPerSSHD, len(f.hosts))] {
 			// Each address is a host of its own for Tripod, which lets one
 			// run at a time work on a host.
 			root := "/hosts/" + h
-			start += "mkdir -p " + root + "/var/lib\n"
+			start += "mkdir -p " + root + "/var/lib " + root + "/home/" + gosshFolder + "\n"
+			passwd += fmt.Sprintf("%s:x:0:0::%s/home:/bin/bash\n", userOf(h), root)
 			sshd += "ListenAddress " + h + ":" + fieldPort + "\n"
 			match += fmt.Sprintf("Match LocalAddress %s\n  SetEnv TRIPOD_ROOT=%s\n", h, root)
 		}
@@ -151,8 +165,11 @@ RUN apt-get update && apt-get install -y --no-install-recommends openssh-server 
 		start += "/usr/sbin/sshd -f /field/" + name + "\n"
 	}
 	start += "exec sleep infinity\n"
+	if _, err := f.write("passwd", passwd); err != nil {
+		return err
+	}
 	run := exec.CommandContext(ctx, "docker", "run", "-d", "--rm", "--init", "--network", "host", "--label", "tripod-compare",
-		"-v", f.dir+":/field:ro", "tripod-compare", "sh", "-c", "sh /field/start.sh </field/authorized_keys")
+		"-v", f.dir+":/field:ro", "-v", f.path("shared")+":"+sharedFolder, "tripod-compare", "sh", "-c", "sh /field/start.sh </field/authorized_keys")
 	if _, err := f.write("start.sh", start); err != nil {
 		return err
 	}
@@ -187,8 +204,8 @@ func (f *field) waitForSSHD(ctx context.Context) error {
 	return nil
 }
 
-// takeRuns returns how often the script has run since the last call.
-func (f *field) takeRuns(ctx context.Context) (int, error) {
-	out, err := exec.CommandContext(ctx, "docker", "exec", f.container, "sh", "-c", "cat "+f.runsFile+"; : >"+f.runsFile).Output()
-	return bytes.Count(out, []byte("run\n")), err
+// ran returns how often the script of w has run.
+func (f *field) ran(w work) int {
+	runs, _ := os.ReadFile(f.path("shared/runs"))
+	return bytes.Count(runs, []byte(w.name+"\n"))
 }

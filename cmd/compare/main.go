@@ -1,7 +1,8 @@
 // Command compare measures Tripod beside a bare x/crypto loop and beside the
 // tools that people use for the same work, all in one run on one machine:
-// many addresses of a real sshd, a script of 100 KB uploaded to each and run.
-// `make compare` prints the table of docs/performance.md.
+// many addresses of a real sshd, a script of 100 KB sent to each and run. No
+// two runs send the same content, so that no tool finds it there.
+// `make compare` prints the tables of docs/performance.md.
 //
 // Absolute figures belong to the machine they were measured on; the ratios are
 // what to quote. A tool that is not installed is left out and named.
@@ -13,6 +14,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -23,8 +26,10 @@ type config struct {
 	size     int
 	runs     int
 	tripod   string
+	gossh    string
+	only     string
 	limit    time.Duration
-	quick    bool
+	rtt      time.Duration
 }
 
 func main() {
@@ -34,16 +39,24 @@ func main() {
 	flag.IntVar(&c.size, "size", 100<<10, "bytes of the script")
 	flag.IntVar(&c.runs, "runs", 3, "runs of each tool; medians are printed")
 	flag.StringVar(&c.tripod, "tripod", "bin/tripod", "the binary to measure")
+	flag.StringVar(&c.gossh, "gossh", "gossh", "the binary of github.com/windvalley/gossh")
+	flag.StringVar(&c.only, "only", "", "only these tools, with commas: tripod,asyncssh,gossh,…; the bare loop is always there")
 	flag.DurationVar(&c.limit, "limit", 5*time.Minute, "longest time of one run of one tool")
-	flag.BoolVar(&c.quick, "quick", false, "only tripod and the bare loop")
-	bare := flag.String("bare", "", "internal: be the bare loop over the field in this folder")
+	flag.DurationVar(&c.rtt, "rtt", 50*time.Millisecond, "round trip to the far hosts")
+	var b bareWork
+	flag.StringVar(&b.key, "bare", "", "internal: be the bare loop with this private key")
+	flag.StringVar(&b.hosts, "bare-hosts", "", "internal: its file of hosts")
+	flag.StringVar(&b.port, "bare-port", "", "internal: their port")
+	flag.StringVar(&b.command, "bare-command", "", "internal: what it runs")
+	flag.StringVar(&b.send, "bare-send", "", "internal: the file that it sends by SFTP instead")
 	flag.Parse()
+	b.parallel = c.parallel
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
-	if *bare != "" {
-		err = bareLoop(ctx, *bare, c.parallel)
+	if b.key != "" {
+		err = bareLoop(ctx, b)
 	} else {
 		err = compare(ctx, c)
 	}
@@ -53,44 +66,55 @@ func main() {
 	}
 }
 
-// compare runs every tool c.runs times, in turn, so that a drift of the
-// machine's speed hits all of them.
 func compare(ctx context.Context, c config) error {
 	f, err := newField(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer f.close()
+	far, err := newFar(f.hosts, c.rtt)
+	if err != nil {
+		return err
+	}
+	defer far.close()
 
 	var present []peer
-	for i, p := range peers(f) {
-		if c.quick && i >= 2 {
-			break
+	for _, p := range f.peers() {
+		if c.only != "" && p.name != bare && !slices.Contains(strings.Split(c.only, ","), p.name) {
+			continue
 		}
 		if err := p.available(); err != nil {
-			fmt.Fprintf(os.Stderr, "left out: %s: %v\n", p.name, err)
+			fmt.Fprintf(os.Stderr, "LEFT OUT: %s: %v\n", p.name, err)
 			continue
 		}
 		present = append(present, p)
 	}
-	results := map[string][]sample{}
-	for run := range c.runs {
-		for _, p := range present {
-			s, err := p.measure(ctx, f, run)
-			if err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-			fmt.Fprintf(os.Stderr, "run %d: %-16s cpu %6.2f ms/host, wall %5.1f s, peak %6.1f MB\n",
-				run+1, p.name, s.cpu.Seconds()*1000/float64(c.hosts), s.wall.Seconds(), float64(s.peak)/1e6)
-			results[p.name] = append(results[p.name], s)
-		}
+	m := measurement{field: f, present: present, far: far}
+	near, err := m.rounds(ctx, c.runs, c.hosts, fieldPort)
+	if err != nil {
+		return err
 	}
-	perHost, err := memoryPerHost(ctx, f)
+	farOne, err := m.rounds(ctx, max(c.runs, 5), 1, farPort)
+	if err != nil {
+		return err
+	}
+	farMany, err := m.rounds(ctx, c.runs, min(c.hosts, 100), farPort)
+	if err != nil {
+		return err
+	}
+	memory, err := m.memory(ctx)
 	if err != nil {
 		return fmt.Errorf("memory: %w", err)
 	}
-	printTable(os.Stdout, c, present, results)
-	fmt.Printf("\nMemory per concurrent host of tripod (peak at %d at once less peak at %d, by the difference): %.0f KB\n",
-		manyHosts, fewHosts, perHost/1000)
+	started, err := m.processes(ctx)
+	if err != nil {
+		return fmt.Errorf("processes: %w", err)
+	}
+	sent, err := m.largeFile(ctx)
+	if err != nil {
+		return fmt.Errorf("large file: %w", err)
+	}
+	printTools(os.Stdout, m, near, farOne, farMany, memory, started)
+	printGoals(os.Stdout, m, near, farOne, farMany, memory, started, sent)
 	return nil
 }

@@ -6,67 +6,102 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
 //go:embed asyncssh_peer.py
 var asyncsshPeer string
 
+// The peers that others are compared with.
+const (
+	bare     = "bare x/crypto"
+	tripod   = "tripod"
+	asyncssh = "asyncssh"
+	gossh    = "gossh"
+)
+
 // peer is one tool: one or more commands that together do the work.
 type peer struct {
 	name     string
 	needs    []string // programs; the first that is missing leaves the peer out
 	python   string   // a module that /usr/bin/python3 must have
-	commands func(run int) [][]string
+	commands func(w work) [][]string
 }
 
-// sample is one run of one peer, all its processes together.
+// work is what a peer is given: no other work has the same name or content.
+type work struct {
+	name      string
+	hosts     []string
+	hostsFile string // an address per line
+	port      string
+	parallel  int
+	command   string // what the script does, for the peer that sends none
+	script    string // path
+	send      string // path of a large file, or empty
+}
+
+// sample is one run of one peer.
 type sample struct {
-	cpu, wall time.Duration
-	peak      int64 // bytes, of the largest single process
+	cpu, wall time.Duration // all its processes together
+	peak      int64         // bytes, of the process that was started
 }
 
-func peers(f *field) []peer {
-	parallel := strconv.Itoa(f.parallel)
+func (f *field) peers() []peer {
 	self, _ := os.Executable()
-	inventory := strings.Join(f.hosts, ",") + ","
 	return []peer{
-		{name: "bare x/crypto", commands: func(int) [][]string {
-			return [][]string{{self, "-bare", f.dir, "-parallel", parallel}}
+		{name: bare, commands: func(w work) [][]string {
+			argv := []string{self, "-bare", f.key, "-bare-hosts", w.hostsFile, "-bare-port", w.port, "-parallel", strconv.Itoa(w.parallel)}
+			if w.send != "" {
+				return [][]string{append(argv, "-bare-send", w.send)}
+			}
+			return [][]string{append(argv, "-bare-command", w.command)}
 		}},
-		{name: "tripod", needs: []string{f.tripod}, commands: func(run int) [][]string {
-			return [][]string{f.tripodCommand(f.script, f.hostsFile, f.parallel, fmt.Sprint("state-", run))}
+		{name: tripod, needs: []string{f.tripod}, commands: func(w work) [][]string {
+			argv := []string{f.tripod, "install", "-f", w.hostsFile, "--script", w.script, "--user", "root", "--port", w.port,
+				"--identity", f.key, "--parallel", strconv.Itoa(w.parallel), "--state-dir", f.path("state-" + w.name), "--output", "json"}
+			if w.send != "" {
+				argv = append(argv, "--send", w.send)
+			}
+			return [][]string{argv}
 		}},
-		{name: "asyncssh", needs: []string{"/usr/bin/python3"}, python: "asyncssh", commands: func(int) [][]string {
+		{name: asyncssh, needs: []string{"/usr/bin/python3"}, python: "asyncssh", commands: func(w work) [][]string {
 			path, _ := f.write("asyncssh_peer.py", asyncsshPeer)
-			return [][]string{{"/usr/bin/python3", path, f.hostsFile, fieldPort, f.key, f.script, parallel}}
+			return [][]string{{"/usr/bin/python3", path, w.hostsFile, w.port, f.key, w.script, strconv.Itoa(w.parallel)}}
 		}},
-		{name: "pscp + pssh", needs: []string{"parallel-scp", "parallel-ssh", "ssh"}, commands: func(int) [][]string {
+		{name: gossh, needs: []string{f.gossh}, commands: func(w work) [][]string {
+			var inventory strings.Builder
+			for _, h := range w.hosts {
+				fmt.Fprintf(&inventory, "%s host=%s port=%s user=%s\n", h, h, w.port, userOf(h))
+			}
+			path, _ := f.write("gossh-"+w.name, inventory.String())
+			return [][]string{{f.gossh, "script", "-i", path, "-I", f.key, "-e", w.script, "-d", gosshFolder, "-F", "-n",
+				"-c", strconv.Itoa(w.parallel), "--config", "/dev/null", "--output.json"}}
+		}},
+		{name: "pscp + pssh", needs: []string{"parallel-scp", "parallel-ssh", "ssh"}, commands: func(w work) [][]string {
+			parallel, ssh := strconv.Itoa(w.parallel), f.sshOptions(w)
 			return [][]string{
-				{"parallel-scp", "-h", f.hostsFile, "-p", parallel, "-x", "-F " + f.sshConfig, f.script, "/root/pssh.sh"},
-				{"parallel-ssh", "-h", f.hostsFile, "-p", parallel, "-x", "-F " + f.sshConfig, "sh /root/pssh.sh"},
+				{"parallel-scp", "-h", w.hostsFile, "-p", parallel, "-x", ssh, w.script, "pssh.sh"},
+				{"parallel-ssh", "-h", w.hostsFile, "-p", parallel, "-x", ssh, "sh ./pssh.sh"},
 			}
 		}},
-		{name: "clush", needs: []string{"clush", "ssh"}, commands: func(int) [][]string {
+		{name: "clush", needs: []string{"clush", "ssh"}, commands: func(w work) [][]string {
+			parallel, ssh := strconv.Itoa(w.parallel), f.sshOptions(w)
 			return [][]string{
-				{"clush", "-f", parallel, "-o", "-F " + f.sshConfig, "--hostfile", f.hostsFile, "--copy", f.script, "--dest", "/root/clush.sh"},
-				{"clush", "-f", parallel, "-o", "-F " + f.sshConfig, "--hostfile", f.hostsFile, "sh /root/clush.sh"},
+				{"clush", "-f", parallel, "-o", ssh, "--hostfile", w.hostsFile, "--copy", w.script, "--dest", "clush.sh"},
+				{"clush", "-f", parallel, "-o", ssh, "--hostfile", w.hostsFile, "sh ./clush.sh"},
 			}
 		}},
-		{name: "ansible", needs: []string{"ansible", "ssh"}, commands: func(int) [][]string {
-			return [][]string{{"ansible", "all", "-i", inventory, "-f", parallel, "--ssh-common-args", "-F " + f.sshConfig,
-				"-e", "ansible_python_interpreter=/usr/bin/python3", "-m", "script", "-a", f.script}}
+		{name: "ansible", needs: []string{"ansible", "ssh"}, commands: func(w work) [][]string {
+			return [][]string{{"ansible", "all", "-i", strings.Join(w.hosts, ",") + ",", "-f", strconv.Itoa(w.parallel),
+				"--ssh-common-args", f.sshOptions(w), "-e", "ansible_python_interpreter=/usr/bin/python3", "-m", "script", "-a", w.script}}
 		}},
 	}
 }
 
-func (f *field) tripodCommand(script, hosts string, parallel int, state string) []string {
-	return []string{f.tripod, "install", "-f", hosts, "--script", script, "--user", "root", "--port", fieldPort,
-		"--identity", f.key, "--parallel", strconv.Itoa(parallel), "--state-dir", f.path(state), "--output", "json"}
-}
+func (f *field) sshOptions(w work) string { return "-F " + f.sshConfig + " -o Port=" + w.port }
 
 func (p peer) available() error {
 	for _, program := range p.needs {
@@ -82,29 +117,46 @@ func (p peer) available() error {
 	return nil
 }
 
-// measure runs the peer once and holds it to having run the script on every host.
-func (p peer) measure(ctx context.Context, f *field, run int) (sample, error) {
-	if _, err := f.takeRuns(ctx); err != nil {
-		return sample{}, err
+// newWork makes the files of a run of tool on the first n hosts. The script
+// notes its own name where it ends, so that only a whole new one counts.
+func (f *field) newWork(tool string, n int, port string) (work, error) {
+	f.works++
+	name := fmt.Sprintf("%s-%d", strings.Fields(tool)[0], f.works)
+	w := work{name: name, hosts: f.hosts[:n], port: port, parallel: f.parallel, command: "echo " + name + " >>" + sharedFolder + "/runs"}
+	return w, f.fill(&w)
+}
+
+func (f *field) fill(w *work) (err error) {
+	head, tail := "#!/bin/sh\n# "+w.name+"\n", w.command+"\necho done\nexit 0\n"
+	padding := strings.Repeat("#"+strings.Repeat("x", 78)+"\n", f.size/80+1)[:max(1, f.size-len(head)-len(tail))-1] + "\n"
+	if w.script, err = f.write(w.name+".sh", head+padding+tail); err != nil {
+		return err
 	}
+	w.hostsFile, err = f.write("hosts-"+w.name, strings.Join(w.hosts, "\n")+"\n")
+	return err
+}
+
+// measure runs the peer once and holds it to having run this script on every
+// host. during, if not nil, is called while it works.
+func (p peer) measure(ctx context.Context, f *field, w work, during func(context.Context) error) (sample, error) {
 	var total sample
-	for _, argv := range p.commands(run) {
-		s, err := measureCommand(ctx, f.limit, argv)
+	for _, argv := range p.commands(w) {
+		s, err := measureCommand(ctx, f.limit, argv, during)
 		if err != nil {
-			return sample{}, err
+			return sample{}, fmt.Errorf("%s: %w", p.name, err)
 		}
 		total.cpu += s.cpu
 		total.wall += s.wall
 		total.peak = max(total.peak, s.peak)
 	}
-	ran, err := f.takeRuns(ctx)
-	if err == nil && ran != len(f.hosts) {
-		err = fmt.Errorf("the script ran %d times on %d hosts", ran, len(f.hosts))
+	_ = os.RemoveAll(f.path("state-" + w.name))
+	if ran := f.ran(w); ran != len(w.hosts) && (w.send == "" || p.name != bare) {
+		return total, fmt.Errorf("%s: the script ran %d times on %d hosts", p.name, ran, len(w.hosts))
 	}
-	return total, err
+	return total, nil
 }
 
-func measureCommand(ctx context.Context, limit time.Duration, argv []string) (sample, error) {
+func measureCommand(ctx context.Context, limit time.Duration, argv []string, during func(context.Context) error) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
@@ -117,14 +169,42 @@ func measureCommand(ctx context.Context, limit time.Duration, argv []string) (sa
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
 	start := time.Now()
-	if err := cmd.Run(); err != nil {
-		text, _ := os.ReadFile(out.Name())
-		return sample{}, fmt.Errorf("%s: %w: %s", argv[0], err, text[max(0, len(text)-500):])
+	if err := cmd.Start(); err != nil {
+		return sample{}, err
 	}
-	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	return sample{
-		cpu:  cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
-		wall: time.Since(start),
-		peak: usage.Maxrss << 10, // Linux counts in KiB
-	}, nil
+	ended, peak := make(chan struct{}), make(chan int64)
+	go func() { peak <- watchPeak(cmd.Process.Pid, ended) }()
+	var failed error
+	if during != nil {
+		if failed = during(ctx); failed != nil {
+			cancel()
+		}
+	}
+	err = cmd.Wait()
+	took := time.Since(start)
+	close(ended)
+	most := <-peak
+	if err != nil || failed != nil {
+		text, _ := os.ReadFile(out.Name())
+		return sample{}, fmt.Errorf("%s: %w %v: %s", filepath.Base(argv[0]), err, failed, text[max(0, len(text)-500):])
+	}
+	return sample{cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), wall: took, peak: most}, nil
+}
+
+// watchPeak looks until ended is closed. The usage that wait4 returns is no
+// substitute: a child's begins with the memory of the program that started it.
+func watchPeak(pid int, ended <-chan struct{}) (bytes int64) {
+	for {
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		for line := range strings.Lines(string(status)) {
+			if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+				_, _ = fmt.Sscan(text, &bytes)
+			}
+		}
+		select {
+		case <-ended:
+			return bytes << 10 // in KiB
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

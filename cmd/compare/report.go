@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -9,65 +9,82 @@ import (
 	"time"
 )
 
-// fewHosts is the smaller of the two runs that memory per host is read from.
-const fewHosts = 8
+type rounds = map[string][]sample
 
-// manyHosts is the larger one: every one of them has a script waiting.
-const manyHosts = 64
-
-func median[T time.Duration | int64](all []sample, of func(sample) T) T {
-	values := make([]T, len(all))
-	for i, s := range all {
-		values[i] = of(s)
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
+func median[T cmp.Ordered](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
 }
 
-// printTable writes one Markdown row per tool, medians of all runs.
-func printTable(w io.Writer, c config, present []peer, results map[string][]sample) {
-	cpu := func(name string) float64 {
-		return median(results[name], func(s sample) time.Duration { return s.cpu }).Seconds() * 1000 / float64(c.hosts)
+// ratio is the median of a's values over b's of the same round; "–" where one is missing.
+func ratio[T any](a, b []T, of func(T) float64) string {
+	if len(a) == 0 || len(a) != len(b) {
+		return "–"
 	}
-	fmt.Fprintf(w, "%d addresses of a real sshd, %d at a time, %d KB uploaded and run; medians of %d runs, client only\n\n",
-		c.hosts, c.parallel, c.size>>10, c.runs)
-	fmt.Fprintln(w, "| tool | CPU per host, ms | × bare | × tripod | wall, s | peak memory, MB |")
-	fmt.Fprintln(w, "| --- | ---: | ---: | ---: | ---: | ---: |")
-	for _, p := range present {
-		all := results[p.name]
-		fmt.Fprintf(w, "| %s | %.2f | %.1f | %.1f | %.1f | %.0f |\n", p.name, cpu(p.name),
-			cpu(p.name)/cpu("bare x/crypto"), cpu(p.name)/cpu("tripod"),
-			median(all, func(s sample) time.Duration { return s.wall }).Seconds(),
-			float64(median(all, func(s sample) int64 { return s.peak }))/1e6)
+	var all []float64
+	for i := range a {
+		all = append(all, of(a[i])/of(b[i]))
 	}
-	fmt.Fprintln(w, "\nPeak memory is that of the largest single process: the tools that start one ssh per host use more in all.")
+	return fmt.Sprintf("%.2f", median(all))
 }
 
-// memoryPerHost runs the work with few and with many hosts connected at once
-// (the script waits, so that they really are), and returns the difference in
-// peak memory per host, in bytes.
-func memoryPerHost(ctx context.Context, f *field) (float64, error) {
-	waiting := "#!/bin/sh\nsleep 8\n"
-	waiting += "#" + strings.Repeat("x", max(0, f.size-len(waiting)-2)) + "\n"
-	script, err := f.write("waiting.sh", waiting)
-	if err != nil {
-		return 0, err
+func wall(s sample) float64    { return s.wall.Seconds() }
+func cpu(s sample) float64     { return s.cpu.Seconds() }
+func itself(v float64) float64 { return v }
+
+func middle(all []sample, of func(sample) float64) float64 {
+	var values []float64
+	for _, s := range all {
+		values = append(values, of(s))
 	}
-	few, err := f.write("few", strings.Join(f.hosts[:fewHosts], "\n")+"\n")
-	if err != nil {
-		return 0, err
+	return median(values)
+}
+
+// printTools writes a row per tool: medians.
+func printTools(w io.Writer, m measurement, near, farOne, farMany rounds, memory map[string][]float64, started map[string]float64) {
+	fmt.Fprintf(w, "%d addresses of a real sshd, %d at a time, %d KB sent and run; medians of %d runs, client only; far: %v round trip\n\n",
+		m.config.hosts, m.parallel, m.size>>10, m.runs, m.far.rtt.Round(time.Millisecond))
+	fmt.Fprintln(w, "| tool | CPU per host, ms | × bare | wall, s | × bare | 1 far host, s | 100 far hosts, s | peak memory, MB | per host, KB | processes per host |")
+	fmt.Fprintln(w, "| --- |"+strings.Repeat(" ---: |", 9))
+	for _, p := range m.present {
+		all, n := near[p.name], p.name
+		perHost, processes := "", ""
+		if per := memory[n]; per != nil {
+			perHost, processes = fmt.Sprintf("%.0f", median(per)/1000), fmt.Sprintf("%.1f", started[n])
+		}
+		fmt.Fprintf(w, "| %s | %.2f | %s | %.1f | %s | %.2f | %.1f | %.0f | %s | %s |\n", n,
+			middle(all, cpu)*1000/float64(m.config.hosts), ratio(all, near[bare], cpu),
+			middle(all, wall), ratio(all, near[bare], wall),
+			middle(farOne[n], wall), middle(farMany[n], wall),
+			middle(all, func(s sample) float64 { return float64(s.peak) / 1e6 }), perHost, processes)
 	}
-	many, err := f.write("many", strings.Join(f.hosts[:min(manyHosts, len(f.hosts))], "\n")+"\n")
-	if err != nil {
-		return 0, err
+	fmt.Fprintln(w)
+}
+
+// printGoals writes Tripod's figures as ratios within a round.
+func printGoals(w io.Writer, m measurement, near, farOne, farMany rounds, memory map[string][]float64, started map[string]float64, l largeFile) {
+	fmt.Fprintln(w, "| figure | goal | measured |")
+	fmt.Fprintln(w, "| --- | --- | --- |")
+	row := func(figure, goal string, measured ...string) {
+		fmt.Fprintf(w, "| %s | %s | %s |\n", figure, goal, strings.Join(measured, "; "))
 	}
-	low, err := measureCommand(ctx, f.limit, f.tripodCommand(script, few, fewHosts, "state-few"))
-	if err != nil {
-		return 0, err
+	to := func(r rounds, of func(sample) float64, others ...string) (all []string) {
+		for _, other := range others {
+			all = append(all, ratio(r[tripod], r[other], of))
+		}
+		return all
 	}
-	high, err := measureCommand(ctx, f.limit, f.tripodCommand(script, many, manyHosts, "state-many"))
-	if err != nil {
-		return 0, err
+	row("client CPU per host / bare loop's; / gossh's", "≤ 2.0; ≤ 1.1", to(near, cpu, bare, gossh)...)
+	row(fmt.Sprintf("wall, %d hosts, %d at once / bare loop's; / asyncssh's; / gossh's", m.config.hosts, m.parallel),
+		"≤ 1.3; < 0.8; < 1.0", to(near, wall, bare, asyncssh, gossh)...)
+	row("one far host, wall / bare loop's; / asyncssh's", "≤ 1.5; ≤ 0.75", to(farOne, wall, bare, asyncssh)...)
+	row("100 far hosts, wall / bare loop's; / asyncssh's", "", to(farMany, wall, bare, asyncssh)...)
+	row("peak memory per concurrent host / bare loop's", "≤ 1.5", ratio(memory[tripod], memory[bare], itself))
+	row("processes started on the host; without sshd's own (the bare loop's less its shell)", "≤ 16",
+		fmt.Sprintf("%.1f; %.1f", started[tripod], started[tripod]-(started[bare]-1)))
+	again := "–"
+	if len(l.again) > 0 {
+		again = fmt.Sprintf("%d bytes", median(l.again))
 	}
-	return float64(high.peak-low.peak) / float64(min(manyHosts, len(f.hosts))-fewHosts), nil
+	row("32 MiB at a far host / one SFTP upload alone; second time: bytes more than without the file", "≤ 1.1; 0 bytes", ratio(l.tripod, l.bare, wall), again)
 }
