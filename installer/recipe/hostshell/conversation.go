@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,15 +202,21 @@ type input struct {
 	over  chan struct{} // closed when nobody reads it any more
 }
 
+// maxPart is how much is written at once, in bytes: for each connection x/crypto keeps two
+// buffers of the largest packet that was sent.
+const maxPart = 8 << 10
+
 // WriteTo spares io.Copy its buffer.
 func (in *input) WriteTo(w io.Writer) (n int64, err error) {
 	for {
 		select {
 		case text := <-in.texts:
-			wrote, err := w.Write(text)
-			n += int64(wrote)
-			if err != nil {
-				return n, err
+			for part := range slices.Chunk(text, maxPart) {
+				wrote, err := w.Write(part)
+				n += int64(wrote)
+				if err != nil {
+					return n, err
+				}
 			}
 		case <-in.eof:
 			return n, nil
