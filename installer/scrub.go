@@ -22,19 +22,23 @@ const minLine = 16
 // as they are, in base64, hex, JSON and URL-encoded, and each long line of a text. For one goroutine.
 type Scrubber struct {
 	to      io.Writer
-	byFirst [256][][]byte // secrets by first byte, longest first
-	none    bool          // there is no secret
-	held    []byte        // tail of what came, which may be the start of a secret
-	out     []byte        // reused
+	groups  [][][]byte  // secrets with the same first byte, longest first; none: there is no secret
+	byFirst [256]uint16 // number of the group, from 1; 0: there is none
+	held    []byte      // tail of what came, which may be the start of a secret
+	out     []byte      // reused
 }
 
 func NewScrubber(to io.Writer, secrets []Secret) *Scrubber {
-	s := &Scrubber{to: to, none: true}
+	s := &Scrubber{to: to}
 	for _, pattern := range scrubPatterns(secrets) {
-		s.byFirst[pattern[0]] = append(s.byFirst[pattern[0]], []byte(pattern))
-		s.none = false
+		group := &s.byFirst[pattern[0]]
+		if *group == 0 {
+			s.groups = append(s.groups, nil)
+			*group = uint16(len(s.groups))
+		}
+		s.groups[*group-1] = append(s.groups[*group-1], []byte(pattern))
 	}
-	for _, group := range s.byFirst {
+	for _, group := range s.groups {
 		slices.SortFunc(group, func(a, b []byte) int { return len(b) - len(a) })
 	}
 	return s
@@ -73,7 +77,7 @@ func inJSON(text string) string {
 
 // Write never returns a short count: bytes held back count as written.
 func (s *Scrubber) Write(p []byte) (int, error) {
-	if s.none {
+	if len(s.groups) == 0 {
 		return s.to.Write(p)
 	}
 	in := p
@@ -109,11 +113,11 @@ func (s *Scrubber) scrub(out, in []byte, last bool) (clean, rest []byte) {
 	start := 0 // of what is not yet in out
 	for i := 0; i < len(in); {
 		group := s.byFirst[in[i]]
-		if group == nil {
+		if group == 0 {
 			i++
 			continue
 		}
-		n, more := match(group, in[i:])
+		n, more := match(s.groups[group-1], in[i:])
 		switch {
 		case more && !last:
 			return append(out, in[start:i]...), in[i:]
