@@ -1,6 +1,6 @@
 // Command load puts a daemon under the load that docs/performance.md speaks
-// of: many clients submit large requests at once, and then long lists are
-// paged. `make load` prints that document's tables.
+// of: many clients submit large requests at once, then long lists are paged, and
+// then healthy hosts wait behind dead ones. `make load` prints that document's tables.
 //
 // The hosts are addresses of 127.0.0.0/8 on a port where nothing listens, each
 // a host of its own, so what is measured is the daemon, not sshd: every
@@ -25,6 +25,7 @@ type config struct {
 	parallel int
 	listed   int
 	samples  int
+	fleet    int
 	tripod   string
 	limit    time.Duration
 }
@@ -37,6 +38,7 @@ func main() {
 	flag.IntVar(&c.parallel, "parallel", 128, "hosts that the daemon works on at once")
 	flag.IntVar(&c.listed, "listed", 100_000, "invocations in the list that is paged")
 	flag.IntVar(&c.samples, "samples", 50, "requests for each kind of page; medians are printed")
+	flag.IntVar(&c.fleet, "fleet", 10_000, "hosts of which three of ten are dead; 0: leave that out")
 	flag.StringVar(&c.tripod, "tripod", "bin/tripod", "the binary to measure")
 	flag.DurationVar(&c.limit, "limit", 10*time.Minute, "longest time until all have ended")
 	flag.Parse()
@@ -50,6 +52,9 @@ func main() {
 	err := submission(ctx, c)
 	if err == nil {
 		err = paging(ctx, c)
+	}
+	if err == nil && c.fleet > 0 {
+		err = dead(ctx, c)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)

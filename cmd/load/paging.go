@@ -89,15 +89,12 @@ func fill(ctx context.Context, c config, state string) error {
 	for at := 0; at < c.listed; at += perBatch {
 		b := installer.Batch{BatchHead: installer.BatchHead{ID: fmt.Sprintf("B%07d", at), ProjectID: project, Created: now, Source: "load"}}
 		for i := at; i < min(at+perBatch, c.listed); i++ {
-			host := installer.Host{ID: instance(i), Name: instance(i), Type: installer.ECS,
-				Endpoint: installer.Endpoint{Address: fmt.Sprintf("127.%d.%d.%d", i>>16&0xff, i>>8&0xff, i&0xff), Port: 22, User: "root"}}
+			inv := invocation(i)
+			inv.NotBefore = now.Add(24 * time.Hour)
 			if i%10 == 0 {
-				host.Type = installer.BMS
+				inv.Host.Type = installer.BMS
 			}
-			b.Items = append(b.Items, installer.Item{Invocation: installer.Invocation{
-				ID: fmt.Sprintf("I%07d", i), Type: installer.RemoteInstall, Host: host,
-				Spec: installer.Spec{Target: installer.TargetTelescope}, NotBefore: now.Add(24 * time.Hour),
-			}})
+			b.Items = append(b.Items, installer.Item{Invocation: inv})
 		}
 		if err := s.Submit(ctx, b); err != nil {
 			_ = s.Close()
@@ -105,6 +102,14 @@ func fill(ctx context.Context, c config, state string) error {
 		}
 	}
 	return s.Close()
+}
+
+func invocation(i int) installer.Invocation {
+	return installer.Invocation{
+		ID: fmt.Sprintf("I%07d", i), Type: installer.RemoteInstall, Spec: installer.Spec{Target: installer.TargetTelescope},
+		Host: installer.Host{ID: instance(i), Name: instance(i), Type: installer.ECS,
+			Endpoint: installer.Endpoint{Address: fmt.Sprintf("127.%d.%d.%d", i>>16&0xff, i>>8&0xff, i&0xff), Port: 22, User: "root"}},
+	}
 }
 
 func instance(i int) string { return fmt.Sprintf("host-%07d", i) }
