@@ -338,3 +338,20 @@ func TestTextsAreShell(t *testing.T) {
 		}
 	}
 }
+
+// TestPartsAreSmall: for each connection x/crypto keeps buffers of the largest packet that was sent.
+func TestPartsAreSmall(t *testing.T) {
+	in := &input{texts: make(chan []byte, 1), eof: make(chan struct{}), over: make(chan struct{})}
+	text := bytes.Repeat([]byte("0123456789"), maxPart)
+	in.texts <- text
+	var got []byte
+	n, err := in.WriteTo(writer(func(p []byte) {
+		assert.LessOrEqual(t, len(p), maxPart)
+		if got = append(got, p...); len(got) == len(text) {
+			close(in.eof)
+		}
+	}))
+	require.NoError(t, err)
+	assert.EqualValues(t, len(text), n)
+	assert.Equal(t, text, got)
+}
