@@ -97,7 +97,7 @@ func created(p *plan.Plan) Created {
 		result := Result{InstanceID: item.Invocation.Host.ID, InvocationID: item.Invocation.ID, RetStatus: RetSuccessful}
 		if item.Refused != nil {
 			result.RetStatus, result.ErrorCode = RetError, itemCode(item.Refused.Reason)
-			result.ErrorMsg = clip(item.Refused.Msg, maxItemMsg)
+			result.ErrorMsg = Clip(item.Refused.Msg, maxItemMsg)
 		}
 		answer.Invocations[i] = result
 	}

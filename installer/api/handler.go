@@ -180,7 +180,7 @@ func (h *handler) log(c *Request, rt Route, status int, size int64, started time
 	}
 	attrs := []slog.Attr{
 		slog.String("request_id", c.id),
-		slog.String("method", clip(c.Method, 16)),
+		slog.String("method", Clip(c.Method, 16)),
 		slog.String("route", rt.Pattern),
 		slog.Int("status", status),
 		slog.Int64("bytes", size),

@@ -49,7 +49,7 @@ func ItemOf(inv *installer.Invocation) Item {
 	return Item{
 		InvocationID:     inv.ID,
 		InstanceID:       inv.Host.ID,
-		InstanceName:     clip(plaintext.Line(cmp.Or(inv.Host.Name, inv.Host.Address)), maxName),
+		InstanceName:     Clip(plaintext.Line(cmp.Or(inv.Host.Name, inv.Host.Address)), maxName),
 		InstanceType:     cmp.Or(inv.Host.Type, installer.ECS),
 		IntranetIPs:      append([]string{}, inv.Host.IntranetIPs...),
 		ElasticIPs:       append([]string{}, inv.Host.ElasticIPs...),
@@ -60,12 +60,12 @@ func ItemOf(inv *installer.Invocation) Item {
 		UpdateTime:       cmp.Or(inv.Updated, inv.Created).UnixMilli(),
 		CurrentVersion:   showVersion(currentVersion(inv)),
 		TargetVersion:    showVersion(targetVersion(inv)),
-		ResultMsg:        clip(plaintext.Line(ResultMsg(inv)), maxResultMsg),
+		ResultMsg:        Clip(plaintext.Line(ResultMsg(inv)), maxResultMsg),
 	}
 }
 
 // showVersion makes what a host said safe to show, and as short as the API wants.
-func showVersion(version string) string { return clip(plaintext.Line(version), maxVersion) }
+func showVersion(version string) string { return Clip(plaintext.Line(version), maxVersion) }
 
 // currentVersion is what the invocation itself tells.
 func currentVersion(inv *installer.Invocation) string {
@@ -137,8 +137,8 @@ func ResultMsg(inv *installer.Invocation) string {
 	return cmp.Or(said, strings.ToLower(string(inv.State)))
 }
 
-// clip cuts s after n characters and marks the cut.
-func clip(s string, n int) string {
+// Clip cuts s after n characters and marks the cut.
+func Clip(s string, n int) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s
 	}

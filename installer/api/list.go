@@ -40,7 +40,7 @@ func (h *handler) listInvocations(c *Request) (any, error) {
 			open = append(open, inv.Host.ID)
 		}
 	}
-	known, err := h.knownHosts(c.Context(), c.Principal.Project, open)
+	known, err := h.KnownByID(c.Context(), c.Principal.Project, open)
 	if err != nil {
 		return nil, err
 	}

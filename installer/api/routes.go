@@ -96,7 +96,7 @@ func find(table []Route, r *http.Request) (Route, error) {
 		}
 	}
 	if len(allowed) > 0 {
-		e := Refuse(http.StatusMethodNotAllowed, CodeInvalidRequest, "%s is not allowed here", clip(r.Method, 16))
+		e := Refuse(http.StatusMethodNotAllowed, CodeInvalidRequest, "%s is not allowed here", Clip(r.Method, 16))
 		e.allow = strings.Join(allowed, ", ")
 		return Route{}, e
 	}

@@ -69,7 +69,7 @@ func (h *handler) agentStatus(c *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := h.knownHosts(c.Context(), c.Principal.Project, req.instanceIDs)
+	known, err := h.KnownByID(c.Context(), c.Principal.Project, req.instanceIDs)
 	if err != nil {
 		return nil, err
 	}
@@ -82,18 +82,6 @@ func (h *handler) agentStatus(c *Request) (any, error) {
 		answered[id] = true
 	}
 	return answer, nil
-}
-
-func (h *handler) knownHosts(ctx context.Context, project string, ids []string) (map[string]installer.KnownHost, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	page, err := h.Store.Hosts(ctx, project, installer.HostFilter{IDs: ids})
-	known := make(map[string]installer.KnownHost, len(page.Hosts))
-	for _, host := range page.Hosts {
-		known[host.ID] = host
-	}
-	return known, err
 }
 
 // statusOf says what may still be said of a host. Where there is no news, none would

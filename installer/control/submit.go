@@ -15,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"tripod/installer"
+	"tripod/installer/api"
 	"tripod/installer/plan"
 	"tripod/installer/privkey"
 )
@@ -34,7 +35,7 @@ func (s *service) checked(ctx context.Context, who principal, req plan.Request, 
 	if !installer.IDForm.MatchString(req.BatchID) {
 		faults.Add("batch_id", installer.IDRule)
 	}
-	req.Source = cut(req.Source)
+	req.Source = api.Clip(req.Source, installer.MaxText)
 	if what := installer.TextFault(req.Source); what != "" {
 		faults.Add("source", "%s", what)
 	}
@@ -98,7 +99,7 @@ func checkIDs(field string, list []string, faults *installer.Faults) {
 func checkHosts(entries []installer.HostEntry, faults *installer.Faults) {
 	for i := range entries {
 		e, at := &entries[i], fmt.Sprintf("hosts[%d]", i)
-		e.Where = cut(e.Where)
+		e.Where = api.Clip(e.Where, installer.MaxText)
 		if what := installer.TextFault(e.Where); what != "" {
 			faults.Add(at+".where", "%s", what)
 		}
@@ -135,14 +136,6 @@ func checkLogin(where string, l installer.Login, faults *installer.Faults) {
 	if len(l.PrivateKey.Reveal()) > privkey.MaxText {
 		faults.Add(where+".private_key", "must have at most %d bytes", privkey.MaxText)
 	}
-}
-
-// cut shortens what is for people alone to what is stored of it.
-func cut(text string) string {
-	if r := []rune(text); len(r) > installer.MaxText {
-		return string(r[:installer.MaxText-1]) + "…"
-	}
-	return text
 }
 
 // forAllFields are those of a host that stands for all: who logs in, and over which hops.

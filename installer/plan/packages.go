@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,10 +23,14 @@ func needsPackage(task installer.Type, spec installer.Spec) bool {
 // edition that it has where the request names none.
 func (q *planning) fillSpecs(items []Item, task installer.Type, spec installer.Spec) error {
 	choose := needsPackage(task, spec)
-	var editions map[string]installer.Edition
+	var known map[string]installer.KnownHost
 	if choose && spec.VersionType == "" {
+		ids := make([]string, len(items))
+		for i := range items {
+			ids[i] = items[i].Invocation.Host.ID
+		}
 		var err error
-		if editions, err = q.editions(items); err != nil {
+		if known, err = q.KnownByID(q.ctx, q.Project, ids); err != nil {
 			return err
 		}
 	}
@@ -39,7 +44,7 @@ func (q *planning) fillSpecs(items []Item, task installer.Type, spec installer.S
 		if item.Invocation.Spec = spec; !choose {
 			continue
 		}
-		item.Edition = editions[item.Invocation.Host.ID]
+		item.Edition = known[item.Invocation.Host.ID].Edition
 		c, ok := chosen[item.Edition]
 		if !ok {
 			var err error
@@ -108,20 +113,17 @@ func choosePackages(stored []installer.Package, spec installer.Spec, kept instal
 	return refs
 }
 
-func (q *planning) editions(items []Item) (map[string]installer.Edition, error) {
-	if len(items) == 0 {
+// KnownByID are the hosts that the project knows by these ids.
+func (p *Planner) KnownByID(ctx context.Context, project string, ids []string) (map[string]installer.KnownHost, error) {
+	if len(ids) == 0 {
 		return nil, nil
 	}
-	ids := make([]string, len(items))
-	for i := range items {
-		ids[i] = items[i].Invocation.Host.ID
-	}
-	page, err := q.Store.Hosts(q.ctx, q.Project, installer.HostFilter{IDs: ids})
-	has := make(map[string]installer.Edition, len(page.Hosts))
+	page, err := p.Store.Hosts(ctx, project, installer.HostFilter{IDs: ids})
+	known := make(map[string]installer.KnownHost, len(page.Hosts))
 	for _, h := range page.Hosts {
-		has[h.ID] = h.Edition
+		known[h.ID] = h
 	}
-	return has, err
+	return known, err
 }
 
 // noPackage says what is missing, in the 128 characters that the API has for it (a
