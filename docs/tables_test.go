@@ -70,6 +70,14 @@ func TestFailureKinds(t *testing.T) {
 	holdPart(t, "failures.md", "hints", hints[1:])
 }
 
+func TestTimeLimits(t *testing.T) {
+	table := "| name | what | default | ends as |\n|---|---|---|---|\n"
+	for _, l := range installer.LimitTable() {
+		table += fmt.Sprintf("| `%s` | %s | %s | %s |\n", l.Name, l.What, installer.ShortDuration(l.Default()), l.Ends)
+	}
+	holdPart(t, "failures.md", "limits", table)
+}
+
 func TestRetryAndRollbackRules(t *testing.T) {
 	var text string
 	for _, r := range installer.Rules() {

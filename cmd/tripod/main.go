@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, tuning session.Tuning) int {
 func flagVars() kong.Vars {
 	return kong.Vars{
 		"state_dir": session.DefaultStateDir(), "parallel": fmt.Sprint(installer.DefaultParallel),
-		"refusals": fmt.Sprint(engine.MaxRefusals), "formats": flags.FormatNames(), "user": flags.DefaultUser,
+		"limits": installer.DefaultLimits(), "refusals": fmt.Sprint(engine.MaxRefusals), "formats": flags.FormatNames(), "user": flags.DefaultUser,
 	}
 }
 

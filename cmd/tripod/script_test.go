@@ -44,7 +44,7 @@ func patient() {
 	const long = 3 * time.Minute
 	os.Exit(run(context.Background(), os.Args[1:], session.Tuning{
 		Limits: installer.Limits{
-			Connect: long, Handshake: long, Auth: long, Channel: long, Probe: long, UploadStall: long,
+			Connect: long, Handshake: long, Auth: long, Channel: long, StartUp: long, Sudo: long, Probe: long, UploadStall: long,
 			Verify: long, Clean: long, Reconnect: long, Keepalive: time.Minute,
 		},
 		AgentSettings: "TRIPOD_WAIT=180\nTRIPOD_STABLE=0\n",

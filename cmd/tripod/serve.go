@@ -40,6 +40,7 @@ type serveCmd struct {
 	Operator     string        `name:"operator-project" default:"default" placeholder:"P" help:"Project whose logins with full rights may change, with --server, what all projects share: the package store and the length of the audit log (default: ${default})."`
 	RequestRate  int           `default:"500" placeholder:"N" help:"Average number of requests a second that one token or key may send; 0: unlimited (default: ${default})."`
 	MaxOpen      int           `default:"200000" placeholder:"N" help:"Maximum number of open tasks of all projects; 0: unlimited (default: ${default})."`
+	session.LimitFlags
 	flags.DefaultKeys
 	flags.AgentDefaults
 	flags.Content
@@ -65,6 +66,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 	files.Warn(s.Notef)
 	agentDefaults := c.AgentDefaults.Read(s.Notef, &faults)
 	allowed := c.check(&faults)
+	limits := c.Limits(&faults)
 	if err := faults.Err(); err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (c *serveCmd) Run(ctx context.Context, s *session.Session) error {
 		return err
 	}
 	state, err := s.OpenState(session.StateConfig{
-		KnownHosts: c.Files(), Keep: &c.Keep, MaxOpen: c.MaxOpen, Policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
+		KnownHosts: c.Files(), Limits: limits, Keep: &c.Keep, MaxOpen: c.MaxOpen, Policy: func(at netip.AddrPort) error { return allowed.Check(at.Addr()) },
 	}, session.ServeWait)
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ type Client struct {
 	// KnownHosts are the known_hosts files that are read by a process that is no daemon,
 	// where they are not the usual ones.
 	KnownHosts []string
+	Limits     string // likewise, its time limits; see installer.Limits
 	// Patience is how long a daemon that does not answer is waited for: by who follows a
 	// batch all of it, by any other request some seconds of it. 0: not at all.
 	Patience time.Duration
@@ -45,7 +46,7 @@ func (c *Client) greet(ctx context.Context) error {
 	if err == nil {
 		err = c.api.Do(ctx, ask, &answer)
 	}
-	c.Project, c.api.Project, c.KnownHosts = answer.Project, answer.Project, answer.KnownHosts
+	c.Project, c.api.Project, c.KnownHosts, c.Limits = answer.Project, answer.Project, answer.KnownHosts, answer.Limits
 	c.daemon.Store(answer.Daemon)
 	return err
 }

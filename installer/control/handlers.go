@@ -80,7 +80,7 @@ func removePackage(st Store, ctx context.Context, _, sha string) error {
 }
 
 func (s *service) whoAmI(_ context.Context, who principal, _ struct{}) (welcome, error) {
-	return welcome{who, s.Version, s.onDemand == nil, s.KnownHosts}, nil
+	return welcome{who, s.Version, s.onDemand == nil, s.KnownHosts, s.Limits}, nil
 }
 
 func (s *service) batches(ctx context.Context, who principal, in Newest) ([]installer.BatchHead, error) {

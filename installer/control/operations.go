@@ -76,6 +76,7 @@ type welcome struct {
 	// Daemon: it works on everything by itself.
 	Daemon     bool     `json:"daemon"`
 	KnownHosts []string `json:"known_hosts,omitempty"` // see Config
+	Limits     string   `json:"limits,omitempty"`      // likewise
 }
 
 type (

@@ -51,6 +51,7 @@ type Config struct {
 	// KnownHosts are the files that a process reads which is no daemon, where they
 	// are not the usual ones.
 	KnownHosts []string
+	Limits     string // likewise, the time limits of its work; see installer.Limits
 	Version    string
 }
 

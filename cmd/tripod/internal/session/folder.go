@@ -186,6 +186,7 @@ func (f *folder) hold() error {
 	if !slices.Equal(cfg.KnownHosts, DefaultKnownHosts()) {
 		config.KnownHosts = cfg.KnownHosts
 	}
+	config.Limits = cfg.Limits.String()
 	server := state.ServeLocal(control.Routes(config))
 	f.pipe, f.leave = server.pipe, func() error {
 		runs.Close() // who still follows its work takes the folder over

@@ -18,8 +18,24 @@ import (
 	"tripod/installer/plan"
 )
 
+// LimitFlags are of the commands that work on hosts, and of the daemon.
+type LimitFlags struct {
+	Limit []string `placeholder:"NAME=TIME" help:"Time limits for the parts of the work on a host; several: separated by commas (default: ${limits})."`
+}
+
+// Limits are those that are given; faults gets what is wrong with them.
+func (f LimitFlags) Limits(faults *installer.Faults) (l installer.Limits) {
+	for _, text := range f.Limit {
+		if err := l.Set(text); err != nil {
+			faults.Add("--limit", "%v", err)
+		}
+	}
+	return l
+}
+
 type RunFlags struct {
-	Parallel    int    `default:"${parallel}" help:"Number of hosts to work on at once."`
+	Parallel int `default:"${parallel}" help:"Number of hosts to work on at once."`
+	LimitFlags
 	MaxFailures string `placeholder:"N|P%" help:"Start no more hosts after this many have failed: a number, or a percentage of the batch."`
 	KeepTrying  bool   `help:"Try a password on every host, even after the first hosts have refused it: accounts of a directory can lock (default: stop after ${refusals} refusals without a success)."`
 }
@@ -50,7 +66,12 @@ func (s *Session) Work(ctx context.Context, f RunFlags, knownHosts []string, fn 
 	if err != nil {
 		return err
 	}
-	client, err := s.client(ctx, StateConfig{KnownHosts: knownHosts})
+	var faults installer.Faults
+	limits := f.Limits(&faults)
+	if len(faults) > 0 {
+		return faults
+	}
+	client, err := s.client(ctx, StateConfig{KnownHosts: knownHosts, Limits: limits})
 	if err != nil {
 		return err
 	}
@@ -60,6 +81,9 @@ func (s *Session) Work(ctx context.Context, f RunFlags, knownHosts []string, fn 
 	}
 	return Closing(func() error {
 		if err := j.checkKnownHosts(knownHosts); err != nil {
+			return err
+		}
+		if err := j.checkLimits(limits); err != nil {
 			return err
 		}
 		if knownHosts != nil && client.Daemon() && j.work.Parallel != 0 {
@@ -82,6 +106,19 @@ func (j *Job) checkKnownHosts(files []string) error {
 	}
 	return exit.UsageError(errors.New("--known-hosts: the tripod process that uses the state folder reads other known_hosts files"),
 		"wait for it to end, use another --state-dir, or put the keys into the hosts file (host_key)")
+}
+
+// checkLimits refuses limits that who does the work does not have.
+func (j *Job) checkLimits(l installer.Limits) error {
+	switch {
+	case l == (installer.Limits{}):
+	case j.Client.Daemon():
+		return exit.UsageError(errors.New("--limit: the daemon has its own limits"), "give the flag to `tripod serve`, or leave it out")
+	case j.Client.Limits != l.String():
+		return exit.UsageError(errors.New("--limit: the tripod process that uses the state folder has other limits"),
+			"wait for it to end, use another --state-dir, or leave it out")
+	}
+	return nil
 }
 
 // Closing runs fn, then closes what it works with. A store that does not close well

@@ -23,6 +23,7 @@ import (
 type StateConfig struct {
 	readOnly   bool
 	KnownHosts []string
+	Limits     installer.Limits // as far as they are not the usual ones
 	// Of a daemon only:
 	Policy  func(netip.AddrPort) error // nil: every address
 	Keep    *time.Duration             // of credentials after their batch; nil: as a retry needs them
@@ -34,6 +35,7 @@ type State struct {
 	*store.Store
 	session *Session
 	cfg     StateConfig
+	limits  installer.Limits
 	dialer  *sshdial.Dialer
 	worker  engine.Worker
 }
@@ -51,15 +53,16 @@ func (s *Session) OpenState(cfg StateConfig, wait time.Duration) (*State, error)
 	if err != nil {
 		return nil, stateError(err)
 	}
+	limits := cfg.Limits.Or(s.Tuning.Limits)
 	dialer := sshdial.New(sshdial.Config{
-		Limits: s.Tuning.Limits, HostKeys: folder, Routes: folder, KnownHosts: cfg.KnownHosts, Policy: cfg.Policy, Logger: s.Log,
+		Limits: limits, HostKeys: folder, Routes: folder, KnownHosts: cfg.KnownHosts, Policy: cfg.Policy, Logger: s.Log,
 	})
-	return &State{Store: folder, session: s, cfg: cfg, dialer: dialer, worker: recipe.New(recipe.Config{
+	return &State{Store: folder, session: s, cfg: cfg, limits: limits, dialer: dialer, worker: recipe.New(recipe.Config{
 		Dial: func(ctx context.Context, project string, host installer.Host, creds installer.Credentials, policy installer.HostKeyPolicy, guard installer.PasswordGuard) (recipe.Conn, error) {
 			return dialer.Dial(ctx, project, host, creds, policy, guard)
 		},
 		Blobs:         folder,
-		Limits:        s.Tuning.Limits,
+		Limits:        limits,
 		Logger:        s.Log,
 		AgentSettings: s.Tuning.AgentSettings,
 	})}, nil
@@ -73,7 +76,7 @@ func (st *State) Dispatcher(c engine.Config) *engine.Dispatcher {
 	if c.Queue == nil {
 		c.Queue = st.Store
 	}
-	c.Worker, c.Limits, c.Logger = st.worker, st.session.Tuning.Limits, st.session.Log
+	c.Worker, c.Limits, c.Logger = st.worker, st.limits, st.session.Log
 	return engine.New(c)
 }
 
