@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"tripod/installer"
@@ -45,6 +46,7 @@ func (w *work) dial(ctx context.Context) error {
 		password = w.job.Credentials.Password
 	}
 	w.host = hostshell.New(conn, password, w.tag, w.settings())
+	w.host.Limits = w.Limits
 	return nil
 }
 
@@ -54,8 +56,25 @@ type reply struct {
 }
 
 func (w *work) ask(ctx context.Context, out io.Writer, files []string, verb string, args ...string) (r reply, err error) {
-	r.Reply, err = w.host.Ask(ctx, hostshell.Request{Files: files, Verb: verb, Args: args, Output: out, Each: r.add})
+	err = w.asks(ctx, &r, hostshell.Request{Files: files, Verb: verb, Args: args, Output: out})
 	return r, err
+}
+
+// asks sends a request. Where a limit has ended that, it says so.
+func (w *work) asks(ctx context.Context, r *reply, q hostshell.Request) (err error) {
+	q.Each = r.add
+	r.Reply, err = w.host.Ask(ctx, q)
+	switch {
+	case errors.Is(err, hostshell.ErrStartUp):
+		err = installer.Fail(installer.KindStepTimeout, "the login shell began no command within %s; perhaps a start-up file (such as ~/.bashrc) "+
+			"reads standard input or waits for something%s", w.Limits.StartUp, w.quoted(w.host.Noise()))
+	case errors.Is(err, hostshell.ErrSudo):
+		err = installer.Fail(installer.KindStepTimeout, "sudo let nobody in within %s; perhaps its PAM, LDAP or name resolution is slow%s",
+			w.Limits.Sudo, w.quoted(w.host.Noise()))
+	case errors.Is(err, hostshell.ErrVerb):
+		err = installer.Fail(installer.KindStepTimeout, "%s took longer than %s", q.Verb, q.Limit)
+	}
+	return err
 }
 
 func (w *work) askRun(ctx context.Context, out io.Writer, files []string, verb string, more ...string) (reply, error) {

@@ -3,7 +3,6 @@ package recipe
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -30,18 +29,14 @@ func (w *work) probe(ctx context.Context, rec *installer.StepRecord) error {
 // inspect probes the host, and ends what is left of a run whose runner has died:
 // nothing will record its exit code, and it holds no lock any more.
 func (w *work) inspect(ctx context.Context) error {
-	err := limited(ctx, w.Limits.Probe, "probing the host", w.probeHost)
-	if f, ok := errors.AsType[*installer.Failure](err); ok && f.Kind == installer.KindStepTimeout && !w.host.Begun() {
-		return installer.Fail(installer.KindStepTimeout, "the login shell began no command within %s; perhaps a start-up file (such as ~/.bashrc) "+
-			"reads standard input or waits for something%s", w.Limits.Probe, w.quoted(w.host.Noise()))
-	}
+	err := w.probeHost(ctx)
 	if err != nil || w.found.run.state != "died" || w.found.run.rebooted {
 		return err
 	}
 	if err := w.endOrphan(ctx); err != nil {
 		return err
 	}
-	return limited(ctx, w.Limits.Probe, "probing the host", w.probeHost)
+	return w.probeHost(ctx)
 }
 
 func (w *work) probeHost(ctx context.Context) error {
@@ -49,6 +44,9 @@ func (w *work) probeHost(ctx context.Context) error {
 		w.host.Become = hostshell.Sudo
 	}
 	r, err := w.askAsRoot(ctx)
+	if err != nil && ctx.Err() != nil {
+		return ended(ctx)
+	}
 	if err != nil {
 		return err
 	}

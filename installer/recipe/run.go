@@ -111,9 +111,9 @@ func (w *work) request(ctx context.Context, act action) (r reply, err error) {
 		}
 		w.offset = max(w.offset, r.began)
 	}
-	r.Reply, err = w.host.Ask(ctx, hostshell.Request{
+	err = w.asks(ctx, &r, hostshell.Request{
 		Files: files, Verb: "run", Args: w.runArgs(args...), Small: small,
-		Output: io.MultiWriter(&w.tail, w.output()), Each: r.add,
+		Output: io.MultiWriter(&w.tail, w.output()),
 	})
 	w.offset += r.Written
 	return r, err

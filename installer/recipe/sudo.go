@@ -10,11 +10,14 @@ import (
 )
 
 // askAsRoot probes. sudo may want a terminal, and says so. It is given the password once: a second
-// try with the same one would only help to lock the account. No question can hang: the probe's
-// limit bounds all of it.
+// try with the same one would only help to lock the account. No question can hang: each part of
+// it has its limit.
 func (w *work) askAsRoot(ctx context.Context) (reply, error) {
 	for {
-		r, err := w.ask(ctx, nil, w.hostFiles(hostshell.ProbeFiles), "probe", w.probeArgs()...)
+		var r reply
+		err := w.asks(ctx, &r, hostshell.Request{
+			Files: w.hostFiles(hostshell.ProbeFiles), Verb: "probe", Args: w.probeArgs(), Limit: w.Limits.Probe,
+		})
 		refusal, refused := errors.AsType[*hostshell.NotRoot](err)
 		switch {
 		case !refused:

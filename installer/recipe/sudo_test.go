@@ -181,7 +181,7 @@ func TestStartUpFileReadsInput(t *testing.T) {
 			b := newBed(t, sshtest.Config{Users: []sshtest.User{{Name: user, Password: "x", Shell: shell, Sudo: sshtest.Sudo{Mode: sshtest.SudoPassword}}}}, user).script(counted)
 			b.settings = "TRIPOD_SECRET_KEY='CANARY-key'\n"
 			if want.kind == installer.KindStepTimeout {
-				b.limits.Probe = time.Second
+				b.limits.StartUp = time.Second
 			}
 			_, err := b.work(t.Context())
 			if want.kind == "" {

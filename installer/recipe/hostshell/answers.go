@@ -22,19 +22,22 @@ const (
 type answers struct {
 	terminal bool          // stderr comes with stdout
 	hello    []byte        // is random: no noise has it
+	begins   chan struct{} // closed when hello was said
+	starts   chan struct{} // closed when the login shell begins to become root
 	ready    chan struct{} // closed when root's shell is there
 	asked    chan struct{} // one for each question for a password
 	echo     chan struct{} // closed when what we sent came back
 
-	mu      sync.Mutex
-	begun   bool   // hello was said
-	pending []byte // what is not yet complete
-	noise   []byte
-	prompts spotter
-	readies spotter
-	errors  installer.Tail
-	left    int // bytes of output that the frame still has
-	fault   string
+	mu       sync.Mutex
+	begun    bool   // likewise
+	pending  []byte // what is not yet complete
+	noise    []byte
+	prompts  spotter
+	starters spotter
+	readies  spotter
+	errors   installer.Tail
+	left     int // bytes of output that the frame still has
+	fault    string
 
 	request Request
 	reply   Reply
@@ -43,9 +46,9 @@ type answers struct {
 
 func newAnswers(terminal bool) *answers {
 	return &answers{
-		terminal: terminal, hello: []byte("tripod:" + random() + "\n"), ready: make(chan struct{}), asked: make(chan struct{}, 2),
+		terminal: terminal, hello: []byte("tripod:" + random() + "\n"), ready: make(chan struct{}), begins: make(chan struct{}), starts: make(chan struct{}), asked: make(chan struct{}, 2),
 		echo:    make(chan struct{}),
-		prompts: spotter{word: sudoPrompt}, readies: spotter{word: readyLine},
+		prompts: spotter{word: sudoPrompt}, readies: spotter{word: readyLine}, starters: spotter{word: startLine},
 	}
 }
 
@@ -77,12 +80,6 @@ func (a *answers) detach() (reply Reply, fault string) {
 	a.reply.Noise, a.reply.Stderr = string(a.noise), a.errors.String()
 	a.request = Request{}
 	return a.reply, a.fault
-}
-
-func (a *answers) hasBegun() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.begun
 }
 
 func (a *answers) finish() {
@@ -121,6 +118,7 @@ func (a *answers) greeting(p []byte) []byte {
 	if a.terminal {
 		a.spot(&a.prompts, p)
 	}
+	a.spot(&a.starters, p)
 	a.spot(&a.readies, p)
 	b := append(a.pending, p...)
 	at := bytes.Index(b, a.hello)
@@ -135,9 +133,7 @@ func (a *answers) greeting(p []byte) []byte {
 	if bytes.Contains(b[:end], []byte(goLine)) {
 		a.addNoise(b[:end])
 		a.pending = nil
-		select {
-		case <-a.echo:
-		default:
+		if !isClosed(a.echo) {
 			close(a.echo)
 		}
 		return nil
@@ -150,6 +146,7 @@ func (a *answers) greeting(p []byte) []byte {
 	}
 	a.addNoise(b[:at])
 	a.begun, a.pending = true, nil
+	close(a.begins)
 	return b[at+len(a.hello):]
 }
 
@@ -173,10 +170,12 @@ func (a *answers) spot(s *spotter, p []byte) {
 			}
 			continue
 		}
-		select {
-		case <-a.ready:
-		default:
-			close(a.ready)
+		seen := a.ready
+		if s == &a.starters {
+			seen = a.starts
+		}
+		if !isClosed(seen) {
+			close(seen)
 		}
 	}
 }
@@ -241,6 +240,15 @@ func (s *spotter) count(p []byte) int {
 	}
 	s.end = bytes.Clone(b[max(0, len(b)-len(s.word)+1):])
 	return n
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 var _ io.Writer = writer(nil)

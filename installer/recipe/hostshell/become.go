@@ -23,6 +23,7 @@ func (e *NotRoot) Error() string { return "not root: " + e.Said }
 
 const (
 	sudoPrompt = "tripod-asks:"
+	startLine  = "tripod-starts\n" // the login shell has come to our command
 	readyLine  = "tripod-ready\n"
 	promptWait = 3 * time.Second
 	goLine     = "tripod-go\n"
@@ -37,7 +38,7 @@ const (
 	startAsLogin = `exec sh -c '` + awaitGo + `'`
 	// Nothing of root's is taken from the caller's PATH.
 	// On a terminal sh would be interactive, but for +i (dash, ash) and an error output elsewhere (bash).
-	startSudo = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; ` +
+	startSudo = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; echo tripod-starts; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; ` +
 		`r="echo tripod-ready; while IFS= read -r l; do case \$l in tripod-go) exec /bin/sh $t -s -- \"\$1\" \"\$2\";; esac; done"; ` +
 		`[ "$u" = 0 ] && exec /bin/sh -c "$r" sh "$a" 0; ` +
 		`LC_ALL=C; export LC_ALL; exec sudo -k `

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tripod/installer"
@@ -17,6 +18,7 @@ type conversation struct {
 	answer   *answers
 	preamble string          // is sent before the first request
 	sent     map[string]bool // files of scripts/host that the host has
+	startUp  time.Duration   // for the shell that reads the first request
 	cancel   context.CancelCauseFunc
 
 	ended chan struct{} // closed when the command has ended; then these are set:
@@ -28,7 +30,7 @@ func (s *Shell) start(ctx context.Context) *conversation {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := &conversation{
 		input: &input{texts: make(chan []byte), eof: make(chan struct{}), over: make(chan struct{})}, answer: newAnswers(s.Terminal),
-		sent: map[string]bool{}, cancel: cancel, ended: make(chan struct{}),
+		sent: map[string]bool{}, startUp: s.Limits.StartUp, cancel: cancel, ended: make(chan struct{}),
 	}
 	cmd := installer.Command{
 		Line: commandLine(s.Become, s.HasPassword()), PTY: s.Terminal,
@@ -83,25 +85,49 @@ func (c *conversation) say(ctx context.Context, text []byte) {
 
 func (c *conversation) ask(ctx context.Context, q Request) (Reply, error) {
 	done := c.answer.attach(q)
+	var late atomic.Bool
+	defer time.AfterFunc(c.startUp, func() {
+		if !isClosed(c.answer.begins) {
+			late.Store(true)
+			c.cancel(nil) // whatever waits, also for the host to read
+		}
+	}).Stop()
 	c.say(ctx, []byte(c.preamble+c.files(q)))
 	for _, file := range q.Small {
 		c.say(ctx, file.text)
 	}
 	c.say(ctx, []byte(call(q)))
 	c.preamble = ""
-	select {
-	case <-done:
-	case <-c.ended:
-	case <-c.answer.echo:
-		c.end(nil)
-		return Reply{Echoed: true}, nil
-	case <-ctx.Done():
-		c.end(context.Cause(ctx))
+	var err error
+	begins, limit := c.answer.begins, (<-chan time.Time)(nil)
+	for waits := true; waits; {
+		waits = false
+		select {
+		case <-done:
+		case <-c.ended:
+			if late.Load() {
+				err = ErrStartUp
+			}
+		case <-begins:
+			if waits, begins = true, nil; q.Limit > 0 {
+				limit = time.After(q.Limit)
+			}
+		case <-limit:
+			err = ErrVerb
+			c.end(nil)
+		case <-c.answer.echo:
+			c.end(nil)
+			return Reply{Echoed: true}, nil
+		case <-ctx.Done():
+			c.end(context.Cause(ctx))
+		}
 	}
 	reply, fault := c.answer.detach()
 	switch {
 	case reply.Complete:
 		return reply, nil
+	case err != nil:
+		return reply, err
 	case fault != "":
 		c.end(nil)
 		return reply, installer.Fail(installer.KindProtocolError, "%s", fault)
@@ -134,12 +160,16 @@ func call(q Request) string {
 	return b.String()
 }
 
+// ownWords takes what is ours from the words of a host.
+var ownWords = strings.NewReplacer(sudoPrompt, "", startLine, "")
+
 var errEchoed = errors.New("what was sent came back")
 
 // awaitRoot answers questions for a password until root's shell says that it is there.
-func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret, become Become) error {
+func (c *conversation) awaitRoot(ctx context.Context, s *Shell) error {
+	password := s.password
 	c.preamble = startUp
-	if become == AsLogin {
+	if s.Become == AsLogin {
 		return nil
 	}
 	c.say(ctx, []byte(startUp))
@@ -153,20 +183,28 @@ func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret,
 		if c.err != nil && !rejected {
 			return c.err
 		}
-		return &NotRoot{Said: strings.ReplaceAll(reply.Stderr+"\n"+reply.Noise, sudoPrompt, ""), Rejected: rejected, Code: c.code}
+		return &NotRoot{Said: ownWords.Replace(reply.Stderr + "\n" + reply.Noise), Rejected: rejected, Code: c.code}
 	}
+	limit := time.NewTimer(s.Limits.StartUp)
+	defer limit.Stop()
+	starts, tooLate := c.answer.starts, ErrStartUp
 	var silence <-chan time.Time // PAM may ask in words of its own
-	if !password.IsZero() {
-		timer := time.NewTimer(promptWait)
-		defer timer.Stop()
-		silence = timer.C
-	}
-	answered := false
+	answered, early := false, false
 	for {
 		asked := false
 		select {
 		case <-c.answer.ready:
 			return nil
+		case <-starts:
+			starts, tooLate = nil, ErrSudo
+			limit.Reset(s.Limits.Sudo)
+			if !password.IsZero() {
+				silence = time.After(promptWait)
+			}
+			continue
+		case <-limit.C:
+			c.end(nil)
+			return tooLate
 		case <-c.answer.asked:
 			asked = true
 		case <-c.answer.echo:
@@ -184,13 +222,17 @@ func (c *conversation) awaitRoot(ctx context.Context, password installer.Secret,
 			c.end(context.Cause(ctx))
 			return c.err
 		}
+		if asked && early {
+			early = false // it was slow to ask, and finds the answer
+			continue
+		}
 		// A second try with the same password would only help to lock the account.
 		if asked && (answered || password.IsZero()) {
 			return refused(answered)
 		}
 		if !answered {
 			c.say(ctx, []byte(password.Reveal()+"\n"))
-			answered = true
+			answered, early = true, !asked
 		}
 	}
 }

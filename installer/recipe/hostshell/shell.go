@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"time"
 
 	"tripod/installer"
 )
@@ -17,14 +18,14 @@ type Conn interface {
 // Shell runs the scripts of scripts/host on one connection, one request at a time.
 type Shell struct {
 	Become   Become
-	Terminal bool // what makes us root wants one
+	Limits   installer.Limits // StartUp and Sudo; New sets the defaults
+	Terminal bool             // what makes us root wants one
 
 	conn     Conn
 	password installer.Secret
 	settings string
 	tag      string
 	talk     *conversation // nil: none is open
-	begun    bool
 	noise    string
 }
 
@@ -32,7 +33,7 @@ type Shell struct {
 // becoming root; the tag, a few letters, makes names of temporary files unique; settings
 // are the agent's.
 func New(conn Conn, password installer.Secret, tag, settings string) *Shell {
-	return &Shell{conn: conn, password: password, settings: settings, tag: tag}
+	return &Shell{Limits: installer.Limits{}.WithDefaults(), conn: conn, password: password, settings: settings, tag: tag}
 }
 
 func (s *Shell) HasPassword() bool { return !s.password.IsZero() }
@@ -45,6 +46,7 @@ type Request struct {
 	Small  []*File  // contents for the verb
 	Output io.Writer
 	Each   func(Finding) // not called any more when Ask has returned
+	Limit  time.Duration // from when our scripts have begun; 0: none
 }
 
 // Reply is what a host answered besides its findings.
@@ -57,8 +59,15 @@ type Reply struct {
 	Written  int64  // bytes of output
 }
 
-// Ask opens the conversation if there is none. An error is the connection's, a
-// *NotRoot, or of kind protocol-error; each ends the conversation, and so does ctx.
+// A limit ended the conversation.
+var (
+	ErrStartUp = errors.New("the login shell has not come to our command")
+	ErrSudo    = errors.New("root's shell has not begun")
+	ErrVerb    = errors.New("the answer has not come to its end")
+)
+
+// Ask opens the conversation if there is none. An error is the connection's, a *NotRoot, a
+// limit's, or of kind protocol-error; each ends the conversation, and so does ctx.
 func (s *Shell) Ask(ctx context.Context, q Request) (Reply, error) {
 	if s.talk != nil && s.talk.hasEnded() { // between two requests
 		s.Close()
@@ -74,17 +83,14 @@ func (s *Shell) Ask(ctx context.Context, q Request) (Reply, error) {
 		s.talk = talk
 	}
 	reply, err := s.talk.ask(ctx, q)
-	s.begun, s.noise = s.talk.answer.hasBegun(), reply.Noise
+	s.noise = reply.Noise
 	if !reply.Complete {
 		s.Close()
 	}
 	return reply, err
 }
 
-// Begun reports whether a shell on the host has begun to read our scripts.
-func (s *Shell) Begun() bool { return s.begun }
-
-// Noise is what the host printed instead, the last time.
+// Noise is what the host printed before our scripts began, the last time.
 func (s *Shell) Noise() string { return s.noise }
 
 // Close ends the conversation, and waits for that. The next request opens another.
@@ -109,8 +115,10 @@ func (s *Shell) LastWords() string {
 
 func (s *Shell) open(ctx context.Context) (*conversation, error) {
 	c := s.start(context.WithoutCancel(ctx))
-	if err := c.awaitRoot(ctx, s.password, s.Become); err != nil {
+	if err := c.awaitRoot(ctx, s); err != nil {
 		c.end(context.Cause(ctx))
+		reply, _ := c.answer.detach()
+		s.noise = reply.Noise
 		return nil, err
 	}
 	c.preamble += "printf '%s\\n' " + c.answer.token() + "\ntag=" + s.tag + "\nsettings=" + Quote(s.settings) + "\n"

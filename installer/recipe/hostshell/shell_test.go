@@ -72,7 +72,7 @@ func (h fakeHost) Exec(ctx context.Context, cmd installer.Command) (int, error) 
 func TestCommandLines(t *testing.T) {
 	t.Parallel()
 	const awaits = `while IFS= read -r l; do case $l in tripod-go) exec sh -s -- "${LC_ALL-}" "";; esac; done`
-	const start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; r="echo tripod-ready; while IFS= read -r l; do ` +
+	const start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; echo tripod-starts; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; r="echo tripod-ready; while IFS= read -r l; do ` +
 		`case \$l in tripod-go) exec /bin/sh $t -s -- \"\$1\" \"\$2\";; esac; done"; [ "$u" = 0 ] && exec /bin/sh -c "$r" sh "$a" 0; ` +
 		`LC_ALL=C; export LC_ALL; exec sudo -k `
 	assert.Equal(t, "exec sh -c '"+awaits+"'", commandLine(AsLogin, true))
@@ -111,12 +111,33 @@ func TestPasswordGoesToSudoAlone(t *testing.T) {
 			return 7
 		}, secret, true, false},
 		"asks in words of its own": {func(cmd installer.Command, sent <-chan string) int {
+			_, _ = io.WriteString(cmd.Stdout, startLine)
 			_, _ = io.WriteString(cmd.Stderr, "Passwort: ")
 			assert.Equal(t, secret+"\n", <-sent)
 			_, _ = io.WriteString(cmd.Stdout, readyLine)
 			<-sent
 			return 7
 		}, secret, true, false},
+		"asks late": {func(cmd installer.Command, sent <-chan string) int {
+			time.Sleep(40 * time.Second) // a start-up file
+			_, _ = io.WriteString(cmd.Stdout, startLine)
+			time.Sleep(40 * time.Second) // PAM
+			_, _ = io.WriteString(cmd.Stderr, sudoPrompt)
+			assert.Equal(t, secret+"\n", <-sent, "it may have been asked in other words")
+			_, _ = io.WriteString(cmd.Stdout, readyLine)
+			assert.NotContains(t, <-sent, secret)
+			return 7
+		}, secret, true, false},
+		"asks late, and twice": {func(cmd installer.Command, sent <-chan string) int {
+			_, _ = io.WriteString(cmd.Stdout, startLine)
+			time.Sleep(40 * time.Second)
+			assert.Equal(t, secret+"\n", <-sent)
+			_, _ = io.WriteString(cmd.Stderr, sudoPrompt+"Sorry, try again.\n"+sudoPrompt)
+			more, ok := <-sent
+			assert.False(t, ok, "the end of input, not %q", more)
+			_, _ = io.WriteString(cmd.Stderr, "sudo: 1 incorrect password attempt\n")
+			return 1
+		}, secret, false, true},
 		"asks twice": {func(cmd installer.Command, sent <-chan string) int {
 			_, _ = io.WriteString(cmd.Stderr, sudoPrompt)
 			assert.Equal(t, secret+"\n", <-sent)
@@ -141,7 +162,7 @@ func TestPasswordGoesToSudoAlone(t *testing.T) {
 				assert.Equal(t, !c.root, refused, "%v", err)
 				if refused {
 					assert.Equal(t, c.rejected, refusal.Rejected)
-					assert.NotContains(t, refusal.Said, sudoPrompt)
+					assert.NotContains(t, refusal.Said, "tripod-")
 					assert.Contains(t, refusal.Said, "password")
 				} else {
 					assert.Equal(t, 7, reply.Code)
@@ -156,7 +177,7 @@ func TestDeadlineEndsAConversation(t *testing.T) {
 	t.Parallel()
 	for _, become := range []Become{AsLogin, Sudo} {
 		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			host := fakeHost(func(_ installer.Command, sent <-chan string) int {
 				for range sent { // never answers
@@ -168,9 +189,64 @@ func TestDeadlineEndsAConversation(t *testing.T) {
 			began := time.Now()
 			_, err := s.Ask(ctx, Request{Files: KillFiles, Verb: "kill"})
 			require.ErrorIs(t, err, context.Canceled)
-			assert.Equal(t, time.Minute, time.Since(began))
+			assert.Equal(t, time.Second, time.Since(began))
 		})
 	}
+}
+
+// TestLimits: each part has its own, which begins with it.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	limits := installer.Limits{StartUp: 20 * time.Second, Sudo: 30 * time.Second}
+	for name, c := range map[string]struct {
+		become Become
+		host   fakeHost
+		want   error
+		after  time.Duration
+	}{
+		"start-up file": {AsLogin, func(installer.Command, <-chan string) int { // which does not read
+			time.Sleep(time.Hour)
+			return 0
+		}, ErrStartUp, 20 * time.Second},
+		"start-up file before sudo": {Sudo, func(installer.Command, <-chan string) int {
+			time.Sleep(time.Hour)
+			return 0
+		}, ErrStartUp, 20 * time.Second},
+		"sudo": {Sudo, func(cmd installer.Command, sent <-chan string) int {
+			time.Sleep(10 * time.Second)
+			_, _ = io.WriteString(cmd.Stdout, startLine)
+			for range sent {
+			}
+			return 0
+		}, ErrSudo, 40 * time.Second},
+		"verb": {AsLogin, func(cmd installer.Command, sent <-chan string) int {
+			time.Sleep(10 * time.Second)
+			_, _ = io.WriteString(cmd.Stdout, tokenIn(<-sent))
+			for range sent {
+			}
+			return 0
+		}, ErrVerb, 15 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := New(c.host, installer.NewSecret("x"), "tag", "")
+				s.Become, s.Limits = c.become, limits
+				began := time.Now()
+				_, err := s.Ask(t.Context(), Request{Files: KillFiles, Verb: "kill", Limit: 5 * time.Second})
+				require.ErrorIs(t, err, c.want)
+				assert.Equal(t, c.after, time.Since(began))
+				time.Sleep(time.Hour) // the host's end
+			})
+		})
+	}
+}
+
+// tokenIn is the line that the first request asks for.
+func tokenIn(request string) string {
+	_, rest, _ := strings.Cut(request, "printf '%s\\n' ")
+	token, _, _ := strings.Cut(rest, "\n")
+	return token + "\n"
 }
 
 // localConn runs commands here, by a shell as a login shell.
