@@ -55,7 +55,7 @@ func fleet() []member {
 		{name: "expired-prompt", kind: container.ExpiredPromptKind, want: installer.KindPasswordExpired},
 		{name: "sudo-denied", kind: container.SudoDeniedKind, want: installer.KindSudoDenied, said: "not in sudoers"},
 		{name: "root-refused", host: "sudo-denied", user: "root", want: installer.KindAuthRejected},
-		{name: "nologin", kind: container.NologinKind, want: installer.KindUnsupportedHost},
+		{name: "nologin", kind: container.NologinKind, want: installer.KindLoginClosed},
 		{name: "legacy", kind: container.LegacyKind, want: installer.KindHandshakeFailed},
 		{name: "changed-key", kind: container.PasswordKind, want: installer.KindHostKeyChanged},
 		{name: "closed-port", want: installer.KindRefused},

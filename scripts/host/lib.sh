@@ -23,6 +23,12 @@ system=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 if [ -n "${TRIPOD_ROOT-}" ]; then PATH=$PATH:$system; else PATH=$system${PATH:+:$PATH}; fi
 export PATH LC_ALL
 unset CDPATH
+# Options that the environment may have set.
+set +e +u +f +C
+if command -v shopt >/dev/null 2>&1; then
+	# shellcheck disable=SC3044 # bash has it
+	shopt -u failglob nullglob dotglob nocaseglob nocasematch
+fi
 exec 3>&1 1>&2
 
 # say WORD... sends one finding.
@@ -71,6 +77,7 @@ main() {
 	[ -z "$root" ] || run=$root/runs/$id
 	"do_$verb"
 	printf '. %d\n' $? >&3
+	answered=yes
 }
 
 # places, with $uid, sets $places to the folders that work may be done in, the best first.

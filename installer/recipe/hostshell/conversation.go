@@ -149,14 +149,17 @@ func (c *conversation) files(q Request) string {
 	return b.String()
 }
 
+// callFailed ends an answer that the shell itself broke off.
+const callFailed = "[ \"$answered\" = yes ] || printf '. 255\\n' >&3\n"
+
 // call is in braces, so that one that is cut short on its way is not run.
 func call(q Request) string {
 	var b strings.Builder
-	b.WriteString("{ main " + q.Verb)
+	b.WriteString("answered=\n{ main " + q.Verb)
 	for _, arg := range q.Args {
 		b.WriteString(" " + Quote(arg))
 	}
-	b.WriteString("\n} </dev/null\n")
+	b.WriteString("\n} </dev/null\n" + callFailed)
 	return b.String()
 }
 

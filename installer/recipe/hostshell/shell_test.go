@@ -28,6 +28,7 @@ var testVerbs = map[string]string{
 	"test-put":   "do_put() { eval \"content=\\$file_$id\"; printf \"$content\" >\"$root\"; }\n",
 	"test-touch": "do_touch() { : >\"$root\"; say end; }\n",
 	"test-ours":  "do_ours() { ours \"$from\" && say own; n=0 i=0; while [ $i -lt 200 ]; do ! ours \"$root\" || n=$((n + 1)); i=$((i + 1)); done; say theirs n=$n; }\n",
+	"test-break": "do_break() { shopt -s failglob && : /nowhere/*; }\n",
 	"test-stray": "do_stray() { echo ': host uid=0'; sh -c 'echo \". 0\"; cat'; say end; }\n",
 }
 
@@ -367,8 +368,8 @@ func TestRequestCutShort(t *testing.T) {
 		dir := t.TempDir()
 		size := ask(conn, filepath.Join(dir, "whole"))
 		require.FileExists(t, filepath.Join(dir, "whole"))
-		tail := len("{ main touch 'root=" + dir + "/parts'\n} </dev/null\n")
-		for cut := size - tail; cut < size-len("} </dev/null\n"); cut += 3 {
+		tail := len("{ main touch 'root=" + dir + "/parts'\n} </dev/null\n" + callFailed)
+		for cut := size - tail; cut < size-len("} </dev/null\n"+callFailed); cut += 3 {
 			conn.cut = cut
 			ask(conn, filepath.Join(dir, "parts"))
 			entries, err := os.ReadDir(dir)
@@ -394,6 +395,20 @@ func TestStrayOutputIsNoAnswer(t *testing.T) {
 			assert.Equal(t, []Finding{{"end", map[string]string{}}}, found)
 		}
 		assert.Contains(t, s.LastWords(), ": host uid=0")
+	})
+}
+
+// TestBrokenOffByTheShell: bash leaves a command in which something fails, and goes on reading; others end.
+func TestBrokenOffByTheShell(t *testing.T) {
+	t.Parallel()
+	eachShell(t, func(t *testing.T, conn localConn) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		s := New(conn, installer.Secret{}, "tag", "")
+		defer s.Close()
+		reply, err := s.Ask(ctx, Request{Files: []string{"lib.sh", "test-break"}, Verb: "break"})
+		require.NoError(t, err, "at once, not at a limit")
+		assert.NotZero(t, reply.Code)
 	})
 }
 
