@@ -71,12 +71,15 @@ func (w *work) endOrphan(ctx context.Context) error {
 	return nil
 }
 
-func (w *work) askToKill(ctx context.Context, why string) (reply, error) {
-	r, err := w.askRun(ctx, nil, hostshell.KillFiles, "kill", "why="+why, "grace="+strconv.Itoa(killGrace))
-	if err == nil && !r.answered() {
-		err = fmt.Errorf("no answer%s", w.quoted(r.Stderr))
+// askToKill asks again where the shell that was asked was killed too.
+func (w *work) askToKill(ctx context.Context, why string) (r reply, err error) {
+	for range maxUnanswered {
+		r, err = w.askRun(ctx, nil, hostshell.KillFiles, "kill", "why="+why, "grace="+strconv.Itoa(killGrace))
+		if err != nil || r.answered() {
+			return r, err
+		}
 	}
-	return r, err
+	return r, fmt.Errorf("no answer%s", w.quoted(r.Stderr))
 }
 
 // stopUnseen stops a run of an invocation that was canceled while nobody worked on it.
