@@ -27,13 +27,19 @@ func (e Endpoint) HostPort() string {
 	return net.JoinHostPort(e.Address, strconv.Itoa(int(e.Port)))
 }
 
-// Sudo says how to become root on a host where the login is another user.
-type Sudo string
+// Become says how to become root on a host where the login is another user.
+type Become string
 
 const (
-	SudoAuto  Sudo = ""      // root stays root, others use sudo
-	SudoNever Sudo = "never" // work as the login user: only for scripts that need no root
+	BecomeAuto  Become = "" // sudo, or doas where there is no sudo
+	BecomeSudo  Become = "sudo"
+	BecomeDoas  Become = "doas"
+	BecomeSu    Become = "su"    // with the password of root
+	BecomeNever Become = "never" // work as the login user: only for scripts that need no root
 )
+
+// Becomes are all that can be given.
+var Becomes = []Become{BecomeSudo, BecomeDoas, BecomeSu, BecomeNever}
 
 // InstanceType is the API's instance_type.
 type InstanceType string
@@ -99,7 +105,7 @@ type Host struct {
 	Endpoint
 	Via         []Endpoint        `json:"via,omitempty"`     // the jump hosts on the way, first hop first
 	RouteChoice *RouteChoice      `json:"through,omitempty"` // in place of Via: one is chosen when the host is dialled
-	Sudo        Sudo              `json:"sudo,omitempty"`
+	Become      Become            `json:"become,omitempty"`
 	IntranetIPs []string          `json:"intranet_ips,omitempty"`
 	ElasticIPs  []string          `json:"elastic_ips,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"` // the user's own, see LabelFault
@@ -150,7 +156,7 @@ func SameHops(a, b []Endpoint) bool {
 }
 
 // KnownAs takes over what is known of the host: its id, whichever that is, and the host
-// key, addresses, labels, variables and agent's configuration as far as h has none. ECS is what hosts are by default.
+// key, way to root, addresses, labels, variables and agent's configuration as far as h has none. ECS is what hosts are by default.
 func (h *Host) KnownAs(known Host) {
 	h.ID = known.ID
 	h.HostKey = cmp.Or(h.HostKey, known.HostKey)
@@ -162,6 +168,9 @@ func (h *Host) KnownAs(known Host) {
 	}
 	if len(h.Labels) == 0 {
 		h.Labels = known.Labels
+	}
+	if known.Become != BecomeNever { // which is said for each task
+		h.Become = cmp.Or(h.Become, known.Become)
 	}
 	h.Agent = h.Agent.Or(known.Agent)
 	if len(h.Vars) == 0 {

@@ -71,7 +71,7 @@ var kinds = []KindInfo{
 	{KindAuthTimeout, StepConnect, 2, 5 * time.Second, false, "the server did not answer the login within its limit: check its PAM, LDAP and reverse DNS"},
 	{KindPasswordExpired, StepConnect, 1, 0, false, "the password has expired: log in once by hand, set a new one, and put that into the hosts file"},
 	{KindChannelDenied, StepConnect, 2, 5 * time.Second, false, "the server logs in but opens no session or forwarding: check MaxSessions, AllowTcpForwarding and ForceCommand in sshd_config"},
-	{KindSudoDenied, StepProbe, 1, 0, false, "sudo refused: give the right --ask-sudo-pass or sudo_password, or allow the user in sudoers"},
+	{KindSudoDenied, StepProbe, 1, 0, false, "the host does not let the login become root: give the right --ask-sudo-pass or sudo_password, allow the user in sudoers (doas.conf), or choose another way with --become"},
 	{KindLoginClosed, StepProbe, 2, 5 * time.Second, false, "user and password or key are right, but the host runs no commands for this login; the message has what it said. Cloud images want another user (such as ubuntu or ec2-user) with sudo; nologin shells and ForceCommand do this too"},
 	{KindUnsupportedHost, StepProbe, 1, 0, false, "the host lacks something that is needed; the message says what"},
 	{KindNoSpace, StepProbe, 1, 0, false, "no folder on the host has room for the work and allows programs to run: free some space"},

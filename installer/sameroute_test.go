@@ -26,7 +26,7 @@ func TestSameRoute(t *testing.T) {
 		{"id", func(h *Host) { h.ID = "i-2" }, true, true},
 		{"name", func(h *Host) { h.Name = "db" }, true, true},
 		{"labels", func(h *Host) { h.Labels = map[string]string{"env": "x"} }, true, true},
-		{"sudo", func(h *Host) { h.Sudo = SudoNever }, true, true},
+		{"become", func(h *Host) { h.Become = BecomeNever }, true, true},
 		{"address", func(h *Host) { h.Address = "10.0.0.2" }, false, false},
 		{"a name for the address", func(h *Host) { h.Address = "web.example" }, false, false},
 		{"port", func(h *Host) { h.Port = 2222 }, false, false},

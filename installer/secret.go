@@ -66,7 +66,7 @@ func (l Login) IsZero() bool { return l.Password.IsZero() && l.PrivateKey.IsZero
 // jump hosts on the way are apart, and each is shown only to its own server.
 type Credentials struct {
 	Login
-	SudoPassword Secret `json:"sudo_password,omitzero"` // empty: the login password
+	SudoPassword Secret `json:"sudo_password,omitzero"` // for sudo and doas, empty: the login password; for su root's
 	// Via has one Login per hop of Host.Via, in the same order. A zero one is looked
 	// up when it is needed: the hop is one of the project's jump hosts.
 	Via   []Login   `json:"via,omitzero"`

@@ -74,7 +74,7 @@ func (h *Host) Validate(at At) Faults {
 	v.add("instance_name", textFault(h.Name, MaxName))
 	v.endpoint("", &h.Endpoint)
 	v.want("instance_type", h.Type == ECS || h.Type == BMS, "must be ECS or BMS")
-	v.want("sudo", h.Sudo == SudoAuto || h.Sudo == SudoNever, "must be empty or never")
+	v.want("become", h.Become == BecomeAuto || slices.Contains(Becomes, h.Become), "must be sudo, doas, su or never")
 	v.route(h)
 	v.ips("intranet_ips", h.IntranetIPs)
 	v.ips("elastic_ips", h.ElasticIPs)

@@ -66,7 +66,8 @@ type Command struct {
 	// Line is given to the login shell, whichever that is. No secret in it: other users
 	// of the host can read it.
 	Line           string
-	Stdin          io.Reader // may carry secrets; nil: empty
-	Stdout, Stderr io.Writer // nil: dropped
-	PTY            bool      // a terminal, echo and output processing off; stderr arrives with stdout
+	Stdin          io.Reader       // may carry secrets; nil: empty
+	Stdout, Stderr io.Writer       // nil: dropped
+	Kill           <-chan struct{} // closed: the server is asked to kill the command, which many do
+	PTY            bool            // a terminal, echo and output processing off; stderr arrives with stdout
 }

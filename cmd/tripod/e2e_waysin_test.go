@@ -23,14 +23,15 @@ import (
 
 // member is one host of the fleet: how it is reached, and what must become of it.
 type member struct {
-	name string
-	kind container.Kind // empty: no container of its own
-	host string         // of another member, by a second port
-	user string         // default: the kind's
-	pass string         // default: the container's
-	key  bool           // logs in with the key
-	want installer.Kind // empty: it succeeds
-	said string         // in the message
+	name   string
+	kind   container.Kind // empty: no container of its own
+	host   string         // of another member, by a second port
+	user   string         // default: the kind's
+	pass   string         // default: the container's
+	key    bool           // logs in with the key
+	become string         // how to become root, with a password of its own; default: as the host has it
+	want   installer.Kind // empty: it succeeds
+	said   string         // in the message
 }
 
 // fleet has every kind of host that there is, in one hosts file.
@@ -43,6 +44,9 @@ func fleet() []member {
 		{name: "sudo-nopasswd", kind: container.SudoNoPasswordKind},
 		{name: "sudo-password", kind: container.SudoPasswordKind},
 		{name: "sudo-requiretty", kind: container.SudoRequireTTYKind},
+		{name: "sudo-su", kind: container.SudoSuKind},
+		{name: "doas", kind: container.DoasKind},
+		{name: "su", kind: container.SuKind, become: "su"},
 		{name: "noexec", kind: container.NoexecKind},
 		{name: "chatty", kind: container.ChattyKind},
 		{name: "csh", kind: container.CshKind},
@@ -55,7 +59,7 @@ func fleet() []member {
 		{name: "expired-prompt", kind: container.ExpiredPromptKind, want: installer.KindPasswordExpired},
 		{name: "sudo-denied", kind: container.SudoDeniedKind, want: installer.KindSudoDenied, said: "not in sudoers"},
 		{name: "root-refused", host: "sudo-denied", user: "root", want: installer.KindAuthRejected},
-		{name: "nologin", kind: container.NologinKind, want: installer.KindLoginClosed},
+		{name: "nologin", kind: container.NologinKind, want: installer.KindLoginClosed, said: "currently not available"},
 		{name: "legacy", kind: container.LegacyKind, want: installer.KindHandshakeFailed},
 		{name: "changed-key", kind: container.PasswordKind, want: installer.KindHostKeyChanged},
 		{name: "closed-port", want: installer.KindRefused},
@@ -194,9 +198,9 @@ func startFleet(t *testing.T, members []member) (map[string]*container.Host, [][
 		t.Cleanup(func() { assert.NoError(t, c.Remove(context.Background())) })
 	}
 	require.NoError(t, err)
-	rows := [][]string{{"name", "address", "port", "user", "password", "key"}}
+	rows := [][]string{{"name", "address", "port", "user", "password", "key", "become", "sudo_password"}}
 	for i, m := range members {
-		row := []string{m.name, "127.0.0.1", free[i], m.user, m.pass, ""}
+		row := []string{m.name, "127.0.0.1", free[i], m.user, m.pass, "", m.become, ""}
 		c := cs[m.name]
 		if m.host != "" {
 			c, row[2] = cs[m.host], second[m.host]
@@ -213,6 +217,9 @@ func startFleet(t *testing.T, members []member) (map[string]*container.Host, [][
 			row[4] = c.Password
 		case m.pass == "":
 			row[4] = "any"
+		}
+		if m.become != "" {
+			row[7] = c.Password // root's is the same
 		}
 		rows = append(rows, row)
 	}

@@ -138,9 +138,9 @@ func checkLogin(where string, l installer.Login, faults *installer.Faults) {
 	}
 }
 
-// forAllFields are those of a host that stands for all: who logs in, and over which hops.
+// forAllFields are those of a host that stands for all: who logs in, over which hops, and how root is reached.
 func forAllFields(field string) string {
-	if strings.HasPrefix(field, "via") {
+	if strings.HasPrefix(field, "via") || field == "become" {
 		return "for_all." + field
 	}
 	return ""

@@ -121,7 +121,7 @@ func TestWhatAClientMustNotSend(t *testing.T) {
 		"instance_id: holds a NUL": func(req *plan.Request) { req.Hosts[0].Host.ID = "a\x00b" },
 		"hosts[0].address":         func(req *plan.Request) { req.Hosts[0].Host.Address = "a b" },
 		"hosts[0].via[0].user":     func(req *plan.Request) { req.Hosts[0].Host.Via[0].User = "-oX" },
-		"hosts[0].sudo":            func(req *plan.Request) { req.Hosts[0].Host.Sudo = "always" },
+		"hosts[0].become":          func(req *plan.Request) { req.Hosts[0].Host.Become = "always" },
 		"hosts[0].instance_type":   func(req *plan.Request) { req.Hosts[0].Host.Type = "VM" },
 		"hosts[0].intranet_ips":    func(req *plan.Request) { req.Hosts[0].Host.IntranetIPs = []string{"x"} },
 		"hosts[0].via: must have one login for each hop": func(req *plan.Request) { req.Hosts[0].Credentials.Via = make([]installer.Login, 2) },

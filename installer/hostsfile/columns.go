@@ -8,7 +8,7 @@ import (
 )
 
 var columns = []string{
-	"address", "name", "port", "user", "password", "key", "passphrase", "sudo_password", "host_key", "via",
+	"address", "name", "port", "user", "password", "key", "passphrase", "become", "sudo_password", "host_key", "via",
 	"instance_id", "type", "labels", "intranet_ips", "elastic_ips",
 	"agent_region", "agent_endpoint", "agent_project_id", "agent_instance_id", "agent_bms",
 	"agent_access_key", "agent_secret_key",

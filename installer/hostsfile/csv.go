@@ -138,7 +138,8 @@ func (r *record) address() spec {
 func (r *record) host(s spec) installer.Host {
 	h := installer.Host{
 		Endpoint: s.endpoint(r.d.User, r.d.Port), Name: r.fields["name"], ID: r.fields["instance_id"], Type: installer.InstanceType(r.fields["type"]),
-		Agent: r.agent(), Labels: r.labels(),
+		Become: installer.Become(r.fields["become"]),
+		Agent:  r.agent(), Labels: r.labels(),
 		IntranetIPs: parts(r.fields["intranet_ips"]), ElasticIPs: parts(r.fields["elastic_ips"]),
 	}
 	if port := r.fields["port"]; port != "" {

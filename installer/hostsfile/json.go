@@ -120,6 +120,7 @@ func (r metaReader) host(where string, request bool) installer.HostEntry {
 	if request {
 		r.Need("user_name")
 	} else {
+		h.Become = installer.Become(r.text("become"))
 		h.ID, h.Type = r.text("instance_id"), installer.InstanceType(r.text("instance_type"))
 		h.Labels, h.IntranetIPs, h.ElasticIPs = r.labels(), r.Strings("intranet_ips"), r.Strings("elastic_ips")
 		h.Vars, e.Credentials.Vars = r.variables("vars"), installer.SecretVars(r.variables("secret_vars"))

@@ -253,7 +253,7 @@ func (q *planning) entryOf(h installer.Host) (e installer.HostEntry, ok bool) {
 		at := q.ForAll.Host
 		sameVia := slices.EqualFunc(at.Via, h.Via, func(a, b installer.Endpoint) bool { return a.HostPort() == b.HostPort() && a.User == b.User })
 		if sameVia && (at.User == "" || at.User == h.User) {
-			return installer.HostEntry{Credentials: q.ForAll.Credentials}, true
+			return installer.HostEntry{Host: installer.Host{Become: at.Become}, Credentials: q.ForAll.Credentials}, true
 		}
 		q.note("%s is reached as %s in the batch, not as --user and --via say: the login of the flags is not used", h.Label(), h.User+via(h, userAt))
 		return e, false
@@ -289,6 +289,7 @@ func (q *planning) redescribe(inv installer.Invocation, e installer.HostEntry) i
 	given, h := e.Host, &inv.Host
 	given.KnownAs(*h)
 	h.Name, h.Type, h.Labels, h.Agent = cmp.Or(given.Name, h.Name), given.Type, given.Labels, given.Agent
+	h.Become = cmp.Or(e.Host.Become, h.Become)
 	h.IntranetIPs, h.ElasticIPs = given.IntranetIPs, given.ElasticIPs
 	if len(e.Host.Vars) > 0 {
 		vars := map[string]string{}

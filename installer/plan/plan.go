@@ -190,11 +190,11 @@ func (i *Item) loginWords() string {
 		words = append(words, "password")
 	}
 	switch h := i.Invocation.Host; {
-	case h.User == "root" || h.Sudo == installer.SudoNever:
+	case h.User == "root" || h.Become == installer.BecomeNever:
 	case i.Credentials.SudoPassword.IsZero():
-		words = append(words, "sudo")
+		words = append(words, string(cmp.Or(h.Become, installer.BecomeSudo)))
 	default:
-		words = append(words, "sudo with a password of its own")
+		words = append(words, string(cmp.Or(h.Become, installer.BecomeSudo))+" with a password of its own")
 	}
 	return strings.Join(words, "+")
 }

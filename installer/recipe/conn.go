@@ -41,11 +41,7 @@ func (w *work) dial(ctx context.Context) error {
 	}
 	w.close()
 	w.conn = conn
-	password := w.job.Credentials.SudoPassword
-	if password.IsZero() {
-		password = w.job.Credentials.Password
-	}
-	w.host = hostshell.New(conn, password, w.tag, w.settings())
+	w.host = hostshell.New(conn, w.rootPassword(), w.tag, w.settings())
 	w.host.Limits = w.Limits
 	return nil
 }
@@ -64,15 +60,21 @@ func (w *work) ask(ctx context.Context, out io.Writer, files []string, verb stri
 func (w *work) asks(ctx context.Context, r *reply, q hostshell.Request) (err error) {
 	q.Each = r.add
 	r.Reply, err = w.host.Ask(ctx, q)
+	if errors.Is(err, hostshell.ErrVerb) {
+		return installer.Fail(installer.KindStepTimeout, "%s took longer than %s", q.Verb, q.Limit)
+	}
+	return w.notBegun(err)
+}
+
+// notBegun says which limit has ended what comes before our scripts.
+func (w *work) notBegun(err error) error {
 	switch {
 	case errors.Is(err, hostshell.ErrStartUp):
-		err = installer.Fail(installer.KindStepTimeout, "the login shell began no command within %s; perhaps a start-up file (such as ~/.bashrc) "+
+		return installer.Fail(installer.KindStepTimeout, "the login shell began no command within %s; perhaps a start-up file (such as ~/.bashrc) "+
 			"reads standard input or waits for something%s", w.Limits.StartUp, w.quoted(w.host.Noise()))
 	case errors.Is(err, hostshell.ErrSudo):
-		err = installer.Fail(installer.KindStepTimeout, "sudo let nobody in within %s; perhaps its PAM, LDAP or name resolution is slow%s",
+		return installer.Fail(installer.KindStepTimeout, "what makes the login root has not let it in within %s; perhaps PAM, LDAP or name resolution is slow%s",
 			w.Limits.Sudo, w.quoted(w.host.Noise()))
-	case errors.Is(err, hostshell.ErrVerb):
-		err = installer.Fail(installer.KindStepTimeout, "%s took longer than %s", q.Verb, q.Limit)
 	}
 	return err
 }

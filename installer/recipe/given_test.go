@@ -33,12 +33,12 @@ echo changed >>a.txt
 	for name, c := range map[string]struct {
 		user string
 		sudo sshtest.Sudo
-		own  installer.Sudo
+		own  installer.Become
 	}{
 		"root":       {user: "root"},
 		"sudo":       {user: "ops", sudo: sshtest.Sudo{Mode: sshtest.SudoPassword}},
 		"requiretty": {user: "ops", sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, RequireTTY: true}},
-		"no sudo":    {user: "ops", sudo: sshtest.Sudo{Mode: sshtest.SudoMissing}, own: installer.SudoNever},
+		"no sudo":    {user: "ops", sudo: sshtest.Sudo{Mode: sshtest.SudoMissing}, own: installer.BecomeNever},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,7 +48,7 @@ echo changed >>a.txt
 			}
 			b := newBed(t, cfg, c.user).script(tells)
 			h := &b.inv.Host
-			h.Sudo, h.Name, h.Vars = c.own, "web-1", map[string]string{"OF_HOST": hostileValue, "BOTH": "of the host"}
+			h.Become, h.Name, h.Vars = c.own, "web-1", map[string]string{"OF_HOST": hostileValue, "BOTH": "of the host"}
 			b.inv.Spec.ScriptArgs = []string{"-x", "", hostileValue}
 			b.inv.Spec.Env = map[string]string{"BOTH": "of all", "REST": hostileValue}
 			b.creds.Vars = installer.Vars{"SECRET": installer.NewSecret("CANARY-" + hostileValue)}

@@ -40,10 +40,11 @@ func (w *work) inspect(ctx context.Context) error {
 }
 
 func (w *work) probeHost(ctx context.Context) error {
-	if w.inv.Host.User != "root" && !w.asUser() {
-		w.host.Become = hostshell.Sudo
+	ask := w.askAsRoot
+	if asLogin := w.inv.Host.User == "root" || w.asUser(); asLogin && w.way.Become == hostshell.AsLogin {
+		ask = w.askProbe
 	}
-	r, err := w.askAsRoot(ctx)
+	r, err := ask(ctx)
 	if err != nil && ctx.Err() != nil {
 		return ended(ctx)
 	}
@@ -52,7 +53,6 @@ func (w *work) probeHost(ctx context.Context) error {
 	}
 	if r.end != nil && r.end.Get("root") == "no" && w.host.Become == hostshell.AsLogin && !w.asUser() {
 		w.host.Close() // the user is called root, and is not
-		w.host.Become = hostshell.Sudo
 		if r, err = w.askAsRoot(ctx); err != nil {
 			return err
 		}
@@ -64,10 +64,17 @@ func (w *work) probeHost(ctx context.Context) error {
 	return nil
 }
 
+func (w *work) askProbe(ctx context.Context) (r reply, err error) {
+	err = w.asks(ctx, &r, hostshell.Request{
+		Files: w.hostFiles(hostshell.ProbeFiles), Verb: "probe", Args: w.probeArgs(), Limit: w.Limits.Probe,
+	})
+	return r, err
+}
+
 // asUser: the work is done with the login's own rights. A jump host only forwards,
 // so a login on it need not become root.
 func (w *work) asUser() bool {
-	return w.inv.Host.Sudo == installer.SudoNever || w.kind == jumpHost && w.inv.Host.User != "root"
+	return w.inv.Host.Become == installer.BecomeNever || w.kind == jumpHost && w.inv.Host.User != "root"
 }
 
 func (w *work) probeArgs() []string {

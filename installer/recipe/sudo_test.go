@@ -40,7 +40,7 @@ func TestSudo(t *testing.T) {
 		"wrong password":      {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, Password: "other"}, execs: 1, kind: installer.KindSudoDenied, says: "sudo rejected the password (user ops)"},
 		"wrong, requiretty":   {sudo: sshtest.Sudo{Mode: sshtest.SudoPassword, Password: "other", RequireTTY: true}, execs: 2, ptys: 1, kind: installer.KindSudoDenied, says: "sudo rejected the password"},
 		"not in sudoers":      {sudo: sshtest.Sudo{Mode: sshtest.SudoDenied}, execs: 1, kind: installer.KindSudoDenied, says: "not in sudoers"},
-		"no sudo on the host": {sudo: sshtest.Sudo{Mode: sshtest.SudoMissing}, execs: 1, kind: installer.KindSudoDenied, says: "there is no sudo"},
+		"no sudo on the host": {sudo: sshtest.Sudo{Mode: sshtest.SudoMissing}, execs: 1, kind: installer.KindSudoDenied, says: "there is neither sudo nor doas"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestSudoSurvivesReconnect(t *testing.T) {
 func TestSudoNever(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, sudoHost(sshtest.Sudo{}), "ops").script(counted + "id -u; pwd\n")
-	b.inv.Host.Sudo = installer.SudoNever
+	b.inv.Host.Become = installer.BecomeNever
 	_, err := b.work(t.Context())
 	require.NoError(t, err)
 	assert.Contains(t, b.out.String(), "1000\n"+b.srv.Home("ops")+"/.tripod/runs/inv-1")

@@ -25,7 +25,8 @@ type work struct {
 
 	conn    Conn // nil before connect
 	host    *hostshell.Shell
-	found   findings // of the last probe
+	way     hostshell.Way // to root, as far as it is known
+	found   findings      // of the last probe
 	pkg     *installer.BlobRef
 	kept    string            // folder on the host of the version to restore
 	sent    []string          // SHA-256 of what stage brought

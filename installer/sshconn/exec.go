@@ -42,6 +42,7 @@ type session struct {
 	reqs    <-chan *ssh.Request
 	out     *output
 	drained <-chan struct{}
+	kill    <-chan struct{}
 }
 
 func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *installer.Failure) {
@@ -76,7 +77,7 @@ func (c *Conn) start(ctx context.Context, cmd installer.Command) (*session, *ins
 	if fail := request("exec", ssh.Marshal(struct{ Command string }{cmd.Line})); fail != nil {
 		return nil, fail
 	}
-	s := &session{c: c, ch: ch, reqs: reqs, out: newOutput(cmd)}
+	s := &session{c: c, ch: ch, reqs: reqs, out: newOutput(cmd), kill: cmd.Kill}
 	s.drained = s.out.copyFrom(ch)
 	if cmd.Stdin == nil {
 		_ = ch.CloseWrite()
@@ -131,6 +132,9 @@ func (s *session) status(ctx context.Context) (int, *installer.Failure) {
 			if req.WantReply {
 				_ = req.Reply(false, nil)
 			}
+		case <-s.kill:
+			s.kill = nil
+			_, _ = s.ch.SendRequest("signal", false, ssh.Marshal(struct{ Name string }{"KILL"}))
 		case <-s.out.passwordDialogue:
 			return 0, expiredFailure()
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/crypto/ssh"
 
@@ -16,7 +17,7 @@ import (
 )
 
 // maxBanner is how many bytes of banner a server may send while we log in;
-// maxBannerKept of them are kept.
+// the last maxBannerKept of them are kept.
 const (
 	maxBanner     = 64 << 10
 	maxBannerKept = 2 << 10
@@ -56,9 +57,13 @@ func (h *handshake) takeBanner(text string) error {
 		_ = h.wire.Close()
 		return nil
 	}
-	room := maxBannerKept - len(h.banner)
-	h.banner = append(h.banner, text[:min(room, len(text))]...)
+	h.keepBanner(text)
 	return nil
+}
+
+func (h *handshake) keepBanner(text string) {
+	h.banner = append(h.banner, text...)
+	h.banner = h.banner[max(0, len(h.banner)-maxBannerKept):]
 }
 
 // nextMethod is the ssh.ClientAuthCallback: the key first, then the password,
@@ -132,17 +137,18 @@ func (h *handshake) classifyAuth(err error) *installer.Failure {
 	below := h.wire.Err()
 	expired := h.expired || passwordExpired(string(h.banner)) ||
 		strings.Contains(err.Error(), "unexpected message type 60") // SSH_MSG_USERAUTH_PASSWD_CHANGEREQ
+	said := h.said()
 	switch {
 	case expired:
-		return sshconn.Failf(installer.KindPasswordExpired, err, "%s: the password has expired, the server asks for a new one", who)
+		return sshconn.Failf(installer.KindPasswordExpired, err, "%s: the password has expired, the server asks for a new one%s", who, said)
 	case errors.Is(below, os.ErrDeadlineExceeded):
-		return sshconn.Failf(installer.KindAuthTimeout, err, "%s: the login was not answered within %s", who, h.d.limits.Auth)
+		return sshconn.Failf(installer.KindAuthTimeout, err, "%s: the login was not answered within %s%s", who, h.d.limits.Auth, said)
 	case closedByPeer(below) && len(h.tried) == 0:
-		return sshconn.Failf(installer.KindThrottled, err, "%s closed the connection before the login", h.address)
+		return sshconn.Failf(installer.KindThrottled, err, "%s closed the connection before the login%s", h.address, said)
 	case !closedByPeer(below) && len(h.tried) == 0 && h.allowed == nil:
 		return sshconn.Failf(installer.KindHandshakeFailed, err, "%s: the login could not begin: %s", h.address, h.quote(trimSSH(err)))
 	}
-	return sshconn.Failf(installer.KindAuthRejected, err, "%s: %s", who, h.rejection(err, below))
+	return sshconn.Failf(installer.KindAuthRejected, err, "%s: %s%s", who, h.rejection(err, below), said)
 }
 
 func (h *handshake) rejection(err, below error) string {
@@ -159,21 +165,22 @@ func (h *handshake) rejection(err, below error) string {
 		fmt.Fprintf(&b, "%s was tried, and the server wants more than that; it allows %s", list(h.tried), list(h.allowed))
 	default:
 		fmt.Fprintf(&b, "%s was refused; the server allows %s", list(h.tried), list(h.allowed))
+		// Some servers offer root what they then refuse. Where it has been let in elsewhere, that is less likely than a wrong password.
+		if h.to.User == "root" && h.unknown == "" && !h.d.rootLogins.Load() {
+			b.WriteString("; perhaps it does not allow root to log in (PermitRootLogin): then use another user, with sudo")
+		}
 	}
 	if h.unknown != "" {
 		fmt.Fprintf(&b, "; it asks %s", h.quote(h.unknown))
 	}
 	if closedByPeer(below) || disconnected(err, 2) {
 		b.WriteString("; it closed the connection during the login")
+		if _, why, ok := strings.Cut(err.Error(), "ssh: disconnect, reason 2: "); ok {
+			b.WriteString(": " + h.quote(why))
+		}
 	}
 	if strings.Contains(err.Error(), "no common public key signature algorithm") {
 		b.WriteString("; it accepts RSA keys only with outdated SHA-1 signatures: use another type of key")
-	}
-	if h.to.User == "root" {
-		b.WriteString("; it may not allow root to log in (PermitRootLogin): use another user, with sudo")
-	}
-	if line := refusalIn(string(h.banner)); line != "" {
-		fmt.Fprintf(&b, "; it says %s", h.quote(line))
 	}
 	return b.String()
 }
@@ -189,15 +196,18 @@ func list(methods []string) string {
 	return sshconn.Quote(strings.Join(methods, ","))
 }
 
-// refusalIn returns the line of a banner that is about a refusal. Most banners
-// are legal notices.
-func refusalIn(banner string) string {
-	for line := range strings.Lines(banner) {
-		if sshconn.ContainsAny(line, "expired", "locked", "disabled", "denied", "not allowed") {
-			return line
+// said is what the server said last, before the login or in answer to it: "" or "; it says TEXT".
+func (h *handshake) said() string {
+	last := ""
+	for line := range strings.Lines(string(h.banner)) {
+		if strings.ContainsFunc(line, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			last = line
 		}
 	}
-	return ""
+	if last == "" {
+		return ""
+	}
+	return "; it says " + h.quote(last)
 }
 
 func trimSSH(err error) string {
@@ -214,6 +224,7 @@ func disconnected(err error, reason int) bool {
 // one for the password, once: the same question again means that the answer
 // was wrong, and answering again would lock accounts.
 func (h *handshake) answer(ctx context.Context, instruction string, questions []string, echos []bool) ([]string, error) {
+	h.keepBanner(instruction + "\n") // PAM's messages come so
 	if asksNewPassword(instruction, questions) {
 		h.expired = true
 		return nil, errExpired

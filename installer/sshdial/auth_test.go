@@ -124,6 +124,47 @@ func TestRejectionSaysWhatIsAllowed(t *testing.T) {
 	assert.NotContains(t, f.Detail, "PermitRootLogin")
 }
 
+// TestWhatTheServerSaysIsQuoted: its last line, in whichever language.
+func TestWhatTheServerSaysIsQuoted(t *testing.T) {
+	t.Parallel()
+	banner := "*****\nUnbefugter Zugriff wird verfolgt.\nDas Konto ist gesperrt.\n*****\n"
+	s := sshtest.Start(t, sshtest.Config{Banner: banner, Users: []sshtest.User{{Name: "root", Password: "right"}}})
+	_, err := dialWith(t, s, "wrong-horse")
+	f := kind(t, installer.KindAuthRejected, err)
+	assert.Equal(t, "root@"+s.Addr()+`: "password" was refused; the server allows "password"; perhaps it does not allow root to log in (PermitRootLogin): `+
+		`then use another user, with sudo; it says "Das Konto ist gesperrt."`, f.Detail)
+
+	h := &handshake{login: installer.Login{Password: installer.NewSecret("pw")}}
+	assert.Empty(t, h.said())
+	require.NoError(t, h.takeBanner(strings.Repeat("x", 3*maxBannerKept)+"\nthe last\n"))
+	assert.Equal(t, `; it says "the last"`, h.said())
+	_, err = h.answer(t.Context(), "Account locked, says PAM to pw.", nil, nil)
+	require.NoError(t, err)
+	assert.NotContains(t, h.said(), " pw.")
+	assert.Contains(t, h.said(), "Account locked")
+	assert.LessOrEqual(t, len(h.banner), maxBannerKept)
+}
+
+// TestRootIsNotRefusedEverywhere: a guess that another host of the batch disproves is not made.
+func TestRootIsNotRefusedEverywhere(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Config{Users: []sshtest.User{{Name: "root", Password: "right"}}})
+	d := newDialer(t, Config{})
+	for _, c := range []struct {
+		password string
+		guess    bool
+	}{{"wrong", true}, {"right", false}, {"wrong", false}} {
+		conn, err := d.Dial(t.Context(), "p", installer.Host{Endpoint: s.Endpoint("root")},
+			installer.Credentials{Login: installer.Login{Password: installer.NewSecret(c.password)}}, installer.AcceptNew, nil)
+		if c.password == "right" {
+			require.NoError(t, err)
+			conn.Close()
+			continue
+		}
+		assert.Equal(t, c.guess, strings.Contains(kind(t, installer.KindAuthRejected, err).Detail, "perhaps it does not allow root"))
+	}
+}
+
 func TestExpiredPassword(t *testing.T) {
 	t.Parallel()
 	t.Run("asks for a new one", func(t *testing.T) {

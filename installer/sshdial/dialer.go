@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -61,14 +62,15 @@ func (c *Conn) Close() error {
 // Dialer opens connections. It keeps what hosts share: parsed private keys
 // and the connections to jump hosts. Safe for use by many goroutines.
 type Dialer struct {
-	cfg     Config
-	limits  installer.Limits
-	log     *slog.Logger
-	signers *signerCache
-	known   func() (ssh.HostKeyCallback, error)
-	pinning [64]sync.Mutex // by host, so that two first contacts do not pin two keys
-	dialTCP func(ctx context.Context, addr string) (net.Conn, error)
-	lookup  func(ctx context.Context, name string) ([]netip.Addr, error)
+	cfg        Config
+	limits     installer.Limits
+	log        *slog.Logger
+	rootLogins atomic.Bool // root has been let in somewhere
+	signers    *signerCache
+	known      func() (ssh.HostKeyCallback, error)
+	pinning    [64]sync.Mutex // by host, so that two first contacts do not pin two keys
+	dialTCP    func(ctx context.Context, addr string) (net.Conn, error)
+	lookup     func(ctx context.Context, name string) ([]netip.Addr, error)
 
 	ctx    context.Context // of dials to jump hosts; ended by Close
 	cancel context.CancelFunc

@@ -141,6 +141,9 @@ func (h *handshake) run(ctx context.Context, nc net.Conn) (*sshconn.Conn, *insta
 		return nil, h.classify(ctx, nil)
 	}
 	_ = nc.SetDeadline(time.Time{})
+	if h.to.User == "root" {
+		h.d.rootLogins.Store(true)
+	}
 	h.login, h.signer = installer.Login{}, nil // the connection keeps h for later key exchanges
 	return c, nil
 }

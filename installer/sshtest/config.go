@@ -18,6 +18,8 @@ const NoPort = "none"
 // Config says what kind of host a Server is. The zero value is a friendly one:
 // root logs in with DefaultPassword, SFTP and forwarding work.
 type Config struct {
+	// RootPassword is what su asks for; empty: it takes none.
+	RootPassword string
 	// Users who can log in; empty: root with DefaultPassword.
 	Users []User
 	// Listen is the TCP address; default "127.0.0.1:0". NoPort: none, only
@@ -88,6 +90,7 @@ type User struct {
 	// Shell runs the commands (`SHELL -c LINE`); default /bin/sh.
 	Shell string
 	Sudo  Sudo
+	Doas  DoasMode
 }
 
 // Expired is what the server does about a password that must be changed.
@@ -115,6 +118,10 @@ type Sudo struct {
 	RequireTTY bool
 	// Lecture is printed before the question.
 	Lecture bool
+	// Rust: it speaks as sudo-rs.
+	Rust bool
+	// Only is the one command that it lets the user run, an absolute path with arguments; empty: all.
+	Only string
 }
 
 // SudoMode says whether and how sudo lets the user through.
@@ -125,6 +132,16 @@ const (
 	SudoNoPassword SudoMode = "nopassword" // NOPASSWD: asks nothing, reads nothing
 	SudoPassword   SudoMode = "password"
 	SudoMissing    SudoMode = "missing" // not installed
+)
+
+// DoasMode says whether and how doas lets the user through.
+type DoasMode string
+
+const (
+	DoasMissing    DoasMode = ""
+	DoasDenied     DoasMode = "denied"
+	DoasNoPassword DoasMode = "nopassword"
+	DoasPassword   DoasMode = "password" // the login's, on a terminal only
 )
 
 // SFTP says what happens when the subsystem is asked for.

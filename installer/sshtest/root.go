@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -15,6 +17,12 @@ var idShim string
 
 //go:embed shims/sudo.sh
 var sudoShim string
+
+//go:embed shims/doas.sh
+var doasShim string
+
+//go:embed shims/su.sh
+var suShim string
 
 // makeRoot makes the throw-away root and, apart from it, the shims.
 func (s *Server) makeRoot() error {
@@ -52,6 +60,11 @@ func (s *Server) makeRoot() error {
 			return fmt.Errorf("sshtest: %w", err)
 		}
 	}
+	if slices.ContainsFunc(s.cfg.Users, func(u User) bool { return u.Sudo.Mode == SudoMissing }) {
+		if err := s.makeBin(); err != nil {
+			return fmt.Errorf("sshtest: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -66,11 +79,15 @@ func (s *Server) makeShims(u *User) error {
 	if password == "" {
 		password = u.anyPassword()
 	}
-	// Only its hash: a test may search the disk for passwords.
-	sum := sha256.Sum256([]byte(password))
-	settings := fmt.Sprintf("#!/bin/sh\nmode=%s hash=%s requiretty=%t lecture=%t\n",
-		u.Sudo.Mode, hex.EncodeToString(sum[:]), u.Sudo.RequireTTY, u.Sudo.Lecture)
-	shims := map[string]string{"id": idShim, "sudo": settings + sudoShim}
+	shims := map[string]string{"id": idShim}
+	if u.Sudo.Mode != SudoMissing {
+		shims["sudo"] = fmt.Sprintf("#!/bin/sh\nmode=%s hash=%s requiretty=%t lecture=%t rust=%t only='%s'\n",
+			u.Sudo.Mode, hashOf(password), u.Sudo.RequireTTY, u.Sudo.Lecture, u.Sudo.Rust, u.Sudo.Only) + sudoShim
+	}
+	if u.Doas != DoasMissing {
+		shims["doas"] = fmt.Sprintf("#!/bin/sh\nmode=%s hash=%s\n", u.Doas, hashOf(u.anyPassword())) + doasShim
+	}
+	shims["su"] = fmt.Sprintf("#!/bin/sh\nhash=%s root='%s' tmp='%s' mark=%s\n", hashOf(s.cfg.RootPassword), s.root, s.Path("tmp"), s.mark) + suShim
 	for name, text := range s.cfg.Shims {
 		shims[name] = text
 	}
@@ -81,6 +98,38 @@ func (s *Server) makeShims(u *User) error {
 	}
 	return nil
 }
+
+// hashOf a password is what the shims have: a test may search the disk for passwords.
+func hashOf(password string) string {
+	if password == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(password))
+	return hex.EncodeToString(sum[:])
+}
+
+const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// makeBin makes a folder with all programs of this machine but its sudo, doas and su.
+func (s *Server) makeBin() error {
+	if err := os.Mkdir(s.binDir(), 0o755); err != nil {
+		return err
+	}
+	for _, dir := range filepath.SplitList(systemPath) {
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			if slices.Contains([]string{"sudo", "doas", "su"}, e.Name()) {
+				continue
+			}
+			if err := os.Symlink(filepath.Join(dir, e.Name()), filepath.Join(s.binDir(), e.Name())); err != nil && !errors.Is(err, os.ErrExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) binDir() string { return filepath.Join(s.base, "bin") }
 
 // writeProgram lets nothing fork while the file is open: a child that has the
 // file open too makes it "text file busy" to who wants to run it.
@@ -100,8 +149,12 @@ func (s *Server) environment(u *User) []string {
 	if shell == "" {
 		shell = "/bin/sh"
 	}
+	path := systemPath
+	if u.Sudo.Mode == SudoMissing {
+		path = s.binDir()
+	}
 	return append([]string{
-		"PATH=" + s.shimDir(u) + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"PATH=" + s.shimDir(u) + ":" + path,
 		"HOME=" + s.Home(u.Name),
 		"TMPDIR=" + s.Path("tmp"),
 		"USER=" + u.Name, "LOGNAME=" + u.Name, "SHELL=" + shell,

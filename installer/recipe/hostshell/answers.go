@@ -13,11 +13,11 @@ import (
 const (
 	maxHeader = 4096    // bytes of a frame's first line
 	maxOutput = 1 << 20 // bytes of output in a frame
-	maxNoise  = 2048    // bytes kept of what a login shell prints
+	maxNoise  = 4096    // bytes kept of what a login shell prints, and of what a program says that makes us root
 )
 
 // answers reads what comes from the host. Until our scripts say hello, it is noise of a login
-// shell or words of sudo. After that it is frames, which scripts/host/lib.sh describes, and
+// shell or words of sudo and the like. After that it is frames, which scripts/host/lib.sh describes, and
 // anything else is a fault: nothing that a script prints can be taken for an answer.
 type answers struct {
 	terminal bool          // stderr comes with stdout
@@ -26,13 +26,14 @@ type answers struct {
 	starts   chan struct{} // closed when the login shell begins to become root
 	ready    chan struct{} // closed when root's shell is there
 	asked    chan struct{} // one for each question for a password
+	spoke    chan struct{} // something was printed by what makes us root
 	echo     chan struct{} // closed when what we sent came back
 
 	mu       sync.Mutex
 	begun    bool   // likewise
 	pending  []byte // what is not yet complete
 	noise    []byte
-	prompts  spotter
+	program  program
 	starters spotter
 	readies  spotter
 	errors   installer.Tail
@@ -44,11 +45,12 @@ type answers struct {
 	done    chan struct{} // closed at the end of an answer, or at a fault; nil: nothing is asked
 }
 
-func newAnswers(terminal bool) *answers {
+func newAnswers(become Become, terminal bool) *answers {
 	return &answers{
-		terminal: terminal, hello: []byte("tripod:" + random() + "\n"), ready: make(chan struct{}), begins: make(chan struct{}), starts: make(chan struct{}), asked: make(chan struct{}, 2),
-		echo:    make(chan struct{}),
-		prompts: spotter{word: sudoPrompt}, readies: spotter{word: readyLine}, starters: spotter{word: startLine},
+		terminal: terminal, hello: []byte("tripod:" + random() + "\n"), begins: make(chan struct{}), starts: make(chan struct{}), ready: make(chan struct{}),
+		asked: make(chan struct{}, 2), spoke: make(chan struct{}, 1), echo: make(chan struct{}),
+		starters: spotter{word: startLine}, readies: spotter{word: readyLine},
+		program: program{prompts: spotter{word: sudoPrompt}, ownWords: become == Doas || become == Su},
 	}
 }
 
@@ -92,7 +94,7 @@ func (a *answers) finish() {
 func (a *answers) stderr(p []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.spot(&a.prompts, p)
+	a.listen(p)
 	_, _ = a.errors.Write(p)
 }
 
@@ -116,10 +118,12 @@ func (a *answers) stdout(p []byte) {
 // greeting reads up to hello, and returns what comes after it.
 func (a *answers) greeting(p []byte) []byte {
 	if a.terminal {
-		a.spot(&a.prompts, p)
+		plain := bytes.ReplaceAll(p, []byte("\r"), nil)
+		a.listen(plain)
+		a.spot(plain)
+	} else {
+		a.spot(p)
 	}
-	a.spot(&a.starters, p)
-	a.spot(&a.readies, p)
 	b := append(a.pending, p...)
 	at := bytes.Index(b, a.hello)
 	if at < 0 && a.terminal { // if it is not raw
@@ -157,27 +161,51 @@ func (a *answers) addNoise(p []byte) {
 	a.noise = append(a.noise, p[:min(len(p), maxNoise-len(a.noise))]...)
 }
 
-// spot tells who waits for root what it has seen.
-func (a *answers) spot(s *spotter, p []byte) {
+// spot tells who waits for our command, and for root's shell.
+func (a *answers) spot(p []byte) {
+	if a.starters.count(p) > 0 && !isClosed(a.starts) {
+		close(a.starts)
+	}
+	if a.readies.count(p) > 0 && !isClosed(a.ready) {
+		close(a.ready)
+	}
+}
+
+// listen hears what makes us root, and tells who waits for it.
+func (a *answers) listen(p []byte) {
 	if a.begun {
 		return
 	}
-	for range s.count(p) {
-		if s == &a.prompts {
-			select {
-			case a.asked <- struct{}{}:
-			default: // asked often enough
-			}
-			continue
-		}
-		seen := a.ready
-		if s == &a.starters {
-			seen = a.starts
-		}
-		if !isClosed(seen) {
-			close(seen)
+	for range a.program.add(p) {
+		select {
+		case a.asked <- struct{}{}:
+		default: // asked often enough
 		}
 	}
+	select {
+	case a.spoke <- struct{}{}:
+	default:
+	}
+}
+
+// waitsForAnswer: what makes us root has printed something, which may be a question.
+func (a *answers) waitsForAnswer() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.program.waits(a.terminal)
+}
+
+func (a *answers) isSudoRs() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.program.isSudoRs()
+}
+
+// started tells, once the program was started, the user id of the login.
+func (a *answers) started() (uid string, started bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.program.uid, a.program.begun
 }
 
 // header reads the first line of a frame, and returns what comes after it.

@@ -27,7 +27,7 @@ type heard struct {
 
 // hear has stream read in pieces of size, HELLO standing for the line that only this conversation has.
 func hear(stream string, size int, terminal bool) heard {
-	a := newAnswers(terminal)
+	a := newAnswers(Sudo, terminal)
 	stream = strings.ReplaceAll(stream, "HELLO\n", string(a.hello))
 	var h heard
 	var out bytes.Buffer
@@ -86,7 +86,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
-	a := newAnswers(false)
+	a := newAnswers(Sudo, false)
 	for range 1000 {
 		a.stdout(bytes.Repeat([]byte("noise "), 1000))
 	}

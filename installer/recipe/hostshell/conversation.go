@@ -20,20 +20,21 @@ type conversation struct {
 	sent     map[string]bool // files of scripts/host that the host has
 	startUp  time.Duration   // for the shell that reads the first request
 	cancel   context.CancelCauseFunc
+	kill     chan struct{} // closed when the host is to kill the command
 
 	ended chan struct{} // closed when the command has ended; then these are set:
 	code  int
 	err   error
 }
 
-func (s *Shell) start(ctx context.Context) *conversation {
+func (s *Shell) converse(ctx context.Context, line string) *conversation {
 	ctx, cancel := context.WithCancelCause(ctx)
 	c := &conversation{
-		input: &input{texts: make(chan []byte), eof: make(chan struct{}), over: make(chan struct{})}, answer: newAnswers(s.Terminal),
-		sent: map[string]bool{}, startUp: s.Limits.StartUp, cancel: cancel, ended: make(chan struct{}),
+		input: &input{texts: make(chan []byte), eof: make(chan struct{}), over: make(chan struct{})}, answer: newAnswers(s.Become, s.Terminal),
+		sent: map[string]bool{}, startUp: s.Limits.StartUp, cancel: cancel, kill: make(chan struct{}), ended: make(chan struct{}),
 	}
 	cmd := installer.Command{
-		Line: commandLine(s.Become, s.HasPassword()), PTY: s.Terminal,
+		Line: line, PTY: s.Terminal, Kill: c.kill,
 		Stdin: c.input, Stdout: writer(c.answer.stdout), Stderr: writer(c.answer.stderr),
 	}
 	go func() {
@@ -64,6 +65,10 @@ func (c *conversation) end(cause error) {
 // endInput lets the command end by itself; not on a terminal, where it goes on waiting.
 func (c *conversation) endInput() {
 	close(c.input.eof)
+	c.awaitEnd()
+}
+
+func (c *conversation) awaitEnd() {
 	if c.answer.terminal {
 		return
 	}
@@ -163,81 +168,115 @@ func call(q Request) string {
 	return b.String()
 }
 
-// ownWords takes what is ours from the words of a host.
-var ownWords = strings.NewReplacer(sudoPrompt, "", startLine, "")
-
 var errEchoed = errors.New("what was sent came back")
 
 // awaitRoot answers questions for a password until root's shell says that it is there.
-func (c *conversation) awaitRoot(ctx context.Context, s *Shell) error {
+func (c *conversation) awaitRoot(ctx context.Context, s *Shell, way Way) error {
 	password := s.password
 	c.preamble = startUp
-	if s.Become == AsLogin {
+	if way.Become == AsLogin {
 		return nil
 	}
 	c.say(ctx, []byte(startUp))
 	c.preamble = goLine
-	refused := func(rejected bool) error {
-		if rejected {
-			c.endInput() // so that sudo says and logs what it thinks of it
-		}
-		c.end(nil)
-		reply, _ := c.answer.detach()
-		if c.err != nil && !rejected {
-			return c.err
-		}
-		return &NotRoot{Said: ownWords.Replace(reply.Stderr + "\n" + reply.Noise), Rejected: rejected, Code: c.code}
-	}
 	limit := time.NewTimer(s.Limits.StartUp)
 	defer limit.Stop()
 	starts, tooLate := c.answer.starts, ErrStartUp
-	var silence <-chan time.Time // PAM may ask in words of its own
-	answered, early := false, false
+	answered, guessed, told := false, false, way.Become != SudoSu
+	var answer string
+	silence := time.NewTimer(promptWait)
+	defer silence.Stop()
 	for {
-		asked := false
+		asks := false
 		select {
 		case <-c.answer.ready:
 			return nil
 		case <-starts:
 			starts, tooLate = nil, ErrSudo
 			limit.Reset(s.Limits.Sudo)
-			if !password.IsZero() {
-				silence = time.After(promptWait)
-			}
-			continue
 		case <-limit.C:
 			c.end(nil)
 			return tooLate
+		case <-c.answer.spoke:
+			silence.Reset(promptWait)
+			if uid, started := c.answer.started(); started && way.Su.Free && !told {
+				c.say(ctx, []byte(loginShellLine(c.answer.terminal, uid)))
+				told = true
+			}
 		case <-c.answer.asked:
-			asked = true
+			switch {
+			case guessed: // what was sent before is the answer to this; a terminal has dropped it
+				guessed, asks = false, c.answer.terminal
+			case answered || password.IsZero():
+				// A second try with the same password would only help to lock the account.
+				return c.refused(answered)
+			default:
+				asks = true
+			}
+		case <-silence.C: // PAM may ask in words of its own
+			asks = !answered && !password.IsZero() && c.answer.waitsForAnswer()
+			guessed = guessed || asks
 		case <-c.answer.echo:
 			c.end(nil)
 			return errEchoed
-		case <-silence:
 		case <-c.ended:
 			select {
 			case <-c.answer.ready: // said before it ended
 				return nil
 			default:
-				return refused(false)
 			}
+			if c.err != nil {
+				return c.err
+			}
+			return c.refusal(answered, false)
 		case <-ctx.Done():
 			c.end(context.Cause(ctx))
 			return c.err
 		}
-		if asked && early {
-			early = false // it was slow to ask, and finds the answer
-			continue
-		}
-		// A second try with the same password would only help to lock the account.
-		if asked && (answered || password.IsZero()) {
-			return refused(answered)
-		}
-		if !answered {
-			c.say(ctx, []byte(password.Reveal()+"\n"))
-			answered, early = true, !asked
+		if asks {
+			if !answered {
+				answer = password.Reveal() + "\n"
+				if uid, _ := c.answer.started(); !told {
+					answer += loginShellLine(c.answer.terminal, uid) // sudo is known to take the password, and leaves the line
+					told = true
+				}
+				answered = true
+			}
+			c.say(ctx, []byte(answer))
 		}
 	}
+}
+
+// refused ends a program that asks for a password that we have not, or once more.
+func (c *conversation) refused(answered bool) error {
+	if answered {
+		// sudo says and logs what it thinks of it. sudo-rs would take the end of its input for
+		// one more wrong password, and not see the end of the connection.
+		if c.answer.isSudoRs() {
+			close(c.kill)
+			c.awaitEnd()
+		} else {
+			c.endInput()
+		}
+	}
+	c.end(nil)
+	return c.refusal(true, answered)
+}
+
+func (c *conversation) refusal(asked, rejected bool) error {
+	said, listed := c.said()
+	p := &c.answer.program
+	return &NotRoot{Ran: p.begun, Ways: p.ways, Asked: asked, Rejected: rejected, Code: c.code, Said: said, Listed: listed}
+}
+
+// said is what the program has said before the command ended; if it was not started, what the host has.
+func (c *conversation) said() (said, stdout string) {
+	reply, _ := c.answer.detach()
+	stdout = strings.Replace(reply.Noise, startLine, "", 1)
+	if p := &c.answer.program; p.begun {
+		return p.words(), stdout
+	}
+	return reply.Stderr + "\n" + stdout, stdout
 }
 
 // input is the command's standard input.

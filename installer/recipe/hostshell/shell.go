@@ -17,9 +17,8 @@ type Conn interface {
 
 // Shell runs the scripts of scripts/host on one connection, one request at a time.
 type Shell struct {
-	Become   Become
-	Limits   installer.Limits // StartUp and Sudo; New sets the defaults
-	Terminal bool             // what makes us root wants one
+	Way
+	Limits installer.Limits // StartUp and Sudo; New sets the defaults
 
 	conn     Conn
 	password installer.Secret
@@ -90,7 +89,8 @@ func (s *Shell) Ask(ctx context.Context, q Request) (Reply, error) {
 	return reply, err
 }
 
-// Noise is what the host printed before our scripts began, the last time.
+// Noise is what was printed before our scripts began, the last time: by the program that was to
+// make us root, if it was started, else by the host.
 func (s *Shell) Noise() string { return s.noise }
 
 // Close ends the conversation, and waits for that. The next request opens another.
@@ -113,16 +113,40 @@ func (s *Shell) LastWords() string {
 	return reply.Stderr
 }
 
-func (s *Shell) open(ctx context.Context) (*conversation, error) {
-	c := s.start(context.WithoutCancel(ctx))
-	if err := c.awaitRoot(ctx, s); err != nil {
+// start starts a command, and waits for root's shell if it is a way to that.
+func (s *Shell) start(ctx context.Context, line string, way Way) (*conversation, error) {
+	c := s.converse(context.WithoutCancel(ctx), line)
+	err := c.awaitRoot(ctx, s, way)
+	if err != nil {
 		c.end(context.Cause(ctx))
-		reply, _ := c.answer.detach()
-		s.noise = reply.Noise
+		s.noise, _ = c.said()
+	}
+	return c, err
+}
+
+func (s *Shell) open(ctx context.Context) (*conversation, error) {
+	c, err := s.start(ctx, commandLine(s.Way, s.HasPassword()), s.Way)
+	if err != nil {
 		return nil, err
 	}
 	c.preamble += "printf '%s\\n' " + c.answer.token() + "\ntag=" + s.tag + "\nsettings=" + Quote(s.settings) + "\n"
 	return c, nil
+}
+
+// SudoList is what sudo allows, as far as it says. ok: it has said that at all.
+func (s *Shell) SudoList(ctx context.Context) (list string, ok bool, err error) {
+	c, err := s.start(ctx, listLine(s.HasPassword()), Way{Become: Sudo, Terminal: s.Terminal})
+	refusal, refused := errors.AsType[*NotRoot](err)
+	switch {
+	case !refused:
+		c.end(context.Cause(ctx))
+		return "", false, err
+	case s.Terminal:
+		return refusal.Said, refusal.Code == 0, nil
+	case refusal.Code == 0:
+		return refusal.Listed, true, nil
+	}
+	return refusal.Said, false, nil
 }
 
 func random() string {

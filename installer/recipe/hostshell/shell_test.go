@@ -75,97 +75,205 @@ func TestCommandLines(t *testing.T) {
 	const awaits = `while IFS= read -r l; do case $l in tripod-go) exec sh -s -- "${LC_ALL-}" "";; esac; done`
 	const start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; echo tripod-starts; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; r="echo tripod-ready; while IFS= read -r l; do ` +
 		`case \$l in tripod-go) exec /bin/sh $t -s -- \"\$1\" \"\$2\";; esac; done"; [ "$u" = 0 ] && exec /bin/sh -c "$r" sh "$a" 0; ` +
-		`LC_ALL=C; export LC_ALL; exec sudo -k `
-	assert.Equal(t, "exec sh -c '"+awaits+"'", commandLine(AsLogin, true))
-	assert.Equal(t, start+`-n /bin/sh -c "$r" sh "$a" "$u"'`, commandLine(Sudo, false))
-	assert.Equal(t, start+`-S -p tripod-asks: /bin/sh -c "$r" sh "$a" "$u"'`, commandLine(Sudo, true))
-	for _, become := range []Become{AsLogin, Sudo} {
-		inner := strings.TrimSuffix(strings.TrimPrefix(commandLine(become, true), "exec sh -c '"), "'")
+		`LC_ALL=C; export LC_ALL; p=; for w in sudo doas su; do command -v $w >/dev/null 2>&1 && p="$p $w"; done; echo "tripod-ways: $u$p" >&2; `
+	const shell = ` /bin/sh -c "$r" sh "$a" "$u"`
+	free, paid := SuCmd{"/bin/su -", true}, SuCmd{"/bin/su -", false}
+	for _, c := range []struct {
+		way      Way
+		password bool
+		want     string
+	}{
+		{Way{}, true, "exec sh -c '" + awaits + "'"},
+		{Way{Become: Auto}, false, start + `case $p in *sudo*) exec sudo -k -n` + shell + `;; *doas*) exec doas -n` + shell + `;; esac; exit 127'`},
+		{Way{Become: Auto}, true, start + `case $p in *sudo*) exec sudo -k -S -p tripod-asks:` + shell + `;; *doas*) exec doas -n` + shell + `;; esac; exit 127'`},
+		{Way{Become: Sudo}, false, start + `exec sudo -k -n` + shell + `'`},
+		{Way{Become: Sudo, Terminal: true}, true, start + `exec sudo -k -S -p tripod-asks:` + shell + `'`},
+		{Way{Become: Doas}, false, start + `exec doas -n` + shell + `'`},
+		{Way{Become: Doas, Terminal: true}, true, start + `exec doas` + shell + `'`},
+		{Way{Become: Su, Terminal: true}, true, start + `exec env -i PATH="$PATH" LC_ALL=C su -s /bin/sh -c "$r" root sh "$a" "$u"'`},
+		{Way{Become: SudoSu, Su: free}, true, start + `exec sudo -k -n /bin/su -'`},
+		{Way{Become: SudoSu, Su: paid}, true, start + `exec sudo -k -S -p tripod-asks: /bin/su -'`},
+	} {
+		line := commandLine(c.way, c.password)
+		assert.Equal(t, c.want, line)
+		inner := strings.TrimSuffix(strings.TrimPrefix(line, "exec sh -c '"), "'")
 		assert.NotContains(t, inner, "'")
 		assert.NotContains(t, inner, "!", "csh")
 		assert.NotContains(t, inner, "\n")
 	}
+	assert.Equal(t, start+"sudo -n -l 2>/dev/null || exec sudo -n -v'", listLine(false))
+	assert.Equal(t, start+"exec sudo -k -S -p tripod-asks: -l'", listLine(true))
 }
 
-// TestPasswordGoesToSudoAlone: nothing but the password is sent before root's shell is there, and that once.
-func TestPasswordGoesToSudoAlone(t *testing.T) {
+// TestPasswordGoesToTheProgramAlone: nothing but the password is sent before root's shell is there, and
+// that once, and only after the program has said something that may be a question.
+func TestPasswordGoesToTheProgramAlone(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret 'word'"
+	ways := waysWord + " 1000 sudo su\n"
+	toldNothing := func(t *testing.T, sent <-chan string) {
+		select {
+		case text, ok := <-sent:
+			assert.False(t, ok, "%q", text)
+		case <-time.After(30 * time.Second):
+		}
+	}
+	// With a terminal all comes by stdout.
+	say := func(cmd installer.Command, texts ...string) {
+		w := cmd.Stderr
+		if cmd.PTY {
+			w = cmd.Stdout
+		}
+		for _, text := range texts {
+			_, _ = io.WriteString(w, text)
+		}
+	}
+	ready := func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+		_, _ = io.WriteString(cmd.Stdout, readyLine)
+		assert.NotContains(t, <-sent, secret)
+		return 7
+	}
 	for name, c := range map[string]struct {
-		host     fakeHost
-		password string
-		root     bool
-		rejected bool
+		way  Way
+		host func(t *testing.T, cmd installer.Command, sent <-chan string) int
+		none bool // no password is there
+		want *NotRoot
 	}{
-		"free": {func(cmd installer.Command, sent <-chan string) int {
+		"free": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
 			_, _ = io.WriteString(cmd.Stdout, "motd\ntripod-re")
 			_, _ = io.WriteString(cmd.Stdout, "ady\n")
 			assert.NotContains(t, <-sent, secret)
 			return 7
-		}, secret, true, false},
-		"asks": {func(cmd installer.Command, sent <-chan string) int {
-			_, _ = io.WriteString(cmd.Stderr, "tripod-")
-			_, _ = io.WriteString(cmd.Stderr, "asks:")
+		}, false, nil},
+		"asks": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, "noise, password: ", ways[:5], ways[5:], "tripod-", "asks:")
 			assert.Equal(t, secret+"\n", <-sent)
-			_, _ = io.WriteString(cmd.Stdout, readyLine)
-			assert.NotContains(t, <-sent, secret)
-			return 7
-		}, secret, true, false},
-		"asks in words of its own": {func(cmd installer.Command, sent <-chan string) int {
-			_, _ = io.WriteString(cmd.Stdout, startLine)
-			_, _ = io.WriteString(cmd.Stderr, "Passwort: ")
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"asks in words of its own": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, "Passwort: ")
 			assert.Equal(t, secret+"\n", <-sent)
-			_, _ = io.WriteString(cmd.Stdout, readyLine)
-			<-sent
-			return 7
-		}, secret, true, false},
-		"asks late": {func(cmd installer.Command, sent <-chan string) int {
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"asks late": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
 			time.Sleep(40 * time.Second) // a start-up file
 			_, _ = io.WriteString(cmd.Stdout, startLine)
 			time.Sleep(40 * time.Second) // PAM
-			_, _ = io.WriteString(cmd.Stderr, sudoPrompt)
-			assert.Equal(t, secret+"\n", <-sent, "it may have been asked in other words")
-			_, _ = io.WriteString(cmd.Stdout, readyLine)
-			assert.NotContains(t, <-sent, secret)
-			return 7
-		}, secret, true, false},
-		"asks late, and twice": {func(cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, sudoPrompt)
+			assert.Equal(t, secret+"\n", <-sent)
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"asks late, and twice": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
 			_, _ = io.WriteString(cmd.Stdout, startLine)
+			say(cmd, ways, "sudo: unable to resolve host x: ")
+			assert.Equal(t, secret+"\n", <-sent, "it may have been asked in other words")
 			time.Sleep(40 * time.Second)
-			assert.Equal(t, secret+"\n", <-sent)
-			_, _ = io.WriteString(cmd.Stderr, sudoPrompt+"Sorry, try again.\n"+sudoPrompt)
+			say(cmd, sudoPrompt+"Sorry, try again.\n"+sudoPrompt)
 			more, ok := <-sent
 			assert.False(t, ok, "the end of input, not %q", more)
-			_, _ = io.WriteString(cmd.Stderr, "sudo: 1 incorrect password attempt\n")
 			return 1
-		}, secret, false, true},
-		"asks twice": {func(cmd installer.Command, sent <-chan string) int {
-			_, _ = io.WriteString(cmd.Stderr, sudoPrompt)
+		}, false, &NotRoot{Ran: true, Ways: []string{"sudo", "su"}, Asked: true, Rejected: true, Code: 1,
+			Said: "sudo: unable to resolve host x: Sorry, try again.\n"}},
+		"slow, and asks nothing": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways)
+			toldNothing(t, sent)
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"asks twice": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, sudoPrompt)
 			assert.Equal(t, secret+"\n", <-sent)
-			_, _ = io.WriteString(cmd.Stderr, "Sorry, try again.\n"+sudoPrompt)
+			say(cmd, "Sorry, try again.\n"+sudoPrompt)
 			more, ok := <-sent
 			assert.False(t, ok, "the end of input, not %q", more)
-			_, _ = io.WriteString(cmd.Stderr, "sudo: 1 incorrect password attempt\n")
+			say(cmd, "sudo: 1 incorrect password attempt\n")
 			return 1
-		}, secret, false, true},
-		"asks without need": {func(cmd installer.Command, sent <-chan string) int {
-			_, _ = io.WriteString(cmd.Stderr, "sudo: a password is required\n")
+		}, false, &NotRoot{Ran: true, Ways: []string{"sudo", "su"}, Asked: true, Rejected: true, Code: 1, Said: "Sorry, try again.\nsudo: 1 incorrect password attempt\n"}},
+		"sudo-rs takes the end of input for a wrong password": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, "[sudo: "+sudoPrompt, "] Password: ")
+			assert.Equal(t, secret+"\n", <-sent)
+			say(cmd, "sudo: Authentication failed, try again.\n[sudo: "+sudoPrompt+"] Password: ")
+			select {
+			case text, ok := <-sent:
+				assert.Fail(t, "more than the password was sent", "%q %v", text, ok)
+			case <-cmd.Kill:
+			}
+			return 137
+		}, false, &NotRoot{Ran: true, Ways: []string{"sudo", "su"}, Asked: true, Rejected: true, Code: 137, Said: "sudo: Authentication failed, try again.\n"}},
+		"asks without need": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, _ <-chan string) int {
+			say(cmd, ways, "sudo: a password is required\n")
 			return 1
-		}, "", false, false},
+		}, true, &NotRoot{Ran: true, Ways: []string{"sudo", "su"}, Code: 1, Said: "sudo: a password is required\n"}},
+		"the login is closed": {Way{Become: Sudo}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, "Too many logins; password: ")
+			toldNothing(t, sent)
+			return 254
+		}, false, &NotRoot{Code: 254, Said: "Too many logins; password: \n"}},
+		"su": {Way{Become: Su, Terminal: true}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, "password: "+ways, "Last failed login: today\r\nPass", "word: ")
+			assert.Equal(t, secret+"\n", <-sent)
+			say(cmd, "\r\n")
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"su in other words": {Way{Become: Su, Terminal: true}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, "Kennwort von root eingeben> ")
+			assert.Equal(t, secret+"\n", <-sent)
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"su, slow after a notice": {Way{Become: Su, Terminal: true}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, "You must be authorised.\r\n")
+			toldNothing(t, sent)
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"su refuses": {Way{Become: Su, Terminal: true}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, "Password: ")
+			assert.Equal(t, secret+"\n", <-sent)
+			say(cmd, "\r\nsu: Authentication failure\r\n")
+			return 1
+		}, false, &NotRoot{Ran: true, Ways: []string{"sudo", "su"}, Asked: true, Code: 1, Said: "\nsu: Authentication failure\n"}},
+		"doas asks again": {Way{Become: Doas, Terminal: true}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, "\rdoas (ops@web-1) password: ")
+			assert.Equal(t, secret+"\n", <-sent)
+			say(cmd, "\r\n\rdoas (ops@web-1) password: ")
+			toldNothing(t, sent)
+			return 1
+		}, false, &NotRoot{Ran: true, Ways: []string{"sudo", "su"}, Asked: true, Rejected: true, Code: -1, Said: "\n"}},
+		"su without a password": {Way{Become: Su, Terminal: true}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways, "Password: ")
+			toldNothing(t, sent)
+			return 1
+		}, true, &NotRoot{Ran: true, Ways: []string{"sudo", "su"}, Asked: true, Code: -1}},
+		"the su that sudo allows": {Way{Become: SudoSu, Su: SuCmd{"/bin/su -", true}}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways)
+			assert.Equal(t, loginShellLine(false, "1000"), <-sent)
+			return ready(t, cmd, sent)
+		}, false, nil},
+		"the su that sudo allows with a password": {Way{Become: SudoSu, Su: SuCmd{"/bin/su -", false}}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+			say(cmd, ways+sudoPrompt)
+			assert.Equal(t, secret+"\n"+loginShellLine(false, "1000"), <-sent)
+			return ready(t, cmd, sent)
+		}, false, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := New(c.host, installer.NewSecret(c.password), "tag", "A='x'\n")
-				s.Become = Sudo
+				password := secret
+				if c.none {
+					password = ""
+				}
+				host := fakeHost(func(cmd installer.Command, sent <-chan string) int { return c.host(t, cmd, sent) })
+				s := New(host, installer.NewSecret(password), "tag", "A='x'\n")
+				s.Way = c.way
 				reply, err := s.Ask(t.Context(), Request{Files: KillFiles, Verb: "kill"})
 				refusal, refused := errors.AsType[*NotRoot](err)
-				assert.Equal(t, !c.root, refused, "%v", err)
-				if refused {
-					assert.Equal(t, c.rejected, refusal.Rejected)
-					assert.NotContains(t, refusal.Said, "tripod-")
-					assert.Contains(t, refusal.Said, "password")
-				} else {
+				switch {
+				case c.want != nil:
+					require.True(t, refused, "%v", err)
+					if c.way.Terminal {
+						refusal.Listed = ""
+					}
+					assert.Equal(t, c.want, refusal)
+				default:
+					require.NoError(t, err)
 					assert.Equal(t, 7, reply.Code)
 				}
 				s.Close()
@@ -176,7 +284,7 @@ func TestPasswordGoesToSudoAlone(t *testing.T) {
 
 func TestDeadlineEndsAConversation(t *testing.T) {
 	t.Parallel()
-	for _, become := range []Become{AsLogin, Sudo} {
+	for _, become := range []Become{AsLogin, Sudo, Su} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()

@@ -89,7 +89,8 @@ func (k kind) refuses(user string, auth ssh.AuthMethod) {
 // inTheFleet are the kinds that cmd/tripod's TestWaysIn and TestInitSystems work on.
 var inTheFleet = []container.Kind{
 	container.PasswordKind, container.KeyKind, container.KeyboardInteractiveKind, container.SFTPOffKind, container.SudoNoPasswordKind,
-	container.SudoPasswordKind, container.SudoRequireTTYKind, container.SudoDeniedKind, container.NoexecKind, container.ChattyKind,
+	container.SudoPasswordKind, container.SudoRequireTTYKind, container.SudoDeniedKind, container.SudoSuKind, container.DoasKind, container.SuKind,
+	container.NoexecKind, container.ChattyKind,
 	container.ExpiredKind, container.ExpiredPromptKind, container.DropbearKind, container.CshKind, container.FishKind,
 	container.NologinKind, container.MaxSessionsKind, container.LegacyKind,
 	container.SystemdKind, container.SysvinitKind, container.OpenRCKind,

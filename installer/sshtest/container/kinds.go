@@ -15,6 +15,9 @@ const (
 	SudoPasswordKind        Kind = "sudo-password"
 	SudoRequireTTYKind      Kind = "sudo-requiretty"
 	SudoDeniedKind          Kind = "sudo-denied"
+	SudoSuKind              Kind = "sudo-su"
+	DoasKind                Kind = "doas"
+	SuKind                  Kind = "su"
 	NoexecKind              Kind = "noexec"
 	ChattyKind              Kind = "chatty"
 	ExpiredKind             Kind = "expired"
@@ -35,7 +38,7 @@ const (
 // Kinds are all of them.
 var Kinds = []Kind{
 	PasswordKind, KeyKind, KeyboardInteractiveKind, SFTPOffKind, NoForwardingKind, RootRefusedKind, SudoNoPasswordKind,
-	SudoPasswordKind, SudoRequireTTYKind, SudoDeniedKind, NoexecKind, ChattyKind, ExpiredKind, ExpiredPromptKind, JumpKind,
+	SudoPasswordKind, SudoRequireTTYKind, SudoDeniedKind, SudoSuKind, DoasKind, SuKind, NoexecKind, ChattyKind, ExpiredKind, ExpiredPromptKind, JumpKind,
 	DropbearKind, CshKind, FishKind, NologinKind, MaxStartupsKind, MaxSessionsKind, LegacyKind,
 	SystemdKind, SysvinitKind, OpenRCKind,
 }
@@ -43,7 +46,7 @@ var Kinds = []Kind{
 // User is who logs in on a host of this kind: root, or op where root may not.
 func (k Kind) User() string {
 	switch k {
-	case RootRefusedKind, SudoNoPasswordKind, SudoPasswordKind, SudoRequireTTYKind, SudoDeniedKind:
+	case RootRefusedKind, SudoNoPasswordKind, SudoPasswordKind, SudoRequireTTYKind, SudoDeniedKind, SudoSuKind, DoasKind, SuKind:
 		return "op"
 	}
 	return "root"

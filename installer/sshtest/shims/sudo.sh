@@ -1,15 +1,10 @@
 # sudo of an sshtest.Server. It says and reads what the real one does, and runs
-# the command as whoever runs the server. The first lines, which set mode, hash,
-# requiretty and lecture, are put before this text.
+# the command as whoever runs the server. With rust it is sudo-rs. The first lines, which set mode, hash,
+# requiretty, lecture, rust and only, are put before this text.
 # shellcheck disable=SC2154 shell=sh
 me=${SSHTEST_USER:-root}
 
 say() { printf '%s\n' "$*" >&2; }
-
-if [ "$mode" = missing ]; then
-	say "sh: 1: sudo: not found"
-	exit 127
-fi
 
 usage() {
 	say "usage: sudo [-EHkKnSisvl] [-p prompt] [-u user] [VAR=value] [command [arg ...]]"
@@ -95,6 +90,12 @@ prompt=${prompt%.}
 # ask puts the answer into $answer; false at the end of the input.
 ask() {
 	if [ -n "$stdin" ]; then
+		if [ "$rust" = true ]; then
+			printf '[sudo: %s] Password: ' "$prompt" >&2
+			IFS= read -r answer # the end of the input is an empty password to it
+			say ""
+			return 0
+		fi
 		printf '%s' "$prompt" >&2
 		IFS= read -r answer || [ -n "$answer" ]
 	else
@@ -110,6 +111,10 @@ ask() {
 }
 
 authenticate() {
+	if [ -n "$nonint" ] && [ "$rust" = true ]; then
+		say "sudo: interactive authentication is required"
+		exit 1
+	fi
 	if [ -n "$nonint" ]; then
 		say "sudo: a password is required"
 		exit 1
@@ -139,11 +144,41 @@ authenticate() {
 		fi
 		[ "$(printf '%s' "$answer" | sum)" = "$hash" ] && return
 		wrong=$((wrong + 1))
-		[ "$wrong" -lt 3 ] && say "Sorry, try again."
+		echo wrong >>"$TRIPOD_ROOT/wrong-passwords"
+		[ "$wrong" -lt 3 ] && if [ "$rust" = true ]; then say "sudo: Authentication failed, try again."; else say "Sorry, try again."; fi
 	done
+	if [ "$rust" = true ]; then
+		say "sudo: Maximum 3 incorrect authentication attempts"
+		exit 1
+	fi
 	say "sudo: 3 incorrect password attempts"
 	exit 1
 }
+
+# denies says that $1 is not allowed.
+denies() {
+	if [ "$rust" = true ]; then
+		say "sudo: I'm sorry $me. I'm afraid I can't do that"
+	else
+		say "Sorry, user $me is not allowed to execute '$1' as root on localhost."
+	fi
+	exit 1
+}
+
+# Neither tells without a password that the user is in sudoers; -v does that he is not.
+if [ "${SSHTEST_UID:-0}" != 0 ] && [ -z "$mode" ]; then
+	if [ -n "$validate$list" ] && { [ -n "$validate" ] || [ "$rust" = true ]; }; then
+		say "Sorry, user $me may not run sudo on localhost."
+		exit 1
+	fi
+	[ "$rust" != true ] || denies "$*"
+fi
+allowed=yes
+if [ -n "$only" ] && [ -z "$validate$list" ] && [ "$*" != "$only" ]; then
+	allowed=no
+	[ "$rust" != true ] || denies "$*"
+	[ -z "$nonint" ] || mode=password # the tag is only for what it stands at
+fi
 
 # root asks nobody; the others as sudoers says.
 if [ "${SSHTEST_UID:-0}" != 0 ] && [ "$mode" != nopassword ]; then
@@ -153,9 +188,17 @@ if [ "${SSHTEST_UID:-0}" != 0 ] && [ "$mode" != nopassword ]; then
 		exit 1
 	fi
 fi
+[ "$allowed" = yes ] || denies "$*"
 if [ -n "$validate$list" ]; then
-	[ -n "$list" ] && [ $# -eq 0 ] && printf 'User %s may run the following commands:\n    (ALL : ALL) ALL\n' "$me"
+	tag=''
+	[ "$mode" != nopassword ] || tag='NOPASSWD: '
+	[ -n "$list" ] && [ $# -eq 0 ] && printf 'User %s may run the following commands on localhost:\n    (ALL : ALL) %s\n' "$me" "$tag${only:-ALL}"
 	exit 0
+fi
+
+if [ "${1-}" = /bin/su ]; then # not that of this machine
+	shift
+	set -- su "$@"
 fi
 
 # A shell with a command is that command, so quoted that nothing changes.

@@ -3,6 +3,7 @@
 package flags
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,9 +32,10 @@ type Access struct {
 	PassphraseFile   string `type:"path" placeholder:"FILE" help:"Passphrase of the private key; without it you are asked if one is needed."`
 	AskPass          bool   `help:"Ask for the login password."`
 	PasswordFile     string `type:"path" placeholder:"FILE" help:"Login password: the first line of FILE."`
-	Sudo             bool   `negatable:"" default:"true" help:"Become root with sudo where the login user is not root."`
-	AskSudoPass      bool   `help:"Ask for the sudo password, where it differs from the login password."`
-	SudoPasswordFile string `type:"path" placeholder:"FILE" help:"Sudo password: the first line of FILE."`
+	Sudo             bool   `negatable:"" default:"true" help:"Become root where the login user is not root."`
+	Become           string `enum:",sudo,doas,su" default:"" placeholder:"sudo|doas|su" help:"How to become root, where the hosts file does not say it; without it: sudo, or doas where there is no sudo."`
+	AskSudoPass      bool   `help:"Ask for the password for sudo or doas, where it differs from the login password; for su: the password of root."`
+	SudoPasswordFile string `type:"path" placeholder:"FILE" help:"That password: the first line of FILE."`
 
 	Via               []string `placeholder:"[USER@]HOST[:PORT]" help:"Jump host; several make a chain, first hop first."`
 	ViaIdentity       []string `type:"path" placeholder:"FILE" help:"Private key for the jump host; one for all hops, or one per hop."`
@@ -45,6 +47,22 @@ type Access struct {
 // saysHow: something is said of the login or the way.
 func (f *Access) saysHow() bool {
 	return f.User != DefaultUser || f.Port != installer.DefaultPort || f.Identity != "" || f.AskPass || f.PasswordFile != "" || len(f.Via) > 0
+}
+
+// become is how root is reached on h.
+func (f *Access) become(h *installer.Host) {
+	if !f.Sudo {
+		h.Become = installer.BecomeNever
+	}
+	h.Become = cmp.Or(h.Become, installer.Become(f.Become))
+}
+
+// rootPassword is how that password is asked for.
+func (f *Access) rootPassword() string {
+	if installer.Become(f.Become) == installer.BecomeSu {
+		return "Password of root on the hosts"
+	}
+	return "Sudo password"
 }
 
 // resolve reads the secrets, or asks for them. The project of hosts is not of the flags.
@@ -59,7 +77,7 @@ func (f *Access) resolve(ctx context.Context) (d hostsfile.Defaults, err error) 
 	if d.Login.Password, err = askOrRead(ctx, "--ask-pass", f.AskPass, "Login password", "--password-file", f.PasswordFile); err != nil {
 		return d, err
 	}
-	if d.SudoPassword, err = askOrRead(ctx, "--ask-sudo-pass", f.AskSudoPass, "Sudo password", "--sudo-password-file", f.SudoPasswordFile); err != nil {
+	if d.SudoPassword, err = askOrRead(ctx, "--ask-sudo-pass", f.AskSudoPass, f.rootPassword(), "--sudo-password-file", f.SudoPasswordFile); err != nil {
 		return d, err
 	}
 	return d, f.resolveVia(ctx, &d)
@@ -79,6 +97,7 @@ func (f *Access) check() error {
 	Refuse(&faults, f.PassphraseFile != "" && f.Identity == "", "--passphrase-file", "needs --identity: the passphrases of a hosts file's keys are in its passphrase column")
 	Refuse(&faults, f.ViaPassphraseFile != "" && len(f.ViaIdentity) == 0, "--via-passphrase-file", "needs --via-identity")
 	Refuse(&faults, !f.Sudo && (f.AskSudoPass || f.SudoPasswordFile != ""), "--no-sudo", "cannot be combined with --ask-sudo-pass or --sudo-password-file")
+	Refuse(&faults, !f.Sudo && f.Become != "", "--no-sudo", "cannot be combined with --become")
 	Refuse(&faults, f.Port == 0, "--port", "must be 1–65535")
 	Refuse(&faults, hops == 0 && len(f.ViaIdentity) > 0, "--via-identity", "needs --via")
 	Refuse(&faults, hops == 0 && len(f.ViaPasswordFile) > 0, "--via-password-file", "needs --via")

@@ -188,9 +188,7 @@ func (f *Targets) addInventory(
 		if slices.ContainsFunc(entries, func(other installer.HostEntry) bool { return other.Where == e.Where }) {
 			continue // named twice
 		}
-		if !f.Sudo {
-			e.Host.Sudo = installer.SudoNever
-		}
+		f.become(&e.Host)
 		switch {
 		case k.Login:
 			stored++

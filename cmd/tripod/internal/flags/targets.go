@@ -112,9 +112,7 @@ func (f *HostsFiles) read(ctx context.Context, s *session.Session, hosts []strin
 	first := map[string]string{}
 	for i := range all {
 		e := &all[i]
-		if !f.Sudo {
-			e.Host.Sudo = installer.SudoNever
-		}
+		f.become(&e.Host)
 		if where, twice := first[e.Host.ID]; twice {
 			faults.Add(e.Where, "%s is there already: %s", e.Host.HostPort(), where)
 			continue
@@ -172,11 +170,14 @@ func (f *HostsFiles) Logins(ctx context.Context, s *session.Session, req *plan.R
 		return err
 	}
 	d, err := f.resolve(ctx)
+	if err == nil && d.Login.IsZero() && f.Become != "" {
+		err = exit.UsageError(errors.New("--become: is used with a login only"), "give the login too, or a hosts file with a column become")
+	}
 	if err != nil || d.Login.IsZero() {
 		return err
 	}
 	req.ForAll = &installer.HostEntry{
-		Host:        installer.Host{Via: d.Via},
+		Host:        installer.Host{Via: d.Via, Become: installer.Become(f.Become)},
 		Credentials: installer.Credentials{Login: d.Login, SudoPassword: d.SudoPassword, Via: d.ViaLogins},
 	}
 	if f.User != DefaultUser {

@@ -21,7 +21,7 @@ func TestKnownHostJSON(t *testing.T) {
 			Endpoint:    installer.Endpoint{Address: "a", Port: 22, User: "root", HostKey: "SHA256:x"},
 			Via:         []installer.Endpoint{{Address: "b", Port: 23, User: "ops", HostKey: "SHA256:y"}},
 			RouteChoice: &installer.RouteChoice{Named: []installer.NamedJumpHost{{ID: "i-2", SetUp: true}}},
-			Sudo:        installer.SudoNever,
+			Become:      installer.BecomeNever,
 			IntranetIPs: []string{"c"}, ElasticIPs: []string{"d"}, Labels: map[string]string{"e": "f"}, Vars: map[string]string{"G": "h"},
 			Agent: &installer.AgentConfig{Region: "g", Endpoint: "h", ProjectID: "j", InstanceID: "k", BMS: new(bool)},
 		},

@@ -122,7 +122,7 @@ func HostJSON(host any) (map[string]any, error) {
 		return nil, err
 	}
 	doc := fields{
-		"host_key": "", "via": []any{}, "through": nil, "sudo": "",
+		"host_key": "", "via": []any{}, "through": nil, "become": "",
 		"intranet_ips": []any{}, "elastic_ips": []any{}, "labels": fields{}, "vars": fields{}, "agent_config": nil,
 	}
 	if _, known := host.(installer.KnownHost); known {
