@@ -69,6 +69,10 @@ func cmdSSHHost(ts *testscript.TestScript, neg bool, args []string) {
 			user.Sudo.Mode = sshtest.SudoMode(value)
 		case "sudopassword":
 			user.Sudo.Password = value
+		case "doas":
+			user.Doas = sshtest.DoasMode(value)
+		case "rootpassword": // for su
+			cfg.RootPassword = value
 		case "sftp":
 			cfg.SFTP = sshtest.SFTP(value)
 		case "listen":

@@ -281,15 +281,15 @@ func (q *planning) entryOf(h installer.Host) (e installer.HostEntry, ok bool) {
 }
 
 // redescribe gives a RETRY what the request says of its host, over what the task has: variables of a
-// script one by one, the agent's configuration field by field. A ROLLBACK needs nothing of it.
+// script one by one, the agent's configuration field by field. A ROLLBACK needs only the way to root.
 func (q *planning) redescribe(inv installer.Invocation, e installer.HostEntry) installer.Invocation {
+	given, h := e.Host, &inv.Host
+	h.Become = cmp.Or(given.Become, h.Become)
 	if q.Task == installer.Rollback {
 		return inv
 	}
-	given, h := e.Host, &inv.Host
 	given.KnownAs(*h)
 	h.Name, h.Type, h.Labels, h.Agent = cmp.Or(given.Name, h.Name), given.Type, given.Labels, given.Agent
-	h.Become = cmp.Or(e.Host.Become, h.Become)
 	h.IntranetIPs, h.ElasticIPs = given.IntranetIPs, given.ElasticIPs
 	if len(e.Host.Vars) > 0 {
 		vars := map[string]string{}

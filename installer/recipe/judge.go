@@ -25,7 +25,7 @@ func (w *work) judge(end runState, rec *installer.StepRecord) error {
 	}
 	what := "the script exited with code " + strconv.Itoa(code)
 	if code > 128 && code < 128+65 {
-		what = fmt.Sprintf("the script was killed by signal %d", code-128)
+		what += fmt.Sprintf(" (as after signal %d)", code-128)
 	}
 	kind := installer.KindScriptFailed
 	if w.kind.onTarget() {
