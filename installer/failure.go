@@ -59,6 +59,8 @@ var (
 	ErrSuperseded = errors.New("a later task changed the host and is not undone")
 	ErrInUse      = errors.New("in use") // by work that has not ended
 	ErrFull       = errors.New("too much work is open")
-	ErrStale      = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
-	ErrStorage    = errors.New("storage error") // nothing new may be acknowledged
+	// ErrNoExitStatus: a server has ended a command, and the connection still stands.
+	ErrNoExitStatus = errors.New("the server closed the session without an exit status")
+	ErrStale        = errors.New("stale claim: the invocation was taken up by somebody else or has ended")
+	ErrStorage      = errors.New("storage error") // nothing new may be acknowledged
 )

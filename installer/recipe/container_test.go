@@ -95,6 +95,27 @@ func TestCallersPathIsNotFirst(t *testing.T) {
 	assert.Empty(t, hits)
 }
 
+// TestRealProgramsRefuse: what the real su and doas say.
+func TestRealProgramsRefuse(t *testing.T) {
+	t.Parallel()
+	for kind, c := range map[container.Kind]struct {
+		become installer.Become
+		says   string
+	}{
+		container.DoasKind: {installer.BecomeAuto, "doas rejected the password (user op): doas: Authentication failed"},
+		container.SuKind:   {installer.BecomeSu, "su rejected the password (user op): su: Authentication failure"},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			b, _ := containerBed(t, kind)
+			b.inv.Host.Become = c.become
+			b.creds.SudoPassword = installer.NewSecret("wrong-canary")
+			_, err := b.script(containerScript).work(t.Context())
+			assert.Equal(t, c.says, requireKind(t, installer.KindSudoDenied, err).Detail)
+		})
+	}
+}
+
 func TestNoexecPlaces(t *testing.T) {
 	t.Parallel()
 	b, c := containerBed(t, container.PasswordKind,

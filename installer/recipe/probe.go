@@ -3,6 +3,7 @@ package recipe
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -47,6 +48,9 @@ func (w *work) probeHost(ctx context.Context) error {
 	r, err := ask(ctx)
 	if err != nil && ctx.Err() != nil {
 		return ended(ctx)
+	}
+	if errors.Is(err, installer.ErrNoExitStatus) && r.uid == "" { // nor any answer
+		return installer.Fail(installer.KindLoginClosed, "the host accepted the login and ended it, without an exit code%s", w.quoted(w.host.Noise()))
 	}
 	if err != nil {
 		return err

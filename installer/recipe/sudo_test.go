@@ -162,6 +162,22 @@ func TestNoLoginShell(t *testing.T) {
 	}
 }
 
+// TestLoginEndedWithoutExitCode: the connection stands, so contact is not lost.
+func TestLoginEndedWithoutExitCode(t *testing.T) {
+	t.Parallel()
+	closes := filepath.Join(t.TempDir(), "closes")
+	require.NoError(t, os.WriteFile(closes, []byte("#!/bin/sh\necho 'Maintenance until noon.'; exit 1\n"), 0o700))
+	for _, user := range []string{"root", "ops"} {
+		b := newBed(t, sshtest.Config{
+			Users:  []sshtest.User{{Name: user, Password: "x", Shell: closes}},
+			Faults: []sshtest.Fault{{Stage: sshtest.ExitStatus, Action: sshtest.Omit}},
+		}, user).script(counted)
+		_, err := b.work(t.Context())
+		f := requireKind(t, installer.KindLoginClosed, err)
+		assert.Equal(t, "the host accepted the login and ended it, without an exit code: Maintenance until noon.", f.Detail)
+	}
+}
+
 // TestStartUpFileReadsInput: bash runs ~/.bashrc also for commands of sshd's.
 func TestStartUpFileReadsInput(t *testing.T) {
 	t.Parallel()

@@ -124,7 +124,7 @@ func (s *session) status(ctx context.Context) (int, *installer.Failure) {
 				if s.c.Broken() {
 					return 0, s.c.Lost("before the command's exit status came")
 				}
-				return 0, Failf(installer.KindLostContact, nil, "the server closed the session without an exit status")
+				return 0, Failf(installer.KindLostContact, installer.ErrNoExitStatus, "%v", installer.ErrNoExitStatus)
 			}
 			if code, ok := exitCode(req); ok {
 				return code, nil

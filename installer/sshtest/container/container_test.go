@@ -167,6 +167,30 @@ func TestEachKindIsWhatItSays(t *testing.T) {
 			assert.Equal(k, 1, code)
 			assert.Contains(k, out, "not in the sudoers file")
 		},
+		container.SudoSuKind: func(k kind) {
+			c := k.login()
+			out, code := plainssh.Run(k.T, c, "sudo -n sh -c 'id -u'", "")
+			assert.Equal(k, 1, code, out)
+			out, code = plainssh.Run(k.T, c, "sudo -n /bin/su - 2>/dev/null", "id -u\n")
+			assert.Zero(k, code)
+			assert.Equal(k, "0\n", out)
+		},
+		container.DoasKind: func(k kind) {
+			c := k.login()
+			_, code := plainssh.Run(k.T, c, "command -v sudo", "")
+			assert.NotZero(k, code)
+			out, code := plainssh.Run(k.T, c, "doas -n id -u", "")
+			assert.Equal(k, 1, code)
+			assert.Equal(k, "doas: Authentication required\n", out)
+		},
+		container.SuKind: func(k kind) {
+			c := k.login()
+			_, code := plainssh.Run(k.T, c, "command -v sudo || command -v doas", "")
+			assert.NotZero(k, code)
+			out, code := plainssh.Run(k.T, c, "LC_ALL=C su root -c 'id -u'", "wrong\n")
+			assert.Equal(k, 1, code)
+			assert.Contains(k, out, "su: Authentication failure")
+		},
 		container.NoexecKind: func(k kind) {
 			c := k.login()
 			out, code := plainssh.Run(k.T, c, "cp /bin/true /tmp/t && /tmp/t", "")
