@@ -170,6 +170,11 @@ func TestRealConnectionLost(t *testing.T) {
 			defer cancel()
 			done := b.start(ctx)
 			b.out.awaits(t, "begun\n")
+			if kind == container.SudoRequireTTYKind {
+				modes, err := c.Exec(t.Context(), "sh", "-c", "stat -c %a /dev/pts/[0-9]* | sort -u")
+				require.NoError(t, err)
+				assert.Equal(t, "600", strings.TrimSpace(modes), "no other user can write there")
+			}
 			// The server's processes of this connection end, as after a broken path.
 			_, err := c.ExecInput(t.Context(), killSessions, "sh", "-s")
 			require.NoError(t, err)

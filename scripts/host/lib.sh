@@ -23,6 +23,7 @@ system=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 if [ -n "${TRIPOD_ROOT-}" ]; then PATH=$PATH:$system; else PATH=$system${PATH:+:$PATH}; fi
 export PATH LC_ALL
 unset CDPATH
+if [ -t 0 ]; then chmod 600 "$(tty)" 2>/dev/null; fi # sudo's own: nobody else may write there
 # Options that the environment may have set.
 set +e +u +f +C
 if command -v shopt >/dev/null 2>&1; then

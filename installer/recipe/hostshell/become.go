@@ -63,9 +63,10 @@ const (
 	awaitGo      = `while IFS= read -r l; do case $l in tripod-go) exec sh -s -- "${LC_ALL-}" "";; esac; done`
 	startAsLogin = `exec sh -c '` + awaitGo + `'`
 	// Nothing of root's is taken from the caller's PATH.
+	// A terminal is open to what others send with write(1), but for chmod.
 	// On a terminal sh would be interactive, but for +i (dash, ash) and an error output elsewhere (bash).
 	// Messages are in English from here on. What is printed after tripod-ways is the program's own.
-	start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; echo tripod-starts; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; ` +
+	start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; echo tripod-starts; a=${LC_ALL-}; u=$(id -u); t=; if [ -t 0 ]; then t="+i 2>/dev/null"; chmod 600 "$(tty)"; fi; ` +
 		`r="echo tripod-ready; while IFS= read -r l; do case \$l in tripod-go) exec /bin/sh $t -s -- \"\$1\" \"\$2\";; esac; done"; ` +
 		`[ "$u" = 0 ] && exec /bin/sh -c "$r" sh "$a" 0; ` +
 		`LC_ALL=C; export LC_ALL; p=; for w in sudo doas su; do command -v $w >/dev/null 2>&1 && p="$p $w"; done; echo "tripod-ways: $u$p" >&2; `

@@ -73,7 +73,7 @@ func (h fakeHost) Exec(ctx context.Context, cmd installer.Command) (int, error) 
 func TestCommandLines(t *testing.T) {
 	t.Parallel()
 	const awaits = `while IFS= read -r l; do case $l in tripod-go) exec sh -s -- "${LC_ALL-}" "";; esac; done`
-	const start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; echo tripod-starts; a=${LC_ALL-}; u=$(id -u); t=; [ -t 0 ] && t="+i 2>/dev/null"; r="echo tripod-ready; while IFS= read -r l; do ` +
+	const start = `exec sh -c 'while IFS= read -r l; do case $l in tripod-go) break;; esac; done; echo tripod-starts; a=${LC_ALL-}; u=$(id -u); t=; if [ -t 0 ]; then t="+i 2>/dev/null"; chmod 600 "$(tty)"; fi; r="echo tripod-ready; while IFS= read -r l; do ` +
 		`case \$l in tripod-go) exec /bin/sh $t -s -- \"\$1\" \"\$2\";; esac; done"; [ "$u" = 0 ] && exec /bin/sh -c "$r" sh "$a" 0; ` +
 		`LC_ALL=C; export LC_ALL; p=; for w in sudo doas su; do command -v $w >/dev/null 2>&1 && p="$p $w"; done; echo "tripod-ways: $u$p" >&2; `
 	const shell = ` /bin/sh -c "$r" sh "$a" "$u"`
