@@ -252,6 +252,15 @@ func TestPasswordGoesToTheProgramAlone(t *testing.T) {
 			assert.Equal(t, secret+"\n"+loginShellLine(false, "1000"), <-sent)
 			return ready(t, cmd, sent)
 		}, false, nil},
+		"the su that sudo allows asks late on a terminal, which drops what came before": {
+			Way{Become: SudoSu, Terminal: true, Su: SuCmd{"/bin/su -", false}}, func(t *testing.T, cmd installer.Command, sent <-chan string) int {
+				say(cmd, ways+"sudo: unable to resolve host x: ")
+				assert.Equal(t, secret+"\n"+loginShellLine(true, "1000"), <-sent)
+				say(cmd, "no such name\r\n"+sudoPrompt)
+				assert.Equal(t, secret+"\n"+loginShellLine(true, "1000"), <-sent)
+				return ready(t, cmd, sent)
+			}, false, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -323,7 +332,8 @@ func TestLimits(t *testing.T) {
 		}, ErrStartUp, 20 * time.Second},
 		"sudo": {Sudo, func(cmd installer.Command, sent <-chan string) int {
 			time.Sleep(10 * time.Second)
-			_, _ = io.WriteString(cmd.Stdout, startLine)
+			_, _ = io.WriteString(cmd.Stdout, "motd\n"+startLine)
+			_, _ = io.WriteString(cmd.Stderr, waysWord+" 1000 sudo\nAsking the directory.\n")
 			for range sent {
 			}
 			return 0
@@ -345,6 +355,9 @@ func TestLimits(t *testing.T) {
 				_, err := s.Ask(t.Context(), Request{Files: KillFiles, Verb: "kill", Limit: 5 * time.Second})
 				require.ErrorIs(t, err, c.want)
 				assert.Equal(t, c.after, time.Since(began))
+				if errors.Is(err, ErrSudo) {
+					assert.Equal(t, "Asking the directory.\n", s.Noise(), "the program's words alone")
+				}
 				time.Sleep(time.Hour) // the host's end
 			})
 		})
