@@ -3,8 +3,10 @@
 
 # Where the two layouts are below a prefix. The new one is an extension of the uniagent,
 # which starts it and starts it again.
-old_place=telescope uni_place=uniagent
-new_place=$uni_place/extension/install/telescope
+old_place=telescope uni_place=uniagent uni_extensions=extension
+new_place=$uni_place/$uni_extensions/install/telescope
+# Files of the agent below its place.
+agent_program=bin/telescope agent_control=telescoped
 
 # use_prefix makes our own places those that are looked at and worked on.
 use_prefix() { use_below "$TRIPOD_ROOT$TRIPOD_PREFIX"; }
@@ -75,7 +77,7 @@ look() {
 	state=unhealthy
 	if [ "$layout" = none ]; then
 		state=none
-	elif [ -f "$agent_dir/bin/telescope" ]; then
+	elif [ -f "$agent_dir/$agent_program" ]; then
 		case $parents$children in
 		00) state=stopped ;;
 		11) state=healthy ;;
@@ -98,7 +100,7 @@ version_in() {
 	version='' version_why=''
 	case $2 in
 	old) version_file=$1/bin/agent version_flag=-version ;;
-	new) version_file=$1/bin/telescope version_flag=-v ;;
+	new) version_file=$1/$agent_program version_flag=-v ;;
 	*) return 0 ;;
 	esac
 	[ -f "$version_file" ] && [ -x "$version_file" ] || return 0
@@ -147,7 +149,7 @@ safe_below() {
 safe_agent() {
 	find_top
 	safe_below "$top" "$agent_dir" || return 1
-	for safe_file in telescoped bin bin/telescope bin/agent conf $config_files; do
+	for safe_file in $agent_control bin $agent_program bin/agent conf $config_files; do
 		safe_below "$agent_dir" "$agent_dir/$safe_file" || return 1
 	done
 }

@@ -84,8 +84,8 @@ enable_service() {
 copy_init_script() {
 	[ "$init" != none ] && [ "$layout" = old ] || return 0
 	init_script "$service"
-	if [ -z "$script" ] && [ -f "$agent_dir/telescoped" ] && make_init_folder; then
-		cp "$agent_dir/telescoped" "$init_folder/$service" && chmod 0755 "$init_folder/$service"
+	if [ -z "$script" ] && [ -f "$agent_dir/$agent_control" ] && make_init_folder; then
+		cp "$agent_dir/$agent_control" "$init_folder/$service" && chmod 0755 "$init_folder/$service"
 		reload_services
 	fi
 }

@@ -33,7 +33,7 @@ is_elsewhere() {
 }
 
 # has_agent DIR: the files of an agent are there.
-has_agent() { [ -f "$1/telescoped" ] && [ -d "$1/bin" ]; }
+has_agent() { [ -f "$1/$agent_control" ] && [ -d "$1/bin" ]; }
 
 # named_by SERVICE adds to dirs the folders that the init system is told to start the agent
 # from, where there is one elsewhere or it still runs.
@@ -42,7 +42,7 @@ named_by() {
 	[ -z "$script" ] || { bin_dir_in "$script" && named_dir "$bin_dir"; }
 	any unit_files "$1"
 	while next_listed; do
-		named_dir "$(sed -n -e '\|^ExecStart=[-@:+!]*\(/[^ ]*\)/telescoped\( .*\)\{0,1\}$|!d' -e 's||\1|' -e p -e q "$listed_file" 2>/dev/null)"
+		named_dir "$(sed -n -e '\|^ExecStart=[-@:+!]*\(/[^ ]*\)/'"$agent_control"'\( .*\)\{0,1\}$|!d' -e 's||\1|' -e p -e q "$listed_file" 2>/dev/null)"
 	done
 }
 

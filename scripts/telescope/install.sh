@@ -78,7 +78,7 @@ check_copied() {
 		*.json | *.log | nohup.out) [ -f "$installed_dir/bin/$file" ] || exit 1 ;;
 		*) cmp -s "$package_dir/bin/$file" "$installed_dir/bin/$file" || exit 1 ;;
 		esac
-	done && [ -f "$installed_dir/telescoped" ]; then
+	done && [ -f "$installed_dir/$agent_control" ]; then
 		return 0
 	fi
 	if grep -q 'No space left' "$work/installer.log"; then
@@ -95,7 +95,7 @@ set_modes() {
 	while next_listed; do [ ! -f "$listed_file" ] || chmod go+rX "$listed_file"; done
 	# A uniagent with other work was there before, and is not ours.
 	[ "$new_layout" = old ] || other_extensions ||
-		chmod go+rx,go-w "$uni_dir" "$uni_dir/extension" "$uni_dir/extension/install"
+		chmod go+rx,go-w "$uni_dir" "${new_dir%/*/*}" "${new_dir%/*}"
 }
 
 # kick starts the agent if its installer has not: where the init system has not even begun

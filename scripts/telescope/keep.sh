@@ -46,7 +46,7 @@ replaced_by() {
 
 # copy_present copies the present agent, whole or not at all.
 copy_present() {
-	[ -n "$TRIPOD_KEEP" ] && [ -f "$agent_dir/bin/telescope" ] || return 0
+	[ -n "$TRIPOD_KEEP" ] && [ -f "$agent_dir/$agent_program" ] || return 0
 	size_tree
 	need_room $((size_kib + 1024)) "$TRIPOD_KEEP" "the previous version"
 	keep_new=$TRIPOD_KEEP.new.$$
@@ -104,7 +104,7 @@ copy_tree() {
 		return
 	fi
 	keep_from=${new_dir%/*} keep_to=$1/${new_place%/*}
-	copy_but extension "$uni_dir" "$1/$uni_place" &&
+	copy_but "$uni_extensions" "$uni_dir" "$1/$uni_place" &&
 		copy_but install "${keep_from%/*}" "${keep_to%/*}" &&
 		copy_folder "$keep_from" "$keep_to" &&
 		cp -Rp "$new_dir" "$keep_to/"

@@ -77,7 +77,7 @@ elf_arch() {
 
 # package_arch sets arch: what the unpacked package is for. Its program says it, or its names.
 package_arch() {
-	elf_arch "$package_dir/bin/telescope"
+	elf_arch "$package_dir/$agent_program"
 	[ -z "$arch" ] || return 0
 	for arch in "$TRIPOD_ARCH" "${TRIPOD_PACKAGE##*/}" "${package_dir##*/}"; do
 		case $arch in
@@ -105,16 +105,16 @@ unpack() {
 		fi
 	done
 	[ -n "$package_dir" ] || die "$E_PACKAGE" "this is not a telescope package: it holds no install.sh"
-	for unpack_file in telescoped bin/telescope; do
+	for unpack_file in $agent_control $agent_program; do
 		[ -f "$package_dir/$unpack_file" ] ||
 			die "$E_PACKAGE" "this is not a telescope package: it holds no $unpack_file"
 	done
 	# An archive may have been packed under a strict umask, or under none.
 	chmod -R u+rwX,go-w "$package_dir"
-	chmod u+x "$package_dir/bin/telescope"
+	chmod u+x "$package_dir/$agent_program"
 	[ ! -f "$package_dir/bin/agent" ] || chmod u+x "$package_dir/bin/agent"
 	new_layout=old
-	if grep -q uniagent "$package_dir/install.sh"; then new_layout=new; fi
+	if grep -q "$uni_place" "$package_dir/install.sh"; then new_layout=new; fi
 	package_arch
 	find_system
 	[ -z "$arch" ] || [ "$arch" = "$host_arch" ] ||

@@ -70,11 +70,11 @@ tell_crashed() {
 start_agent() {
 	if [ "$layout" != none ] && service_do start "$service"; then
 		found started service
-	elif [ -f "$agent_dir/telescoped" ]; then
+	elif [ -f "$agent_dir/$agent_control" ]; then
 		found started direct
 		start_how=
 		! have setsid || start_how=setsid
-		quietly 60 $start_how bash "$agent_dir/telescoped" start
+		quietly 60 $start_how bash "$agent_dir/$agent_control" start
 	fi
 }
 
