@@ -9,7 +9,7 @@ GOLANGCI = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 # A module of its own: the official SDK is no dependency of Tripod.
 SDK      = testdata/sdk
 
-.PHONY: all build demo demo-down test test-plain test-race test-long test-short test-sdk test-images lint tools vuln bench compare load fuzz images cross clean help
+.PHONY: all build demo demo-down test  test-long test-short test-sdk test-images lint tools vuln bench compare load fuzz images cross clean help
 
 all: build
 
@@ -37,13 +37,9 @@ PLAIN   = ./cmd/... ./scripts/...
 AT_ONCE = 4
 
 test: test-images ## what a change must pass: unit, in-process SSH, testscript, real sshd in containers, race detector, official SDK
-	$(MAKE) -j3 test-plain test-race test-sdk
-
-test-plain:
-	$(GO) test -p 2 -timeout 20m $(PLAIN)
-
-test-race:
-	$(RACE) $(GO) test -race -p 2 -timeout 20m $$($(GO) list $(PACKAGES) | grep -vxF "$$($(GO) list $(PLAIN))")
+	$(GO) test -p $(AT_ONCE) -timeout 20m $(PLAIN)
+	$(RACE) $(GO) test -race -p $(AT_ONCE) -timeout 20m $$($(GO) list $(PACKAGES) | grep -vxF "$$($(GO) list $(PLAIN))")
+	$(MAKE) test-sdk
 
 test-long: test-images ## everything: race detector everywhere, every cut-off point, every kind of host
 	$(RACE) TRIPOD_TEST_LONG=1 $(GO) test -race -p $(AT_ONCE) -timeout 40m $(PACKAGES)

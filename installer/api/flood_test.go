@@ -197,7 +197,7 @@ func dialFrom(t testing.TB, address string, n byte) net.Conn {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, n)}}
 	conn, err := d.DialContext(t.Context(), "tcp", address)
 	require.NoError(t, err)
-	require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(5*time.Minute)))
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
