@@ -9,7 +9,7 @@ GOLANGCI = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.1
 # A module of its own: the official SDK is no dependency of Tripod.
 SDK      = testdata/sdk
 
-.PHONY: all build demo demo-down test  test-long test-short test-sdk test-images lint tools vuln bench compare load fuzz images cross clean help
+.PHONY: all build demo demo-down test test-long test-short test-sdk test-images lint tools vuln bench compare load fuzz images cross clean help
 
 all: build
 
