@@ -5,7 +5,7 @@
 #
 # How they get there: one shell on the host reads them from its standard input,
 # each file when it is first needed, and after them the lines that call main. So
-# nothing is stored, and nobody else can change or read it. A call is in braces:
+# nothing is stored, and no other user can change or read it. A call is in braces:
 # one that was cut short on its way is not run.
 #
 # How they answer: in frames, on descriptor 3. "o N", a line, and N bytes are

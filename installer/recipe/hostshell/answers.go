@@ -2,7 +2,6 @@ package hostshell
 
 import (
 	"bytes"
-	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +29,7 @@ type answers struct {
 	echo     chan struct{} // closed when what we sent came back
 
 	mu       sync.Mutex
-	begun    bool   // likewise
+	begun    bool   // hello was said
 	pending  []byte // what is not yet complete
 	noise    []byte
 	program  program
@@ -278,5 +277,3 @@ func isClosed(c <-chan struct{}) bool {
 		return false
 	}
 }
-
-var _ io.Writer = writer(nil)
